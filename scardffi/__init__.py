@@ -1,0 +1,96 @@
+"""PC/SC smart cards through cffi: raw handles, attach by handle, no copy in Python on the transmit loop.
+
+Importing this loads no PC/SC library; the first use does. See the README for a first example of each use.
+"""
+
+from . import constants, errors, raw
+from .constants import Attribute, CardState, Disposition, Protocol, ReaderStateFlag, Scope, ShareMode, control_code
+from .context import Context, ReaderState
+from .errors import (
+    CancelledError,
+    CardStateError,
+    CommunicationError,
+    InsufficientBufferError,
+    InvalidArgumentError,
+    InvalidHandleError,
+    LibraryError,
+    LibraryNotFoundError,
+    LibraryNotLoadableError,
+    MissingSymbolError,
+    NoReadersError,
+    NoServiceError,
+    NoSmartCardError,
+    NotTransactedError,
+    OutOfMemoryError,
+    ProtocolMismatchError,
+    ReaderUnavailableError,
+    RemovedCardError,
+    ResetCardError,
+    SCardError,
+    SCardTimeoutError,
+    ServiceStoppedError,
+    SharingViolationError,
+    UnexpectedStateError,
+    UnknownReaderError,
+    UnpoweredCardError,
+    UnresponsiveCardError,
+    UnsupportedFeatureError,
+    UnsupportedFunctionError,
+)
+from .library import LibraryInfo, ffi, lib
+from .manage import SCardManage, Status
+from .raw import Library
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Attribute",
+    "CancelledError",
+    "CardState",
+    "CardStateError",
+    "CommunicationError",
+    "Context",
+    "Disposition",
+    "InsufficientBufferError",
+    "InvalidArgumentError",
+    "InvalidHandleError",
+    "Library",
+    "LibraryError",
+    "LibraryInfo",
+    "LibraryNotFoundError",
+    "LibraryNotLoadableError",
+    "MissingSymbolError",
+    "NoReadersError",
+    "NoServiceError",
+    "NoSmartCardError",
+    "NotTransactedError",
+    "OutOfMemoryError",
+    "Protocol",
+    "ProtocolMismatchError",
+    "ReaderState",
+    "ReaderStateFlag",
+    "ReaderUnavailableError",
+    "RemovedCardError",
+    "ResetCardError",
+    "SCardError",
+    "SCardManage",
+    "SCardTimeoutError",
+    "Scope",
+    "ServiceStoppedError",
+    "ShareMode",
+    "SharingViolationError",
+    "Status",
+    "UnexpectedStateError",
+    "UnknownReaderError",
+    "UnpoweredCardError",
+    "UnresponsiveCardError",
+    "UnsupportedFeatureError",
+    "UnsupportedFunctionError",
+    "__version__",
+    "constants",
+    "control_code",
+    "errors",
+    "ffi",
+    "lib",
+    "raw",
+]

@@ -1,0 +1,122 @@
+"""Checks of what callers hand in: numbers, names, times and buffers.
+
+Each error names the argument, the value and what is allowed, and comes before anything is sent. Buffers are
+not copied: what comes back is the caller's own memory, locked against resizing while the result lives.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Final, SupportsIndex, TypeVar
+
+from .constants import INFINITE
+from .errors import E_INVALIDARG, InvalidArgumentError, InvalidHandleError
+from .library import ffi
+
+if TYPE_CHECKING:
+    from enum import IntEnum
+
+    from typing_extensions import Buffer
+
+    from ._native import Bytes, CData
+
+    _Enum = TypeVar("_Enum", bound=IntEnum)
+
+UNSIGNED_CHARS: Final = ffi.typeof("unsigned char[]")
+"""The C type of every buffer, for ``ffi.from_buffer``."""
+HANDLE_BITS: Final = 8 * ffi.sizeof("SCARDHANDLE")
+"""Width of a card handle and of a context on this platform."""
+_LONGEST_WAIT: Final = (INFINITE - 1) / 1000
+
+
+def invalid(name: str, value: object, allowed: str) -> InvalidArgumentError:
+    """The error for an argument with a value that is not allowed, ready to be raised."""
+    return InvalidArgumentError(f"{name}: {value!r} is not allowed; give {allowed}", hresult=E_INVALIDARG)
+
+
+def integer(name: str, value: SupportsIndex) -> int:
+    """An int, or anything with ``__index__``, but no bool."""
+    if isinstance(value, bool):
+        raise TypeError(f"{name}: expected an int, got the bool {value}")
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected an int, got {type(value).__name__}") from None
+
+
+def dword(name: str, value: SupportsIndex) -> int:
+    """An unsigned 32-bit number."""
+    number = integer(name, value)
+    if not 0 <= number <= 0xFFFFFFFF:
+        raise invalid(name, number, "0 to 0xFFFFFFFF")
+    return number
+
+
+def handle(name: str, value: SupportsIndex) -> int:
+    """A card handle or context, signed or unsigned, as the platform's type holds it."""
+    number = integer(name, value)
+    if not -(1 << HANDLE_BITS - 1) <= number < 1 << HANDLE_BITS:
+        raise InvalidHandleError(
+            f"{name}: {number} does not fit a handle; give one of {HANDLE_BITS} bits", hresult=E_INVALIDARG
+        )
+    return int(ffi.cast("SCARDHANDLE", number))
+
+
+def member(name: str, value: SupportsIndex, enum: type[_Enum]) -> _Enum:
+    """A member of an enumeration, or its number."""
+    number = integer(name, value)
+    try:
+        return enum(number)
+    except ValueError:
+        choices = ", ".join(f"{enum.__name__}.{one.name} ({one.value})" for one in enum)
+        raise invalid(name, number, f"one of {choices}") from None
+
+
+def text(name: str, value: str) -> bytes:
+    """A name for the resource manager: no NUL in it."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: expected a str, got {type(value).__name__}")
+    if "\0" in value:
+        raise invalid(name, value, "a name without NUL characters")
+    return value.encode("utf-8", "surrogateescape")
+
+
+def seconds(name: str, value: float | None) -> float | None:
+    """A time in seconds, None for ever."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name}: expected seconds as int or float, or None, got {type(value).__name__}")
+    if not 0 <= value <= _LONGEST_WAIT:
+        raise invalid(name, value, f"seconds from 0 to {_LONGEST_WAIT:.0f}, or None to wait for ever")
+    return value
+
+
+def readable(name: str, value: Buffer) -> Bytes:
+    """Memory that C reads: bytes as they are, anything else with a contiguous buffer locked in place."""
+    if type(value) is bytes:
+        return value
+    try:
+        return ffi.from_buffer(UNSIGNED_CHARS, value, False)
+    except (TypeError, ValueError, BufferError):
+        raise TypeError(
+            f"{name}: expected a C-contiguous buffer such as bytes or bytearray, got {_kind(value)}"
+        ) from None
+
+
+def writable(name: str, value: Buffer) -> CData:
+    """Memory that C writes: anything with a writable, contiguous buffer, locked in place."""
+    try:
+        return ffi.from_buffer(UNSIGNED_CHARS, value, True)
+    except (TypeError, ValueError, BufferError):
+        raise TypeError(
+            f"{name}: expected a writable, C-contiguous buffer such as bytearray, got {_kind(value)}"
+        ) from None
+
+
+def _kind(value: object) -> str:
+    if not isinstance(value, memoryview):
+        return type(value).__name__
+    access = "read-only" if value.readonly else "writable"
+    order = "contiguous" if value.c_contiguous else "non-contiguous"
+    return f"a {access}, {order} memoryview"

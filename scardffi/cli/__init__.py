@@ -1,0 +1,1 @@
+"""The command ``scardffi``: one file for each of its commands."""

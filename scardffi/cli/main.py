@@ -1,0 +1,56 @@
+"""The command line: options that every command has, and the exit code.
+
+Exit codes: 0 all went well; 1 the card answered a status word that is no success; 2 the command line is wrong;
+3 PC/SC failed, or there is no PC/SC library; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from .. import __version__
+from ..errors import SCardError
+from ..raw import Library
+from ..virtual import library_path
+from . import readers, send
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    choice = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    library = choice.add_mutually_exclusive_group()
+    library.add_argument("--virtual", action="store_true", help="use scardffi's own virtual reader and card")
+    library.add_argument("--library", metavar="PATH", help="use this PC/SC library")
+    root = argparse.ArgumentParser(prog="scardffi", description="Talk to smart cards.", parents=[choice])
+    root.add_argument("--version", action="version", version=f"scardffi {__version__}")
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for module in (readers, send):
+        name = module.__name__.rpartition(".")[2]
+        summary = (module.__doc__ or "").partition("\n")[0]
+        command = commands.add_parser(name, help=summary, description=summary, parents=[choice])
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return root
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; answers the exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        if getattr(options, "virtual", False):
+            library = Library(library_path())
+        elif hasattr(options, "library"):
+            library = Library(options.library)
+        else:
+            library = Library.default()
+        return int(options.run(options, library))
+    except SCardError as error:
+        print(f"scardffi: {error}", file=sys.stderr)
+        return 3
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,225 @@
+"""The constants of PC/SC as enumerations, with the values of the platform that Python runs on.
+
+Members drop the ``SCARD_`` prefix of PC/SC part 5. Everything here is an ``int``: a plain number from an
+older program is as good as a member.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import IntEnum, IntFlag
+from typing import Final
+
+_WINDOWS: Final = sys.platform == "win32"
+
+MAX_ATR_SIZE: Final = 33
+"""The longest answer to reset, in bytes (ISO/IEC 7816-3, clause 8.2)."""
+MAX_BUFFER_SIZE_EXTENDED: Final = 65548
+"""The longest command or response that a resource manager carries, in bytes."""
+INFINITE: Final = 0xFFFFFFFF
+"""The timeout in milliseconds that never ends, for raw functions."""
+PNP_NOTIFICATION: Final = "\\\\?PnP?\\Notification"
+"""The pseudo-reader whose state changes when readers come and go (not on macOS)."""
+
+
+class Scope(IntEnum):
+    """Scope of a context, for SCardEstablishContext."""
+
+    USER = 0
+    """Operations within the domain of the user."""
+    TERMINAL = 1
+    """Operations within the current terminal."""
+    SYSTEM = 2
+    """Operations within the domain of the system; the usual choice."""
+
+
+class ShareMode(IntEnum):
+    """Who else may use the card, for SCardConnect and SCardReconnect."""
+
+    EXCLUSIVE = 1
+    """Nobody else."""
+    SHARED = 2
+    """Everybody who asks for it shared as well."""
+    DIRECT = 3
+    """The reader rather than the card: it works with no card inserted."""
+
+
+class Protocol(IntFlag):
+    """Transmission protocols (ISO/IEC 7816-3), as one value or as a choice of several."""
+
+    UNDEFINED = 0
+    """None: no card, or nothing negotiated."""
+    T0 = 1
+    """T=0, byte-oriented."""
+    T1 = 2
+    """T=1, block-oriented."""
+    RAW = 0x10000 if _WINDOWS else 4
+    """Bytes as they are; the card's protocol is the caller's business."""
+    ANY = 3
+    """T=0 or T=1, whichever the card offers."""
+
+
+class Disposition(IntEnum):
+    """What becomes of the card when a connection or a transaction ends, or at its start anew."""
+
+    LEAVE = 0
+    """Leave the card as it is."""
+    RESET = 1
+    """Reset the card: selection and verified codes are lost."""
+    UNPOWER = 2
+    """Switch the card off."""
+    EJECT = 3
+    """Eject the card, where the reader can."""
+
+
+class CardState(IntFlag):
+    """State of the card in a reader, as SCardStatus tells it."""
+
+    UNKNOWN = 0x01
+    """The state is not known."""
+    ABSENT = 0x02
+    """No card."""
+    PRESENT = 0x04
+    """A card is there."""
+    SWALLOWED = 0x08
+    """The card is in position and not powered."""
+    POWERED = 0x10
+    """The card is powered; the reader does not know its mode."""
+    NEGOTIABLE = 0x20
+    """The card was reset and waits for the choice of a protocol."""
+    SPECIFIC = 0x40
+    """The card was reset and a protocol is set."""
+
+
+class ReaderStateFlag(IntFlag):
+    """State of a reader, for SCardGetStatusChange."""
+
+    UNAWARE = 0x0000
+    """The caller knows nothing yet: answer at once."""
+    IGNORE = 0x0001
+    """Do not look at this reader."""
+    CHANGED = 0x0002
+    """The state differs from what the caller knew."""
+    UNKNOWN = 0x0004
+    """No such reader."""
+    UNAVAILABLE = 0x0008
+    """The reader cannot be used."""
+    EMPTY = 0x0010
+    """No card."""
+    PRESENT = 0x0020
+    """A card is there."""
+    ATRMATCH = 0x0040
+    """The card's ATR is one of those looked for."""
+    EXCLUSIVE = 0x0080
+    """Another program uses the card exclusively."""
+    INUSE = 0x0100
+    """Another program uses the card."""
+    MUTE = 0x0200
+    """The card does not answer to a reset."""
+    UNPOWERED = 0x0400
+    """The card is not powered."""
+
+
+class Attribute(IntEnum):
+    """Attributes of a reader or its card, for SCardGetAttrib and SCardSetAttrib (PC/SC part 3, section 3.1)."""
+
+    VENDOR_NAME = 0x00010100
+    """Name of the maker, as text."""
+    VENDOR_IFD_TYPE = 0x00010101
+    """The maker's name for the model, as text."""
+    VENDOR_IFD_VERSION = 0x00010102
+    """Version of the reader: a DWORD 0xMMmmbbbb of major, minor and build number."""
+    VENDOR_IFD_SERIAL_NO = 0x00010103
+    """Serial number of the reader, as text."""
+    CHANNEL_ID = 0x00020110
+    """How the reader is connected: a DWORD 0xDDDDCCCC of channel type and number."""
+    ASYNC_PROTOCOL_TYPES = 0x00030120
+    """Asynchronous protocols that the reader speaks: a DWORD of bits."""
+    DEFAULT_CLK = 0x00030121
+    """Default clock rate in kHz: a DWORD."""
+    MAX_CLK = 0x00030122
+    """Highest clock rate in kHz: a DWORD."""
+    DEFAULT_DATA_RATE = 0x00030123
+    """Default data rate in bit/s: a DWORD."""
+    MAX_DATA_RATE = 0x00030124
+    """Highest data rate in bit/s: a DWORD."""
+    MAX_IFSD = 0x00030125
+    """Longest information field of the reader, in bytes: a DWORD."""
+    SYNC_PROTOCOL_TYPES = 0x00030126
+    """Synchronous protocols that the reader speaks: a DWORD of bits."""
+    POWER_MGMT_SUPPORT = 0x00040131
+    """Whether the reader can be powered down: a DWORD."""
+    USER_TO_CARD_AUTH_DEVICE = 0x00050140
+    """Ways by which the reader authenticates its user to the card: a DWORD of bits."""
+    USER_AUTH_INPUT_DEVICE = 0x00050142
+    """Ways by which the reader takes a user's input: a DWORD of bits."""
+    CHARACTERISTICS = 0x00060150
+    """Mechanical properties: a DWORD of bits."""
+    CURRENT_PROTOCOL_TYPE = 0x00080201
+    """Protocol in use: a DWORD."""
+    CURRENT_CLK = 0x00080202
+    """Clock rate in use, in kHz: a DWORD."""
+    CURRENT_F = 0x00080203
+    """Clock conversion factor in use: a DWORD."""
+    CURRENT_D = 0x00080204
+    """Bit rate adjustment factor in use: a DWORD."""
+    CURRENT_N = 0x00080205
+    """Guard time in use: a DWORD."""
+    CURRENT_W = 0x00080206
+    """Work waiting time in use: a DWORD."""
+    CURRENT_IFSC = 0x00080207
+    """Longest information field of the card, in bytes: a DWORD."""
+    CURRENT_IFSD = 0x00080208
+    """Longest information field of the reader in use, in bytes: a DWORD."""
+    CURRENT_BWT = 0x00080209
+    """Block waiting time in use: a DWORD."""
+    CURRENT_CWT = 0x0008020A
+    """Character waiting time in use: a DWORD."""
+    CURRENT_EBC_ENCODING = 0x0008020B
+    """Error check of blocks: a DWORD, 0 for LRC, 1 for CRC."""
+    EXTENDED_BWT = 0x0008020C
+    """Block waiting time extension in use: a DWORD."""
+    ICC_PRESENCE = 0x00090300
+    """Whether a card is there: one byte."""
+    ICC_INTERFACE_STATUS = 0x00090301
+    """Whether the contacts are active: one byte."""
+    CURRENT_IO_STATE = 0x00090302
+    """State of the I/O line: a DWORD."""
+    ATR_STRING = 0x00090303
+    """The card's answer to reset."""
+    ICC_TYPE_PER_ATR = 0x00090304
+    """Type of the card: one byte."""
+    ESC_RESET = 0x0007A000
+    """Reset by a maker's escape command."""
+    ESC_CANCEL = 0x0007A003
+    """Cancel by a maker's escape command."""
+    ESC_AUTHREQUEST = 0x0007A005
+    """Authentication request by a maker's escape command."""
+    MAXINPUT = 0x0007A007
+    """Longest input of the reader: a DWORD."""
+    DEVICE_UNIT = 0x7FFF0001
+    """Number of the reader among those of its model: a DWORD."""
+    DEVICE_IN_USE = 0x7FFF0002
+    """Reserved."""
+    DEVICE_FRIENDLY_NAME = 0x7FFF0003
+    """The reader's display name, as bytes of text."""
+    DEVICE_SYSTEM_NAME = 0x7FFF0004
+    """The reader's name in the system, as bytes of text."""
+    DEVICE_FRIENDLY_NAME_W = 0x7FFF0005
+    """The reader's display name in UTF-16 (Windows)."""
+    DEVICE_SYSTEM_NAME_W = 0x7FFF0006
+    """The reader's name in the system in UTF-16 (Windows)."""
+    SUPRESS_T1_IFS_REQUEST = 0x7FFF0007
+    """Whether the reader shall leave out T=1's IFS request. The spelling is PC/SC's."""
+
+
+def control_code(function: int) -> int:
+    """The control code of a driver's function number: the macro SCARD_CTL_CODE.
+
+    Args:
+        function: the number, 0 to 4095 (3400 is GET_FEATURE_REQUEST of PC/SC part 10).
+
+    Returns:
+        The code that SCardControl takes on this platform.
+    """
+    return 0x00310000 + 4 * function if _WINDOWS else 0x42000000 + function

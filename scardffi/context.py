@@ -1,0 +1,297 @@
+"""Context: establish, list readers, attach to cards, wait for changes, cancel, release.
+
+The native context of this object serves the short questions. Each attachment and each wait has a native context
+of its own, because on pcsc-lite a second call on a busy one stalls the whole process.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from contextlib import ExitStack, contextmanager
+from math import ceil
+from typing import TYPE_CHECKING, Final, NamedTuple
+from weakref import WeakSet
+
+from .arguments import member, seconds
+from .constants import INFINITE, Protocol, ReaderStateFlag, Scope, ShareMode
+from .errors import E_UNEXPECTED, from_code, from_hresult
+from .library import lib
+from .manage import SCardManage
+from .raw import Library
+from .reaper import close_later
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import TracebackType
+    from typing import Any, SupportsIndex
+
+    from typing_extensions import Self
+
+_CANCELLED: Final = 0x80100002
+_TIMEOUT: Final = 0x8010000A
+_NO_READERS: Final = 0x8010002E
+_SIGNAL_CHECK_MS: Final = 80
+_CANCEL_AGAIN: Final = 0.01
+
+
+class ReaderState(NamedTuple):
+    """State of one reader: what :meth:`Context.get_status_change` takes and gives back."""
+
+    reader: str
+    """The reader's name."""
+    state: ReaderStateFlag = ReaderStateFlag.UNAWARE
+    """Its state."""
+    event_count: int = 0
+    """How often its card came or went, as far as the platform counts (16 bits)."""
+    atr: bytes = b""
+    """The answer to reset of its card, empty without one."""
+
+
+class Context:
+    """A connection to the resource manager.
+
+    As a context manager it is released at the end. Any thread may use it.
+
+    Args:
+        scope: a :class:`~scardffi.constants.Scope`.
+        library: the PC/SC library; None for the default one as it is now.
+
+    Raises:
+        NoServiceError: the resource manager does not run.
+        LibraryError: there is no PC/SC library to load.
+    """
+
+    def __init__(self, scope: SupportsIndex = Scope.SYSTEM, *, library: Library | None = None) -> None:
+        self._scope = member("scope", scope, Scope)
+        self._library = library or Library.default()
+        self._process = lib.platform_process()
+        self._short = threading.Lock()  # one short question at a time on the native context
+        self._state = threading.Condition()  # guards what follows
+        self._waits: set[_Wait] = set()
+        self._cards: WeakSet[SCardManage] = WeakSet()
+        self._context: int | None = None
+        self._context = self._establish()
+
+    @property
+    def library(self) -> Library:
+        """The PC/SC library that the context uses."""
+        return self._library
+
+    @property
+    def handle(self) -> int:
+        """The native context (SCARDCONTEXT) as a plain int.
+
+        Raises:
+            UnexpectedStateError: the context is released, or inherited by a fork.
+        """
+        if self._process != lib.platform_process():
+            raise from_hresult(E_UNEXPECTED, "Context", "it was made in another process, of which this is a fork")
+        if self._context is None:
+            raise from_hresult(E_UNEXPECTED, "Context", "it is released")
+        return self._context
+
+    def is_valid(self) -> bool:
+        """Whether the resource manager knows the context. Wraps ``SCardIsValidContext``.
+
+        On pcsc-lite this stays true after the daemon has been restarted; real calls then raise NoServiceError
+        or CommunicationError.
+        """
+        with self._short:
+            return self._context is not None and self._library.SCardIsValidContext(self.handle) == 0
+
+    def list_readers(self) -> list[str]:
+        """The names of the readers, none if there is no reader. Wraps ``SCardListReaders``.
+
+        Raises:
+            NoServiceError: the resource manager has gone.
+            UnexpectedStateError: the context is released.
+        """
+        with self._short:
+            code, names = self._library.SCardListReaders(self.handle)
+        if code not in {0, _NO_READERS}:
+            raise from_code(code, "SCardListReaders")
+        return names
+
+    def list_reader_groups(self) -> list[str]:
+        """The names of the groups of readers. Wraps ``SCardListReaderGroups``.
+
+        Raises:
+            NoServiceError: the resource manager has gone.
+            UnexpectedStateError: the context is released.
+        """
+        with self._short:
+            code, names = self._library.SCardListReaderGroups(self.handle)
+        if code != 0:
+            raise from_code(code, "SCardListReaderGroups")
+        return names
+
+    def attach(
+        self,
+        reader: str,
+        share_mode: SupportsIndex = ShareMode.SHARED,
+        protocols: SupportsIndex = Protocol.ANY,
+    ) -> SCardManage:
+        """Attach to the card in a reader. Wraps ``SCardConnect``.
+
+        The card keeps this context alive, and :meth:`release` detaches it. It waits without bound, and cannot
+        be interrupted, while another handle holds a transaction.
+
+        Args:
+            reader: a name from :meth:`list_readers`.
+            share_mode: a :class:`~scardffi.constants.ShareMode`.
+            protocols: a :class:`~scardffi.constants.Protocol`, or several.
+
+        Raises:
+            UnknownReaderError, NoSmartCardError, SharingViolationError, ProtocolMismatchError,
+            UnresponsiveCardError: as their names say.
+            UnexpectedStateError: the context is released.
+        """
+        self.handle  # noqa: B018  refuses where the context is released
+        card = SCardManage(self._library, owner=self)
+        card.attach_by_ifd(reader, share_mode, protocols, scope=self._scope)
+        with self._state:
+            if self._context is not None:
+                self._cards.add(card)
+                return card
+        card.detach()  # released while we connected
+        raise from_hresult(E_UNEXPECTED, "Context", "it is released")
+
+    def get_status_change(self, states: Iterable[str | ReaderState], timeout: float | None = None) -> list[ReaderState]:
+        """Wait until a reader's state differs from the one given. Wraps ``SCardGetStatusChange``.
+
+        Ctrl-C ends the wait within 100 ms; :meth:`cancel` ends it from another thread. Any number of threads
+        may wait at a time.
+
+        Args:
+            states: readers to watch: a name, of whose state nothing is known (it is then told at once), or what
+                an earlier call gave back. PNP_NOTIFICATION stands for readers that come and go.
+            timeout: seconds; 0 to look and not wait, None to wait for ever.
+
+        Returns:
+            The states in the same order; ``ReaderStateFlag.CHANGED`` is set in those that differ.
+
+        Raises:
+            SCardTimeoutError: nothing changed in that time.
+            CancelledError: :meth:`cancel` or :meth:`release` was called.
+            UnknownReaderError: no such reader.
+            UnexpectedStateError: the context is released.
+        """
+        limit = seconds("timeout", timeout)
+        known = [ReaderState(one) if isinstance(one, str) else ReaderState(*one) for one in states]
+        asked = [(one.reader, one.event_count << 16 | int(one.state & ~ReaderStateFlag.CHANGED)) for one in known]
+        with self._waiting() as wait:
+            code, answers = wait.until(limit, asked)
+        if code != 0:
+            raise from_code(code, "SCardGetStatusChange")
+        return [
+            ReaderState(one.reader, ReaderStateFlag(event & 0xFFFF), event >> 16, atr)
+            for one, (event, atr) in zip(known, answers, strict=True)
+        ]
+
+    def cancel(self) -> None:
+        """End every wait that is under way in :meth:`get_status_change`, and none that begins later.
+
+        Wraps ``SCardCancel``, which gets lost when it comes too early: it is repeated until the waits have
+        ended.
+        """
+        with self._state:
+            waits = set(self._waits)
+            for wait in waits:
+                wait.cancelled = True
+            while waits & self._waits:
+                for wait in waits & self._waits:
+                    self._library.SCardCancel(wait.context)
+                self._state.wait(_CANCEL_AGAIN)
+
+    def release(self) -> None:
+        """End the waits, detach the cards, close the context. Wraps ``SCardReleaseContext``.
+
+        Releasing twice is nothing. A card's call that is under way is waited for. In a fork of the process
+        that made the context nothing is closed: it belongs to the parent.
+
+        Raises:
+            SCardError: what the resource manager said; it is released all the same.
+        """
+        if self._process != lib.platform_process():
+            return
+        with self._state:
+            context, self._context = self._context, None
+            cards = list(self._cards)
+        if context is None:
+            return
+        self.cancel()
+        with ExitStack() as closing:  # each is closed, also where one before it fails
+            closing.callback(self._release_native, context)
+            for card in cards:
+                closing.push(card)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def __del__(self, _warn: Any = warnings.warn) -> None:
+        context = getattr(self, "_context", None)
+        if context is None or self._process != lib.platform_process():
+            return
+        library = self._library
+        close_later(lambda: library.SCardReleaseContext(context))
+        _warn(f"{self!r} was collected without release()", ResourceWarning, source=self)
+
+    def __repr__(self) -> str:
+        state = "released" if self._context is None else f"context {self._context}"
+        return f"<scardffi.Context {state}>"
+
+    def _establish(self) -> int:
+        code, context = self._library.SCardEstablishContext(self._scope)
+        if code != 0:
+            raise from_code(code, "SCardEstablishContext")
+        return context
+
+    def _release_native(self, context: int) -> None:
+        with self._short:
+            code = self._library.SCardReleaseContext(context)
+        if code != 0:
+            raise from_code(code, "SCardReleaseContext")
+
+    @contextmanager
+    def _waiting(self) -> Iterator[_Wait]:
+        """A wait with a native context of its own, known to cancel()."""
+        self.handle  # noqa: B018  refuses where the context is released
+        wait = _Wait(self._library, self._establish())
+        try:
+            with self._state:
+                self.handle  # noqa: B018  it may have been released meanwhile
+                self._waits.add(wait)
+            yield wait
+        finally:
+            with self._state:
+                self._waits.discard(wait)
+                self._state.notify_all()
+            self._library.SCardReleaseContext(wait.context)
+
+
+class _Wait:
+    """One wait on a native context."""
+
+    def __init__(self, library: Library, context: int) -> None:
+        self.library = library
+        self.context = context
+        self.cancelled = False
+
+    def until(self, limit: float | None, asked: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
+        """Wait; on the main thread in slices, because Python looks at signals there and between C calls only."""
+        end = None if limit is None else time.monotonic() + limit
+        on_main_thread = threading.current_thread() is threading.main_thread()
+        slice_ms = _SIGNAL_CHECK_MS if on_main_thread else INFINITE
+        while not self.cancelled:
+            left_ms = INFINITE if end is None else max(0, ceil(1000 * (end - time.monotonic())))
+            code, answers = self.library.SCardGetStatusChange(self.context, min(slice_ms, left_ms), asked)
+            if code != _TIMEOUT or (end is not None and time.monotonic() >= end):
+                return code, answers
+        return _CANCELLED, []

@@ -1,0 +1,126 @@
+/* The declarations that Python sees, read by cffi alone: `...` is filled in by the compiler. */
+
+typedef int... DWORD;
+typedef int... LONG;
+typedef int... SCARDCONTEXT;
+typedef int... SCARDHANDLE;
+
+typedef struct {
+    DWORD dwProtocol;
+    DWORD cbPciLength;
+    ...;
+} SCARD_IO_REQUEST;
+
+typedef struct {
+    const char *szReader;
+    void *pvUserData;
+    DWORD dwCurrentState;
+    DWORD dwEventState;
+    DWORD cbAtr;
+    unsigned char rgbAtr[...];
+    ...;
+} SCARD_READERSTATE;
+
+/* On the default library, with the library's own code */
+LONG SCardEstablishContext(DWORD scope, const void *reserved1, const void *reserved2, SCARDCONTEXT *context);
+LONG SCardReleaseContext(SCARDCONTEXT context);
+LONG SCardIsValidContext(SCARDCONTEXT context);
+LONG SCardConnect(SCARDCONTEXT context, const char *reader, DWORD share_mode, DWORD protocols,
+                  SCARDHANDLE *handle, DWORD *protocol);
+LONG SCardReconnect(SCARDHANDLE handle, DWORD share_mode, DWORD protocols, DWORD initialization,
+                    DWORD *protocol);
+LONG SCardDisconnect(SCARDHANDLE handle, DWORD disposition);
+LONG SCardBeginTransaction(SCARDHANDLE handle);
+LONG SCardEndTransaction(SCARDHANDLE handle, DWORD disposition);
+LONG SCardStatus(SCARDHANDLE handle, char *reader, DWORD *reader_length, DWORD *state, DWORD *protocol,
+                 unsigned char *atr, DWORD *atr_length);
+LONG SCardGetStatusChange(SCARDCONTEXT context, DWORD timeout, SCARD_READERSTATE *states, DWORD count);
+LONG SCardControl(SCARDHANDLE handle, DWORD control_code, const void *command, DWORD command_length,
+                  void *response, DWORD capacity, DWORD *received);
+LONG SCardTransmit(SCARDHANDLE handle, const SCARD_IO_REQUEST *send_pci, const unsigned char *command,
+                   DWORD command_length, SCARD_IO_REQUEST *receive_pci, unsigned char *response,
+                   DWORD *received);
+LONG SCardListReaderGroups(SCARDCONTEXT context, char *groups, DWORD *length);
+LONG SCardListReaders(SCARDCONTEXT context, const char *groups, char *readers, DWORD *length);
+LONG SCardFreeMemory(SCARDCONTEXT context, const void *memory);
+LONG SCardCancel(SCARDCONTEXT context);
+LONG SCardGetAttrib(SCARDHANDLE handle, DWORD attribute, unsigned char *value, DWORD *length);
+LONG SCardSetAttrib(SCARDHANDLE handle, DWORD attribute, const unsigned char *value, DWORD length);
+
+/* platform.h */
+unsigned platform_process(void);
+
+/* pcsc_api.h */
+typedef struct pcsc_api pcsc_api;
+int pcsc_open(const char *path, pcsc_api **api, char *detail, size_t size);
+int pcsc_open_default(pcsc_api **api, char *detail, size_t size);
+pcsc_api *pcsc_set_default(pcsc_api *api);
+void pcsc_path(const pcsc_api *api, char *path, size_t size);
+const char *pcsc_function_name(size_t index);
+int pcsc_has_function(const pcsc_api *api, size_t index);
+
+uint32_t pcsc_SCardEstablishContext(const pcsc_api *api, DWORD scope, const void *reserved1,
+                                    const void *reserved2, SCARDCONTEXT *context);
+uint32_t pcsc_SCardReleaseContext(const pcsc_api *api, SCARDCONTEXT context);
+uint32_t pcsc_SCardIsValidContext(const pcsc_api *api, SCARDCONTEXT context);
+uint32_t pcsc_SCardConnect(const pcsc_api *api, SCARDCONTEXT context, const char *reader, DWORD share_mode,
+                           DWORD protocols, SCARDHANDLE *handle, DWORD *protocol);
+uint32_t pcsc_SCardReconnect(const pcsc_api *api, SCARDHANDLE handle, DWORD share_mode, DWORD protocols,
+                             DWORD initialization, DWORD *protocol);
+uint32_t pcsc_SCardDisconnect(const pcsc_api *api, SCARDHANDLE handle, DWORD disposition);
+uint32_t pcsc_SCardBeginTransaction(const pcsc_api *api, SCARDHANDLE handle);
+uint32_t pcsc_SCardEndTransaction(const pcsc_api *api, SCARDHANDLE handle, DWORD disposition);
+uint32_t pcsc_SCardStatus(const pcsc_api *api, SCARDHANDLE handle, char *reader, DWORD *reader_length,
+                          DWORD *state, DWORD *protocol, unsigned char *atr, DWORD *atr_length);
+uint32_t pcsc_SCardControl(const pcsc_api *api, SCARDHANDLE handle, DWORD control_code, const void *command,
+                           DWORD command_length, void *response, DWORD capacity, DWORD *received);
+uint32_t pcsc_SCardTransmit(const pcsc_api *api, SCARDHANDLE handle, const SCARD_IO_REQUEST *send_pci,
+                            const unsigned char *command, DWORD command_length, SCARD_IO_REQUEST *receive_pci,
+                            unsigned char *response, DWORD *received);
+uint32_t pcsc_SCardListReaderGroups(const pcsc_api *api, SCARDCONTEXT context, char *groups, DWORD *length);
+uint32_t pcsc_SCardListReaders(const pcsc_api *api, SCARDCONTEXT context, const char *groups, char *readers,
+                               DWORD *length);
+uint32_t pcsc_SCardFreeMemory(const pcsc_api *api, SCARDCONTEXT context, const void *memory);
+uint32_t pcsc_SCardCancel(const pcsc_api *api, SCARDCONTEXT context);
+uint32_t pcsc_SCardGetAttrib(const pcsc_api *api, SCARDHANDLE handle, DWORD attribute, unsigned char *value,
+                             DWORD *length);
+uint32_t pcsc_SCardSetAttrib(const pcsc_api *api, SCARDHANDLE handle, DWORD attribute,
+                             const unsigned char *value, DWORD length);
+uint32_t pcsc_get_status_change(const pcsc_api *api, SCARDCONTEXT context, DWORD timeout, size_t count,
+                                const char *const *readers, uint32_t *states, unsigned char *atrs);
+
+/* manage.h */
+typedef struct scard_manage scard_manage;
+uint32_t manage_new(const pcsc_api *api, scard_manage **manage);
+void manage_free(scard_manage *manage);
+uint32_t manage_attach_by_handle(scard_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode,
+                                 uint32_t *said);
+uint32_t manage_attach_by_ifd(scard_manage *manage, uint32_t scope, const char *reader, uint32_t share_mode,
+                              uint32_t protocols);
+uint32_t manage_detach(scard_manage *manage, uint32_t disposition);
+uint32_t manage_reconnect(scard_manage *manage, uint32_t share_mode, uint32_t protocols,
+                          uint32_t initialization);
+uint32_t manage_lock(scard_manage *manage);
+uint32_t manage_unlock(scard_manage *manage, uint32_t disposition);
+uint32_t manage_probe(scard_manage *manage);
+uint32_t manage_status(scard_manage *manage, uint32_t *state, uint32_t *protocol, char *reader,
+                       uint32_t *reader_length, unsigned char *atr, uint32_t *atr_length);
+uint32_t manage_control(scard_manage *manage, uint32_t control_code, const unsigned char *command,
+                        size_t command_length, unsigned char *response, size_t capacity, uint32_t *received);
+uint32_t manage_get_attribute(scard_manage *manage, uint32_t attribute, unsigned char *value,
+                              uint32_t *length);
+uint32_t manage_set_attribute(scard_manage *manage, uint32_t attribute, const unsigned char *value,
+                              size_t length);
+int manage_handle(const scard_manage *manage, SCARDHANDLE *handle);
+int manage_is_owned(const scard_manage *manage);
+int manage_is_forked(const scard_manage *manage);
+uint32_t manage_share_mode(const scard_manage *manage);
+
+/* exchange.h */
+typedef struct exchange_slot exchange_slot;
+int64_t exchange_transmit(scard_manage *manage, const unsigned char *command, size_t command_length,
+                          unsigned char *response, size_t capacity);
+exchange_slot *exchange_slot_new(scard_manage *manage);
+void exchange_slot_free(exchange_slot *slot);
+const char *exchange_slot_response(const exchange_slot *slot);
+int64_t exchange_slot_transmit(exchange_slot *slot, const unsigned char *command, size_t command_length);

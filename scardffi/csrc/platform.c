@@ -1,0 +1,192 @@
+/* What the core asks of the operating system, for POSIX and for Windows. */
+#if !defined(_WIN32)
+#  define _GNU_SOURCE /* secure_getenv, dladdr */
+#endif
+#include "platform.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(_WIN32)
+
+#  define WIN32_LEAN_AND_MEAN
+#  include <windows.h>
+
+const char *const platform_pcsc_names[] = {"winscard.dll", NULL};
+
+void platform_mutex_init(platform_mutex *mutex)
+{
+    InitializeSRWLock((SRWLOCK *)mutex);
+}
+
+void platform_mutex_lock(platform_mutex *mutex)
+{
+    AcquireSRWLockExclusive((SRWLOCK *)mutex);
+}
+
+void platform_mutex_unlock(platform_mutex *mutex)
+{
+    ReleaseSRWLockExclusive((SRWLOCK *)mutex);
+}
+
+void *platform_library_open(const char *path, char *message, size_t size, int *missing)
+{
+    WCHAR wide[MAX_PATH * 4];
+    int is_path = strpbrk(path, "/\\") != NULL;
+    /* A bare name is looked for in System32 alone, so that no DLL beside the program is taken for it. */
+    DWORD flags = LOAD_LIBRARY_SEARCH_SYSTEM32 | (is_path ? LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR : 0);
+    HMODULE library = NULL;
+    DWORD error = ERROR_BAD_PATHNAME;
+
+    if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, wide, MAX_PATH * 4) > 0) {
+        library = LoadLibraryExW(wide, NULL, flags);
+        error = library == NULL ? GetLastError() : ERROR_SUCCESS;
+    }
+    if (library != NULL)
+        return (void *)library;
+    *missing = error == ERROR_MOD_NOT_FOUND && (!is_path || GetFileAttributesW(wide) == INVALID_FILE_ATTRIBUTES);
+    if (FormatMessageA(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL, error, 0, message,
+                       (DWORD)size, NULL) == 0)
+        snprintf(message, size, "LoadLibraryEx failed with error %lu", error);
+    return NULL;
+}
+
+void *platform_library_symbol(void *library, const char *name)
+{
+    return (void *)GetProcAddress((HMODULE)library, name);
+}
+
+void platform_library_path(void *library, void *symbol, char *path, size_t size)
+{
+    (void)symbol;
+    if (GetModuleFileNameA((HMODULE)library, path, (DWORD)size) == 0)
+        path[0] = '\0';
+}
+
+const char *platform_environment(const char *name)
+{
+    return getenv(name);
+}
+
+static SRWLOCK global_mutex = SRWLOCK_INIT;
+
+void platform_global_lock(void)
+{
+    AcquireSRWLockExclusive(&global_mutex);
+}
+
+void platform_global_unlock(void)
+{
+    ReleaseSRWLockExclusive(&global_mutex);
+}
+
+unsigned platform_process(void)
+{
+    return 0; /* Windows has no fork */
+}
+
+#else
+
+#  include <dlfcn.h>
+#  include <unistd.h>
+
+#  if defined(__APPLE__)
+const char *const platform_pcsc_names[] = {"/System/Library/Frameworks/PCSC.framework/PCSC", NULL};
+#  else
+const char *const platform_pcsc_names[] = {"libpcsclite.so.1", "libpcsclite.so", NULL};
+#  endif
+
+static pthread_mutex_t global_mutex = PTHREAD_MUTEX_INITIALIZER;
+static unsigned process_number;
+static pthread_once_t forks_watched = PTHREAD_ONCE_INIT;
+
+void platform_mutex_init(platform_mutex *mutex)
+{
+    pthread_mutex_init(mutex, NULL);
+}
+
+void *platform_library_open(const char *path, char *message, size_t size, int *missing)
+{
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    const char *error;
+    size_t length = strlen(path);
+
+    if (library != NULL)
+        return library;
+    error = dlerror();
+    if (error == NULL)
+        error = "dlopen failed without a message";
+    snprintf(message, size, "%s", error);
+    /* For a bare name only the loader knows: it names the bare name where it found no file at all,
+     * and the file's path, or a library that this one needs, where it found one. */
+    if (strchr(path, '/') != NULL)
+        *missing = access(path, F_OK) != 0;
+    else
+        *missing = strncmp(error, path, length) == 0 && error[length] == ':';
+    return NULL;
+}
+
+void *platform_library_symbol(void *library, const char *name)
+{
+    return dlsym(library, name);
+}
+
+void platform_library_path(void *library, void *symbol, char *path, size_t size)
+{
+    Dl_info info;
+
+    (void)library;
+    if (symbol == NULL || dladdr(symbol, &info) == 0 || info.dli_fname == NULL)
+        info.dli_fname = "";
+    snprintf(path, size, "%s", info.dli_fname);
+}
+
+const char *platform_environment(const char *name)
+{
+#  if defined(__GLIBC__)
+    return secure_getenv(name);
+#  else
+    return getuid() == geteuid() && getgid() == getegid() ? getenv(name) : NULL;
+#  endif
+}
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&global_mutex);
+}
+
+static void after_fork_in_parent(void)
+{
+    pthread_mutex_unlock(&global_mutex);
+}
+
+static void after_fork_in_child(void)
+{
+    process_number++;
+    pthread_mutex_unlock(&global_mutex);
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+void platform_global_lock(void)
+{
+    pthread_once(&forks_watched, watch_forks);
+    pthread_mutex_lock(&global_mutex);
+}
+
+void platform_global_unlock(void)
+{
+    pthread_mutex_unlock(&global_mutex);
+}
+
+unsigned platform_process(void)
+{
+    pthread_once(&forks_watched, watch_forks);
+    return process_number;
+}
+
+#endif

@@ -1,0 +1,53 @@
+/* What the core asks of the operating system: mutexes, an atomic pointer, run-time loading, the environment,
+ * and whether this process is a fork. */
+#ifndef SCARDFFI_PLATFORM_H
+#define SCARDFFI_PLATFORM_H
+
+#include <stddef.h>
+
+#if defined(_WIN32)
+/* An SRWLOCK, of the same layout. windows.h stays in platform.c: it brings PC/SC names of its own. */
+typedef struct {
+    void *pointer;
+} platform_mutex;
+void platform_mutex_lock(platform_mutex *mutex);
+void platform_mutex_unlock(platform_mutex *mutex);
+#else
+#  include <pthread.h>
+typedef pthread_mutex_t platform_mutex;
+#  define platform_mutex_lock(mutex) pthread_mutex_lock(mutex)
+#  define platform_mutex_unlock(mutex) pthread_mutex_unlock(mutex)
+#endif
+
+#if defined(_MSC_VER)
+#  include <intrin.h>
+#  define platform_atomic_load(pointer) _InterlockedCompareExchangePointer((void *volatile *)(pointer), NULL, NULL)
+#  define platform_atomic_store(pointer, value) _InterlockedExchangePointer((void *volatile *)(pointer), (value))
+#else
+#  define platform_atomic_load(pointer) __atomic_load_n((pointer), __ATOMIC_ACQUIRE)
+#  define platform_atomic_store(pointer, value) __atomic_store_n((pointer), (value), __ATOMIC_RELEASE)
+#endif
+
+void platform_mutex_init(platform_mutex *mutex);
+
+/* The names under which this platform's PC/SC library is looked for, first choice first; ends with NULL. */
+extern const char *const platform_pcsc_names[];
+
+/* Load a library by path or by name; NULL on failure, with the loader's message in `message` and
+ * `*missing` telling whether there is no such file (1) or one that cannot be loaded (0). */
+void *platform_library_open(const char *path, char *message, size_t size, int *missing);
+void *platform_library_symbol(void *library, const char *name);
+/* The file that `library` was loaded from, or an empty string where it cannot be told. */
+void platform_library_path(void *library, void *symbol, char *path, size_t size);
+
+/* An environment variable, or NULL; always NULL where the process has more rights than its user. */
+const char *platform_environment(const char *name);
+
+/* The one lock of what the core keeps for the whole process. A fork waits for it, so a child finds it free. */
+void platform_global_lock(void);
+void platform_global_unlock(void);
+
+/* A number that changes in the child of every fork; the first call starts to count. */
+unsigned platform_process(void);
+
+#endif

@@ -1,0 +1,160 @@
+/* The PC/SC ABI of each platform: types, layouts, constants and calling convention.
+ *
+ * Every difference between winscard.dll, pcsc-lite and macOS's PCSC.framework that C code can see
+ * stands here and nowhere else. The platform's own shape is the default; another one can be asked
+ * for with -DSCARDFFI_ABI_WINDOWS, -DSCARDFFI_ABI_MACOS or -DSCARDFFI_ABI_PCSCLITE.
+ */
+#ifndef SCARDFFI_PCSC_ABI_H
+#define SCARDFFI_PCSC_ABI_H
+
+#include <stdint.h>
+
+#if !defined(SCARDFFI_ABI_WINDOWS) && !defined(SCARDFFI_ABI_MACOS) && !defined(SCARDFFI_ABI_PCSCLITE)
+#  if defined(_WIN32)
+#    define SCARDFFI_ABI_WINDOWS
+#  elif defined(__APPLE__)
+#    define SCARDFFI_ABI_MACOS
+#  else
+#    define SCARDFFI_ABI_PCSCLITE
+#  endif
+#endif
+
+#if defined(SCARDFFI_ABI_WINDOWS)
+#  define PCSC_CALL __stdcall /* ignored by 64-bit compilers */
+#  define PCSC_ATR_BUFFER 36  /* bytes of rgbAtr in SCARD_READERSTATE */
+#  define PCSC_STATE_IS_ORDINAL 1 /* SCardStatus answers 0..6 rather than a bit mask */
+#  define SCARD_PROTOCOL_RAW 0x00010000u
+#  define SCARD_E_UNSUPPORTED_FEATURE 0x80100022u
+#  define SCARD_E_UNEXPECTED 0x8010001Fu
+#  define SCARD_AUTOALLOCATE ((DWORD)-1)
+#  define SCARD_CTL_CODE(function) (0x00310000u + 4u * (function))
+typedef unsigned long DWORD;
+typedef long LONG;
+typedef uintptr_t SCARDCONTEXT;
+typedef uintptr_t SCARDHANDLE;
+#elif defined(SCARDFFI_ABI_MACOS)
+#  define PCSC_CALL
+#  define PCSC_ATR_BUFFER 33
+#  define PCSC_STATE_IS_ORDINAL 0
+#  define SCARD_PROTOCOL_RAW 0x00000004u
+#  define SCARD_E_UNSUPPORTED_FEATURE 0x8010001Fu
+#  define SCARD_CTL_CODE(function) (0x42000000u + (function))
+typedef uint32_t DWORD;
+typedef int32_t LONG;
+typedef int32_t SCARDCONTEXT;
+typedef int32_t SCARDHANDLE;
+#else
+#  define PCSC_CALL
+#  define PCSC_ATR_BUFFER 33
+#  define PCSC_STATE_IS_ORDINAL 0
+#  define SCARD_PROTOCOL_RAW 0x00000004u
+#  define SCARD_E_UNSUPPORTED_FEATURE 0x8010001Fu
+#  define SCARD_AUTOALLOCATE ((DWORD)-1)
+#  define SCARD_CTL_CODE(function) (0x42000000u + (function))
+typedef unsigned long DWORD;
+typedef long LONG;
+typedef LONG SCARDCONTEXT;
+typedef LONG SCARDHANDLE;
+#endif
+
+typedef struct {
+    DWORD dwProtocol;
+    DWORD cbPciLength;
+} SCARD_IO_REQUEST;
+
+#if defined(SCARDFFI_ABI_MACOS)
+#  pragma pack(push, 1)
+#endif
+typedef struct {
+    const char *szReader;
+    void *pvUserData;
+    DWORD dwCurrentState;
+    DWORD dwEventState;
+    DWORD cbAtr;
+    unsigned char rgbAtr[PCSC_ATR_BUFFER];
+} SCARD_READERSTATE;
+#if defined(SCARDFFI_ABI_MACOS)
+#  pragma pack(pop)
+#endif
+
+/* Sizes */
+#define MAX_ATR_SIZE 33
+#define MAX_READERNAME 128
+#define MAX_BUFFER_SIZE 264 /* pcsc-lite: attributes */
+#define MAX_BUFFER_SIZE_EXTENDED 65548 /* 4 + 3 + 65536 + 3 + 2 */
+#define INFINITE 0xFFFFFFFFu
+
+/* Scopes, share modes, protocols, dispositions */
+#define SCARD_SCOPE_USER 0u
+#define SCARD_SCOPE_TERMINAL 1u
+#define SCARD_SCOPE_SYSTEM 2u
+#define SCARD_SCOPE_GLOBAL 3u /* pcsc-lite alone */
+#define SCARD_SHARE_EXCLUSIVE 1u
+#define SCARD_SHARE_SHARED 2u
+#define SCARD_SHARE_DIRECT 3u
+#define SCARD_PROTOCOL_UNDEFINED 0u
+#define SCARD_PROTOCOL_T0 1u
+#define SCARD_PROTOCOL_T1 2u
+#define SCARD_LEAVE_CARD 0u
+#define SCARD_RESET_CARD 1u
+#define SCARD_UNPOWER_CARD 2u
+#define SCARD_EJECT_CARD 3u
+
+/* SCardStatus, where it answers a bit mask */
+#define SCARD_UNKNOWN 0x01u
+#define SCARD_ABSENT 0x02u
+#define SCARD_PRESENT 0x04u
+#define SCARD_SWALLOWED 0x08u
+#define SCARD_POWERED 0x10u
+#define SCARD_NEGOTIABLE 0x20u
+#define SCARD_SPECIFIC 0x40u
+
+/* SCardGetStatusChange */
+#define SCARD_STATE_UNAWARE 0x0000u
+#define SCARD_STATE_IGNORE 0x0001u
+#define SCARD_STATE_CHANGED 0x0002u
+#define SCARD_STATE_UNKNOWN 0x0004u
+#define SCARD_STATE_UNAVAILABLE 0x0008u
+#define SCARD_STATE_EMPTY 0x0010u
+#define SCARD_STATE_PRESENT 0x0020u
+#define SCARD_STATE_ATRMATCH 0x0040u
+#define SCARD_STATE_EXCLUSIVE 0x0080u
+#define SCARD_STATE_INUSE 0x0100u
+#define SCARD_STATE_MUTE 0x0200u
+#define SCARD_STATE_UNPOWERED 0x0400u
+
+/* Attributes: SCARD_ATTR_VALUE(class, tag) */
+#define SCARD_ATTR_VENDOR_NAME 0x00010100u
+#define SCARD_ATTR_ATR_STRING 0x00090303u
+#define SCARD_ATTR_DEVICE_FRIENDLY_NAME 0x7FFF0003u
+#define SCARD_ATTR_DEVICE_SYSTEM_NAME 0x7FFF0004u
+
+/* Codes of the resource manager, as unsigned 32-bit numbers; on each platform they travel in a LONG. */
+#define SCARD_S_SUCCESS 0x00000000u
+#define SCARD_F_INTERNAL_ERROR 0x80100001u
+#define SCARD_E_CANCELLED 0x80100002u
+#define SCARD_E_INVALID_HANDLE 0x80100003u
+#define SCARD_E_INVALID_PARAMETER 0x80100004u
+#define SCARD_E_NO_MEMORY 0x80100006u
+#define SCARD_E_INSUFFICIENT_BUFFER 0x80100008u
+#define SCARD_E_UNKNOWN_READER 0x80100009u
+#define SCARD_E_TIMEOUT 0x8010000Au
+#define SCARD_E_SHARING_VIOLATION 0x8010000Bu
+#define SCARD_E_NO_SMARTCARD 0x8010000Cu
+#define SCARD_E_PROTO_MISMATCH 0x8010000Fu
+#define SCARD_E_NOT_READY 0x80100010u
+#define SCARD_E_INVALID_VALUE 0x80100011u
+#define SCARD_F_COMM_ERROR 0x80100013u
+#define SCARD_E_NOT_TRANSACTED 0x80100016u
+#define SCARD_E_READER_UNAVAILABLE 0x80100017u
+#define SCARD_E_NO_SERVICE 0x8010001Du
+#define SCARD_E_SERVICE_STOPPED 0x8010001Eu
+#define SCARD_E_NO_READERS_AVAILABLE 0x8010002Eu
+#define SCARD_W_UNPOWERED_CARD 0x80100067u
+#define SCARD_W_RESET_CARD 0x80100068u
+#define SCARD_W_REMOVED_CARD 0x80100069u
+/* Win32 codes that winscard.dll answers as they are */
+#define PCSC_WIN32_INVALID_HANDLE 6u
+#define PCSC_WIN32_NOT_SUPPORTED 50u
+
+#endif

@@ -1,0 +1,1 @@
+"""ISO/IEC 7816 in pure Python: no PC/SC, no reader."""

@@ -1,0 +1,464 @@
+"""The SCard* functions under their C names: ints and buffers in, the code and the values out.
+
+Nothing here raises for a return code: the first thing that comes back is the code, as an unsigned 32-bit
+number, 0 for success. Contexts and handles are plain ints that nobody closes but the caller. The same
+functions are the methods of a :class:`Library` of one's choice and, on the default library, the functions of
+this module.
+
+Arguments are checked: a TypeError or an :class:`~scardffi.errors.InvalidArgumentError` names the one that is
+wrong. A function that the library lacks raises :class:`~scardffi.errors.UnsupportedFunctionError`, and without
+a PC/SC library there is a :class:`~scardffi.errors.LibraryError`. All of them release the GIL.
+
+References: PC/SC part 5; "winscard.h" in Microsoft's and pcsc-lite's documentation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from .arguments import dword, handle, readable, text, writable
+from .errors import E_NOTIMPL, from_hresult
+from .library import LibraryInfo, default_table, ffi, lib, library_info, open_table
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Sequence
+    from typing import SupportsIndex
+
+    from typing_extensions import Buffer
+
+    from ._native import Api, CData
+
+_INSUFFICIENT_BUFFER: Final = 0x80100008
+_ATR_ROOM: Final = 36
+_NAME_ROOM: Final = 256
+_LIST_TRIES: Final = 8
+
+
+class Library:
+    """A PC/SC library loaded by path or name, with the SCard* functions as methods.
+
+    Several may be loaded at once; each stays loaded as long as the process runs.
+
+    Args:
+        path: a file, or a name that the system's loader looks up.
+
+    Raises:
+        LibraryError: a class each for a file that does not exist, one that cannot be loaded, and one that is
+            no PC/SC library.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._table = open_table(path)
+
+    @classmethod
+    def default(cls) -> Library:
+        """The default library as it is now: the platform's, or what ``SCARDFFI_LIBRARY`` names.
+
+        A later change of the default does not touch the object that this returns.
+        """
+        library = cls.__new__(cls)
+        library._table = default_table()  # noqa: SLF001  its own
+        return library
+
+    @property
+    def native(self) -> Api:
+        """The function table in C (``pcsc_api *``)."""
+        return self._table
+
+    def info(self) -> LibraryInfo:
+        """Path, version where it can be told, and which functions the library has."""
+        return library_info(self.native)
+
+    def __eq__(self, other: object) -> bool:
+        return self.native == other.native if isinstance(other, Library) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.native)
+
+    def __repr__(self) -> str:
+        return f"<scardffi.Library {self.info().path}>"
+
+    # contexts
+
+    def SCardEstablishContext(self, scope: SupportsIndex) -> tuple[int, int]:
+        """Open a context. Wraps ``SCardEstablishContext``.
+
+        Args:
+            scope: a :class:`~scardffi.constants.Scope`.
+
+        Returns:
+            (code, context)
+        """
+        context = ffi.new("SCARDCONTEXT *")
+        code = lib.pcsc_SCardEstablishContext(self.native, dword("scope", scope), ffi.NULL, ffi.NULL, context)
+        return _present(code, "SCardEstablishContext"), context[0]
+
+    def SCardReleaseContext(self, context: SupportsIndex) -> int:
+        """Close a context and every handle connected on it. Wraps ``SCardReleaseContext``.
+
+        On pcsc-lite it does not wake a thread that waits on the context: cancel and join first.
+        """
+        code = lib.pcsc_SCardReleaseContext(self.native, handle("context", context))
+        return _present(code, "SCardReleaseContext")
+
+    def SCardIsValidContext(self, context: SupportsIndex) -> int:
+        """Whether a context is open: code 0. Wraps ``SCardIsValidContext``.
+
+        On pcsc-lite it stays 0 after the daemon has been restarted.
+        """
+        code = lib.pcsc_SCardIsValidContext(self.native, handle("context", context))
+        return _present(code, "SCardIsValidContext")
+
+    def SCardCancel(self, context: SupportsIndex) -> int:
+        """Wake the thread that waits in SCardGetStatusChange on this context. Wraps ``SCardCancel``.
+
+        It does nothing for a wait that begins later.
+        """
+        code = lib.pcsc_SCardCancel(self.native, handle("context", context))
+        return _present(code, "SCardCancel")
+
+    def SCardFreeMemory(self, context: SupportsIndex, memory: int) -> int:
+        """Free what the library allocated for an SCARD_AUTOALLOCATE call. Wraps ``SCardFreeMemory``.
+
+        Args:
+            context: the context it was allocated on.
+            memory: its address.
+        """
+        pointer = ffi.cast("void *", memory)
+        code = lib.pcsc_SCardFreeMemory(self.native, handle("context", context), pointer)
+        return _present(code, "SCardFreeMemory")
+
+    # readers
+
+    def SCardListReaders(self, context: SupportsIndex, groups: str | None = None) -> tuple[int, list[str]]:
+        """The names of the readers. Wraps ``SCardListReaders``.
+
+        Args:
+            context: an open context.
+            groups: only readers of this group; None for all. pcsc-lite ignores it.
+
+        Returns:
+            (code, names); no reader at all is the code SCARD_E_NO_READERS_AVAILABLE.
+        """
+        group = ffi.NULL if groups is None else ffi.from_buffer(text("groups", groups) + b"\0\0")
+        context = handle("context", context)
+
+        def fetch(names: CData, length: CData) -> int:
+            return lib.pcsc_SCardListReaders(self.native, context, group, names, length)
+
+        code, names = _multi_string(fetch)
+        return _present(code, "SCardListReaders"), names
+
+    def SCardListReaderGroups(self, context: SupportsIndex) -> tuple[int, list[str]]:
+        """The names of the groups of readers. Wraps ``SCardListReaderGroups``.
+
+        Returns:
+            (code, names)
+        """
+        context = handle("context", context)
+
+        def fetch(names: CData, length: CData) -> int:
+            return lib.pcsc_SCardListReaderGroups(self.native, context, names, length)
+
+        code, names = _multi_string(fetch)
+        return _present(code, "SCardListReaderGroups"), names
+
+    def SCardGetStatusChange(
+        self, context: SupportsIndex, timeout: SupportsIndex, states: Sequence[tuple[str, int]]
+    ) -> tuple[int, list[tuple[int, bytes]]]:
+        """Wait until the state of a reader differs from the one given. Wraps ``SCardGetStatusChange``.
+
+        It blocks without a look at signals; :meth:`SCardCancel` from another thread ends it.
+
+        Args:
+            context: an open context that no other thread uses meanwhile.
+            timeout: milliseconds; 0 to answer at once, INFINITE to wait for ever.
+            states: (reader, current state) each; the state in full, event counter included.
+
+        Returns:
+            (code, [(event state, ATR), ...]) in the order of ``states``
+        """
+        names = [ffi.new("char[]", text("reader", reader)) for reader, _ in states]
+        count = len(names)
+        readers = ffi.new("char *[]", names)
+        numbers = ffi.new("uint32_t[]", 3 * count)
+        for index, (_, current) in enumerate(states):
+            numbers[3 * index] = dword("current state", current)
+        atrs = ffi.new("unsigned char[]", _ATR_ROOM * count)
+        code = lib.pcsc_get_status_change(
+            self.native, handle("context", context), dword("timeout", timeout), count, readers, numbers, atrs
+        )
+        memory = ffi.buffer(atrs)
+        answers = [
+            (numbers[3 * i + 1], bytes(memory[_ATR_ROOM * i : _ATR_ROOM * i + numbers[3 * i + 2]]))
+            for i in range(count)
+        ]
+        return _present(code, "SCardGetStatusChange"), answers
+
+    # cards
+
+    def SCardConnect(
+        self, context: SupportsIndex, reader: str, share_mode: SupportsIndex, protocols: SupportsIndex
+    ) -> tuple[int, int, int]:
+        """Open a card handle. Wraps ``SCardConnect``.
+
+        It waits without bound, and cannot be interrupted, while another handle holds a transaction.
+
+        Args:
+            context: an open context that no other thread uses meanwhile.
+            reader: a name from :meth:`SCardListReaders`.
+            share_mode: a :class:`~scardffi.constants.ShareMode`.
+            protocols: a :class:`~scardffi.constants.Protocol`, or several.
+
+        Returns:
+            (code, handle, active protocol)
+        """
+        card = ffi.new("SCARDHANDLE *")
+        protocol = ffi.new("DWORD *")
+        code = lib.pcsc_SCardConnect(
+            self.native,
+            handle("context", context),
+            text("reader", reader),
+            dword("share_mode", share_mode),
+            dword("protocols", protocols),
+            card,
+            protocol,
+        )
+        return _present(code, "SCardConnect"), card[0], protocol[0]
+
+    def SCardReconnect(
+        self,
+        card: SupportsIndex,
+        share_mode: SupportsIndex,
+        protocols: SupportsIndex,
+        initialization: SupportsIndex,
+    ) -> tuple[int, int]:
+        """Establish a connection anew, after a reset for instance. Wraps ``SCardReconnect``.
+
+        Args:
+            card: an open card handle.
+            share_mode: a :class:`~scardffi.constants.ShareMode`.
+            protocols: a :class:`~scardffi.constants.Protocol`, or several.
+            initialization: a :class:`~scardffi.constants.Disposition`.
+
+        Returns:
+            (code, active protocol)
+        """
+        protocol = ffi.new("DWORD *")
+        code = lib.pcsc_SCardReconnect(
+            self.native,
+            handle("card", card),
+            dword("share_mode", share_mode),
+            dword("protocols", protocols),
+            dword("initialization", initialization),
+            protocol,
+        )
+        return _present(code, "SCardReconnect"), protocol[0]
+
+    def SCardDisconnect(self, card: SupportsIndex, disposition: SupportsIndex) -> int:
+        """Close a card handle. Wraps ``SCardDisconnect``.
+
+        Args:
+            card: an open card handle.
+            disposition: a :class:`~scardffi.constants.Disposition`.
+        """
+        code = lib.pcsc_SCardDisconnect(self.native, handle("card", card), dword("disposition", disposition))
+        return _present(code, "SCardDisconnect")
+
+    def SCardBeginTransaction(self, card: SupportsIndex) -> int:
+        """Hold the card alone. Wraps ``SCardBeginTransaction``.
+
+        It waits without bound, and cannot be interrupted, while another handle holds a transaction.
+        """
+        code = lib.pcsc_SCardBeginTransaction(self.native, handle("card", card))
+        return _present(code, "SCardBeginTransaction")
+
+    def SCardEndTransaction(self, card: SupportsIndex, disposition: SupportsIndex) -> int:
+        """End a transaction. Wraps ``SCardEndTransaction``.
+
+        Args:
+            card: the handle that holds it.
+            disposition: a :class:`~scardffi.constants.Disposition`.
+        """
+        code = lib.pcsc_SCardEndTransaction(self.native, handle("card", card), dword("disposition", disposition))
+        return _present(code, "SCardEndTransaction")
+
+    def SCardStatus(self, card: SupportsIndex) -> tuple[int, str, int, int, bytes]:
+        """Reader, state, protocol and ATR of a connected card. Wraps ``SCardStatus``.
+
+        It waits while another handle holds a transaction.
+
+        Returns:
+            (code, reader, state as the platform says it, active protocol, ATR)
+        """
+        number = handle("card", card)
+        length = ffi.new("DWORD *", _NAME_ROOM)
+        numbers = ffi.new("DWORD[3]")  # state, protocol, length of the ATR
+        atr = ffi.new("unsigned char[]", _ATR_ROOM)
+
+        def fetch() -> tuple[int, CData]:
+            reader = ffi.new("char[]", length[0])
+            numbers[2] = _ATR_ROOM
+            code = lib.pcsc_SCardStatus(self.native, number, reader, length, numbers, numbers + 1, atr, numbers + 2)
+            return code, reader
+
+        code, reader = fetch()
+        if code == _INSUFFICIENT_BUFFER and length[0] > _NAME_ROOM:
+            code, reader = fetch()
+        names = _names(bytes(ffi.buffer(reader)))
+        answer = bytes(ffi.buffer(atr)[0 : min(numbers[2], _ATR_ROOM)])
+        return _present(code, "SCardStatus"), names[0] if names else "", numbers[0], numbers[1], answer
+
+    def SCardTransmit(
+        self, card: SupportsIndex, protocol: SupportsIndex, command: Buffer, response: Buffer
+    ) -> tuple[int, int]:
+        """Send a command to the card and receive its response. Wraps ``SCardTransmit``.
+
+        It cannot be interrupted. SCARD_E_INSUFFICIENT_BUFFER means that the card has executed the command.
+
+        Args:
+            card: an open card handle that no other thread uses meanwhile.
+            protocol: the active :class:`~scardffi.constants.Protocol`.
+            command: the command APDU, a contiguous buffer.
+            response: where the response goes, status word included; a writable, contiguous buffer.
+
+        Returns:
+            (code, length of the response in bytes, or the length that it needs)
+        """
+        pci = ffi.new("SCARD_IO_REQUEST *", (dword("protocol", protocol), ffi.sizeof("SCARD_IO_REQUEST")))
+        send = readable("command", command)
+        receive = writable("response", response)
+        length = ffi.new("DWORD *", len(receive))
+        code = lib.pcsc_SCardTransmit(
+            self.native, handle("card", card), pci, send, len(send), ffi.NULL, receive, length
+        )
+        return _present(code, "SCardTransmit"), length[0]
+
+    def SCardControl(
+        self, card: SupportsIndex, control_code: SupportsIndex, command: Buffer, response: Buffer
+    ) -> tuple[int, int]:
+        """Send a command to the reader's driver. Wraps ``SCardControl``.
+
+        Args:
+            card: an open card handle that no other thread uses meanwhile.
+            control_code: see :func:`~scardffi.constants.control_code`.
+            command: what the driver receives, a contiguous buffer.
+            response: where its answer goes; a writable, contiguous buffer.
+
+        Returns:
+            (code, length of the answer in bytes)
+        """
+        send = readable("command", command)
+        receive = writable("response", response)
+        length = ffi.new("DWORD *")
+        code = lib.pcsc_SCardControl(
+            self.native,
+            handle("card", card),
+            dword("control_code", control_code),
+            send if type(send) is not bytes else ffi.from_buffer(send),
+            len(send),
+            receive,
+            len(receive),
+            length,
+        )
+        return _present(code, "SCardControl"), length[0]
+
+    def SCardGetAttrib(self, card: SupportsIndex, attribute: SupportsIndex, value: Buffer) -> tuple[int, int]:
+        """Read an attribute of the reader or card. Wraps ``SCardGetAttrib``.
+
+        Args:
+            card: an open card handle.
+            attribute: an :class:`~scardffi.constants.Attribute`.
+            value: where it goes; a writable, contiguous buffer, on pcsc-lite of 264 bytes at most.
+
+        Returns:
+            (code, length of the value in bytes)
+        """
+        receive = writable("value", value)
+        length = ffi.new("DWORD *", len(receive))
+        code = lib.pcsc_SCardGetAttrib(
+            self.native, handle("card", card), dword("attribute", attribute), receive, length
+        )
+        return _present(code, "SCardGetAttrib"), length[0]
+
+    def SCardSetAttrib(self, card: SupportsIndex, attribute: SupportsIndex, value: Buffer) -> int:
+        """Write an attribute of the reader. Wraps ``SCardSetAttrib``.
+
+        Args:
+            card: an open card handle.
+            attribute: an :class:`~scardffi.constants.Attribute`.
+            value: its new value, a contiguous buffer.
+        """
+        send = readable("value", value)
+        code = lib.pcsc_SCardSetAttrib(
+            self.native, handle("card", card), dword("attribute", attribute), send, len(send)
+        )
+        return _present(code, "SCardSetAttrib")
+
+
+class _DefaultLibrary(Library):
+    """Whatever the default library is at the time of each call."""
+
+    def __init__(self) -> None:  # loads nothing
+        pass
+
+    @property
+    def native(self) -> Api:
+        return default_table()
+
+
+_default: Final = _DefaultLibrary()
+
+SCardEstablishContext = _default.SCardEstablishContext
+SCardReleaseContext = _default.SCardReleaseContext
+SCardIsValidContext = _default.SCardIsValidContext
+SCardCancel = _default.SCardCancel
+SCardFreeMemory = _default.SCardFreeMemory
+SCardListReaders = _default.SCardListReaders
+SCardListReaderGroups = _default.SCardListReaderGroups
+SCardGetStatusChange = _default.SCardGetStatusChange
+SCardConnect = _default.SCardConnect
+SCardReconnect = _default.SCardReconnect
+SCardDisconnect = _default.SCardDisconnect
+SCardBeginTransaction = _default.SCardBeginTransaction
+SCardEndTransaction = _default.SCardEndTransaction
+SCardStatus = _default.SCardStatus
+SCardTransmit = _default.SCardTransmit
+SCardControl = _default.SCardControl
+SCardGetAttrib = _default.SCardGetAttrib
+SCardSetAttrib = _default.SCardSetAttrib
+
+
+def _present(code: int, function: str) -> int:
+    """The code, unless it is the one with which the function table says that the function is not there."""
+    if code == E_NOTIMPL:
+        raise from_hresult(code, function)
+    return code
+
+
+def _names(multi_string: bytes) -> list[str]:
+    """The strings of a multi-string: each ends with NUL, the list with an empty one."""
+    names = []
+    for name in multi_string.split(b"\0"):
+        if not name:
+            break
+        names.append(name.decode("utf-8", "surrogateescape"))
+    return names
+
+
+def _multi_string(fetch: Callable[[CData, CData], int]) -> tuple[int, list[str]]:
+    """Ask for the length, then for the list, again where it has grown in between."""
+    length = ffi.new("DWORD *")
+    code = 0
+    for _ in range(_LIST_TRIES):
+        code = fetch(ffi.NULL, length)
+        if code != 0:
+            return code, []
+        names = ffi.new("char[]", length[0])
+        code = fetch(names, length)
+        if code == 0:
+            return code, _names(bytes(ffi.buffer(names)))
+        if code != _INSUFFICIENT_BUFFER:
+            break
+    return code, []

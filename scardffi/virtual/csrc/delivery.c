@@ -1,0 +1,28 @@
+/* Results into the caller's buffer, or into memory made for it. */
+#include "delivery.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+LONG deliver(const void *data, DWORD size, void *buffer, DWORD *length)
+{
+    DWORD room = 0;
+    if (length != NULL) {
+        room = *length;
+        *length = size;
+    }
+    if (room == SCARD_AUTOALLOCATE) {
+        if (buffer == NULL)
+            return SCARD_E_INVALID_PARAMETER;
+        void *memory = malloc(size);
+        if (memory == NULL)
+            return SCARD_E_NO_MEMORY;
+        memcpy(memory, data, size);
+        memcpy(buffer, &memory, sizeof memory);
+        return SCARD_S_SUCCESS;
+    }
+    if (buffer == NULL)
+        return SCARD_S_SUCCESS;
+    memcpy(buffer, data, room < size ? room : size);
+    return room < size ? (LONG)SCARD_E_INSUFFICIENT_BUFFER : (LONG)SCARD_S_SUCCESS;
+}

@@ -1,0 +1,7 @@
+/* What the shared library shows to the outside; everything else is compiled with hidden visibility. */
+#ifndef SCARDFFI_VIRTUAL_EXPORTS_H
+#define SCARDFFI_VIRTUAL_EXPORTS_H
+
+#define EXPORTED __attribute__((visibility("default")))
+
+#endif

@@ -1,0 +1,41 @@
+/* A number holds its slot in the low bits and a scattered generation above, a key laid over both. */
+#include "numbers.h"
+
+#define NUMBER_MASK 0x7FFFFFFFu
+
+void numbers_start(struct numbers *self, struct random_numbers *random)
+{
+    self->key = (uint32_t)random_next(random) & NUMBER_MASK;
+    self->generation = (uint32_t)random_next(random);
+}
+
+int numbers_take(struct numbers *self)
+{
+    for (uint32_t tried = 0; tried < SLOTS; tried++) {
+        uint32_t slot = self->next_slot;
+        self->next_slot = (slot + 1) % SLOTS;
+        if (self->in_use[slot] != 0)
+            continue;
+        uint32_t number;
+        do { /* an odd factor only scatters the generations: no two become the same */
+            uint32_t scattered = self->generation++ * 0x9E3779B1u;
+            number = ((scattered << SLOT_BITS | slot) ^ self->key) & NUMBER_MASK;
+        } while (number == 0);
+        self->in_use[slot] = number;
+        return (int)slot;
+    }
+    return -1;
+}
+
+void numbers_give_back(struct numbers *self, int slot)
+{
+    self->in_use[slot] = 0;
+}
+
+int numbers_find(const struct numbers *self, LONG number)
+{
+    if (number <= 0 || number > (LONG)NUMBER_MASK)
+        return -1;
+    uint32_t slot = ((uint32_t)number ^ self->key) % SLOTS;
+    return self->in_use[slot] == (uint32_t)number ? (int)slot : -1;
+}

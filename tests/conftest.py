@@ -1,0 +1,70 @@
+"""What several test files share: a private pcscd for the whole run, and the libraries and readers to test on."""
+
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from support.pcscd import PrivatePcscd, free_vpcd_port, unavailable_reason
+from support.reports import REPORTS
+
+from scardffi import Library, virtual
+
+IFD_READERS = 4
+
+
+class Place(NamedTuple):
+    """A library and a reader of it with a card that answers READ BINARY and GET CHALLENGE."""
+
+    library: Library
+    reader: str
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests measured."""
+    if REPORTS:
+        terminalreporter.section("measured")
+        for line in REPORTS:
+            terminalreporter.line(line)
+
+
+@pytest.fixture(scope="session")
+def vpcd_port() -> int:
+    return free_vpcd_port()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _private_daemon(tmp_path_factory: pytest.TempPathFactory, vpcd_port: int) -> Iterator[PrivatePcscd | None]:
+    """Started before anything else: pcsc-lite reads the socket's path once in a process."""
+    reason = unavailable_reason(vpcd=True)
+    if reason is not None:
+        if os.environ.get("CI"):
+            pytest.fail(f"under CI the tests on a real pcscd must run: {reason}")
+        os.environ["PCSCLITE_CSOCK_NAME"] = "/nonexistent/pcscd.comm"  # never a real daemon of this machine
+        yield None
+        return
+    with PrivatePcscd(tmp_path_factory.mktemp("pcscd"), IFD_READERS, [vpcd_port]) as daemon:
+        os.environ.update(daemon.environment)
+        yield daemon
+
+
+@pytest.fixture
+def daemon(_private_daemon: PrivatePcscd | None) -> PrivatePcscd:
+    """The real pcscd, with readers of the tests' own IFD handler and one of vpcd."""
+    if _private_daemon is None:
+        pytest.skip(f"no private pcscd here: {unavailable_reason(vpcd=True)}")  # under CI this is a failure
+    return _private_daemon
+
+
+@pytest.fixture(scope="session")
+def virtual_place() -> Place:
+    return Place(Library(virtual.library_path()), "scardffi Virtual Reader 0")
+
+
+@pytest.fixture(params=["virtual", "pcscd"])
+def place(request: pytest.FixtureRequest, virtual_place: Place) -> Place:
+    """The virtual library, then a real pcscd."""
+    if request.param == "virtual":
+        return virtual_place
+    daemon: PrivatePcscd = request.getfixturevalue("daemon")
+    return Place(Library("libpcsclite.so.1"), daemon.ifd_reader(0))

@@ -1,0 +1,526 @@
+/*
+ * A reader driver for pcscd whose cards live in this file: up to 16 readers, each with the same test card.
+ *
+ * Loaded by a private pcscd, one reader.conf entry for each reader, its CHANNELID being the reader's number N.
+ * The folder named by SCARDFFI_TEST_IFD controls it and receives its logs:
+ *   absent-N      while this file exists the card of reader N is removed
+ *   go-N          lets one hanging APDU of reader N end, and is deleted by doing so
+ *   reader-N.log  a line for each event: seconds of CLOCK_MONOTONIC, event, details
+ *
+ * The card's commands (hexadecimal):
+ *   00 B0 P1 P2 Le      READ BINARY: the byte at offset i is (i ^ i >> 8) & FF
+ *   00 84 00 00 Le      GET CHALLENGE: random bytes
+ *   00 A4 00 0C 02 id   SELECT: 9000 for 3F00, otherwise 6A82
+ *   80 10 hi lo         answers after hi:lo milliseconds
+ *   80 12 hi lo         answers hi:lo bytes of the READ BINARY pattern, 0000 means 65536
+ *   80 14 00 00         answers after go-N was made, at the latest after a minute
+ *   80 16 00 00         fails with IFD_COMMUNICATION_ERROR
+ *   80 18 00 00 Lc data answers the data
+ *   80 1A 00 00         answers the number of APDUs this reader has seen, this one included, 4 bytes big-endian
+ * Anything else is 6D00, a command whose length fields do not fit is 6700. 80 10 and 80 14 end at once when the card is
+ * removed.
+ */
+#define _GNU_SOURCE
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <ifdhandler.h>
+#include <reader.h>
+
+enum { MAX_READERS = 16, LOGGED_BYTES = 32, SLICE_MS = 2, HANG_MS = 60000 };
+
+static const UCHAR ATR[] = {0x3B, 0x88, 0x80, 0x01, 'i', 'f', 'd', '-', 't', 'e', 's', 't', 0x59};
+static const char VENDOR_NAME[] = "scardffi tests";
+
+struct reader {
+    bool open;
+    unsigned number;
+    char absent_name[32];
+    char absent_path[PATH_MAX];
+    char go_path[PATH_MAX];
+    int log;
+    int folder_watch; /* inotify, tells the polling thread that a card came or went */
+    int stop_event;   /* eventfd, ends the polling thread */
+    bool powered;
+    uint32_t apdus;
+    pthread_mutex_t attribute_mutex; /* pcscd takes its own lock for every call but IFDHSetCapabilities */
+    UCHAR attribute[sizeof(DWORD)];
+    DWORD attribute_length;
+};
+
+static struct reader readers[MAX_READERS];
+
+/* pcscd numbers the readers of one driver from 0 in the upper half of Lun. */
+static struct reader *reader_of(DWORD lun)
+{
+    DWORD index = lun >> 16;
+    return index < MAX_READERS && readers[index].open ? &readers[index] : NULL;
+}
+
+static bool card_is_absent(const struct reader *reader)
+{
+    return access(reader->absent_path, F_OK) == 0;
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+/* One write for each line, so that lines of different threads never mix and a reader of the file sees whole lines. */
+static void __attribute__((format(printf, 2, 3))) log_event(const struct reader *reader, const char *format, ...)
+{
+    char line[256];
+    int64_t now = now_ns();
+    int length = snprintf(line, sizeof line, "%lld.%09lld ", (long long)(now / 1000000000),
+                          (long long)(now % 1000000000));
+    va_list arguments;
+    va_start(arguments, format);
+    length += vsnprintf(line + length, sizeof line - (size_t)length, format, arguments);
+    va_end(arguments);
+    if (length > (int)sizeof line - 2)
+        length = (int)sizeof line - 2;
+    line[length++] = '\n';
+    if (write(reader->log, line, (size_t)length) < 0)
+        perror("scardffi test reader: log");
+}
+
+static void log_bytes(const struct reader *reader, const char *event, const UCHAR *bytes, DWORD length)
+{
+    char hex[2 * LOGGED_BYTES + 1] = "";
+    for (DWORD i = 0; i < length && i < LOGGED_BYTES; i++)
+        snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+    log_event(reader, "%s %lu %s", event, (unsigned long)length, hex);
+}
+
+/* Channels */
+
+RESPONSECODE IFDHCreateChannel(DWORD Lun, DWORD Channel)
+{
+    const char *folder = getenv("SCARDFFI_TEST_IFD");
+    DWORD index = Lun >> 16;
+    if (!folder || index >= MAX_READERS || Channel >= MAX_READERS)
+        return IFD_COMMUNICATION_ERROR;
+    struct reader *reader = &readers[index];
+    memset(reader, 0, sizeof *reader);
+    reader->number = (unsigned)Channel;
+    reader->attribute_length = sizeof(DWORD);
+    pthread_mutex_init(&reader->attribute_mutex, NULL);
+
+    char log_path[PATH_MAX];
+    snprintf(reader->absent_name, sizeof reader->absent_name, "absent-%u", reader->number);
+    snprintf(reader->absent_path, sizeof reader->absent_path, "%s/absent-%u", folder, reader->number);
+    snprintf(reader->go_path, sizeof reader->go_path, "%s/go-%u", folder, reader->number);
+    snprintf(log_path, sizeof log_path, "%s/reader-%u.log", folder, reader->number);
+    reader->log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    reader->folder_watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    reader->stop_event = eventfd(0, EFD_CLOEXEC);
+    if (reader->log < 0 || reader->folder_watch < 0 || reader->stop_event < 0 ||
+        inotify_add_watch(reader->folder_watch, folder, IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0) {
+        perror("scardffi test reader: open");
+        return IFD_COMMUNICATION_ERROR;
+    }
+    reader->open = true;
+    log_event(reader, "open");
+    return IFD_SUCCESS;
+}
+
+/* Its presence marks a driver of version 3; pcscd calls it only for readers with a DEVICENAME. */
+RESPONSECODE IFDHCreateChannelByName(DWORD Lun, LPSTR DeviceName)
+{
+    (void)Lun;
+    (void)DeviceName;
+    return IFD_COMMUNICATION_ERROR;
+}
+
+RESPONSECODE IFDHCloseChannel(DWORD Lun)
+{
+    struct reader *reader = reader_of(Lun);
+    if (!reader)
+        return IFD_COMMUNICATION_ERROR;
+    log_event(reader, "close");
+    reader->open = false;
+    close(reader->log);
+    close(reader->folder_watch);
+    close(reader->stop_event);
+    pthread_mutex_destroy(&reader->attribute_mutex);
+    return IFD_SUCCESS;
+}
+
+/* Presence */
+
+RESPONSECODE IFDHICCPresence(DWORD Lun)
+{
+    const struct reader *reader = reader_of(Lun);
+    if (!reader)
+        return IFD_COMMUNICATION_ERROR;
+    return card_is_absent(reader) ? IFD_ICC_NOT_PRESENT : IFD_ICC_PRESENT;
+}
+
+/*
+ * pcscd calls this in a thread of each reader, without its lock, and asks IFDHICCPresence whenever it returns. The
+ * watch keeps what happens between two calls, so no change is missed.
+ */
+static RESPONSECODE wait_for_card_event(DWORD Lun, int timeout_ms)
+{
+    struct reader *reader = reader_of(Lun);
+    if (!reader)
+        return IFD_COMMUNICATION_ERROR;
+    for (;;) {
+        struct pollfd waited[2] = {{.fd = reader->folder_watch, .events = POLLIN},
+                                   {.fd = reader->stop_event, .events = POLLIN}};
+        int ready = poll(waited, 2, timeout_ms);
+        if (ready < 0 && errno != EINTR)
+            return IFD_COMMUNICATION_ERROR;
+        if (ready == 0 || waited[1].revents)
+            return IFD_SUCCESS;
+
+        char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+        bool ours = false;
+        ssize_t length;
+        while ((length = read(reader->folder_watch, buffer, sizeof buffer)) > 0) {
+            for (char *at = buffer; at < buffer + length;) {
+                const struct inotify_event *event = (const struct inotify_event *)(void *)at;
+                if (event->mask & IN_Q_OVERFLOW || (event->len && !strcmp(event->name, reader->absent_name)))
+                    ours = true;
+                at += sizeof *event + event->len;
+            }
+        }
+        if (ours)
+            return IFD_SUCCESS;
+    }
+}
+
+static RESPONSECODE stop_waiting(DWORD Lun)
+{
+    const struct reader *reader = reader_of(Lun);
+    const uint64_t one = 1;
+    if (!reader || write(reader->stop_event, &one, sizeof one) < 0)
+        return IFD_COMMUNICATION_ERROR;
+    return IFD_SUCCESS;
+}
+
+/* Attributes and driver properties */
+
+static RESPONSECODE answer_value(const void *value, DWORD value_length, PDWORD Length, PUCHAR Value)
+{
+    if (*Length < value_length)
+        return IFD_ERROR_INSUFFICIENT_BUFFER;
+    memcpy(Value, value, value_length);
+    *Length = value_length;
+    return IFD_SUCCESS;
+}
+
+static RESPONSECODE answer_byte(UCHAR value, PDWORD Length, PUCHAR Value)
+{
+    return answer_value(&value, 1, Length, Value);
+}
+
+RESPONSECODE IFDHGetCapabilities(DWORD Lun, DWORD Tag, PDWORD Length, PUCHAR Value)
+{
+    struct reader *reader = reader_of(Lun);
+    if (!reader)
+        return IFD_COMMUNICATION_ERROR;
+    RESPONSECODE (*wait)(DWORD, int) = wait_for_card_event;
+    RESPONSECODE (*stop)(DWORD) = stop_waiting;
+    switch (Tag) {
+    case TAG_IFD_THREAD_SAFE:
+    case TAG_IFD_SLOT_THREAD_SAFE:
+    case TAG_IFD_SLOTS_NUMBER:
+        return answer_byte(1, Length, Value);
+    case TAG_IFD_SIMULTANEOUS_ACCESS:
+        return answer_byte(MAX_READERS, Length, Value);
+    case TAG_IFD_POLLING_THREAD_KILLABLE:
+        return answer_byte(0, Length, Value);
+    case TAG_IFD_POLLING_THREAD_WITH_TIMEOUT: /* pcscd reads the address of the function from the value */
+        return answer_value(&wait, sizeof wait, Length, Value);
+    case TAG_IFD_STOP_POLLING_THREAD:
+        return answer_value(&stop, sizeof stop, Length, Value);
+    case TAG_IFD_ATR:
+    case SCARD_ATTR_ATR_STRING:
+        return answer_value(ATR, reader->powered ? sizeof ATR : 0, Length, Value);
+    case SCARD_ATTR_VENDOR_NAME:
+        return answer_value(VENDOR_NAME, sizeof VENDOR_NAME - 1, Length, Value);
+    case SCARD_ATTR_SUPRESS_T1_IFS_REQUEST: {
+        pthread_mutex_lock(&reader->attribute_mutex);
+        RESPONSECODE result = answer_value(reader->attribute, reader->attribute_length, Length, Value);
+        pthread_mutex_unlock(&reader->attribute_mutex);
+        return result;
+    }
+    default:
+        return IFD_ERROR_TAG;
+    }
+}
+
+RESPONSECODE IFDHSetCapabilities(DWORD Lun, DWORD Tag, DWORD Length, PUCHAR Value)
+{
+    struct reader *reader = reader_of(Lun);
+    if (!reader)
+        return IFD_COMMUNICATION_ERROR;
+    if (Tag != SCARD_ATTR_SUPRESS_T1_IFS_REQUEST)
+        return IFD_ERROR_TAG;
+    if (Length != sizeof(uint32_t) && Length != sizeof(DWORD))
+        return IFD_ERROR_SET_FAILURE;
+    log_bytes(reader, "set-attribute", Value, Length);
+    pthread_mutex_lock(&reader->attribute_mutex);
+    memcpy(reader->attribute, Value, Length);
+    reader->attribute_length = Length;
+    pthread_mutex_unlock(&reader->attribute_mutex);
+    return IFD_SUCCESS;
+}
+
+/* Power and protocol */
+
+RESPONSECODE IFDHPowerICC(DWORD Lun, DWORD Action, PUCHAR Atr, PDWORD AtrLength)
+{
+    struct reader *reader = reader_of(Lun);
+    *AtrLength = 0;
+    if (!reader)
+        return IFD_COMMUNICATION_ERROR;
+    reader->powered = false;
+    switch (Action) {
+    case IFD_POWER_DOWN:
+        log_event(reader, "power-down");
+        return IFD_SUCCESS;
+    case IFD_POWER_UP:
+    case IFD_RESET:
+        log_event(reader, Action == IFD_RESET ? "reset" : "power-up");
+        if (card_is_absent(reader))
+            return IFD_ERROR_POWER_ACTION;
+        memcpy(Atr, ATR, sizeof ATR);
+        *AtrLength = sizeof ATR;
+        reader->powered = true;
+        return IFD_SUCCESS;
+    default:
+        return IFD_NOT_SUPPORTED;
+    }
+}
+
+RESPONSECODE IFDHSetProtocolParameters(DWORD Lun, DWORD Protocol, UCHAR Flags, UCHAR PTS1, UCHAR PTS2, UCHAR PTS3)
+{
+    const struct reader *reader = reader_of(Lun);
+    (void)Flags;
+    (void)PTS1;
+    (void)PTS2;
+    (void)PTS3;
+    if (!reader)
+        return IFD_COMMUNICATION_ERROR;
+    log_event(reader, "protocol T=%d", Protocol == SCARD_PROTOCOL_T1);
+    return Protocol == SCARD_PROTOCOL_T0 || Protocol == SCARD_PROTOCOL_T1 ? IFD_SUCCESS : IFD_PROTOCOL_NOT_SUPPORTED;
+}
+
+/* The card */
+
+struct apdu {
+    const UCHAR *data;
+    DWORD data_length;
+    DWORD expected; /* 0 without Le */
+};
+
+/* ISO 7816-4 length fields, short and extended; false where they do not fit the length of the command. */
+static bool parse_apdu(const UCHAR *command, DWORD length, struct apdu *apdu)
+{
+    *apdu = (struct apdu){.data = command + 5};
+    if (length == 4)
+        return true;
+    if (length == 5) {
+        apdu->expected = command[4] ? command[4] : 256;
+        return true;
+    }
+    bool extended = command[4] == 0 && length >= 7;
+    DWORD header = extended ? 7 : 5;
+    DWORD first = extended ? (DWORD)command[5] << 8 | command[6] : command[4];
+    if (length == header) {
+        apdu->expected = first ? first : 65536;
+        return true;
+    }
+    apdu->data = command + header;
+    apdu->data_length = first;
+    DWORD rest = length - header;
+    if (first == 0 || rest < first)
+        return false;
+    rest -= first;
+    const UCHAR *le = apdu->data + first;
+    if (rest == 1 && !extended)
+        apdu->expected = le[0] ? le[0] : 256;
+    else if (rest == 2 && extended)
+        apdu->expected = le[0] || le[1] ? (DWORD)le[0] << 8 | le[1] : 65536;
+    else
+        return rest == 0;
+    return true;
+}
+
+static void fill_pattern(UCHAR *out, DWORD offset, DWORD length)
+{
+    for (DWORD i = offset; i < offset + length; i++)
+        *out++ = (UCHAR)(i ^ i >> 8);
+}
+
+/* Returns false where the card is removed meanwhile. */
+static bool wait_on_card(const struct reader *reader, unsigned milliseconds, bool until_go)
+{
+    int64_t end = now_ns() + milliseconds * INT64_C(1000000);
+    for (;;) {
+        if (card_is_absent(reader))
+            return false;
+        if (until_go && unlink(reader->go_path) == 0)
+            return true;
+        int64_t left = end - now_ns();
+        if (left <= 0)
+            return true;
+        const int64_t slice = SLICE_MS * INT64_C(1000000);
+        struct timespec pause = {.tv_nsec = (long)(left < slice ? left : slice)};
+        nanosleep(&pause, NULL);
+    }
+}
+
+static RESPONSECODE finish_answer(PUCHAR RxBuffer, DWORD length, unsigned status, PDWORD RxLength)
+{
+    RxBuffer[length] = (UCHAR)(status >> 8);
+    RxBuffer[length + 1] = (UCHAR)status;
+    *RxLength = length + 2;
+    return IFD_SUCCESS;
+}
+
+RESPONSECODE IFDHTransmitToICC(DWORD Lun, SCARD_IO_HEADER SendPci, PUCHAR TxBuffer, DWORD TxLength, PUCHAR RxBuffer,
+                               PDWORD RxLength, PSCARD_IO_HEADER RecvPci)
+{
+    struct reader *reader = reader_of(Lun);
+    DWORD room = *RxLength;
+    *RxLength = 0;
+    if (!reader)
+        return IFD_COMMUNICATION_ERROR;
+    if (RecvPci)
+        RecvPci->Protocol = SendPci.Protocol;
+    reader->apdus++;
+    log_bytes(reader, SendPci.Protocol ? "apdu-t1" : "apdu-t0", TxBuffer, TxLength);
+    if (card_is_absent(reader))
+        return IFD_ICC_NOT_PRESENT;
+    if (TxLength < 4)
+        return IFD_COMMUNICATION_ERROR;
+
+    const unsigned parameters = (unsigned)TxBuffer[2] << 8 | TxBuffer[3];
+    const unsigned large = parameters ? parameters : 65536;
+    struct apdu apdu;
+    DWORD length = 0;
+    unsigned status = 0x9000;
+    const unsigned command = (unsigned)TxBuffer[0] << 8 | TxBuffer[1];
+    const bool well_formed = parse_apdu(TxBuffer, TxLength, &apdu);
+    /* The longest answer a command can have, before anything is written. */
+    DWORD needed = 2;
+    if (command == 0x00B0 || command == 0x0084)
+        needed += apdu.expected;
+    else if (command == 0x8012)
+        needed += large;
+    else if (command == 0x8018)
+        needed += apdu.data_length;
+    else if (command == 0x801A)
+        needed += 4;
+    if (room < needed)
+        return IFD_ERROR_INSUFFICIENT_BUFFER;
+
+    if (!well_formed)
+        return finish_answer(RxBuffer, 0, 0x6700, RxLength);
+
+    switch (command) {
+    case 0x00B0:
+        length = apdu.expected;
+        fill_pattern(RxBuffer, parameters, length);
+        break;
+    case 0x0084:
+        while (length < apdu.expected) {
+            ssize_t got = getrandom(RxBuffer + length, apdu.expected - length, 0);
+            if (got > 0)
+                length += (DWORD)got;
+        }
+        break;
+    case 0x00A4:
+        if (parameters != 0x000C || apdu.data_length != 2 || apdu.data[0] != 0x3F || apdu.data[1] != 0x00)
+            status = 0x6A82;
+        break;
+    case 0x8010:
+        if (!wait_on_card(reader, parameters, false))
+            return IFD_ICC_NOT_PRESENT;
+        break;
+    case 0x8012:
+        length = large;
+        fill_pattern(RxBuffer, 0, length);
+        break;
+    case 0x8014:
+        if (!wait_on_card(reader, HANG_MS, true))
+            return IFD_ICC_NOT_PRESENT;
+        break;
+    case 0x8016:
+        return IFD_COMMUNICATION_ERROR;
+    case 0x8018:
+        length = apdu.data_length;
+        memcpy(RxBuffer, apdu.data, length);
+        break;
+    case 0x801A:
+        for (int shift = 24; shift >= 0; shift -= 8)
+            RxBuffer[length++] = (UCHAR)(reader->apdus >> shift);
+        break;
+    default:
+        status = 0x6D00;
+    }
+    return finish_answer(RxBuffer, length, status, RxLength);
+}
+
+/* Control */
+
+RESPONSECODE IFDHControl(DWORD Lun, DWORD dwControlCode, PUCHAR TxBuffer, DWORD TxLength, PUCHAR RxBuffer,
+                         DWORD RxLength, LPDWORD pdwBytesReturned)
+{
+    /* Tag, length, control code big-endian, for each feature. */
+    static const UCHAR FEATURES[] = {
+        FEATURE_VERIFY_PIN_DIRECT,  4, 0x42, 0x00, 0x0B, 0xC0, /* SCARD_CTL_CODE(3008) */
+        FEATURE_IFD_PIN_PROPERTIES, 4, 0x42, 0x00, 0x0B, 0xC1, /* SCARD_CTL_CODE(3009) */
+    };
+    const struct reader *reader = reader_of(Lun);
+    *pdwBytesReturned = 0;
+    if (!reader)
+        return IFD_COMMUNICATION_ERROR;
+    char event[32];
+    snprintf(event, sizeof event, "control-%08lx", (unsigned long)dwControlCode);
+    log_bytes(reader, event, TxBuffer, TxLength);
+
+    const UCHAR *answer = TxBuffer;
+    DWORD length = TxLength;
+    switch (dwControlCode) {
+    case CM_IOCTL_GET_FEATURE_REQUEST:
+        answer = FEATURES;
+        length = sizeof FEATURES;
+        break;
+    case SCARD_CTL_CODE(2001): {
+        struct timespec pause = {.tv_nsec = 200000000};
+        nanosleep(&pause, NULL);
+        break;
+    }
+    case SCARD_CTL_CODE(2000):
+        break;
+    default:
+        return IFD_ERROR_NOT_SUPPORTED;
+    }
+    if (RxLength < length)
+        return IFD_ERROR_INSUFFICIENT_BUFFER;
+    memmove(RxBuffer, answer, length);
+    *pdwBytesReturned = length;
+    return IFD_SUCCESS;
+}

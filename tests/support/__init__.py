@@ -1,0 +1,1 @@
+"""What the tests need around the library: a private pcscd, emulated cards, a C compiler."""

@@ -1,0 +1,41 @@
+"""Compiles the C sources of the tests with strict warnings."""
+
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+_STRICT = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-g")
+
+
+def compiler() -> list[str]:
+    """The C compiler's command, from CC or cc."""
+    return shlex.split(os.environ.get("CC", "")) or ["cc"]
+
+
+def pcsc_include_flags() -> list[str]:
+    """The flags that find pcsc-lite's headers."""
+    if shutil.which("pkg-config"):
+        asked = subprocess.run(["pkg-config", "--cflags", "libpcsclite"], capture_output=True, text=True, check=False)
+        if asked.returncode == 0:
+            return shlex.split(asked.stdout)
+    return ["-I/usr/include/PCSC", "-pthread"]
+
+
+def shared_library(source: Path, out_folder: Path, *flags: str) -> Path:
+    """Compiles one source to lib<name>.so in the folder; flags follow the source and may name libraries."""
+    return _compile(source, out_folder / f"lib{source.stem}.so", ("-shared", "-fPIC"), flags)
+
+
+def program(source: Path, out_folder: Path, *flags: str) -> Path:
+    """Compiles one source to a program in the folder; flags follow the source and may name libraries."""
+    return _compile(source, out_folder / source.stem, (), flags)
+
+
+def _compile(source: Path, out: Path, kind: tuple[str, ...], flags: tuple[str, ...]) -> Path:
+    command = [*compiler(), *_STRICT, *kind, "-o", str(out), str(source), *flags]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{shlex.join(command)} failed:\n{done.stdout}")
+    return out

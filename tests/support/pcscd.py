@@ -1,0 +1,247 @@
+"""A pcscd of the tests' own, in a mount namespace, with the readers a test asks for."""
+
+import contextlib
+import functools
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import final
+
+from .compile import compiler, pcsc_include_flags, shared_library
+
+_HANDLER_SOURCE = Path(__file__).parent.parent / "csrc" / "ifd_handler.c"
+_VPCD_DRIVERS = "usr/lib*/pcsc/drivers/serial/libifdvpcd.so"
+_SEARCH_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"))
+
+# The daemon's socket has a fixed path below /run. Its USB drivers are covered, so it takes no real reader.
+# Whoever kills the tests ends the daemon too.
+_ENTER_NAMESPACE = """
+mount -t tmpfs none /run && mkdir -p /run/pcscd || exit 1
+for bundle in /usr/lib*/pcsc/drivers/*.bundle; do
+    [ ! -d "$bundle" ] || mount -t tmpfs none "$bundle" || exit 1
+done
+exec setpriv --pdeathsig KILL "$@"
+"""
+
+# pcsc-lite's CMD_GET_READERS_STATE: a header (length of the rest, command), answered by 16 of these:
+# name, event counter, state, sharing, ATR, length of the ATR, protocol.
+_GET_READERS_STATE = struct.pack("=II", 0, 0x12)
+_READER_STATE = struct.Struct("=128sIIi33s3xII")
+_MAX_READERS = 16
+
+_START_SECONDS = 10.0
+_STOP_SECONDS = 5.0
+
+
+def _namespace_command() -> list[str]:
+    as_root = [] if os.geteuid() == 0 else ["-r"]
+    return ["unshare", *as_root, "-m", "--propagation", "private", "sh", "-c", _ENTER_NAMESPACE, "sh"]
+
+
+@functools.cache
+def unavailable_reason(*, vpcd: bool = False) -> str | None:
+    """Why no private pcscd can be had here, or None; with vpcd also what its vpcd readers need."""
+    if sys.platform != "linux":
+        return "a private pcscd needs Linux"
+    for name in ("unshare", "setpriv", "mount", "pcscd", compiler()[0]):
+        if shutil.which(name, path=_SEARCH_PATH) is None:
+            return f"{name} is not installed"
+    if vpcd and not any(Path("/").glob(_VPCD_DRIVERS)):
+        return "vpcd's driver (vsmartcard-vpcd) is not installed"
+    header = subprocess.run(
+        [*compiler(), *pcsc_include_flags(), "-E", "-x", "c", "-"],
+        input="#include <ifdhandler.h>\n", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if header.returncode != 0:
+        return "pcsc-lite's ifdhandler.h (libpcsclite-dev) is not installed"
+    entered = subprocess.run([*_namespace_command(), "true"], capture_output=True, text=True, check=False)
+    if entered.returncode != 0:
+        return f"no mount namespace of our own: {entered.stderr.strip()}"
+    return None
+
+
+def free_vpcd_port() -> int:
+    """A TCP port that is free together with its successor, for the two slots of a vpcd reader."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("", 0))
+            port: int = first.getsockname()[1]
+            with contextlib.suppress(OSError, OverflowError):
+                second.bind(("", port + 1))
+                return port
+
+
+@final
+class PrivatePcscd:
+    """Runs from `with` to its end; a client reaches it with `environment` merged into its own.
+
+    `ifd_reader(n)` names reader n of the tests' handler, `vpcd_reader(port, slot)` a slot of a vpcd reader.
+    It ends with the thread that started it: start it on a thread that lasts.
+    """
+
+    def __init__(self, work_folder: Path, ifd_readers: int = 0, vpcd_ports: Sequence[int] = ()) -> None:
+        if not 0 <= ifd_readers + 2 * len(vpcd_ports) <= _MAX_READERS:
+            raise ValueError(f"pcscd takes {_MAX_READERS} readers, and a vpcd reader counts twice")
+        if not str(work_folder.resolve()).isascii() or len(str(work_folder.resolve()).split()) != 1:
+            raise ValueError(f"pcscd reads no driver from a folder of this name: {work_folder}")
+        self._work_folder = work_folder.resolve()
+        self._ifd_readers = ifd_readers
+        self._vpcd_ports = tuple(vpcd_ports)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.ifd_folder = self._work_folder / "ifd"
+        self.log = self._work_folder / "pcscd.log"
+
+    def __enter__(self) -> "PrivatePcscd":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def socket(self) -> Path:
+        """The path of the daemon's socket, as seen from outside its namespace."""
+        if self._process is None:
+            raise RuntimeError("this pcscd is not running")
+        return Path(f"/proc/{self._process.pid}/root/run/pcscd/pcscd.comm")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a client's environment must hold; pcsc-lite reads it once in a process."""
+        return {"PCSCLITE_CSOCK_NAME": str(self.socket)}
+
+    def start(self) -> None:
+        """Returns when the daemon has all readers and has powered every card in the tests' handler.
+
+        Starting again after `stop` is another daemon with the same readers; cards removed stay so.
+        """
+        if self._process is not None:
+            raise RuntimeError("this pcscd is running already")
+        self.ifd_folder.mkdir(parents=True, exist_ok=True)
+        configuration = self._work_folder / "readers"
+        configuration.mkdir(exist_ok=True)
+        (configuration / "readers").write_text("\n".join(self._reader_definitions()))
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*_namespace_command(), "pcscd", "--foreground", "--debug", "--config", str(configuration)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PATH": _SEARCH_PATH, "SCARDFFI_TEST_IFD": str(self.ifd_folder)},
+                start_new_session=True,
+            )
+        try:
+            self._wait_until_ready(self._process)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Ends the daemon and reaps it; also where it was never started or has died."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def ifd_reader(self, number: int) -> str:
+        """The name of reader `number` of the tests' handler."""
+        return self._named(f"scardffi test {number:02} ")
+
+    def vpcd_reader(self, port: int, slot: int = 0) -> str:
+        """The name of one of the two slots of the vpcd reader on this port."""
+        return self._named(f"vpcd {port} ", slot)
+
+    def atrs(self) -> dict[str, bytes]:
+        """The ATR of each reader's card by the reader's name; empty where no card was powered."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_START_SECONDS)
+            connection.connect(str(self.socket))
+            connection.sendall(_GET_READERS_STATE)
+            answer = bytearray()
+            while len(answer) < _MAX_READERS * _READER_STATE.size:
+                received = connection.recv(65536)
+                if not received:
+                    raise ConnectionError("pcscd closed the connection")
+                answer += received
+        states = _READER_STATE.iter_unpack(answer)
+        # While a reader is being set up the length of its ATR is more than an ATR can have.
+        return {
+            name.split(b"\0", 1)[0].decode(): atr[:length] if length <= len(atr) else b""
+            for name, _, _, _, atr, length, _ in states
+            if name[0]
+        }
+
+    def wait_for_card(self, reader: str, *, present: bool = True, seconds: float = 5.0) -> None:
+        """Returns when the daemon has powered a card in this reader, or has noticed that it went."""
+        deadline = time.monotonic() + seconds
+        while bool(self.atrs()[reader]) != present:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the card of {reader} is not {'there' if present else 'gone'}\n{self._log_tail()}")
+            time.sleep(0.002)
+
+    def remove_card(self, number: int) -> None:
+        """Takes the card out of a reader of the tests' handler; the daemon notices within milliseconds."""
+        (self.ifd_folder / f"absent-{number}").touch()
+
+    def insert_card(self, number: int) -> None:
+        """Puts the card back into a reader of the tests' handler."""
+        (self.ifd_folder / f"absent-{number}").unlink()
+
+    def release(self, number: int) -> None:
+        """Lets one hanging APDU of a reader of the tests' handler end, this one or the next."""
+        (self.ifd_folder / f"go-{number}").touch()
+
+    def ifd_events(self, number: int) -> list[str]:
+        """What the tests' handler logged for a reader, without the times."""
+        lines = (self.ifd_folder / f"reader-{number}.log").read_text().splitlines()
+        return [line.split(" ", 1)[1].rstrip() for line in lines]
+
+    def _reader_definitions(self) -> Iterator[str]:
+        if self._ifd_readers:
+            handler = shared_library(_HANDLER_SOURCE, self._work_folder, *pcsc_include_flags())
+            for number in range(self._ifd_readers):
+                yield f'FRIENDLYNAME "scardffi test {number:02}"\nLIBPATH {handler}\nCHANNELID {number}\n'
+        if self._vpcd_ports:
+            driver = min(Path("/").glob(_VPCD_DRIVERS))
+            for port in self._vpcd_ports:
+                place = f"DEVICENAME /dev/null:{port}\nCHANNELID {port}"
+                yield f'FRIENDLYNAME "vpcd {port}"\n{place}\nLIBPATH {driver}\n'
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        expected = self._ifd_readers + 2 * len(self._vpcd_ports)
+        cards = self._ifd_readers - len(list(self.ifd_folder.glob("absent-*")))
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            with contextlib.suppress(OSError):
+                atrs = self.atrs()
+                powered = sum(bool(atr) for name, atr in atrs.items() if name.startswith("scardffi test "))
+                if len(atrs) == expected and powered == cards:
+                    return
+            if process.poll() is not None:
+                raise RuntimeError(f"pcscd ended with {process.returncode}\n{self._log_tail()}")
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"pcscd does not offer {expected} readers\n{self._log_tail()}")
+            time.sleep(0.005)
+
+    def _named(self, prefix: str, index: int = 0) -> str:
+        return sorted(name for name in self.atrs() if name.startswith(prefix))[index]
+
+    def _log_tail(self) -> str:
+        """What the daemon said last, without its words about each client's coming and going."""
+        chatter = ("winscard_svc.c", "winscard_msg_srv.c", "SVCServiceRunLoop()")
+        lines = self.log.read_text(errors="replace").splitlines()
+        return "\n".join([line for line in lines if not any(word in line for word in chatter)][-30:])
