@@ -215,18 +215,32 @@ uint32_t manage_attach_by_ifd(scard_manage *manage, uint32_t scope, const char *
     return result;
 }
 
-/* Leave the handle as its owner, or nobody, expects it; the card's mutex is held. */
+static void end_transactions(scard_manage *manage, card_handle *card)
+{
+    for (; manage->locks > 0; manage->locks--)
+        pcsc_SCardEndTransaction(card->api, card->value, SCARD_LEAVE_CARD);
+}
+
+/* Close the handle, or leave it to its owner; the card's mutex is held.
+ *
+ * Where the library allows it, a handle on a context of its own is closed with the context: libpcsclite's
+ * SCardDisconnect walks the list of contexts without its lock, and crashes when another thread releases one
+ * at that moment (seen on 1.9.9). The daemon resets a card whose transaction ends with the context, so those
+ * are ended first. */
 static uint32_t close_handle(scard_manage *manage, card_handle *card, uint32_t disposition)
 {
-    uint32_t code = SCARD_S_SUCCESS;
+    uint32_t code = SCARD_S_SUCCESS, release_code;
+    int with_context = manage->has_context && PCSC_RELEASE_LEAVES_CARD && disposition == SCARD_LEAVE_CARD;
 
-    if (manage->owned)
-        code = pcsc_SCardDisconnect(card->api, card->value, disposition);
+    if (!manage->owned || with_context)
+        end_transactions(manage, card);
     else
-        for (; manage->locks > 0; manage->locks--)
-            pcsc_SCardEndTransaction(card->api, card->value, SCARD_LEAVE_CARD);
-    if (manage->has_context)
-        pcsc_SCardReleaseContext(card->api, manage->context);
+        code = pcsc_SCardDisconnect(card->api, card->value, disposition);
+    if (manage->has_context) {
+        release_code = pcsc_SCardReleaseContext(card->api, manage->context);
+        if (code == SCARD_S_SUCCESS)
+            code = release_code;
+    }
     return code;
 }
 

@@ -22,7 +22,7 @@
 #if defined(SCARDFFI_ABI_WINDOWS)
 #  define PCSC_CALL __stdcall /* ignored by 64-bit compilers */
 #  define PCSC_ATR_BUFFER 36  /* bytes of rgbAtr in SCARD_READERSTATE */
-#  define PCSC_STATE_IS_ORDINAL 1 /* SCardStatus answers 0..6 rather than a bit mask */
+#  define PCSC_RELEASE_LEAVES_CARD 0 /* SCardReleaseContext disconnects as with SCARD_LEAVE_CARD */
 #  define SCARD_PROTOCOL_RAW 0x00010000u
 #  define SCARD_E_UNSUPPORTED_FEATURE 0x80100022u
 #  define SCARD_E_UNEXPECTED 0x8010001Fu
@@ -35,7 +35,7 @@ typedef uintptr_t SCARDHANDLE;
 #elif defined(SCARDFFI_ABI_MACOS)
 #  define PCSC_CALL
 #  define PCSC_ATR_BUFFER 33
-#  define PCSC_STATE_IS_ORDINAL 0
+#  define PCSC_RELEASE_LEAVES_CARD 0
 #  define SCARD_PROTOCOL_RAW 0x00000004u
 #  define SCARD_E_UNSUPPORTED_FEATURE 0x8010001Fu
 #  define SCARD_CTL_CODE(function) (0x42000000u + (function))
@@ -46,7 +46,7 @@ typedef int32_t SCARDHANDLE;
 #else
 #  define PCSC_CALL
 #  define PCSC_ATR_BUFFER 33
-#  define PCSC_STATE_IS_ORDINAL 0
+#  define PCSC_RELEASE_LEAVES_CARD 1
 #  define SCARD_PROTOCOL_RAW 0x00000004u
 #  define SCARD_E_UNSUPPORTED_FEATURE 0x8010001Fu
 #  define SCARD_AUTOALLOCATE ((DWORD)-1)

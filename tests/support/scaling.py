@@ -1,0 +1,42 @@
+"""Throughput of 5 ms cards, one thread for each reader named on the command line, as JSON: one alone, then all."""
+
+import json
+import sys
+import threading
+import time
+
+from scardffi import SCardManage
+
+SLEEP_5_MS = bytes.fromhex("80100005")
+ROUNDS = 150
+
+
+def rate(cards: list[SCardManage]) -> float:
+    """APDUs per second over all cards, each on a thread of its own."""
+    ready = threading.Barrier(len(cards) + 1)
+
+    def use(card: SCardManage) -> None:
+        ready.wait()
+        for _ in range(ROUNDS):
+            card.transmit(SLEEP_5_MS)
+
+    threads = [threading.Thread(target=use, args=(card,)) for card in cards]
+    for thread in threads:
+        thread.start()
+    ready.wait()
+    start = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    return ROUNDS * len(cards) / (time.perf_counter() - start)
+
+
+def main() -> None:
+    """Attach to every reader, then measure."""
+    cards = [SCardManage().attach_by_ifd(reader) for reader in sys.argv[1:]]
+    print(json.dumps({"one": rate(cards[:1]), "all": rate(cards)}))  # noqa: T201  its result
+    for card in cards:
+        card.detach()
+
+
+if __name__ == "__main__":
+    main()

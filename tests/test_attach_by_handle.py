@@ -1,0 +1,335 @@
+"""Attach by handle: every form a handle comes in, whose it stays, and what is refused."""
+
+import ctypes
+import gc
+import operator
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+
+import cffi
+import pytest
+from conftest import Place
+from support.pcscd import PrivatePcscd
+
+from scardffi import (
+    Disposition,
+    InvalidArgumentError,
+    InvalidHandleError,
+    RemovedCardError,
+    ResetCardError,
+    SCardManage,
+    ShareMode,
+    SharingViolationError,
+    UnexpectedStateError,
+    ffi,
+)
+
+E_INVALIDARG = 0x80070057
+E_UNEXPECTED = 0x8000FFFF
+READ_FOUR = bytes.fromhex("00B0000004")
+FOUR = bytes.fromhex("000102039000")
+
+
+@pytest.fixture
+def owner(place: Place) -> Iterator[SCardManage]:
+    """Whoever opened the handle."""
+    with SCardManage(place.library).attach_by_ifd(place.reader) as card:
+        yield card
+
+
+class Indexable:
+    """An integer of somebody's own."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __index__(self) -> int:
+        return self.value
+
+
+def pointer_to(value: int) -> object:
+    return ffi.new("SCARDHANDLE *", value)
+
+
+def pointer_of_another_cffi_module(value: int) -> object:
+    return cffi.FFI().new("long *", value)
+
+
+def integer_cdata(value: int) -> object:
+    return ffi.cast("SCARDHANDLE", value)
+
+
+FORMS = [
+    int,
+    Indexable,
+    integer_cdata,
+    pointer_to,
+    pointer_of_another_cffi_module,
+    ctypes.c_long,
+    ctypes.c_ulonglong,
+    ctypes.c_void_p,
+]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+def test_a_handle_in_any_form_is_attached_used_and_left_open(form: type, owner: SCardManage) -> None:
+    handle = owner.handle
+    with SCardManage(owner.library).attach_by_handle(form(handle)) as card:
+        assert card.handle == handle
+        assert type(card.handle) is int
+        assert card.transmit(READ_FOUR) == FOUR
+    assert owner.transmit(READ_FOUR) == FOUR
+
+
+def test_another_manage_object_is_attached_to_by_its_handle_and_kept_alive(place: Place) -> None:
+    source = SCardManage(place.library).attach_by_ifd(place.reader)
+    alive = weakref.ref(source)
+    card = SCardManage(place.library).attach_by_handle(source)
+    handle = source.handle
+    del source
+    gc.collect()
+    assert alive() is not None
+    assert card.transmit(READ_FOUR) == FOUR
+    last = alive()
+    assert last is not None
+    card.detach()
+    last.detach()
+    with pytest.raises(InvalidHandleError):
+        card.attach_by_handle(handle)
+
+
+def test_a_manage_object_of_another_library_is_refused(virtual_place: Place, daemon: PrivatePcscd) -> None:
+    with SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as other:
+        with pytest.raises(InvalidArgumentError, match=r"handle: .* uses the same PC/SC library"):
+            SCardManage().attach_by_handle(other)
+        assert other.transmit(READ_FOUR) == FOUR
+    assert daemon.socket.exists()
+
+
+def test_a_handle_that_pyscard_opened_serves_both(daemon: PrivatePcscd) -> None:
+    from smartcard import scard
+
+    code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+    assert code == 0
+    code, handle, protocol = scard.SCardConnect(
+        context, daemon.ifd_reader(1), scard.SCARD_SHARE_SHARED, scard.SCARD_PROTOCOL_ANY
+    )
+    assert code == 0
+    with SCardManage().attach_by_handle(handle) as card:
+        assert card.transmit(READ_FOUR) == FOUR
+        assert card.status().reader == daemon.ifd_reader(1)
+    assert scard.SCardTransmit(handle, protocol, list(READ_FOUR)) == [0, list(FOUR)]
+    assert scard.SCardDisconnect(handle, scard.SCARD_LEAVE_CARD) == 0
+    scard.SCardReleaseContext(context)
+
+
+def test_pyscard_s_own_connection_is_attached_to_and_kept_alive(daemon: PrivatePcscd) -> None:
+    from smartcard.System import readers
+
+    reader = next(one for one in readers() if one.name == daemon.ifd_reader(1))
+    connection = reader.createConnection()
+    connection.connect()
+    alive = weakref.ref(connection.component)
+    card = SCardManage().attach_by_handle(connection)
+    del connection
+    gc.collect()
+    assert alive() is not None
+    assert card.transmit(READ_FOUR) == FOUR
+    still = alive()
+    assert still is not None
+    assert still.transmit(list(READ_FOUR)) == ([0, 1, 2, 3], 0x90, 0)
+    del still
+    card.detach()
+    gc.collect()
+    assert alive() is None
+
+
+def test_a_connection_of_pyscard_that_is_not_connected_is_refused(daemon: PrivatePcscd) -> None:
+    from smartcard.System import readers
+
+    reader = next(one for one in readers() if one.name == daemon.ifd_reader(1))
+    with pytest.raises(InvalidArgumentError, match="hcard is None"):
+        SCardManage().attach_by_handle(reader.createConnection())
+
+
+@pytest.mark.parametrize("number", [0, -1, 12345, 2**70, -(2**70)])
+def test_a_number_that_is_no_handle_is_an_invalid_argument(number: int, place: Place) -> None:
+    card = SCardManage(place.library)
+    with pytest.raises(InvalidHandleError) as failure:
+        card.attach_by_handle(number)
+    assert failure.value.hresult == E_INVALIDARG
+    assert isinstance(failure.value, ValueError)
+    assert str(number) in str(failure.value)
+    assert failure.value.code == (0x80100003 if abs(number) < 2**63 else None)
+    assert not card.is_attached
+
+
+def test_a_stale_handle_is_an_invalid_argument(owner: SCardManage) -> None:
+    handle = owner.handle
+    owner.detach()
+    with pytest.raises(InvalidHandleError) as failure:
+        owner.attach_by_handle(handle)
+    assert (failure.value.hresult, failure.value.code) == (E_INVALIDARG, 0x80100003)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        1.0,
+        "1",
+        b"1",
+        None,
+        True,
+        object(),
+        ctypes.c_char(b"1"),
+        ctypes.c_bool(True),
+        ctypes.c_double(1),
+        ffi.new("char *"),
+        ffi.new("double *"),
+        ffi.new("unsigned char[]", 8),
+        ffi.cast("_Bool", 1),
+        ffi.cast("double", 1),
+    ],
+    ids=repr,
+)
+def test_what_is_no_handle_at_all_is_a_type_error_that_names_the_argument(value: object, virtual_place: Place) -> None:
+    card = SCardManage(virtual_place.library)
+    with pytest.raises(TypeError, match="handle: expected"):
+        card.attach_by_handle(value)
+    assert not card.is_attached
+
+
+def test_a_null_pointer_is_refused(virtual_place: Place) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"handle: .* NULL"):
+        SCardManage(virtual_place.library).attach_by_handle(ffi.cast("SCARDHANDLE *", 0))
+
+
+def test_a_second_attach_is_refused_and_the_first_still_works(owner: SCardManage) -> None:
+    with SCardManage(owner.library).attach_by_handle(owner) as card:
+        again: Callable[[], object]
+        for again in (lambda: card.attach_by_handle(owner.handle), lambda: card.attach_by_ifd("any")):
+            with pytest.raises(UnexpectedStateError, match="attached already") as failure:
+                again()
+            assert failure.value.hresult == E_UNEXPECTED
+            assert failure.value.code is None
+        assert card.transmit(READ_FOUR) == FOUR
+
+
+USES: list[Callable[[SCardManage], object]] = [
+    lambda card: card.transmit(READ_FOUR),
+    lambda card: card.transmit_into(READ_FOUR, bytearray(10)),
+    operator.methodcaller("detach"),
+    operator.methodcaller("reconnect", ShareMode.SHARED),
+    operator.methodcaller("lock"),
+    lambda card: card.lock(timeout=1),
+    operator.methodcaller("unlock"),
+    operator.methodcaller("status"),
+    operator.methodcaller("control", 1),
+    operator.methodcaller("get_attribute", 1),
+    operator.methodcaller("set_attribute", 1, b"1"),
+    operator.attrgetter("atr"),
+    operator.attrgetter("protocol"),
+    operator.attrgetter("handle"),
+]
+
+
+@pytest.mark.parametrize("use", USES)
+def test_use_after_detach_is_refused(use: Callable[[SCardManage], object], owner: SCardManage) -> None:
+    card = SCardManage(owner.library).attach_by_handle(owner)
+    card.detach()
+    with pytest.raises(UnexpectedStateError, match="not attached") as failure:
+        use(card)
+    assert failure.value.hresult == E_UNEXPECTED
+
+
+def test_the_object_may_be_attached_again(owner: SCardManage) -> None:
+    card = SCardManage(owner.library)
+    for _ in range(3):
+        card.attach_by_handle(owner)
+        assert card.transmit(READ_FOUR) == FOUR
+        card.detach()
+
+
+def test_a_borrowed_handle_takes_no_disposition(owner: SCardManage) -> None:
+    with SCardManage(owner.library).attach_by_handle(owner) as card:
+        with pytest.raises(InvalidArgumentError, match=r"disposition: .* borrowed"):
+            card.detach(Disposition.LEAVE)
+        assert card.transmit(READ_FOUR) == FOUR
+
+
+def test_an_owned_handle_is_disconnected(place: Place) -> None:
+    code, context = place.library.SCardEstablishContext(2)
+    assert code == 0
+    code, handle, _ = place.library.SCardConnect(context, place.reader, 2, 3)
+    assert code == 0
+    SCardManage(place.library).attach_by_handle(handle, owned=True).detach(Disposition.LEAVE)
+    assert place.library.SCardDisconnect(handle, 0) == 0x80100003
+    place.library.SCardReleaseContext(context)
+
+
+def test_a_transaction_begun_on_a_borrowed_handle_ends_with_the_attachment(owner: SCardManage, place: Place) -> None:
+    card = SCardManage(place.library).attach_by_handle(owner)
+    card.lock()
+    card.lock()
+    card.detach()
+    with SCardManage(place.library).attach_by_ifd(place.reader) as other:
+        other.lock(timeout=1)
+        other.unlock()
+
+
+def test_attach_returns_at_once_while_another_handle_holds_a_transaction(place: Place, owner: SCardManage) -> None:
+    with SCardManage(place.library).attach_by_ifd(place.reader) as holder, holder.transaction():
+        card = SCardManage(place.library)
+        attaching = threading.Thread(target=card.attach_by_handle, args=(owner.handle,))
+        attaching.start()
+        attaching.join(5)
+        assert not attaching.is_alive()
+        with pytest.raises(SharingViolationError):
+            card.get_attribute(0x7FFF0003)
+    assert card.transmit(READ_FOUR) == FOUR
+    card.detach()
+
+
+def test_a_card_reset_by_another_is_attached_and_its_first_use_says_so(place: Place, owner: SCardManage) -> None:
+    SCardManage(place.library).attach_by_ifd(place.reader).detach(Disposition.RESET)
+    card = SCardManage(place.library).attach_by_handle(owner, share_mode=ShareMode.SHARED)
+    with pytest.raises(ResetCardError):
+        card.transmit(READ_FOUR)
+    card.reconnect()
+    assert card.transmit(READ_FOUR) == FOUR
+    card.detach()
+
+
+def test_a_handle_whose_card_is_gone_gives_the_resource_manager_s_own_answer(daemon: PrivatePcscd) -> None:
+    reader = daemon.ifd_reader(2)
+    with SCardManage().attach_by_ifd(reader) as owner:
+        daemon.remove_card(2)
+        try:
+            daemon.wait_for_card(reader, present=False)
+            card = SCardManage()
+            with pytest.raises(RemovedCardError) as failure:
+                card.attach_by_handle(owner)
+            assert failure.value.hresult == failure.value.code == 0x80100069
+            assert not card.is_attached
+        finally:
+            daemon.insert_card(2)
+            daemon.wait_for_card(reader)
+
+
+def test_reconnect_asks_for_the_share_mode_of_a_borrowed_handle_rather_than_guess(owner: SCardManage) -> None:
+    with SCardManage(owner.library).attach_by_handle(owner) as card:
+        with pytest.raises(InvalidArgumentError, match="share_mode must be given"):
+            card.reconnect()
+        card.reconnect(ShareMode.SHARED)
+        card.reconnect()
+        assert card.transmit(READ_FOUR) == FOUR
+
+
+def test_two_objects_on_one_handle_see_one_protocol(place: Place, owner: SCardManage) -> None:
+    with SCardManage(place.library).attach_by_handle(owner) as card:
+        first = owner.protocol
+        owner.reconnect(ShareMode.SHARED, 3 ^ first, Disposition.RESET)
+        assert card.transmit(READ_FOUR) == FOUR
+        owner.reconnect(ShareMode.SHARED, first, Disposition.RESET)
+        assert card.transmit(READ_FOUR) == FOUR

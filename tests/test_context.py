@@ -1,0 +1,266 @@
+"""Context: readers, waits and how they end, cancel, release."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from conftest import Place
+from support.pcscd import PrivatePcscd
+
+from scardffi import (
+    CancelledError,
+    Context,
+    InvalidArgumentError,
+    Library,
+    NoServiceError,
+    ReaderState,
+    ReaderStateFlag,
+    RemovedCardError,
+    SCardManage,
+    SCardTimeoutError,
+    Scope,
+    UnexpectedStateError,
+    UnknownReaderError,
+)
+from scardffi.constants import PNP_NOTIFICATION
+
+READ_FOUR = bytes.fromhex("00B0000004")
+FOUR = bytes.fromhex("000102039000")
+
+
+def test_readers_and_groups_are_listed(place: Place) -> None:
+    with Context(library=place.library) as context:
+        assert place.reader in context.list_readers()
+        assert context.list_reader_groups() == ["SCard$DefaultReaders"]
+        assert context.is_valid()
+        assert type(context.handle) is int
+
+
+@pytest.mark.parametrize("scope", [-1, 1.5, 3, "SYSTEM"])
+def test_a_scope_that_does_not_exist_is_refused(scope: object, virtual_place: Place) -> None:
+    with pytest.raises((InvalidArgumentError, TypeError), match="scope: "):
+        Context(scope, library=virtual_place.library)  # type: ignore[arg-type]  # that is the point
+
+
+def test_a_card_attached_through_a_context_works_and_is_detached_by_its_release(place: Place) -> None:
+    with Context(Scope.USER, library=place.library) as context:
+        first = context.attach(place.reader)
+        second = context.attach(place.reader)
+        assert first.transmit(READ_FOUR) == second.transmit(READ_FOUR) == FOUR
+        second.detach()
+    assert not first.is_attached
+    with pytest.raises(UnexpectedStateError):
+        first.transmit(READ_FOUR)
+
+
+def test_a_card_keeps_its_context(place: Place) -> None:
+    card = Context(library=place.library).attach(place.reader)
+    assert card.transmit(READ_FOUR) == FOUR
+    owner = card._owner
+    assert isinstance(owner, Context)
+    owner.release()
+    assert not card.is_attached
+
+
+def test_after_release_every_use_is_refused_and_a_second_release_is_nothing(place: Place) -> None:
+    context = Context(library=place.library)
+    context.release()
+    context.release()
+    assert not context.is_valid()
+    assert repr(context) == "<scardffi.Context released>"
+    for use in (
+        context.list_readers,
+        context.list_reader_groups,
+        lambda: context.attach(place.reader),
+        lambda: context.get_status_change([place.reader]),
+        lambda: context.handle,
+    ):
+        with pytest.raises(UnexpectedStateError, match="released"):
+            use()
+
+
+def test_the_state_of_an_unknown_past_is_told_at_once(place: Place) -> None:
+    with Context(library=place.library) as context:
+        (state,) = context.get_status_change([place.reader])
+        assert state.reader == place.reader
+        assert state.state & ReaderStateFlag.PRESENT
+        assert state.state & ReaderStateFlag.CHANGED
+        assert state.atr.startswith(b"\x3b\x88\x80\x01")
+        assert state.event_count >= 0
+
+
+def test_a_state_that_does_not_change_times_out(place: Place) -> None:
+    with Context(library=place.library) as context:
+        known = context.get_status_change([place.reader])
+        for timeout in (0, 0.2):
+            start = time.monotonic()
+            with pytest.raises(SCardTimeoutError):
+                context.get_status_change(known, timeout)
+            assert timeout <= time.monotonic() - start < timeout + 1
+
+
+def test_an_unknown_reader_is_refused_at_once(place: Place) -> None:
+    with Context(library=place.library) as context, pytest.raises(UnknownReaderError):
+        context.get_status_change(["no such reader"], 5)
+
+
+def test_a_card_that_goes_and_comes_is_seen_by_threads_and_by_the_main_thread(daemon: PrivatePcscd) -> None:
+    reader = daemon.ifd_reader(2)
+    with Context() as context:
+        known = context.get_status_change([reader, PNP_NOTIFICATION], 0)
+        seen: list[ReaderState] = []
+        watching = threading.Thread(target=lambda: seen.extend(context.get_status_change(known)))
+        watching.start()
+        threading.Timer(0.2, daemon.remove_card, (2,)).start()
+        (gone, _) = context.get_status_change(known, 10)
+        watching.join(10)
+        assert gone.state & ReaderStateFlag.EMPTY
+        assert seen[0].state & ReaderStateFlag.EMPTY
+        threading.Timer(0.2, daemon.insert_card, (2,)).start()
+        (back,) = context.get_status_change([gone], 10)
+        assert back.state & ReaderStateFlag.PRESENT
+        assert back.event_count == (known[0].event_count + 2) % 65536
+        assert back.atr == known[0].atr
+
+
+def _waits(context: Context, known: list[ReaderState], count: int) -> tuple[list[threading.Thread], list[str]]:
+    ends: list[str] = []
+
+    def wait() -> None:
+        try:
+            context.get_status_change(known)
+        except CancelledError:
+            ends.append("cancelled")
+
+    threads = [threading.Thread(target=wait) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    while len(context._waits) < count:
+        time.sleep(0.001)
+    return threads, ends
+
+
+def test_cancel_ends_every_wait_and_none_that_comes_later(place: Place) -> None:
+    with Context(library=place.library) as context:
+        known = context.get_status_change([place.reader])
+        for _ in range(20):
+            threads, ends = _waits(context, known, 4)
+            context.cancel()
+            for thread in threads:
+                thread.join(5)
+            assert ends == ["cancelled"] * 4
+        with pytest.raises(SCardTimeoutError):
+            context.get_status_change(known, 0.1)
+        context.cancel()  # nobody waits: nothing
+
+
+def test_release_ends_the_waits(place: Place) -> None:
+    context = Context(library=place.library)
+    known = context.get_status_change([place.reader])
+    threads, ends = _waits(context, known, 3)
+    context.release()
+    for thread in threads:
+        thread.join(5)
+    assert ends == ["cancelled"] * 3
+
+
+def test_other_cards_and_questions_go_on_while_threads_wait(place: Place) -> None:
+    with Context(library=place.library) as context:
+        known = context.get_status_change([place.reader])
+        threads, _ = _waits(context, known, 3)
+        with context.attach(place.reader) as card:
+            start = time.monotonic()
+            for _ in range(20):
+                assert card.transmit(READ_FOUR) == FOUR
+                assert place.reader in context.list_readers()
+            assert time.monotonic() - start < 2
+        context.cancel()
+        for thread in threads:
+            thread.join(5)
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time
+from scardffi import Context, Library
+context = Context(library=Library(sys.argv[1]))
+known = context.get_status_change([sys.argv[2]])
+def interrupt():
+    time.sleep(0.35)
+    interrupt.at = time.monotonic()
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt).start()
+try:
+    context.get_status_change(known)
+except KeyboardInterrupt:
+    print(time.monotonic() - interrupt.at)
+context.release()
+"""
+
+
+def test_ctrl_c_ends_a_wait_within_100_ms(place: Place) -> None:
+    best = 9.0
+    for _ in range(3):  # the machine may be busy: what counts is what the wait itself adds
+        done = subprocess.run(
+            [sys.executable, "-c", INTERRUPTED, place.library.info().path, place.reader],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+        )
+        best = min(best, float(done.stdout))
+    assert best < 0.1
+
+
+def test_without_a_daemon_there_is_no_service() -> None:
+    script = "import scardffi\ntry: scardffi.Context()\nexcept scardffi.NoServiceError as error: print(error.name)"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PCSCLITE_CSOCK_NAME": "/nonexistent/pcscd.comm"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "SCARD_E_NO_SERVICE\n"
+    assert issubclass(NoServiceError, Exception)
+
+
+def test_signals_reach_python_during_a_wait_of_the_main_thread(virtual_place: Place) -> None:
+    heard: list[int] = []
+    previous = signal.signal(signal.SIGUSR1, lambda number, _frame: heard.append(number))
+    try:
+        with Context(library=virtual_place.library) as context:
+            known = context.get_status_change([virtual_place.reader])
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+            with pytest.raises(SCardTimeoutError):
+                context.get_status_change(known, 0.5)
+        assert heard == [signal.SIGUSR1]
+    finally:
+        signal.signal(signal.SIGUSR1, previous)
+
+
+def test_each_attachment_has_a_native_context_of_its_own(daemon: PrivatePcscd) -> None:
+    reader = daemon.ifd_reader(2)
+    with Context() as context, context.attach(reader) as card:
+        assert Library("libpcsclite.so.1").SCardReleaseContext(context.handle) == 0
+        assert card.transmit(READ_FOUR) == FOUR
+        context._context = None  # it is closed already
+
+
+def test_a_removed_card_does_not_hinder_release(daemon: PrivatePcscd) -> None:
+    reader = daemon.ifd_reader(2)
+    context = Context()
+    card: SCardManage = context.attach(reader)
+    daemon.remove_card(2)
+    try:
+        daemon.wait_for_card(reader, present=False)
+        with pytest.raises(RemovedCardError):
+            card.transmit(READ_FOUR)
+        context.release()
+        assert not card.is_attached
+    finally:
+        daemon.insert_card(2)
+        daemon.wait_for_card(reader)
