@@ -414,5 +414,5 @@ def from_hresult(hresult: int, function: str, detail: str = "", *, said: int | N
 def _make(key: int, hresult: int, code: int | None, function: str, detail: str) -> SCardError:
     info = lookup(key)
     number = f" (0x{key:08X})" if not info.name.startswith("0x") else ""
-    text = f"{function}: {detail or info.meaning} [{info.name}{number}]. {info.remedy}"
+    text = f"{function}: {info.meaning}{detail and ': ' + detail} [{info.name}{number}]. {info.remedy}"
     return info.error(text, code=code, hresult=hresult, function=function)

@@ -251,8 +251,9 @@ class SCardManage:
         Args:
             timeout: seconds to wait for the transaction of another handle to end; None to wait without bound,
                 which cannot be interrupted. With a time the wait can be interrupted: the card is probed with
-                ``SCardGetAttrib``, which pcsc-lite refuses while another handle holds it. Where a third
-                handle is faster at the very end, the bound does not hold.
+                ``SCardGetAttrib``, which pcsc-lite refuses while another handle holds it. The bound does not
+                hold for a command that another handle has running, nor where a third handle is faster at the
+                very end.
 
         Raises:
             SCardTimeoutError: the time is over.
@@ -434,7 +435,7 @@ class SCardManage:
         received = ffi.new("uint32_t *")
         number = dword("code", code)
         result = lib.manage_control(self._native, number, send, len(send), response, MAX_BUFFER_SIZE_EXTENDED, received)
-        self._check(result, "control", f"code 0x{number:08X}")
+        self._check(result, "control", f"SCardControl with code 0x{number:08X}")
         return bytes(ffi.buffer(response, received[0]))
 
     def get_attribute(self, attribute: SupportsIndex) -> bytes:
@@ -454,7 +455,7 @@ class SCardManage:
         if result == _INSUFFICIENT_BUFFER and length[0] > _ATTRIBUTE_ROOM:
             value = ffi.new("unsigned char[]", length[0])
             result = lib.manage_get_attribute(self._native, number, value, length)
-        self._check(result, "get_attribute", f"attribute 0x{number:08X}")
+        self._check(result, "get_attribute", f"SCardGetAttrib for attribute 0x{number:08X}")
         return bytes(ffi.buffer(value, length[0]))
 
     def set_attribute(self, attribute: SupportsIndex, value: Buffer) -> None:
@@ -470,7 +471,7 @@ class SCardManage:
         number = dword("attribute", attribute)
         send = readable("value", value)
         result = lib.manage_set_attribute(self._native, number, send, len(send))
-        self._check(result, "set_attribute", f"attribute 0x{number:08X}")
+        self._check(result, "set_attribute", f"SCardSetAttrib for attribute 0x{number:08X}")
 
     def __repr__(self) -> str:
         state = f"handle {self.handle}" if self.is_attached else "detached"

@@ -205,7 +205,7 @@ def test_ctrl_c_ends_a_wait_within_100_ms(place: Place) -> None:
     best = 9.0
     for _ in range(3):  # the machine may be busy: what counts is what the wait itself adds
         done = subprocess.run(
-            [sys.executable, "-c", INTERRUPTED, place.library.info().path, place.reader],
+            [sys.executable, "-I", "-c", INTERRUPTED, place.library.info().path, place.reader],
             capture_output=True,
             text=True,
             check=True,
@@ -218,7 +218,7 @@ def test_ctrl_c_ends_a_wait_within_100_ms(place: Place) -> None:
 def test_without_a_daemon_there_is_no_service() -> None:
     script = "import scardffi\ntry: scardffi.Context()\nexcept scardffi.NoServiceError as error: print(error.name)"
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-I", "-c", script],
         env={**os.environ, "PCSCLITE_CSOCK_NAME": "/nonexistent/pcscd.comm"},
         capture_output=True,
         text=True,

@@ -1,0 +1,25 @@
+"""The README's examples run as they stand."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parent.parent / "README.md"
+EXAMPLES = re.findall(r"### (.+?)\n\n```python\n(.+?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize(("title", "code"), EXAMPLES, ids=[title for title, _ in EXAMPLES])
+def test_an_example_runs_and_prints_what_it_found(title: str, code: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-W", "error", "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, f"{title}: {done.stderr}"
+    assert done.stderr == ""
+    assert re.search(r"9000$|ns for one exchange", done.stdout.strip()), done.stdout
+
+
+def test_there_is_an_example_of_each_of_the_three_uses() -> None:
+    assert len(EXAMPLES) == 3
