@@ -7,25 +7,30 @@ not copied: what comes back is the caller's own memory, locked against resizing 
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Final, SupportsIndex, TypeVar
 
 from .constants import INFINITE
 from .errors import E_INVALIDARG, InvalidArgumentError, InvalidHandleError
 from .library import ffi
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from enum import IntEnum
+    from typing import Final, SupportsIndex, TypeVar
 
     from typing_extensions import Buffer
 
     from ._native import Bytes, CData
 
     _Enum = TypeVar("_Enum", bound=IntEnum)
+    _First = TypeVar("_First")
+    _Second = TypeVar("_Second")
 
 UNSIGNED_CHARS: Final = ffi.typeof("unsigned char[]")
 """The C type of every buffer, for ``ffi.from_buffer``."""
 HANDLE_BITS: Final = 8 * ffi.sizeof("SCARDHANDLE")
 """Width of a card handle and of a context on this platform."""
+_POINTER_BITS: Final = 8 * ffi.sizeof("void *")
 _LONGEST_WAIT: Final = (INFINITE - 1) / 1000
 
 
@@ -62,6 +67,14 @@ def handle(name: str, value: SupportsIndex) -> int:
     return int(ffi.cast("SCARDHANDLE", number))
 
 
+def address(name: str, value: SupportsIndex) -> CData:
+    """An address in memory, as a pointer."""
+    number = integer(name, value)
+    if not 0 <= number < 1 << _POINTER_BITS:
+        raise invalid(name, number, f"an address of {_POINTER_BITS} bits")
+    return ffi.cast("void *", number)
+
+
 def member(name: str, value: SupportsIndex, enum: type[_Enum]) -> _Enum:
     """A member of an enumeration, or its number."""
     number = integer(name, value)
@@ -78,7 +91,20 @@ def text(name: str, value: str) -> bytes:
         raise TypeError(f"{name}: expected a str, got {type(value).__name__}")
     if "\0" in value:
         raise invalid(name, value, "a name without NUL characters")
-    return value.encode("utf-8", "surrogateescape")
+    try:
+        return value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise invalid(name, value, "a name that UTF-8 can carry") from None
+
+
+def pairs(name: str, value: Iterable[tuple[_First, _Second]], meaning: str) -> list[tuple[_First, _Second]]:
+    """A sequence of pairs."""
+    checked = []
+    for index, one in enumerate(value):
+        if not isinstance(one, tuple) or len(one) != 2:
+            raise TypeError(f"{name}: item {index} is {one!r}; expected {meaning}")
+        checked.append(one)
+    return checked
 
 
 def seconds(name: str, value: float | None) -> float | None:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import sys
 from enum import IntEnum, IntFlag
-from typing import Final
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 _WINDOWS: Final = sys.platform == "win32"
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import threading
 import time
 import warnings
+from collections import namedtuple
 from contextlib import ExitStack, contextmanager
 from math import ceil
-from typing import TYPE_CHECKING, Final, NamedTuple
 from weakref import WeakSet
 
 from .arguments import member, seconds
@@ -22,10 +22,11 @@ from .manage import SCardManage
 from .raw import Library
 from .reaper import close_later
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import TracebackType
-    from typing import Any, SupportsIndex
+    from typing import Any, Final, SupportsIndex
 
     from typing_extensions import Self
 
@@ -36,16 +37,21 @@ _SIGNAL_CHECK_MS: Final = 80
 _CANCEL_AGAIN: Final = 0.01
 
 
-class ReaderState(NamedTuple):
+_UNAWARE: Final = ReaderStateFlag.UNAWARE
+
+
+class ReaderState(namedtuple("ReaderState", "reader state event_count atr", defaults=(_UNAWARE, 0, b""))):
     """State of one reader: what :meth:`Context.get_status_change` takes and gives back."""
+
+    __slots__ = ()
 
     reader: str
     """The reader's name."""
-    state: ReaderStateFlag = ReaderStateFlag.UNAWARE
+    state: ReaderStateFlag
     """Its state."""
-    event_count: int = 0
+    event_count: int
     """How often its card came or went, as far as the platform counts (16 bits)."""
-    atr: bytes = b""
+    atr: bytes
     """The answer to reset of its card, empty without one."""
 
 

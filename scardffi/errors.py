@@ -8,7 +8,11 @@ the table does not know raises :class:`SCardError` itself and keeps the number.
 from __future__ import annotations
 
 import sys
-from typing import Final, NamedTuple
+from collections import namedtuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 E_NOTIMPL: Final = 0x80004001
 E_POINTER: Final = 0x80004003
@@ -50,9 +54,8 @@ class SCardError(Exception):
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
-def _rebuild(kind: type[SCardError], args: tuple[object, ...], attributes: dict[str, object]) -> SCardError:
-    error = kind.__new__(kind, *args)
-    error.args = args
+def _rebuild(kind: type[SCardError], args: tuple[str], attributes: dict[str, object]) -> SCardError:
+    error = kind(*args)
     error.__dict__.update(attributes)
     return error
 
@@ -175,8 +178,10 @@ class UnexpectedStateError(SCardError):
     """The object is not in the state for this: attached already, not attached, busy, or inherited by a fork."""
 
 
-class CodeInfo(NamedTuple):
+class CodeInfo(namedtuple("CodeInfo", "name error meaning remedy")):
     """What is known of a return code."""
+
+    __slots__ = ()
 
     name: str
     error: type[SCardError]

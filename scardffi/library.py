@@ -7,8 +7,7 @@ by importing: the platform's library (or the one that ``SCARDFFI_LIBRARY`` names
 from __future__ import annotations
 
 import os
-import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections import namedtuple
 
 from ._native import ffi, lib
 from .errors import (
@@ -20,19 +19,21 @@ from .errors import (
     OutOfMemoryError,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._native import Api, CData
 
 __all__ = ["LibraryInfo", "default_table", "ffi", "lib", "library_info", "open_table", "set_default_table"]
 
-_DETAIL_SIZE = 1024
-_PATH_SIZE = 4096
+_DETAIL_SIZE = 8192
 # What pcsc_open answers, as pcsc_api.h numbers it
 _NOT_FOUND, _NOT_LOADABLE, _NO_MEMORY = 1, 2, 4
 
 
-class LibraryInfo(NamedTuple):
+class LibraryInfo(namedtuple("LibraryInfo", "path version functions missing")):
     """What is known of a loaded PC/SC library."""
+
+    __slots__ = ()
 
     path: str
     """The file it was loaded from."""
@@ -86,17 +87,15 @@ def set_default_table(table: Api | None) -> Api | None:
 
 def library_info(table: Api) -> LibraryInfo:
     """Path, version and functions of a loaded library."""
-    path = ffi.new("char[]", _PATH_SIZE)
-    lib.pcsc_path(table, path, _PATH_SIZE)
-    file = os.path.realpath(_text(path))
-    version = re.search(r"\.so\.(\d+(?:\.\d+)+)$", file)
+    file = _text(lib.pcsc_path(table))
+    _, found, version = file.rpartition(".so.")
     functions: set[str] = set()
     missing: set[str] = set()
     index = 0
     while name := lib.pcsc_function_name(index):
         (functions if lib.pcsc_has_function(table, index) else missing).add(_text(name))
         index += 1
-    return LibraryInfo(file, version and version[1], frozenset(functions), frozenset(missing))
+    return LibraryInfo(file, version if found and "." in version else None, frozenset(functions), frozenset(missing))
 
 
 def _text(string: CData) -> str:

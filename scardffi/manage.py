@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections import namedtuple
 
 from .arguments import HANDLE_BITS, dword, handle, integer, invalid, member, readable, seconds, text, writable
 from .constants import MAX_BUFFER_SIZE_EXTENDED, CardState, Disposition, Protocol, Scope, ShareMode
@@ -27,11 +27,12 @@ from .library import ffi, lib
 from .raw import Library
 from .reaper import close_later
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
     from types import TracebackType
-    from typing import Any, SupportsIndex
+    from typing import Any, Final, SupportsIndex
 
     from typing_extensions import Buffer, Self
 
@@ -48,8 +49,10 @@ _LOCK_POLL: Final = 0.005
 _WRAPPERS: Final = 16
 
 
-class Status(NamedTuple):
+class Status(namedtuple("Status", "reader state protocol atr")):
     """What SCardStatus tells of an attached card."""
+
+    __slots__ = ()
 
     reader: str
     """The reader's name."""

@@ -14,16 +14,15 @@ References: PC/SC part 5; "winscard.h" in Microsoft's and pcsc-lite's documentat
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-from .arguments import dword, handle, readable, text, writable
+from .arguments import address, dword, handle, pairs, readable, text, writable
 from .errors import E_NOTIMPL, from_hresult
 from .library import LibraryInfo, default_table, ffi, lib, library_info, open_table
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
-    from typing import SupportsIndex
+    from typing import Final, SupportsIndex
 
     from typing_extensions import Buffer
 
@@ -118,15 +117,14 @@ class Library:
         code = lib.pcsc_SCardCancel(self.native, handle("context", context))
         return _present(code, "SCardCancel")
 
-    def SCardFreeMemory(self, context: SupportsIndex, memory: int) -> int:
+    def SCardFreeMemory(self, context: SupportsIndex, memory: SupportsIndex) -> int:
         """Free what the library allocated for an SCARD_AUTOALLOCATE call. Wraps ``SCardFreeMemory``.
 
         Args:
             context: the context it was allocated on.
             memory: its address.
         """
-        pointer = ffi.cast("void *", memory)
-        code = lib.pcsc_SCardFreeMemory(self.native, handle("context", context), pointer)
+        code = lib.pcsc_SCardFreeMemory(self.native, handle("context", context), address("memory", memory))
         return _present(code, "SCardFreeMemory")
 
     # readers
@@ -179,11 +177,12 @@ class Library:
         Returns:
             (code, [(event state, ATR), ...]) in the order of ``states``
         """
-        names = [ffi.new("char[]", text("reader", reader)) for reader, _ in states]
+        asked = pairs("states", states, "(reader, current state)")
+        names = [ffi.new("char[]", text("reader", reader)) for reader, _ in asked]
         count = len(names)
         readers = ffi.new("char *[]", names)
         numbers = ffi.new("uint32_t[]", 3 * count)
-        for index, (_, current) in enumerate(states):
+        for index, (_, current) in enumerate(asked):
             numbers[3 * index] = dword("current state", current)
         atrs = ffi.new("unsigned char[]", _ATR_ROOM * count)
         code = lib.pcsc_get_status_change(

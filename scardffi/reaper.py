@@ -9,8 +9,8 @@ from __future__ import annotations
 import _thread
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -55,7 +55,7 @@ typedef struct pcsc_api pcsc_api;
 int pcsc_open(const char *path, pcsc_api **api, char *detail, size_t size);
 int pcsc_open_default(pcsc_api **api, char *detail, size_t size);
 pcsc_api *pcsc_set_default(pcsc_api *api);
-void pcsc_path(const pcsc_api *api, char *path, size_t size);
+const char *pcsc_path(const pcsc_api *api);
 const char *pcsc_function_name(size_t index);
 int pcsc_has_function(const pcsc_api *api, size_t index);
 

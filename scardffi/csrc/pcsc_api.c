@@ -33,22 +33,22 @@ static void list_append(char *detail, size_t size, const char *text)
 
 static void *load_first(const char *const *names, int *result, char *detail, size_t size)
 {
-    char message[512];
+    const char *const *name;
     int missing;
 
-    detail[0] = '\0';
-    *result = PCSC_NOT_FOUND;
-    for (; *names != NULL; names++) {
-        void *library = platform_library_open(*names, message, sizeof message, &missing);
+    for (name = names; *name != NULL; name++) {
+        void *library = platform_library_open(*name, detail, size, &missing);
         if (library != NULL)
             return library;
         if (!missing) {
             *result = PCSC_NOT_LOADABLE;
-            snprintf(detail, size, "%s", message);
             return NULL;
         }
-        list_append(detail, size, *names);
     }
+    *result = PCSC_NOT_FOUND;
+    detail[0] = '\0';
+    for (name = names; *name != NULL; name++)
+        list_append(detail, size, *name);
     return NULL;
 }
 
@@ -72,6 +72,7 @@ static int open_locked(const char *const *names, pcsc_api **api, char *detail, s
 {
     int result;
     pcsc_api *table;
+    void *symbol;
     void *library = load_first(names, &result, detail, size);
 
     if (library == NULL)
@@ -87,6 +88,11 @@ static int open_locked(const char *const *names, pcsc_api **api, char *detail, s
         return PCSC_NO_MEMORY;
     table->library = library;
     result = bind(table, detail, size);
+    if (result == PCSC_OPENED) {
+        memcpy(&symbol, &table->SCardEstablishContext, sizeof symbol);
+        table->path = platform_library_path(library, symbol);
+        result = table->path != NULL ? PCSC_OPENED : PCSC_NO_MEMORY;
+    }
     if (result != PCSC_OPENED) {
         free(table);
         return result;
@@ -143,12 +149,9 @@ pcsc_api *pcsc_set_default(pcsc_api *api)
     return previous;
 }
 
-void pcsc_path(const pcsc_api *api, char *path, size_t size)
+const char *pcsc_path(const pcsc_api *api)
 {
-    void *symbol;
-
-    memcpy(&symbol, &api->SCardEstablishContext, sizeof symbol);
-    platform_library_path(api->library, symbol, path, size);
+    return api->path;
 }
 
 const char *pcsc_function_name(size_t index)

@@ -54,6 +54,7 @@
 
 typedef struct pcsc_api {
     void *library;
+    char *path; /* the file it was loaded from */
     struct pcsc_api *next;
 #define DECLARE_MEMBER(need, name, arguments, ...) LONG(PCSC_CALL *name)(__VA_ARGS__);
     PCSC_FUNCTIONS(DECLARE_MEMBER)
@@ -79,7 +80,7 @@ int pcsc_open_default(pcsc_api **api, char *detail, size_t size);
 pcsc_api *pcsc_set_default(pcsc_api *api);
 
 /* The file that a table was loaded from. */
-void pcsc_path(const pcsc_api *api, char *path, size_t size);
+const char *pcsc_path(const pcsc_api *api);
 /* The name of the index-th function of the list, NULL behind the end; whether the table has it. */
 const char *pcsc_function_name(size_t index);
 int pcsc_has_function(const pcsc_api *api, size_t index);

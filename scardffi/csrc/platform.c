@@ -57,11 +57,14 @@ void *platform_library_symbol(void *library, const char *name)
     return (void *)GetProcAddress((HMODULE)library, name);
 }
 
-void platform_library_path(void *library, void *symbol, char *path, size_t size)
+char *platform_library_path(void *library, void *symbol)
 {
+    char path[MAX_PATH * 4];
+
     (void)symbol;
-    if (GetModuleFileNameA((HMODULE)library, path, (DWORD)size) == 0)
+    if (GetModuleFileNameA((HMODULE)library, path, sizeof path) == 0)
         path[0] = '\0';
+    return _strdup(path);
 }
 
 const char *platform_environment(const char *name)
@@ -89,6 +92,7 @@ unsigned platform_process(void)
 #else
 
 #  include <dlfcn.h>
+#  include <errno.h>
 #  include <unistd.h>
 
 #  if defined(__APPLE__)
@@ -121,7 +125,7 @@ void *platform_library_open(const char *path, char *message, size_t size, int *m
     /* For a bare name only the loader knows: it names the bare name where it found no file at all,
      * and the file's path, or a library that this one needs, where it found one. */
     if (strchr(path, '/') != NULL)
-        *missing = access(path, F_OK) != 0;
+        *missing = access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
     else
         *missing = strncmp(error, path, length) == 0 && error[length] == ':';
     return NULL;
@@ -132,14 +136,16 @@ void *platform_library_symbol(void *library, const char *name)
     return dlsym(library, name);
 }
 
-void platform_library_path(void *library, void *symbol, char *path, size_t size)
+char *platform_library_path(void *library, void *symbol)
 {
     Dl_info info;
+    char *path;
 
     (void)library;
-    if (symbol == NULL || dladdr(symbol, &info) == 0 || info.dli_fname == NULL)
-        info.dli_fname = "";
-    snprintf(path, size, "%s", info.dli_fname);
+    if (dladdr(symbol, &info) == 0 || info.dli_fname == NULL)
+        return strdup("");
+    path = realpath(info.dli_fname, NULL);
+    return path != NULL ? path : strdup(info.dli_fname);
 }
 
 const char *platform_environment(const char *name)

@@ -37,8 +37,9 @@ extern const char *const platform_pcsc_names[];
  * `*missing` telling whether there is no such file (1) or one that cannot be loaded (0). */
 void *platform_library_open(const char *path, char *message, size_t size, int *missing);
 void *platform_library_symbol(void *library, const char *name);
-/* The file that `library` was loaded from, or an empty string where it cannot be told. */
-void platform_library_path(void *library, void *symbol, char *path, size_t size);
+/* The file that `library`, which has `symbol`, was loaded from, in memory for the caller to free; empty where it
+ * cannot be told, NULL where memory is out. */
+char *platform_library_path(void *library, void *symbol);
 
 /* An environment variable, or NULL; always NULL where the process has more rights than its user. */
 const char *platform_environment(const char *name);

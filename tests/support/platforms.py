@@ -1,0 +1,21 @@
+"""Evaluates a module of the package as another platform would see it."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from unittest import mock
+
+import scardffi
+
+
+def evaluated_on(platform: str, name: str) -> ModuleType:
+    """A fresh copy of the module `scardffi.<name>`, made with this `sys.platform`; one without relative imports."""
+    source = Path(scardffi.__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"{name}_on_{platform}", source)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with mock.patch.object(sys, "platform", platform):
+        spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,309 @@
+"""The ABI: types, layouts, constants and codes are those of the vendors' own headers, and the C code is clean."""
+
+import ast
+import functools
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from support.compile import compiler, pcsc_include_flags
+from support.platforms import evaluated_on
+from support.requirements import need_pcsclite_headers, need_program
+
+import scardffi
+
+PACKAGE = Path(scardffi.__file__).parent
+INCLUDE = PACKAGE / "include"
+CSRC = PACKAGE / "csrc"
+VIRTUAL_CSRC = PACKAGE / "virtual" / "csrc"
+ASSERTIONS = Path(__file__).parent / "csrc" / "abi_assertions.c"
+
+MINGW = "x86_64-w64-mingw32-gcc"
+WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Werror")
+
+
+class Vendor(NamedTuple):
+    """Somebody who publishes a winscard.h, and the compiler that goes with it."""
+
+    platform: str
+    compiler: tuple[str, ...]
+    headers: tuple[str, ...]
+    lacks: Mapping[str, str]
+    """Names of ours that its headers do not define, with the reason."""
+    differs: Mapping[str, str]
+    """Names of ours that have another value in its headers, with the reason."""
+
+
+_WINDOWS_ADDITION = "came with Windows Vista or later, for its own key storage"
+_COM = "an HRESULT of COM, of which pcsc-lite knows nothing"
+
+PCSCLITE = Vendor(
+    "linux",
+    (*compiler(), *pcsc_include_flags()),
+    ("winscard.h", "reader.h"),
+    lacks={
+        "SCARD_E_PIN_CACHE_EXPIRED": _WINDOWS_ADDITION,
+        "SCARD_E_NO_PIN_CACHE": _WINDOWS_ADDITION,
+        "SCARD_E_READ_ONLY_CARD": _WINDOWS_ADDITION,
+        "SCARD_W_CACHE_ITEM_NOT_FOUND": _WINDOWS_ADDITION,
+        "SCARD_W_CACHE_ITEM_STALE": _WINDOWS_ADDITION,
+        "SCARD_W_CACHE_ITEM_TOO_BIG": _WINDOWS_ADDITION,
+        "E_NOTIMPL": _COM,
+        "E_POINTER": _COM,
+        "E_FAIL": _COM,
+        "E_UNEXPECTED": _COM,
+        "E_OUTOFMEMORY": _COM,
+        "E_INVALIDARG": _COM,
+    },
+    differs={"SCARD_E_UNSUPPORTED_FEATURE 0x80100022": "Windows' number of it, known wherever it may come from"},
+)
+WINDOWS = Vendor(
+    "win32",
+    (MINGW,),
+    ("windows.h", "winscard.h"),
+    lacks={
+        "MAX_ATR_SIZE": "Windows calls it SCARD_ATR_LENGTH",
+        "MAX_BUFFER_SIZE_EXTENDED": "a name of pcsc-lite's",
+        "SCARD_PROTOCOL_ANY": "Windows calls it SCARD_PROTOCOL_Tx",
+        "SCARD_ATTR_ASYNC_PROTOCOL_TYPES": "mingw-w64 calls it SCARD_ATTR_PROTOCOL_TYPES",
+        "SCARD_ATTR_SYNC_PROTOCOL_TYPES": "a second tag of PC/SC part 3 that mingw-w64 leaves out",
+    },
+    differs={
+        f"SCARD_{state} 0x{1 << number:08X}": f"Windows numbers the states and has {number}; CardState is their bits"
+        for number, state in enumerate(
+            ("UNKNOWN", "ABSENT", "PRESENT", "SWALLOWED", "POWERED", "NEGOTIABLE", "SPECIFIC")
+        )
+    },
+)
+
+
+@pytest.fixture(params=[PCSCLITE, WINDOWS], ids=["pcsc-lite", "windows"])
+def vendor(request: pytest.FixtureRequest) -> Vendor:
+    asked: Vendor = request.param
+    if asked is WINDOWS:
+        need_program(MINGW)
+    else:
+        need_pcsclite_headers()
+    return asked
+
+
+def compile_only(command: tuple[str, ...], source: str | Path, *flags: str) -> str:
+    """What the compiler says of a file or of a text; nothing where it is content."""
+    text = None if isinstance(source, Path) else source
+    file = ["-x", "c", "-"] if isinstance(source, str) else [str(source)]
+    whole = [*command, *flags, "-fsyntax-only", *file]
+    done = subprocess.run(
+        whole, input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False
+    )
+    return done.stdout if done.returncode == 0 else f"{shlex.join(whole)} failed:\n{done.stdout}"
+
+
+# pcsc_abi.h against the vendors
+
+
+def test_the_header_agrees_with_the_vendors_in_every_constant_size_and_offset(vendor: Vendor) -> None:
+    assert compile_only(vendor.compiler, ASSERTIONS, *WARNINGS, "-isystem", str(INCLUDE)) == ""
+
+
+def test_the_comparison_leaves_out_no_name_of_the_header() -> None:
+    names = set(re.findall(r"#\s*define (\w+)", (INCLUDE / "pcsc_abi.h").read_text()))
+    choices = {name for name in names if name.startswith("SCARDFFI_")}
+    behaviour = {"PCSC_RELEASE_LEAVES_CARD"}  # what a library does stands in no header
+    compared = set(re.findall(r"\w+", ASSERTIONS.read_text()))
+    assert names - choices - behaviour - compared == set()
+
+
+class Shape(NamedTuple):
+    """What one platform's structures measure in a 64-bit process."""
+
+    dword: int
+    handle: int
+    io_request: int
+    reader_state: int
+    atr: int
+    offsets: tuple[int, int, int, int]
+    """Of dwCurrentState, dwEventState, cbAtr and rgbAtr."""
+    raw_protocol: int
+    autoallocate: bool
+
+
+SHAPES = {
+    "PCSCLITE": Shape(8, 8, 16, 80, 33, (16, 24, 32, 40), 4, autoallocate=True),
+    "WINDOWS": Shape(4, 8, 8, 64, 36, (16, 20, 24, 28), 0x10000, autoallocate=True),
+    "MACOS": Shape(4, 4, 8, 61, 33, (16, 20, 24, 28), 4, autoallocate=False),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_each_platform_has_its_documented_shape(name: str) -> None:
+    command = (MINGW,) if name == "WINDOWS" else tuple(compiler())
+    need_program(command[0])
+    shape = SHAPES[name]
+    members = ("dwCurrentState", "dwEventState", "cbAtr", "rgbAtr")
+    facts = [
+        "sizeof(void *) == 8",
+        f"sizeof(DWORD) == {shape.dword} && (DWORD)-1 > 0",
+        f"sizeof(LONG) == {shape.dword} && (LONG)-1 < 0",
+        f"sizeof(SCARDHANDLE) == {shape.handle} && sizeof(SCARDCONTEXT) == {shape.handle}",
+        f"sizeof(SCARD_IO_REQUEST) == {shape.io_request}",
+        f"sizeof(SCARD_READERSTATE) == {shape.reader_state}",
+        f"sizeof(SCARD_READERSTATE[2]) == 2 * {shape.reader_state}",
+        f"PCSC_ATR_BUFFER == {shape.atr}",
+        *(
+            f"offsetof(SCARD_READERSTATE, {member}) == {offset}"
+            for member, offset in zip(members, shape.offsets, strict=True)
+        ),
+        f"SCARD_PROTOCOL_RAW == {shape.raw_protocol}",
+    ]
+    lines = ["#include <stddef.h>", '#include "pcsc_abi.h"']
+    lines += [f'_Static_assert({fact}, "{fact}");' for fact in facts]
+    lines += ["#if" + ("n" if shape.autoallocate else "") + "def SCARD_AUTOALLOCATE", "#error SCARD_AUTOALLOCATE"]
+    lines += ["#endif", ""]
+    flags = (*WARNINGS, f"-DSCARDFFI_ABI_{name}", f"-I{INCLUDE}")
+    assert compile_only(command, "\n".join(lines), *flags) == ""
+
+
+# constants.py and errors.py against the vendors
+
+# How an enumeration of constants.py spells its members in C.
+C_NAMES = {
+    "Scope": "SCARD_SCOPE_{}",
+    "ShareMode": "SCARD_SHARE_{}",
+    "Protocol": "SCARD_PROTOCOL_{}",
+    "Disposition": "SCARD_{}_CARD",
+    "CardState": "SCARD_{}",
+    "ReaderStateFlag": "SCARD_STATE_{}",
+    "Attribute": "SCARD_ATTR_{}",
+}
+PLAIN_CONSTANTS = ("MAX_ATR_SIZE", "MAX_BUFFER_SIZE_EXTENDED", "INFINITE")
+
+
+def python_constants(platform: str) -> Iterator[tuple[str, int]]:
+    """The C name and the value of all that constants.py has on a platform."""
+    module = evaluated_on(platform, "constants")
+    for enumeration, pattern in C_NAMES.items():
+        members: Mapping[str, int] = getattr(module, enumeration).__members__
+        for member, value in members.items():
+            yield pattern.format(member), int(value)
+    for name in PLAIN_CONSTANTS:
+        yield name, getattr(module, name)
+    for function in (0, 1, 2048, 3400, 4095):
+        yield f"SCARD_CTL_CODE({function})", module.control_code(function)
+
+
+def python_codes(platform: str) -> Iterator[tuple[str, int]]:
+    """The name and the number of every code of errors.py on a platform."""
+    for code, info in evaluated_on(platform, "errors")._CODES.items():
+        yield info.name, code
+
+
+def assertions(vendor: Vendor, names: Iterator[tuple[str, int]]) -> str:
+    """A C source that compiles where the vendor's headers give every name its value, but for what the vendor lacks."""
+    lines = [f"#include <{header}>" for header in vendor.headers]
+    for name, value in names:
+        number = f"0x{value:08X}"
+        macro = name.partition("(")[0]
+        if name in vendor.lacks:
+            lines += [f"#ifdef {macro}", f'#error "{name} is there now: take it out of the table"', "#endif"]
+            continue
+        sign = "!=" if f"{name} {number}" in vendor.differs else "=="
+        lines += [f"#ifndef {macro}", f'#error "{name} is not in the headers"', "#else"]
+        lines += [f'_Static_assert((unsigned)({name}) {sign} {number}u, "{name} is not {number}");', "#endif"]
+    return "\n".join([*lines, ""])
+
+
+def test_every_constant_has_the_vendors_value(vendor: Vendor) -> None:
+    source = assertions(vendor, python_constants(vendor.platform))
+    assert source.count("_Static_assert") > 80
+    assert compile_only(vendor.compiler, source, "-std=c11") == ""
+
+
+def test_every_code_has_the_vendors_name(vendor: Vendor) -> None:
+    source = assertions(vendor, python_codes(vendor.platform))
+    assert source.count("_Static_assert") > 60
+    assert compile_only(vendor.compiler, source, "-std=c11") == ""
+
+
+def test_no_enumeration_is_left_out_of_the_comparison() -> None:
+    constants = evaluated_on("linux", "constants")
+    found = {name for name, kind in vars(constants).items() if isinstance(kind, type) and issubclass(kind, int)}
+    assert found - {"IntEnum", "IntFlag"} == set(C_NAMES)
+
+
+def test_the_tables_of_exceptions_name_nothing_that_is_not_there(vendor: Vendor) -> None:
+    both = [*python_constants(vendor.platform), *python_codes(vendor.platform)]
+    assert set(vendor.lacks) <= {name for name, _ in both}
+    assert set(vendor.differs) <= {f"{name} 0x{value:08X}" for name, value in both}
+
+
+def test_the_constants_in_use_are_those_of_the_platform_that_python_runs_on() -> None:
+    in_use = [
+        (pattern.format(name), int(value))
+        for enumeration, pattern in C_NAMES.items()
+        for name, value in getattr(scardffi.constants, enumeration).__members__.items()
+    ]
+    expected = dict(python_constants(sys.platform))
+    assert {name: expected[name] for name, _ in in_use} == dict(in_use)
+    assert scardffi.control_code(3400) == expected["SCARD_CTL_CODE(3400)"]
+
+
+# The C sources
+
+NATIVE_SOURCES = sorted(CSRC.glob("*.c")) + sorted(VIRTUAL_CSRC.glob("*.c"))
+WINDOWS_SOURCES = sorted(CSRC.glob("*.c"))
+
+
+def folder_flags(source: Path) -> tuple[str, str]:
+    return f"-I{INCLUDE}", f"-I{source.parent}"
+
+
+def compile_for_real(command: tuple[str, ...], source: Path, out: Path, *flags: str) -> str:
+    """As compile_only, with the optimiser at work: some warnings come from there."""
+    whole = [*command, *WARNINGS, "-O2", *flags, "-c", "-o", str(out), str(source), *folder_flags(source)]
+    done = subprocess.run(whole, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False)
+    return done.stdout
+
+
+@pytest.mark.parametrize("source", NATIVE_SOURCES, ids=lambda path: path.name)
+def test_each_source_compiles_without_a_warning(source: Path, tmp_path: Path) -> None:
+    need_program(compiler()[0])
+    flags = ("-Wpedantic", "-Wconversion", "-fPIC", "-pthread")
+    assert compile_for_real(tuple(compiler()), source, tmp_path / "out.o", *flags) == ""
+
+
+@pytest.mark.parametrize("source", WINDOWS_SOURCES, ids=lambda path: path.name)
+def test_each_source_of_the_core_compiles_for_windows_without_a_warning(source: Path, tmp_path: Path) -> None:
+    need_program(MINGW)
+    assert compile_for_real((MINGW,), source, tmp_path / "out.o") == ""
+
+
+# The declarations that Python sees
+
+
+@functools.cache
+def declared_functions() -> dict[str, int]:
+    """The functions of cdef.h and how many parameters each has."""
+    text = re.sub(r"/\*.*?\*/", "", (CSRC / "cdef.h").read_text(), flags=re.DOTALL)
+    found = re.findall(r"^[\w ]+?[ *](\w+)\(([^)]*)\);", text, flags=re.MULTILINE)
+    return {name: 0 if parameters == "void" else parameters.count(",") + 1 for name, parameters in found}
+
+
+def test_the_stub_has_a_method_for_each_declared_function_and_no_other() -> None:
+    tree = ast.parse((PACKAGE / "_native.pyi").read_text())
+    [lib] = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Lib"]
+    methods = {node.name: node for node in lib.body if isinstance(node, ast.FunctionDef)}
+    arity = {
+        name: len(node.args.posonlyargs) + len(node.args.args) - 1 for name, node in methods.items()
+    }  # without self
+    assert len(declared_functions()) > 50
+    assert arity == declared_functions()
+
+
+def test_the_compiled_module_has_each_declared_function() -> None:
+    assert [name for name in declared_functions() if not callable(getattr(scardffi.lib, name, None))] == []
+    assert {name for name in dir(scardffi.lib) if not name.isupper()} == set(declared_functions())

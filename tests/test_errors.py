@@ -1,0 +1,281 @@
+"""The errors: every code has its class, name and number, on each platform, and an error survives a copy."""
+
+import copy
+import pickle
+import re
+import subprocess
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from support.compile import compiler, pcsc_include_flags
+from support.platforms import evaluated_on
+from support.requirements import need_pcsclite_headers
+
+from scardffi import errors
+from scardffi.errors import (
+    E_FAIL,
+    E_INVALIDARG,
+    E_NOTIMPL,
+    E_OUTOFMEMORY,
+    E_POINTER,
+    E_UNEXPECTED,
+    InsufficientBufferError,
+    SCardError,
+    from_code,
+    from_hresult,
+    lookup,
+)
+
+# What the resource manager says, by the class that people catch; whatever is not here is plain SCardError.
+CLASSES = {
+    "CancelledError": [0x80100002, 0x80100012, 0x80100018, 0x8010006E],
+    "CommunicationError": [0x80100013, 0x8010002F],
+    "InsufficientBufferError": [0x80100008],
+    "InvalidArgumentError": [0x80100004, 0x80100011, 0x80100019, E_INVALIDARG, E_POINTER],
+    "InvalidHandleError": [0x80100003],
+    "NoReadersError": [0x8010002E],
+    "NoServiceError": [0x8010001D],
+    "NoSmartCardError": [0x8010000C],
+    "NotTransactedError": [0x80100016],
+    "OutOfMemoryError": [0x80100006, E_OUTOFMEMORY],
+    "ProtocolMismatchError": [0x8010000F],
+    "ReaderUnavailableError": [0x80100010, 0x80100017],
+    "RemovedCardError": [0x80100069],
+    "ResetCardError": [0x80100068],
+    "SCardTimeoutError": [0x8010000A],
+    "ServiceStoppedError": [0x8010001E],
+    "SharingViolationError": [0x8010000B],
+    "UnexpectedStateError": [E_UNEXPECTED],
+    "UnknownReaderError": [0x80100009],
+    "UnpoweredCardError": [0x80100067],
+    "UnresponsiveCardError": [0x80100066],
+    "UnsupportedFeatureError": [0x8010001F, 0x80100022],
+    "UnsupportedFunctionError": [E_NOTIMPL],
+}
+CLASS_OF = {code: kind for kind, codes in CLASSES.items() for code in codes}
+
+WINDOWS_CLASS_OF = {
+    1: "UnsupportedFeatureError",
+    5: "SCardError",
+    6: "InvalidHandleError",
+    22: "UnsupportedFeatureError",
+    31: "CommunicationError",
+    50: "UnsupportedFeatureError",
+    109: "NoServiceError",
+    121: "CommunicationError",
+    0x8010001F: "SCardError",
+}
+
+BASES = {
+    "SCardTimeoutError": TimeoutError,
+    "InvalidArgumentError": ValueError,
+    "InvalidHandleError": ValueError,
+    "OutOfMemoryError": MemoryError,
+    "UnsupportedFunctionError": NotImplementedError,
+}
+
+KINDS = {
+    kind.__name__: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, SCardError)
+}
+
+
+def hexadecimal(code: int) -> str:
+    return f"0x{code:08X}"
+
+
+# The table
+
+
+def test_every_code_of_pcsclites_header_is_in_the_table() -> None:
+    need_pcsclite_headers()
+    command = [*compiler(), *pcsc_include_flags(), "-E", "-dM", "-x", "c", "-"]
+    macros = subprocess.run(command, input="#include <winscard.h>\n", capture_output=True, text=True, check=True).stdout
+    codes = re.findall(r"#define (SCARD_[SFEPW]_\w+) \(\(LONG\)(0x[0-9a-fA-F]{8})\)", macros)
+    assert len(codes) > 55
+    aliases = {"SCARD_E_UNEXPECTED"}  # pcsc-lite has it under the number of SCARD_E_UNSUPPORTED_FEATURE
+    names = {name: lookup(int(number, 16)).name for name, number in codes if name not in aliases}
+    assert names == {name: name for name in names}
+
+
+@pytest.mark.parametrize("code", errors._CODES, ids=hexadecimal)
+def test_each_code_has_its_class_and_says_what_it_means_and_what_to_do(code: int) -> None:
+    info = lookup(code)
+    assert info.error.__name__ == CLASS_OF.get(code, "SCardError")
+    assert re.fullmatch(r"(SCARD_[SFEPW]|E)_[A-Z0-9_]+", info.name)
+    assert info.meaning
+    assert info.remedy.endswith(".")
+
+
+def test_no_class_is_without_a_code_but_those_of_loading_and_the_groups() -> None:
+    groups = {"SCardError", "CardStateError", "LibraryError"}
+    loading = {"LibraryNotFoundError", "LibraryNotLoadableError", "MissingSymbolError"}
+    assert set(KINDS) - groups - loading == set(CLASSES)
+
+
+@pytest.mark.parametrize(("name", "base"), BASES.items())
+def test_an_error_with_a_counterpart_in_python_is_caught_as_that_too(name: str, base: type[Exception]) -> None:
+    assert issubclass(KINDS[name], base)
+
+
+def test_the_groups_catch_their_members() -> None:
+    states = ["RemovedCardError", "ResetCardError", "UnpoweredCardError", "UnresponsiveCardError"]
+    loading = ["LibraryNotFoundError", "LibraryNotLoadableError", "MissingSymbolError"]
+    assert all(issubclass(KINDS[name], KINDS["CardStateError"]) for name in states)
+    assert all(issubclass(KINDS[name], KINDS["LibraryError"]) for name in loading)
+    assert issubclass(KINDS["InvalidHandleError"], KINDS["InvalidArgumentError"])
+
+
+# What an error carries
+
+
+def test_an_error_for_a_code_carries_code_hresult_name_and_function() -> None:
+    error = from_code(0x80100069, "SCardTransmit")
+    assert type(error).__name__ == "RemovedCardError"
+    assert (error.code, error.hresult) == (0x80100069, 0x80100069)
+    assert (error.name, error.function) == ("SCARD_W_REMOVED_CARD", "SCardTransmit")
+    assert str(error) == (
+        "SCardTransmit: the card was taken out [SCARD_W_REMOVED_CARD (0x80100069)]. "
+        "Insert it and attach again; select and verify anew."
+    )
+
+
+def test_a_detail_stands_behind_the_general_meaning() -> None:
+    error = from_code(0x80100009, "SCardConnect", "'Reader 7'")
+    start = "SCardConnect: no reader has this name: 'Reader 7' [SCARD_E_UNKNOWN_READER (0x80100009)]. "
+    assert str(error).startswith(start)
+
+
+def test_an_error_that_the_resource_manager_did_not_answer_has_no_code() -> None:
+    error = from_hresult(E_UNEXPECTED, "transmit")
+    assert (error.code, error.hresult, error.name) == (None, E_UNEXPECTED, "E_UNEXPECTED")
+
+
+def test_a_plain_error_failed_for_no_reason_that_is_known() -> None:
+    error = SCardError("it went wrong")
+    assert (error.code, error.hresult, error.function, error.name) == (None, E_FAIL, None, "E_FAIL")
+    assert str(error) == "it went wrong"
+
+
+@pytest.mark.parametrize("code", [0x80100099, 0x8010FFFF, 0xDEADBEEF], ids=hexadecimal)
+def test_an_unknown_code_keeps_its_number(code: int) -> None:
+    error = from_code(code, "SCardConnect")
+    assert type(error) is SCardError
+    assert (error.code, error.hresult, error.name) == (code, code, hexadecimal(code))
+    assert str(error).startswith(f"SCardConnect: unknown code [{hexadecimal(code)}]. ")
+
+
+# HRESULTs
+
+
+@pytest.mark.parametrize("code", [6, 50, 1722, 0xFFFF])
+def test_a_small_code_of_windows_becomes_an_hresult_and_back(code: int) -> None:
+    hresult = 0x80070000 | code
+    error = from_code(code, "SCardTransmit")
+    assert (error.code, error.hresult) == (code, hresult)
+    back = from_hresult(hresult, "transmit")
+    assert (back.code, back.hresult, type(back)) == (code, hresult, type(error))
+
+
+def test_an_hresult_of_the_smart_card_facility_is_what_the_resource_manager_said() -> None:
+    error = from_hresult(0x80100068, "status")
+    assert (error.code, error.hresult) == (0x80100068, 0x80100068)
+
+
+@pytest.mark.parametrize("hresult", [E_INVALIDARG, E_OUTOFMEMORY], ids=hexadecimal)
+def test_an_hresult_of_the_manage_object_itself_has_no_code(hresult: int) -> None:
+    error = from_hresult(hresult, "attach_by_handle")
+    assert (error.code, error.hresult) == (None, hresult)
+
+
+def test_an_hresult_may_tell_something_else_than_the_resource_manager_said() -> None:
+    error = from_hresult(E_INVALIDARG, "attach_by_handle", said=0x80100003)
+    assert type(error).__name__ == "InvalidHandleError"
+    assert (error.code, error.hresult, error.name) == (0x80100003, E_INVALIDARG, "SCARD_E_INVALID_HANDLE")
+
+
+# Platforms
+
+
+def test_on_windows_the_same_number_is_another_error_than_on_pcsclite() -> None:
+    pcsclite, windows = evaluated_on("linux", "errors"), evaluated_on("win32", "errors")
+    for code, on_pcsclite, on_windows in [
+        (0x8010001F, "SCARD_E_UNSUPPORTED_FEATURE", "SCARD_E_UNEXPECTED"),
+        (0x80100022, "SCARD_E_UNSUPPORTED_FEATURE", "SCARD_E_UNSUPPORTED_FEATURE"),
+    ]:
+        assert pcsclite.lookup(code).name == on_pcsclite
+        assert windows.lookup(code).name == on_windows
+    assert isinstance(pcsclite.from_code(0x8010001F, "f"), pcsclite.UnsupportedFeatureError)
+    assert isinstance(windows.from_code(0x80100022, "f"), windows.UnsupportedFeatureError)
+    assert type(windows.from_code(0x8010001F, "f")) is windows.SCardError
+
+
+def test_macos_has_the_numbers_of_pcsclite() -> None:
+    pcsclite, macos = evaluated_on("linux", "errors"), evaluated_on("darwin", "errors")
+    assert {code: info.name for code, info in macos._CODES.items()} == {
+        code: info.name for code, info in pcsclite._CODES.items()
+    }
+
+
+@pytest.mark.parametrize(("code", "kind"), WINDOWS_CLASS_OF.items())
+def test_windows_lets_codes_of_the_system_through_and_each_has_its_class(code: int, kind: str) -> None:
+    windows = evaluated_on("win32", "errors")
+    error = windows.from_code(code, "SCardTransmit")
+    assert type(error).__name__ == kind
+    assert error.code == code
+    assert error.name == windows.lookup(code).name
+    assert not error.name.startswith("0x")
+
+
+def test_the_table_above_names_every_code_that_windows_adds() -> None:
+    assert set(evaluated_on("win32", "errors")._WINDOWS_CODES) == set(WINDOWS_CLASS_OF)
+
+
+# Copies
+
+
+def made(kind: type[SCardError]) -> SCardError:
+    error = kind("the message", code=0x80100008, hresult=E_INVALIDARG, function="SCardTransmit")
+    if isinstance(error, InsufficientBufferError):
+        error.required = 258
+    return error
+
+
+def traits(error: SCardError) -> dict[str, object]:
+    names = ("args", "code", "hresult", "name", "function", "required")
+    return {"type": type(error), "text": str(error)} | {name: getattr(error, name, None) for name in names}
+
+
+def through_pickle(protocol: int, error: SCardError) -> SCardError:
+    again: SCardError = pickle.loads(pickle.dumps(error, protocol))  # noqa: S301  our own bytes
+    return again
+
+
+COPIES: dict[str, Callable[[SCardError], SCardError]] = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    **{f"pickle {number}": partial(through_pickle, number) for number in range(pickle.HIGHEST_PROTOCOL + 1)},
+}
+
+
+@pytest.mark.parametrize("way", COPIES)
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.__name__)
+def test_an_error_survives_a_copy_with_all_that_it_knows(kind: type[SCardError], way: str) -> None:
+    error = made(kind)
+    again = COPIES[way](error)
+    assert again is not error
+    assert traits(again) == traits(error)
+    assert traits(again)["text"] == "the message"
+    assert traits(again)["required"] == (258 if kind is InsufficientBufferError else None)
+
+
+def test_how_much_room_was_needed_is_none_until_somebody_says_it() -> None:
+    error = from_code(0x80100008, "SCardTransmit")
+    assert isinstance(error, InsufficientBufferError)
+    assert error.required is None
+
+
+def test_what_a_caller_adds_to_an_error_survives_a_copy() -> None:
+    error = made(SCardError)
+    error.reader = "Reader 0"  # type: ignore[attr-defined]  # any exception takes attributes
+    assert copy.copy(error).reader == "Reader 0"  # type: ignore[attr-defined]  # as above

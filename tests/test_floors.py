@@ -1,0 +1,144 @@
+"""The house: which module may import which, read from the source."""
+
+import ast
+import graphlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import scardffi
+
+PACKAGE = Path(scardffi.__file__).parent
+
+# From the ground up. A module imports from lower floors alone, never from its own or a higher one. A folder is one
+# unit and stands for all its modules; "scardffi" is the package's __init__, which gathers the public names.
+FLOORS: list[set[str]] = [
+    {"_native"},
+    {"constants", "iso7816"},
+    {"errors"},
+    {"library"},
+    {"arguments"},
+    {"raw", "reaper"},
+    {"virtual"},
+    {"manage"},
+    {"context"},
+    {"scardffi"},
+    {"cli"},
+]
+
+# What is stricter than the floors: the unit, and all that it may import of the package.
+NOTHING: set[str] = set()
+ALONE = {
+    "constants": NOTHING,  # no ffi, no loading, no exceptions
+    "iso7816": NOTHING,  # no PC/SC, no readers, no handles
+    "errors": NOTHING,  # no ffi, no handles
+    "reaper": NOTHING,  # it closes whatever it is handed
+    "library": {"_native", "errors"},
+}
+
+# The compiled module: one gate to it at run time. Types may be named everywhere.
+GATE = {"_native": {"library"}}
+
+UNITS = set().union(*FLOORS)
+SOURCES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip("."): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+"""Each Python file by its dotted name below the package; the package itself is the empty name."""
+
+
+def unit_of(module: str) -> str:
+    """The unit of a module below the package: its first part, or the package itself."""
+    return module.partition(".")[0] or "scardffi"
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def run_time_imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Each import statement that can run, wherever it stands: inside a function too, under TYPE_CHECKING not."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        elif is_type_checking(child):
+            for other in getattr(child, "orelse", []):
+                yield from run_time_imports(other)
+        else:
+            yield from run_time_imports(child)
+
+
+def imported(module: str) -> Iterator[str]:
+    """What a module imports at run time, by absolute name, deep enough to tell modules from what is in them."""
+    path = SOURCES[module]
+    package = ["scardffi", *module.split(".")] if module else ["scardffi"]
+    if path.name != "__init__.py":
+        package.pop()
+    for statement in run_time_imports(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(statement, ast.Import):
+            yield from (alias.name for alias in statement.names)
+            continue
+        base = package[: len(package) - statement.level + 1] if statement.level else []
+        source = ".".join([*base, *filter(None, [statement.module])])
+        for alias in statement.names:
+            below = f"{source}.{alias.name}"
+            yield below if below.removeprefix("scardffi.") in {*SOURCES, *UNITS} else source
+
+
+def inner_imports(module: str) -> set[str]:
+    """The modules of the package that a module imports, by their dotted name below it; the package's own is empty."""
+    return {
+        name.removeprefix("scardffi").lstrip(".") for name in imported(module) if name.partition(".")[0] == "scardffi"
+    }
+
+
+def floor_of(unit: str) -> int:
+    return next(number for number, floor in enumerate(FLOORS) if unit in floor)
+
+
+every_module = pytest.mark.parametrize("module", SOURCES, ids=lambda module: module or "scardffi")
+
+
+def test_every_module_stands_on_a_floor_and_every_floor_is_lived_on() -> None:
+    assert {unit_of(module) for module in SOURCES} | {"_native"} == UNITS
+    assert sum(len(floor) for floor in FLOORS) == len(UNITS)
+
+
+@every_module
+def test_imports_run_from_the_bottom_to_the_top(module: str) -> None:
+    unit = unit_of(module)
+    others = {unit_of(other) for other in inner_imports(module)} - {unit}
+    assert {other for other in others if floor_of(other) >= floor_of(unit)} == set()
+
+
+@every_module
+def test_a_unit_that_stands_alone_imports_nothing_else(module: str) -> None:
+    unit = unit_of(module)
+    others = {unit_of(other) for other in inner_imports(module)} - {unit}
+    assert others - ALONE.get(unit, UNITS) == set()
+
+
+@every_module
+def test_the_compiled_module_is_imported_through_its_gate(module: str) -> None:
+    others = {unit_of(other) for other in inner_imports(module)}
+    assert [gated for gated in others & set(GATE) if unit_of(module) not in GATE[gated]] == []
+
+
+@every_module
+def test_nothing_is_imported_but_the_standard_library_and_the_package(module: str) -> None:
+    outside = {name.partition(".")[0] for name in imported(module)} - {"scardffi"}
+    assert outside - sys.stdlib_module_names == set()
+
+
+def test_no_import_goes_in_a_circle() -> None:
+    graphlib.TopologicalSorter({module: inner_imports(module) for module in SOURCES}).prepare()
+
+
+def test_this_file_reads_imports_as_python_does() -> None:
+    assert inner_imports("library") == {"_native", "errors"}
+    assert {"constants", "errors", "raw", "context"} <= inner_imports("")
+    assert {"", "cli.readers", "cli.send", "virtual"} <= inner_imports("cli.main")
+    assert {"iso7816.status_word"} <= inner_imports("cli.send")
+    assert "typing_extensions" not in set(imported("raw"))
