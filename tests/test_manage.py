@@ -255,6 +255,7 @@ def test_a_card_pulled_in_the_middle_of_a_command_is_an_error_at_once(daemon: Pr
             with pytest.raises(SCardError):
                 card.transmit(bytes.fromhex("80101388"))  # works for 5 s
             assert time.monotonic() - start < 3
+            daemon.wait_for_card(reader, present=False)
             with pytest.raises(RemovedCardError):
                 card.transmit(READ_FOUR)
         finally:
