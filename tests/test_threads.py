@@ -106,6 +106,9 @@ def test_while_one_card_hangs_all_others_go_on(daemon: PrivatePcscd) -> None:
         stuck.start()
         while not daemon.ifd_events(0)[-1].startswith("apdu") or "80140000" not in daemon.ifd_events(0)[-1]:
             time.sleep(0.001)
+        late = SCardManage()
+        queueing = threading.Thread(target=late.attach_by_handle, args=(hanging,))
+        queueing.start()  # another object on the busy handle waits for its turn, before it enters the library
         slowest = 0.0
         for _ in range(20):
             start = time.monotonic()
@@ -119,9 +122,13 @@ def test_while_one_card_hangs_all_others_go_on(daemon: PrivatePcscd) -> None:
             slowest = max(slowest, time.monotonic() - start)
         assert stuck.is_alive()
         assert slowest < 2
+        assert queueing.is_alive()
         daemon.release(0)
         stuck.join(5)
+        queueing.join(5)
         assert answers == [b"\x90\x00"]
+        assert late.transmit(READ_FOUR) == FOUR
+        late.detach()
 
 
 def test_a_call_on_a_hanging_card_waits_for_its_turn_and_a_detach_too(daemon: PrivatePcscd) -> None:

@@ -114,7 +114,6 @@ uint32_t manage_set_attribute(scard_manage *manage, uint32_t attribute, const un
 int manage_handle(const scard_manage *manage, SCARDHANDLE *handle);
 int manage_is_owned(const scard_manage *manage);
 int manage_is_forked(const scard_manage *manage);
-uint32_t manage_share_mode(const scard_manage *manage);
 
 /* exchange.h */
 typedef struct exchange_slot exchange_slot;

@@ -10,8 +10,9 @@ struct scard_manage {
     unsigned process;       /* platform_process() at the time it was made */
     platform_mutex mutex;   /* guards attach against detach */
     card_handle *card;      /* atomic; NULL while detached; changes under mutex and the card's mutex */
+    SCARDHANDLE handle;     /* atomic, for those who only look; like owned */
+    intptr_t owned;         /* detach disconnects */
     /* what follows belongs to the attachment and is guarded by the card's mutex */
-    int owned;
     int has_context;
     SCARDCONTEXT context;   /* a native context of the attachment's own, where has_context */
     uint32_t share_mode;
@@ -119,30 +120,46 @@ static uint32_t probe_after_context(const pcsc_api *api, SCARDHANDLE handle)
     return code;
 }
 
-/* Make `handle` the object's; the object's mutex is held. */
-static uint32_t attach(scard_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode,
-                       uint32_t protocol)
+/* The attachment begins; the object's mutex and the card's are held. */
+static void attach(scard_manage *manage, card_handle *card, int owned, uint32_t share_mode)
 {
-    card_handle *card = card_handle_acquire(manage->api, handle);
-
-    if (card == NULL)
-        return HR_OUTOFMEMORY;
-    platform_mutex_lock(&card->mutex);
-    if (protocol != SCARD_PROTOCOL_UNDEFINED)
-        card->protocol = protocol;
-    manage->owned = owned;
+    platform_atomic_store(&manage->handle, card->value);
+    platform_atomic_store(&manage->owned, owned);
     manage->share_mode = share_mode;
     manage->has_context = 0;
     manage->locks = 0;
     platform_atomic_store(&manage->card, card);
+}
+
+/* Validate the handle and attach; the object's mutex is held. The handle's turn is waited for: a call of
+ * another object on it may be under way, perhaps the one that closes it. */
+static uint32_t probe_and_attach(scard_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode,
+                                 uint32_t *said)
+{
+    card_handle *card = card_handle_acquire(manage->api, handle);
+    uint32_t code, result;
+
+    if (card == NULL)
+        return HR_OUTOFMEMORY;
+    platform_mutex_lock(&card->mutex);
+    code = probe(manage->api, handle);
+    if (code == SCARD_F_INTERNAL_ERROR)
+        code = probe_after_context(manage->api, handle);
+    result = probe_verdict(code);
+    if (result == HR_OK)
+        attach(manage, card, owned, share_mode);
+    else
+        *said = code;
     platform_mutex_unlock(&card->mutex);
-    return HR_OK;
+    if (result != HR_OK)
+        card_handle_release(card);
+    return result;
 }
 
 uint32_t manage_attach_by_handle(scard_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode,
                                  uint32_t *said)
 {
-    uint32_t result;
+    uint32_t result = HR_UNEXPECTED;
 
     if (manage == NULL || said == NULL)
         return HR_POINTER;
@@ -152,39 +169,35 @@ uint32_t manage_attach_by_handle(scard_manage *manage, SCARDHANDLE handle, int o
     if (manage_is_forked(manage))
         return HR_UNEXPECTED;
     platform_mutex_lock(&manage->mutex);
-    if (manage->card != NULL) {
-        result = HR_UNEXPECTED;
-    } else {
-        uint32_t code = probe(manage->api, handle);
-        if (code == SCARD_F_INTERNAL_ERROR)
-            code = probe_after_context(manage->api, handle);
-        result = probe_verdict(code);
-        if (result == HR_OK)
-            result = attach(manage, handle, owned, share_mode, SCARD_PROTOCOL_UNDEFINED);
-        else
-            *said = code;
-    }
+    if (manage->card == NULL)
+        result = probe_and_attach(manage, handle, owned, share_mode, said);
     platform_mutex_unlock(&manage->mutex);
     return result;
 }
 
+/* Connect on `context`, which the attachment keeps; the object's mutex is held. */
 static uint32_t connect_and_attach(scard_manage *manage, SCARDCONTEXT context, const char *reader,
                                    uint32_t share_mode, uint32_t protocols)
 {
     SCARDHANDLE handle;
     DWORD protocol = SCARD_PROTOCOL_UNDEFINED;
+    card_handle *card;
     uint32_t result;
 
     result = hresult(pcsc_SCardConnect(manage->api, context, reader, share_mode, protocols, &handle, &protocol));
     if (result != HR_OK)
         return result;
-    result = attach(manage, handle, 1, share_mode, (uint32_t)protocol);
-    if (result != HR_OK) {
+    card = card_handle_acquire(manage->api, handle);
+    if (card == NULL) {
         pcsc_SCardDisconnect(manage->api, handle, SCARD_LEAVE_CARD);
-        return result;
+        return HR_OUTOFMEMORY;
     }
+    platform_mutex_lock(&card->mutex);
+    card->protocol = protocol;
+    attach(manage, card, 1, share_mode);
     manage->context = context;
     manage->has_context = 1;
+    platform_mutex_unlock(&card->mutex);
     return HR_OK;
 }
 
@@ -192,7 +205,7 @@ uint32_t manage_attach_by_ifd(scard_manage *manage, uint32_t scope, const char *
                               uint32_t protocols)
 {
     SCARDCONTEXT context;
-    uint32_t result;
+    uint32_t result = HR_UNEXPECTED;
 
     if (manage == NULL || reader == NULL)
         return HR_POINTER;
@@ -201,9 +214,7 @@ uint32_t manage_attach_by_ifd(scard_manage *manage, uint32_t scope, const char *
     if (manage_is_forked(manage))
         return HR_UNEXPECTED;
     platform_mutex_lock(&manage->mutex);
-    if (manage->card != NULL) {
-        result = HR_UNEXPECTED;
-    } else {
+    if (manage->card == NULL) {
         result = hresult(pcsc_SCardEstablishContext(manage->api, scope, NULL, NULL, &context));
         if (result == HR_OK) {
             result = connect_and_attach(manage, context, reader, share_mode, protocols);
@@ -436,20 +447,13 @@ uint32_t manage_set_attribute(scard_manage *manage, uint32_t attribute, const un
 
 int manage_handle(const scard_manage *manage, SCARDHANDLE *handle)
 {
-    const card_handle *card = platform_atomic_load(&manage->card);
-
-    if (card == NULL || manage_is_forked(manage))
+    if (platform_atomic_load(&manage->card) == NULL || manage_is_forked(manage))
         return 0;
-    *handle = card->value;
+    *handle = (SCARDHANDLE)platform_atomic_load(&manage->handle);
     return 1;
 }
 
 int manage_is_owned(const scard_manage *manage)
 {
-    return manage->owned;
-}
-
-uint32_t manage_share_mode(const scard_manage *manage)
-{
-    return manage->share_mode;
+    return platform_atomic_load(&manage->owned) != 0;
 }

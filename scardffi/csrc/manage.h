@@ -51,12 +51,11 @@ uint32_t manage_get_attribute(scard_manage *manage, uint32_t attribute, unsigned
 uint32_t manage_set_attribute(scard_manage *manage, uint32_t attribute, const unsigned char *value,
                               size_t length);
 
-/* The handle, 0 while detached; whether detach disconnects; whether this process is a fork of the one that
- * made the object; the share mode, 0 where it is not known. */
+/* Without waiting for anything: whether it is attached, and then the handle; whether detach disconnects;
+ * whether this process is a fork of the one that made the object. */
 int manage_handle(const scard_manage *manage, SCARDHANDLE *handle);
 int manage_is_owned(const scard_manage *manage);
 int manage_is_forked(const scard_manage *manage);
-uint32_t manage_share_mode(const scard_manage *manage);
 
 /* For the core's own use: the handle, locked, or NULL where HR_UNEXPECTED is the answer; and its end, which
  * turns the resource manager's code into an HRESULT. */

@@ -19,6 +19,7 @@ typedef pthread_mutex_t platform_mutex;
 #  define platform_mutex_unlock(mutex) pthread_mutex_unlock(mutex)
 #endif
 
+/* A pointer, or an integer of its size, that threads read without a lock */
 #if defined(_MSC_VER)
 #  include <intrin.h>
 #  define platform_atomic_load(pointer) _InterlockedCompareExchangePointer((void *volatile *)(pointer), NULL, NULL)
