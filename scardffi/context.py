@@ -92,8 +92,7 @@ class Context:
         Raises:
             UnexpectedStateError: the context is released, or inherited by a fork.
         """
-        if self._process != lib.platform_process():
-            raise from_hresult(E_UNEXPECTED, "Context", "it was made in another process, of which this is a fork")
+        self._refuse_in_fork()
         if self._context is None:
             raise from_hresult(E_UNEXPECTED, "Context", "it is released")
         return self._context
@@ -104,8 +103,10 @@ class Context:
         On pcsc-lite this stays true after the daemon has been restarted; real calls then raise NoServiceError
         or CommunicationError.
         """
-        with self._short:
-            return self._context is not None and self._library.SCardIsValidContext(self.handle) == 0
+        if self._context is None:
+            return False
+        with self._asking() as context:
+            return self._library.SCardIsValidContext(context) == 0
 
     def list_readers(self) -> list[str]:
         """The names of the readers, none if there is no reader. Wraps ``SCardListReaders``.
@@ -114,8 +115,8 @@ class Context:
             NoServiceError: the resource manager has gone.
             UnexpectedStateError: the context is released.
         """
-        with self._short:
-            code, names = self._library.SCardListReaders(self.handle)
+        with self._asking() as context:
+            code, names = self._library.SCardListReaders(context)
         if code not in {0, _NO_READERS}:
             raise from_code(code, "SCardListReaders")
         return names
@@ -127,8 +128,8 @@ class Context:
             NoServiceError: the resource manager has gone.
             UnexpectedStateError: the context is released.
         """
-        with self._short:
-            code, names = self._library.SCardListReaderGroups(self.handle)
+        with self._asking() as context:
+            code, names = self._library.SCardListReaderGroups(context)
         if code != 0:
             raise from_code(code, "SCardListReaderGroups")
         return names
@@ -202,6 +203,7 @@ class Context:
         Wraps ``SCardCancel``, which gets lost when it comes too early: it is repeated until the waits have
         ended.
         """
+        self._refuse_in_fork()
         with self._state:
             waits = set(self._waits)
             for wait in waits:
@@ -253,11 +255,22 @@ class Context:
         state = "released" if self._context is None else f"context {self._context}"
         return f"<scardffi.Context {state}>"
 
+    def _refuse_in_fork(self) -> None:
+        if self._process != lib.platform_process():
+            raise from_hresult(E_UNEXPECTED, "Context", "it was made in another process, of which this is a fork")
+
     def _establish(self) -> int:
         code, context = self._library.SCardEstablishContext(self._scope)
         if code != 0:
             raise from_code(code, "SCardEstablishContext")
         return context
+
+    @contextmanager
+    def _asking(self) -> Iterator[int]:
+        """The native context for a short question, one at a time."""
+        self.handle  # noqa: B018  refuses in a fork before it takes a lock that nobody there gives back
+        with self._short:
+            yield self.handle
 
     def _release_native(self, context: int) -> None:
         with self._short:

@@ -206,8 +206,9 @@ class SCardManage:
         if native is None or not self.is_attached or not lib.manage_is_owned(native):
             return
         owner = self._owner
+        message = f"{self!r} was collected while attached; call detach()"
         close_later(lambda: (lib.manage_detach(native, Disposition.LEAVE), owner))
-        _warn(f"{self!r} was collected while attached; call detach()", ResourceWarning, source=self)
+        _warn(message, ResourceWarning, source=self)
 
     def reconnect(
         self,

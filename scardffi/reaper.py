@@ -7,6 +7,7 @@ to a thread and goes on.
 from __future__ import annotations
 
 import _thread
+import os
 from collections import deque
 from contextlib import suppress
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _closers: deque[Callable[[], object]] = deque()
+if hasattr(os, "register_at_fork"):  # what a parent has still to close is not a child's to close
+    os.register_at_fork(after_in_child=_closers.clear)
 
 
 def close_later(closer: Callable[[], object]) -> None:

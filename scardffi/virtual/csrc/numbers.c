@@ -5,8 +5,10 @@
 
 void numbers_start(struct numbers *self, struct random_numbers *random)
 {
-    self->key = (uint32_t)random_next(random) & NUMBER_MASK;
-    self->generation = (uint32_t)random_next(random);
+    *self = (struct numbers){
+        .key = (uint32_t)random_next(random) & NUMBER_MASK,
+        .generation = (uint32_t)random_next(random),
+    };
 }
 
 int numbers_take(struct numbers *self)

@@ -33,23 +33,47 @@ static bool start_conditions(void)
     return done;
 }
 
-static void start_once(void)
+static void start_world(void)
 {
     struct random_numbers random;
-    if (!start_conditions())
-        return;
     random_start(&random);
-    pthread_mutex_lock(&world_mutex);
     numbers_start(&context_numbers, &random);
     numbers_start(&handle_numbers, &random);
     for (unsigned i = 0; i < READERS; i++) {
         answering_card_start(&cards[i]);
-        world_readers[i].card = &cards[i].card;
-        world_readers[i].powered = true;
-        world_readers[i].events = 1; /* its insertion */
+        world_readers[i] = (struct reader){
+            .name = world_readers[i].name,
+            .card = &cards[i].card,
+            .powered = true,
+            .events = 1, /* its insertion */
+        };
     }
-    started = true;
+    started = start_conditions();
+}
+
+static void lock_world(void)
+{
+    pthread_mutex_lock(&world_mutex);
+}
+
+static void unlock_world(void)
+{
     pthread_mutex_unlock(&world_mutex);
+}
+
+/* The world is one process: a child begins with a new one, whatever the parent's threads were doing. */
+static void start_world_of_child(void)
+{
+    start_world();
+    unlock_world();
+}
+
+static void start_once(void)
+{
+    lock_world();
+    start_world();
+    unlock_world();
+    pthread_atfork(lock_world, unlock_world, start_world_of_child);
 }
 
 LONG world_start(void)
