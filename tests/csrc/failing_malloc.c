@@ -1,0 +1,171 @@
+/*
+ * Preloaded into a program: malloc, calloc, realloc and free that know which shared object calls them.
+ *
+ * One object is watched. Of its allocations the n-th can be made to fail, and its outstanding ones are counted;
+ * everybody else's pass through. Who calls is told by the return address, so it is right for code that is compiled
+ * into the watched object alone. A pointer that it allocated is its own whoever frees it.
+ */
+#define _GNU_SOURCE
+
+#include <errno.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *memory, size_t size);
+void __libc_free(void *memory);
+
+enum { MOST_BLOCKS = 4096 };
+
+static struct {
+    void *memory;
+    size_t size;
+} blocks[MOST_BLOCKS];
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards what follows, and blocks */
+static uintptr_t first, last;                             /* addresses of the watched object */
+static size_t block_count, byte_count, attempts, failures, countdown;
+
+static bool is_watched(const void *caller)
+{
+    return (uintptr_t)caller - first < last - first;
+}
+
+/* Whether this allocation shall be made; counts it. */
+static bool is_allowed(void)
+{
+    pthread_mutex_lock(&mutex);
+    attempts++;
+    bool fails = countdown > 0 && --countdown == 0;
+    failures += fails;
+    pthread_mutex_unlock(&mutex);
+    if (fails)
+        errno = ENOMEM;
+    return !fails;
+}
+
+static void *remember(void *memory, size_t size)
+{
+    if (memory == NULL)
+        return NULL;
+    pthread_mutex_lock(&mutex);
+    size_t i = 0;
+    while (i < MOST_BLOCKS && blocks[i].memory != NULL)
+        i++;
+    if (i == MOST_BLOCKS)
+        abort();
+    blocks[i].memory = memory;
+    blocks[i].size = size;
+    block_count++;
+    byte_count += size;
+    pthread_mutex_unlock(&mutex);
+    return memory;
+}
+
+static void forget(void *memory)
+{
+    if (__atomic_load_n(&block_count, __ATOMIC_RELAXED) == 0)
+        return;
+    pthread_mutex_lock(&mutex);
+    size_t left = block_count;
+    for (size_t i = 0; left > 0 && i < MOST_BLOCKS; i++) {
+        if (blocks[i].memory == memory) {
+            block_count--;
+            byte_count -= blocks[i].size;
+            blocks[i].memory = NULL;
+            break;
+        }
+        left -= blocks[i].memory != NULL;
+    }
+    pthread_mutex_unlock(&mutex);
+}
+
+void *malloc(size_t size)
+{
+    if (!is_watched(__builtin_return_address(0)))
+        return __libc_malloc(size);
+    return is_allowed() ? remember(__libc_malloc(size), size) : NULL;
+}
+
+void *calloc(size_t count, size_t size)
+{
+    if (!is_watched(__builtin_return_address(0)))
+        return __libc_calloc(count, size);
+    return is_allowed() ? remember(__libc_calloc(count, size), count * size) : NULL;
+}
+
+void *realloc(void *memory, size_t size)
+{
+    if (!is_watched(__builtin_return_address(0)))
+        return __libc_realloc(memory, size);
+    if (!is_allowed())
+        return NULL;
+    void *moved = __libc_realloc(memory, size);
+    if (moved != NULL && memory != NULL)
+        forget(memory);
+    return remember(moved, size);
+}
+
+void free(void *memory)
+{
+    if (memory != NULL)
+        forget(memory);
+    __libc_free(memory);
+}
+
+static int find_object(struct dl_phdr_info *object, size_t size, void *name)
+{
+    (void)size;
+    if (strcmp(object->dlpi_name, name) != 0)
+        return 0;
+    first = UINTPTR_MAX;
+    last = 0;
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        uintptr_t start = object->dlpi_addr + object->dlpi_phdr[i].p_vaddr;
+        uintptr_t end = start + object->dlpi_phdr[i].p_memsz;
+        if (object->dlpi_phdr[i].p_type != PT_LOAD)
+            continue;
+        first = start < first ? start : first;
+        last = end > last ? end : last;
+    }
+    return 1;
+}
+
+/* For the tests. Watch the loaded object of this path from now on; 0: there is none. */
+int watch(const char *path)
+{
+    return dl_iterate_phdr(find_object, (void *)(uintptr_t)path);
+}
+
+/* Make the n-th allocation from now fail, 1 being the next; 0: none. */
+void fail_after(size_t n)
+{
+    pthread_mutex_lock(&mutex);
+    countdown = n;
+    pthread_mutex_unlock(&mutex);
+}
+
+size_t attempted(void)
+{
+    return __atomic_load_n(&attempts, __ATOMIC_RELAXED);
+}
+
+size_t failed(void)
+{
+    return __atomic_load_n(&failures, __ATOMIC_RELAXED);
+}
+
+size_t outstanding(void)
+{
+    return __atomic_load_n(&block_count, __ATOMIC_RELAXED);
+}
+
+size_t outstanding_bytes(void)
+{
+    return __atomic_load_n(&byte_count, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,36 @@
+"""Lets an attached card and an established context be collected. Arguments: PC/SC library, reader.
+
+Prints "closed" when they are closed all the same; it fails where they are not.
+"""
+
+import gc
+import json
+import sys
+import time
+
+from scardffi import Context, InvalidHandleError, Library, SCardManage
+
+
+def is_open(library: Library, handle: int) -> bool:
+    try:
+        SCardManage(library).attach_by_handle(handle).detach()
+    except InvalidHandleError:
+        return False
+    return True
+
+
+def main() -> None:
+    library = Library(sys.argv[1])
+    card = SCardManage(library).attach_by_ifd(sys.argv[2])
+    context = Context(library=library)
+    handle, number = card.handle, context.handle
+    del card, context
+    gc.collect()
+    deadline = time.monotonic() + 5
+    while is_open(library, handle) or library.SCardIsValidContext(number) == 0:
+        assert time.monotonic() < deadline, "what was collected is not closed"
+        time.sleep(0.001)
+    sys.stdout.write(json.dumps("closed") + "\n")
+
+
+main()

@@ -1,0 +1,178 @@
+"""Makes each allocation of the core fail, one at a time. Runs under the library of failing_malloc.c.
+
+Arguments: that library, and a copy of the virtual library that nobody has loaded. Prints for each operation how many
+allocations were failed.
+"""
+
+import ctypes
+import gc
+import json
+import os
+import sys
+from collections.abc import Callable
+
+from scardffi import Context, Library, OutOfMemoryError, ReaderStateFlag, SCardError, SCardManage, _native, virtual
+
+READER = "scardffi Virtual Reader 0"
+READ_4_BYTES = bytes.fromhex("00B0000004")
+ANSWER = bytes.fromhex("00010203 9000")
+SLOTS_OF_THE_VIRTUAL_LIBRARY = 4096
+
+malloc = ctypes.CDLL(sys.argv[1])
+for name in ("attempted", "failed", "outstanding", "outstanding_bytes"):
+    getattr(malloc, name).restype = ctypes.c_size_t
+malloc.fail_after.argtypes = [ctypes.c_size_t]
+malloc.watch.argtypes = [ctypes.c_char_p]
+
+failed: dict[str, int] = {}
+
+
+def outstanding() -> tuple[int, int]:
+    """Blocks and bytes that the core holds."""
+    return malloc.outstanding(), malloc.outstanding_bytes()
+
+
+def fail_each(name: str, operation: Callable[[], object]) -> None:
+    """Fails the first allocation of the operation, then the second, and so on until it succeeds."""
+    attempted = malloc.attempted()
+    failed[name] = 0
+    while not succeeds_with_failure_of(failed[name] + 1, operation):
+        failed[name] += 1
+    # Each run made one allocation more than the one before it, and the last made them all.
+    assert malloc.attempted() - attempted == failed[name] * (failed[name] + 1) // 2 + failed[name], name
+
+
+def succeeds_with_failure_of(number: int, operation: Callable[[], object]) -> bool:
+    before, failures = outstanding(), malloc.failed()
+    malloc.fail_after(number)
+    raised: SCardError | None = None
+    try:
+        operation()
+    except OutOfMemoryError as error:
+        raised = error
+    malloc.fail_after(0)
+    if raised is None:
+        assert malloc.failed() == failures, "an allocation has failed and nobody was told"
+        return True
+    assert isinstance(raised, MemoryError)
+    assert raised.hresult == 0x8007000E or raised.code == 0x80100006, raised
+    assert malloc.failed() == failures + 1, "out of memory, and no allocation has failed"
+    assert outstanding() == before, (before, outstanding())
+    return False
+
+
+def fail_often(operation: Callable[[], object]) -> None:
+    """More failures than the virtual library has room for contexts and handles: one that stays open shows."""
+    for _ in range(SLOTS_OF_THE_VIRTUAL_LIBRARY + 1):
+        assert not succeeds_with_failure_of(1, operation)
+
+
+def is_in_use(context: Context) -> bool:
+    return bool(context.get_status_change([READER], 0)[0].state & ReaderStateFlag.INUSE)
+
+
+def fail_the_library(unused_copy: str) -> Library:
+    fail_each("Library", lambda: Library(virtual.library_path()))
+    library = Library(virtual.library_path())
+    os.environ["SCARDFFI_LIBRARY"] = unused_copy
+    fail_each("Library.default", Library.default)
+    return library
+
+
+def fail_a_manage_object(library: Library) -> None:
+    gc.collect()
+    before = outstanding()
+    fail_each("SCardManage", lambda: SCardManage(library))
+    gc.collect()
+    assert outstanding() == before, "a collected object leaves nothing behind"
+
+
+def fail_attach_by_ifd(library: Library, context: Context) -> None:
+    card = SCardManage(library)
+    fail_often(lambda: card.attach_by_ifd(READER))
+    assert not card.is_attached
+    assert not is_in_use(context), "a failed attach leaves no handle open"
+    fail_each("attach_by_ifd", lambda: card.attach_by_ifd(READER))
+    assert is_in_use(context)
+    assert card.transmit(READ_4_BYTES) == ANSWER
+    fail_attach_by_handle(library, card.handle)
+    card.detach()
+    assert not is_in_use(context)
+
+
+def fail_attach_by_handle(library: Library, handle: int) -> None:
+    code, fresh = library.SCardEstablishContext(2)
+    assert code == 0
+    code, other, _ = library.SCardConnect(fresh, READER, 2, 3)
+    assert (code, other != handle) == (0, True)
+    card = SCardManage(library)
+    fail_often(lambda: card.attach_by_handle(other))
+    assert not card.is_attached
+    fail_each("attach_by_handle", lambda: card.attach_by_handle(other))
+    assert card.transmit(READ_4_BYTES) == ANSWER
+    card.detach()
+    assert library.SCardStatus(other)[0] == 0, "a borrowed handle stays open"
+    assert library.SCardReleaseContext(fresh) == 0
+
+
+def fail_what_an_attached_object_does(library: Library) -> None:
+    card = SCardManage(library).attach_by_ifd(READER)  # its handle's struct comes from the free list
+    response = bytearray(8)
+    fail_each("transmit", lambda: card.transmit(READ_4_BYTES))
+    assert card.transmit(READ_4_BYTES) == ANSWER
+    fail_each("transmit again", lambda: card.transmit(READ_4_BYTES))
+    fail_each("transmit_into", lambda: card.transmit_into(READ_4_BYTES, response))
+    assert response[:6] == ANSWER
+    fail_each("status", card.status)
+    fail_each("detach", card.detach)
+    fail_each("attach again", lambda: card.attach_by_ifd(READER))
+    card.detach()
+
+
+def fail_a_wait(library: Library, context: Context) -> None:
+    before = outstanding()
+    fail_often(lambda: context.get_status_change([READER], 0))
+    fail_each("get_status_change", lambda: context.get_status_change([READER], 0))
+    malloc.fail_after(1)
+    assert library.SCardGetStatusChange(context.handle, 0, [(READER, 0)])[0] == 0x80100006
+    assert outstanding() == before
+
+
+def fail_the_virtual_library(context: Context) -> None:
+    """SCARD_AUTOALLOCATE is the one thing that it allocates for."""
+    library = ctypes.CDLL(virtual.library_path())
+    names, length = ctypes.c_char_p(), ctypes.c_ulong(-1)
+    assert malloc.watch(virtual.library_path().encode()) == 1
+    malloc.fail_after(1)
+    handle = ctypes.c_long(context.handle)
+    arguments = handle, None, ctypes.byref(names), ctypes.byref(length)
+    failures = malloc.failed()
+    assert library.SCardListReaders(*arguments) & 0xFFFFFFFF == 0x80100006
+    failed["SCARD_AUTOALLOCATE of the virtual library"] = malloc.failed() - failures
+    assert not names
+    length.value = -1
+    before = outstanding()
+    assert library.SCardListReaders(*arguments) == 0
+    assert names.value == READER.encode()
+    assert outstanding()[0] == before[0] + 1
+    assert library.SCardFreeMemory(handle, names) == 0
+    assert outstanding() == before
+
+
+def main() -> None:
+    assert malloc.watch(os.fsencode(_native.__file__)) == 1, "the core is not loaded"
+    library = fail_the_library(sys.argv[2])
+    fail_a_manage_object(library)
+    with Context(library=library) as context:
+        fail_attach_by_ifd(library, context)
+        gc.collect()
+        before = outstanding()
+        fail_what_an_attached_object_does(library)
+        gc.collect()
+        assert outstanding() == before, "a collected object leaves nothing behind"
+        fail_a_wait(library, context)
+        fail_the_virtual_library(context)
+    sys.stdout.write(json.dumps(failed) + "\n")
+
+
+main()

@@ -1,0 +1,232 @@
+"""Nothing is left behind: memory, descriptors and connections, whether closed, collected, or inherited by a fork."""
+
+import contextlib
+import gc
+import re
+import sys
+import threading
+import time
+import warnings
+from queue import SimpleQueue
+
+import pytest
+from conftest import Place
+from support.alone import run_alone
+from support.pcscd import PrivatePcscd
+from support.reports import report
+
+from scardffi import Context, InvalidHandleError, Library, SCardManage
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and a private pcscd needs Linux")
+
+MIB = 1 << 20
+ROUNDS, ROUNDS_ON_A_DAEMON = 100_000, 5_000
+COLLECTED = 500
+RACES = 300
+
+
+def is_open(place: Place, handle: int) -> bool:
+    """Asked through an object, which takes its turn: the daemon drops a client that uses a handle that just went."""
+    try:
+        SCardManage(place.library).attach_by_handle(handle).detach()
+    except InvalidHandleError:
+        return False
+    return True
+
+
+def wait_until_closed(place: Place, handle: int) -> None:
+    deadline = time.monotonic() + 5
+    while is_open(place, handle):
+        assert time.monotonic() < deadline, "the handle is still open"
+        time.sleep(0.001)
+
+
+def wait_until_released(place: Place, context: int) -> None:
+    deadline = time.monotonic() + 5
+    while place.library.SCardIsValidContext(context) == 0:
+        assert time.monotonic() < deadline, "the context is still there"
+        time.sleep(0.001)
+
+
+def raw_handle(place: Place) -> tuple[int, int]:
+    code, context = place.library.SCardEstablishContext(2)
+    assert code == 0
+    code, handle, _ = place.library.SCardConnect(context, place.reader, 2, 3)
+    assert code == 0
+    return context, handle
+
+
+# rounds
+
+
+@pytest.mark.parametrize("how", ["handle", "ifd"])
+@pytest.mark.parametrize("which", ["fresh", "reused"])
+def test_a_hundred_thousand_rounds_cost_no_memory_and_no_descriptor(virtual_place: Place, how: str, which: str) -> None:
+    path = virtual_place.library.info().path
+    grown, _ = run_alone("rounds", path, virtual_place.reader, how, which, str(ROUNDS))
+    report(f"{ROUNDS} rounds by {how}, {which} object: {grown['bytes']} bytes more, {grown['us']} us a round")
+    assert grown["bytes"] < MIB
+    assert grown["descriptors"] == 0
+
+
+def daemon_actions(daemon: PrivatePcscd) -> dict[str, int]:
+    """How often the daemon has done what it was asked to, by its own log; a released context disconnects its cards."""
+    log = daemon.log.read_text(errors="replace")
+    patterns = {
+        "establish": r"\bESTABLISH_CONTEXT for client \d+, rv=SCARD_S_SUCCESS",
+        "connect": r"\bCONNECT for client \d+, rv=SCARD_S_SUCCESS",
+        "disconnect": r"\bSCardDisconnect\(\) dwDisposition: 0",
+        "release": r"\bRELEASE_CONTEXT for client \d+, rv=SCARD_S_SUCCESS",
+    }
+    return {name: len(re.findall(pattern, log)) for name, pattern in patterns.items()}
+
+
+def test_thousands_of_rounds_on_a_daemon_close_whatever_they_open(daemon: PrivatePcscd) -> None:
+    before = daemon_actions(daemon)
+    reader = daemon.ifd_reader(0)
+    grown, _ = run_alone("rounds", "libpcsclite.so.1", reader, "ifd", "fresh", str(ROUNDS_ON_A_DAEMON))
+    report(f"{ROUNDS_ON_A_DAEMON} rounds on pcscd: {grown['bytes']} bytes more, {grown['us']} us a round")
+    assert grown["bytes"] < MIB
+    assert grown["descriptors"] == 0
+    all_rounds = ROUNDS_ON_A_DAEMON + ROUNDS_ON_A_DAEMON // 10
+    done = {name: count - before[name] for name, count in daemon_actions(daemon).items()}
+    assert done == dict.fromkeys(before, all_rounds)
+
+
+def test_whoever_attaches_by_a_handle_while_its_owner_detaches_does_not_cost_the_owner_its_context(
+    daemon: PrivatePcscd,
+) -> None:
+    """The daemon closes the context of a client that it sees using a handle which has just gone."""
+    place = Place(Library("libpcsclite.so.1"), daemon.ifd_reader(0))
+    handles: SimpleQueue[int] = SimpleQueue()
+    tried = threading.Barrier(2)
+
+    def attach_again_and_again() -> None:
+        card = SCardManage(place.library)
+        for handle in iter(handles.get, 0):
+            for _ in range(20):
+                with contextlib.suppress(InvalidHandleError):
+                    card.attach_by_handle(handle).detach()
+            tried.wait()
+
+    other = threading.Thread(target=attach_again_and_again)
+    other.start()
+    codes: list[int] = []
+    while len(codes) < RACES and not any(codes):
+        context, handle = raw_handle(place)
+        owner = SCardManage(place.library).attach_by_handle(handle, owned=True)
+        handles.put(handle)
+        owner.detach()
+        tried.wait()
+        codes.append(place.library.SCardReleaseContext(context))
+    handles.put(0)
+    other.join()
+    assert not any(codes), f"in round {len(codes)} the context was gone: 0x{codes[-1]:08X}"
+
+
+# collected objects
+
+
+def test_a_collected_card_warns_and_its_handle_is_disconnected(place: Place) -> None:
+    card = SCardManage(place.library).attach_by_ifd(place.reader)
+    handle = card.handle
+    with pytest.warns(ResourceWarning, match=rf"handle {handle}> was collected while attached; call detach\(\)"):
+        del card
+    wait_until_closed(place, handle)
+
+
+def test_a_collected_card_that_owns_a_handle_given_to_it_disconnects_that(place: Place) -> None:
+    context, handle = raw_handle(place)
+    card = SCardManage(place.library).attach_by_handle(handle, owned=True)
+    with pytest.warns(ResourceWarning, match=f"handle {handle}>"):
+        del card
+    wait_until_closed(place, handle)
+    assert place.library.SCardReleaseContext(context) == 0
+
+
+def test_a_collected_context_warns_and_is_released(place: Place) -> None:
+    context = Context(library=place.library)
+    number = context.handle
+    with pytest.warns(ResourceWarning, match=rf"context {number}> was collected without release\(\)"):
+        del context
+    wait_until_released(place, number)
+
+
+def test_a_collected_card_that_borrowed_its_handle_leaves_it_open_and_warns_of_nothing(place: Place) -> None:
+    context, handle = raw_handle(place)
+    card = SCardManage(place.library).attach_by_handle(handle)
+    assert card.transmit(bytes.fromhex("00B0000002"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        del card
+        gc.collect()
+    time.sleep(0.05)  # for a reaper that has no business here
+    assert is_open(place, handle)
+    assert place.library.SCardDisconnect(handle, 0) == 0
+    assert place.library.SCardReleaseContext(context) == 0
+
+
+def test_each_of_many_collected_cards_warns_and_names_its_handle(virtual_place: Place) -> None:
+    """The reaper may be faster than the warning."""
+    handles = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(COLLECTED):
+            card = SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader)
+            handles.append(card.handle)
+            del card
+    messages = [str(warning.message) for warning in caught]
+    assert len(messages) == COLLECTED
+    unnamed = [text for text, handle in zip(messages, handles, strict=True) if f"handle {handle}>" not in text]
+    assert not unnamed, f"{len(unnamed)} of {COLLECTED}, such as {unnamed[0]}"
+    for handle in handles:
+        wait_until_closed(virtual_place, handle)
+
+
+def test_where_resource_warnings_are_errors_finalizers_do_not_raise_and_close_all_the_same(place: Place) -> None:
+    found, stderr = run_alone(
+        "collected", place.library.info().path, place.reader, options=["-W", "error::ResourceWarning"]
+    )
+    assert found == "closed"
+    assert stderr.count("> was collected while attached") == 1
+    assert stderr.count("> was collected without release()") == 1
+
+
+# objects inherited over a fork
+
+
+def forks(scenario: str, place: Place, *more: str) -> int:
+    options = ["-W", "ignore::DeprecationWarning"]  # Python 3.12 advises against forks of a process with threads
+    arguments = scenario, place.library.info().path, place.reader, *more
+    made, stderr = run_alone("forks", *arguments, options=options, seconds=80)
+    assert stderr == ""
+    return int(made)
+
+
+def test_in_a_child_every_use_of_an_inherited_object_is_refused_and_the_parents_connections_stay(place: Place) -> None:
+    assert forks("inherited", place) == 3
+
+
+def test_inherited_objects_that_a_child_collects_stay_open_in_the_parent(place: Place) -> None:
+    assert forks("collected", place) == 2
+
+
+def test_what_the_parent_has_still_to_close_is_not_closed_by_a_child(place: Place) -> None:
+    assert forks("while_something_waits_to_be_closed", place) == 1
+
+
+def test_a_child_forked_while_threads_use_the_context_is_refused_and_does_not_hang(place: Place) -> None:
+    assert forks("while_threads_list_readers", place) == 50
+
+
+def test_a_child_forked_while_a_thread_waits_is_refused_and_leaves_that_wait_alone(place: Place) -> None:
+    assert forks("while_a_thread_waits", place) == 2
+
+
+def test_a_child_forked_while_threads_transmit_is_refused_and_does_not_hang(place: Place) -> None:
+    assert forks("while_threads_transmit", place) == 50
+
+
+def test_a_child_forked_while_threads_transmit_talks_to_the_card_on_a_context_of_its_own(virtual_place: Place) -> None:
+    """Not so on pcsc-lite: the child waits for ever when a thread held pcsc-lite's own mutex at the fork (1.9.9)."""
+    assert forks("while_threads_transmit", virtual_place, "talk") == 50

@@ -1,0 +1,42 @@
+"""Out of memory: each allocation of the core is made to fail, and nothing is lost but that call."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from support.alone import run_alone
+from support.compile import shared_library
+from support.reports import report
+
+from scardffi import virtual
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="interposes glibc's malloc with LD_PRELOAD")
+
+ALLOCATE = {
+    "Library",
+    "Library.default",
+    "SCardManage",
+    "attach_by_ifd",
+    "attach_by_handle",
+    "transmit",
+    "get_status_change",
+    "SCARD_AUTOALLOCATE of the virtual library",
+}
+ALLOCATE_NOTHING = {"transmit again", "transmit_into", "status", "detach", "attach again"}
+
+
+def test_an_allocation_that_fails_raises_out_of_memory_leaks_nothing_and_leaves_the_object_usable(
+    tmp_path: Path,
+) -> None:
+    preload = shared_library(Path(__file__).parent / "csrc" / "failing_malloc.c", tmp_path, "-pthread", "-ldl")
+    unused_copy = shutil.copy(virtual.library_path(), tmp_path / "libanother.so")
+    failed, _ = run_alone(
+        "out_of_memory",
+        str(preload),
+        str(unused_copy),
+        environment={"LD_PRELOAD": str(preload), "SCARDFFI_LIBRARY": ""},
+    )
+    report(f"allocations failed: {', '.join(f'{operation} {count}' for operation, count in failed.items())}")
+    assert {operation for operation, count in failed.items() if count > 0} == ALLOCATE
+    assert {operation for operation, count in failed.items() if count == 0} == ALLOCATE_NOTHING

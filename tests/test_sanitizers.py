@@ -1,0 +1,75 @@
+"""The C core under the address, undefined behaviour and thread sanitizers, which have nothing to report."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from support.compile import program, shared_library
+from support.reports import report
+
+import scardffi
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="built with the sanitizers of gcc or clang for Linux")
+
+PACKAGE = Path(scardffi.__file__).parent
+PROGRAM = Path(__file__).parent / "csrc" / "core_stress.c"
+ADDRESS_SPACE_RANDOMNESS = Path("/proc/sys/vm/mmap_rnd_bits")
+MOST_RANDOMNESS = 28  # sanitizers of older compilers find no room for themselves under more
+
+
+class Build(NamedTuple):
+    """The program, the core compiled into it, and the virtual library, all with the same sanitizers."""
+
+    sanitizers: str
+    program: Path
+    library: Path
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run it, with less randomness of addresses where there is too much."""
+        randomness = ADDRESS_SPACE_RANDOMNESS
+        fixed = randomness.exists() and int(randomness.read_text()) > MOST_RANDOMNESS
+        command = [*(["setarch", "-R"] if fixed else []), str(self.program), str(self.library), *arguments]
+        return subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False
+        )
+
+
+@pytest.fixture(scope="module", params=["address,undefined", "thread"])
+def build(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Build:
+    out = tmp_path_factory.mktemp("sanitizers")
+    flags = (
+        f"-fsanitize={request.param}",
+        "-fno-sanitize-recover=all",
+        "-fno-omit-frame-pointer",
+        "-fvisibility=hidden",
+        "-pthread",
+        f"-I{PACKAGE / 'include'}",
+    )
+    core, library = sorted((PACKAGE / "csrc").glob("*.c")), sorted((PACKAGE / "virtual" / "csrc").glob("*.c"))
+    assert core, "the installed package brings the core's sources"
+    assert library, "the installed package brings the virtual library's sources"
+    return Build(
+        request.param,
+        program(PROGRAM, out, *flags, f"-I{PACKAGE / 'csrc'}", *map(str, core), "-ldl"),
+        shared_library(library[0], out, *flags, *map(str, library[1:])),
+    )
+
+
+def test_every_answer_of_the_core_is_right_and_the_sanitizers_have_nothing_to_report(build: Build) -> None:
+    done = build.run()
+    assert done.returncode == 0, done.stdout
+    assert "Sanitizer" not in done.stdout
+    assert "runtime error" not in done.stdout
+    *threads, end = done.stdout.splitlines()
+    assert end == "done"
+    report(f"races of attach and detach under {build.sanitizers}: {'; '.join(threads)}")
+
+
+def test_the_sanitizers_see_what_the_core_and_the_virtual_library_do(build: Build) -> None:
+    done = build.run("break the rules")
+    assert done.returncode != 0
+    expected = "data race" if build.sanitizers == "thread" else "heap-buffer-overflow"
+    assert expected in done.stdout
+    assert "answering_card.c" in done.stdout
