@@ -21,7 +21,7 @@ def native_ffi() -> FFI:
     """The builder of ``scardffi._native``, in API mode."""
     builder = FFI()
     builder.cdef((PACKAGE / "csrc" / "cdef.h").read_text(encoding="utf-8"))
-    builder.set_source(NATIVE, '#include "exchange.h"')
+    builder.set_source(NATIVE, '#include "binary_file.h"\n#include "exchange.h"\n#include "script.h"')
     return builder
 
 

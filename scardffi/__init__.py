@@ -3,8 +3,18 @@
 Importing this loads no PC/SC library; the first use does. See the README for a first example of each use.
 """
 
-from . import constants, errors, raw
-from .constants import Attribute, CardState, Disposition, Protocol, ReaderStateFlag, Scope, ShareMode, control_code
+from . import constants, errors, raw, virtual
+from .constants import (
+    Attribute,
+    CardState,
+    Disposition,
+    Flow,
+    Protocol,
+    ReaderStateFlag,
+    Scope,
+    ShareMode,
+    control_code,
+)
 from .context import Context, ReaderState
 from .errors import (
     CancelledError,
@@ -28,8 +38,10 @@ from .errors import (
     ResetCardError,
     SCardError,
     SCardTimeoutError,
+    ScriptError,
     ServiceStoppedError,
     SharingViolationError,
+    StatusWordError,
     UnexpectedStateError,
     UnknownReaderError,
     UnpoweredCardError,
@@ -37,6 +49,7 @@ from .errors import (
     UnsupportedFeatureError,
     UnsupportedFunctionError,
 )
+from .exchange import Exchange, Replies, Reply, Script
 from .library import LibraryInfo, ffi, lib
 from .manage import SCardManage, Status
 from .raw import Library
@@ -51,6 +64,8 @@ __all__ = [
     "CommunicationError",
     "Context",
     "Disposition",
+    "Exchange",
+    "Flow",
     "InsufficientBufferError",
     "InvalidArgumentError",
     "InvalidHandleError",
@@ -71,15 +86,20 @@ __all__ = [
     "ReaderStateFlag",
     "ReaderUnavailableError",
     "RemovedCardError",
+    "Replies",
+    "Reply",
     "ResetCardError",
     "SCardError",
     "SCardManage",
     "SCardTimeoutError",
     "Scope",
+    "Script",
+    "ScriptError",
     "ServiceStoppedError",
     "ShareMode",
     "SharingViolationError",
     "Status",
+    "StatusWordError",
     "UnexpectedStateError",
     "UnknownReaderError",
     "UnpoweredCardError",
@@ -93,4 +113,5 @@ __all__ = [
     "ffi",
     "lib",
     "raw",
+    "virtual",
 ]

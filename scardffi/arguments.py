@@ -6,6 +6,7 @@ not copied: what comes back is the caller's own memory, locked against resizing 
 
 from __future__ import annotations
 
+import functools
 import operator
 
 from .constants import INFINITE
@@ -15,7 +16,7 @@ from .library import ffi
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from enum import IntEnum
+    from enum import IntEnum, IntFlag
     from typing import Final, SupportsIndex, TypeVar
 
     from typing_extensions import Buffer
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ._native import Bytes, CData
 
     _Enum = TypeVar("_Enum", bound=IntEnum)
+    _Flags = TypeVar("_Flags", bound=IntFlag)
     _First = TypeVar("_First")
     _Second = TypeVar("_Second")
 
@@ -85,6 +87,15 @@ def member(name: str, value: SupportsIndex, enum: type[_Enum]) -> _Enum:
         raise invalid(name, number, f"one of {choices}") from None
 
 
+def flags(name: str, value: SupportsIndex, enum: type[_Flags]) -> _Flags:
+    """Members of an enumeration of flags, or their number."""
+    number = integer(name, value)
+    known = int(functools.reduce(operator.or_, enum))
+    if number & ~known:
+        raise invalid(name, number, f"any of {', '.join(f'{enum.__name__}.{one.name} ({one.value})' for one in enum)}")
+    return enum(number)
+
+
 def text(name: str, value: str) -> bytes:
     """A name for the resource manager: no NUL in it."""
     if not isinstance(value, str):
@@ -119,9 +130,12 @@ def seconds(name: str, value: float | None) -> float | None:
 
 
 def readable(name: str, value: Buffer) -> Bytes:
-    """Memory that C reads: bytes as they are, anything else with a contiguous buffer locked in place."""
-    if type(value) is bytes:
-        return value
+    """Memory that C reads for one call: bytes as they are, anything else with a contiguous buffer locked."""
+    return value if type(value) is bytes else locked(name, value)
+
+
+def locked(name: str, value: Buffer) -> CData:
+    """Memory that C reads, locked in place and kept alive."""
     try:
         return ffi.from_buffer(UNSIGNED_CHARS, value, False)
     except (TypeError, ValueError, BufferError):
@@ -138,6 +152,43 @@ def writable(name: str, value: Buffer) -> CData:
         raise TypeError(
             f"{name}: expected a writable, C-contiguous buffer such as bytearray, got {_kind(value)}"
         ) from None
+
+
+def pair_of_buffers(command: Buffer, response: Buffer) -> tuple[Bytes, CData]:
+    """A command that C reads and a response that it writes; nothing stays locked where one is refused."""
+    receive = writable("response", response)
+    try:
+        return readable("command", command), receive
+    except TypeError:
+        ffi.release(receive)
+        raise
+
+
+def release(*memories: Bytes) -> None:
+    """Unlock what was locked, before an error is raised: its traceback would keep it locked.
+
+    A memoryview that is locked and garbage at the same time even crashes Python up to 3.12.
+    """
+    for memory in memories:
+        if not isinstance(memory, bytes):
+            ffi.release(memory)
+
+
+def pinned(memory: CData, value: Buffer) -> tuple[CData, CData]:
+    """Locked memory to be kept for long, and what keeps it: the exporter of a memoryview rather than the view.
+
+    See :func:`release` for the reason.
+    """
+    if not isinstance(value, memoryview):
+        return memory, memory
+    try:
+        exporter = ffi.from_buffer(UNSIGNED_CHARS, value.obj)
+    except (TypeError, ValueError, BufferError):  # an exporter that is not contiguous itself
+        return memory, memory
+    start = int(ffi.cast("uintptr_t", memory)) - int(ffi.cast("uintptr_t", exporter))
+    size = len(memory)
+    ffi.release(memory)
+    return exporter[start : start + size], exporter
 
 
 def _kind(value: object) -> str:

@@ -216,6 +216,17 @@ class Attribute(IntEnum):
     """Whether the reader shall leave out T=1's IFS request. The spelling is PC/SC's."""
 
 
+class Flow(IntFlag):
+    """What is done around one exchange, on request (ISO/IEC 7816-4, clause 5; ISO/IEC 7816-3, clause 12.2)."""
+
+    GET_RESPONSE = 1
+    """On 61xx fetch the rest with GET RESPONSE, behind the data that is there."""
+    CORRECT_LE = 2
+    """On 6Cxx send the same command once more with Le = xx."""
+    CHAIN = 4
+    """Send an extended command as a chain of short ones."""
+
+
 def control_code(function: int) -> int:
     """The control code of a driver's function number: the macro SCARD_CTL_CODE.
 
@@ -224,5 +235,10 @@ def control_code(function: int) -> int:
 
     Returns:
         The code that SCardControl takes on this platform.
+
+    Raises:
+        ValueError: no such number.
     """
+    if not 0 <= function <= 4095:
+        raise ValueError(f"function: {function} is not allowed; give 0 to 4095")
     return 0x00310000 + 4 * function if _WINDOWS else 0x42000000 + function

@@ -6,20 +6,21 @@ of its own, because on pcsc-lite a second call on a busy one stalls the whole pr
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import warnings
 from collections import namedtuple
 from contextlib import ExitStack, contextmanager
 from math import ceil
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
-from .arguments import member, seconds
+from .arguments import integer, invalid, member, seconds
 from .constants import INFINITE, Protocol, ReaderStateFlag, Scope, ShareMode
-from .errors import E_UNEXPECTED, from_code, from_hresult
+from .errors import E_UNEXPECTED, SCardError, from_code, from_hresult
 from .library import lib
 from .manage import SCardManage
-from .raw import Library
+from .raw import chosen_library
 from .reaper import close_later
 
 TYPE_CHECKING = False
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from .raw import Library
+
 _CANCELLED: Final = 0x80100002
 _TIMEOUT: Final = 0x8010000A
 _NO_READERS: Final = 0x8010002E
-_SIGNAL_CHECK_MS: Final = 80
+_SIGNAL_CHECK: Final = None if sys.platform != "win32" else 0.08  # there a lock cannot be interrupted
 _CANCEL_AGAIN: Final = 0.01
 
 
@@ -71,12 +74,12 @@ class Context:
 
     def __init__(self, scope: SupportsIndex = Scope.SYSTEM, *, library: Library | None = None) -> None:
         self._scope = member("scope", scope, Scope)
-        self._library = library or Library.default()
+        self._library = chosen_library(library)
         self._process = lib.platform_process()
         self._short = threading.Lock()  # one short question at a time on the native context
-        self._state = threading.Condition()  # guards what follows
+        self._state = threading.Lock()  # guards what follows
         self._waits: set[_Wait] = set()
-        self._cards: WeakSet[SCardManage] = WeakSet()
+        self._cards: WeakKeyDictionary[SCardManage, int] = WeakKeyDictionary()  # with the handle attached here
         self._context: int | None = None
         self._context = self._establish()
 
@@ -160,7 +163,7 @@ class Context:
         card.attach_by_ifd(reader, share_mode, protocols, scope=self._scope)
         with self._state:
             if self._context is not None:
-                self._cards.add(card)
+                self._cards[card] = card.handle
                 return card
         card.detach()  # released while we connected
         raise from_hresult(E_UNEXPECTED, "Context", "it is released")
@@ -186,12 +189,12 @@ class Context:
             UnexpectedStateError: the context is released.
         """
         limit = seconds("timeout", timeout)
-        known = [ReaderState(one) if isinstance(one, str) else ReaderState(*one) for one in states]
+        known = _known_states(states)
         asked = [(one.reader, one.event_count << 16 | int(one.state & ~ReaderStateFlag.CHANGED)) for one in known]
         with self._waiting() as wait:
             code, answers = wait.until(limit, asked)
         if code != 0:
-            raise from_code(code, "SCardGetStatusChange")
+            raise from_code(code, "SCardGetStatusChange", f"watching {', '.join(one.reader for one in known)}")
         return [
             ReaderState(one.reader, ReaderStateFlag(event & 0xFFFF), event >> 16, atr)
             for one, (event, atr) in zip(known, answers, strict=True)
@@ -205,13 +208,8 @@ class Context:
         """
         self._refuse_in_fork()
         with self._state:
-            waits = set(self._waits)
-            for wait in waits:
-                wait.cancelled = True
-            while waits & self._waits:
-                for wait in waits & self._waits:
-                    self._library.SCardCancel(wait.context)
-                self._state.wait(_CANCEL_AGAIN)
+            waits = list(self._waits)
+        _cancel(waits)
 
     def release(self) -> None:
         """End the waits, detach the cards, close the context. Wraps ``SCardReleaseContext``.
@@ -226,14 +224,15 @@ class Context:
             return
         with self._state:
             context, self._context = self._context, None
-            cards = list(self._cards)
+            cards = list(self._cards.items())
         if context is None:
             return
-        self.cancel()
         with ExitStack() as closing:  # each is closed, also where one before it fails
             closing.callback(self._release_native, context)
-            for card in cards:
-                closing.push(card)
+            for card, handle in cards:
+                if card.is_attached and card.handle == handle:  # else it has moved on
+                    closing.push(card)
+            closing.callback(self.cancel)
 
     def __enter__(self) -> Self:
         return self
@@ -241,7 +240,11 @@ class Context:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.release()
+        try:
+            self.release()
+        except SCardError:
+            if error is None:
+                raise
 
     def __del__(self, _warn: Any = warnings.warn) -> None:
         context = getattr(self, "_context", None)
@@ -289,10 +292,26 @@ class Context:
                 self._waits.add(wait)
             yield wait
         finally:
+            _cancel([wait])
             with self._state:
                 self._waits.discard(wait)
-                self._state.notify_all()
             self._library.SCardReleaseContext(wait.context)
+
+
+def _known_states(states: Iterable[str | ReaderState]) -> list[ReaderState]:
+    """What a caller knows of each reader, checked."""
+    if isinstance(states, str) or not hasattr(states, "__iter__"):
+        raise TypeError(f"states: expected names or ReaderStates in a list, got {states!r}")
+    known = []
+    for index, one in enumerate(states):
+        if not isinstance(one, (str, ReaderState)):
+            raise TypeError(f"states: item {index} is {one!r}; expected a reader's name or a ReaderState")
+        state = ReaderState(one) if isinstance(one, str) else one
+        for name, number in (("state", state.state), ("event_count", state.event_count)):
+            if not 0 <= integer(f"states: {name} of item {index}", number) <= 0xFFFF:
+                raise invalid(f"states: {name} of item {index}", number, "0 to 0xFFFF")
+        known.append(state)
+    return known
 
 
 class _Wait:
@@ -302,15 +321,44 @@ class _Wait:
         self.library = library
         self.context = context
         self.cancelled = False
+        self.runs = False  # C is waiting, or about to
+        self.ended = threading.Event()
+        self._answer: tuple[int, list[tuple[int, bytes]]] = _CANCELLED, []
+        self._error: SCardError | None = None
 
     def until(self, limit: float | None, asked: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
-        """Wait; on the main thread in slices, because Python looks at signals there and between C calls only."""
+        """Wait. Python looks at signals on the main thread alone, between C calls: there C waits on another one."""
+        self.runs = True
+        if threading.current_thread() is threading.main_thread():
+            threading.Thread(target=self._wait, args=(limit, asked), name="scardffi wait", daemon=True).start()
+            while not self.ended.wait(_SIGNAL_CHECK):
+                pass
+        else:
+            self._wait(limit, asked)
+        if self._error is not None:
+            raise self._error
+        return self._answer
+
+    def _wait(self, limit: float | None, asked: list[tuple[str, int]]) -> None:
         end = None if limit is None else time.monotonic() + limit
-        on_main_thread = threading.current_thread() is threading.main_thread()
-        slice_ms = _SIGNAL_CHECK_MS if on_main_thread else INFINITE
-        while not self.cancelled:
-            left_ms = INFINITE if end is None else max(0, ceil(1000 * (end - time.monotonic())))
-            code, answers = self.library.SCardGetStatusChange(self.context, min(slice_ms, left_ms), asked)
-            if code != _TIMEOUT or (end is not None and time.monotonic() >= end):
-                return code, answers
-        return _CANCELLED, []
+        try:
+            while not self.cancelled:
+                left_ms = INFINITE if end is None else max(0, ceil(1000 * (end - time.monotonic())))
+                self._answer = self.library.SCardGetStatusChange(self.context, left_ms, asked)
+                if self._answer[0] != _TIMEOUT or (end is not None and time.monotonic() >= end):
+                    return
+            self._answer = _CANCELLED, []
+        except SCardError as error:
+            self._error = error
+        finally:
+            self.ended.set()
+
+
+def _cancel(waits: list[_Wait]) -> None:
+    """End the waits in C. SCardCancel is lost where it comes too early: it is repeated until each has ended."""
+    for wait in waits:
+        wait.cancelled = True
+    while running := [wait for wait in waits if wait.runs and not wait.ended.is_set()]:
+        for wait in running:
+            wait.library.SCardCancel(wait.context)
+        running[0].ended.wait(_CANCEL_AGAIN)

@@ -12,6 +12,7 @@ from collections import namedtuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Final
 
 E_NOTIMPL: Final = 0x80004001
@@ -31,11 +32,15 @@ class SCardError(Exception):
             was not the one to refuse.
         hresult: what the manage object answers, an HRESULT as an unsigned 32-bit number.
         function: the function that failed, under its PC/SC name or its name in scardffi; None if none did.
+        arrived: bytes of a response in several parts that had arrived before it failed; they lie in the caller's
+            buffer, or in ``partial`` where there is none.
     """
 
     code: int | None
     hresult: int
     function: str | None
+    arrived: int = 0
+    partial: bytes = b""
 
     def __init__(
         self, message: str, *, code: int | None = None, hresult: int = E_FAIL, function: str | None = None
@@ -125,7 +130,7 @@ class UnresponsiveCardError(CardStateError):
 
 
 class SharingViolationError(SCardError):
-    """Another program holds the card."""
+    """Another connection, of this program or another one, holds the card."""
 
 
 class NotTransactedError(SCardError):
@@ -178,6 +183,30 @@ class UnexpectedStateError(SCardError):
     """The object is not in the state for this: attached already, not attached, busy, or inherited by a fork."""
 
 
+class StatusWordError(SCardError):
+    """The card refused a command that was sent for the caller.
+
+    Attributes:
+        sw: the status word.
+    """
+
+    sw: int = 0
+
+
+class ScriptError(SCardError):
+    """A script ended before its end. Its cause, where there is one, is the error of the command that failed.
+
+    Attributes:
+        replies: every reply that was complete, the unexpected one included.
+        index: the command that failed, was answered by an unexpected status word, or comes next.
+        sw: the status word that was not expected, None where that was not it.
+    """
+
+    replies: Sequence[object] = ()
+    index: int = 0
+    sw: int | None = None
+
+
 class CodeInfo(namedtuple("CodeInfo", "name error meaning remedy")):
     """What is known of a return code."""
 
@@ -216,7 +245,7 @@ _CODES: Final[dict[int, CodeInfo]] = {
     0x80100007: CodeInfo("SCARD_F_WAITED_TOO_LONG", SCardError, "an internal timer has expired", _RETRY),
     0x80100008: CodeInfo(
         "SCARD_E_INSUFFICIENT_BUFFER", InsufficientBufferError, "the buffer is too small for the answer",
-        "Give a larger buffer. A command has been executed nevertheless: do not send it again unawares.",
+        "Give a larger buffer. A command to card or reader has been executed: do not send it again unawares.",
     ),
     0x80100009: CodeInfo(
         "SCARD_E_UNKNOWN_READER", UnknownReaderError, "no reader has this name",
@@ -224,7 +253,7 @@ _CODES: Final[dict[int, CodeInfo]] = {
     ),
     0x8010000A: CodeInfo("SCARD_E_TIMEOUT", SCardTimeoutError, "the time is over", "Wait longer, or go on."),
     0x8010000B: CodeInfo(
-        "SCARD_E_SHARING_VIOLATION", SharingViolationError, "another program holds the card",
+        "SCARD_E_SHARING_VIOLATION", SharingViolationError, "another connection holds the card",
         "Wait for its transaction to end, or find the program that connected exclusively.",
     ),
     0x8010000C: CodeInfo(
@@ -354,7 +383,7 @@ _CODES: Final[dict[int, CodeInfo]] = {
     E_FAIL: CodeInfo("E_FAIL", SCardError, "it failed", "See the message."),
     E_UNEXPECTED: CodeInfo(
         "E_UNEXPECTED", UnexpectedStateError, "the object is not in the state for this",
-        "Attach before use, detach before attaching anew, and use an object in the process that made it.",
+        "Attach or make it before use, release or detach it after, and use it in the process that made it.",
     ),
     E_OUTOFMEMORY: CodeInfo("E_OUTOFMEMORY", OutOfMemoryError, "memory is out", "Free some, and try again."),
     E_INVALIDARG: CodeInfo("E_INVALIDARG", InvalidArgumentError, "an argument is not valid", "See the message."),
@@ -414,6 +443,13 @@ def from_hresult(hresult: int, function: str, detail: str = "", *, said: int | N
     elif not said and hresult & 0xFFFF0000 == _FACILITY_WIN32 and hresult not in (E_INVALIDARG, E_OUTOFMEMORY):
         said = hresult & 0xFFFF
     return _make(said or hresult, hresult, said or None, function, detail)
+
+
+def status_word_error(function: str, sw: int, offset: int, done: int) -> StatusWordError:
+    """The error for a file that the card refused to give or take any further, ready to be raised."""
+    error = StatusWordError(f"{function}: the card answered {sw:04X} at offset {offset + done}", function=function)
+    error.sw, error.arrived = sw, done
+    return error
 
 
 def _make(key: int, hresult: int, code: int | None, function: str, detail: str) -> SCardError:

@@ -51,7 +51,7 @@ def open_table(path: str | os.PathLike[str]) -> Api:
     Raises:
         LibraryError: one of its classes for no such file, a file that cannot be loaded, or no PC/SC library.
     """
-    name = os.fspath(path)
+    name = os.fspath(path) if hasattr(path, "__fspath__") else path
     if not isinstance(name, str):
         raise TypeError(f"path: expected a str or a PathLike of str, got {type(path).__name__}")
     if not name or "\0" in name:

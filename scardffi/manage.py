@@ -12,31 +12,47 @@ import time
 import warnings
 from collections import namedtuple
 
-from .arguments import HANDLE_BITS, dword, handle, integer, invalid, member, readable, seconds, text, writable
-from .constants import MAX_BUFFER_SIZE_EXTENDED, CardState, Disposition, Protocol, Scope, ShareMode
+from .arguments import (
+    HANDLE_BITS,
+    dword,
+    flags,
+    handle,
+    integer,
+    invalid,
+    locked,
+    member,
+    pair_of_buffers,
+    readable,
+    release,
+    seconds,
+    text,
+    writable,
+)
+from .constants import MAX_BUFFER_SIZE_EXTENDED, CardState, Disposition, Flow, Protocol, Scope, ShareMode
 from .errors import (
     E_INVALIDARG,
     E_OUTOFMEMORY,
     E_UNEXPECTED,
-    InsufficientBufferError,
     InvalidHandleError,
     SCardError,
     from_hresult,
+    status_word_error,
 )
+from .exchange import Exchange, exchange_error, state_detail
 from .library import ffi, lib
-from .raw import Library
+from .raw import Library, chosen_library
 from .reaper import close_later
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Any, Final, SupportsIndex
 
     from typing_extensions import Buffer, Self
 
-    from ._native import CData, Manage, Slot
+    from ._native import Bytes, CData, Manage, Slot
 
 _SHARING_VIOLATION: Final = 0x8010000B
 _TIMEOUT: Final = 0x8010000A
@@ -47,6 +63,13 @@ _ATR_ROOM: Final = 36
 _SPARE_SLOTS: Final = 8
 _LOCK_POLL: Final = 0.005
 _WRAPPERS: Final = 16
+_STRETCH_MS: Final = 50
+_SW_SUCCESS: Final = 0x9000
+_FILE_END: Final = 1 << 24
+
+_slot_send: Final = lib.exchange_slot_send
+_plain: Final = lib.exchange_plain
+_unpack: Final = ffi.unpack
 
 
 class Status(namedtuple("Status", "reader state protocol atr")):
@@ -80,7 +103,7 @@ class SCardManage:
     """
 
     def __init__(self, library: Library | None = None, *, owner: object = None) -> None:
-        self._library = library or Library.default()
+        self._library = chosen_library(library)
         self._owner = owner
         self._held: object = None
         self._spare: list[tuple[Slot, CData]] = []
@@ -93,8 +116,9 @@ class SCardManage:
     def attach_by_handle(self, handle: object, *, owned: bool = False, share_mode: SupportsIndex | None = None) -> Self:
         """Attach to a card by a handle that somebody opened in this process with the same library.
 
-        The handle is validated at once, without waiting for anybody's transaction; it does wait for a command
-        that the card is just executing. Follows ISCardManage::AttachByHandle.
+        The handle is validated at once, without waiting for a transaction of another handle. It does wait for its
+        turn where a call on this very handle is under way, and for a command that the card is just executing.
+        Follows ISCardManage::AttachByHandle.
 
         Args:
             handle: an int, or an object with ``__index__``; an integer of cffi or a pointer to one (read
@@ -102,7 +126,7 @@ class SCardManage:
                 pyscard's connection or a decorator around it. It is kept alive until :meth:`detach`.
             owned: whether :meth:`detach` shall disconnect the handle. Else it stays open, for its owner.
             share_mode: how the handle was opened, if you know. No PC/SC call tells, and :meth:`reconnect`
-                needs it.
+                needs it; not even another SCardManage hands its own on.
 
         Returns:
             The object itself.
@@ -114,10 +138,12 @@ class SCardManage:
             SCardError: what else the resource manager said, such as RemovedCardError.
             TypeError: ``handle`` is none of the above.
         """
+        if not isinstance(owned, bool):
+            raise TypeError(f"owned: expected a bool, got {owned!r}")
         number = _handle_number(handle, self._library)
         mode = 0 if share_mode is None else int(member("share_mode", share_mode, ShareMode))
         said = ffi.new("uint32_t *")
-        result = lib.manage_attach_by_handle(self._native, number, bool(owned), mode, said)
+        result = lib.manage_attach_by_handle(self._native, number, owned, mode, said)
         if result == E_INVALIDARG:
             raise _invalid_handle(number, said[0])
         self._check(result, "attach_by_handle", said=said[0])
@@ -140,7 +166,7 @@ class SCardManage:
         Args:
             reader: the reader's name.
             share_mode: a :class:`~scardffi.constants.ShareMode`.
-            protocols: a :class:`~scardffi.constants.Protocol`, or several.
+            protocols: a :class:`~scardffi.constants.Protocol`, or several; UNDEFINED with ShareMode.DIRECT alone.
             scope: a :class:`~scardffi.constants.Scope`.
 
         Returns:
@@ -152,12 +178,9 @@ class SCardManage:
             NoServiceError: the resource manager does not run.
             UnexpectedStateError: the object is attached already; that attachment stays.
         """
+        mode = member("share_mode", share_mode, ShareMode)
         result = lib.manage_attach_by_ifd(
-            self._native,
-            member("scope", scope, Scope),
-            text("reader", reader),
-            member("share_mode", share_mode, ShareMode),
-            dword("protocols", protocols),
+            self._native, member("scope", scope, Scope), text("reader", reader), mode, _protocols(protocols, mode)
         )
         self._check(result, "attach_by_ifd", f"{reader!r}")
         return self
@@ -180,11 +203,14 @@ class SCardManage:
         chosen = Disposition.LEAVE if disposition is None else member("disposition", disposition, Disposition)
         if disposition is not None and self.is_attached and not lib.manage_is_owned(self._native):
             raise invalid("disposition", chosen, "none: the handle is borrowed and stays open for its owner")
+        self._check(self._let_go(chosen), "detach")
+
+    def _let_go(self, disposition: Disposition) -> int:
         held = self._held
-        result = lib.manage_detach(self._native, chosen)
+        result = lib.manage_detach(self._native, disposition)
         if result != E_UNEXPECTED and self._held is held:
             self._held = None
-        self._check(result, "detach")
+        return result
 
     def __enter__(self) -> Self:
         return self
@@ -192,22 +218,18 @@ class SCardManage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if not self.is_attached:
-            return
-        try:
-            self.detach()
-        except SCardError:
-            if error is None:
-                raise
+        result = self._let_go(Disposition.LEAVE)
+        if error is None and result != E_UNEXPECTED:  # else somebody has detached it already
+            self._check(result, "detach")
 
     def __del__(self, _warn: Any = warnings.warn) -> None:
         # Under a name of its own, _warn is there even when the interpreter is ending.
         native = getattr(self, "_native", None)
-        if native is None or not self.is_attached or not lib.manage_is_owned(native):
+        if native is None or not self.is_attached or not lib.manage_needs_detach(native):
             return
-        owner = self._owner
+        kept = self._owner, self._held
         message = f"{self!r} was collected while attached; call detach()"
-        close_later(lambda: (lib.manage_detach(native, Disposition.LEAVE), owner))
+        close_later(lambda: (lib.manage_detach(native, Disposition.LEAVE), kept))
         _warn(message, ResourceWarning, source=self)
 
     def reconnect(
@@ -238,7 +260,7 @@ class SCardManage:
         start = member("initialization", initialization, Disposition)
         if start == Disposition.EJECT:
             raise invalid("initialization", start, "LEAVE, RESET or UNPOWER")
-        result = lib.manage_reconnect(self._native, mode, dword("protocols", protocols), start)
+        result = lib.manage_reconnect(self._native, mode, _protocols(protocols, mode), start)
         detail = ""
         if result == E_INVALIDARG:
             detail = "share_mode must be given: it is not known how this borrowed handle was opened"
@@ -249,15 +271,16 @@ class SCardManage:
     def lock(self, timeout: float | None = None) -> None:
         """Begin a transaction: no other handle reaches the card until it ends. Wraps ``SCardBeginTransaction``.
 
-        Transactions nest. Windows resets a card after 5 s without a call inside one. Follows
+        It keeps other handles out, and not the other threads that use this object or this handle. Transactions
+        nest. Windows resets a card after 5 s without a call inside one. Follows
         ISCardManage::SCardLock.
 
         Args:
             timeout: seconds to wait for the transaction of another handle to end; None to wait without bound,
                 which cannot be interrupted. With a time the wait can be interrupted: the card is probed with
                 ``SCardGetAttrib``, which pcsc-lite refuses while another handle holds it. The bound does not
-                hold for a command that another handle has running, nor where a third handle is faster at the
-                very end.
+                hold for a command that another handle has running, for a call on this very handle that another thread
+                waits in, nor where a third handle is faster at the very end.
 
         Raises:
             SCardTimeoutError: the time is over.
@@ -354,19 +377,26 @@ class SCardManage:
         return bool(lib.manage_handle(self._native, ffi.new("SCARDHANDLE *")))
 
     @property
+    def native(self) -> Manage:
+        """The object in C (``scard_manage *``)."""
+        return self._native
+
+    @property
     def library(self) -> Library:
         """The PC/SC library that the object uses."""
         return self._library
 
     # exchanges
 
-    def transmit(self, command: Buffer) -> bytes:
+    def transmit(self, command: Buffer, *, flow: SupportsIndex = 0) -> bytes:
         """Send a command APDU and receive the response. Wraps ``SCardTransmit`` (ISO/IEC 7816-4, clause 5).
 
         It cannot be interrupted. It is never repeated: after an error the card may have executed the command.
 
         Args:
             command: 1 to 65548 bytes in a contiguous buffer.
+            flow: a :class:`~scardffi.constants.Flow`, or several: what is done on 61xx, on 6Cxx and with an extended
+                command; nothing unless asked for.
 
         Returns:
             The response, its last two bytes the status word.
@@ -375,21 +405,50 @@ class SCardManage:
             InvalidArgumentError: no command, or one that is too long; nothing was sent.
             CardStateError: the card was reset, removed or switched off.
             ProtocolMismatchError: the owner of a borrowed handle has reconnected it; attach again.
+            InsufficientBufferError: a continued response is longer than 65548 bytes; ``partial`` holds what arrived.
             UnexpectedStateError: the object is not attached.
         """
-        send = readable("command", command)
-        spare = self._spare
-        slot, response = spare.pop() if spare else self._new_slot()
+        send = command if type(command) is bytes else readable("command", command)
+        if flow:
+            return self._transmit_with_flow(send, flags("flow", flow, Flow))
         try:
-            length = lib.exchange_slot_transmit(slot, send, len(send))
-            if length < 0:
-                raise self._exchange_error(length, send, MAX_BUFFER_SIZE_EXTENDED)
-            return ffi.unpack(response, length)  # type: ignore[return-value]  # a char pointer gives bytes
+            spare = self._spare.pop()
+        except IndexError:
+            return self._transmit_on_a_new_slot(send)
+        try:
+            slot, response = spare
+            length = _slot_send(slot, send, len(send))
+            if length >= 0:
+                return _unpack(response, length)  # type: ignore[return-value]  # a char pointer gives bytes
         finally:
-            if len(spare) < _SPARE_SLOTS:
-                spare.append((slot, response))
+            self._spare.append(spare)
+        raise self._exchange_error("transmit", length, send)
 
-    def transmit_into(self, command: Buffer, response: Buffer) -> int:
+    def _transmit_on_a_new_slot(self, send: Bytes) -> bytes:
+        slot = lib.exchange_slot_new(self._native)
+        if not slot:
+            raise from_hresult(E_OUTOFMEMORY, "transmit")
+        response = lib.exchange_slot_response(slot)
+        slot = ffi.gc(slot, lib.exchange_slot_free)
+        length = _slot_send(slot, send, len(send))
+        answer = _unpack(response, max(length, 0))
+        if len(self._spare) < _SPARE_SLOTS:
+            self._spare.append((slot, response))
+        if length < 0:
+            raise self._exchange_error("transmit", length, send)
+        return answer  # type: ignore[return-value]  # a char pointer gives bytes
+
+    def _transmit_with_flow(self, send: Bytes, flow: int) -> bytes:
+        response = ffi.new("char[]", MAX_BUFFER_SIZE_EXTENDED)
+        memory = ffi.cast("unsigned char *", response)
+        source = ffi.from_buffer(send) if type(send) is bytes else send
+        arrived = ffi.new("uint32_t *")
+        length = lib.exchange_transmit(self._native, flow, source, len(send), memory, MAX_BUFFER_SIZE_EXTENDED, arrived)
+        if length < 0:
+            raise self._exchange_error("transmit", length, send, arrived=arrived[0], partial=response)
+        return bytes(ffi.buffer(response, length))
+
+    def transmit_into(self, command: Buffer, response: Buffer, *, flow: SupportsIndex = 0) -> int:
         """Send a command APDU and receive the response in the caller's memory. Wraps ``SCardTransmit``.
 
         Nothing is copied on the way: the library writes into ``response``. As for :meth:`transmit` otherwise.
@@ -397,24 +456,109 @@ class SCardManage:
         Args:
             command: 1 to 65548 bytes in a contiguous buffer.
             response: a writable, contiguous buffer of 2 bytes or more that does not overlap the command.
+            flow: a :class:`~scardffi.constants.Flow`, or several. Continuations land behind the bytes already there,
+                over the status word.
 
         Returns:
             The length of the response in bytes, status word included.
 
         Raises:
-            InsufficientBufferError: the response did not fit. The card has executed the command; ``required``
-                is the length that would have been enough.
+            InsufficientBufferError: the response did not fit. The card has executed the command; ``required`` is the
+                length that would have been enough. A continuation that would not fit is not asked for: ``arrived``
+                bytes of data lie in ``response``.
             TypeError: a buffer is not contiguous, or ``response`` is read-only; nothing was sent.
             InvalidArgumentError: a length is not allowed, or the buffers overlap; nothing was sent.
         """
-        send = readable("command", command)
-        receive = writable("response", response)
-        capacity = len(receive)
-        source = send if type(send) is not bytes else ffi.from_buffer(send)
-        length = lib.exchange_transmit(self._native, source, len(send), receive, capacity)
+        send: Bytes
+        if type(command) is bytes:
+            send, receive = command, writable("response", response)
+        else:
+            send, receive = pair_of_buffers(command, response)
+        if flow:
+            return self._transmit_into_with_flow(send, receive, flow)
+        length = _plain(self._native, send, len(send), receive, len(receive))
         if length < 0:
-            raise self._exchange_error(length, send, capacity)
+            raise self._exchange_error("transmit_into", length, send, receive)
         return length
+
+    def _transmit_into_with_flow(self, send: Bytes, receive: CData, flow: SupportsIndex) -> int:
+        try:
+            chosen = flags("flow", flow, Flow)
+        except (TypeError, ValueError):
+            release(send, receive)
+            raise
+        arrived = ffi.new("uint32_t *")
+        length = lib.exchange_transmit(self._native, chosen, send, len(send), receive, len(receive), arrived)
+        if length < 0:
+            raise self._exchange_error("transmit_into", length, send, receive, arrived[0])
+        return length
+
+    def exchange(self, command: Buffer, response: Buffer, *, flow: SupportsIndex = 0) -> Exchange:
+        """Bind two buffers for many exchanges; see :class:`~scardffi.exchange.Exchange`."""
+        return Exchange(self, command, response, flow)
+
+    def read_binary_into(self, buffer: Buffer, offset: int = 0) -> int:
+        """Read the selected transparent file into the caller's memory (READ BINARY; ISO/IEC 7816-4, clause 11.2).
+
+        Each chunk is received in place; 61xx and 6Cxx are followed. From offset 32768 on the odd instruction B1 is
+        used. Ctrl-C has its turn at least every 100 ms where no single command takes longer.
+
+        Args:
+            buffer: a writable, contiguous buffer.
+            offset: where to begin in the file, in bytes.
+
+        Returns:
+            The number of bytes read: fewer than the buffer's length where the file ends. The two bytes behind them
+            may have been overwritten by a status word.
+
+        Raises:
+            StatusWordError: the card refused; ``sw`` is its status word and ``arrived`` the number of bytes read.
+            SCardError: the exchange failed; ``arrived`` tells the same.
+        """
+        start = integer("offset", offset)
+        return self._whole_file(lib.binary_read, "read_binary_into", writable("buffer", buffer), start)
+
+    def update_binary_from(self, buffer: Buffer, offset: int = 0) -> int:
+        """Write the caller's memory into the selected transparent file (UPDATE BINARY; ISO/IEC 7816-4, clause 11.2).
+
+        From offset 32768 on the odd instruction D7 is used. Ctrl-C has its turn as in :meth:`read_binary_into`.
+
+        Args:
+            buffer: what to write, a contiguous buffer.
+            offset: where to begin in the file, in bytes.
+
+        Returns:
+            The number of bytes written, all of them.
+
+        Raises:
+            StatusWordError: the card refused; ``sw`` is its status word and ``arrived`` the number of bytes written.
+            SCardError: the exchange failed; ``arrived`` tells the same.
+        """
+        start = integer("offset", offset)
+        return self._whole_file(lib.binary_update, "update_binary_from", locked("buffer", buffer), start)
+
+    def _whole_file(
+        self, step: Callable[[Manage, CData, int, int, int, CData], int], function: str, memory: CData, offset: int
+    ) -> int:
+        """Stretch by stretch, until C says that it is finished."""
+        progress = ffi.new("uint32_t[3]")  # done, status word, finished: see binary_file.h
+        size = len(memory)
+        done: int = 0
+        try:
+            if not 0 <= offset <= _FILE_END - size:
+                raise invalid("offset", offset, f"0 to {_FILE_END - size} for a buffer of {size} bytes")
+            while True:
+                failure = step(self._native, memory + done, size - done, offset + done, _STRETCH_MS, progress)
+                done += progress[0]
+                if failure < 0:
+                    raise exchange_error(function, self._native, -failure & 0xFFFFFFFF, 0, 1, 2, done)
+                if progress[2]:
+                    break
+        finally:
+            release(memory)
+        if progress[1] not in {0, _SW_SUCCESS}:
+            raise status_word_error(function, progress[1], offset, done)
+        return done
 
     def control(self, code: SupportsIndex, data: Buffer = b"") -> bytes:
         """Send a command to the reader's driver. Wraps ``SCardControl`` (PC/SC part 10).
@@ -432,13 +576,15 @@ class SCardManage:
             UnsupportedFeatureError: the driver does not know the code.
             SharingViolationError: another handle holds a transaction.
         """
-        send = readable("data", data)
-        if len(send) > MAX_BUFFER_SIZE_EXTENDED:
-            raise invalid("data", f"{len(send)} bytes", f"at most {MAX_BUFFER_SIZE_EXTENDED} bytes")
+        number = dword("code", code)
         response = ffi.new("unsigned char[]", MAX_BUFFER_SIZE_EXTENDED)
         received = ffi.new("uint32_t *")
-        number = dword("code", code)
-        result = lib.manage_control(self._native, number, send, len(send), response, MAX_BUFFER_SIZE_EXTENDED, received)
+        send = readable("data", data)
+        size = len(send)
+        result = lib.manage_control(self._native, number, send, size, response, MAX_BUFFER_SIZE_EXTENDED, received)
+        release(send)
+        if size > MAX_BUFFER_SIZE_EXTENDED:
+            raise invalid("data", f"{size} bytes", f"at most {MAX_BUFFER_SIZE_EXTENDED} bytes")
         self._check(result, "control", f"SCardControl with code 0x{number:08X}")
         return bytes(ffi.buffer(response, received[0]))
 
@@ -474,47 +620,41 @@ class SCardManage:
         """
         number = dword("attribute", attribute)
         send = readable("value", value)
-        result = lib.manage_set_attribute(self._native, number, send, len(send))
+        size = len(send)
+        result = lib.manage_set_attribute(self._native, number, send, size)
+        release(send)
+        if not 1 <= size <= MAX_BUFFER_SIZE_EXTENDED:
+            raise invalid("value", f"{size} bytes", f"1 to {MAX_BUFFER_SIZE_EXTENDED} bytes")
         self._check(result, "set_attribute", f"SCardSetAttrib for attribute 0x{number:08X}")
 
     def __repr__(self) -> str:
         state = f"handle {self.handle}" if self.is_attached else "detached"
         return f"<scardffi.SCardManage {state}>"
 
-    def _new_slot(self) -> tuple[Slot, CData]:
-        slot = lib.exchange_slot_new(self._native)
-        if not slot:
-            raise from_hresult(E_OUTOFMEMORY, "transmit")
-        return ffi.gc(slot, lib.exchange_slot_free), lib.exchange_slot_response(slot)
-
     def _check(self, result: int, function: str, detail: str = "", *, said: int | None = None) -> None:
         """Raise for an HRESULT that is not S_OK."""
         if result == 0:
             return
         if result == E_UNEXPECTED:
-            detail = self._state_detail(function)
+            detail = state_detail(self._native, function)
         raise from_hresult(result, function, detail, said=said)
 
-    def _state_detail(self, function: str) -> str:
-        if lib.manage_is_forked(self._native):
-            return "the object was made in another process, of which this one is a fork"
-        if function.startswith("attach"):
-            return "the object is attached already; detach it first"
-        return "the object is not attached"
-
-    def _exchange_error(self, answer: int, send: CData | bytes, capacity: int) -> SCardError:
-        """The error for a negative answer of an exchange, which csrc/exchange.h explains."""
+    def _exchange_error(
+        self,
+        function: str,
+        answer: int,
+        send: Bytes,
+        receive: CData | None = None,
+        arrived: int = 0,
+        partial: CData | None = None,
+    ) -> SCardError:
+        """The error for a negative answer of an exchange, which csrc/transmit.h explains. Unlocks the buffers."""
+        capacity = MAX_BUFFER_SIZE_EXTENDED if receive is None else len(receive)
         hresult, required = -answer & 0xFFFFFFFF, -answer >> 32
-        length = len(send)
-        if hresult == E_INVALIDARG:
-            if not 1 <= length <= MAX_BUFFER_SIZE_EXTENDED:
-                return invalid("command", f"{length} bytes", f"1 to {MAX_BUFFER_SIZE_EXTENDED} bytes")
-            if capacity < 2:
-                return invalid("response", f"a buffer of {capacity} bytes", "2 bytes or more")
-            return invalid("response", "a buffer that overlaps the command", "memory of its own")
-        error = from_hresult(hresult, "transmit", self._state_detail("transmit") if hresult == E_UNEXPECTED else "")
-        if isinstance(error, InsufficientBufferError):
-            error.required = required or None
+        error = exchange_error(function, self._native, hresult, required, len(send), capacity, arrived)
+        if partial is not None:
+            error.partial = bytes(ffi.buffer(partial, arrived))
+        release(send, *([] if receive is None else [receive]))
         return error
 
 
@@ -541,6 +681,8 @@ class _Transaction:
 def _handle_number(source: object, library: Library) -> int:
     """The card handle in whatever holds one; its forms stand in SCardManage.attach_by_handle."""
     if isinstance(source, SCardManage):
+        if not source.is_attached and not lib.manage_is_forked(source.native):
+            raise invalid("handle", source, "an object that is attached")
         if source.library != library:
             raise invalid("handle", source, f"an object that uses the same PC/SC library, {library!r}")
         return source.handle
@@ -555,6 +697,14 @@ def _handle_number(source: object, library: Library) -> int:
                 raise invalid("handle", source, "a connection that is connected: its hcard is None")
             return handle("handle", integer("hcard", layer.hcard))
     return handle("handle", source)  # type: ignore[arg-type]  # what has no __index__ gets its TypeError there
+
+
+def _protocols(value: SupportsIndex, share_mode: int) -> Protocol:
+    """Protocols to choose from; none with ShareMode.DIRECT alone (0 stands for an unknown share mode)."""
+    protocols = flags("protocols", value, Protocol)
+    if not protocols and share_mode not in {0, ShareMode.DIRECT}:
+        raise invalid("protocols", int(protocols), "one or more of T0, T1, RAW; none with ShareMode.DIRECT alone")
+    return protocols
 
 
 def _components(source: object) -> Iterator[Any]:

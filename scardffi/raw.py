@@ -14,7 +14,7 @@ References: PC/SC part 5; "winscard.h" in Microsoft's and pcsc-lite's documentat
 
 from __future__ import annotations
 
-from .arguments import address, dword, handle, pairs, readable, text, writable
+from .arguments import address, dword, handle, pair_of_buffers, pairs, readable, text, writable
 from .errors import E_NOTIMPL, from_hresult
 from .library import LibraryInfo, default_table, ffi, lib, library_info, open_table
 
@@ -326,12 +326,10 @@ class Library:
             (code, length of the response in bytes, or the length that it needs)
         """
         pci = ffi.new("SCARD_IO_REQUEST *", (dword("protocol", protocol), ffi.sizeof("SCARD_IO_REQUEST")))
-        send = readable("command", command)
-        receive = writable("response", response)
+        number = handle("card", card)
+        send, receive = pair_of_buffers(command, response)
         length = ffi.new("DWORD *", len(receive))
-        code = lib.pcsc_SCardTransmit(
-            self.native, handle("card", card), pci, send, len(send), ffi.NULL, receive, length
-        )
+        code = lib.pcsc_SCardTransmit(self.native, number, pci, send, len(send), ffi.NULL, receive, length)
         return _present(code, "SCardTransmit"), length[0]
 
     def SCardControl(
@@ -348,19 +346,11 @@ class Library:
         Returns:
             (code, length of the answer in bytes)
         """
-        send = readable("command", command)
-        receive = writable("response", response)
+        number, control = handle("card", card), dword("control_code", control_code)
+        send, receive = pair_of_buffers(command, response)
+        source = ffi.from_buffer(send) if type(send) is bytes else send
         length = ffi.new("DWORD *")
-        code = lib.pcsc_SCardControl(
-            self.native,
-            handle("card", card),
-            dword("control_code", control_code),
-            send if type(send) is not bytes else ffi.from_buffer(send),
-            len(send),
-            receive,
-            len(receive),
-            length,
-        )
+        code = lib.pcsc_SCardControl(self.native, number, control, source, len(send), receive, len(receive), length)
         return _present(code, "SCardControl"), length[0]
 
     def SCardGetAttrib(self, card: SupportsIndex, attribute: SupportsIndex, value: Buffer) -> tuple[int, int]:
@@ -374,11 +364,10 @@ class Library:
         Returns:
             (code, length of the value in bytes)
         """
+        number, which = handle("card", card), dword("attribute", attribute)
         receive = writable("value", value)
         length = ffi.new("DWORD *", len(receive))
-        code = lib.pcsc_SCardGetAttrib(
-            self.native, handle("card", card), dword("attribute", attribute), receive, length
-        )
+        code = lib.pcsc_SCardGetAttrib(self.native, number, which, receive, length)
         return _present(code, "SCardGetAttrib"), length[0]
 
     def SCardSetAttrib(self, card: SupportsIndex, attribute: SupportsIndex, value: Buffer) -> int:
@@ -389,11 +378,19 @@ class Library:
             attribute: an :class:`~scardffi.constants.Attribute`.
             value: its new value, a contiguous buffer.
         """
+        number, which = handle("card", card), dword("attribute", attribute)
         send = readable("value", value)
-        code = lib.pcsc_SCardSetAttrib(
-            self.native, handle("card", card), dword("attribute", attribute), send, len(send)
-        )
+        code = lib.pcsc_SCardSetAttrib(self.native, number, which, send, len(send))
         return _present(code, "SCardSetAttrib")
+
+
+def chosen_library(library: Library | None) -> Library:
+    """The library of an object's choice, the default one for None."""
+    if library is None:
+        return Library.default()
+    if not isinstance(library, Library):
+        raise TypeError(f"library: expected a scardffi.Library or None, got {type(library).__name__}")
+    return library
 
 
 class _DefaultLibrary(Library):

@@ -8,7 +8,7 @@ import pytest
 from support.pcscd import PrivatePcscd, free_vpcd_port, unavailable_reason
 from support.reports import REPORTS
 
-from scardffi import Library, virtual
+from scardffi import Library, SCardManage, virtual
 
 IFD_READERS = 4
 
@@ -45,7 +45,10 @@ def _private_daemon(tmp_path_factory: pytest.TempPathFactory, vpcd_port: int) ->
         return
     with PrivatePcscd(tmp_path_factory.mktemp("pcscd"), IFD_READERS, [vpcd_port]) as daemon:
         os.environ.update(daemon.environment)
-        yield daemon
+        # Where nobody is connected pcscd powers a card down, also while somebody connects (seen on 1.9.9). The tests
+        # that take cards out and put them back keep away from that.
+        with SCardManage().attach_by_ifd(daemon.ifd_reader(2)), SCardManage().attach_by_ifd(daemon.ifd_reader(3)):
+            yield daemon
 
 
 @pytest.fixture

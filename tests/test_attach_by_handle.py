@@ -333,3 +333,34 @@ def test_two_objects_on_one_handle_see_one_protocol(place: Place, owner: SCardMa
         assert card.transmit(READ_FOUR) == FOUR
         owner.reconnect(ShareMode.SHARED, first, Disposition.RESET)
         assert card.transmit(READ_FOUR) == FOUR
+
+
+def test_attaching_again_learns_the_protocol_that_the_owner_has_reconnected_to(place: Place) -> None:
+    code, context = place.library.SCardEstablishContext(2)
+    code, handle, protocol = place.library.SCardConnect(context, place.reader, 2, 3)
+    assert code == 0
+    with SCardManage(place.library).attach_by_handle(handle) as first:
+        assert first.transmit(READ_FOUR) == FOUR
+        assert place.library.SCardReconnect(handle, 2, 3 ^ protocol, 1) == (0, 3 ^ protocol)
+        with SCardManage(place.library).attach_by_handle(handle) as second:
+            assert second.transmit(READ_FOUR) == FOUR
+        assert place.library.SCardReconnect(handle, 2, protocol, 1)[0] == 0
+    place.library.SCardReleaseContext(context)
+
+
+def test_a_borrower_collected_with_a_transaction_warns_and_ends_it(place: Place, owner: SCardManage) -> None:
+    card = SCardManage(place.library).attach_by_handle(owner)
+    card.lock()
+    with pytest.warns(ResourceWarning, match="was collected while attached"):
+        del card
+    with SCardManage(place.library).attach_by_ifd(place.reader) as other:
+        other.lock(timeout=5)
+        other.unlock()
+    assert owner.transmit(READ_FOUR) == FOUR
+
+
+def test_owned_is_a_bool_and_nothing_else(owner: SCardManage) -> None:
+    with pytest.raises(TypeError, match="owned: expected a bool, got 'no'"):
+        SCardManage(owner.library).attach_by_handle(owner, owned="no")  # type: ignore[arg-type]  # that is the point
+    with pytest.raises(InvalidArgumentError, match="an object that is attached"):
+        SCardManage(owner.library).attach_by_handle(SCardManage(owner.library))

@@ -264,3 +264,67 @@ def test_a_removed_card_does_not_hinder_release(daemon: PrivatePcscd) -> None:
     finally:
         daemon.insert_card(2)
         daemon.wait_for_card(reader)
+
+
+def test_cancel_from_a_signal_handler_ends_the_wait_that_it_interrupts(place: Place) -> None:
+    with Context(library=place.library) as context:
+        known = context.get_status_change([place.reader])
+        previous = signal.signal(signal.SIGUSR1, lambda _number, _frame: context.cancel())
+        try:
+            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+            with pytest.raises(CancelledError):
+                context.get_status_change(known, 10)
+        finally:
+            signal.signal(signal.SIGUSR1, previous)
+
+
+def test_the_end_of_a_context_never_hides_the_body_s_exception(virtual_place: Place) -> None:
+    def fail() -> None:
+        with Context(library=virtual_place.library) as context:
+            virtual_place.library.SCardReleaseContext(context.handle)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+
+
+def test_release_leaves_alone_what_it_did_not_attach(virtual_place: Place) -> None:
+    with SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as other:
+        context = Context(library=virtual_place.library)
+        card = context.attach(virtual_place.reader)
+        card.detach()
+        card.attach_by_handle(other)
+        context.release()
+        assert card.transmit(READ_FOUR) == FOUR
+        card.detach()
+
+
+@pytest.mark.parametrize(
+    ("states", "message"),
+    [
+        ("reader", "states: expected names or ReaderStates in a list, got 'reader'"),
+        (None, "states: expected names"),
+        ([5], "states: item 0 is 5; expected a reader's name or a ReaderState"),
+        (["a", b"x"], "states: item 1 is b'x'"),
+        ([ReaderState("a", event_count=-1)], "states: event_count of item 0: -1 is not allowed; give 0 to 0xFFFF"),
+        ([ReaderState("a", 1 << 40)], "states: state of item 0: 1099511627776"),
+        ([ReaderState("a", "x")], "states: state of item 0: expected an int, got str"),
+    ],
+    ids=repr,
+)
+def test_states_that_are_none_are_refused_by_name(states: object, message: str, virtual_place: Place) -> None:
+    with Context(library=virtual_place.library) as context, pytest.raises((TypeError, ValueError), match=message):
+        context.get_status_change(states)  # type: ignore[arg-type]  # that is the point
+
+
+def test_an_unknown_reader_is_named_by_the_error(virtual_place: Place) -> None:
+    with Context(library=virtual_place.library) as context, pytest.raises(UnknownReaderError, match="watching nobody"):
+        context.get_status_change(["nobody"])
+
+
+def test_a_library_that_is_none_is_refused() -> None:
+    for bad in ("x", 0, object()):
+        with pytest.raises(TypeError, match=r"library: expected a scardffi\.Library or None"):
+            Context(library=bad)  # type: ignore[arg-type]  # that is the point
+        with pytest.raises(TypeError, match=r"library: expected a scardffi\.Library or None"):
+            SCardManage(bad)  # type: ignore[arg-type]  # that is the point

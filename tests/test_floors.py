@@ -20,7 +20,7 @@ FLOORS: list[set[str]] = [
     {"errors"},
     {"library"},
     {"arguments"},
-    {"raw", "reaper"},
+    {"raw", "reaper", "exchange"},
     {"virtual"},
     {"manage"},
     {"context"},

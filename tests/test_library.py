@@ -489,3 +489,14 @@ def test_without_a_pcsc_library_every_plain_function_answers_that_there_is_no_se
         """
     lines = run_python(code, environment={"SCARDFFI_LIBRARY": "/nonexistent"})
     assert dict(line.split() for line in lines) == dict.fromkeys(ALL, hex(NO_SERVICE))
+
+
+def test_uses_of_installed_that_overlap_restore_what_was_before_the_first() -> None:
+    before = Library.default()
+    first, second = virtual.installed(), virtual.installed()
+    library = first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert Library.default() == library
+    second.__exit__(None, None, None)
+    assert Library.default() == before

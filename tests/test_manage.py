@@ -63,7 +63,9 @@ def test_an_unknown_reader_is_named(place: Place) -> None:
         (("a\0b",), "reader: 'a.*' is not allowed; give a name without NUL"),
         (("a", 0), r"share_mode: 0 is not allowed; give one of ShareMode.EXCLUSIVE \(1\)"),
         (("a", 4), "share_mode: 4"),
-        (("a", 2, -1), "protocols: -1 is not allowed; give 0 to 0xFFFFFFFF"),
+        (("a", 2, -1), r"protocols: -1 is not allowed; give any of Protocol.T0 \(1\)"),
+        (("a", 2, 64), "protocols: 64 is not allowed"),
+        (("a", 2, 0), "protocols: 0 is not allowed; give one or more of T0, T1, RAW"),
     ],
 )
 def test_an_argument_that_is_not_allowed_is_named(arguments: tuple[object, ...], message: str, place: Place) -> None:
@@ -442,3 +444,30 @@ def test_the_object_tells_what_it_is_attached_to(card: SCardManage) -> None:
     assert not card.is_attached
     with pytest.raises(UnexpectedStateError):
         card.detach()
+
+
+def test_a_buffer_that_was_too_small_may_be_enlarged_where_the_error_is_caught(card: SCardManage) -> None:
+    for command in (READ_FOUR, bytearray(READ_FOUR)):
+        response = bytearray(2)
+        try:
+            card.transmit_into(command, response)
+        except InsufficientBufferError as error:
+            response.extend(bytes((error.required or 0) - len(response)))
+            if isinstance(command, bytearray):
+                command.append(0)
+        assert len(response) == 6
+
+
+def test_a_transaction_that_a_reset_keeps_open_ends_with_the_attachment(place: Place) -> None:
+    with SCardManage(place.library).attach_by_ifd(place.reader) as owner:
+        card = SCardManage(place.library).attach_by_handle(owner, share_mode=ShareMode.SHARED)
+        card.lock()
+        card.lock()
+        card.unlock(Disposition.RESET)
+        with pytest.raises(ResetCardError):
+            card.unlock()
+        card.reconnect()
+        card.detach()
+        with SCardManage(place.library).attach_by_ifd(place.reader) as other:
+            other.lock(timeout=1)
+            other.unlock()

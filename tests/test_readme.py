@@ -18,8 +18,9 @@ def test_an_example_runs_and_prints_what_it_found(title: str, code: str) -> None
     )
     assert done.returncode == 0, f"{title}: {done.stderr}"
     assert done.stderr == ""
-    assert re.search(r"9000$|ns for one exchange", done.stdout.strip()), done.stdout
+    assert re.search(r"9000$|ns for one exchange of 16 bytes, 1000 more", done.stdout.strip()), done.stdout
 
 
 def test_there_is_an_example_of_each_of_the_three_uses() -> None:
-    assert len(EXAMPLES) == 3
+    titles = " ".join(title for title, _ in EXAMPLES)
+    assert all(use in titles for use in ("Low-level import", "Measuring", "Embedding"))

@@ -3,9 +3,10 @@
 
 #include <stdlib.h>
 
-/* both guarded by the global lock */
+/* all guarded by the global lock */
 static card_handle *in_use;
 static card_handle *unused;
+static unsigned process; /* whose they are */
 
 static card_handle *take_unused(void)
 {
@@ -21,11 +22,22 @@ static card_handle *take_unused(void)
     return card;
 }
 
+/* In the child of a fork the parent's structs, whose locks its threads may hold, are left alone for good. */
+static void forget_parent(void)
+{
+    if (process != platform_process()) {
+        process = platform_process();
+        in_use = NULL;
+        unused = NULL;
+    }
+}
+
 card_handle *card_handle_acquire(const pcsc_api *api, SCARDHANDLE value)
 {
     card_handle *card;
 
     platform_global_lock();
+    forget_parent();
     for (card = in_use; card != NULL; card = card->next) {
         if (card->api == api && card->value == value)
             break;

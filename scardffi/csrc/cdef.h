@@ -113,13 +113,54 @@ uint32_t manage_set_attribute(scard_manage *manage, uint32_t attribute, const un
                               size_t length);
 int manage_handle(const scard_manage *manage, SCARDHANDLE *handle);
 int manage_is_owned(const scard_manage *manage);
+int manage_needs_detach(const scard_manage *manage);
 int manage_is_forked(const scard_manage *manage);
+
+/* transmit.h */
+uint32_t transmit_check(const unsigned char *command, size_t command_length, const unsigned char *response,
+                        size_t capacity);
 
 /* exchange.h */
 typedef struct exchange_slot exchange_slot;
-int64_t exchange_transmit(scard_manage *manage, const unsigned char *command, size_t command_length,
-                          unsigned char *response, size_t capacity);
+typedef struct exchange exchange;
+int64_t exchange_transmit(scard_manage *manage, unsigned flow, const unsigned char *command,
+                          size_t command_length, unsigned char *response, size_t capacity, uint32_t *arrived);
+int64_t exchange_plain(scard_manage *manage, const unsigned char *command, size_t command_length,
+                       unsigned char *response, size_t capacity);
 exchange_slot *exchange_slot_new(scard_manage *manage);
 void exchange_slot_free(exchange_slot *slot);
 const char *exchange_slot_response(const exchange_slot *slot);
-int64_t exchange_slot_transmit(exchange_slot *slot, const unsigned char *command, size_t command_length);
+int64_t exchange_slot_send(exchange_slot *slot, const unsigned char *command, size_t command_length);
+exchange *exchange_new(scard_manage *manage, unsigned flow, const unsigned char *command, size_t command_length,
+                       unsigned char *response, size_t capacity);
+void exchange_free(exchange *object);
+int64_t exchange_send(exchange *object);
+int64_t exchange_send_part(exchange *object, size_t length);
+uint32_t exchange_sw(const exchange *object);
+uint32_t exchange_required(const exchange *object);
+uint32_t exchange_arrived(const exchange *object);
+int exchange_close(exchange *object);
+
+/* script.h */
+typedef struct script script;
+typedef struct script_run script_run;
+script *script_new(size_t count, const unsigned char *bytes, const uint32_t *lengths, unsigned flow);
+void script_free(script *object);
+int script_expect(script *object, uint32_t index, size_t count, const uint16_t *values, const uint16_t *masks);
+script_run *script_run_new(const script *object, scard_manage *manage, uint64_t repeat, int keep_all, int timed);
+void script_run_free(script_run *run);
+int script_step(script_run *run, uint32_t milliseconds);
+uint64_t script_run_executed(const script_run *run);
+size_t script_run_index(const script_run *run);
+int64_t script_run_failure(const script_run *run);
+uint32_t script_run_arrived(const script_run *run);
+size_t script_run_count(const script_run *run);
+unsigned char *script_run_arena(const script_run *run);
+const size_t *script_run_offsets(const script_run *run);
+const uint64_t *script_run_elapsed(const script_run *run);
+
+/* binary_file.h */
+int64_t binary_read(scard_manage *manage, unsigned char *memory, size_t size, size_t offset,
+                    uint32_t milliseconds, uint32_t *progress);
+int64_t binary_update(scard_manage *manage, const unsigned char *memory, size_t size, size_t offset,
+                      uint32_t milliseconds, uint32_t *progress);

@@ -1,64 +1,58 @@
-/* One exchange: SCardTransmit on a manage object's handle, with every length checked on both sides. */
+/* One exchange, by three ways. */
 #include "exchange.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct exchange_slot {
     scard_manage *manage;
     unsigned char response[MAX_BUFFER_SIZE_EXTENDED];
 };
 
-static int overlap(const unsigned char *a, size_t a_length, const unsigned char *b, size_t b_length)
+struct exchange {
+    scard_manage *manage;
+    const unsigned char *command; /* NULL: closed */
+    unsigned char *response;
+    size_t command_length;
+    size_t capacity;
+    unsigned flow;
+    uint32_t sw;
+    uint32_t required;
+    uint32_t arrived;
+    platform_flag busy; /* a call is under way */
+};
+
+static int64_t exchange_checked(scard_manage *manage, unsigned flow, const unsigned char *command,
+                                size_t command_length, unsigned char *response, size_t capacity,
+                                uint32_t *arrived)
 {
-    uintptr_t a_start = (uintptr_t)a, b_start = (uintptr_t)b;
+    card_handle *card = manage_enter(manage);
+    int64_t result;
 
-    return a_start < b_start + b_length && b_start < a_start + a_length;
-}
-
-static int64_t failure(uint32_t hresult, uint64_t required)
-{
-    return -(int64_t)(required << 32 | hresult);
-}
-
-/* The card's mutex is held, and given back. */
-static int64_t transmit(card_handle *card, const unsigned char *command, size_t command_length,
-                        unsigned char *response, size_t capacity)
-{
-    SCARD_IO_REQUEST pci = {0, sizeof pci};
-    DWORD received = (DWORD)capacity;
-    uint32_t code = manage_learn_protocol(card);
-
-    if (code != SCARD_S_SUCCESS)
-        return failure(manage_leave(card, code), 0);
-    pci.dwProtocol = card->protocol;
-    code = pcsc_SCardTransmit(card->api, card->value, &pci, command, (DWORD)command_length, NULL, response,
-                              &received);
-    code = manage_leave(card, code);
-    if (code == SCARD_E_INSUFFICIENT_BUFFER && received > capacity && received <= MAX_BUFFER_SIZE_EXTENDED)
-        return failure(code, received);
-    if (code != HR_OK)
-        return failure(code, 0);
-    if (received > capacity) /* the library claims to have written more than it may */
-        return failure(SCARD_F_INTERNAL_ERROR, 0);
-    return (int64_t)received;
-}
-
-int64_t exchange_transmit(scard_manage *manage, const unsigned char *command, size_t command_length,
-                          unsigned char *response, size_t capacity)
-{
-    card_handle *card;
-
-    if (command == NULL || response == NULL)
-        return failure(HR_POINTER, 0);
-    if (command_length == 0 || command_length > MAX_BUFFER_SIZE_EXTENDED || capacity < 2 ||
-        overlap(command, command_length, response, capacity))
-        return failure(HR_INVALIDARG, 0);
-    if (capacity > MAX_BUFFER_SIZE_EXTENDED)
-        capacity = MAX_BUFFER_SIZE_EXTENDED;
-    card = manage_enter(manage);
     if (card == NULL)
-        return failure(HR_UNEXPECTED, 0);
-    return transmit(card, command, command_length, response, capacity);
+        return exchange_failure(HR_UNEXPECTED, 0);
+    if (flow == 0)
+        result = transmit_locked(card, command, command_length, response, capacity);
+    else
+        result = flow_locked(card, flow, command, command_length, response, capacity, arrived);
+    platform_mutex_unlock(&card->mutex);
+    return result;
+}
+
+int64_t exchange_transmit(scard_manage *manage, unsigned flow, const unsigned char *command,
+                          size_t command_length, unsigned char *response, size_t capacity, uint32_t *arrived)
+{
+    uint32_t refusal = transmit_check(command, command_length, response, capacity);
+
+    if (refusal != HR_OK)
+        return exchange_failure(refusal, 0);
+    return exchange_checked(manage, flow, command, command_length, response, capacity, arrived);
+}
+
+int64_t exchange_plain(scard_manage *manage, const unsigned char *command, size_t command_length,
+                       unsigned char *response, size_t capacity)
+{
+    return exchange_transmit(manage, 0, command, command_length, response, capacity, NULL);
 }
 
 exchange_slot *exchange_slot_new(scard_manage *manage)
@@ -80,7 +74,88 @@ const char *exchange_slot_response(const exchange_slot *slot)
     return (const char *)slot->response;
 }
 
-int64_t exchange_slot_transmit(exchange_slot *slot, const unsigned char *command, size_t command_length)
+int64_t exchange_slot_send(exchange_slot *slot, const unsigned char *command, size_t command_length)
 {
-    return exchange_transmit(slot->manage, command, command_length, slot->response, sizeof slot->response);
+    return exchange_plain(slot->manage, command, command_length, slot->response, sizeof slot->response);
+}
+
+exchange *exchange_new(scard_manage *manage, unsigned flow, const unsigned char *command, size_t command_length,
+                       unsigned char *response, size_t capacity)
+{
+    exchange *object = calloc(1, sizeof *object);
+
+    if (object == NULL)
+        return NULL;
+    object->manage = manage;
+    object->flow = flow;
+    object->command = command;
+    object->command_length = command_length;
+    object->response = response;
+    object->capacity = capacity;
+    return object;
+}
+
+void exchange_free(exchange *object)
+{
+    free(object);
+}
+
+/* The lengths were checked when the buffers were bound; `length` is not above them. */
+static int64_t send(exchange *object, size_t length)
+{
+    int64_t result;
+
+    if (!platform_flag_take(&object->busy))
+        return -(int64_t)HR_UNEXPECTED;
+    if (object->command == NULL) {
+        result = -(int64_t)HR_UNEXPECTED;
+    } else {
+        result = exchange_checked(object->manage, object->flow, object->command, length, object->response,
+                                  object->capacity, &object->arrived);
+        object->sw = 0;
+        if (result >= 2) {
+            object->sw = (uint32_t)object->response[result - 2] << 8 | object->response[result - 1];
+        } else if (result < 0) {
+            object->required = (uint32_t)((uint64_t)-result >> 32);
+            result = -(int64_t)((uint64_t)-result & 0xFFFFFFFFu);
+        }
+    }
+    platform_flag_drop(&object->busy);
+    return result;
+}
+
+int64_t exchange_send(exchange *object)
+{
+    return send(object, object->command_length);
+}
+
+int64_t exchange_send_part(exchange *object, size_t length)
+{
+    if (length == 0 || length > object->command_length)
+        return -(int64_t)HR_INVALIDARG;
+    return send(object, length);
+}
+
+uint32_t exchange_sw(const exchange *object)
+{
+    return object->sw;
+}
+
+uint32_t exchange_required(const exchange *object)
+{
+    return object->required;
+}
+
+uint32_t exchange_arrived(const exchange *object)
+{
+    return object->arrived;
+}
+
+int exchange_close(exchange *object)
+{
+    if (!platform_flag_take(&object->busy))
+        return 0;
+    object->command = NULL;
+    platform_flag_drop(&object->busy);
+    return 1;
 }

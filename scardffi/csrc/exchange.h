@@ -1,18 +1,16 @@
-/* One exchange: a command to the card, its response into the caller's memory.
- *
- * An exchange answers one signed number: the length of the response, or minus its failure, which is the
- * HRESULT in the lower 32 bits and above them the length that the response would have needed, where the
- * library told it with SCARD_E_INSUFFICIENT_BUFFER. The card has executed the command then.
- */
+/* One exchange by three ways: into the caller's memory; into a slot of the core's own; and on an exchange object
+ * with both buffers bound beforehand. What they answer stands in transmit.h. */
 #ifndef SCARDFFI_EXCHANGE_H
 #define SCARDFFI_EXCHANGE_H
 
-#include "manage.h"
+#include "flow.h"
 
-/* HR_INVALIDARG, before anything is sent, for a command that is empty or above MAX_BUFFER_SIZE_EXTENDED, a
- * response below the 2 bytes of a status word, and buffers that overlap. */
-int64_t exchange_transmit(scard_manage *manage, const unsigned char *command, size_t command_length,
-                          unsigned char *response, size_t capacity);
+/* `arrived` receives how many bytes of data lie in `response` when a continuation fails. */
+int64_t exchange_transmit(scard_manage *manage, unsigned flow, const unsigned char *command,
+                          size_t command_length, unsigned char *response, size_t capacity, uint32_t *arrived);
+/* The same without continuations. */
+int64_t exchange_plain(scard_manage *manage, const unsigned char *command, size_t command_length,
+                       unsigned char *response, size_t capacity);
 
 /* A receive buffer of the core's own, large enough for every response, bound to a manage object: with it an
  * exchange takes few arguments. It serves one call at a time. */
@@ -20,6 +18,23 @@ typedef struct exchange_slot exchange_slot;
 exchange_slot *exchange_slot_new(scard_manage *manage); /* NULL where memory is out */
 void exchange_slot_free(exchange_slot *slot);
 const char *exchange_slot_response(const exchange_slot *slot);
-int64_t exchange_slot_transmit(exchange_slot *slot, const unsigned char *command, size_t command_length);
+int64_t exchange_slot_send(exchange_slot *slot, const unsigned char *command, size_t command_length);
+
+/* An exchange with everything bound beforehand. The buffers are the caller's, who keeps them in place until
+ * exchange_close. It serves one thread at a time: a second one gets HR_UNEXPECTED before anything is sent. */
+typedef struct exchange exchange;
+exchange *exchange_new(scard_manage *manage, unsigned flow, const unsigned char *command, size_t command_length,
+                       unsigned char *response, size_t capacity); /* NULL where memory is out */
+void exchange_free(exchange *object);
+/* The length of the response, or the negated HRESULT alone; exchange_required and exchange_arrived tell more. */
+int64_t exchange_send(exchange *object);
+/* The first `length` bytes of the command buffer. */
+int64_t exchange_send_part(exchange *object, size_t length);
+/* The status word of the last response, 0 while there is none. */
+uint32_t exchange_sw(const exchange *object);
+uint32_t exchange_required(const exchange *object);
+uint32_t exchange_arrived(const exchange *object);
+/* From now on every use answers HR_UNEXPECTED. 0 where a call is under way: then nothing was done. */
+int exchange_close(exchange *object);
 
 #endif

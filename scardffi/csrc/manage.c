@@ -12,14 +12,14 @@ struct scard_manage {
     card_handle *card;      /* atomic; NULL while detached; changes under mutex and the card's mutex */
     SCARDHANDLE handle;     /* atomic, for those who only look; like owned */
     intptr_t owned;         /* detach disconnects */
+    intptr_t locks;         /* transactions begun here and not ended; changes under the card's mutex */
     /* what follows belongs to the attachment and is guarded by the card's mutex */
     int has_context;
     SCARDCONTEXT context;   /* a native context of the attachment's own, where has_context */
     uint32_t share_mode;
-    unsigned locks;         /* transactions begun here and not ended */
 };
 
-static uint32_t hresult(uint32_t code)
+uint32_t manage_hresult(uint32_t code)
 {
     if (code == SCARD_S_SUCCESS || (code & 0x80000000u) != 0)
         return code;
@@ -75,7 +75,7 @@ card_handle *manage_enter(scard_manage *manage)
 uint32_t manage_leave(card_handle *card, uint32_t code)
 {
     platform_mutex_unlock(&card->mutex);
-    return hresult(code);
+    return manage_hresult(code);
 }
 
 /* Ask for a small attribute: answers at once, whoever holds the card. */
@@ -103,7 +103,7 @@ static uint32_t probe_verdict(uint32_t code)
     case SCARD_E_NO_MEMORY:
         return HR_OUTOFMEMORY;
     default:
-        return hresult(code);
+        return manage_hresult(code);
     }
 }
 
@@ -127,7 +127,7 @@ static void attach(scard_manage *manage, card_handle *card, int owned, uint32_t 
     platform_atomic_store(&manage->owned, owned);
     manage->share_mode = share_mode;
     manage->has_context = 0;
-    manage->locks = 0;
+    platform_atomic_store(&manage->locks, 0);
     platform_atomic_store(&manage->card, card);
 }
 
@@ -142,6 +142,7 @@ static uint32_t probe_and_attach(scard_manage *manage, SCARDHANDLE handle, int o
     if (card == NULL)
         return HR_OUTOFMEMORY;
     platform_mutex_lock(&card->mutex);
+    card->protocol = SCARD_PROTOCOL_UNDEFINED; /* its owner may have reconnected it: asked for at the first use */
     code = probe(manage->api, handle);
     if (code == SCARD_F_INTERNAL_ERROR)
         code = probe_after_context(manage->api, handle);
@@ -184,7 +185,8 @@ static uint32_t connect_and_attach(scard_manage *manage, SCARDCONTEXT context, c
     card_handle *card;
     uint32_t result;
 
-    result = hresult(pcsc_SCardConnect(manage->api, context, reader, share_mode, protocols, &handle, &protocol));
+    result = manage_hresult(
+        pcsc_SCardConnect(manage->api, context, reader, share_mode, protocols, &handle, &protocol));
     if (result != HR_OK)
         return result;
     card = card_handle_acquire(manage->api, handle);
@@ -215,7 +217,7 @@ uint32_t manage_attach_by_ifd(scard_manage *manage, uint32_t scope, const char *
         return HR_UNEXPECTED;
     platform_mutex_lock(&manage->mutex);
     if (manage->card == NULL) {
-        result = hresult(pcsc_SCardEstablishContext(manage->api, scope, NULL, NULL, &context));
+        result = manage_hresult(pcsc_SCardEstablishContext(manage->api, scope, NULL, NULL, &context));
         if (result == HR_OK) {
             result = connect_and_attach(manage, context, reader, share_mode, protocols);
             if (result != HR_OK)
@@ -226,10 +228,14 @@ uint32_t manage_attach_by_ifd(scard_manage *manage, uint32_t scope, const char *
     return result;
 }
 
-static void end_transactions(scard_manage *manage, card_handle *card)
+/* End what was begun here; 0 where a transaction may still be held: a card that was reset refuses to end one. */
+static int end_transactions(scard_manage *manage, card_handle *card)
 {
-    for (; manage->locks > 0; manage->locks--)
-        pcsc_SCardEndTransaction(card->api, card->value, SCARD_LEAVE_CARD);
+    uint32_t code = SCARD_S_SUCCESS;
+
+    for (; manage->locks > 0 && code == SCARD_S_SUCCESS; platform_atomic_store(&manage->locks, manage->locks - 1))
+        code = pcsc_SCardEndTransaction(card->api, card->value, SCARD_LEAVE_CARD);
+    return code == SCARD_S_SUCCESS;
 }
 
 /* Close the handle, or leave it to its owner; the card's mutex is held.
@@ -243,9 +249,9 @@ static uint32_t close_handle(scard_manage *manage, card_handle *card, uint32_t d
     uint32_t code = SCARD_S_SUCCESS, release_code;
     int with_context = manage->has_context && PCSC_RELEASE_LEAVES_CARD && disposition == SCARD_LEAVE_CARD;
 
-    if (!manage->owned || with_context)
+    if (!manage->owned)
         end_transactions(manage, card);
-    else
+    else if (!with_context || !end_transactions(manage, card))
         code = pcsc_SCardDisconnect(card->api, card->value, disposition);
     if (manage->has_context) {
         release_code = pcsc_SCardReleaseContext(card->api, manage->context);
@@ -269,7 +275,7 @@ uint32_t manage_detach(scard_manage *manage, uint32_t disposition)
     platform_mutex_lock(&manage->mutex);
     card = manage_enter(manage);
     if (card != NULL) {
-        result = hresult(close_handle(manage, card, disposition));
+        result = manage_hresult(close_handle(manage, card, disposition));
         platform_atomic_store(&manage->card, NULL);
         platform_mutex_unlock(&card->mutex);
         card_handle_release(card);
@@ -311,22 +317,24 @@ uint32_t manage_lock(scard_manage *manage)
         return HR_UNEXPECTED;
     code = pcsc_SCardBeginTransaction(card->api, card->value);
     if (code == SCARD_S_SUCCESS)
-        manage->locks++;
+        platform_atomic_store(&manage->locks, manage->locks + 1);
     return manage_leave(card, code);
 }
 
 uint32_t manage_unlock(scard_manage *manage, uint32_t disposition)
 {
     card_handle *card;
+    uint32_t code;
 
     if (disposition > SCARD_EJECT_CARD)
         return HR_INVALIDARG;
     card = manage_enter(manage);
     if (card == NULL)
         return HR_UNEXPECTED;
-    if (manage->locks > 0) /* whatever the answer: a transaction that cannot be ended is not held */
-        manage->locks--;
-    return manage_leave(card, pcsc_SCardEndTransaction(card->api, card->value, disposition));
+    code = pcsc_SCardEndTransaction(card->api, card->value, disposition);
+    if (manage->locks > 0 && code != SCARD_W_RESET_CARD) /* after a reset it is held until it can be ended */
+        platform_atomic_store(&manage->locks, manage->locks - 1);
+    return manage_leave(card, code);
 }
 
 uint32_t manage_probe(scard_manage *manage)
@@ -456,4 +464,9 @@ int manage_handle(const scard_manage *manage, SCARDHANDLE *handle)
 int manage_is_owned(const scard_manage *manage)
 {
     return platform_atomic_load(&manage->owned) != 0;
+}
+
+int manage_needs_detach(const scard_manage *manage)
+{
+    return manage_is_owned(manage) || platform_atomic_load(&manage->locks) != 0;
 }

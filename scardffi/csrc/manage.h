@@ -51,16 +51,18 @@ uint32_t manage_get_attribute(scard_manage *manage, uint32_t attribute, unsigned
 uint32_t manage_set_attribute(scard_manage *manage, uint32_t attribute, const unsigned char *value,
                               size_t length);
 
-/* Without waiting for anything: whether it is attached, and then the handle; whether detach disconnects;
- * whether this process is a fork of the one that made the object. */
+/* Without waiting for anything: whether it is attached, and then the handle; whether detach disconnects; whether
+ * it has more to do than to forget the handle; whether this process is a fork of the one that made the object. */
 int manage_handle(const scard_manage *manage, SCARDHANDLE *handle);
 int manage_is_owned(const scard_manage *manage);
+int manage_needs_detach(const scard_manage *manage);
 int manage_is_forked(const scard_manage *manage);
 
 /* For the core's own use: the handle, locked, or NULL where HR_UNEXPECTED is the answer; and its end, which
  * turns the resource manager's code into an HRESULT. */
 card_handle *manage_enter(scard_manage *manage);
 uint32_t manage_leave(card_handle *card, uint32_t code);
+uint32_t manage_hresult(uint32_t code);
 /* Make sure that card->protocol is known. */
 uint32_t manage_learn_protocol(card_handle *card);
 

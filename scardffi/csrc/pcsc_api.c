@@ -68,22 +68,13 @@ static int bind(pcsc_api *table, char *detail, size_t size)
     return result;
 }
 
-static int open_locked(const char *const *names, pcsc_api **api, char *detail, size_t size)
+/* A table bound to `library`, which is loaded; what pcsc_open answers. */
+static int make_table(void *library, pcsc_api **made, char *detail, size_t size)
 {
-    int result;
-    pcsc_api *table;
+    pcsc_api *table = calloc(1, sizeof *table);
     void *symbol;
-    void *library = load_first(names, &result, detail, size);
+    int result;
 
-    if (library == NULL)
-        return result;
-    for (table = tables; table != NULL; table = table->next) {
-        if (table->library == library) {
-            *api = table;
-            return PCSC_OPENED;
-        }
-    }
-    table = calloc(1, sizeof *table);
     if (table == NULL)
         return PCSC_NO_MEMORY;
     table->library = library;
@@ -93,29 +84,46 @@ static int open_locked(const char *const *names, pcsc_api **api, char *detail, s
         table->path = platform_library_path(library, symbol);
         result = table->path != NULL ? PCSC_OPENED : PCSC_NO_MEMORY;
     }
-    if (result != PCSC_OPENED) {
+    if (result == PCSC_OPENED)
+        *made = table;
+    else
         free(table);
-        return result;
-    }
-    table->next = tables;
-    tables = table;
-    *api = table;
-    return PCSC_OPENED;
+    return result;
 }
 
+/* Keep the table, or drop it for the one that this library has already. */
+static pcsc_api *keep_table(pcsc_api *table)
+{
+    pcsc_api *known;
+
+    platform_global_lock();
+    for (known = tables; known != NULL && known->library != table->library; known = known->next)
+        ;
+    if (known == NULL) {
+        table->next = tables;
+        tables = table;
+    }
+    platform_global_unlock();
+    if (known == NULL)
+        return table;
+    free(table->path);
+    free(table);
+    return known;
+}
+
+/* The library is loaded outside the lock: what runs in its constructor is nobody's to foresee. */
 int pcsc_open(const char *path, pcsc_api **api, char *detail, size_t size)
 {
-    const char *single[2] = {path, NULL};
+    const char *single[2] = {path != NULL ? path : platform_environment("SCARDFFI_LIBRARY"), NULL};
+    int use_platform = single[0] == NULL || (path == NULL && single[0][0] == '\0');
     int result;
+    void *library = load_first(use_platform ? platform_pcsc_names : single, &result, detail, size);
 
-    if (path == NULL)
-        single[0] = platform_environment("SCARDFFI_LIBRARY");
-    platform_global_lock();
-    if (single[0] != NULL && single[0][0] != '\0')
-        result = open_locked(single, api, detail, size);
-    else
-        result = open_locked(platform_pcsc_names, api, detail, size);
-    platform_global_unlock();
+    if (library == NULL)
+        return result;
+    result = make_table(library, api, detail, size);
+    if (result == PCSC_OPENED)
+        *api = keep_table(*api);
     return result;
 }
 

@@ -67,6 +67,16 @@ char *platform_library_path(void *library, void *symbol)
     return _strdup(path);
 }
 
+uint64_t platform_nanoseconds(void)
+{
+    LARGE_INTEGER ticks, frequency;
+
+    QueryPerformanceCounter(&ticks);
+    QueryPerformanceFrequency(&frequency);
+    return (uint64_t)(ticks.QuadPart / frequency.QuadPart) * 1000000000u +
+           (uint64_t)(ticks.QuadPart % frequency.QuadPart) * 1000000000u / (uint64_t)frequency.QuadPart;
+}
+
 const char *platform_environment(const char *name)
 {
     return getenv(name);
@@ -93,6 +103,7 @@ unsigned platform_process(void)
 
 #  include <dlfcn.h>
 #  include <errno.h>
+#  include <time.h>
 #  include <unistd.h>
 
 #  if defined(__APPLE__)
@@ -146,6 +157,14 @@ char *platform_library_path(void *library, void *symbol)
         return strdup("");
     path = realpath(info.dli_fname, NULL);
     return path != NULL ? path : strdup(info.dli_fname);
+}
+
+uint64_t platform_nanoseconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 const char *platform_environment(const char *name)

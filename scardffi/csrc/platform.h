@@ -4,6 +4,7 @@
 #define SCARDFFI_PLATFORM_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #if defined(_WIN32)
 /* An SRWLOCK, of the same layout. windows.h stays in platform.c: it brings PC/SC names of its own. */
@@ -28,6 +29,19 @@ typedef pthread_mutex_t platform_mutex;
 #  define platform_atomic_load(pointer) __atomic_load_n((pointer), __ATOMIC_ACQUIRE)
 #  define platform_atomic_store(pointer, value) __atomic_store_n((pointer), (value), __ATOMIC_RELEASE)
 #endif
+
+/* A flag that one thread at a time holds */
+typedef volatile long platform_flag;
+#if defined(_MSC_VER)
+#  define platform_flag_take(flag) (_InterlockedExchange((flag), 1) == 0)
+#  define platform_flag_drop(flag) _InterlockedExchange((flag), 0)
+#else
+#  define platform_flag_take(flag) (__atomic_exchange_n((flag), 1, __ATOMIC_ACQUIRE) == 0)
+#  define platform_flag_drop(flag) __atomic_store_n((flag), 0, __ATOMIC_RELEASE)
+#endif
+
+/* A steady clock */
+uint64_t platform_nanoseconds(void);
 
 void platform_mutex_init(platform_mutex *mutex);
 

@@ -185,7 +185,7 @@ static void refuses_every_use(scard_manage *manage)
     ANSWERS(HR_UNEXPECTED, manage_control(manage, 0, NULL, 0, NULL, 0, &other));
     ANSWERS(HR_UNEXPECTED, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, buffer, &number));
     ANSWERS(HR_UNEXPECTED, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, buffer, 1));
-    FAILS(HR_UNEXPECTED, exchange_transmit(manage, READ_4, sizeof READ_4, buffer, sizeof buffer));
+    FAILS(HR_UNEXPECTED, exchange_plain(manage, READ_4, sizeof READ_4, buffer, sizeof buffer));
     CHECK(!manage_handle(manage, &handle));
 }
 
@@ -277,11 +277,11 @@ static void reads(scard_manage *manage, size_t le)
     int64_t received;
 
     memcpy(command, header, length);
-    received = exchange_transmit(manage, command, length, response, le + 2);
+    received = exchange_plain(manage, command, length, response, le + 2);
     CHECK(received == (int64_t)le + 2 && is_answer(response, le));
     free(response);
     response = malloc(le + 1);
-    received = exchange_transmit(manage, command, length, response, le + 1);
+    received = exchange_plain(manage, command, length, response, le + 1);
     if (le + 1 >= 2) {
         FAILS(SCARD_E_INSUFFICIENT_BUFFER, received);
         CHECK(-received >> 32 == (int64_t)le + 2);
@@ -302,7 +302,7 @@ static void transmits_every_length(void)
     for (size_t length = 1; length <= MAX_BUFFER_SIZE_EXTENDED; length += length < 300 ? 1 : 5437) {
         unsigned char *command = calloc(1, length), response[2];
         command[0] = 0xFF;
-        CHECK(exchange_transmit(manage, command, length, response, sizeof response) == 2);
+        CHECK(exchange_plain(manage, command, length, response, sizeof response) == 2);
         free(command);
     }
     detach_and_free(manage);
@@ -314,21 +314,21 @@ static void refuses_wrong_buffers(void)
     scard_manage *manage = new_attached();
 
     memcpy(memory, READ_4, sizeof READ_4);
-    FAILS(HR_POINTER, exchange_transmit(manage, NULL, 5, memory, 8));
-    FAILS(HR_POINTER, exchange_transmit(manage, memory, 5, NULL, 8));
-    FAILS(HR_INVALIDARG, exchange_transmit(manage, memory, 0, memory + 16, 8));
-    FAILS(HR_INVALIDARG, exchange_transmit(manage, memory + 16, MAX_BUFFER_SIZE_EXTENDED + 1, memory, 8));
-    FAILS(HR_INVALIDARG, exchange_transmit(manage, memory, 5, memory + 16, 0));
-    FAILS(HR_INVALIDARG, exchange_transmit(manage, memory, 5, memory + 16, 1));
-    FAILS(HR_INVALIDARG, exchange_transmit(manage, memory, 5, memory, 8));
-    FAILS(HR_INVALIDARG, exchange_transmit(manage, memory, 5, memory + 4, 8));
-    FAILS(HR_INVALIDARG, exchange_transmit(manage, memory + 7, 5, memory, 8));
-    FAILS(HR_INVALIDARG, exchange_transmit(manage, memory + 2, 5, memory, 16));
-    FAILS(HR_INVALIDARG, exchange_transmit(manage, memory, 16, memory + 4, 2));
-    CHECK(exchange_transmit(manage, memory, 5, memory + 5, 6) == 6 && is_answer(memory + 5, 4));
+    FAILS(HR_POINTER, exchange_plain(manage, NULL, 5, memory, 8));
+    FAILS(HR_POINTER, exchange_plain(manage, memory, 5, NULL, 8));
+    FAILS(HR_INVALIDARG, exchange_plain(manage, memory, 0, memory + 16, 8));
+    FAILS(HR_INVALIDARG, exchange_plain(manage, memory + 16, MAX_BUFFER_SIZE_EXTENDED + 1, memory, 8));
+    FAILS(HR_INVALIDARG, exchange_plain(manage, memory, 5, memory + 16, 0));
+    FAILS(HR_INVALIDARG, exchange_plain(manage, memory, 5, memory + 16, 1));
+    FAILS(HR_INVALIDARG, exchange_plain(manage, memory, 5, memory, 8));
+    FAILS(HR_INVALIDARG, exchange_plain(manage, memory, 5, memory + 4, 8));
+    FAILS(HR_INVALIDARG, exchange_plain(manage, memory + 7, 5, memory, 8));
+    FAILS(HR_INVALIDARG, exchange_plain(manage, memory + 2, 5, memory, 16));
+    FAILS(HR_INVALIDARG, exchange_plain(manage, memory, 16, memory + 4, 2));
+    CHECK(exchange_plain(manage, memory, 5, memory + 5, 6) == 6 && is_answer(memory + 5, 4));
     memcpy(memory + 6, READ_4, sizeof READ_4);
-    CHECK(exchange_transmit(manage, memory + 6, 5, memory, 6) == 6 && is_answer(memory, 4));
-    CHECK(exchange_transmit(manage, READ_4, 5, memory, sizeof memory) == 6);
+    CHECK(exchange_plain(manage, memory + 6, 5, memory, 6) == 6 && is_answer(memory, 4));
+    CHECK(exchange_plain(manage, READ_4, 5, memory, sizeof memory) == 6);
     detach_and_free(manage);
 }
 
@@ -340,11 +340,11 @@ static void transmits_through_a_slot(void)
     size_t length = read_command(command, 65536);
     const unsigned char *response = (const unsigned char *)exchange_slot_response(slot);
 
-    CHECK(exchange_slot_transmit(slot, command, length) == 65538 && is_answer(response, 65536));
-    FAILS(HR_INVALIDARG, exchange_slot_transmit(slot, response, 5));
-    FAILS(HR_POINTER, exchange_slot_transmit(slot, NULL, 5));
+    CHECK(exchange_slot_send(slot, command, length) == 65538 && is_answer(response, 65536));
+    FAILS(HR_INVALIDARG, exchange_slot_send(slot, response, 5));
+    FAILS(HR_POINTER, exchange_slot_send(slot, NULL, 5));
     ANSWERS(HR_OK, manage_detach(manage, SCARD_LEAVE_CARD));
-    FAILS(HR_UNEXPECTED, exchange_slot_transmit(slot, command, length));
+    FAILS(HR_UNEXPECTED, exchange_slot_send(slot, command, length));
     exchange_slot_free(slot);
     exchange_slot_free(NULL);
     manage_free(manage);
@@ -448,12 +448,12 @@ static void locks_and_unlocks(void)
     ANSWERS(HR_OK, attach_by_handle(mine, handle));
     ANSWERS(HR_OK, manage_lock(mine));
     ANSWERS(HR_OK, manage_unlock(mine, SCARD_RESET_CARD));
-    FAILS(SCARD_W_RESET_CARD, exchange_transmit(mine, READ_4, sizeof READ_4, response, sizeof response));
+    FAILS(SCARD_W_RESET_CARD, exchange_plain(mine, READ_4, sizeof READ_4, response, sizeof response));
     ANSWERS(HR_OK, manage_reconnect(mine, 0, 3, SCARD_LEAVE_CARD));
-    CHECK(exchange_transmit(mine, READ_4, sizeof READ_4, response, sizeof response) == 6);
-    FAILS(SCARD_W_RESET_CARD, exchange_transmit(other, READ_4, sizeof READ_4, response, sizeof response));
+    CHECK(exchange_plain(mine, READ_4, sizeof READ_4, response, sizeof response) == 6);
+    FAILS(SCARD_W_RESET_CARD, exchange_plain(other, READ_4, sizeof READ_4, response, sizeof response));
     ANSWERS(HR_OK, manage_reconnect(other, 0, SCARD_PROTOCOL_T0, SCARD_UNPOWER_CARD));
-    CHECK(exchange_transmit(other, READ_4, sizeof READ_4, response, sizeof response) == 6);
+    CHECK(exchange_plain(other, READ_4, sizeof READ_4, response, sizeof response) == 6);
     detach_and_free(mine);
     ANSWERS(HR_OK, manage_reconnect(other, 0, 3, SCARD_RESET_CARD));
     ANSWERS(HR_OK, manage_detach(other, SCARD_UNPOWER_CARD));
@@ -488,7 +488,7 @@ static void *transmit_many(void *argument)
     size_t length = read_command(command, mine->le);
 
     for (int i = 0; i < EXCHANGES; i++) {
-        CHECK(exchange_transmit(mine->manage, command, length, response, mine->le + 2) == (int64_t)mine->le + 2);
+        CHECK(exchange_plain(mine->manage, command, length, response, mine->le + 2) == (int64_t)mine->le + 2);
         CHECK(is_answer(response, mine->le));
     }
     free(response);
@@ -536,7 +536,7 @@ static void *transmit_in_a_race(void *argument)
     unsigned char response[6];
 
     while (!__atomic_load_n(mine->stop, __ATOMIC_RELAXED)) {
-        int64_t answer = exchange_transmit(mine->manage, READ_4, sizeof READ_4, response, sizeof response);
+        int64_t answer = exchange_plain(mine->manage, READ_4, sizeof READ_4, response, sizeof response);
         CHECK(answer < 0 || (answer == 6 && is_answer(response, 4)));
         count(mine, answer < 0 ? (uint32_t)-answer : HR_OK);
     }
@@ -582,7 +582,7 @@ static void *borrow_in_a_race(void *argument)
 
     while (!__atomic_load_n(mine->stop, __ATOMIC_RELAXED)) {
         count(mine, attach_by_handle(own, mine->handle));
-        CHECK(exchange_transmit(own, READ_4, sizeof READ_4, response, sizeof response) == 6);
+        CHECK(exchange_plain(own, READ_4, sizeof READ_4, response, sizeof response) == 6);
         ANSWERS(HR_OK, manage_detach(own, SCARD_LEAVE_CARD));
     }
     manage_free(own);
@@ -666,7 +666,7 @@ static void *transmit_into_shared_memory(void *argument)
 {
     work *mine = argument;
 
-    exchange_transmit(mine->manage, READ_4, sizeof READ_4, shared_response, sizeof shared_response);
+    exchange_plain(mine->manage, READ_4, sizeof READ_4, shared_response, sizeof shared_response);
     mine->used = shared_response[0];
     return NULL;
 }
@@ -681,7 +681,7 @@ static void break_the_rules(void)
     sleep(1); /* after the other one in time, and by nothing else */
     transmit_into_shared_memory(&second);
     pthread_join(thread, NULL);
-    CHECK(exchange_transmit(manage, READ_4, sizeof READ_4, too_small, 6) == 6);
+    CHECK(exchange_plain(manage, READ_4, sizeof READ_4, too_small, 6) == 6);
     free(too_small);
     detach_and_free(manage);
 }

@@ -4,6 +4,7 @@ Arguments: scenario, PC/SC library, reader, and "talk" where the children of whi
 card. A child that fails, or that hangs, ends with another status than 0, and so does the program.
 """
 
+import contextlib
 import faulthandler
 import gc
 import json
@@ -15,7 +16,16 @@ import time
 from collections.abc import Callable
 from typing import SupportsIndex
 
-from scardffi import CancelledError, Context, Disposition, Library, SCardManage, ShareMode, UnexpectedStateError
+from scardffi import (
+    CancelledError,
+    Context,
+    Disposition,
+    InvalidHandleError,
+    Library,
+    SCardManage,
+    ShareMode,
+    UnexpectedStateError,
+)
 
 READ_4_BYTES = bytes.fromhex("00B0000004")
 ANSWER = bytes.fromhex("00010203 9000")
@@ -266,10 +276,14 @@ def while_threads_transmit() -> int:
     for thread in threads:
         thread.start()
 
+    handle = shared.handle
+
     def child() -> None:
         refuses(lambda: shared.transmit(READ_4_BYTES), "transmit")
         refuses(shared.detach, "detach")
         if sys.argv[4:]:
+            with contextlib.suppress(InvalidHandleError):  # one that the parent's threads are using all the time
+                SCardManage(library).attach_by_handle(handle)
             talk_to_the_card()
 
     try:

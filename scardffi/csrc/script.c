@@ -1,0 +1,333 @@
+/* A script: many commands, run in one call. */
+#include "script.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Fast exchanges look at the clock once in so many; one that takes longer is followed by a look each. */
+enum { FAST_STRIDE = 64, FAST_NANOSECONDS = 1000, STATUS_WORD = 2 };
+
+typedef struct {
+    size_t offset; /* of the command in bytes */
+    uint32_t length;
+    uint32_t room;      /* what the response may need: Le + 2 where the command says Le */
+    uint32_t expect;    /* index of its first pair */
+    uint32_t expect_count;
+} script_command;
+
+struct script {
+    size_t count;
+    size_t size;
+    unsigned flow;
+    unsigned char *bytes;
+    script_command *commands;
+    uint16_t *values; /* pairs of what is expected */
+    uint16_t *masks;
+    uint32_t pairs;
+};
+
+struct script_run {
+    const script *script;
+    scard_manage *manage;
+    uint64_t repeat; /* passes left, the current one included */
+    uint64_t executed;
+    int keep_all;
+    int64_t failure;
+    uint32_t arrived;
+    size_t index; /* of the next command */
+    size_t count; /* replies kept */
+    size_t room;  /* replies that offsets and elapsed have room for */
+    size_t arena_size;
+    unsigned char *arena;
+    size_t *offsets;
+    uint64_t *elapsed;
+    int timed;
+};
+
+/* Le + 2 where the command says Le, else room for whatever comes. */
+static uint32_t response_room(const unsigned char *command, uint32_t length)
+{
+    uint32_t data = 0;
+
+    if (length == 4)
+        return STATUS_WORD; /* case 1 */
+    if (length == 5) {
+        data = command[4] != 0 ? command[4] : 256;
+    } else if (length == 7 && command[4] == 0) {
+        data = (uint32_t)command[5] << 8 | command[6];
+        data = data != 0 ? data : 65536;
+    } else if (length > 5 && command[4] != 0 && length == 5u + command[4]) {
+        data = 0; /* case 3 */
+    } else if (length > 6 && command[4] != 0 && length == 6u + command[4]) {
+        data = command[length - 1] != 0 ? command[length - 1] : 256;
+    } else {
+        return MAX_BUFFER_SIZE_EXTENDED;
+    }
+    return data + STATUS_WORD;
+}
+
+script *script_new(size_t count, const unsigned char *bytes, const uint32_t *lengths, unsigned flow)
+{
+    script *object = calloc(1, sizeof *object);
+    size_t size = 0;
+
+    if (object == NULL)
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        size += lengths[i];
+    object->bytes = malloc(size > 0 ? size : 1);
+    object->commands = calloc(count > 0 ? count : 1, sizeof *object->commands);
+    if (object->bytes == NULL || object->commands == NULL) {
+        script_free(object);
+        return NULL;
+    }
+    memcpy(object->bytes, bytes, size);
+    object->size = size;
+    object->count = count;
+    object->flow = flow;
+    for (size_t i = 0, offset = 0; i < count; offset += lengths[i], i++) {
+        object->commands[i].offset = offset;
+        object->commands[i].length = lengths[i];
+        object->commands[i].room = flow != 0 ? MAX_BUFFER_SIZE_EXTENDED : response_room(bytes + offset, lengths[i]);
+    }
+    return object;
+}
+
+void script_free(script *object)
+{
+    if (object == NULL)
+        return;
+    if (object->bytes != NULL)
+        memset(object->bytes, 0, object->size);
+    free(object->bytes);
+    free(object->commands);
+    free(object->values);
+    free(object->masks);
+    free(object);
+}
+
+int script_expect(script *object, uint32_t index, size_t count, const uint16_t *values, const uint16_t *masks)
+{
+    size_t pairs = object->pairs + count;
+    uint16_t *grown = realloc(object->values, pairs * sizeof *grown);
+
+    if (grown == NULL)
+        return 0;
+    object->values = grown;
+    grown = realloc(object->masks, pairs * sizeof *grown);
+    if (grown == NULL)
+        return 0;
+    object->masks = grown;
+    memcpy(object->values + object->pairs, values, count * sizeof *values);
+    memcpy(object->masks + object->pairs, masks, count * sizeof *masks);
+    for (size_t i = 0; i < object->count; i++) {
+        if (index == SCRIPT_ALL || index == i) {
+            object->commands[i].expect = object->pairs;
+            object->commands[i].expect_count = (uint32_t)count;
+        }
+    }
+    object->pairs = (uint32_t)pairs;
+    return 1;
+}
+
+script_run *script_run_new(const script *object, scard_manage *manage, uint64_t repeat, int keep_all, int timed)
+{
+    script_run *run = calloc(1, sizeof *run);
+
+    if (run == NULL)
+        return NULL;
+    run->script = object;
+    run->manage = manage;
+    run->repeat = repeat;
+    run->keep_all = keep_all;
+    run->timed = timed;
+    run->offsets = calloc(1, sizeof *run->offsets);
+    if (run->offsets == NULL) {
+        free(run);
+        return NULL;
+    }
+    return run;
+}
+
+void script_run_free(script_run *run)
+{
+    if (run == NULL)
+        return;
+    free(run->arena);
+    free(run->offsets);
+    free(run->elapsed);
+    free(run);
+}
+
+/* Room for one more reply of `size` bytes; 0 where memory is out. */
+static int make_room(script_run *run, size_t size)
+{
+    size_t used = run->offsets[run->count];
+
+    if (run->room < run->count + 1) {
+        size_t room = run->keep_all ? 2 * run->room + run->script->count : run->script->count;
+        size_t *offsets = realloc(run->offsets, (room + 1) * sizeof *offsets);
+        if (offsets == NULL)
+            return 0;
+        run->offsets = offsets;
+        if (run->timed) {
+            uint64_t *elapsed = realloc(run->elapsed, room * sizeof *elapsed);
+            if (elapsed == NULL)
+                return 0;
+            run->elapsed = elapsed;
+        }
+        run->room = room;
+    }
+    if (run->arena_size < used + size) {
+        size_t arena_size = 2 * run->arena_size > used + size ? 2 * run->arena_size : used + size + 4096;
+        unsigned char *arena = realloc(run->arena, arena_size);
+        if (arena == NULL)
+            return 0;
+        run->arena = arena;
+        run->arena_size = arena_size;
+    }
+    return 1;
+}
+
+static unsigned last_status_word(const script_run *run)
+{
+    const unsigned char *end = run->arena + run->offsets[run->count];
+
+    if (run->offsets[run->count] - run->offsets[run->count - 1] < STATUS_WORD)
+        return 0;
+    return (unsigned)end[-2] << 8 | end[-1];
+}
+
+static int is_expected(const script *object, const script_command *command, unsigned sw)
+{
+    for (uint32_t i = command->expect; i < command->expect + command->expect_count; i++) {
+        if ((sw & object->masks[i]) == object->values[i])
+            return 1;
+    }
+    return command->expect_count == 0;
+}
+
+/* The next command, into the arena behind what is there; a negative number is its failure. */
+static int64_t run_one(script_run *run, card_handle *card, const script_command *command)
+{
+    const script *object = run->script;
+    const unsigned char *bytes = object->bytes + command->offset;
+    size_t used = run->offsets[run->count];
+    unsigned char *response = run->arena + used;
+    size_t capacity = run->arena_size - used;
+
+    if (object->flow == 0)
+        return transmit_locked(card, bytes, command->length, response, capacity);
+    return flow_locked(card, object->flow, bytes, command->length, response, capacity, &run->arrived);
+}
+
+static int has_room(const script_run *run, const script_command *command)
+{
+    return run->count < run->room && run->arena_size - run->offsets[run->count] >= command->room;
+}
+
+/* The next pass begins: without keep_all its replies take the place of the last one's. */
+static void begin_pass(script_run *run)
+{
+    run->index = 0;
+    run->repeat--;
+    if (!run->keep_all)
+        run->count = 0;
+}
+
+static int run_locked(script_run *run, card_handle *card, uint64_t deadline)
+{
+    const script *object = run->script;
+    uint64_t before = platform_nanoseconds(), now;
+    unsigned stride = 1, until_look = 1;
+
+    if (object->count == 0)
+        return SCRIPT_DONE;
+    while (run->index < object->count || run->repeat > 1) {
+        const script_command *command;
+        int64_t received;
+        if (run->index == object->count)
+            begin_pass(run);
+        command = &object->commands[run->index];
+        if (!has_room(run, command) && !make_room(run, command->room)) {
+            run->failure = exchange_failure(HR_OUTOFMEMORY, 0);
+            return SCRIPT_FAILED;
+        }
+        received = run_one(run, card, command);
+        if (received < 0) {
+            run->failure = received;
+            return SCRIPT_FAILED;
+        }
+        run->offsets[run->count + 1] = run->offsets[run->count] + (size_t)received;
+        run->count++;
+        run->index++;
+        run->executed++;
+        if (run->timed || --until_look == 0) {
+            now = platform_nanoseconds();
+            if (run->timed)
+                run->elapsed[run->count - 1] = now - before;
+            stride = now - before < (uint64_t)stride * FAST_NANOSECONDS ? FAST_STRIDE : 1;
+            until_look = stride;
+            before = now;
+        }
+        if (command->expect_count != 0 && !is_expected(object, command, last_status_word(run)))
+            return SCRIPT_MISSED;
+        if (before >= deadline)
+            return run->index < object->count || run->repeat > 1 ? SCRIPT_MORE : SCRIPT_DONE;
+    }
+    return SCRIPT_DONE;
+}
+
+int script_step(script_run *run, uint32_t milliseconds)
+{
+    card_handle *card = manage_enter(run->manage);
+    int result;
+
+    if (card == NULL) {
+        run->failure = exchange_failure(HR_UNEXPECTED, 0);
+        return SCRIPT_FAILED;
+    }
+    result = run_locked(run, card, platform_nanoseconds() + milliseconds * 1000000ull);
+    platform_mutex_unlock(&card->mutex);
+    return result;
+}
+
+uint64_t script_run_executed(const script_run *run)
+{
+    return run->executed;
+}
+
+size_t script_run_index(const script_run *run)
+{
+    return run->index;
+}
+
+int64_t script_run_failure(const script_run *run)
+{
+    return run->failure;
+}
+
+uint32_t script_run_arrived(const script_run *run)
+{
+    return run->arrived;
+}
+
+size_t script_run_count(const script_run *run)
+{
+    return run->count;
+}
+
+unsigned char *script_run_arena(const script_run *run)
+{
+    return run->arena;
+}
+
+const size_t *script_run_offsets(const script_run *run)
+{
+    return run->offsets;
+}
+
+const uint64_t *script_run_elapsed(const script_run *run)
+{
+    return run->elapsed;
+}

@@ -1,0 +1,109 @@
+/* A PC/SC library with one reader whose card is a function of the test's: for cards that behave as none should. */
+#include <string.h>
+
+#include "pcsc_abi.h"
+
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+
+/* Writes a response of at most `capacity` bytes to `response` and answers its length, or minus a code. */
+typedef int64_t (*card_function)(const unsigned char *command, uint32_t length, unsigned char *response,
+                                 uint32_t capacity);
+
+static card_function card;
+static SCARDHANDLE next_handle = 1000;
+static DWORD active_protocol = SCARD_PROTOCOL_T0;
+
+void set_card(card_function function);
+void set_card(card_function function)
+{
+    card = function;
+}
+
+#define EXPORT(name, ...)        \
+    LONG name(__VA_ARGS__);      \
+    LONG name(__VA_ARGS__)
+
+EXPORT(SCardEstablishContext, DWORD scope, const void *reserved1, const void *reserved2, SCARDCONTEXT *context)
+{
+    *context = 1;
+    return 0;
+}
+
+EXPORT(SCardReleaseContext, SCARDCONTEXT context)
+{
+    return 0;
+}
+
+EXPORT(SCardConnect, SCARDCONTEXT context, const char *reader, DWORD share_mode, DWORD protocols, SCARDHANDLE *handle,
+       DWORD *protocol)
+{
+    *handle = next_handle++;
+    *protocol = active_protocol;
+    return 0;
+}
+
+EXPORT(SCardReconnect, SCARDHANDLE handle, DWORD share_mode, DWORD protocols, DWORD initialization, DWORD *protocol)
+{
+    active_protocol = protocols & SCARD_PROTOCOL_T1 ? SCARD_PROTOCOL_T1 : SCARD_PROTOCOL_T0;
+    *protocol = active_protocol;
+    return 0;
+}
+
+EXPORT(SCardDisconnect, SCARDHANDLE handle, DWORD disposition)
+{
+    return 0;
+}
+
+EXPORT(SCardBeginTransaction, SCARDHANDLE handle)
+{
+    return 0;
+}
+
+EXPORT(SCardEndTransaction, SCARDHANDLE handle, DWORD disposition)
+{
+    return 0;
+}
+
+EXPORT(SCardStatus, SCARDHANDLE handle, char *reader, DWORD *reader_length, DWORD *state, DWORD *protocol,
+       unsigned char *atr, DWORD *atr_length)
+{
+    *protocol = active_protocol;
+    *state = SCARD_PRESENT;
+    *reader_length = *atr_length = 0;
+    return 0;
+}
+
+EXPORT(SCardGetStatusChange, SCARDCONTEXT context, DWORD timeout, SCARD_READERSTATE *states, DWORD count)
+{
+    return (LONG)SCARD_E_TIMEOUT;
+}
+
+EXPORT(SCardListReaders, SCARDCONTEXT context, const char *groups, char *readers, DWORD *length)
+{
+    return (LONG)SCARD_E_NO_READERS_AVAILABLE;
+}
+
+EXPORT(SCardGetAttrib, SCARDHANDLE handle, DWORD attribute, unsigned char *value, DWORD *length)
+{
+    return 0;
+}
+
+EXPORT(SCardTransmit, SCARDHANDLE handle, const SCARD_IO_REQUEST *send_pci, const unsigned char *command,
+       DWORD command_length, SCARD_IO_REQUEST *receive_pci, unsigned char *response, DWORD *received)
+{
+    unsigned char answer[MAX_BUFFER_SIZE_EXTENDED];
+    int64_t length;
+
+    if (send_pci->dwProtocol != active_protocol)
+        return (LONG)SCARD_E_PROTO_MISMATCH;
+    length = card(command, (uint32_t)command_length, answer, sizeof answer);
+    if (length < 0)
+        return (LONG)-length;
+    if ((DWORD)length > *received) {
+        *received = (DWORD)length;
+        return (LONG)SCARD_E_INSUFFICIENT_BUFFER;
+    }
+    memcpy(response, answer, (size_t)length);
+    *received = (DWORD)length;
+    return 0;
+}

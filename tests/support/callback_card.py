@@ -1,0 +1,43 @@
+"""A card written as a Python function, behind a PC/SC library of the tests' own."""
+
+import ctypes
+from collections.abc import Callable
+from pathlib import Path
+
+import scardffi
+from scardffi import Library, SCardManage
+
+from .compile import shared_library
+
+_SOURCE = Path(__file__).parent.parent / "csrc" / "callback_pcsc.c"
+_CARD = ctypes.CFUNCTYPE(
+    ctypes.c_int64, ctypes.POINTER(ctypes.c_ubyte), ctypes.c_uint32, ctypes.POINTER(ctypes.c_ubyte), ctypes.c_uint32
+)
+
+
+class CallbackLibrary:
+    """The library; `card` is the function that answers, `log` the commands it saw."""
+
+    def __init__(self, folder: Path) -> None:
+        path = shared_library(_SOURCE, folder, f"-I{Path(scardffi.__file__).parent / 'include'}")
+        self.library = Library(path)
+        self.log: list[bytes] = []
+        self.card: Callable[[bytes], bytes | int] = lambda _: b"\x90\x00"
+        self._function = _CARD(self._answer)
+        ctypes.CDLL(str(path)).set_card(self._function)
+
+    def attach(self, card: Callable[[bytes], bytes | int]) -> SCardManage:
+        """Attach to a card that answers each command with bytes, or with a code of the resource manager."""
+        self.card = card
+        self.log.clear()
+        return SCardManage(self.library).attach_by_ifd("any")
+
+    def _answer(self, command: "ctypes._Pointer[ctypes.c_ubyte]", length: int, response: int, capacity: int) -> int:
+        sent = bytes(command[:length])
+        self.log.append(sent)
+        answer = self.card(sent)
+        if isinstance(answer, int):
+            return -answer
+        assert len(answer) <= capacity
+        ctypes.memmove(response, answer, len(answer))
+        return len(answer)

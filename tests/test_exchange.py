@@ -1,0 +1,194 @@
+"""Exchange: two buffers of the caller's bound for many exchanges; what it locks, refuses and allocates."""
+
+import gc
+import sys
+import threading
+import tracemalloc
+from collections.abc import Iterator
+
+import pytest
+from conftest import Place
+from support.callback_card import CallbackLibrary
+from support.pcscd import PrivatePcscd
+from support.reports import report
+
+from scardffi import Disposition, InsufficientBufferError, InvalidArgumentError, SCardManage, UnexpectedStateError
+
+READ_FOUR = bytes.fromhex("00B0000004")
+FOUR = bytes.fromhex("000102039000")
+HANG = bytes.fromhex("80140000")
+E_UNEXPECTED = 0x8000FFFF
+
+
+@pytest.fixture
+def card(place: Place) -> Iterator[SCardManage]:
+    with SCardManage(place.library).attach_by_ifd(place.reader) as attached:
+        yield attached
+
+
+def test_a_call_sends_the_command_as_it_is_now_and_receives_in_place(card: SCardManage) -> None:
+    command, response = bytearray(READ_FOUR), bytearray(40)
+    with card.exchange(command, response) as exchange:
+        assert exchange.sw == 0
+        assert exchange() == 6
+        assert response[:6] == FOUR
+        assert exchange.sw == 0x9000
+        command[3], command[4] = 2, 1
+        assert exchange() == 3
+        assert response[:3] == b"\x02\x90\x00"
+        command[1] = 0xFF
+        assert exchange.unchecked() == 2
+        assert exchange.sw == 0x6D00
+        assert exchange.command is command
+        assert exchange.response is response
+
+
+def test_a_part_of_the_command_buffer_may_be_sent(card: SCardManage) -> None:
+    with card.exchange(READ_FOUR + b"rest of a larger buffer", bytearray(40)) as exchange:
+        assert exchange(5) == 6
+        for length in (0, -1, 29):
+            with pytest.raises(InvalidArgumentError, match=rf"length: {length} is not allowed; give 1 to 28"):
+                exchange(length)
+
+
+@pytest.mark.parametrize(
+    "length",
+    [*range(2, 300), 511, 512, 513, 1024, 4095, 4096, 4097, 32767, 32768, 65535, 65536, 65537, 65538],
+)
+def test_a_response_of_every_length_arrives_whole(length: int, virtual_place: Place) -> None:
+    size = length - 2
+    expected = bytes((i ^ (i >> 8)) & 0xFF for i in range(size)) + b"\x90\x00"
+    if size == 0:
+        command = bytes.fromhex("00A4000C023F00")
+    elif size <= 256:
+        command = bytes([0, 0xB0, 0, 0, size % 256])
+    else:
+        command = bytes([0, 0xB0, 0, 0, 0]) + (size % 65536).to_bytes(2, "big")
+    with SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as card:
+        response = bytearray(length)
+        with card.exchange(command, response) as exchange:
+            assert exchange() == length
+        assert response == expected
+        assert card.transmit(command) == expected
+        if length > 2:
+            with card.exchange(command, bytearray(length - 1)) as short:
+                with pytest.raises(InsufficientBufferError) as failure:
+                    short()
+                assert failure.value.required == length
+                assert short.unchecked() == -0x80100008
+
+
+def test_the_buffers_are_locked_until_it_is_closed(card: SCardManage) -> None:
+    command, response = bytearray(READ_FOUR), bytearray(10)
+    exchange = card.exchange(command, response)
+    for buffer in (command, response):
+        with pytest.raises(BufferError):
+            buffer.append(0)
+    exchange.close()
+    exchange.close()
+    command.append(0)
+    response.append(0)
+    with pytest.raises(UnexpectedStateError, match="the exchange is closed"):
+        exchange()
+    assert exchange.unchecked() == -E_UNEXPECTED
+
+
+def test_after_detach_it_raises_and_after_reconnect_it_uses_the_new_protocol(place: Place) -> None:
+    card = SCardManage(place.library).attach_by_ifd(place.reader)
+    exchange = card.exchange(READ_FOUR, bytearray(10))
+    before = card.protocol
+    card.reconnect(protocols=3 ^ before, initialization=Disposition.RESET)
+    assert exchange() == 6
+    card.reconnect(protocols=before, initialization=Disposition.RESET)
+    assert exchange() == 6
+    card.detach()
+    with pytest.raises(UnexpectedStateError, match="not attached"):
+        exchange()
+    assert exchange.unchecked() == -E_UNEXPECTED
+    card.attach_by_ifd(place.reader)
+    assert exchange() == 6
+    exchange.close()
+    card.detach()
+
+
+def test_a_second_thread_is_refused_before_anything_is_sent_and_so_is_close(daemon: PrivatePcscd) -> None:
+    with SCardManage().attach_by_ifd(daemon.ifd_reader(0)) as card:
+        command = bytearray(HANG)
+        exchange = card.exchange(command, bytearray(10))
+        lengths: list[int] = []
+        first = threading.Thread(target=lambda: lengths.append(exchange()))
+        first.start()
+        while "80140000" not in daemon.ifd_events(0)[-1]:
+            pass
+        seen = len(daemon.ifd_events(0))
+        with pytest.raises(UnexpectedStateError, match="another thread is in this exchange"):
+            exchange()
+        assert exchange.unchecked() == -E_UNEXPECTED
+        with pytest.raises(UnexpectedStateError, match="under way"):
+            exchange.close()
+        with pytest.raises(BufferError):
+            command.clear()
+        daemon.release(0)
+        first.join(5)
+        assert lengths == [2]
+        assert len(daemon.ifd_events(0)) == seen
+        exchange.close()
+
+
+def test_what_cannot_be_bound_is_refused(card: SCardManage) -> None:
+    with pytest.raises(TypeError, match="response: expected a writable"):
+        card.exchange(READ_FOUR, bytes(10))
+    with pytest.raises(TypeError, match="command: expected a C-contiguous"):
+        card.exchange("00", bytearray(10))  # type: ignore[arg-type]  # that is the point
+    with pytest.raises(InvalidArgumentError, match="2 bytes or more"):
+        card.exchange(READ_FOUR, bytearray(1))
+    with pytest.raises(InvalidArgumentError, match="command: '0 bytes'"):
+        card.exchange(b"", bytearray(10))
+    memory = bytearray(20)
+    with pytest.raises(InvalidArgumentError, match="overlaps"):
+        card.exchange(memoryview(memory)[:5], memoryview(memory)[4:])
+    memory.append(0)  # nothing is locked by what was refused
+
+
+def test_it_keeps_its_card_alive(place: Place) -> None:
+    card = SCardManage(place.library).attach_by_ifd(place.reader)
+    exchange = card.exchange(READ_FOUR, bytearray(10))
+    del card
+    gc.collect()
+    assert exchange() == 6
+    exchange._card.detach()  # type: ignore[attr-defined]  # it is a SCardManage
+    exchange.close()
+
+
+def test_a_million_exchanges_allocate_nothing(virtual_place: Place) -> None:
+    with SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as card:
+        for name in ("exchange()", "exchange.unchecked()"):
+            exchange = card.exchange(READ_FOUR, bytearray(10))
+            call = exchange if name == "exchange()" else exchange.unchecked
+            rounds = range(1_000_000)
+            call()
+            gc.collect()
+            gc.disable()
+            blocks = sys.getallocatedblocks()
+            for _ in rounds:
+                call()
+            blocks = sys.getallocatedblocks() - blocks
+            tracemalloc.start()
+            for _ in range(10_000):
+                call()
+            current, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            gc.enable()
+            exchange.close()
+            report(f"{name}: {blocks} blocks net in a million calls; {current} bytes net, {peak} peak in ten thousand")
+            assert blocks <= 2
+            assert peak < 1024
+            assert current < 200  # the loop's own
+
+
+def test_a_card_that_answers_nothing_leaves_no_status_word(tmp_path_factory: pytest.TempPathFactory) -> None:
+    cards = CallbackLibrary(tmp_path_factory.mktemp("nothing"))
+    with cards.attach(lambda _: b"") as card, card.exchange(READ_FOUR, bytearray(10)) as exchange:
+        assert exchange() == 0
+        assert exchange.sw == 0
+        assert card.transmit(READ_FOUR) == b""
