@@ -1,0 +1,66 @@
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.nio.ByteBuffer;
+import java.util.HexFormat;
+import javax.smartcardio.CardChannel;
+import javax.smartcardio.CardException;
+import javax.smartcardio.CommandAPDU;
+import javax.smartcardio.ResponseAPDU;
+import javax.smartcardio.TerminalFactory;
+
+/**
+ * Both forms of CardChannel.transmit, as a worker of workers.py: each line of the input is "row capacity command
+ * count". A count of 0 is answered by the card's answer in hexadecimal, another one by the nanoseconds of one exchange.
+ */
+public final class JavaLoop {
+    private static CardChannel channel;
+
+    private static long buffers(ByteBuffer command, ByteBuffer response, long count) throws CardException {
+        long start = System.nanoTime();
+        for (long i = 0; i < count; i++) {
+            command.rewind();
+            response.clear();
+            channel.transmit(command, response);
+        }
+        return System.nanoTime() - start;
+    }
+
+    private static long commands(CommandAPDU command, long count) throws CardException {
+        long start = System.nanoTime();
+        for (long i = 0; i < count; i++) {
+            channel.transmit(command);
+        }
+        return System.nanoTime() - start;
+    }
+
+    private static String answer(String row, byte[] command, int capacity, long count) throws CardException {
+        boolean withBuffers = row.equals("java-buffer");
+        ByteBuffer source = ByteBuffer.wrap(command);
+        ByteBuffer target = ByteBuffer.allocate(capacity);
+        CommandAPDU apdu = new CommandAPDU(command);
+        if (count != 0) {
+            long time = withBuffers ? buffers(source, target, count) : commands(apdu, count);
+            return Double.toString((double) time / count);
+        }
+        if (!withBuffers) {
+            ResponseAPDU response = channel.transmit(apdu);
+            return HexFormat.of().formatHex(response.getBytes());
+        }
+        int length = channel.transmit(source, target);
+        return HexFormat.of().formatHex(target.array(), 0, length);
+    }
+
+    public static void main(String[] arguments) throws Exception {
+        channel = TerminalFactory.getInstance("PC/SC", null).terminals().list().get(0).connect("*").getBasicChannel();
+        BufferedReader input = new BufferedReader(new InputStreamReader(System.in));
+        for (String line = input.readLine(); line != null; line = input.readLine()) {
+            String[] words = line.split(" ");
+            byte[] command = HexFormat.of().parseHex(words[2]);
+            try {
+                System.out.println(answer(words[0], command, Integer.parseInt(words[1]), Long.parseLong(words[3])));
+            } catch (CardException error) {
+                System.out.println("error " + error.getCause());
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+"""What does an exchange allocate?
+
+Measures, for a loop of exchanges with answers of 255 bytes on the null library: what tracemalloc sees as gained at its
+end (net), the most that was in use at a time (peak), and the change of sys.getallocatedblocks. The memory of the caller's
+own buffers is made before.
+
+Does not show: memory that C code takes by malloc without Python's allocator, as the null library does nothing and
+libpcsclite does. Blocks that Python keeps on its free lists count as in use since the warm-up. A peak is that of one
+call, because each call's result is dropped at the next one.
+"""
+
+import gc
+import json
+import sys
+import tracemalloc
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks import build
+from benchmarks.exchanges import exchange
+from benchmarks.python_rows import Prepared
+from benchmarks.workers import null_environment, run_module
+
+_COUNTS: Final = {
+    "unchecked": 1_000_000, "exchange": 1_000_000, "transmit-into": 100_000, "transmit": 100_000, "script": 100_000,
+    "ctypes": 100_000, "by-hand": 100_000,
+}  # fmt: skip
+_PYSCARD_COUNTS: Final = {"pyscard-scard": 10_000, "pyscard-connection": 10_000}
+_LENGTH: Final = 255
+
+
+def measure(folder: Path) -> list[dict[str, Any]]:
+    """One entry for each path, in processes of their own."""
+    library = build.null_library(folder)
+    by_name = {"LD_LIBRARY_PATH": str(build.library_path_folder(library))}
+    entries: list[dict[str, Any]] = json.loads(run_module(__name__, null_environment(library), *_COUNTS))
+    entries += json.loads(run_module(__name__, by_name, *_PYSCARD_COUNTS))
+    return entries
+
+
+def _allocated(row: str, count: int) -> dict[str, Any]:
+    wanted = exchange(_LENGTH)
+    prepared = Prepared(row, wanted.command, wanted.capacity)
+    prepared.loop(1000)
+    gc.collect()
+    gc.disable()
+    before = sys.getallocatedblocks()
+    prepared.loop(count)
+    blocks = sys.getallocatedblocks() - before
+
+    tracemalloc.start()
+    prepared.loop(1000)
+    tracemalloc.reset_peak()
+    start, _ = tracemalloc.get_traced_memory()
+    prepared.loop(count)
+    end, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    gc.enable()
+    return {"row": row, "count": count, "net": end - start, "peak": peak - start, "blocks": blocks}
+
+
+if __name__ == "__main__":
+    counts = {**_COUNTS, **_PYSCARD_COUNTS}
+    json.dump([_allocated(row, counts[row]) for row in sys.argv[1:]], sys.stdout)

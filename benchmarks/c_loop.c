@@ -1,0 +1,97 @@
+/* The plain C loop that everything is compared with: SCardTransmit through the function pointer of a library loaded
+ * by path, with a check of each code and length and nothing else.
+ *
+ * A worker of workers.py: argv[1] is the library; each line of the input is "row capacity command count". A count of
+ * 0 is answered by the card's answer in hexadecimal, another one by the nanoseconds of one exchange in that many.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "pcsc_abi.h"
+
+typedef LONG establish_function(DWORD, const void *, const void *, SCARDCONTEXT *);
+typedef LONG list_function(SCARDCONTEXT, const char *, char *, DWORD *);
+typedef LONG connect_function(SCARDCONTEXT, const char *, DWORD, DWORD, SCARDHANDLE *, DWORD *);
+typedef LONG transmit_function(SCARDHANDLE, const SCARD_IO_REQUEST *, const unsigned char *, DWORD, SCARD_IO_REQUEST *,
+                               unsigned char *, DWORD *);
+
+static transmit_function *transmit;
+static SCARDHANDLE card;
+static SCARD_IO_REQUEST pci = {0, sizeof pci};
+
+static void fail(const char *what)
+{
+    printf("error %s\n", what);
+    fflush(stdout);
+    exit(1);
+}
+
+static void connect_to_first_reader(void *library)
+{
+    establish_function *establish = (establish_function *)dlsym(library, "SCardEstablishContext");
+    list_function *list = (list_function *)dlsym(library, "SCardListReaders");
+    connect_function *connect = (connect_function *)dlsym(library, "SCardConnect");
+    transmit = (transmit_function *)dlsym(library, "SCardTransmit");
+    SCARDCONTEXT context;
+    char readers[4096];
+    DWORD length = sizeof readers;
+
+    if (!establish || !list || !connect || !transmit)
+        fail("the library lacks a function");
+    if (establish(SCARD_SCOPE_SYSTEM, NULL, NULL, &context) || list(context, NULL, readers, &length))
+        fail("no reader");
+    if (connect(context, readers, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card, &pci.dwProtocol))
+        fail("no card");
+}
+
+static double nanoseconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+static DWORD exchange(const unsigned char *command, DWORD command_length, unsigned char *response, DWORD capacity)
+{
+    DWORD received = capacity;
+    LONG code = transmit(card, &pci, command, command_length, NULL, response, &received);
+
+    if (code != 0 || received < 2)
+        fail("SCardTransmit failed");
+    return received;
+}
+
+int main(int argc, char **argv)
+{
+    static unsigned char command[256], response[MAX_BUFFER_SIZE_EXTENDED];
+    static char hex[513], row[32];
+    unsigned long capacity, count;
+    void *library = argc == 2 ? dlopen(argv[1], RTLD_NOW) : NULL;
+
+    if (!library)
+        fail("the library cannot be loaded");
+    connect_to_first_reader(library);
+    while (scanf("%31s %lu %512s %lu", row, &capacity, hex, &count) == 4) {
+        DWORD length = strlen(hex) / 2;
+        for (DWORD i = 0; i < length; i++)
+            sscanf(hex + 2 * i, "%2hhx", &command[i]);
+        if (count == 0) {
+            DWORD received = exchange(command, length, response, capacity);
+            for (DWORD i = 0; i < received; i++)
+                printf("%02x", response[i]);
+            printf("\n");
+        } else {
+            double start = nanoseconds();
+            for (unsigned long i = 0; i < count; i++)
+                exchange(command, length, response, capacity);
+            printf("%.3f\n", (nanoseconds() - start) / (double)count);
+        }
+        fflush(stdout);
+    }
+    return 0;
+}
