@@ -59,7 +59,8 @@ public final class JavaLoop {
             try {
                 System.out.println(answer(words[0], command, Integer.parseInt(words[1]), Long.parseLong(words[3])));
             } catch (CardException error) {
-                System.out.println("error " + error.getCause());
+                Throwable reason = error.getCause() == null ? error : error.getCause();
+                System.out.println("error " + reason.getMessage());
             }
         }
     }

@@ -1,8 +1,8 @@
 """What does an exchange allocate?
 
 Measures, for a loop of exchanges with answers of 255 bytes on the null library: what tracemalloc sees as gained at its
-end (net), the most that was in use at a time (peak), and the change of sys.getallocatedblocks. The memory of the caller's
-own buffers is made before.
+end (net), the most that was in use at a time (peak), and the change of sys.getallocatedblocks. The caller's own buffers
+are made before.
 
 Does not show: memory that C code takes by malloc without Python's allocator, as the null library does nothing and
 libpcsclite does. Blocks that Python keeps on its free lists count as in use since the warm-up. A peak is that of one
@@ -41,12 +41,12 @@ def measure(folder: Path) -> list[dict[str, Any]]:
 def _allocated(row: str, count: int) -> dict[str, Any]:
     wanted = exchange(_LENGTH)
     prepared = Prepared(row, wanted.command, wanted.capacity)
-    prepared.loop(1000)
     gc.collect()
     gc.disable()
-    before = sys.getallocatedblocks()
-    prepared.loop(count)
-    blocks = sys.getallocatedblocks() - before
+    for _ in range(2):  # the first time warms up
+        before = sys.getallocatedblocks()
+        prepared.loop(count)
+        blocks = sys.getallocatedblocks() - before
 
     tracemalloc.start()
     prepared.loop(1000)

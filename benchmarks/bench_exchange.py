@@ -1,15 +1,16 @@
 """What does a binding add to one exchange?
 
-Measures the time of one SCardTransmit through each competitor, on null_pcsc.c, a PC/SC library that answers at once and
-does nothing else: a memcpy of 2, 16, 255 or 65 538 bytes. All competitors load the same file in the same run; each runs
-in a process of its own, they take turns round by round, and the minimum of seven rounds counts. Before the clock starts
-their answers are compared byte for byte. Each hands over what it always hands over: lists of ints (pyscard), a new
-bytes object (transmit), the caller's own memory (the others).
+Measures the time of one SCardTransmit through each competitor, on null_pcsc.c, a PC/SC library that answers at once
+and does nothing else: a memcpy of 2, 16, 255 or 65 538 bytes. All competitors load the same file in the same run; each
+runs in a process of its own, they take turns round by round, and the minimum of seven rounds counts. Before the clock
+starts their answers are compared byte for byte and their loops are run warm, Java's compiler included. Each hands over
+what it always hands over: lists of ints (pyscard), a new bytes object (transmit), the caller's own memory (the others).
 
-Does not show: how long an exchange takes with a card. A real card takes milliseconds, a resource manager tens of
+Does not show: how long an exchange takes with a card. A real card takes milliseconds, a resource manager some ten
 microseconds (bench_pcscd.py); this is the part of it that the caller's processor spends in the binding. One thread, warm
-caches, the same command again and again. A row "Script" is one APDU in a script of 100, run many times, each answer
-kept in memory of its own until the run is over.
+caches, the same command again and again. A row "Script" is one APDU in a script of 100, run many times, each answer kept
+in memory of its own until the next pass; with answers of 65 538 bytes that memory is larger than the processor's caches,
+while the others write one buffer again and again. javax.smartcardio (OpenJDK) receives 8 KiB at most.
 
 `python -m pytest benchmarks/bench_exchange.py` runs the rows that live in this process under pytest-benchmark; each of
 its rounds is 1 000 exchanges. pyscard needs LD_LIBRARY_PATH and thus a process of its own, so it is not among them.

@@ -68,12 +68,13 @@ static DWORD exchange(const unsigned char *command, DWORD command_length, unsign
 
 int main(int argc, char **argv)
 {
-    static unsigned char command[256], response[MAX_BUFFER_SIZE_EXTENDED];
+    static unsigned char command[256];
     static char hex[513], row[32];
     unsigned long capacity, count;
+    unsigned char *response = malloc(MAX_BUFFER_SIZE_EXTENDED);
     void *library = argc == 2 ? dlopen(argv[1], RTLD_NOW) : NULL;
 
-    if (!library)
+    if (!library || !response)
         fail("the library cannot be loaded");
     connect_to_first_reader(library);
     while (scanf("%31s %lu %512s %lu", row, &capacity, hex, &count) == 4) {

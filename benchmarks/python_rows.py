@@ -101,7 +101,7 @@ def _by_hand(command: bytes, capacity: int) -> Names:
     return _cffi(scardffi.ffi, scardffi.lib, command, capacity)
 
 
-def _scard(command: bytes, capacity: int) -> Names:
+def _scard(command: bytes, _: int) -> Names:
     from smartcard import scard
 
     _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
@@ -113,7 +113,7 @@ def _scard(command: bytes, capacity: int) -> Names:
     }  # fmt: skip
 
 
-def _connection(command: bytes, capacity: int) -> Names:
+def _connection(command: bytes, _: int) -> Names:
     from smartcard.System import readers
 
     connection = readers()[0].createConnection()

@@ -7,21 +7,25 @@ one by the nanoseconds of one exchange in a loop of that many. "error ..." says 
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, final
 
 from benchmarks import ROOT
 from benchmarks.exchanges import LENGTHS, Exchange, exchange
 
 ROUNDS: Final = 7
 
+_WARM_UP_SECONDS: Final = 0.25
+
 
 class CannotError(Exception):
     """The competitor cannot do this exchange; the message is its own."""
 
 
+@final
 class Worker:
     """A process that makes exchanges when asked; a context manager.
 
@@ -82,26 +86,37 @@ class Competitor(NamedTuple):
     worker: Worker
 
 
-def compare(competitors: Sequence[Competitor], seconds: float, lengths: Sequence[int] = LENGTHS) -> list[dict[str, Any]]:
+def compare(
+    competitors: Sequence[Competitor], seconds: float, lengths: Sequence[int] = LENGTHS
+) -> list[dict[str, Any]]:
     """Time the competitors in turn, after their answers were compared byte for byte.
 
     Args:
-        competitors: those that run here.
+        competitors: those that run here, first the one that the others are compared with.
         seconds: how long one of the seven rounds of one row takes, about.
         lengths: of the answers in bytes.
 
     Returns:
-        One entry for each competitor: the minimum of the rounds in nanoseconds for each length, or why there is none.
+        One entry for each competitor: for each length the minimum of the rounds in nanoseconds and its ratio to the
+        first competitor's, or why there is none.
     """
-    results: list[dict[str, Any]] = [{"row": each.row, "label": each.label, "ns": {}, "why": {}} for each in competitors]
-    for length in lengths:
-        _compare_length(competitors, results, exchange(length), seconds)
+    results: list[dict[str, Any]] = [
+        {"row": each.row, "label": each.label, "ns": {}, "why": {}} for each in competitors
+    ]
+    exchanges = [exchange(length) for length in lengths]
+    counts = [_counts(competitors, results, wanted, seconds) for wanted in exchanges]
+    for wanted, count in zip(exchanges, counts, strict=True):
+        _take_turns(competitors, results, wanted, count)
+    base = results[0]["ns"]
+    for entry in results:
+        entry["ratio"] = {length: round(now / base[length], 3) for length, now in entry["ns"].items()}
     return results
 
 
-def _compare_length(
+def _counts(
     competitors: Sequence[Competitor], results: list[dict[str, Any]], wanted: Exchange, seconds: float
-) -> None:
+) -> dict[int, int]:
+    """How many exchanges a round of each competitor has, whose answers are right and who is warm by then."""
     counts: dict[int, int] = {}
     for index, each in enumerate(competitors):
         try:
@@ -112,20 +127,34 @@ def _compare_length(
         if answer != wanted.answer:
             raise RuntimeError(f"{each.label} received another answer of {wanted.length} bytes: {answer[:32].hex()}")
         counts[index] = _count_for(each, wanted, seconds)
+    return counts
+
+
+def _take_turns(
+    competitors: Sequence[Competitor], results: list[dict[str, Any]], wanted: Exchange, counts: dict[int, int]
+) -> None:
     for _ in range(ROUNDS):
         for index, count in counts.items():
             each = competitors[index]
-            time = each.worker.nanoseconds(each.row, wanted, count)
-            known = results[index]["ns"].get(str(wanted.length), time)
-            results[index]["ns"][str(wanted.length)] = round(min(known, time), 2)
+            now = round(each.worker.nanoseconds(each.row, wanted, count), 2)
+            known = results[index]["ns"].get(str(wanted.length), now)
+            results[index]["ns"][str(wanted.length)] = min(known, now)
 
 
 def _count_for(each: Competitor, wanted: Exchange, seconds: float) -> int:
-    """How many exchanges take that long, about."""
+    """How many exchanges take that long, about; by then the competitor is warm, its compiler at run time has ended."""
+    warm = time.monotonic() + _WARM_UP_SECONDS
     count = 10
-    while (time := each.worker.nanoseconds(each.row, wanted, count)) * count < seconds * 1e8:
+    while time.monotonic() < warm:
+        count = _calibrated(each, wanted, seconds)
+    return count
+
+
+def _calibrated(each: Competitor, wanted: Exchange, seconds: float) -> int:
+    count = 10
+    while (now := each.worker.nanoseconds(each.row, wanted, count)) * count < seconds * 1e8:
         count *= 4
-    return max(count, int(seconds * 1e9 / time))
+    return max(count, int(seconds * 1e9 / now))
 
 
 def pinned_core() -> int:
@@ -133,6 +162,7 @@ def pinned_core() -> int:
     return min(os.sched_getaffinity(0))
 
 
+@final
 class Pinned:
     """Keeps this process, and those that it starts meanwhile, on one core; a context manager."""
 

@@ -1,0 +1,135 @@
+"""Turns the results of a run into a Markdown block, a chart, and the README's section."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+BEGIN: Final = "<!-- benchmarks:begin -->"
+END: Final = "<!-- benchmarks:end -->"
+
+_CHART_LENGTHS: Final = ("16", "255")
+_QUESTIONS: Final = {
+    "exchange": "A library that answers at once (the binding's own cost)",
+    "pcscd": "A real pcscd, client and daemon on one core",
+}
+_LIMITS: Final = """\
+A real card takes milliseconds for an exchange, whatever calls it; the first table is what a binding adds, measured on
+a library that does nothing. The saved time matters for readers in parallel, emulators, fuzzing, fast contactless cards
+and processor time; a program that talks to one card now and then will not notice. Figures of one machine, with others'
+work on it: compare the ratios (in brackets, against the C loop), not the nanoseconds."""
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """The tables, with what they do not show."""
+    lines = [_LIMITS, ""]
+    for question, title in _QUESTIONS.items():
+        lines += [f"**{title}.** Time of one exchange by the length of its answer:", ""]
+        lines += [*_times(results[question]), ""]
+    lines += ["**Memory** of Python's in a loop of exchanges with answers of 255 bytes:", ""]
+    lines += [*_allocation(results), ""]
+    lines += [*_threads(results["threads"]), "", _imports(results["imports"]), ""]
+    lines += ["Measured on: " + "; ".join(f"{name}: {value}" for name, value in results["machine"].items()) + "."]
+    return "\n".join(lines) + "\n"
+
+
+def readme_section(results: dict[str, Any]) -> str:
+    """What stands in the README between the markers."""
+    chart = "![One exchange: time by path, logarithmic](benchmarks/results/exchange.svg)"
+    return f"{BEGIN}\n{chart}\n\n{markdown(results)}{END}"
+
+
+def update_readme(readme: Path, results: dict[str, Any]) -> None:
+    """Replace the README's section."""
+    text = readme.read_text(encoding="utf-8")
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise RuntimeError(f"{readme} needs {BEGIN} and {END} once, where the tables shall stand")
+    before, _, rest = text.partition(BEGIN)
+    readme.write_text(before + readme_section(results) + rest.partition(END)[2], encoding="utf-8")
+
+
+def chart(results: dict[str, Any], path: Path) -> None:
+    """Draw the times as bars on a logarithmic scale, as SVG."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot as plt
+
+    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "scardffi", "font.size": 9})
+    parts = [(title, results[name]["rows"]) for name, title in _QUESTIONS.items() if results[name]["rows"]]
+    heights = [len(rows) for _, rows in parts]
+    figure, panels = plt.subplots(
+        len(parts), 1, figsize=(9, 1.5 + 0.4 * sum(heights)), height_ratios=heights, squeeze=False, layout="constrained"
+    )
+    for axes, (title, rows) in zip(panels[:, 0], parts, strict=True):
+        for place, (length, colour) in enumerate(zip(_CHART_LENGTHS, ("#4477aa", "#ddaa33"), strict=True)):
+            places = [index + 0.4 * place for index in range(len(rows))]
+            times = [row["ns"][length] for row in rows]
+            bars = axes.barh(places, times, height=0.38, color=colour, label=f"answer of {length} bytes")
+            axes.bar_label(bars, [time_text(time) for time in times], padding=3, fontsize=7)
+        axes.set_yticks([index + 0.2 for index in range(len(rows))], [row["label"].replace("`", "") for row in rows])
+        axes.set_xscale("log")
+        axes.margins(x=0.12)
+        axes.invert_yaxis()
+        axes.set_title(title, loc="left", fontsize=9)
+        axes.set_xlabel("nanoseconds for one exchange, logarithmic")
+    panels[0, 0].legend(fontsize=8)
+    figure.savefig(path, format="svg", metadata={"Date": None})
+    plt.close(figure)
+
+
+def time_text(nanoseconds: float) -> str:
+    """A time with three digits and its unit."""
+    for unit, size in (("ms", 1e6), ("µs", 1e3), ("ns", 1.0)):
+        if nanoseconds >= size or unit == "ns":
+            return f"{_three_digits(nanoseconds / size)} {unit}"
+    raise AssertionError
+
+
+def _three_digits(number: float) -> str:
+    return f"{number:.0f}" if number >= 100 else f"{number:.1f}" if number >= 10 else f"{number:.2f}"
+
+
+def _times(part: dict[str, Any]) -> list[str]:
+    lines = []
+    if part["rows"]:
+        lengths = list(part["rows"][0]["ns"])
+        lines.append(_row(["", *(f"{int(length):,} bytes".replace(",", " ") for length in lengths)]))
+        lines.append("|---" * (1 + len(lengths)) + "|")
+        lines += [_row([row["label"], *(_cell(row, length) for length in lengths)]) for row in part["rows"]]
+    why = [f"{row['label']} with {length} bytes ({why})" for row in part["rows"] for length, why in row["why"].items()]
+    why += [f"{row['label']} ({row['why']})" for row in part["absent"]]
+    return [*lines, "", "Absent: " + "; ".join(why) + "."] if why else lines
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(row: dict[str, Any], length: str) -> str:
+    if length not in row["ns"]:
+        return "absent"
+    return f"{time_text(row['ns'][length])} ({_three_digits(row['ratio'][length])}x)"
+
+
+def _allocation(results: dict[str, Any]) -> list[str]:
+    labels = {row["row"]: row["label"] for row in results["exchange"]["rows"]}
+    lines = [_row(["", "exchanges", "gained at the end", "most in use at a time", "blocks gained"]), "|---" * 5 + "|"]
+    for entry in results["allocation"]:
+        figures = [f"{entry['count']}", f"{entry['net']} bytes", f"{entry['peak']} bytes", f"{entry['blocks']}"]
+        lines.append(_row([labels[entry["row"]], *figures]))
+    return lines
+
+
+def _threads(part: dict[str, Any]) -> list[str]:
+    if part["why"]:
+        return [f"**Threads**: not measured ({part['why']})."]
+    one = part["per_second"]["1"]
+    cells = [f"{count}: {value:.0f} ({value / one:.1f}x)" for count, value in part["per_second"].items()]
+    title = (
+        "**Threads**, each on a reader of its own, cards that take 5 ms, one pcscd. Exchanges in a second by threads: "
+    )
+    return [title + ", ".join(cells) + "."]
+
+
+def _imports(times: dict[str, float]) -> str:
+    return "**Import**: " + ", ".join(f"`{module}` {value:.1f} ms" for module, value in times.items()) + "."

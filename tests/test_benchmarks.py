@@ -1,0 +1,81 @@
+"""The benchmarks' figures in the README are those of the stored run, and each file says what it does not show."""
+
+import ast
+import importlib
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RESULTS = ROOT / "benchmarks" / "results"
+QUESTIONS = sorted((ROOT / "benchmarks").glob("bench_*.py"))
+
+
+@pytest.fixture
+def results() -> dict[str, Any]:
+    """The stored run."""
+    stored: dict[str, Any] = json.loads((RESULTS / "results.json").read_text(encoding="utf-8"))
+    return stored
+
+
+@pytest.fixture
+def report(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The module that writes the tables; the clone goes last on the path: its scardffi may not be built."""
+    monkeypatch.setattr(sys, "path", [*sys.path, str(ROOT)])
+    yield importlib.import_module("benchmarks.report")
+    for name in [name for name in sys.modules if name.split(".")[0] == "benchmarks"]:
+        del sys.modules[name]
+
+
+def test_the_readme_shows_the_stored_run(report: Any, results: dict[str, Any]) -> None:
+    assert report.readme_section(results) in README, "run `python -m benchmarks`"
+
+
+def test_the_table_for_itself_is_the_same(report: Any, results: dict[str, Any]) -> None:
+    assert (RESULTS / "results.md").read_text(encoding="utf-8") == report.markdown(results)
+
+
+def test_each_cell_of_the_readme_is_a_figure_of_the_json(results: dict[str, Any]) -> None:
+    """Without the code that wrote them: label, unit and rounding are read back."""
+    units = {"ns": 1.0, "µs": 1e3, "ms": 1e6}
+    cells = 0
+    for part in ("exchange", "pcscd"):
+        for row in results[part]["rows"]:
+            lines = [line for line in README.splitlines() if line.startswith(f"| {row['label']} |") and "x)" in line]
+            shown = [re.findall(r"([\d.]+) (ns|µs|ms) \(([\d.]+)x\)", line) for line in lines]
+            figures = list(zip(row["ns"].values(), row["ratio"].values(), strict=True))
+            expected = pytest.approx([number for pair in figures for number in pair], rel=0.006)
+            found = [
+                [figure for number, unit, ratio in line for figure in (float(number) * units[unit], float(ratio))]
+                for line in shown
+            ]
+            assert expected in found, f"{part}: {row['label']}"
+            cells += len(figures)
+    assert cells
+
+
+def test_the_stored_run_keeps_the_floors(report: Any, results: dict[str, Any]) -> None:
+    assert report is not None
+    verdicts = importlib.import_module("benchmarks.floors").floors(results)
+    assert [verdict for verdict in verdicts if verdict.passed is False] == []
+    assert any(verdict.passed for verdict in verdicts)
+
+
+@pytest.mark.parametrize("path", QUESTIONS, ids=lambda path: path.stem)
+def test_each_question_says_what_it_measures_and_what_it_does_not_show(path: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    assert docstring.splitlines()[0].endswith("?")
+    assert "Measures " in docstring
+    assert "Does not show: " in docstring
+
+
+def test_there_is_a_file_for_each_question() -> None:
+    assert [path.stem for path in QUESTIONS] == [
+        "bench_allocation", "bench_exchange", "bench_import", "bench_pcscd", "bench_threads",
+    ]  # fmt: skip
