@@ -7,10 +7,11 @@ starts their answers are compared byte for byte and their loops are run warm, Ja
 what it always hands over: lists of ints (pyscard), a new bytes object (transmit), the caller's own memory (the others).
 
 Does not show: how long an exchange takes with a card. A real card takes milliseconds, a resource manager some ten
-microseconds (bench_pcscd.py); this is the part of it that the caller's processor spends in the binding. One thread, warm
-caches, the same command again and again. A row "Script" is one APDU in a script of 100, run many times, each answer kept
-in memory of its own until the next pass; with answers of 65 538 bytes that memory is larger than the processor's caches,
-while the others write one buffer again and again. javax.smartcardio (OpenJDK) receives 8 KiB at most.
+microseconds (bench_pcscd.py); this is the part of it that the caller's processor spends in the binding. One thread,
+warm caches, the same command again and again. A row "Script" is one APDU in a script of 100, run many times, each
+answer kept in memory of its own until the next pass; with answers of 65 538 bytes that memory is larger than the
+processor's caches, while the others write one buffer again and again. javax.smartcardio (OpenJDK) receives 8 KiB at
+most.
 
 `python -m pytest benchmarks/bench_exchange.py` runs the rows that live in this process under pytest-benchmark; each of
 its rounds is 1 000 exchanges. pyscard needs LD_LIBRARY_PATH and thus a process of its own, so it is not among them.

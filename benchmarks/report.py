@@ -48,7 +48,7 @@ def update_readme(readme: Path, results: dict[str, Any]) -> None:
 
 
 def chart(results: dict[str, Any], path: Path) -> None:
-    """Draw the times as bars on a logarithmic scale, as SVG."""
+    """Draw the times as bars on a logarithmic scale, the same one in both parts, as SVG."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -57,6 +57,7 @@ def chart(results: dict[str, Any], path: Path) -> None:
     mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "scardffi", "font.size": 9})
     parts = [(title, results[name]["rows"]) for name, title in _QUESTIONS.items() if results[name]["rows"]]
     heights = [len(rows) for _, rows in parts]
+    right = 4 * max(row["ns"][length] for _, rows in parts for row in rows for length in _CHART_LENGTHS)
     figure, panels = plt.subplots(
         len(parts), 1, figsize=(9, 1.5 + 0.4 * sum(heights)), height_ratios=heights, squeeze=False, layout="constrained"
     )
@@ -64,11 +65,12 @@ def chart(results: dict[str, Any], path: Path) -> None:
         for place, (length, colour) in enumerate(zip(_CHART_LENGTHS, ("#4477aa", "#ddaa33"), strict=True)):
             places = [index + 0.4 * place for index in range(len(rows))]
             times = [row["ns"][length] for row in rows]
-            bars = axes.barh(places, times, height=0.38, color=colour, label=f"answer of {length} bytes")
+            widths = [time - 1 for time in times]
+            bars = axes.barh(places, widths, 0.38, left=1, color=colour, label=f"answer of {length} bytes")
             axes.bar_label(bars, [time_text(time) for time in times], padding=3, fontsize=7)
         axes.set_yticks([index + 0.2 for index in range(len(rows))], [row["label"].replace("`", "") for row in rows])
         axes.set_xscale("log")
-        axes.margins(x=0.12)
+        axes.set_xlim(1, right)
         axes.invert_yaxis()
         axes.set_title(title, loc="left", fontsize=9)
         axes.set_xlabel("nanoseconds for one exchange, logarithmic")
