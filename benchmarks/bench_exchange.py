@@ -18,7 +18,7 @@ its rounds is 1 000 exchanges. pyscard needs LD_LIBRARY_PATH and thus a process 
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -92,6 +92,6 @@ def null_library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_a_thousand_exchanges(benchmark: Any, row: str, length: int) -> None:
     """The rows of this process; the figures that count are those of `python -m benchmarks`."""
     wanted = exchange(length)
-    prepared = Prepared(row, wanted.command, wanted.capacity)
-    assert prepared.answer() == wanted.answer
-    benchmark.pedantic(prepared.loop, args=(1000,), rounds=ROUNDS)
+    with closing(Prepared(row, wanted.command, wanted.capacity)) as prepared:
+        assert prepared.answer() == wanted.answer
+        benchmark.pedantic(prepared.loop, args=(1000,), rounds=ROUNDS)

@@ -205,6 +205,11 @@ class Prepared:
         exec(self._row.statement, self._names)  # noqa: S102  the statements stand above
         return bytes(eval(self._row.answer, self._names))  # noqa: S307  the expressions too
 
+    def close(self) -> None:
+        """Release what the row has opened, where its library would complain that it was not."""
+        if "context" in self._names:
+            self._names["context"].release()
+
     def loop(self, count: int) -> None:
         """Make `count` exchanges and keep nothing; a script rounds the number up."""
         if self._row.is_script:
