@@ -5,8 +5,8 @@ IFD handler) answers from memory. Client and daemon are pinned to one core: acro
 the other one would be most of the figure, and would change from run to run. Rounds, turns and comparison of answers as
 in bench_exchange.py.
 
-Does not show: a reader and a card, which take milliseconds. The daemon runs with its debug log and the driver
-writes a line for each command; both belong to every row alike and make the ratios smaller than they could be.
+Does not show: a reader and a card, which take milliseconds. The driver writes a line for each command, which belongs
+to every row alike and makes the ratios smaller than they could be.
 """
 
 from contextlib import ExitStack
@@ -36,7 +36,7 @@ def measure(folder: Path, seconds: float) -> dict[str, Any]:
         return {"rows": [], "absent": [{"row": "pcscd", "label": "all through pcscd", "why": reason}]}
     with ExitStack() as stack:
         stack.enter_context(Pinned())
-        daemon = stack.enter_context(PrivatePcscd(folder / "pcscd", ifd_readers=1))
+        daemon = stack.enter_context(PrivatePcscd(folder / "pcscd", ifd_readers=1, debug=False))
         environment = {**daemon.environment, "SCARDFFI_LIBRARY": _LIBRARY}
         workers = {"c": stack.enter_context(Worker([*build.c_loop(folder), _LIBRARY], environment))}
         workers |= dict.fromkeys(_SCARDFFI, stack.enter_context(python_worker(environment)))

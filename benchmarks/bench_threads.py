@@ -35,7 +35,7 @@ def measure(folder: Path, *, short: bool) -> dict[str, Any]:
     reason = unavailable_reason()
     if reason is not None:
         return {"per_second": {}, "why": reason}
-    with PrivatePcscd(folder / "threads", ifd_readers=max(THREADS)) as daemon:
+    with PrivatePcscd(folder / "threads", ifd_readers=max(THREADS), debug=False) as daemon:
         printed = run_module(__name__, daemon.environment, "50" if short else "300")
     return {"per_second": json.loads(printed), "why": ""}
 

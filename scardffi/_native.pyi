@@ -2,7 +2,7 @@
 
 from typing import TypeAlias, final
 
-from _cffi_backend import FFI
+from _cffi_backend import FFI, buffer
 
 CData: TypeAlias = FFI.CData
 Api: TypeAlias = CData
@@ -17,6 +17,8 @@ ScriptObject: TypeAlias = CData
 """script *: packed commands."""
 ScriptRun: TypeAlias = CData
 """script_run *: one run of a script."""
+Memory: TypeAlias = buffer
+"""The bytes that a char pointer points to, by ffi.buffer; a slice of it is bytes."""
 Bytes: TypeAlias = CData | bytes
 """What C only reads: a char pointer, or bytes passed as one."""
 

@@ -35,6 +35,7 @@ uint32_t manage_new(const pcsc_api *api, scard_manage **manage)
     object = calloc(1, sizeof *object);
     if (object == NULL)
         return HR_OUTOFMEMORY;
+    platform_watch_forks();
     object->api = api;
     object->process = platform_process();
     platform_mutex_init(&object->mutex);

@@ -94,9 +94,10 @@ void platform_global_unlock(void)
     ReleaseSRWLockExclusive(&global_mutex);
 }
 
-unsigned platform_process(void)
+unsigned platform_process_number; /* Windows has no fork */
+
+void platform_watch_forks(void)
 {
-    return 0; /* Windows has no fork */
 }
 
 #else
@@ -113,7 +114,7 @@ const char *const platform_pcsc_names[] = {"libpcsclite.so.1", "libpcsclite.so",
 #  endif
 
 static pthread_mutex_t global_mutex = PTHREAD_MUTEX_INITIALIZER;
-static unsigned process_number;
+unsigned platform_process_number;
 static pthread_once_t forks_watched = PTHREAD_ONCE_INIT;
 
 void platform_mutex_init(platform_mutex *mutex)
@@ -188,7 +189,7 @@ static void after_fork_in_parent(void)
 
 static void after_fork_in_child(void)
 {
-    process_number++;
+    platform_process_number++;
     pthread_mutex_unlock(&global_mutex);
 }
 
@@ -199,7 +200,7 @@ static void watch_forks(void)
 
 void platform_global_lock(void)
 {
-    pthread_once(&forks_watched, watch_forks);
+    platform_watch_forks();
     pthread_mutex_lock(&global_mutex);
 }
 
@@ -208,10 +209,9 @@ void platform_global_unlock(void)
     pthread_mutex_unlock(&global_mutex);
 }
 
-unsigned platform_process(void)
+void platform_watch_forks(void)
 {
     pthread_once(&forks_watched, watch_forks);
-    return process_number;
 }
 
 #endif

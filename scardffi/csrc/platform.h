@@ -63,7 +63,9 @@ const char *platform_environment(const char *name);
 void platform_global_lock(void);
 void platform_global_unlock(void);
 
-/* A number that changes in the child of every fork; the first call starts to count. */
-unsigned platform_process(void);
+/* A number that changes in the child of every fork. It is counted from the first platform_watch_forks on. */
+void platform_watch_forks(void);
+extern unsigned platform_process_number;
+#define platform_process() (platform_process_number)
 
 #endif

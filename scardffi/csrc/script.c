@@ -189,13 +189,10 @@ static int make_room(script_run *run, size_t size)
     return 1;
 }
 
-static unsigned last_status_word(const script_run *run)
+/* Of a response of this length that ends here; 0 where it has none. */
+static unsigned status_word(const unsigned char *end, size_t length)
 {
-    const unsigned char *end = run->arena + run->offsets[run->count];
-
-    if (run->offsets[run->count] - run->offsets[run->count - 1] < STATUS_WORD)
-        return 0;
-    return (unsigned)end[-2] << 8 | end[-1];
+    return length < STATUS_WORD ? 0 : (unsigned)end[-2] << 8 | end[-1];
 }
 
 static int is_expected(const script *object, const script_command *command, unsigned sw)
@@ -205,20 +202,6 @@ static int is_expected(const script *object, const script_command *command, unsi
             return 1;
     }
     return command->expect_count == 0;
-}
-
-/* The next command, into the arena behind what is there; a negative number is its failure. */
-static int64_t run_one(script_run *run, card_handle *card, const script_command *command)
-{
-    const script *object = run->script;
-    const unsigned char *bytes = object->bytes + command->offset;
-    size_t used = run->offsets[run->count];
-    unsigned char *response = run->arena + used;
-    size_t capacity = run->arena_size - used;
-
-    if (object->flow == 0)
-        return transmit_locked(card, bytes, command->length, response, capacity);
-    return flow_locked(card, object->flow, bytes, command->length, response, capacity, &run->arrived);
 }
 
 static int has_room(const script_run *run, const script_command *command)
@@ -235,45 +218,105 @@ static void begin_pass(script_run *run)
         run->count = 0;
 }
 
+/* Up to FAST_STRIDE commands in the tightest loop there is; it stops before one that has no room yet. Answers
+ * SCRIPT_MORE, SCRIPT_FAILED or SCRIPT_MISSED. */
+static int run_fast(script_run *run, const card_handle *card)
+{
+    const script *object = run->script;
+    const script_command *command = object->commands + run->index;
+    const SCARD_IO_REQUEST pci = {card->protocol, sizeof pci};
+    const SCARDHANDLE handle = card->value;
+    size_t *offset = run->offsets + run->count;
+    size_t used = *offset, most = object->count - run->index, done;
+    int result = SCRIPT_MORE;
+
+    if (most > FAST_STRIDE)
+        most = FAST_STRIDE;
+    if (most > run->room - run->count)
+        most = run->room - run->count;
+    for (done = 0; result == SCRIPT_MORE && done < most; command++) {
+        const size_t left = run->arena_size - used;
+        const DWORD capacity = left < MAX_BUFFER_SIZE_EXTENDED ? (DWORD)left : MAX_BUFFER_SIZE_EXTENDED;
+        DWORD received = capacity;
+        uint32_t code;
+        if (left < command->room)
+            break;
+        code = (uint32_t)card->api->SCardTransmit(handle, &pci, object->bytes + command->offset, command->length,
+                                                  NULL, run->arena + used, &received);
+        if (code != SCARD_S_SUCCESS || received > capacity) {
+            run->failure = transmit_failure(code, received, capacity);
+            result = SCRIPT_FAILED;
+            break;
+        }
+        used += received;
+        *++offset = used;
+        done++;
+        if (command->expect_count != 0 && !is_expected(object, command, status_word(run->arena + used, received)))
+            result = SCRIPT_MISSED;
+    }
+    run->count += done;
+    run->index += done;
+    run->executed += done;
+    return result;
+}
+
+/* One command with all that a script can ask for. Answers as run_fast. */
+static int run_one(script_run *run, card_handle *card)
+{
+    const script *object = run->script;
+    const script_command *command = &object->commands[run->index];
+    const unsigned char *bytes = object->bytes + command->offset;
+    unsigned char *response;
+    size_t used = run->offsets[run->count], capacity;
+    int64_t received;
+
+    if (!has_room(run, command) && !make_room(run, command->room)) {
+        run->failure = exchange_failure(HR_OUTOFMEMORY, 0);
+        return SCRIPT_FAILED;
+    }
+    response = run->arena + used;
+    capacity = run->arena_size - used;
+    if (object->flow == 0)
+        received = transmit_locked(card, bytes, command->length, response, capacity);
+    else
+        received = flow_locked(card, object->flow, bytes, command->length, response, capacity, &run->arrived);
+    if (received < 0) {
+        run->failure = received;
+        return SCRIPT_FAILED;
+    }
+    run->offsets[++run->count] = used + (size_t)received;
+    run->index++;
+    run->executed++;
+    if (is_expected(object, command, status_word(response + received, (size_t)received)))
+        return SCRIPT_MORE;
+    return SCRIPT_MISSED;
+}
+
 static int run_locked(script_run *run, card_handle *card, uint64_t deadline)
 {
     const script *object = run->script;
+    const int plain = object->flow == 0 && !run->timed;
     uint64_t before = platform_nanoseconds(), now;
-    unsigned stride = 1, until_look = 1;
+    int fast = 0; /* the last commands took less than FAST_NANOSECONDS each */
+    int result = SCRIPT_MORE;
 
-    if (object->count == 0)
-        return SCRIPT_DONE;
-    while (run->index < object->count || run->repeat > 1) {
-        const script_command *command;
-        int64_t received;
+    while (object->count > 0 && (run->index < object->count || run->repeat > 1)) {
+        uint64_t executed = run->executed;
         if (run->index == object->count)
             begin_pass(run);
-        command = &object->commands[run->index];
-        if (!has_room(run, command) && !make_room(run, command->room)) {
-            run->failure = exchange_failure(HR_OUTOFMEMORY, 0);
-            return SCRIPT_FAILED;
-        }
-        received = run_one(run, card, command);
-        if (received < 0) {
-            run->failure = received;
-            return SCRIPT_FAILED;
-        }
-        run->offsets[run->count + 1] = run->offsets[run->count] + (size_t)received;
-        run->count++;
-        run->index++;
-        run->executed++;
-        if (run->timed || --until_look == 0) {
-            now = platform_nanoseconds();
-            if (run->timed)
-                run->elapsed[run->count - 1] = now - before;
-            stride = now - before < (uint64_t)stride * FAST_NANOSECONDS ? FAST_STRIDE : 1;
-            until_look = stride;
-            before = now;
-        }
-        if (command->expect_count != 0 && !is_expected(object, command, last_status_word(run)))
-            return SCRIPT_MISSED;
-        if (before >= deadline)
-            return run->index < object->count || run->repeat > 1 ? SCRIPT_MORE : SCRIPT_DONE;
+        if (plain && fast)
+            result = run_fast(run, card);
+        if (run->executed == executed && result == SCRIPT_MORE)
+            result = run_one(run, card);
+        if (result != SCRIPT_MORE)
+            return result;
+        now = platform_nanoseconds();
+        if (run->timed)
+            run->elapsed[run->count - 1] = now - before;
+        fast = now - before < (run->executed - executed) * FAST_NANOSECONDS;
+        before = now;
+        if (now >= deadline && (run->index < object->count || run->repeat > 1))
+            return SCRIPT_MORE;
     }
     return SCRIPT_DONE;
 }

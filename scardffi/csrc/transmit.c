@@ -19,6 +19,15 @@ uint32_t transmit_check(const unsigned char *command, size_t command_length, con
     return HR_OK;
 }
 
+int64_t transmit_failure(uint32_t code, DWORD received, DWORD capacity)
+{
+    if (code == SCARD_S_SUCCESS) /* the library claims to have written more than it may */
+        return exchange_failure(SCARD_F_INTERNAL_ERROR, 0);
+    if (code == SCARD_E_INSUFFICIENT_BUFFER && received > capacity && received <= MAX_BUFFER_SIZE_EXTENDED)
+        return exchange_failure(code, received);
+    return exchange_failure(manage_hresult(code), 0);
+}
+
 int64_t transmit_locked(card_handle *card, const unsigned char *command, size_t command_length,
                         unsigned char *response, size_t capacity)
 {
@@ -40,9 +49,5 @@ int64_t transmit_locked(card_handle *card, const unsigned char *command, size_t 
                                               &received);
     if (code == SCARD_S_SUCCESS && received <= capacity)
         return (int64_t)received;
-    if (code == SCARD_S_SUCCESS) /* the library claims to have written more than it may */
-        code = SCARD_F_INTERNAL_ERROR;
-    if (code == SCARD_E_INSUFFICIENT_BUFFER && received > capacity && received <= MAX_BUFFER_SIZE_EXTENDED)
-        return exchange_failure(code, received);
-    return exchange_failure(manage_hresult(code), 0);
+    return transmit_failure(code, received, (DWORD)capacity);
 }

@@ -20,6 +20,9 @@ static inline int64_t exchange_failure(uint32_t hresult, uint64_t required)
 uint32_t transmit_check(const unsigned char *command, size_t command_length, const unsigned char *response,
                         size_t capacity);
 
+/* The failure for the library's code, with the length that it says the response needs. */
+int64_t transmit_failure(uint32_t code, DWORD received, DWORD capacity);
+
 int64_t transmit_locked(card_handle *card, const unsigned char *command, size_t command_length,
                         unsigned char *response, size_t capacity);
 

@@ -86,13 +86,16 @@ class PrivatePcscd:
     It ends with the thread that started it: start it on a thread that lasts.
     """
 
-    def __init__(self, work_folder: Path, ifd_readers: int = 0, vpcd_ports: Sequence[int] = ()) -> None:
+    def __init__(
+        self, work_folder: Path, ifd_readers: int = 0, vpcd_ports: Sequence[int] = (), *, debug: bool = True
+    ) -> None:
         if not 0 <= ifd_readers + 2 * len(vpcd_ports) <= _MAX_READERS:
             raise ValueError(f"pcscd takes {_MAX_READERS} readers, and a vpcd reader counts twice")
         if not str(work_folder.resolve()).isascii() or len(str(work_folder.resolve()).split()) != 1:
             raise ValueError(f"pcscd reads no driver from a folder of this name: {work_folder}")
         self._work_folder = work_folder.resolve()
         self._ifd_readers = ifd_readers
+        self._logging = ["--debug"] if debug else []  # costs some 3 us an exchange
         self._vpcd_ports = tuple(vpcd_ports)
         self._process: subprocess.Popen[bytes] | None = None
         self.ifd_folder = self._work_folder / "ifd"
@@ -132,7 +135,7 @@ class PrivatePcscd:
         (configuration / "readers").write_text("\n".join(self._reader_definitions()))
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*_namespace_command(), "pcscd", "--foreground", "--debug", "--config", str(configuration)],
+                [*_namespace_command(), "pcscd", "--foreground", *self._logging, "--config", str(configuration)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
