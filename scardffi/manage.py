@@ -389,7 +389,7 @@ class SCardManage:
 
     # exchanges
 
-    def transmit(self, command: Buffer, *, flow: SupportsIndex = 0) -> bytes:
+    def transmit(self, command: Buffer, flow: SupportsIndex = 0) -> bytes:
         """Send a command APDU and receive the response. Wraps ``SCardTransmit`` (ISO/IEC 7816-4, clause 5).
 
         It cannot be interrupted. It is never repeated: after an error the card may have executed the command.
@@ -456,7 +456,7 @@ class SCardManage:
             raise self._exchange_error("transmit", length, send, arrived=arrived[0], partial=response)
         return bytes(ffi.buffer(response, length))
 
-    def transmit_into(self, command: Buffer, response: Buffer, *, flow: SupportsIndex = 0) -> int:
+    def transmit_into(self, command: Buffer, response: Buffer, flow: SupportsIndex = 0) -> int:
         """Send a command APDU and receive the response in the caller's memory. Wraps ``SCardTransmit``.
 
         Nothing is copied on the way: the library writes into ``response``. As for :meth:`transmit` otherwise.

@@ -78,6 +78,35 @@ def test_a_response_of_every_length_arrives_whole(length: int, virtual_place: Pl
                 assert short.unchecked() == -0x80100008
 
 
+def test_answers_of_every_length_there_is_are_those_of_a_reference(virtual_place: Place) -> None:
+    reference = bytes((i ^ (i >> 8)) & 0xFF for i in range(65536))
+    command, response = bytearray(bytes.fromhex("00B00000000000")), bytearray(65538)
+    view = memoryview(response)
+    with (
+        SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as card,
+        card.exchange(command, response) as exchange,
+    ):
+        for size in range(1, 65537):
+            command[5], command[6] = size >> 8 & 0xFF, size & 0xFF
+            assert exchange() == size + 2
+            assert exchange.sw == 0x9000
+            assert view[:size] == reference[:size]
+        assert card.transmit(bytes.fromhex("00A4000C023F00")) == b"\x90\x00"
+
+
+def test_a_memoryview_may_be_released_while_its_memory_is_bound(card: SCardManage) -> None:
+    memory = bytearray(40)
+    command, response = memoryview(bytearray(READ_FOUR)), memoryview(memory)[10:30]
+    with card.exchange(command, response) as exchange:
+        command.release()
+        response.release()
+        assert exchange() == 6
+        assert memory[10:16] == FOUR
+        with pytest.raises(BufferError):
+            memory.append(0)
+    memory.append(0)
+
+
 def test_the_buffers_are_locked_until_it_is_closed(card: SCardManage) -> None:
     command, response = bytearray(READ_FOUR), bytearray(10)
     exchange = card.exchange(command, response)
