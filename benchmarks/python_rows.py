@@ -6,6 +6,7 @@ all that load by path, LD_LIBRARY_PATH for pyscard, which asks for libpcsclite.s
 """
 
 import ctypes
+import functools
 import itertools
 import os
 import sys
@@ -101,31 +102,53 @@ def _by_hand(command: bytes, capacity: int) -> Names:
     return _cffi(scardffi.ffi, scardffi.lib, command, capacity)
 
 
-def _scard(command: bytes, _: int) -> Names:
+# libpcsclite looks a handle up in the list of all the process's contexts: a row must not pay for those of others, so
+# each binding connects once in a process, as the C loop does.
+
+
+@functools.cache
+def _scard_connected() -> tuple[int, int]:
     from smartcard import scard
 
     _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
     _, readers = scard.SCardListReaders(context, [])
     _, card, protocol = scard.SCardConnect(context, readers[0], scard.SCARD_SHARE_SHARED, 3)
-    pci = scard.SCARD_PCI_T0 if protocol == scard.SCARD_PROTOCOL_T0 else scard.SCARD_PCI_T1
+    return card, scard.SCARD_PCI_T0 if protocol == scard.SCARD_PROTOCOL_T0 else scard.SCARD_PCI_T1
+
+
+@functools.cache
+def _connection_connected() -> Any:
+    from smartcard.System import readers
+
+    connection = readers()[0].createConnection()
+    connection.connect()
+    return connection
+
+
+@functools.cache
+def _scardffi_connected() -> tuple[Any, Any]:
+    import scardffi
+
+    context = scardffi.Context()
+    return context, context.attach(context.list_readers()[0])
+
+
+def _scard(command: bytes, _: int) -> Names:
+    from smartcard import scard
+
+    card, pci = _scard_connected()
     return {
         "SCardTransmit": scard.SCardTransmit, "card": card, "pci": pci, "command": list(command), "fail": fail
     }  # fmt: skip
 
 
 def _connection(command: bytes, _: int) -> Names:
-    from smartcard.System import readers
-
-    connection = readers()[0].createConnection()
-    connection.connect()
+    connection = _connection_connected()
     return {"connection": connection, "transmit": connection.transmit, "command": list(command)}
 
 
 def _scardffi(command: bytes, capacity: int) -> Names:
-    import scardffi
-
-    context = scardffi.Context()
-    card = context.attach(context.list_readers()[0])
+    context, card = _scardffi_connected()
     return {"context": context, "card": card, "command": command, "response": bytearray(capacity)}
 
 
@@ -208,6 +231,7 @@ class Prepared:
     def close(self) -> None:
         """Release what the row has opened, where its library would complain that it was not."""
         if "context" in self._names:
+            _scardffi_connected.cache_clear()
             self._names["context"].release()
 
     def loop(self, count: int) -> None:
