@@ -20,6 +20,10 @@ enum {
     STATUS_WORD = 2
 };
 
+/* One exchange on a part of the file: reads into or writes from `memory`, tells how much and the status word. */
+typedef int64_t (*chunk_function)(card_handle *card, unsigned char *memory, size_t size, size_t offset,
+                                  size_t *moved, unsigned *sw);
+
 static unsigned status_word(const unsigned char *response, int64_t length)
 {
     return (unsigned)response[length - 2] << 8 | response[length - 1];
@@ -117,50 +121,14 @@ static int64_t read_far(card_handle *card, unsigned char *memory, size_t size, s
     return 0;
 }
 
-/* Whether a read has come to the file's end: fewer bytes than asked for, warning 6282, or an offset outside. */
-static int is_end(unsigned sw, size_t got, size_t done)
+static int64_t read_chunk(card_handle *card, unsigned char *memory, size_t size, size_t offset, size_t *got,
+                          unsigned *sw)
 {
-    return (sw == SW_SUCCESS && got == 0) || sw == 0x6282 || (sw == 0x6B00 && done > 0);
+    return (offset < NEAR_END ? read_near : read_far)(card, memory, size, offset, got, sw);
 }
 
-int64_t binary_read(scard_manage *manage, unsigned char *memory, size_t size, size_t offset,
-                    uint32_t milliseconds, uint32_t *progress)
-{
-    uint64_t deadline = platform_nanoseconds() + milliseconds * 1000000ull;
-    card_handle *card;
-    size_t done = 0;
-    int64_t result = 0;
-
-    memset(progress, 0, BINARY_PROGRESS * sizeof *progress);
-    if (offset >= FAR_END || size > FAR_END - offset)
-        return exchange_failure(HR_INVALIDARG, 0);
-    card = manage_enter(manage);
-    if (card == NULL)
-        return exchange_failure(HR_UNEXPECTED, 0);
-    do {
-        size_t got = 0, at = offset + done;
-        unsigned sw = 0;
-        if (done == size) {
-            progress[BINARY_FINISHED] = 1;
-            break;
-        }
-        result = (at < NEAR_END ? read_near : read_far)(card, memory + done, size - done, at, &got, &sw);
-        if (result < 0)
-            break;
-        progress[BINARY_SW] = sw;
-        if (sw == SW_SUCCESS || sw == 0x6282)
-            done += got;
-        progress[BINARY_FINISHED] = sw != SW_SUCCESS || is_end(sw, got, done);
-        if (is_end(sw, got, done))
-            progress[BINARY_SW] = SW_SUCCESS;
-    } while (!progress[BINARY_FINISHED] && platform_nanoseconds() < deadline);
-    platform_mutex_unlock(&card->mutex);
-    progress[BINARY_DONE] = (uint32_t)done;
-    return result;
-}
-
-static int64_t update_chunk(card_handle *card, const unsigned char *memory, size_t size, size_t offset,
-                            size_t *sent, unsigned *sw)
+static int64_t update_chunk(card_handle *card, unsigned char *memory, size_t size, size_t offset, size_t *sent,
+                            unsigned *sw)
 {
     unsigned char command[5 + UPDATE_CHUNK], response[READ_CHUNK + STATUS_WORD];
     size_t length = 5;
@@ -197,8 +165,15 @@ static int64_t update_chunk(card_handle *card, const unsigned char *memory, size
     return 0;
 }
 
-int64_t binary_update(scard_manage *manage, const unsigned char *memory, size_t size, size_t offset,
-                      uint32_t milliseconds, uint32_t *progress)
+/* Whether a read has come to the file's end: no byte, warning 6282, or an offset outside. */
+static int is_end(unsigned sw, size_t got, size_t done)
+{
+    return (sw == SW_SUCCESS && got == 0) || sw == 0x6282 || (sw == 0x6B00 && done > 0);
+}
+
+/* Chunk by chunk, until there is nothing left to do, the card refuses, or the time is over. */
+static int64_t walk(scard_manage *manage, chunk_function chunk, unsigned char *memory, size_t size, size_t offset,
+                    uint32_t milliseconds, uint32_t *progress)
 {
     uint64_t deadline = platform_nanoseconds() + milliseconds * 1000000ull;
     card_handle *card;
@@ -211,20 +186,35 @@ int64_t binary_update(scard_manage *manage, const unsigned char *memory, size_t 
     card = manage_enter(manage);
     if (card == NULL)
         return exchange_failure(HR_UNEXPECTED, 0);
-    do {
-        size_t sent = 0;
-        unsigned sw = SW_SUCCESS;
-        if (done < size) {
-            result = update_chunk(card, memory + done, size - done, offset + done, &sent, &sw);
-            if (result < 0)
-                break;
-            if (sw == SW_SUCCESS)
-                done += sent;
-        }
-        progress[BINARY_SW] = sw;
-        progress[BINARY_FINISHED] = sw != SW_SUCCESS || done == size;
-    } while (!progress[BINARY_FINISHED] && platform_nanoseconds() < deadline);
+    progress[BINARY_SW] = SW_SUCCESS;
+    progress[BINARY_FINISHED] = size == 0;
+    while (!progress[BINARY_FINISHED]) {
+        size_t moved = 0;
+        unsigned sw = 0;
+        result = chunk(card, memory + done, size - done, offset + done, &moved, &sw);
+        if (result < 0)
+            break;
+        if (sw == SW_SUCCESS || sw == 0x6282)
+            done += moved;
+        progress[BINARY_SW] = chunk == read_chunk && is_end(sw, moved, done) ? SW_SUCCESS : sw;
+        progress[BINARY_FINISHED] = sw != SW_SUCCESS || moved == 0 || done == size;
+        if (platform_nanoseconds() >= deadline)
+            break;
+    }
     platform_mutex_unlock(&card->mutex);
     progress[BINARY_DONE] = (uint32_t)done;
     return result;
+}
+
+int64_t binary_read(scard_manage *manage, unsigned char *memory, size_t size, size_t offset,
+                    uint32_t milliseconds, uint32_t *progress)
+{
+    return walk(manage, read_chunk, memory, size, offset, milliseconds, progress);
+}
+
+int64_t binary_update(scard_manage *manage, const unsigned char *memory, size_t size, size_t offset,
+                      uint32_t milliseconds, uint32_t *progress)
+{
+    /* update_chunk only reads */
+    return walk(manage, update_chunk, (unsigned char *)(uintptr_t)memory, size, offset, milliseconds, progress);
 }
