@@ -301,20 +301,20 @@ def test_a_card_reset_by_another_is_attached_and_its_first_use_says_so(place: Pl
     card.detach()
 
 
-def test_a_handle_whose_card_is_gone_gives_the_resource_manager_s_own_answer(daemon: PrivatePcscd) -> None:
-    reader = daemon.ifd_reader(2)
+def test_a_handle_whose_card_is_gone_gives_the_resource_manager_s_own_answer(removal_daemon: PrivatePcscd) -> None:
+    reader = removal_daemon.ifd_reader(2)
     with SCardManage().attach_by_ifd(reader) as owner:
-        daemon.remove_card(2)
+        removal_daemon.remove_card(2)
         try:
-            daemon.wait_for_card(reader, present=False)
+            removal_daemon.wait_for_card(reader, present=False)
             card = SCardManage()
             with pytest.raises(RemovedCardError) as failure:
                 card.attach_by_handle(owner)
             assert failure.value.hresult == failure.value.code == 0x80100069
             assert not card.is_attached
         finally:
-            daemon.insert_card(2)
-            daemon.wait_for_card(reader)
+            removal_daemon.insert_card(2)
+            removal_daemon.wait_for_card(reader)
 
 
 def test_reconnect_asks_for_the_share_mode_of_a_borrowed_handle_rather_than_guess(owner: SCardManage) -> None:

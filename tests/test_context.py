@@ -108,19 +108,19 @@ def test_an_unknown_reader_is_refused_at_once(place: Place) -> None:
         context.get_status_change(["no such reader"], 5)
 
 
-def test_a_card_that_goes_and_comes_is_seen_by_threads_and_by_the_main_thread(daemon: PrivatePcscd) -> None:
-    reader = daemon.ifd_reader(2)
+def test_a_card_that_goes_and_comes_is_seen_by_threads_and_by_the_main_thread(removal_daemon: PrivatePcscd) -> None:
+    reader = removal_daemon.ifd_reader(2)
     with Context() as context:
         known = context.get_status_change([reader, PNP_NOTIFICATION], 0)
         seen: list[ReaderState] = []
         watching = threading.Thread(target=lambda: seen.extend(context.get_status_change(known)))
         watching.start()
-        threading.Timer(0.2, daemon.remove_card, (2,)).start()
+        threading.Timer(0.2, removal_daemon.remove_card, (2,)).start()
         (gone, _) = context.get_status_change(known, 10)
         watching.join(10)
         assert gone.state & ReaderStateFlag.EMPTY
         assert seen[0].state & ReaderStateFlag.EMPTY
-        threading.Timer(0.2, daemon.insert_card, (2,)).start()
+        threading.Timer(0.2, removal_daemon.insert_card, (2,)).start()
         (back,) = context.get_status_change([gone], 10)
         assert back.state & ReaderStateFlag.PRESENT
         assert back.event_count == (known[0].event_count + 2) % 65536
@@ -250,20 +250,20 @@ def test_each_attachment_has_a_native_context_of_its_own(daemon: PrivatePcscd) -
         context._context = None  # it is closed already
 
 
-def test_a_removed_card_does_not_hinder_release(daemon: PrivatePcscd) -> None:
-    reader = daemon.ifd_reader(2)
+def test_a_removed_card_does_not_hinder_release(removal_daemon: PrivatePcscd) -> None:
+    reader = removal_daemon.ifd_reader(2)
     context = Context()
     card: SCardManage = context.attach(reader)
-    daemon.remove_card(2)
+    removal_daemon.remove_card(2)
     try:
-        daemon.wait_for_card(reader, present=False)
+        removal_daemon.wait_for_card(reader, present=False)
         with pytest.raises(RemovedCardError):
             card.transmit(READ_FOUR)
         context.release()
         assert not card.is_attached
     finally:
-        daemon.insert_card(2)
-        daemon.wait_for_card(reader)
+        removal_daemon.insert_card(2)
+        removal_daemon.wait_for_card(reader)
 
 
 def test_cancel_from_a_signal_handler_ends_the_wait_that_it_interrupts(place: Place) -> None:

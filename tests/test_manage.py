@@ -92,19 +92,19 @@ def test_a_protocol_that_is_not_negotiated_is_a_mismatch(card: SCardManage, plac
         SCardManage(place.library).attach_by_ifd(place.reader, ShareMode.SHARED, 3 ^ card.protocol)
 
 
-def test_direct_access_needs_no_card(daemon: PrivatePcscd) -> None:
-    reader = daemon.ifd_reader(3)
-    daemon.remove_card(3)
+def test_direct_access_needs_no_card(removal_daemon: PrivatePcscd) -> None:
+    reader = removal_daemon.ifd_reader(3)
+    removal_daemon.remove_card(3)
     try:
-        daemon.wait_for_card(reader, present=False)
+        removal_daemon.wait_for_card(reader, present=False)
         with pytest.raises(NoSmartCardError):
             SCardManage().attach_by_ifd(reader)
         with SCardManage().attach_by_ifd(reader, ShareMode.DIRECT, Protocol.UNDEFINED) as direct:
             assert direct.status().state == CardState.ABSENT
             assert direct.control(control_code(2000), b"echo") == b"echo"
     finally:
-        daemon.insert_card(3)
-        daemon.wait_for_card(reader)
+        removal_daemon.insert_card(3)
+        removal_daemon.wait_for_card(reader)
 
 
 # exchanges
@@ -247,23 +247,23 @@ def test_every_hresult_of_a_card_that_breaks_off_is_an_error_and_the_connection_
         assert card.transmit(READ_FOUR) == FOUR
 
 
-def test_a_card_pulled_in_the_middle_of_a_command_is_an_error_at_once(daemon: PrivatePcscd) -> None:
-    reader = daemon.ifd_reader(3)
+def test_a_card_pulled_in_the_middle_of_a_command_is_an_error_at_once(removal_daemon: PrivatePcscd) -> None:
+    reader = removal_daemon.ifd_reader(3)
     with SCardManage().attach_by_ifd(reader) as card:
-        pulling = threading.Timer(0.1, daemon.remove_card, (3,))
+        pulling = threading.Timer(0.1, removal_daemon.remove_card, (3,))
         pulling.start()
         try:
             start = time.monotonic()
             with pytest.raises(SCardError):
                 card.transmit(bytes.fromhex("80101388"))  # works for 5 s
             assert time.monotonic() - start < 3
-            daemon.wait_for_card(reader, present=False)
-            with pytest.raises(RemovedCardError):
+            removal_daemon.wait_for_card(reader, present=False)
+            with pytest.raises((RemovedCardError, NoSmartCardError)):  # as far as pcscd has noticed
                 card.transmit(READ_FOUR)
         finally:
             pulling.join()
-            daemon.insert_card(3)
-            daemon.wait_for_card(reader)
+            removal_daemon.insert_card(3)
+            removal_daemon.wait_for_card(reader)
 
 
 # transactions
@@ -424,13 +424,13 @@ def test_another_s_transaction_refuses_control_and_attributes_at_once(card: SCar
             card.get_attribute(Attribute.ATR_STRING)
 
 
-def test_a_card_removed_and_inserted_again_needs_reconnect(daemon: PrivatePcscd) -> None:
-    reader = daemon.ifd_reader(3)
+def test_a_card_removed_and_inserted_again_needs_reconnect(removal_daemon: PrivatePcscd) -> None:
+    reader = removal_daemon.ifd_reader(3)
     with SCardManage().attach_by_ifd(reader) as card:
-        daemon.remove_card(3)
-        daemon.wait_for_card(reader, present=False)
-        daemon.insert_card(3)
-        daemon.wait_for_card(reader)
+        removal_daemon.remove_card(3)
+        removal_daemon.wait_for_card(reader, present=False)
+        removal_daemon.insert_card(3)
+        removal_daemon.wait_for_card(reader)
         with pytest.raises(RemovedCardError):
             card.transmit(READ_FOUR)
         card.reconnect()

@@ -143,19 +143,19 @@ def test_a_command_of_a_length_that_is_not_allowed_is_named(bad: bytes) -> None:
         Script(["00B0"])  # type: ignore[list-item]  # that is the point
 
 
-def test_a_card_pulled_in_the_middle_leaves_every_reply_that_was_complete(daemon: PrivatePcscd) -> None:
-    reader = daemon.ifd_reader(3)
+def test_a_card_pulled_in_the_middle_leaves_every_reply_that_was_complete(removal_daemon: PrivatePcscd) -> None:
+    reader = removal_daemon.ifd_reader(3)
     with SCardManage().attach_by_ifd(reader) as card:
-        pulling = threading.Timer(0.2, daemon.remove_card, (3,))
+        pulling = threading.Timer(0.2, removal_daemon.remove_card, (3,))
         pulling.start()
         try:
             with pytest.raises(ScriptError) as failure:
                 Script([READ_FOUR, SLEEP_5_MS] * 1000).run(card)
         finally:
             pulling.join()
-            daemon.wait_for_card(reader, present=False)
-            daemon.insert_card(3)
-            daemon.wait_for_card(reader)
+            removal_daemon.wait_for_card(reader, present=False)
+            removal_daemon.insert_card(3)
+            removal_daemon.wait_for_card(reader)
     replies = failure.value.replies
     assert isinstance(replies, Replies)
     assert 0 < len(replies) == failure.value.index < 2000

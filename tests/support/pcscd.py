@@ -35,6 +35,8 @@ exec setpriv --pdeathsig KILL "$@"
 _GET_READERS_STATE = struct.pack("=II", 0, 0x12)
 _READER_STATE = struct.Struct("=128sIIi33s3xII")
 _MAX_READERS = 16
+_ABSENT, _PRESENT = 2, 4
+_INSERTIONS = 10
 
 _START_SECONDS = 10.0
 _STOP_SECONDS = 5.0
@@ -170,6 +172,10 @@ class PrivatePcscd:
 
     def atrs(self) -> dict[str, bytes]:
         """The ATR of each reader's card by the reader's name; empty where no card was powered."""
+        return {name: atr for name, (_, atr) in self._readers().items()}
+
+    def _readers(self) -> dict[str, tuple[int, bytes]]:
+        """State (bits of SCardStatus) and ATR of each reader by its name."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(_START_SECONDS)
             connection.connect(str(self.socket))
@@ -183,15 +189,19 @@ class PrivatePcscd:
         states = _READER_STATE.iter_unpack(answer)
         # While a reader is being set up the length of its ATR is more than an ATR can have.
         return {
-            name.split(b"\0", 1)[0].decode(): atr[:length] if length <= len(atr) else b""
-            for name, _, _, _, atr, length, _ in states
+            name.split(b"\0", 1)[0].decode(): (state, atr[:length] if length <= len(atr) else b"")
+            for name, _, state, _, atr, length, _ in states
             if name[0]
         }
 
     def wait_for_card(self, reader: str, *, present: bool = True, seconds: float = 5.0) -> None:
-        """Returns when the daemon has powered a card in this reader, or has noticed that it went."""
+        """Returns when the daemon has noticed a card in this reader, or that it went.
+
+        By the reader's state and not by the ATR: that goes too where pcscd powers down a card that nobody uses.
+        """
+        awaited = _PRESENT if present else _ABSENT
         deadline = time.monotonic() + seconds
-        while bool(self.atrs()[reader]) != present:
+        while not self._readers()[reader][0] & awaited:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the card of {reader} is not {'there' if present else 'gone'}\n{self._log_tail()}")
             time.sleep(0.002)
@@ -201,8 +211,18 @@ class PrivatePcscd:
         (self.ifd_folder / f"absent-{number}").touch()
 
     def insert_card(self, number: int) -> None:
-        """Puts the card back into a reader of the tests' handler."""
-        (self.ifd_folder / f"absent-{number}").unlink()
+        """Puts the card back into a reader of the tests' handler; returns when the daemon has noticed.
+
+        pcscd 1.9.9 can miss a card that comes while it powers down the one that went: then it is put in once more.
+        """
+        absent = self.ifd_folder / f"absent-{number}"
+        for _ in range(_INSERTIONS):
+            absent.unlink(missing_ok=True)
+            with contextlib.suppress(TimeoutError):
+                return self.wait_for_card(self.ifd_reader(number), seconds=0.5)
+            absent.touch()
+            time.sleep(0.05)
+        raise TimeoutError(f"pcscd does not notice the card of reader {number}\n{self._log_tail()}")
 
     def release(self, number: int) -> None:
         """Lets one hanging APDU of a reader of the tests' handler end, this one or the next."""
