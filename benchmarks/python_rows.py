@@ -238,7 +238,7 @@ class Prepared:
         """Make `count` exchanges and keep nothing; a script rounds the number up."""
         if self._row.is_script:
             self._names["repeat"], count = -(-count // COMMANDS_IN_SCRIPT), 1
-        self._timer.inner(itertools.repeat(None, count), timeit.default_timer)  # type: ignore[attr-defined]
+        self._timer.inner(itertools.repeat(None, count), timeit.default_timer)  # type: ignore[attr-defined]  # no stub has it
 
     def nanoseconds(self, count: int) -> float:
         """The time of one exchange in a loop of `count`; a script rounds the number up."""

@@ -328,7 +328,6 @@ class _Wait:
 
     def until(self, limit: float | None, asked: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
         """Wait. Python looks at signals on the main thread alone, between C calls: there C waits on another one."""
-        self.runs = True
         if threading.current_thread() is threading.main_thread():
             threading.Thread(target=self._wait, args=(limit, asked), name="scardffi wait", daemon=True).start()
             while not self.ended.wait(_SIGNAL_CHECK):
@@ -341,6 +340,7 @@ class _Wait:
 
     def _wait(self, limit: float | None, asked: list[tuple[str, int]]) -> None:
         end = None if limit is None else time.monotonic() + limit
+        self.runs = True  # before the look at cancelled: _cancel sets that first, and then looks here
         try:
             while not self.cancelled:
                 left_ms = INFINITE if end is None else max(0, ceil(1000 * (end - time.monotonic())))

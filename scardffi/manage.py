@@ -415,7 +415,7 @@ class SCardManage:
         try:
             spare = spares.pop()
         except IndexError:
-            return self._transmit_on_a_new_slot(command)
+            return self._transmit_any(command, 0)
         slot, response = spare
         length = _slot_send(slot, command, len(command))
         if length >= 0:
@@ -426,18 +426,15 @@ class SCardManage:
         raise self._exchange_error("transmit", length, command)
 
     def _transmit_any(self, command: Buffer, flow: SupportsIndex) -> bytes:
-        send = readable("command", command)
+        """What is not the common case: a continued exchange, a command that is no bytes, or no slot to spare."""
         if flow:
-            return self._transmit_with_flow(send, flags("flow", flow, Flow))
-        return self._transmit_on_a_new_slot(send)
-
-    def _transmit_on_a_new_slot(self, send: Bytes) -> bytes:
-        slot = lib.exchange_slot_new(self._native)
-        if not slot:
-            raise from_hresult(E_OUTOFMEMORY, "transmit")
-        # Its bytes: slicing it makes the one bytes object, faster than ffi.unpack does.
-        response = ffi.buffer(lib.exchange_slot_response(slot), MAX_BUFFER_SIZE_EXTENDED)
-        slot = ffi.gc(slot, lib.exchange_slot_free)
+            chosen = flags("flow", flow, Flow)
+            return self._transmit_with_flow(readable("command", command), chosen)
+        try:
+            slot, response = self._spare.pop()
+        except IndexError:
+            slot, response = self._new_slot()
+        send = readable("command", command)
         length = _slot_send(slot, send, len(send))
         answer: bytes = response[: max(length, 0)]
         if len(self._spare) < _SPARE_SLOTS:
@@ -445,6 +442,14 @@ class SCardManage:
         if length < 0:
             raise self._exchange_error("transmit", length, send)
         return answer
+
+    def _new_slot(self) -> tuple[Slot, Memory]:
+        slot = lib.exchange_slot_new(self._native)
+        if not slot:
+            raise from_hresult(E_OUTOFMEMORY, "transmit")
+        # Its bytes: slicing it makes the one bytes object, faster than ffi.unpack does.
+        response = ffi.buffer(lib.exchange_slot_response(slot), MAX_BUFFER_SIZE_EXTENDED)
+        return ffi.gc(slot, lib.exchange_slot_free), response
 
     def _transmit_with_flow(self, send: Bytes, flow: int) -> bytes:
         response = ffi.new("char[]", MAX_BUFFER_SIZE_EXTENDED)

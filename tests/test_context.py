@@ -328,3 +328,16 @@ def test_a_library_that_is_none_is_refused() -> None:
             Context(library=bad)  # type: ignore[arg-type]  # that is the point
         with pytest.raises(TypeError, match=r"library: expected a scardffi\.Library or None"):
             SCardManage(bad)  # type: ignore[arg-type]  # that is the point
+
+
+def test_a_wait_whose_thread_cannot_start_fails_and_is_not_waited_for(
+    virtual_place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with Context(library=virtual_place.library) as context:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            context.get_status_change([virtual_place.reader])
+        context.cancel()

@@ -156,7 +156,7 @@ static int64_t update_chunk(card_handle *card, unsigned char *memory, size_t siz
     length += *sent;
     command[4] = (unsigned char)(length - 5);
     received = flow_locked(card, FLOW_GET_RESPONSE, command, length, response, sizeof response, &arrived);
-    memset(command, 0, sizeof command);
+    platform_wipe(command, sizeof command);
     if (received < 0)
         return received;
     if (received < STATUS_WORD)

@@ -70,7 +70,7 @@ static int64_t send_with_le(card_handle *card, const unsigned char *command, siz
         copy[end++] = le == 0; /* 6C00 means 256 */
     copy[end++] = le;
     result = transmit_locked(card, copy, end, response, capacity);
-    memset(copy, 0, end); /* it may have held a PIN */
+    platform_wipe(copy, end); /* it may have held a PIN */
     free(copy);
     return result;
 }
@@ -116,7 +116,7 @@ static int64_t send_chained(card_handle *card, unsigned flow, const unsigned cha
         block[size++] = le[0] == 0 ? le[1] : 0;
     received = send(card, flow, block, size, response, capacity);
 done:
-    memset(block, 0, sizeof block);
+    platform_wipe(block, sizeof block);
     return received;
 }
 

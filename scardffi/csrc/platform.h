@@ -40,6 +40,9 @@ typedef volatile long platform_flag;
 #  define platform_flag_drop(flag) __atomic_store_n((flag), 0, __ATOMIC_RELEASE)
 #endif
 
+/* Overwrite with zeros; a compiler may drop a memset before a free. */
+void platform_wipe(void *memory, size_t size);
+
 /* A steady clock */
 uint64_t platform_nanoseconds(void);
 

@@ -98,7 +98,7 @@ void script_free(script *object)
     if (object == NULL)
         return;
     if (object->bytes != NULL)
-        memset(object->bytes, 0, object->size);
+        platform_wipe(object->bytes, object->size);
     free(object->bytes);
     free(object->commands);
     free(object->values);
