@@ -268,7 +268,7 @@ def test_a_card_pulled_in_the_middle_of_a_command_is_an_error_at_once(removal_da
 
 
 def transmit_until_told(card: SCardManage) -> None:
-    """pcscd tells its clients of a removal a moment after it has noticed it; until then there is no card."""
+    """A removal is told by pcscd a moment after it has noticed it; until then there is no card."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         with contextlib.suppress(NoSmartCardError):
