@@ -11,6 +11,8 @@ class Card(Protocol):
     @property
     def atr(self) -> bytes:
         """The answer to reset, asked for at each power-up: at most 33 bytes (ISO/IEC 7816-3, clause 8)."""
+        ...
 
     def transmit(self, command: bytes) -> bytes:
         """Answer one command APDU with a response APDU, status word included. Commands come one at a time."""
+        ...

@@ -154,8 +154,9 @@ class _Service:
         """Run ``work`` on a thread, which closes these sockets in the end."""
         self.sockets.add(own)
         thread = threading.Thread(target=self._run, args=(work, own, *others), name="virtual card", daemon=True)
-        self.threads.add(thread)
         thread.start()
+        self.threads.difference_update([one for one in list(self.threads) if not one.is_alive()])
+        self.threads.add(thread)  # started, so that it can be joined
         if self._ended:  # in the meantime, by somebody who may not have seen this socket
             self.end()
 
@@ -166,7 +167,6 @@ class _Service:
             self.sockets.difference_update(sockets)
             for one in sockets:
                 one.close()
-            self.threads.discard(threading.current_thread())
 
     def _accept(self, asleep: socket.socket, listener: socket.socket, _waker: socket.socket) -> None:
         with _Selector() as selector:
