@@ -6,13 +6,12 @@ It has the ABI of the platform's PC/SC library and a world of its own in each pr
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 from contextlib import contextmanager
 
 from ..library import set_default_table
 from ..raw import Library
+from .files import library_folder, library_path, stand_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,13 +20,7 @@ if TYPE_CHECKING:
 
     from .._native import Api
 
-_SUFFIX: Final = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
-
-
-def library_path() -> str:
-    """The file of our own PC/SC library, for ``SCARDFFI_LIBRARY`` or :class:`~scardffi.raw.Library`."""
-    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "libscardvirtual" + _SUFFIX)  # noqa: PTH100, PTH118, PTH120  pathlib is slow to import
-
+__all__ = ["installed", "library_folder", "library_path", "stand_in"]
 
 _installing: Final = threading.Lock()
 _installed = 0  # how many uses of installed() are under way
