@@ -23,6 +23,7 @@ def library_folder() -> str:
     """The folder of the stand-in: for ``LD_LIBRARY_PATH`` of a program that shall find our library as pcsc-lite's.
 
     It holds a libpcsclite.so.1 that is linked to our library: in one process both have the same readers and cards.
+    To load that file by its path is to call :func:`stand_in`.
 
     Raises:
         NotImplementedError: not on Linux.
