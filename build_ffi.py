@@ -1,4 +1,4 @@
-"""The cffi builder and the build command: C sources in scardffi/ become scardffi._native and the virtual library."""
+"""The cffi builder and the build command: scardffi/'s C sources become scardffi._native and the virtual library."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).parent / "scardffi"
 NATIVE = "scardffi._native"
 VIRTUAL = "scardffi.virtual.libscardvirtual"
+STAND_IN = "scardffi.virtual.standin.libpcsclite"
+PLAIN_LIBRARIES = {  # no Python modules, and so of another name than those have
+    VIRTUAL: {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so"),
+    STAND_IN: ".so.1",
+}
+LINUX = sys.platform.startswith("linux")
 
 
 def native_ffi() -> FFI:
@@ -26,29 +32,39 @@ def native_ffi() -> FFI:
 
 
 class BuildExt(build_ext):
-    """Generates the source of ``_native``, and builds the virtual library as a plain shared library."""
+    """Generates the source of ``_native``, and builds the virtual library and the stand-in as plain shared ones."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        if not LINUX:  # elsewhere programs do not load PC/SC by the name that the stand-in has
+            self.extensions = [ext for ext in self.extensions if ext.name != STAND_IN]
 
     def build_extension(self, ext: Extension) -> None:
         unix = self.compiler.compiler_type == "unix"
         if unix:
             ext.extra_compile_args = ["-std=c11", "-fvisibility=hidden", "-pthread"]
             ext.extra_link_args = ["-pthread"]
+        if LINUX and ext.name == VIRTUAL:
+            ext.extra_link_args += ["-Wl,-soname,libscardvirtual.so"]
+        if ext.name == STAND_IN:  # linked to the library that was built before it, and finds that one above its folder
+            linked = ["-Wl,--no-as-needed", self.get_ext_fullpath(VIRTUAL), "-Wl,-rpath,$ORIGIN/.."]
+            ext.extra_link_args += ["-Wl,-soname,libpcsclite.so.1", *linked]
         if ext.name == NATIVE:
             generated = Path(self.build_temp) / "_native.c"
             generated.parent.mkdir(parents=True, exist_ok=True)
             native_ffi().emit_c_code(str(generated))
             ext.sources = [*ext.sources, str(generated)]
-            if sys.platform.startswith("linux"):
+            if LINUX:
                 ext.libraries = ["dl"]
         super().build_extension(ext)
 
     def get_ext_filename(self, fullname: str) -> str:
-        if fullname.rpartition(".")[2] == VIRTUAL.rpartition(".")[2]:
-            suffix = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
-            return str(Path(*fullname.split("."))) + suffix
+        for name, suffix in PLAIN_LIBRARIES.items():
+            if fullname.rpartition(".")[2] == name.rpartition(".")[2]:
+                return str(Path(*fullname.split("."))) + suffix
         return str(super().get_ext_filename(fullname))  # type: ignore[no-untyped-call]  # setuptools
 
     def get_export_symbols(self, ext: Extension) -> list[str]:  # type: ignore[override]  # distutils' Extension
-        if ext.name == VIRTUAL:  # no Python module: it has no PyInit function
+        if ext.name in PLAIN_LIBRARIES:  # no Python module: it has no PyInit function
             return list(ext.export_symbols or [])
         return list(super().get_export_symbols(ext))  # type: ignore[no-untyped-call]  # setuptools

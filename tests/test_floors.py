@@ -132,6 +132,10 @@ def test_nothing_is_imported_but_the_standard_library_and_the_package(module: st
     assert outside - sys.stdlib_module_names == set()
 
 
+def test_a_card_on_vpcds_framing_needs_nothing_of_the_package() -> None:
+    assert inner_imports("virtual.vpcd") == set()
+
+
 def test_no_import_goes_in_a_circle() -> None:
     graphlib.TopologicalSorter({module: inner_imports(module) for module in SOURCES}).prepare()
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from support import vicc
 from support.pcscd import PrivatePcscd
-from support.vpcd_card import VpcdCard
+from support.recording_card import RecordingCard
 
 from scardffi import Attribute, Context, InsufficientBufferError, UnsupportedFeatureError, control_code
+from scardffi.virtual.vpcd import VpcdCard
 
 SELECT_MF = bytes.fromhex("00A4000C023F00")
 GET_CHALLENGE = bytes.fromhex("0084000008")
@@ -33,19 +34,20 @@ def test_a_card_in_python_sees_each_command_once_as_it_was_sent(
 ) -> None:
     answer = bytes(i & 0xFF for i in range(length)) + b"\x90\x00"
     reader = daemon.vpcd_reader(vpcd_port, 1)
-    atr = bytes.fromhex("3b80800101")
-    with VpcdCard(vpcd_port + 1, atr, lambda _: answer) as foreign, Context() as context:
+    foreign = RecordingCard(lambda _: answer)
+    with VpcdCard(foreign, vpcd_port + 1) as plugged, Context() as context:
         daemon.wait_for_card(reader)
         with context.attach(reader) as card:
-            assert card.atr == atr
+            assert card.atr == foreign.atr
             assert card.transmit(GET_CHALLENGE) == answer
             command = memoryview(bytearray(b"\x80\x01\x02\x03" + bytes(60)))
             assert card.transmit_into(command, bytearray(65538)) == length + 2
             with pytest.raises(InsufficientBufferError):
                 card.transmit_into(SELECT_MF, bytearray(2))
-            assert foreign.log == [GET_CHALLENGE, bytes(command), SELECT_MF]
+            assert foreign.commands == [GET_CHALLENGE, bytes(command), SELECT_MF]
             with pytest.raises(UnsupportedFeatureError):
                 card.get_attribute(Attribute.VENDOR_NAME)
             with pytest.raises(UnsupportedFeatureError):
                 card.control(control_code(3400))
     daemon.wait_for_card(reader, present=False)
+    assert plugged.errors == []

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from .card import ANSWERING_ATR, AnsweringCard
 from .faults import Fault, fault, service_stopped
-from .installation import installed, library_path
+from .files import library_folder, library_path, stand_in
+from .installation import installed
 from .reader import DEFAULT_READER, VirtualReader
 
 TYPE_CHECKING = False
@@ -25,6 +26,8 @@ __all__ = [
     "VirtualReader",
     "fault",
     "installed",
+    "library_folder",
     "library_path",
     "service_stopped",
+    "stand_in",
 ]

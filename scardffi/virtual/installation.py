@@ -1,14 +1,13 @@
-"""Where our own PC/SC library is, and how it becomes the default of the process."""
+"""How our own PC/SC library becomes the default of the process."""
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 from contextlib import contextmanager
 
 from ..library import set_default_table
 from ..raw import Library
+from .files import library_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,14 +15,6 @@ if TYPE_CHECKING:
     from typing import Final
 
     from .._native import Api
-
-_SUFFIX: Final = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
-
-
-def library_path() -> str:
-    """The file of our own PC/SC library, for ``SCARDFFI_LIBRARY`` or :class:`~scardffi.raw.Library`."""
-    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "libscardvirtual" + _SUFFIX)  # noqa: PTH100, PTH118, PTH120  pathlib is slow to import
-
 
 _installing: Final = threading.Lock()
 _installed = 0  # how many uses of installed() are under way

@@ -7,7 +7,7 @@ from ctypes import CFUNCTYPE, POINTER, byref, c_char_p, c_int64, c_size_t, c_uin
 
 from ..arguments import invalid, seconds
 from ..errors import from_code
-from .installation import library_path
+from .files import library_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -84,21 +84,30 @@ def free_vpcd_port() -> int:
 class PrivatePcscd:
     """Runs from `with` to its end; a client reaches it with `environment` merged into its own.
 
-    `ifd_reader(n)` names reader n of the tests' handler, `vpcd_reader(port, slot)` a slot of a vpcd reader.
+    `ifd_reader(n)` names reader n of the tests' handler, `vpcd_reader(port, slot)` a slot of a vpcd reader. Cards come
+    to the vpcd readers of `vpcd_ports`. Those of `listening_cards` go to two cards, which listen on the port and on the
+    next one from before the daemon's start to its end: vpcd takes the daemon down where such a card is not there.
     It ends with the thread that started it: start it on a thread that lasts.
     """
 
     def __init__(
-        self, work_folder: Path, ifd_readers: int = 0, vpcd_ports: Sequence[int] = (), *, debug: bool = True
+        self,
+        work_folder: Path,
+        ifd_readers: int = 0,
+        vpcd_ports: Sequence[int] = (),
+        listening_cards: Sequence[int] = (),
+        *,
+        debug: bool = True,
     ) -> None:
-        if not 0 <= ifd_readers + 2 * len(vpcd_ports) <= _MAX_READERS:
+        self._vpcd_devices = {port: f"/dev/null:{port}" for port in vpcd_ports}
+        self._vpcd_devices.update((port, f"127.0.0.1:{port}") for port in listening_cards)
+        if not 0 <= ifd_readers + 2 * len(self._vpcd_devices) <= _MAX_READERS:
             raise ValueError(f"pcscd takes {_MAX_READERS} readers, and a vpcd reader counts twice")
         if not str(work_folder.resolve()).isascii() or len(str(work_folder.resolve()).split()) != 1:
             raise ValueError(f"pcscd reads no driver from a folder of this name: {work_folder}")
         self._work_folder = work_folder.resolve()
         self._ifd_readers = ifd_readers
         self._logging = ["--debug"] if debug else []  # costs some 3 us an exchange
-        self._vpcd_ports = tuple(vpcd_ports)
         self._process: subprocess.Popen[bytes] | None = None
         self.ifd_folder = self._work_folder / "ifd"
         self.log = self._work_folder / "pcscd.log"
@@ -238,14 +247,14 @@ class PrivatePcscd:
             handler = shared_library(_HANDLER_SOURCE, self._work_folder, *pcsc_include_flags())
             for number in range(self._ifd_readers):
                 yield f'FRIENDLYNAME "scardffi test {number:02}"\nLIBPATH {handler}\nCHANNELID {number}\n'
-        if self._vpcd_ports:
+        if self._vpcd_devices:
             driver = min(Path("/").glob(_VPCD_DRIVERS))
-            for port in self._vpcd_ports:
-                place = f"DEVICENAME /dev/null:{port}\nCHANNELID {port}"
+            for port, device in self._vpcd_devices.items():
+                place = f"DEVICENAME {device}\nCHANNELID {port}"
                 yield f'FRIENDLYNAME "vpcd {port}"\n{place}\nLIBPATH {driver}\n'
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
-        expected = self._ifd_readers + 2 * len(self._vpcd_ports)
+        expected = self._ifd_readers + 2 * len(self._vpcd_devices)
         cards = self._ifd_readers - len(list(self.ifd_folder.glob("absent-*")))
         deadline = time.monotonic() + _START_SECONDS
         while True:

@@ -1,0 +1,521 @@
+"""VpcdCard: a card in Python behind vpcd's framing, seen by the other end of the connection and by a real pcscd."""
+
+import contextlib
+import gc
+import re
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.interpreter import run_python
+from support.pcscd import PrivatePcscd, free_vpcd_port
+from support.recording_card import RecordingCard
+
+from scardffi.virtual.vpcd import VpcdCard
+
+COMMAND = bytes.fromhex("0084000008")
+POWER_OFF, POWER_ON, RESET, GET_ATR = b"\0", b"\1", b"\2", b"\4"
+SECRET = bytes.fromhex("00200001 04 31323334")
+FAILED = b"\x6f\x00"
+
+
+class End:
+    """The reader's end of a connection to a card."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.settimeout(10)
+        self.socket = connection
+        self._stream = connection.makefile("rb")
+
+    def send(self, message: bytes) -> None:
+        """Send a message, framed."""
+        self.socket.sendall(len(message).to_bytes(2, "big") + message)
+
+    def receive(self) -> bytes | None:
+        """The next message; None where the card has gone."""
+        header = self._stream.read(2)
+        return self._stream.read(int.from_bytes(header, "big")) if header else None
+
+    def ask(self, message: bytes) -> bytes | None:
+        """Send a message and receive the next one."""
+        self.send(message)
+        return self.receive()
+
+    def close(self) -> None:
+        """The reader goes."""
+        self._stream.close()
+        self.socket.close()
+
+
+@contextlib.contextmanager
+def connected(plugged: VpcdCard) -> Iterator[End]:
+    """Connects to a card that listens."""
+    end = End(socket.create_connection((plugged.host, plugged.port), timeout=10))
+    yield end
+    end.close()
+
+
+@pytest.fixture
+def card() -> RecordingCard:
+    return RecordingCard()
+
+
+@pytest.fixture
+def plugged(card: RecordingCard) -> Iterator[VpcdCard]:
+    """The card, listening."""
+    with VpcdCard(card, 0, listen=True) as one:
+        yield one
+
+
+@pytest.fixture
+def end(plugged: VpcdCard) -> Iterator[End]:
+    with connected(plugged) as one:
+        yield one
+
+
+@pytest.fixture
+def reader() -> Iterator[socket.socket]:
+    """Where a card can connect to."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+        yield listener
+
+
+# Framing
+
+
+def test_the_atr_is_answered_and_the_other_controls_are_not(end: End, card: RecordingCard) -> None:
+    for control in (POWER_OFF, POWER_ON, RESET, b"\3", b"\xff"):
+        end.send(control)
+    assert end.ask(GET_ATR) == card.atr
+    assert card.commands == []
+
+
+def test_the_card_hears_of_a_reset_and_of_a_power_up_and_of_no_other_control(end: End, card: RecordingCard) -> None:
+    end.send(POWER_ON)
+    assert end.ask(COMMAND) == b"\x90\x00"
+    end.send(POWER_OFF)
+    assert end.ask(GET_ATR) == card.atr
+    end.send(RESET)
+    assert end.ask(GET_ATR) == card.atr
+    assert card.log == ["reset", COMMAND, "reset"]
+
+
+def test_a_card_needs_no_reset() -> None:
+    class Plain:
+        atr = b"\x3b\x00"
+
+        def transmit(self, command: bytes) -> bytes:
+            return command
+
+    with VpcdCard(Plain(), 0, listen=True) as plugged, connected(plugged) as end:
+        end.send(POWER_ON)
+        end.send(RESET)
+        assert end.ask(COMMAND) == COMMAND
+        assert plugged.errors == []
+
+
+@pytest.mark.parametrize("length", [0, 2, 255, 256, 65534, 65535])
+def test_commands_and_answers_of_every_length_but_one_byte_pass_unchanged(
+    length: int, end: End, card: RecordingCard
+) -> None:
+    command = bytes(i * 7 & 0xFF for i in range(length))
+    card.answer = lambda seen: seen[::-1]
+    assert end.ask(command) == command[::-1]
+    assert card.commands == [command]
+
+
+def test_messages_may_come_in_many_packets_and_many_in_one(end: End, card: RecordingCard) -> None:
+    card.answer = lambda seen: seen[4:] + b"\x90\x00"
+    end.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    framed = (5).to_bytes(2, "big") + b"\0\1\2\3\4"
+    for byte in framed:
+        end.socket.sendall(bytes([byte]))
+        time.sleep(0.002)
+    assert end.receive() == b"\4\x90\x00"
+    end.socket.sendall(framed + b"\0\1" + GET_ATR + framed[:4])
+    assert end.receive() == b"\4\x90\x00"
+    assert end.receive() == card.atr
+    end.socket.sendall(framed[4:])
+    assert end.receive() == b"\4\x90\x00"
+    assert card.commands == [framed[2:]] * 3
+
+
+@pytest.mark.parametrize("cut", [1, 2, 4])
+def test_a_message_that_is_cut_off_is_no_command(cut: int, end: End, card: RecordingCard, plugged: VpcdCard) -> None:
+    end.socket.sendall((b"\0\5" + COMMAND)[:cut])
+    end.socket.shutdown(socket.SHUT_WR)
+    assert end.receive() is None
+    assert (card.commands, plugged.errors) == ([], [])
+
+
+def test_answers_may_be_any_buffer(end: End, card: RecordingCard) -> None:
+    for answer in (bytearray(b"\x61\x10"), memoryview(b"\x61\x10")):
+        card.answer = lambda _, answer=answer: answer  # type: ignore[misc]  # bound now, and more than bytes
+        assert end.ask(COMMAND) == b"\x61\x10"
+
+
+# Both directions of the connection, threads, and the end
+
+
+def test_a_card_connects_to_a_reader(reader: socket.socket, card: RecordingCard) -> None:
+    with VpcdCard(card, reader.getsockname()[1]):
+        end = End(reader.accept()[0])
+        assert end.ask(COMMAND) == b"\x90\x00"
+    assert end.receive() is None
+    end.close()
+
+
+def test_a_card_waits_for_a_reader_that_is_starting_up(card: RecordingCard) -> None:
+    port = free_vpcd_port()
+    plugged = VpcdCard(card, port)
+    starting = threading.Thread(target=plugged.start)
+    starting.start()
+    time.sleep(0.1)
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        listener.settimeout(10)
+        end = End(listener.accept()[0])
+        assert end.ask(GET_ATR) == card.atr
+        starting.join()
+        plugged.stop()
+        end.close()
+
+
+def test_where_nobody_waits_for_cards_it_is_refused(card: RecordingCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scardffi.virtual.vpcd._CONNECT_SECONDS", 0.2)
+    plugged = VpcdCard(card, free_vpcd_port())
+    with pytest.raises(ConnectionRefusedError):
+        plugged.start()
+    plugged.stop()
+
+
+def test_a_card_may_be_plugged_in_again_but_not_twice(card: RecordingCard) -> None:
+    plugged = VpcdCard(card, 0, listen=True)
+    for _ in range(3):
+        with plugged:
+            with pytest.raises(RuntimeError, match="already"):
+                plugged.start()
+            with connected(plugged) as end:
+                assert end.ask(COMMAND) == b"\x90\x00"
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((plugged.host, plugged.port))
+        plugged.stop()
+    assert len(card.commands) == 3
+
+
+def test_a_port_that_is_taken_is_refused(plugged: VpcdCard, card: RecordingCard) -> None:
+    second = VpcdCard(card, plugged.port, listen=True)
+    with pytest.raises(OSError, match="in use"):
+        second.start()
+
+
+def test_several_readers_share_a_card_and_it_sees_one_command_at_a_time(plugged: VpcdCard, card: RecordingCard) -> None:
+    inside: list[bytes] = []
+    most = 0
+
+    def answer(command: bytes) -> bytes:
+        nonlocal most
+        inside.append(command)
+        most = max(most, len(inside))
+        time.sleep(0.001)
+        inside.pop()
+        return command
+
+    card.answer = answer
+    wrong: list[bytes | None] = []
+
+    def use(number: int) -> None:
+        with connected(plugged) as end:
+            commands = [bytes([0x80, number, i, 0]) for i in range(50)]
+            wrong.extend(given for command in commands if (given := end.ask(command)) != command)
+
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (wrong, most, len(card.commands)) == ([], 1, 200)
+
+
+def test_stop_waits_for_the_command_under_way(card: RecordingCard) -> None:
+    entered, done = threading.Event(), threading.Event()
+
+    def answer(_: bytes) -> bytes:
+        entered.set()
+        time.sleep(0.1)
+        done.set()
+        return b"\x90\x00"
+
+    card.answer = answer
+    with VpcdCard(card, 0, listen=True) as plugged, connected(plugged) as end:
+        end.send(COMMAND)
+        assert entered.wait(10)
+        plugged.stop()
+        assert done.is_set()
+
+
+def test_a_card_may_pull_itself_out(plugged: VpcdCard, end: End, card: RecordingCard) -> None:
+    def answer(_: bytes) -> bytes:
+        plugged.stop()
+        return b"\x90\x00"
+
+    card.answer = answer
+    assert end.ask(COMMAND) is None
+    assert plugged.errors == []
+
+
+def test_no_thread_is_left_behind(card: RecordingCard) -> None:
+    before = set(threading.enumerate())
+    with VpcdCard(card, 0, listen=True) as plugged:
+        for _ in range(20):
+            with connected(plugged) as end:
+                assert end.ask(GET_ATR) == card.atr
+        with connected(plugged) as first, connected(plugged) as second:
+            assert first.ask(GET_ATR) == second.ask(GET_ATR)
+            plugged.stop()
+            assert (first.receive(), second.receive()) == (None, None)
+    assert set(threading.enumerate()) - before == set()
+
+
+# Errors
+
+
+def test_an_exception_is_answered_6f00_and_kept_with_its_traceback(
+    end: End, card: RecordingCard, plugged: VpcdCard
+) -> None:
+    def fails_here(_: bytes) -> bytes:
+        raise KeyError("no such file")
+
+    card.answer = fails_here
+    assert end.ask(COMMAND) == FAILED
+    (error,) = plugged.errors
+    assert isinstance(error, KeyError)
+    assert traceback.extract_tb(error.__traceback__)[-1].name == "fails_here"
+    card.answer = lambda _: b"\x90\x00"
+    assert end.ask(COMMAND) == b"\x90\x00"
+
+
+def test_what_pytest_raises_is_kept_too(end: End, card: RecordingCard, plugged: VpcdCard) -> None:
+    card.answer = lambda _: pytest.fail("not this command")
+    assert end.ask(COMMAND) == FAILED
+    assert [type(error) for error in plugged.errors] == [pytest.fail.Exception]
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "message"),
+    [
+        (bytes(65536), ValueError, "answer: 65536 bytes, at most 65535 are possible"),
+        (None, TypeError, "a bytes-like object is required, not 'NoneType'"),
+        (2, TypeError, "a bytes-like object is required, not 'int'"),
+        ("9000", TypeError, "a bytes-like object is required, not 'str'"),
+    ],
+    ids=["too long", "None", "int", "str"],
+)
+def test_what_is_no_answer_is_an_error(
+    answer: bytes, kind: type[Exception], message: str, end: End, card: RecordingCard, plugged: VpcdCard
+) -> None:
+    card.answer = lambda _: answer
+    assert end.ask(COMMAND) == FAILED
+    (error,) = plugged.errors
+    assert type(error) is kind
+    assert message in str(error)
+
+
+@pytest.mark.parametrize("atr", [bytes(34), None, "3B00"], ids=["too long", "None", "str"])
+def test_what_is_no_atr_is_an_error_and_answered_with_nothing(atr: bytes) -> None:
+    card = RecordingCard()
+    card.atr = atr
+    with VpcdCard(card, 0, listen=True) as plugged, connected(plugged) as end:
+        assert end.ask(GET_ATR) == b""
+        assert [type(error) for error in plugged.errors] == [ValueError if isinstance(atr, bytes) else TypeError]
+
+
+def test_a_reset_that_fails_is_kept(end: End, card: RecordingCard, plugged: VpcdCard) -> None:
+    def reset() -> None:
+        raise KeyError
+
+    card.reset = reset  # type: ignore[method-assign]  # this one card fails
+    end.send(RESET)
+    assert end.ask(COMMAND) == b"\x90\x00"
+    assert [type(error) for error in plugged.errors] == [KeyError]
+
+
+def test_nothing_that_is_said_tells_what_was_sent(end: End, card: RecordingCard, plugged: VpcdCard) -> None:
+    card.answer = lambda _: (SECRET * 8000)[:65536]
+    assert end.ask(SECRET) == FAILED
+    (error,) = plugged.errors
+    said = "".join(traceback.format_exception(error)) + repr(plugged) + repr(error)
+    assert not re.search(r"1234|31323334|\\x20", said)
+    assert repr(plugged) == f"<scardffi.virtual.vpcd.VpcdCard RecordingCard listening on 127.0.0.1:{plugged.port}>"
+
+
+# Collection and forks
+
+
+def test_a_card_that_is_collected_is_pulled_out_with_a_warning(reader: socket.socket, card: RecordingCard) -> None:
+    plugged = [VpcdCard(card, reader.getsockname()[1])]
+    plugged[0].start()
+    end = End(reader.accept()[0])
+    assert end.ask(COMMAND) == b"\x90\x00"
+    with pytest.warns(ResourceWarning, match="collected while plugged in"):
+        plugged.clear()
+    assert end.receive() is None
+    end.close()
+
+
+def test_a_card_that_listened_and_is_collected_listens_no_more(card: RecordingCard) -> None:
+    plugged = [VpcdCard(card, 0, listen=True)]
+    plugged[0].start()
+    address = plugged[0].host, plugged[0].port
+    with pytest.warns(ResourceWarning, match="collected while plugged in"):
+        plugged.clear()
+    deadline = time.monotonic() + 10
+    with contextlib.suppress(ConnectionRefusedError):
+        while time.monotonic() < deadline:
+            socket.create_connection(address).close()
+    assert time.monotonic() < deadline
+
+
+def test_collecting_does_not_wait_for_a_command_under_way(card: RecordingCard) -> None:
+    entered, go_on, answered = threading.Event(), threading.Event(), threading.Event()
+
+    def answer(_: bytes) -> bytes:
+        entered.set()
+        go_on.wait(60)
+        answered.set()
+        return b"\x90\x00"
+
+    card.answer = answer
+    plugged = [VpcdCard(card, 0, listen=True)]
+    plugged[0].start()
+    end = End(socket.create_connection((plugged[0].host, plugged[0].port)))
+    end.send(COMMAND)
+    assert entered.wait(10)
+    with pytest.warns(ResourceWarning, match="collected while plugged in"):
+        plugged.clear()
+    assert not answered.is_set()
+    go_on.set()
+    assert end.receive() is None
+    end.close()
+
+
+def test_a_card_whose_reader_went_is_collected_in_silence(reader: socket.socket, card: RecordingCard) -> None:
+    plugged = VpcdCard(card, reader.getsockname()[1])
+    threads = set(threading.enumerate())
+    plugged.start()
+    (serving,) = set(threading.enumerate()) - threads
+    reader.accept()[0].close()
+    serving.join(10)
+    del plugged
+    gc.collect()  # where every warning is an error
+
+
+FORK = """
+    import gc, os, socket, sys, warnings
+    from scardffi.virtual.vpcd import VpcdCard
+
+    class Card:
+        atr = b"\\x3b\\x00"
+        def transmit(self, command):
+            return os.getpid().to_bytes(4, "big")
+
+    def ask():
+        connection.sendall(b"\\0\\2\\0\\0")
+        return connection.recv(6)[2:]
+
+    def descriptors():
+        return len(os.listdir("/proc/self/fd"))
+
+    none = descriptors()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        cards = [VpcdCard(Card(), listener.getsockname()[1]), VpcdCard(Card(), 0, listen=True)]
+        for card in cards:
+            card.start()
+        connection = listener.accept()[0]
+        assert ask() == os.getpid().to_bytes(4, "big")
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads
+        pid = os.fork()
+        if pid == 0:
+            listener.close()
+            connection.close()
+            assert descriptors() == none, "the child keeps the parent's sockets open"
+            if sys.argv[1] == "stopped":
+                for card in cards:
+                    card.stop()
+                with VpcdCard(Card(), 0, listen=True) as own:
+                    with socket.create_connection((own.host, own.port)) as connection:
+                        assert ask() == os.getpid().to_bytes(4, "big")
+            del card, cards
+            gc.collect()
+            sys.exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert ask() == os.getpid().to_bytes(4, "big")
+        socket.create_connection((cards[1].host, cards[1].port)).close()
+        for card in cards:
+            card.stop()
+        assert connection.recv(1) == b""
+        connection.close()
+    print("served by the parent")
+    """
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in Linux's /proc")
+@pytest.mark.parametrize("child", ["stopped", "collected"])
+def test_after_a_fork_the_parent_serves_and_the_child_does_not(child: str) -> None:
+    assert run_python(FORK, child) == ["served by the parent"]
+
+
+# A real pcscd
+
+
+CLIENT = """
+    import sys, time
+    from scardffi import Context, Disposition
+    with Context() as context:
+        answers = []
+        for reader in sys.argv[1:]:
+            with context.attach(reader) as card:
+                answers.append(card.transmit(bytes.fromhex("0084000008")).hex())
+                assert card.atr.hex() == "3b80800101"
+    print(*answers)
+    """
+
+
+@pytest.mark.usefixtures("daemon")  # skipped where there cannot be one
+def test_a_real_pcscd_connects_to_cards_that_listen(tmp_path: Path) -> None:
+    port = free_vpcd_port()
+    first, second = RecordingCard(lambda _: b"1\x90\x00"), RecordingCard(lambda _: b"2\x90\x00")
+    with (
+        VpcdCard(first, port, listen=True) as one,
+        VpcdCard(second, port + 1, listen=True) as two,
+        PrivatePcscd(tmp_path, listening_cards=[port]) as daemon,
+    ):
+        readers = [daemon.vpcd_reader(port, slot) for slot in (0, 1)]
+        for reader in readers:
+            daemon.wait_for_card(reader)
+        assert run_python(CLIENT, *readers, environment=daemon.environment) == ["319000 329000"]
+        assert one.errors == two.errors == []
+    assert first.commands == second.commands == [COMMAND]
+    assert "reset" in first.log
+
+
+def test_an_exchange_through_a_real_pcscd_does_not_wait_for_delayed_acknowledgements(
+    daemon: PrivatePcscd, vpcd_port: int, card: RecordingCard
+) -> None:
+    from scardffi import SCardManage
+
+    reader = daemon.vpcd_reader(vpcd_port)
+    with VpcdCard(card, vpcd_port):
+        daemon.wait_for_card(reader)
+        with SCardManage().attach_by_ifd(reader) as attached:
+            start = time.perf_counter()
+            for _ in range(50):
+                attached.transmit(COMMAND)
+            elapsed = time.perf_counter() - start
+    daemon.wait_for_card(reader, present=False)
+    assert elapsed < 50 * 0.04 / 2, "each waits 40 ms where acknowledgements are delayed"
