@@ -1,4 +1,4 @@
-"""The C core under the address, undefined behaviour and thread sanitizers, which have nothing to report."""
+"""The C code under the address, undefined behaviour and thread sanitizers, which have nothing to report."""
 
 import subprocess
 import sys
@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 from support.compile import program, shared_library
+from support.pcscd import free_vpcd_port
 from support.reports import report
 
 import scardffi
@@ -15,25 +16,32 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="built with the 
 
 PACKAGE = Path(scardffi.__file__).parent
 PROGRAM = Path(__file__).parent / "csrc" / "core_stress.c"
+VIRTUAL_PROGRAM = Path(__file__).parent / "csrc" / "virtual_stress.c"
 ADDRESS_SPACE_RANDOMNESS = Path("/proc/sys/vm/mmap_rnd_bits")
 MOST_RANDOMNESS = 28  # sanitizers of older compilers find no room for themselves under more
 
 
 class Build(NamedTuple):
-    """The program, the core compiled into it, and the virtual library, all with the same sanitizers."""
+    """A program with the core compiled into it, the virtual library, and a program with that one compiled into it."""
 
     sanitizers: str
-    program: Path
+    core_program: Path
     library: Path
+    virtual_program: Path
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run it, with less randomness of addresses where there is too much."""
-        randomness = ADDRESS_SPACE_RANDOMNESS
-        fixed = randomness.exists() and int(randomness.read_text()) > MOST_RANDOMNESS
-        command = [*(["setarch", "-R"] if fixed else []), str(self.program), str(self.library), *arguments]
-        return subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False
-        )
+        """Run the core on the virtual library."""
+        return run_program(self.core_program, str(self.library), *arguments)
+
+
+def run_program(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run it, with less randomness of addresses where there is too much."""
+    randomness = ADDRESS_SPACE_RANDOMNESS
+    fixed = randomness.exists() and int(randomness.read_text()) > MOST_RANDOMNESS
+    command = [*(["setarch", "-R"] if fixed else []), str(program), *arguments]
+    return subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False
+    )
 
 
 @pytest.fixture(scope="module", params=["address,undefined", "thread"])
@@ -46,14 +54,16 @@ def build(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         "-fvisibility=hidden",
         "-pthread",
         f"-I{PACKAGE / 'include'}",
+        f"-I{PACKAGE / 'csrc'}",
     )
     core, library = sorted((PACKAGE / "csrc").glob("*.c")), sorted((PACKAGE / "virtual" / "csrc").glob("*.c"))
     assert core, "the installed package brings the core's sources"
     assert library, "the installed package brings the virtual library's sources"
     return Build(
         request.param,
-        program(PROGRAM, out, *flags, f"-I{PACKAGE / 'csrc'}", *map(str, core), "-ldl"),
+        program(PROGRAM, out, *flags, *map(str, core), "-ldl"),
         shared_library(library[0], out, *flags, *map(str, library[1:])),
+        program(VIRTUAL_PROGRAM, out, *flags, f"-I{PACKAGE / 'virtual' / 'csrc'}", *map(str, library)),
     )
 
 
@@ -65,6 +75,16 @@ def test_every_answer_of_the_core_is_right_and_the_sanitizers_have_nothing_to_re
     *threads, end = done.stdout.splitlines()
     assert end == "done"
     report(f"races of attach and detach under {build.sanitizers}: {'; '.join(threads)}")
+
+
+def test_the_virtual_library_holds_under_threads_hostile_emulators_and_forks(build: Build) -> None:
+    done = run_program(build.virtual_program, str(free_vpcd_port()))
+    assert done.returncode == 0, done.stdout
+    assert "Sanitizer" not in done.stdout
+    assert "runtime error" not in done.stdout
+    said, end = done.stdout.splitlines()
+    assert end == "done"
+    report(f"stress of the virtual library under {build.sanitizers}: {said}")
 
 
 def test_the_sanitizers_see_what_the_core_and_the_virtual_library_do(build: Build) -> None:
