@@ -1,0 +1,238 @@
+"""Faults on demand: codes, garbage, removals, resets, latency, and a resource manager that stops."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from scardffi import (
+    CommunicationError,
+    Context,
+    InvalidArgumentError,
+    Library,
+    NoServiceError,
+    NoSmartCardError,
+    OutOfMemoryError,
+    ResetCardError,
+    SCardError,
+    SCardManage,
+    ShareMode,
+    virtual,
+)
+from scardffi.constants import INFINITE
+from scardffi.virtual import DEFAULT_READER, fault
+
+READ_4, ANSWER_4 = bytes.fromhex("00B0000004"), bytes.fromhex("000102039000")
+NO_MEMORY = 0x80100006
+
+
+@pytest.fixture(scope="module")
+def library() -> Library:
+    return Library(virtual.library_path())
+
+
+@pytest.fixture
+def card(library: Library) -> Iterator[SCardManage]:
+    with SCardManage(library).attach_by_ifd(DEFAULT_READER) as attached:
+        yield attached
+
+
+CALLS: dict[str, Callable[[Library, int, int], object]] = {
+    "SCardEstablishContext": lambda library, _context, _card: library.SCardEstablishContext(2),
+    "SCardReleaseContext": lambda library, context, _card: library.SCardReleaseContext(context),
+    "SCardIsValidContext": lambda library, context, _card: library.SCardIsValidContext(context),
+    "SCardConnect": lambda library, context, _card: library.SCardConnect(context, DEFAULT_READER, 2, 3),
+    "SCardReconnect": lambda library, _context, card: library.SCardReconnect(card, 2, 3, 0),
+    "SCardDisconnect": lambda library, _context, card: library.SCardDisconnect(card, 0),
+    "SCardBeginTransaction": lambda library, _context, card: library.SCardBeginTransaction(card),
+    "SCardEndTransaction": lambda library, _context, card: library.SCardEndTransaction(card, 0),
+    "SCardStatus": lambda library, _context, card: library.SCardStatus(card),
+    "SCardGetStatusChange": lambda library, context, _card: library.SCardGetStatusChange(context, 0, []),
+    "SCardControl": lambda library, _context, card: library.SCardControl(card, 1, b"", bytearray(8)),
+    "SCardTransmit": lambda library, _context, card: library.SCardTransmit(card, 2, READ_4, bytearray(8)),
+    "SCardListReaderGroups": lambda library, context, _card: library.SCardListReaderGroups(context),
+    "SCardListReaders": lambda library, context, _card: library.SCardListReaders(context),
+    "SCardFreeMemory": lambda library, context, _card: library.SCardFreeMemory(context, 0),
+    "SCardCancel": lambda library, context, _card: library.SCardCancel(context),
+    "SCardGetAttrib": lambda library, _context, card: library.SCardGetAttrib(card, 0x90303, bytearray(40)),
+    "SCardSetAttrib": lambda library, _context, card: library.SCardSetAttrib(card, 0x90303, b"x"),
+}
+
+
+def test_every_function_of_the_library_can_fail(library: Library) -> None:
+    assert set(CALLS) == library.info().functions
+
+
+@pytest.mark.parametrize("function", CALLS)
+def test_a_function_answers_the_code_and_does_nothing(function: str, library: Library) -> None:
+    _, context = library.SCardEstablishContext(2)
+    _, card, _ = library.SCardConnect(context, DEFAULT_READER, 2, 3)
+    try:
+        with fault(function, code=NO_MEMORY):
+            answer = CALLS[function](library, context, card)
+            assert (answer if isinstance(answer, int) else answer[0]) == NO_MEMORY  # type: ignore[index]  # a tuple
+        assert library.SCardIsValidContext(context) == 0
+        assert library.SCardStatus(card)[0] == 0
+    finally:
+        assert library.SCardReleaseContext(context) == 0
+
+
+def test_the_call_that_fails_and_how_many_can_be_chosen(library: Library) -> None:
+    with Context(library=library) as context, fault("SCardListReaders", call=3, times=2, code=0x80100001):
+        codes = [library.SCardListReaders(context.handle)[0] for _ in range(4)]  # two calls each in the library
+    assert codes == [0, 0x80100001, 0x80100001, 0]
+
+
+def test_several_faults_of_one_function_each_count_for_themselves(card: SCardManage) -> None:
+    with fault("SCardTransmit", call=2, code=0x80100001), fault("SCardTransmit", call=3, code=NO_MEMORY):
+        assert card.transmit(READ_4) == ANSWER_4
+        with pytest.raises(SCardError, match="INTERNAL"):
+            card.transmit(READ_4)
+        with pytest.raises(OutOfMemoryError):
+            card.transmit(READ_4)
+        assert card.transmit(READ_4) == ANSWER_4
+
+
+def test_an_ended_fault_does_not_happen(card: SCardManage) -> None:
+    armed = fault("SCardTransmit", times=100, code=NO_MEMORY)
+    with pytest.raises(OutOfMemoryError):
+        card.transmit(READ_4)
+    armed.end()
+    armed.end()
+    assert card.transmit(READ_4) == ANSWER_4
+    assert repr(armed) == "<scardffi.virtual.Fault of SCardTransmit, ended>"
+
+
+@pytest.mark.parametrize("garbage", [b"", b"\x90", b"\xff" * 4, bytes(65538)], ids=len)
+def test_garbage_comes_back_instead_of_the_answer(garbage: bytes, card: SCardManage) -> None:
+    with fault("SCardTransmit", answer=garbage):
+        assert card.transmit(READ_4) == garbage
+    assert card.transmit(READ_4) == ANSWER_4
+
+
+def test_garbage_that_does_not_fit_is_not_written(card: SCardManage) -> None:
+    memory = bytearray(b"\xee" * 16)
+    with fault("SCardTransmit", answer=bytes(200)), memoryview(memory)[:8] as part, pytest.raises(SCardError) as raised:
+        card.transmit_into(READ_4, part)
+    assert raised.value.code == 0x80100008
+    assert memory[8:] == b"\xee" * 8
+
+
+def test_the_card_goes_in_the_middle_of_a_command(library: Library) -> None:
+    class CountingCard:
+        atr = bytes.fromhex("3B80800101")
+        seen = 0
+
+        def transmit(self, _command: bytes) -> bytes:
+            self.seen += 1
+            return b"\x90\x00"
+
+    python_card = CountingCard()
+    with virtual.VirtualReader("removal", python_card), SCardManage(library).attach_by_ifd("removal") as card:
+        with fault("SCardTransmit", call=2, removal=True):
+            card.transmit(READ_4)
+            with pytest.raises(NoSmartCardError):
+                card.transmit(READ_4)
+        assert python_card.seen <= 2
+        with pytest.raises(SCardError) as raised:
+            card.transmit(READ_4)
+        assert raised.value.code == 0x80100069
+
+
+def test_another_program_resets_the_card(card: SCardManage) -> None:
+    with fault("SCardTransmit", call=2, reset=True):
+        assert card.transmit(READ_4) == ANSWER_4
+        with pytest.raises(ResetCardError):
+            card.transmit(READ_4)
+    card.reconnect(share_mode=ShareMode.SHARED)
+    assert card.transmit(READ_4) == ANSWER_4
+
+
+def test_one_command_takes_longer(card: SCardManage) -> None:
+    with fault("SCardTransmit", latency=0.05):
+        start = time.monotonic()
+        assert card.transmit(READ_4) == ANSWER_4
+        assert time.monotonic() - start >= 0.05
+
+
+def test_the_resource_manager_stops_at_a_call(library: Library) -> None:
+    context = Context(library=library)
+    with fault("SCardListReaders", call=2, stop=True):
+        assert library.SCardListReaders(context.handle)[0] == 0x8010001D
+    with pytest.raises(NoServiceError):
+        Context(library=library)
+    with virtual.service_stopped():
+        pass
+    with pytest.raises(NoServiceError):
+        context.release()
+    with Context(library=library) as fresh:
+        assert DEFAULT_READER in fresh.list_readers()
+
+
+def test_a_stopped_resource_manager_is_gone_for_everybody_and_comes_back_for_new_contexts(library: Library) -> None:
+    _, context = library.SCardEstablishContext(2)
+    _, card, _ = library.SCardConnect(context, DEFAULT_READER, 2, 3)
+    _, [(state, _)] = library.SCardGetStatusChange(context, 0, [(DEFAULT_READER, 0)])
+    _, waiting = library.SCardEstablishContext(2)
+    codes: list[int] = []
+    waiter = threading.Thread(
+        target=lambda: codes.append(library.SCardGetStatusChange(waiting, INFINITE, [(DEFAULT_READER, state & ~2)])[0])
+    )
+    waiter.start()
+    time.sleep(0.05)
+    with virtual.service_stopped():
+        waiter.join(5)
+        assert codes == [0x80100013]
+        assert library.SCardEstablishContext(2) == (0x8010001D, 0)
+        assert library.SCardTransmit(card, 2, READ_4, bytearray(6))[0] == 0x8010001D
+        assert library.SCardListReaders(context)[0] == 0x8010001D
+        assert library.SCardIsValidContext(context) == 0
+    assert library.SCardListReaders(context)[0] == 0x8010001D
+    assert library.SCardReleaseContext(context) == 0x8010001D
+    assert library.SCardIsValidContext(context) == 0x80100003
+    assert library.SCardReleaseContext(waiting) == 0x8010001D
+    with Context(library=library) as fresh, fresh.attach(DEFAULT_READER) as attached:
+        assert attached.transmit(READ_4) == ANSWER_4
+
+
+def test_a_command_that_runs_while_the_resource_manager_stops_is_a_communication_error(library: Library) -> None:
+    card = SCardManage(library).attach_by_ifd(DEFAULT_READER)
+    stopped = virtual.service_stopped()
+    timer = threading.Timer(0.05, stopped.__enter__)
+    timer.start()
+    with pytest.raises(CommunicationError):
+        card.transmit(bytes.fromhex("801000C8"))  # 200 ms
+    stopped.__exit__(None, None, None)
+    with pytest.raises(NoServiceError):
+        card.detach()
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "message"),
+    [
+        ("SCardFoo", {"code": 1}, "function: 'SCardFoo' is not allowed"),
+        ("SCardConnect", {"removal": True}, "function: 'SCardConnect' is not allowed"),
+        ("SCardTransmit", {}, "effect: 0 is not allowed; give exactly one of code"),
+        ("SCardTransmit", {"code": 1, "stop": True}, "effect: 2 is not allowed"),
+        ("SCardTransmit", {"code": 1, "call": 0}, "call: 0 is not allowed; give 1 to 0xFFFFFFFF"),
+        ("SCardTransmit", {"code": 1, "times": -1}, "times: -1"),
+        ("SCardTransmit", {"code": -1}, "code: -1"),
+        ("SCardTransmit", {"latency": -1.0}, "latency: -1.0"),
+    ],
+    ids=repr,
+)
+def test_a_fault_that_cannot_be_is_refused_by_name(function: str, arguments: dict[str, int], message: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        fault(function, **arguments)  # type: ignore[arg-type]  # that is the point
+
+
+def test_no_more_than_64_faults_are_armed(card: SCardManage) -> None:
+    armed = [fault("SCardTransmit", call=1000, code=1) for _ in range(64)]
+    try:
+        with pytest.raises(InvalidArgumentError, match="64 faults at most"):
+            fault("SCardTransmit", code=1)
+    finally:
+        for one in armed:
+            one.end()
+    assert card.transmit(READ_4) == ANSWER_4

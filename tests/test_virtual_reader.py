@@ -1,0 +1,358 @@
+"""Virtual readers: cards in Python that come and go, and what a program sees of it."""
+
+import os
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+
+import pytest
+
+from scardffi import (
+    Attribute,
+    CommunicationError,
+    Context,
+    InvalidArgumentError,
+    Library,
+    NoSmartCardError,
+    OutOfMemoryError,
+    ReaderStateFlag,
+    RemovedCardError,
+    ResetCardError,
+    SCardError,
+    SCardManage,
+    ShareMode,
+    SharingViolationError,
+    UnexpectedStateError,
+    UnknownReaderError,
+    UnpoweredCardError,
+    UnsupportedFeatureError,
+    control_code,
+    virtual,
+)
+from scardffi.virtual import AnsweringCard, VirtualReader
+
+NAME = "Reader of a test"
+GET_CHALLENGE = bytes.fromhex("0084000008")
+T0_ATR, T1_ATR = bytes.fromhex("3B00"), bytes.fromhex("3B80800101")
+
+
+class EchoCard:
+    """Answers each command with itself."""
+
+    def __init__(self, atr: bytes = T1_ATR) -> None:
+        self.atr = atr
+        self.resets = 0
+
+    def transmit(self, command: bytes) -> bytes:
+        """The command, and 9000."""
+        return command + b"\x90\x00"
+
+    def reset(self) -> None:
+        """Counts."""
+        self.resets += 1
+
+
+class FixedCard:
+    """Answers each command with the same bytes, whatever they are."""
+
+    atr = T1_ATR
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer = answer
+
+    def transmit(self, _command: bytes) -> bytes:
+        """What was given."""
+        return self.answer
+
+
+@pytest.fixture(scope="module")
+def library() -> Library:
+    return Library(virtual.library_path())
+
+
+@pytest.fixture
+def reader() -> Iterator[VirtualReader]:
+    with VirtualReader(NAME) as plugged:
+        yield plugged
+
+
+def attach(library: Library) -> SCardManage:
+    return SCardManage(library).attach_by_ifd(NAME)
+
+
+def test_a_reader_is_there_while_it_is_plugged_in(library: Library) -> None:
+    with Context(library=library) as context:
+        reader = VirtualReader(NAME)
+        assert NAME not in context.list_readers()
+        reader.plug()
+        assert context.list_readers() == [virtual.DEFAULT_READER, NAME]
+        reader.unplug()
+        assert context.list_readers() == [virtual.DEFAULT_READER]
+
+
+def test_a_program_talks_to_a_card_in_python(library: Library) -> None:
+    card = EchoCard()
+    with VirtualReader(NAME, card) as reader, attach(library) as attached:
+        assert reader.card is card
+        assert attached.atr == T1_ATR
+        assert attached.transmit(GET_CHALLENGE) == GET_CHALLENGE + b"\x90\x00"
+
+
+@pytest.mark.parametrize("length", [2, 258, 65538])
+def test_an_answer_may_have_any_length(length: int, library: Library, reader: VirtualReader) -> None:
+    answer = os.urandom(length - 2) + b"\x90\x00"
+    reader.insert(FixedCard(answer))
+    with attach(library) as card:
+        assert card.transmit(GET_CHALLENGE) == answer
+
+
+@pytest.mark.parametrize("answer", [bytearray(b"\x61\x00"), memoryview(b"\x90\x00")], ids=["bytearray", "memoryview"])
+def test_an_answer_may_be_any_bytes(answer: bytes, library: Library, reader: VirtualReader) -> None:
+    reader.insert(FixedCard(answer))
+    with attach(library) as card:
+        assert card.transmit(GET_CHALLENGE) == bytes(answer)
+
+
+@pytest.mark.parametrize("answer", [b"", b"\x90"], ids=["nothing", "one byte"])
+def test_an_answer_without_a_status_word_comes_as_it_is(answer: bytes, library: Library, reader: VirtualReader) -> None:
+    reader.insert(FixedCard(answer))
+    with attach(library) as card, card.exchange(GET_CHALLENGE, bytearray(10)) as exchange:
+        assert card.transmit(GET_CHALLENGE) == answer
+        assert exchange() == len(answer)
+        assert exchange.sw == 0
+
+
+def test_what_a_card_raises_is_a_communication_error_and_kept_with_its_traceback(
+    library: Library, reader: VirtualReader
+) -> None:
+    class BrokenCard(EchoCard):
+        def transmit(self, command: bytes) -> bytes:
+            return super().transmit(command) if command[1] == 0x84 else self.fail_here()
+
+        def fail_here(self) -> bytes:
+            raise ZeroDivisionError("of the card")
+
+    reader.insert(BrokenCard())
+    with attach(library) as card:
+        with pytest.raises(CommunicationError) as raised:
+            card.transmit(bytes(4))
+        assert raised.value.code == 0x80100013
+        assert card.transmit(GET_CHALLENGE)[-2:] == b"\x90\x00"
+    (error,) = reader.errors
+    assert "fail_here" in "".join(traceback.format_exception(error))
+
+
+def test_an_answer_that_is_no_bytes_is_kept_as_a_type_error(library: Library, reader: VirtualReader) -> None:
+    reader.insert(FixedCard(None))  # type: ignore[arg-type]  # that is the point
+    with attach(library) as card, pytest.raises(CommunicationError):
+        card.transmit(GET_CHALLENGE)
+    assert [type(error) for error in reader.errors] == [TypeError]
+
+
+def test_a_card_may_use_pcsc_itself(library: Library, reader: VirtualReader) -> None:
+    class Proxy:
+        atr = T1_ATR
+
+        def transmit(self, command: bytes) -> bytes:
+            with SCardManage(library).attach_by_ifd(virtual.DEFAULT_READER) as other:
+                return other.transmit(command)
+
+    reader.insert(Proxy())
+    with attach(library) as card:
+        assert len(card.transmit(GET_CHALLENGE)) == 10
+    assert reader.errors == []
+
+
+def test_a_card_that_is_taken_out_is_told_to_every_handle(library: Library, reader: VirtualReader) -> None:
+    reader.insert(EchoCard())
+    with attach(library) as card, attach(library) as other:
+        reader.remove()
+        assert reader.card is None
+        for attached in (card, other):
+            with pytest.raises(RemovedCardError):
+                attached.transmit(GET_CHALLENGE)
+        with pytest.raises(NoSmartCardError):
+            attach(library)
+        reader.insert(EchoCard())
+        card.reconnect(share_mode=ShareMode.SHARED)
+        assert card.transmit(GET_CHALLENGE)[-2:] == b"\x90\x00"
+
+
+def test_a_swap_is_two_events(library: Library, reader: VirtualReader) -> None:
+    reader.insert(EchoCard(T1_ATR))
+    with Context(library=library) as context:
+        (before,) = context.get_status_change([NAME])
+        reader.swap(EchoCard(T0_ATR))
+        (after,) = context.get_status_change([before], 5)
+    assert after.event_count == before.event_count + 2
+    assert (before.atr, after.atr) == (T1_ATR, T0_ATR)
+    assert after.state & ReaderStateFlag.CHANGED
+
+
+def test_a_reset_by_another_program_is_told_and_the_card_hears_of_it(library: Library, reader: VirtualReader) -> None:
+    card = EchoCard()
+    reader.insert(card)
+    with attach(library) as attached:
+        reader.reset()
+        assert card.resets == 1
+        with pytest.raises(ResetCardError):
+            attached.transmit(GET_CHALLENGE)
+        attached.reconnect(share_mode=ShareMode.SHARED)
+        assert attached.transmit(GET_CHALLENGE)[-2:] == b"\x90\x00"
+        attached.reconnect(share_mode=ShareMode.SHARED, initialization=1)
+        assert card.resets == 2
+
+
+def test_a_reader_that_is_unplugged_takes_its_handles_along(library: Library) -> None:
+    reader = VirtualReader(NAME, EchoCard())
+    reader.plug()
+    card = attach(library)
+    reader.unplug()
+    with pytest.raises(SCardError) as raised:
+        card.transmit(GET_CHALLENGE)
+    assert raised.value.code == 0x80100011
+    reader.plug()
+    with pytest.raises(SCardError) as raised:
+        card.transmit(GET_CHALLENGE)
+    assert raised.value.code == 0x80100011
+    card.detach()
+    with attach(library) as fresh:
+        assert fresh.transmit(GET_CHALLENGE)[-2:] == b"\x90\x00"
+    reader.unplug()
+
+
+@pytest.mark.parametrize("card", [AnsweringCard(), EchoCard()], ids=["in C", "in Python"])
+def test_latency_is_waited_for_and_ended_by_a_removal(
+    card: EchoCard | AnsweringCard, library: Library, reader: VirtualReader
+) -> None:
+    reader.insert(card)
+    reader.latency = 0.05
+    with attach(library) as attached:
+        start = time.monotonic()
+        attached.transmit(GET_CHALLENGE)
+        assert time.monotonic() - start >= 0.05
+        reader.latency = 60
+        threading.Timer(0.1, reader.remove).start()
+        with pytest.raises(NoSmartCardError):
+            attached.transmit(GET_CHALLENGE)
+        assert time.monotonic() - start < 30
+    assert reader.latency == 60
+
+
+def test_two_programs_never_run_a_command_at_the_same_time(library: Library, reader: VirtualReader) -> None:
+    class LonelyCard(EchoCard):
+        inside = most = 0
+
+        def transmit(self, command: bytes) -> bytes:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+            time.sleep(0.001)
+            self.inside -= 1
+            return super().transmit(command)
+
+    card = LonelyCard()
+    reader.insert(card)
+    answers: list[tuple[bytes, bytes]] = []
+
+    def use(own: bytes) -> None:
+        with attach(library) as attached:
+            answers.extend((own, attached.transmit(own)) for _ in range(20))
+
+    threads = [threading.Thread(target=use, args=(bytes([0, number, 0, 0]),)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert card.most == 1
+    assert len(answers) == 120
+    assert all(answer == own + b"\x90\x00" for own, answer in answers)
+
+
+def test_a_subclass_answers_control_codes_and_leaves_others_to_the_reader(library: Library) -> None:
+    class Reader(VirtualReader):
+        def control(self, code: int, command: bytes) -> bytes | None:
+            if code == control_code(1):
+                return command[::-1]
+            return 1 / 0 if code == control_code(2) else None  # type: ignore[return-value]  # it raises
+
+    with Reader(NAME, EchoCard()) as reader, attach(library) as card:
+        assert card.control(control_code(1), b"abc") == b"cba"
+        assert card.control(control_code(3400)) == bytes.fromhex("0A0442000BC1120442000BC2")
+        with pytest.raises(CommunicationError):
+            card.control(control_code(2))
+        with pytest.raises(UnsupportedFeatureError):
+            card.control(control_code(3))
+        assert [type(error) for error in reader.errors] == [ZeroDivisionError]
+
+
+def test_a_mute_card_is_there_and_cannot_be_used(library: Library, reader: VirtualReader) -> None:
+    reader.insert(AnsweringCard(b""))
+    with Context(library=library) as context:
+        (state,) = context.get_status_change([NAME])
+        assert state.state & ReaderStateFlag.MUTE
+        assert state.atr == b""
+        with pytest.raises(UnpoweredCardError):
+            context.attach(NAME)
+        with context.attach(NAME, ShareMode.DIRECT, 0) as card:
+            assert card.get_attribute(Attribute.VENDOR_NAME) == b"scardffi"
+
+
+def test_the_answering_card_takes_an_atr_and_counts_what_it_sees(library: Library, reader: VirtualReader) -> None:
+    reader.insert(AnsweringCard(T0_ATR))
+    with attach(library) as card:
+        assert card.atr == T0_ATR
+        card.transmit(GET_CHALLENGE)
+        assert card.transmit(bytes.fromhex("801A0000")) == bytes.fromhex("000000029000")
+
+
+def test_there_is_room_for_64_readers(library: Library) -> None:
+    readers = [VirtualReader(f"reader {number}") for number in range(63)]
+    try:
+        for one in readers:
+            one.plug()
+        with Context(library=library) as context:
+            assert len(context.list_readers()) == 64
+            assert len(context.get_status_change(context.list_readers())) == 64
+        with pytest.raises(OutOfMemoryError):
+            VirtualReader("one too many").plug()
+    finally:
+        for one in readers:
+            one.unplug()
+
+
+def test_what_cannot_be_is_refused_by_name(library: Library, reader: VirtualReader) -> None:
+    for name in ("", "x" * 128, "a\0b"):
+        with pytest.raises(InvalidArgumentError, match="name: "):
+            VirtualReader(name)
+    for latency in (-1.0, 1e9):
+        with pytest.raises(InvalidArgumentError, match="latency: "):
+            VirtualReader(latency=latency)
+    with pytest.raises(InvalidArgumentError, match="ATR: 34 is not allowed; give at most 33 bytes"):
+        reader.insert(EchoCard(bytes(34)))
+    with pytest.raises(TypeError, match="card: expected an object with atr"):
+        reader.insert(object())  # type: ignore[arg-type]  # that is the point
+    with pytest.raises(NoSmartCardError):
+        reader.remove()
+    with pytest.raises(NoSmartCardError):
+        reader.reset()
+    with pytest.raises(SharingViolationError):
+        VirtualReader(NAME).plug()
+    with pytest.raises(UnknownReaderError):
+        VirtualReader("nobody").insert(EchoCard())
+    reader.insert(EchoCard())
+    with pytest.raises(UnexpectedStateError, match="there is a card in"):
+        reader.insert(EchoCard())
+    assert library.SCardEstablishContext(2)[0] == 0
+
+
+def test_a_fork_has_a_world_of_its_own(library: Library, reader: VirtualReader) -> None:
+    reader.insert(EchoCard())
+    with Context(library=library):
+        child = os.fork()
+        if child == 0:
+            with Context(library=library) as context:
+                os._exit(context.list_readers() != [virtual.DEFAULT_READER])
+        assert os.waitpid(child, 0)[1] == 0
+        with attach(library) as card:
+            assert card.transmit(GET_CHALLENGE)[-2:] == b"\x90\x00"
