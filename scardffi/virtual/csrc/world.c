@@ -22,6 +22,7 @@ static struct handle handles[SLOTS];
 static struct numbers handle_numbers;
 static pthread_once_t fork_handlers = PTHREAD_ONCE_INIT;
 static bool has_conditions, has_started;
+static LONG start_code; /* of the start that was tried */
 
 static bool start_conditions(void)
 {
@@ -86,14 +87,15 @@ static void handle_forks(void)
     pthread_atfork(lock_world, unlock_world, forget_world);
 }
 
+/* A text that cannot be followed is read once: again it would meet what it has left, such as its own ports. */
 LONG world_start(void)
 {
-    LONG code = SCARD_S_SUCCESS;
     pthread_once(&fork_handlers, handle_forks);
     lock_world();
     if (!has_started)
-        code = start_world();
-    has_started = code == SCARD_S_SUCCESS;
+        start_code = start_world();
+    LONG code = start_code;
+    has_started = code != (LONG)SCARD_E_NO_MEMORY;
     unlock_world();
     return code;
 }

@@ -1,0 +1,539 @@
+"""The environment variable SCARDFFI_VIRTUAL: the world that a program on our library starts with."""
+
+import contextlib
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import vicc
+from support.compile import pcsc_include_flags, program
+from support.pcscd import free_vpcd_port
+from support.recording_card import RecordingCard
+from support.requirements import need_program
+from support.virtual_program import VirtualProgram
+
+from scardffi import virtual
+from scardffi.virtual import ANSWERING_ATR, DEFAULT_READER
+from scardffi.virtual.vpcd import VpcdCard
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the foreign programs and the stand-in are Linux's")
+
+NO_SERVICE = 0x8010001D
+READ_4, ANSWER_4 = "00B0000004", "000102039000"
+SELECT_MF, GET_CHALLENGE = "00A4000C023F00", "0084000008"
+ATR = RecordingCard.atr
+NOBODY = 65534
+EMULATED = "Emulated"
+
+
+@pytest.fixture
+def port() -> int:
+    return free_vpcd_port()
+
+
+@pytest.fixture
+def listening(port: int) -> Iterator[VirtualProgram]:
+    """A program with an empty reader, in which emulators that connect to the port become cards."""
+    with VirtualProgram(f"reader,name={EMULATED},listen={port}") as program:
+        assert program.readers() == [EMULATED]
+        yield program
+    assert program.complaints == ""
+
+
+def opensc_tool(configuration: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run it with a world of the test's choice."""
+    need_program("opensc-tool")
+    environment = {"LD_LIBRARY_PATH": virtual.library_folder(), "SCARDFFI_VIRTUAL": configuration}
+    return subprocess.run(
+        ["opensc-tool", *arguments], env={**os.environ, **environment}, capture_output=True, text=True, timeout=30,
+        check=False,
+    )  # fmt: skip
+
+
+# Readers
+
+
+@pytest.mark.parametrize("configuration", ["reader", " \nreader;\n; ", "reader,card=answering", "reader,latency=0x0"])
+def test_a_reader_without_a_name_has_the_name_of_the_one_that_is_there_without_the_variable(configuration: str) -> None:
+    with VirtualProgram(configuration) as program:
+        assert program.readers() == [DEFAULT_READER]
+        assert program.wait(DEFAULT_READER, present=True)[0] == ANSWERING_ATR.hex()
+        assert program.transmit(DEFAULT_READER, READ_4) == ANSWER_4
+    assert program.complaints == ""
+
+
+def test_an_empty_variable_is_a_world_without_readers() -> None:
+    with VirtualProgram("") as program:
+        assert program.establish() == 0
+        assert program.readers() == []
+
+
+def test_readers_have_the_names_that_they_are_given_and_numbers_otherwise() -> None:
+    listed = opensc_tool("reader;reader,name=My Reader;reader,card=none;reader,name=Größe=1", "-l").stdout
+    assert [line.split(maxsplit=2)[1:] for line in listed.splitlines()[2:]] == [
+        ["Yes", DEFAULT_READER],
+        ["Yes", "My Reader"],
+        ["No", "scardffi Virtual Reader 2"],
+        ["Yes", "Größe=1"],
+    ]
+
+
+def test_latency_is_in_milliseconds() -> None:
+    start = time.monotonic()
+    with VirtualProgram("reader,latency=100") as program:
+        assert [program.transmit(DEFAULT_READER, READ_4) for _ in range(5)] == [ANSWER_4] * 5
+    assert time.monotonic() - start >= 0.5
+
+
+def test_there_is_room_for_64_readers_and_the_65th_is_told_about() -> None:
+    with VirtualProgram(";".join(["reader"] * 64)) as program:
+        assert len(program.readers()) == 64
+    with VirtualProgram(";".join(["reader"] * 65)) as program:
+        assert program.establish() == NO_SERVICE
+    assert "one too many: scardffi Virtual Reader 64" in program.complaints
+
+
+# Emulators that connect
+
+
+def test_an_emulator_that_connects_is_a_card_while_it_is_connected(listening: VirtualProgram, port: int) -> None:
+    card = RecordingCard()
+    assert listening.transmit(EMULATED, READ_4) == "SCARD_E_NO_SMARTCARD"
+    with VpcdCard(card, port) as plugged:
+        assert listening.wait(EMULATED, present=True)[0] == ATR.hex()
+        assert listening.transmit(EMULATED, READ_4) == "9000"
+        assert card.commands == [bytes.fromhex(READ_4)]
+    listening.wait(EMULATED, present=False)
+    assert listening.transmit(EMULATED, READ_4) == "SCARD_E_NO_SMARTCARD"
+    assert plugged.errors == []
+
+
+def test_emulators_come_go_and_come_again_and_each_is_another_card(listening: VirtualProgram, port: int) -> None:
+    for times in range(1, 4):
+        card = RecordingCard(lambda _, times=times: bytes([times, 0x90, 0x00]))  # type: ignore[misc]  # its default
+        with VpcdCard(card, port):
+            assert listening.wait(EMULATED, present=True) == (ATR.hex(), 2 * times - 1)
+            assert listening.attach(EMULATED) is None
+            assert listening.transmit_again(EMULATED, READ_4) == f"0{times}9000"
+        assert listening.wait(EMULATED, present=False) == ("", 2 * times)
+        assert listening.transmit_again(EMULATED, READ_4) == "SCARD_W_REMOVED_CARD"
+
+
+def test_a_second_emulator_waits_for_the_first_to_go(listening: VirtualProgram, port: int) -> None:
+    first, second = RecordingCard(lambda _: b"\1\x90\x00"), RecordingCard(lambda _: b"\2\x90\x00")
+    plugged = VpcdCard(first, port)
+    plugged.start()
+    listening.wait(EMULATED, present=True)
+    with VpcdCard(second, port):
+        assert listening.transmit(EMULATED, READ_4) == "019000"
+        plugged.stop()
+        for _ in range(100):
+            if listening.transmit(EMULATED, READ_4) == "029000":
+                break
+            time.sleep(0.02)
+        assert second.commands == [bytes.fromhex(READ_4)]
+
+
+@pytest.mark.parametrize("length", [1, 254, 65533])
+def test_an_emulator_sees_the_command_as_it_was_sent_and_answers_any_length(
+    length: int, listening: VirtualProgram, port: int
+) -> None:
+    answer = bytes(i & 0xFF for i in range(length)) + b"\x90\x00"
+    command = "80010203" + "5a" * length
+    card = RecordingCard(lambda _: answer)
+    with VpcdCard(card, port):
+        listening.wait(EMULATED, present=True)
+        assert listening.transmit(EMULATED, command[: 2 * 65535]) == answer.hex()
+    assert card.commands == [bytes.fromhex(command[: 2 * 65535])]
+
+
+def test_an_emulator_hears_of_power_and_resets(listening: VirtualProgram, port: int) -> None:
+    card = RecordingCard()
+    with VpcdCard(card, port):
+        listening.wait(EMULATED, present=True)
+        assert listening.attach(EMULATED) is None
+        assert card.log == ["reset"]
+        listening.reset(EMULATED)
+        assert listening.transmit_again(EMULATED, READ_4) == "9000"
+    assert card.log == ["reset", "reset", bytes.fromhex(READ_4)]
+
+
+def test_an_emulator_that_raises_is_answered_for_and_stays(listening: VirtualProgram, port: int) -> None:
+    card = RecordingCard(lambda command: {0x84: b"\x90\x00"}[command[1]])
+    with VpcdCard(card, port) as plugged:
+        listening.wait(EMULATED, present=True)
+        assert listening.transmit(EMULATED, READ_4) == "6f00"
+        assert listening.transmit(EMULATED, GET_CHALLENGE) == "9000"
+    assert [type(error) for error in plugged.errors] == [KeyError]
+
+
+class RawEmulator:
+    """The emulator's end of a connection to the library, for what no emulator should do."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self._stream = self.socket.makefile("rb")
+
+    def receive(self) -> bytes:
+        """The next message."""
+        return self._stream.read(int.from_bytes(self._stream.read(2), "big"))
+
+    def send(self, message: bytes) -> None:
+        """Send a message."""
+        self.socket.sendall(len(message).to_bytes(2, "big") + message)
+
+    def become_a_card(self) -> None:
+        """Power on, and the ATR."""
+        assert self.receive() == b"\1"
+        assert self.receive() == b"\4"
+        self.send(ATR)
+
+    def close(self) -> None:
+        """Go, at once; without effect where it has gone."""
+        if self.socket.fileno() < 0:
+            return
+        self._stream.close()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+
+@pytest.mark.parametrize("answer", [b"", b"\x00", b"\x00\x06", b"\x00\x06\x00\x01", b"\xff\xff" + bytes(100)], ids=len)
+@pytest.mark.parametrize("way", ["close", "shutdown"])
+def test_an_emulator_that_dies_in_the_middle_of_a_command_is_a_card_that_is_gone(
+    answer: bytes, way: str, listening: VirtualProgram, port: int
+) -> None:
+    emulator = RawEmulator(port)
+    died = threading.Event()
+
+    def die() -> None:
+        assert emulator.receive() == bytes.fromhex(READ_4)
+        emulator.socket.sendall(answer)
+        if way == "close":
+            emulator.close()
+        else:
+            emulator.socket.shutdown(socket.SHUT_WR)
+        died.set()
+
+    emulator.become_a_card()
+    listening.wait(EMULATED, present=True)
+    assert listening.attach(EMULATED) is None
+    thread = threading.Thread(target=die)
+    thread.start()
+    assert listening.transmit_again(EMULATED, READ_4) == "SCARD_E_NO_SMARTCARD"
+    thread.join()
+    assert died.is_set()
+    emulator.close()
+    listening.wait(EMULATED, present=False)
+    assert listening.transmit_again(EMULATED, READ_4) == "SCARD_W_REMOVED_CARD"
+    with VpcdCard(RecordingCard(), port):
+        assert listening.wait(EMULATED, present=True)[0] == ATR.hex()
+        assert listening.transmit(EMULATED, READ_4) == "9000"
+
+
+def test_who_connects_and_is_no_emulator_is_no_card_and_keeps_no_other_out(
+    listening: VirtualProgram, port: int
+) -> None:
+    for said in (b"", b"\x00\x00", b"\x00\x05abc", b"\x00\x22" + bytes(34), b"GET / HTTP/1.0\r\n\r\n"):
+        stranger = RawEmulator(port)
+        stranger.socket.sendall(said)
+        stranger.close()
+    with VpcdCard(RecordingCard(), port):
+        assert listening.wait(EMULATED, present=True)[0] == ATR.hex()
+        assert listening.transmit(EMULATED, READ_4) == "9000"
+
+
+def test_vicc_plugs_into_our_library_as_into_vpcd(listening: VirtualProgram, port: int, tmp_path: Path) -> None:
+    reason = vicc.unavailable_reason()
+    assert reason is None, reason
+    for _ in range(2):
+        with vicc.Vicc(port, tmp_path):
+            assert listening.wait(EMULATED, present=True)[0] == "3b951381018073ff01000b"
+            assert listening.transmit(EMULATED, SELECT_MF) == "9000"
+            first, second = (listening.transmit(EMULATED, GET_CHALLENGE) for _ in range(2))
+            assert (len(first), first[-4:]) == (20, "9000")
+            assert first != second
+        listening.wait(EMULATED, present=False)
+
+
+def test_vicc_that_is_killed_is_a_card_that_is_gone(listening: VirtualProgram, port: int, tmp_path: Path) -> None:
+    with vicc.Vicc(port, tmp_path) as card:
+        listening.wait(EMULATED, present=True)
+        assert listening.attach(EMULATED) is None
+        card.stop()
+        listening.wait(EMULATED, present=False)
+        assert listening.transmit_again(EMULATED, SELECT_MF) == "SCARD_W_REMOVED_CARD"
+
+
+def test_when_the_program_ends_the_emulator_sees_it(port: int) -> None:
+    gone = threading.Event()
+
+    def serve() -> None:
+        emulator.become_a_card()
+        assert emulator._stream.read(1) == b""
+        gone.set()
+
+    with VirtualProgram(f"reader,listen={port}") as program:
+        program.establish()
+        emulator = RawEmulator(port)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        program.wait(DEFAULT_READER, present=True)
+        assert not gone.is_set()
+    thread.join(10)
+    assert gone.is_set()
+    emulator.close()
+
+
+# Emulators that listen
+
+
+def test_the_library_connects_to_an_emulator_that_listens() -> None:
+    card = RecordingCard()
+    with VpcdCard(card, 0, listen=True) as plugged, VirtualProgram(f"reader,connect={plugged.port}") as program:
+        assert program.wait(DEFAULT_READER, present=True)[0] == ATR.hex()
+        assert program.transmit(DEFAULT_READER, READ_4) == "9000"
+        plugged.stop()
+        program.wait(DEFAULT_READER, present=False)
+    assert card.commands == [bytes.fromhex(READ_4)]
+    assert program.complaints == ""
+
+
+def test_where_no_emulator_listens_the_reader_is_empty(port: int) -> None:
+    with VirtualProgram(f"reader,connect={port};reader") as program:
+        assert len(program.readers()) == 2
+        assert program.transmit(DEFAULT_READER, READ_4) == "SCARD_E_NO_SMARTCARD"
+        assert program.transmit("scardffi Virtual Reader 1", READ_4) == ANSWER_4
+    assert program.complaints == ""
+
+
+def test_a_foreign_program_talks_to_a_card_in_python() -> None:
+    card = RecordingCard(lambda command: command[::-1] + b"\x90\x00")
+    with VpcdCard(card, 0, listen=True) as plugged:
+        for _ in range(3):
+            done = opensc_tool(f"reader,name=Card in Python,connect={plugged.port}", "-s", "00B0010203")
+            assert done.stdout.splitlines()[-1].startswith("03 02 01 B0 00"), done
+            assert opensc_tool(f"reader,connect={plugged.port}", "-a").stdout == ATR.hex(":") + "\n"
+    assert card.commands.count(bytes.fromhex("00B0010203")) == 3
+    assert plugged.errors == []
+
+
+def test_several_programs_use_one_card_that_listens_at_the_same_time() -> None:
+    inside = most = 0
+
+    def answer(command: bytes) -> bytes:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.001)
+        inside -= 1
+        return command + b"\x90\x00"
+
+    card = RecordingCard(answer)
+    mistakes: list[str] = []
+    with contextlib.ExitStack() as stack:
+        plugged = stack.enter_context(VpcdCard(card, 0, listen=True))
+        configuration = f"reader,connect={plugged.port}"
+        programs = [stack.enter_context(VirtualProgram(configuration)) for _ in range(4)]
+        for program in programs:
+            program.wait(DEFAULT_READER, present=True)
+
+        def use(number: int, program: VirtualProgram) -> None:
+            for times in range(20):
+                command = f"80{number:02x}{times:02x}00"
+                answered = program.transmit(DEFAULT_READER, command)
+                if answered != command + "9000":
+                    mistakes.append(f"{command} was answered {answered}")
+
+        threads = [threading.Thread(target=use, args=one) for one in enumerate(programs)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert mistakes == []
+    assert len(card.commands) == 80
+    assert most == 1
+
+
+# Faults
+
+
+@pytest.mark.parametrize(
+    ("fault", "answers"),
+    [
+        ("code=0x80100006", [ANSWER_4, "SCARD_E_NO_MEMORY", ANSWER_4]),
+        ("code=2148532230", [ANSWER_4, "SCARD_E_NO_MEMORY", ANSWER_4]),
+        ("answer=6F00", [ANSWER_4, "6f00", ANSWER_4]),
+        ("answer=", [ANSWER_4, "", ANSWER_4]),
+        ("answer=ff,times=2", [ANSWER_4, "ff", "ff", ANSWER_4]),
+        ("latency=100", [ANSWER_4] * 3),
+        ("removal", [ANSWER_4, "SCARD_E_NO_SMARTCARD", "SCARD_W_REMOVED_CARD"]),
+        ("reset", [ANSWER_4, "SCARD_W_RESET_CARD", "SCARD_W_RESET_CARD"]),
+        ("stop", [ANSWER_4, "SCARD_E_NO_SERVICE", "SCARD_E_NO_SERVICE"]),
+    ],
+)
+def test_a_fault_hits_the_call_that_it_names(fault: str, answers: list[str]) -> None:
+    start = time.monotonic()
+    with VirtualProgram(f"reader;fault,function=SCardTransmit,call=2,{fault}") as program:
+        assert program.attach(DEFAULT_READER) is None
+        assert [program.transmit_again(DEFAULT_READER, READ_4) for _ in answers] == answers
+    assert program.complaints == ""
+    assert time.monotonic() - start >= 0.1 * fault.startswith("latency")
+
+
+def test_a_fault_may_hit_the_first_call_of_all() -> None:
+    with VirtualProgram("fault,function=SCardEstablishContext,code=0x80100001;reader") as program:
+        assert [program.establish() for _ in range(3)] == [0x80100001, 0, 0]
+
+
+def test_a_foreign_program_meets_a_fault() -> None:
+    fault = "fault,function=SCardConnect,times=100,code=0x80100066"
+    done = opensc_tool(f"reader;{fault}", "-s", GET_CHALLENGE)
+    assert done.returncode != 0
+    assert "Unresponsive card" in done.stderr, done
+
+
+# Wrong texts
+
+
+@pytest.mark.parametrize(
+    ("configuration", "complaint"),
+    [
+        ("radar", 'neither "reader" nor "fault": radar'),
+        ("reader;;x,y", 'neither "reader" nor "fault": x'),
+        ("reader,nmae=x", "no reader has this: nmae"),
+        ("reader,name=", "no reader has this: name"),
+        (f"reader,name={'x' * 128}", "no reader has this: name"),
+        ("reader,name=A;reader,name=A", "this reader is there already, or one too many: A"),
+        ("reader,card=credit", "no reader has this: card"),
+        ("reader,card", "no reader has this: card"),
+        ("reader,latency=-1", "no reader has this: latency"),
+        ("reader,latency=1s", "no reader has this: latency"),
+        ("reader,latency=99999999999", "no reader has this: latency"),
+        ("reader,listen=0", "no reader has this: listen"),
+        ("reader,listen=65536", "no reader has this: listen"),
+        ("reader,connect=port", "no reader has this: connect"),
+        ("reader,listen=4000,connect=4000", "listen and connect exclude each other: scardffi Virtual Reader 0"),
+        ("fault", "no such fault of this function: "),
+        ("fault,function=SCardTransmit", "no such fault of this function: SCardTransmit"),
+        ("fault,function=SCardTransmitt,code=1", "no such fault of this function: SCardTransmitt"),
+        ("fault,function=SCardConnect,removal", "no such fault of this function: SCardConnect"),
+        ("fault,function=SCardConnect,code=1,call=0", "no such fault of this function: SCardConnect"),
+        ("fault,function=SCardConnect,code=1,stop", "no fault has this: stop"),
+        ("fault,function=SCardConnect,code=0x1ffffffff", "no fault has this: code"),
+        ("fault,function=SCardConnect,code=SCARD_E_NO_MEMORY", "no fault has this: code"),
+        ("fault,function=SCardTransmit,answer=9", "no fault has this: answer"),
+        ("fault,function=SCardTransmit,answer=0x9000", "no fault has this: answer"),
+        ("fault,function=SCardTransmit,removal=1", "no fault has this: removal"),
+        ("fault,function=SCardTransmit,latency=", "no fault has this: latency"),
+        ("fault,function=SCardTransmit,probability=1", "no fault has this: probability"),
+        ("reader," + "x" * 2000, "an entry is too long: reader,xxx"),
+        ("reader" + ",latency=1" * 20, "an entry is too long: reader,latency=1"),
+    ],
+    ids=lambda text: text[:60],
+)
+def test_a_text_that_cannot_be_followed_is_no_service_and_stderr_says_what_is_wrong(
+    configuration: str, complaint: str
+) -> None:
+    with VirtualProgram(configuration) as program:
+        assert program.establish() == NO_SERVICE
+        assert program.readers() == "SCARD_E_NO_SERVICE"
+    assert program.complaints.startswith(f"scardffi virtual library: SCARDFFI_VIRTUAL: {complaint}")
+    assert program.complaints.count("SCARDFFI_VIRTUAL") == 1, "it is said once"
+
+
+def test_a_text_that_cannot_be_followed_to_its_end_has_no_effect(port: int) -> None:
+    with VirtualProgram(f"reader,listen={port};fault,function=SCardEstablishContext,code=1;radar") as program:
+        assert [program.establish() for _ in range(3)] == [NO_SERVICE] * 3
+    assert program.complaints == 'scardffi virtual library: SCARDFFI_VIRTUAL: neither "reader" nor "fault": radar\n'
+
+
+def test_a_port_that_another_has_is_told_about() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        with VirtualProgram(f"reader,name=A,listen={taken.getsockname()[1]}") as program:
+            assert program.establish() == NO_SERVICE
+        assert "SCARDFFI_VIRTUAL: its port cannot be had: A" in program.complaints
+
+
+def test_a_foreign_program_sees_no_readers_where_the_text_is_wrong() -> None:
+    done = opensc_tool("reader;radar", "-l")
+    assert "No smart card readers found" in done.stdout
+    assert 'neither "reader" nor "fault": radar' in done.stderr
+
+
+# Processes
+
+
+def test_a_process_that_is_set_uid_ignores_the_variable(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can start a process that is set-uid to another user")
+    source = tmp_path / "list.c"
+    source.write_text(
+        "#include <winscard.h>\n#include <stdio.h>\n"
+        "int main(void) {\n"
+        "    char names[200] = {0};\n    DWORD size = sizeof names;\n    SCARDCONTEXT context;\n"
+        "    LONG code = SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context);\n"
+        "    if (code == SCARD_S_SUCCESS) SCardListReaders(context, NULL, names, &size);\n"
+        "    puts(names);\n"
+        "}\n"
+    )
+    library = Path(virtual.library_path())
+    file = program(source, tmp_path, *pcsc_include_flags(), str(library), f"-Wl,-rpath,{library.parent}")
+    environment = {**os.environ, "SCARDFFI_VIRTUAL": "reader,name=configured"}
+    names = []
+    for mode in (0o755, 0o4755):
+        os.chown(file, NOBODY, -1)
+        file.chmod(mode)
+        done = subprocess.run([file], env=environment, capture_output=True, text=True, check=True, timeout=60)
+        names.append(done.stdout.strip())
+    assert names == ["configured", DEFAULT_READER]
+
+
+def test_a_child_of_a_fork_has_no_listening_reader_and_the_parent_keeps_its_card(port: int) -> None:
+    card = RecordingCard()
+    with VirtualProgram(f"reader,name={EMULATED},listen={port}") as program:
+        program.establish()
+        with VpcdCard(card, port):
+            program.wait(EMULATED, present=True)
+            assert program.attach(EMULATED) is None
+            assert program.in_child("establish()") == NO_SERVICE  # the port is the parent's
+            assert program.transmit_again(EMULATED, READ_4) == "9000"
+            assert card.log == ["reset", bytes.fromhex(READ_4)]
+        program.wait(EMULATED, present=False)
+        with VpcdCard(card, port):
+            program.wait(EMULATED, present=True)
+    assert program.complaints == f"scardffi virtual library: SCARDFFI_VIRTUAL: its port cannot be had: {EMULATED}\n"
+
+
+def test_a_child_of_a_fork_connects_to_the_emulator_by_itself() -> None:
+    card = RecordingCard(lambda command: command + b"\x90\x00")
+    with VpcdCard(card, 0, listen=True) as plugged, VirtualProgram(f"reader,connect={plugged.port}") as program:
+        assert program.attach(DEFAULT_READER) is None
+        for number in range(3):
+            command = f"8000{number:02}00"
+            assert program.in_child(f"transmit({DEFAULT_READER!r}, {command!r})") == command + "9000"
+            assert program.transmit_again(DEFAULT_READER, GET_CHALLENGE) == GET_CHALLENGE + "9000"
+    assert program.complaints == ""
+
+
+def test_an_emulator_sees_the_parent_go_while_a_child_lives_on(port: int) -> None:
+    with VirtualProgram(f"reader,listen={port}") as program:
+        program.establish()
+        emulator = RawEmulator(port)
+        thread = threading.Thread(target=emulator.become_a_card)
+        thread.start()
+        program.wait(DEFAULT_READER, present=True)
+        thread.join()
+        child = program.lasting_child()
+    try:
+        assert emulator.socket.recv(1) == b""
+    finally:
+        os.kill(child, signal.SIGKILL)
+        emulator.close()
