@@ -12,10 +12,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from scardffi.virtual import library_path
-
 from benchmarks import build
 from benchmarks.workers import Competitor, Worker, compare
+from scardffi.virtual import library_path
 
 LENGTHS: Final = (16, 255, 65_538)
 

@@ -1,4 +1,4 @@
-"""Waiting on the virtual library: no event is lost, a cancel wakes who waits and nobody else, and waiting costs nothing."""
+"""Waiting on the virtual library: no event is lost, a cancel wakes who waits alone, and waiting costs nothing."""
 
 import json
 import random
