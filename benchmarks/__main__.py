@@ -19,6 +19,7 @@ from benchmarks import (
     bench_import,
     bench_pcscd,
     bench_threads,
+    bench_virtual,
     machine,
     report,
 )
@@ -38,6 +39,7 @@ def measure(*, quick: bool) -> dict[str, Any]:
             "machine": machine.describe(),
             "exchange": bench_exchange.measure(folder, seconds),
             "pcscd": bench_pcscd.measure(folder, seconds),
+            "virtual": bench_virtual.measure(folder, seconds),
             "allocation": bench_allocation.measure(folder),
             "threads": bench_threads.measure(folder, short=quick),
             "imports": bench_import.measure(folder),

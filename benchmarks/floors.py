@@ -40,6 +40,8 @@ TABLE: Final = (
 )
 THREADS: Final = 16
 THREADS_AT_LEAST: Final = 15.0
+VIRTUAL_AT_MOST: Final = 60.0
+"""The nanoseconds that the virtual library may take more than a bare function call, for answers of 16 bytes."""
 ALLOCATING_NOTHING: Final = ("exchange", "unchecked")
 
 
@@ -62,6 +64,7 @@ def floors(results: dict[str, Any], margin: float = 1.0) -> list[Verdict]:
     """
     verdicts = [_ratio(results, floor, margin) for floor in TABLE]
     verdicts.append(_threads(results["threads"]["per_second"], margin))
+    verdicts.append(_virtual(results["virtual"], margin))
     for row in ALLOCATING_NOTHING:
         entry = next(entry for entry in results["allocation"] if entry["row"] == row)
         passed = entry["net"] == 0 and entry["peak"] < PEAK
@@ -90,3 +93,11 @@ def _threads(per_second: dict[str, float], margin: float) -> Verdict:
         return Verdict(what, "not measured", text, None)
     ratio = per_second[str(THREADS)] / per_second["1"]
     return Verdict(what, f"{ratio:.2f}x", text, ratio >= THREADS_AT_LEAST * margin)
+
+
+def _virtual(times: dict[str, dict[str, float]], margin: float) -> Verdict:
+    more = times["virtual"]["16"] - times["null"]["16"]
+    text = f"{VIRTUAL_AT_MOST:.0f} ns more"
+    return Verdict(
+        "the virtual library against a bare call", f"{more:.0f} ns more", text, more <= VIRTUAL_AT_MOST / margin
+    )

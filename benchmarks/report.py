@@ -27,7 +27,7 @@ def markdown(results: dict[str, Any]) -> str:
         lines += [*_times(results[question]), ""]
     lines += ["**Memory** of Python's in a loop of exchanges with answers of 255 bytes:", ""]
     lines += [*_allocation(results), ""]
-    lines += [*_threads(results["threads"]), "", _imports(results["imports"]), ""]
+    lines += [*_threads(results["threads"]), "", _virtual(results["virtual"]), "", _imports(results["imports"]), ""]
     lines += ["Measured on: " + "; ".join(f"{name}: {value}" for name, value in results["machine"].items()) + "."]
     return "\n".join(lines) + "\n"
 
@@ -131,6 +131,14 @@ def _threads(part: dict[str, Any]) -> list[str]:
         "**Threads**, each on a reader of its own, cards that take 5 ms, one pcscd. Exchanges in a second by threads: "
     )
     return [title + ", ".join(cells) + "."]
+
+
+def _virtual(times: dict[str, dict[str, float]]) -> str:
+    more = ", ".join(
+        f"{time_text(times['virtual'][length] - bare)} for {int(length):,} bytes".replace(",", " ")
+        for length, bare in times["null"].items()
+    )
+    return f"**The virtual library** takes this much more than a bare function call, in a C loop: {more}."
 
 
 def _imports(times: dict[str, float]) -> str:

@@ -3,7 +3,9 @@
 Importing this loads no PC/SC library; the first use does. See the README for a first example of each use.
 """
 
-from . import constants, errors, raw, virtual
+from __future__ import annotations
+
+from . import constants, errors, raw
 from .constants import (
     Attribute,
     CardState,
@@ -53,6 +55,12 @@ from .exchange import Exchange, Replies, Reply, Script
 from .library import LibraryInfo, ffi, lib
 from .manage import SCardManage, Status
 from .raw import Library
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from . import virtual
 
 __version__ = "0.1.0"
 
@@ -115,3 +123,12 @@ __all__ = [
     "raw",
     "virtual",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """``scardffi.virtual`` is imported when it is asked for: most programs never do."""
+    if name != "virtual":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return import_module(".virtual", __name__)

@@ -1,8 +1,11 @@
 """What several test files share: a private pcscd for the whole run, and the libraries and readers to test on."""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -12,6 +15,7 @@ from support.reports import REPORTS
 from scardffi import Library, SCardManage, virtual
 
 IFD_READERS = 4
+IDLE_SECONDS = 30
 
 
 class Place(NamedTuple):
@@ -47,6 +51,25 @@ def _private_daemon(tmp_path_factory: pytest.TempPathFactory, vpcd_port: int) ->
     with PrivatePcscd(tmp_path_factory.mktemp("pcscd"), IFD_READERS, [vpcd_port]) as daemon:
         os.environ.update(daemon.environment)
         yield daemon
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _idle_wait(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str] | None]:
+    """A long wait beside the other tests, where one of them asks for its result."""
+    if not any("idle_wait" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        yield None
+        return
+    program = Path(__file__).parent / "support" / "idle_wait.py"
+    command = [sys.executable, str(program), str(IDLE_SECONDS)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
+
+
+@pytest.fixture
+def idle_wait(_idle_wait: subprocess.Popen[str]) -> subprocess.Popen[str]:
+    """The process of support/idle_wait.py, started with the session."""
+    return _idle_wait
 
 
 @pytest.fixture

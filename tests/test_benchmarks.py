@@ -79,4 +79,5 @@ def test_each_question_says_what_it_measures_and_what_it_does_not_show(path: Pat
 def test_there_is_a_file_for_each_question() -> None:
     assert [path.stem for path in QUESTIONS] == [
         "bench_allocation", "bench_exchange", "bench_import", "bench_pcscd", "bench_threads",
+        "bench_virtual",
     ]  # fmt: skip

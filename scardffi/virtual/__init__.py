@@ -8,20 +8,17 @@ describes.
 
 from __future__ import annotations
 
-from .card import ANSWERING_ATR, AnsweringCard
+from .card import ANSWERING_ATR, AnsweringCard, Card
 from .faults import Fault, fault, service_stopped
 from .files import library_folder, library_path, stand_in
 from .installation import installed
 from .reader import DEFAULT_READER, VirtualReader
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .card import Card as Card
-
 __all__ = [
     "ANSWERING_ATR",
     "DEFAULT_READER",
     "AnsweringCard",
+    "Card",
     "Fault",
     "VirtualReader",
     "fault",

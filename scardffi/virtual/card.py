@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Final, Protocol
+from typing import Final, Protocol
 
-    class Card(Protocol):
-        """A card in Python. If it has a method ``reset()``, that is called whenever it is powered up or reset."""
 
-        @property
-        def atr(self) -> bytes:
-            """The answer to reset: at most 33 bytes (ISO/IEC 7816-3, clause 8); none is a card that is mute."""
-            ...
+class Card(Protocol):
+    """A card in Python. If it has a method ``reset()``, that is called whenever it is powered up or reset."""
 
-        def transmit(self, command: bytes) -> bytes:
-            """Answer one command APDU with a response APDU, status word included. Commands come one at a time."""
-            ...
+    @property
+    def atr(self) -> bytes:
+        """The answer to reset: at most 33 bytes (ISO/IEC 7816-3, clause 8); none is a card that is mute."""
+        ...
+
+    def transmit(self, command: bytes) -> bytes:
+        """Answer one command APDU with a response APDU, status word included. Commands come one at a time."""
+        ...
 
 
 ANSWERING_ATR: Final = bytes.fromhex("3B88800173636172646666 6907")

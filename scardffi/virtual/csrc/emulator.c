@@ -36,10 +36,10 @@ static struct port *ports;
 
 /* Bytes over the socket */
 
-static bool send_all(int connection, const unsigned char *bytes, size_t length)
+static bool send_all(int connection, const unsigned char *bytes, size_t length, int flags)
 {
     while (length > 0) {
-        ssize_t sent = send(connection, bytes, length, MSG_NOSIGNAL);
+        ssize_t sent = send(connection, bytes, length, flags | MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent <= 0)
@@ -64,10 +64,11 @@ static bool receive_all(int connection, unsigned char *bytes, size_t length)
     return true;
 }
 
+/* The length leaves together with the message: an emulator that read it alone would acknowledge it late. */
 static bool send_message(int connection, const unsigned char *message, size_t length)
 {
     const unsigned char header[] = {(unsigned char)(length >> 8), (unsigned char)length};
-    return send_all(connection, header, sizeof header) && send_all(connection, message, length);
+    return send_all(connection, header, sizeof header, MSG_MORE) && send_all(connection, message, length, 0);
 }
 
 static bool send_control(int connection, unsigned char control)

@@ -1,0 +1,42 @@
+"""Waits on the virtual library for as many seconds as the argument says, and tells what that cost the waiting thread.
+
+Prints the milliseconds of processor time of a thread in SCardGetStatusChange, and of the whole process, whose main
+thread waits in a Context meanwhile.
+"""
+
+import json
+import sys
+import threading
+import time
+
+from scardffi import Context, Library, SCardTimeoutError, virtual
+
+
+def main() -> None:
+    library, seconds = Library(virtual.library_path()), float(sys.argv[1])
+    cost: list[float] = []
+
+    def wait() -> None:
+        _, context = library.SCardEstablishContext(2)
+        _, [(state, _)] = library.SCardGetStatusChange(context, 0, [(virtual.DEFAULT_READER, 0)])
+        known = [(virtual.DEFAULT_READER, state & ~2)]
+        start = time.thread_time()
+        code, _ = library.SCardGetStatusChange(context, round(1000 * seconds), known)
+        cost.append(time.thread_time() - start)
+        assert code == 0x8010000A, hex(code)
+
+    thread = threading.Thread(target=wait)
+    with Context(library=library) as context:
+        known = context.get_status_change([virtual.DEFAULT_READER])
+        thread.start()
+        time.sleep(0.1)
+        start = time.process_time()
+        try:
+            context.get_status_change(known, seconds)
+        except SCardTimeoutError:
+            cost.append(time.process_time() - start)
+    thread.join()
+    sys.stdout.write(json.dumps({"thread": 1000 * cost[0], "process": 1000 * cost[1]}) + "\n")
+
+
+main()

@@ -1,0 +1,165 @@
+"""Waiting on the virtual library: no event is lost, a cancel wakes who waits alone, and waiting costs nothing."""
+
+import json
+import random
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from conftest import IDLE_SECONDS
+from support.reports import report
+
+from scardffi import Library, virtual
+from scardffi.constants import INFINITE, PNP_NOTIFICATION
+from scardffi.virtual import AnsweringCard, VirtualReader
+
+NAME = "Reader of the waits"
+CHANGED, EMPTY, PRESENT = 0x02, 0x10, 0x20
+CANCELLED, TIMEOUT = 0x80100002, 0x8010000A
+WAITERS = 8
+INSERTIONS = 10_000
+CANCELS = 1000
+
+
+@pytest.fixture(scope="module")
+def library() -> Library:
+    return Library(virtual.library_path())
+
+
+@pytest.fixture
+def reader() -> Iterator[VirtualReader]:
+    with VirtualReader(NAME) as plugged:
+        yield plugged
+
+
+class Watcher(threading.Thread):
+    """Adds up what the event counter of a reader gained, until it has seen so many events."""
+
+    def __init__(self, library: Library, events: int) -> None:
+        super().__init__()
+        self.library, self.events = library, events
+        self.seen = self.wakes = 0
+        self.state = 0
+        code, self.context = library.SCardEstablishContext(2)
+        assert code == 0
+        self.wait()
+
+    def wait(self) -> None:
+        """Until the reader is no longer as it was."""
+        code, [(event, _)] = self.library.SCardGetStatusChange(self.context, INFINITE, [(NAME, self.state)])
+        assert code == 0
+        self.state = event & ~CHANGED
+
+    def run(self) -> None:
+        """Wait and count."""
+        while self.seen < self.events:
+            before = self.state >> 16
+            self.wait()
+            self.seen += ((self.state >> 16) - before) % 0x10000
+            self.wakes += 1
+        self.library.SCardReleaseContext(self.context)
+
+
+def test_no_thread_misses_one_of_20_000_insertions_and_removals(library: Library, reader: VirtualReader) -> None:
+    reader.insert(AnsweringCard())  # a counter of 0 is none
+    watchers = [Watcher(library, 2 * INSERTIONS) for _ in range(WAITERS)]
+    for watcher in watchers:
+        watcher.start()
+    for _ in range(INSERTIONS):
+        reader.remove()
+        reader.insert(AnsweringCard())
+    for watcher in watchers:
+        watcher.join(60)
+    assert [watcher.seen for watcher in watchers] == [2 * INSERTIONS] * WAITERS
+    assert all(watcher.state & (PRESENT | EMPTY) == PRESENT for watcher in watchers)
+    wakes = sum(watcher.wakes for watcher in watchers)
+    report(f"{2 * INSERTIONS} insertions and removals, {WAITERS} waiting threads: each saw all, woken {wakes} times")
+
+
+def test_a_cancel_at_any_moment_wakes_the_waiter_or_nobody_and_spoils_no_later_wait(
+    library: Library, reader: VirtualReader
+) -> None:
+    reader.insert(AnsweringCard())
+    _, context = library.SCardEstablishContext(2)
+    _, [(state, _)] = library.SCardGetStatusChange(context, 0, [(NAME, 0)])
+    known = [(NAME, state & ~CHANGED)]
+    chance = random.Random(4)
+    codes: list[int] = []
+    go, done = threading.Semaphore(0), threading.Semaphore(0)
+
+    def wait() -> None:
+        for _ in range(CANCELS):
+            go.acquire()
+            codes.append(library.SCardGetStatusChange(context, 2, known)[0])
+            done.release()
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    for _ in range(CANCELS):
+        go.release()
+        time.sleep(chance.uniform(0, 0.003))  # before, in or after its 2 ms
+        assert library.SCardCancel(context) == 0
+        assert done.acquire(timeout=5)
+        # Nobody waits now: a cancel is nothing to the wait that comes.
+        library.SCardCancel(context)
+    waiter.join()
+    assert set(codes) <= {CANCELLED, TIMEOUT}
+    assert codes.count(CANCELLED) >= CANCELS // 10, "most came while it waited"
+    assert codes.count(TIMEOUT) >= CANCELS // 100, "some came when it did not"
+    assert library.SCardGetStatusChange(context, 20, known)[0] == TIMEOUT
+    assert library.SCardReleaseContext(context) == 0
+    report(f"{CANCELS} cancels at any moment: {codes.count(CANCELLED)} woke the waiter, the others nobody")
+
+
+def test_a_cancel_wakes_those_who_wait_on_its_context_alone(library: Library, reader: VirtualReader) -> None:
+    reader.insert(AnsweringCard())
+    _, first = library.SCardEstablishContext(2)
+    _, second = library.SCardEstablishContext(2)
+    _, [(state, _)] = library.SCardGetStatusChange(first, 0, [(NAME, 0)])
+    known = [(NAME, state & ~CHANGED)]
+    codes: dict[int, int] = {}
+
+    def wait(context: int) -> None:
+        codes[context] = library.SCardGetStatusChange(context, INFINITE, known)[0]
+
+    threads = {context: threading.Thread(target=wait, args=(context,)) for context in (first, second)}
+    for thread in threads.values():
+        thread.start()
+    while threads[first].is_alive():
+        library.SCardCancel(first)
+        threads[first].join(0.005)
+    assert codes == {first: CANCELLED}
+    reader.remove()
+    threads[second].join(5)
+    assert codes == {first: CANCELLED, second: 0}
+    for context in threads:
+        assert library.SCardReleaseContext(context) == 0
+
+
+def test_a_thread_that_waits_for_the_list_of_readers_is_told_of_each_change(library: Library) -> None:
+    _, context = library.SCardEstablishContext(2)
+    code, [(state, _)] = library.SCardGetStatusChange(context, 0, [(PNP_NOTIFICATION, 0)])
+    assert (code, state & CHANGED) == (TIMEOUT, 0)
+    for change in (VirtualReader(NAME).plug, VirtualReader(NAME).unplug):
+        timer = threading.Timer(0.05, change)
+        timer.start()
+        code, [(now, _)] = library.SCardGetStatusChange(context, 5000, [(PNP_NOTIFICATION, 0)])
+        assert (code, now & CHANGED) == (0, CHANGED)
+        # What came before the wait is told as well where the counter is handed back.
+        assert library.SCardGetStatusChange(context, 0, [(PNP_NOTIFICATION, state)])[0] == 0
+        assert library.SCardGetStatusChange(context, 0, [(PNP_NOTIFICATION, now & ~CHANGED)])[0] == TIMEOUT
+        state = now & ~CHANGED
+    assert library.SCardReleaseContext(context) == 0
+
+
+def test_a_waiting_thread_takes_no_time_of_the_processor(idle_wait: subprocess.Popen[str]) -> None:
+    said, _ = idle_wait.communicate(timeout=IDLE_SECONDS + 30)
+    assert idle_wait.returncode == 0
+    cost = json.loads(said)
+    report(
+        f"a wait of {IDLE_SECONDS} s: {cost['thread']:.3f} ms of processor time, {cost['process']:.3f} ms with Python's"
+    )
+    assert cost["thread"] < 1
+    assert cost["process"] < 10, "Python looks at nothing meanwhile"
