@@ -1,6 +1,8 @@
 """PC/SC smart cards through cffi: raw handles, attach by handle, no copy in Python on the transmit loop.
 
 Importing this loads no PC/SC library; the first use does. See the README for a first example of each use.
+
+PYTEST_DONT_REWRITE: nothing here asserts, and pytest need not warn where this was imported before it.
 """
 
 from __future__ import annotations

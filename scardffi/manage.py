@@ -415,6 +415,8 @@ class SCardManage:
         try:
             spare = spares.pop()
         except IndexError:
+            spare = None
+        if spare is None:  # not above: what the exchange raises would have the IndexError for its context
             return self._transmit_any(command, 0)
         slot, response = spare
         length = _slot_send(slot, command, len(command))

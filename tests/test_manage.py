@@ -118,6 +118,13 @@ def test_transmit_gives_the_whole_response(length: int, card: SCardManage) -> No
     assert response == pattern(length) + b"\x90\x00"
 
 
+def test_an_error_of_the_first_exchange_comes_of_nothing_else(place: Place) -> None:
+    with SCardManage(place.library).attach_by_ifd(place.reader) as card:
+        with pytest.raises(NotTransactedError) as raised:
+            card.transmit(bytes.fromhex("80160000"))
+        assert raised.value.__context__ is None
+
+
 def test_an_extended_response_of_65538_bytes_arrives(card: SCardManage) -> None:
     command = bytes.fromhex("00B00000000000")
     expected = pattern(65536) + b"\x90\x00"

@@ -213,6 +213,7 @@ def test_a_command_that_runs_while_the_resource_manager_stops_is_a_communication
     [
         ("SCardFoo", {"code": 1}, "function: 'SCardFoo' is not allowed"),
         ("SCardConnect", {"removal": True}, "function: 'SCardConnect' is not allowed"),
+        ("SCardConnect\0", {"code": 1}, "function: 'SCardConnect.x00' is not allowed"),
         ("SCardTransmit", {}, "effect: 0 is not allowed; give exactly one of code"),
         ("SCardTransmit", {"code": 1, "stop": True}, "effect: 2 is not allowed"),
         ("SCardTransmit", {"code": 1, "call": 0}, "call: 0 is not allowed; give 1 to 0xFFFFFFFF"),
@@ -225,6 +226,11 @@ def test_a_command_that_runs_while_the_resource_manager_stops_is_a_communication
 def test_a_fault_that_cannot_be_is_refused_by_name(function: str, arguments: dict[str, int], message: str) -> None:
     with pytest.raises(InvalidArgumentError, match=message):
         fault(function, **arguments)  # type: ignore[arg-type]  # that is the point
+
+
+def test_a_fault_of_what_is_no_name_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="function: expected a str, got int"):
+        fault(5, code=1)  # type: ignore[arg-type]  # that is the point
 
 
 def test_no_more_than_64_faults_are_armed(card: SCardManage) -> None:

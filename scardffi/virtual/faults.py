@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
-from ..arguments import dword, integer, invalid
+from ..arguments import dword, integer, invalid, text
 from ..errors import InvalidArgumentError
 from . import world
 
@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
-    from typing import SupportsIndex
+    from typing import Final, SupportsIndex
 
     from typing_extensions import Self
 
@@ -32,6 +32,7 @@ class Fault:
         number, self._number = self._number, 0
         if number:
             world.end_fault(number)
+            armed.discard(self)
 
     def __enter__(self) -> Self:
         return self
@@ -43,6 +44,10 @@ class Fault:
 
     def __repr__(self) -> str:
         return f"<scardffi.virtual.Fault {self._description}{'' if self._number else ', ended'}>"
+
+
+armed: Final[set[Fault]] = set()
+"""All that have not ended."""
 
 
 def fault(
@@ -85,13 +90,15 @@ def fault(
         value = dword("code", code)
     if latency is not None:
         value = world.microseconds(latency)
-    first, hits = _positive("call", call), _positive("times", times)
+    name, first, hits = text("function", function), _positive("call", call), _positive("times", times)
     try:
-        number = world.fault(function, first, hits, named[0], value, b"" if answer is None else bytes(answer))
+        number = world.fault(name, first, hits, named[0], value, b"" if answer is None else bytes(answer))
     except InvalidArgumentError:
         allowed = "a function of PC/SC (answer, latency, removal and reset are SCardTransmit's), and 64 faults at most"
         raise invalid("function", function, allowed) from None
-    return Fault(number, f"of {function}")
+    one = Fault(number, f"of {function}")
+    armed.add(one)
+    return one
 
 
 @contextmanager

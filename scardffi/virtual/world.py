@@ -78,10 +78,10 @@ _fault: Final = _function(
 )
 
 
-def fault(function: str, call: int, times: int, effect: int, value: int, answer: bytes) -> int:
+def fault(function: bytes, call: int, times: int, effect: int, value: int, answer: bytes) -> int:
     """Arm a fault; answers its number, for :data:`end_fault`."""
     number = c_uint32()
-    _fault(function.encode(), call, times, effect, value, answer, len(answer), byref(number))
+    _fault(function, call, times, effect, value, answer, len(answer), byref(number))
     return number.value
 
 

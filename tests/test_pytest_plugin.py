@@ -1,0 +1,347 @@
+"""The plugin for pytest, in runs of its own: fixtures, faults by marker, pyscard on the virtual library."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the virtual library is built for Linux")
+
+README = Path(__file__).parent.parent / "README-testing.tmp.md"
+
+CARDS = """
+import pytest
+from scardffi import Context, Library, SCardError, virtual
+
+READ_4, ANSWER_4 = bytes.fromhex("00B0000004"), bytes.fromhex("000102039000")
+
+class BrokenCard:
+    atr = bytes.fromhex("3B80800101")
+
+    def transmit(self, command):
+        return self.look_up(command)
+
+    def look_up(self, command):
+        return {}["no such file"]
+
+def attach(context):
+    return context.attach(context.list_readers()[0])
+
+def transmit(command=READ_4):
+    with Context() as context, attach(context) as card:
+        try:
+            return card.transmit(command)
+        except SCardError as error:
+            return error.name
+
+"""
+WORLD_AS_BEFORE = """
+def test_the_world_is_as_before():
+    library = Library(virtual.library_path())
+    assert Library.default() != library
+    with Context(library=library) as context:
+        assert context.list_readers() == [virtual.DEFAULT_READER]
+        with attach(context) as card:
+            assert card.transmit(READ_4) == ANSWER_4
+"""
+
+
+def run(pytester: pytest.Pytester, code: str, *arguments: str) -> pytest.RunResult:
+    """Run these tests in this process."""
+    pytester.makepyfile(CARDS + code)
+    return pytester.runpytest_inprocess("-p", "no:cacheprovider", "--strict-markers", "-W", "error", *arguments)
+
+
+# What it costs those who do not use it
+
+
+def test_loading_it_imports_pytest_and_nothing_else() -> None:
+    code = "import sys, pytest; before = set(sys.modules); import pytest_scardffi; print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["pytest_scardffi"]
+
+
+def test_a_run_that_does_not_use_it_says_and_imports_the_same(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        "import sys\n"
+        "def pytest_unconfigure():\n"
+        "    print([name for name in sys.modules if name.split('.')[0] in ('scardffi', '_cffi_backend', 'ctypes')])\n"
+    )
+    pytester.makepyfile("def test_passes(request):\n    print(request.fixturenames)\ndef test_fails():\n    assert 0")
+    arguments = ("-p", "no:cacheprovider", "-rA", "-q", "-W", "error", "--setup-show")
+    outputs = [
+        re.sub(r"in \d.*s", "", pytester.runpytest_subprocess(*arguments, *more).stdout.str())
+        for more in ((), ("-p", "no:scardffi"))
+    ]
+    assert outputs[0] == outputs[1]
+    assert outputs[0].endswith("[]")
+
+
+def test_pytest_does_not_warn_where_scardffi_was_imported_first(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_passes(virtual_card): pass")
+    code = "import pytest_scardffi, scardffi, sys, pytest; sys.exit(pytest.main(['-W', 'error', '-q']))"
+    done = pytester.run(sys.executable, "-W", "error", "-c", code)
+    done.assert_outcomes(passed=1)
+
+
+# Reader and card
+
+
+def test_virtual_reader_is_the_only_reader_and_empty(pytester: pytest.Pytester) -> None:
+    code = """
+def test_it(virtual_reader):
+    assert Library.default() == Library(virtual.library_path())
+    assert isinstance(virtual_reader, virtual.VirtualReader)
+    assert virtual_reader.card is None
+    with Context() as context:
+        assert context.list_readers() == [virtual_reader.name] == [virtual.DEFAULT_READER]
+        with pytest.raises(SCardError, match="SCARD_E_NO_SMARTCARD"):
+            attach(context)
+        virtual_reader.insert(virtual.AnsweringCard())
+        with attach(context) as card:
+            assert card.transmit(READ_4) == ANSWER_4
+"""
+    run(pytester, code + WORLD_AS_BEFORE).assert_outcomes(passed=2)
+
+
+def test_virtual_card_is_an_answering_card_in_the_reader(pytester: pytest.Pytester) -> None:
+    code = """
+def test_it(virtual_card, virtual_reader):
+    assert virtual_reader.card is virtual_card
+    assert isinstance(virtual_card, virtual.AnsweringCard)
+    assert transmit() == ANSWER_4
+    assert transmit(bytes.fromhex("801A0000")) == bytes.fromhex("000000029000"), "a card of this test alone"
+"""
+    run(pytester, code + code.replace("test_it", "test_again") + WORLD_AS_BEFORE).assert_outcomes(passed=3)
+
+
+def test_virtual_card_can_be_redefined(pytester: pytest.Pytester) -> None:
+    code = """
+class EchoCard(BrokenCard):
+    def look_up(self, command):
+        return command + b"\\x90\\x00"
+
+@pytest.fixture
+def virtual_card(virtual_reader):
+    card = EchoCard()
+    virtual_reader.insert(card)
+    return card
+
+@pytest.mark.usefixtures("virtual_card")
+def test_it():
+    assert transmit(b"\\0\\1\\2\\3") == b"\\0\\1\\2\\3\\x90\\x00"
+"""
+    run(pytester, code + WORLD_AS_BEFORE).assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "virtual_reader.unplug()",
+        "virtual_reader.remove()",
+        "virtual_reader.swap(virtual.AnsweringCard(b''))",
+        "virtual_reader.latency = 60",
+        "virtual.service_stopped().__enter__()",
+        "virtual.fault('SCardListReaders', stop=True); Library.default().SCardListReaders(0)",
+        "virtual.fault('SCardTransmit', call=2, times=100, code=1)",
+        "virtual.fault('SCardTransmit', removal=True); transmit()",
+        "assert False",
+    ],
+)
+def test_whatever_a_test_does_to_the_reader_is_undone(end: str, pytester: pytest.Pytester) -> None:
+    code = f"""
+def test_it(virtual_reader, virtual_card):
+    {end}
+"""
+    outcomes = run(pytester, code + WORLD_AS_BEFORE).parseoutcomes()
+    assert outcomes == ({"failed": 1, "passed": 1} if end == "assert False" else {"passed": 2})
+
+
+def test_what_a_card_raises_fails_the_test_in_the_end_with_its_traceback(pytester: pytest.Pytester) -> None:
+    code = """
+def test_it(virtual_reader):
+    virtual_reader.insert(BrokenCard())
+    assert transmit() == "SCARD_F_COMM_ERROR"
+"""
+    result = run(pytester, code + WORLD_AS_BEFORE)
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*ERROR at teardown of test_it*",
+            ">*return self.look_up(command)",
+            ">*return {}?*no such file*",
+            "E*KeyError: 'no such file'",
+        ],
+        consecutive=False,
+    )
+    said = result.stdout.str()
+    assert "During handling" not in said
+    assert "pytest_scardffi" not in said
+    assert "reader.py" not in said
+
+
+def test_what_a_test_takes_out_of_the_errors_was_expected(pytester: pytest.Pytester) -> None:
+    code = """
+def test_it(virtual_reader):
+    virtual_reader.insert(BrokenCard())
+    assert transmit() == "SCARD_F_COMM_ERROR"
+    assert isinstance(virtual_reader.errors.pop(), KeyError)
+"""
+    run(pytester, code + WORLD_AS_BEFORE).assert_outcomes(passed=2)
+
+
+# Faults
+
+
+def test_a_fault_hits_the_calls_of_the_test_and_not_those_of_its_fixtures(pytester: pytest.Pytester) -> None:
+    code = """
+@pytest.fixture
+def used(virtual_card):
+    assert transmit() == ANSWER_4
+    yield
+    assert transmit() == ANSWER_4
+
+@pytest.mark.usefixtures("used")
+@pytest.mark.virtual_fault("SCardTransmit", call=2, times=100, code=0x80100006)
+def test_it():
+    assert [transmit() for _ in range(3)] == [ANSWER_4, "SCARD_E_NO_MEMORY", "SCARD_E_NO_MEMORY"]
+"""
+    run(pytester, code + WORLD_AS_BEFORE).assert_outcomes(passed=2)
+
+
+def test_several_faults_of_function_and_class_are_armed(pytester: pytest.Pytester) -> None:
+    code = """
+@pytest.mark.virtual_fault("SCardTransmit", call=3, answer=b"garbage")
+class TestIt:
+    @pytest.mark.parametrize("times", [1, 2])
+    @pytest.mark.virtual_fault("SCardTransmit", call=1, reset=True)
+    @pytest.mark.virtual_fault("SCardTransmit", call=5, removal=True)
+    def test_it(self, times, virtual_card):
+        said = [transmit() for _ in range(5)]
+        assert said == ["SCARD_W_RESET_CARD", ANSWER_4, b"garbage", ANSWER_4, "SCARD_E_NO_SMARTCARD"]
+"""
+    run(pytester, code + WORLD_AS_BEFORE).assert_outcomes(passed=3)
+
+
+def test_a_resource_manager_that_stops_runs_again_after_the_test(pytester: pytest.Pytester) -> None:
+    code = """
+@pytest.mark.virtual_fault("SCardEstablishContext", call=2, stop=True)
+def test_it(virtual_card):
+    codes = [Library.default().SCardEstablishContext(2)[0] for _ in range(3)]
+    assert codes == [0, 0x8010001D, 0x8010001D]
+
+def test_next(virtual_card):
+    assert transmit() == ANSWER_4
+"""
+    run(pytester, code + WORLD_AS_BEFORE).assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize(
+    ("marker", "message"),
+    [
+        ('"SCardTransmitt", code=1', "function: 'SCardTransmitt' is not allowed; give a function of PC/SC"),
+        ('"SCardConnect", removal=True', "function: 'SCardConnect' is not allowed"),
+        ('"SCardTransmit"', "effect: 0 is not allowed; give exactly one of code, answer, latency"),
+        ('"SCardTransmit", code=1, calls=2', "unexpected keyword argument 'calls'"),
+        ('"SCardTransmit", code=1, call=0', "call: 0 is not allowed; give 1 to 0xFFFFFFFF"),
+        ("5, code=1", "function: expected a str, got int"),
+        ("", "missing 1 required positional argument: 'function'"),
+    ],
+)
+def test_a_marker_that_no_fault_can_be_made_of_fails_the_test_before_it_starts(
+    marker: str, message: str, pytester: pytest.Pytester
+) -> None:
+    code = f"""
+@pytest.mark.virtual_fault({marker})
+def test_it(virtual_card):
+    print("started")
+"""
+    result = run(pytester, code + WORLD_AS_BEFORE)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines([f"@pytest.mark.virtual_fault: *{message}*"])
+    result.stdout.no_fnmatch_line("started")
+
+
+def test_the_marker_and_the_fixtures_are_told_about(pytester: pytest.Pytester) -> None:
+    pytester.runpytest_inprocess("--markers").stdout.fnmatch_lines(["@pytest.mark.virtual_fault(function, *, call=1*"])
+    fixtures = pytester.runpytest_inprocess("--fixtures").stdout
+    fixtures.fnmatch_lines(["virtual_reader -- *", "*A reader without hardware, empty*", "virtual_card -- *"])
+
+
+def test_readers_that_the_environment_describes_stay(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCARDFFI_VIRTUAL", "reader,name=Other")
+    pytester.makepyfile(
+        CARDS
+        + """
+def test_it(virtual_card):
+    with Context() as context:
+        assert context.list_readers() == ["Other", virtual.DEFAULT_READER]
+
+def test_afterwards():
+    with virtual.installed(), Context() as context:
+        assert context.list_readers() == ["Other"]
+"""
+    )
+    pytester.runpytest_subprocess().assert_outcomes(passed=2)
+
+
+# pyscard
+
+PYSCARD = """
+from smartcard.System import readers
+
+def test_pyscard(virtual_reader, virtual_card):
+    connection = readers()[0].createConnection()
+    connection.connect()
+    assert str(readers()[0]) == virtual_reader.name
+    assert connection.transmit([0x00, 0xB0, 0x00, 0x20, 0x04]) == ([0x20, 0x21, 0x22, 0x23], 0x90, 0)
+    connection.disconnect()
+"""
+
+
+@pytest.mark.parametrize("way", ["option", "ini", "pyproject"])
+def test_with_virtual_pcsc_pyscard_uses_the_virtual_library(way: str, pytester: pytest.Pytester) -> None:
+    if way == "ini":
+        pytester.makeini("[pytest]\nvirtual_pcsc = true")
+    if way == "pyproject":
+        pytester.makepyprojecttoml("[tool.pytest.ini_options]\nvirtual_pcsc = true")
+    pytester.makeconftest("import smartcard.scard  # before any test, and before pytest_configure")
+    pytester.makepyfile(PYSCARD)
+    result = pytester.runpytest_subprocess(*["--virtual-pcsc"] * (way == "option"))
+    result.assert_outcomes(passed=1)
+
+
+def test_without_virtual_pcsc_pyscard_uses_the_systems_library(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        "from scardffi import Library, virtual\nfrom smartcard import scard\n"
+        "def test_it(virtual_card):\n"
+        "    code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)\n"
+        "    assert Library(virtual.library_path()).SCardIsValidContext(context) != 0\n"
+    )
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+def test_virtual_pcsc_where_the_systems_library_is_loaded_is_a_usage_error(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_it(): pass")
+    code = "import smartcard.scard, sys, pytest; sys.exit(pytest.main(['--virtual-pcsc']))"
+    done = pytester.run(sys.executable, "-c", code)
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    (line,) = [line for line in done.outlines + done.errlines if line]
+    assert line.startswith("ERROR: --virtual-pcsc: another libpcsclite.so.1 is loaded in this process already")
+    assert "LD_LIBRARY_PATH=" in line
+
+
+# The README
+
+
+def test_the_examples_of_the_readme_run_as_they_stand(pytester: pytest.Pytester) -> None:
+    files = dict(re.findall(r"```python\n# (\w+\.py)\n(.+?)```", README.read_text(encoding="utf-8"), re.DOTALL))
+    assert list(files) == ["door.py", "test_door.py", "test_pyscard_door.py"]
+    for name, code in files.items():
+        (pytester.path / name).write_text(code, encoding="utf-8")
+    result = pytester.runpytest_subprocess("--virtual-pcsc", "-W", "error", "--strict-markers", "-v")
+    result.assert_outcomes(passed=4)
