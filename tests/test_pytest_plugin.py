@@ -238,6 +238,15 @@ def test_next(virtual_card):
     run(pytester, code + WORLD_AS_BEFORE).assert_outcomes(passed=3)
 
 
+def test_the_marker_needs_no_fixture(pytester: pytest.Pytester) -> None:
+    code = """
+@pytest.mark.virtual_fault("SCardEstablishContext", stop=True)
+def test_it():
+    assert Library(virtual.library_path()).SCardEstablishContext(2)[0] == 0x8010001D
+"""
+    run(pytester, code + WORLD_AS_BEFORE).assert_outcomes(passed=2)
+
+
 @pytest.mark.parametrize(
     ("marker", "message"),
     [
