@@ -415,17 +415,17 @@ class SCardManage:
         try:
             spare = spares.pop()
         except IndexError:
-            spare = None
-        if spare is None:  # not above: what the exchange raises would have the IndexError for its context
-            return self._transmit_any(command, 0)
-        slot, response = spare
-        length = _slot_send(slot, command, len(command))
-        if length >= 0:
-            answer: bytes = response[:length]
+            pass  # an exchange from here would have this for the context of what it raises
+        else:
+            slot, response = spare
+            length = _slot_send(slot, command, len(command))
+            if length >= 0:
+                answer: bytes = response[:length]
+                spares.append(spare)
+                return answer
             spares.append(spare)
-            return answer
-        spares.append(spare)
-        raise self._exchange_error("transmit", length, command)
+            raise self._exchange_error("transmit", length, command)
+        return self._transmit_any(command, 0)
 
     def _transmit_any(self, command: Buffer, flow: SupportsIndex) -> bytes:
         """What is not the common case: a continued exchange, a command that is no bytes, or no slot to spare."""
