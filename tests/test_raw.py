@@ -336,7 +336,7 @@ def test_a_control_code_that_the_driver_knows_is_answered(face: Library, card: C
     response = bytearray(64)
     code, length = face.SCardControl(card.handle, control_code(3400), b"", response)
     assert is_plain_int(code, length)
-    features = b"" if "Virtual" in place.reader else bytes.fromhex("060442000BC00A0442000BC1")
+    features = b"" if "Virtual" in place.reader else bytes.fromhex("0A0442000BC1120442000BC2")
     assert code == SUCCESS
     assert response[:length] == features
 
