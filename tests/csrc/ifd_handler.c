@@ -290,11 +290,11 @@ RESPONSECODE IFDHGetCapabilities(DWORD Lun, DWORD Tag, PDWORD Length, PUCHAR Val
         return answer_value(&stop, sizeof stop, Length, Value);
     case TAG_IFD_ATR:
     case SCARD_ATTR_ATR_STRING:
-        return answer_value(reader->atr, reader->atr_length, Length, Value);
+        return answer_value(reader->atr, card_is_absent(reader) ? 0 : reader->atr_length, Length, Value);
     case SCARD_ATTR_ICC_PRESENCE: /* PC/SC part 3: 0 absent, 2 present */
         return answer_byte(card_is_absent(reader) ? 0 : 2, Length, Value);
     case SCARD_ATTR_CURRENT_PROTOCOL_TYPE: {
-        const uint32_t protocol = (uint32_t)reader->protocol;
+        const uint32_t protocol = card_is_absent(reader) ? 0 : (uint32_t)reader->protocol;
         return answer_value(&protocol, sizeof protocol, Length, Value);
     }
     case SCARD_ATTR_VENDOR_NAME:

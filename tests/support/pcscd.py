@@ -209,10 +209,14 @@ class PrivatePcscd:
 
     def atrs(self) -> dict[str, bytes]:
         """The ATR of each reader's card by the reader's name; empty where no card was powered."""
-        return {name: atr for name, (_, atr) in self._readers().items()}
+        return {name: atr for name, (_, atr, _) in self._readers().items()}
 
-    def _readers(self) -> dict[str, tuple[int, bytes]]:
-        """State (bits of SCardStatus) and ATR of each reader by its name."""
+    def card_events(self, reader: str) -> int:
+        """How often a card has come or gone there, as the daemon counts."""
+        return self._readers()[reader][2]
+
+    def _readers(self) -> dict[str, tuple[int, bytes, int]]:
+        """State (bits of SCardStatus), ATR and count of card events of each reader by its name."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(_START_SECONDS)
             connection.connect(str(self.socket))
@@ -226,8 +230,8 @@ class PrivatePcscd:
         states = _READER_STATE.iter_unpack(answer)
         # While a reader is being set up the length of its ATR is more than an ATR can have.
         return {
-            name.split(b"\0", 1)[0].decode(): (state, atr[:length] if length <= len(atr) else b"")
-            for name, _, state, _, atr, length, _ in states
+            name.split(b"\0", 1)[0].decode(): (state, atr[:length] if length <= len(atr) else b"", events)
+            for name, events, state, _, atr, length, _ in states
             if name[0]
         }
 
@@ -261,6 +265,18 @@ class PrivatePcscd:
             time.sleep(0.05)
         raise TimeoutError(f"pcscd does not notice the card of reader {number}\n{self._log_tail()}")
 
+    def has_card(self, number: int) -> bool:
+        """Whether a card is in a reader of the tests' handler."""
+        return not (self.ifd_folder / f"absent-{number}").exists()
+
+    def set_atr(self, number: int, atr: bytes | None) -> None:
+        """The ATR of the next card in a reader of the tests' handler; None for the usual one, none for a mute card."""
+        path = self.ifd_folder / f"atr-{number}"
+        if atr is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.write_text(atr.hex())
+
     def unplug_reader(self, number: int) -> None:
         """Pulls a reader of the tests' handler out; returns when the daemon no longer lists it."""
         (self._usb_folder / str(number)).unlink()
@@ -270,8 +286,7 @@ class PrivatePcscd:
         """Plugs it in again; returns when the daemon has looked for its card."""
         (self._usb_folder / str(number)).touch()
         self._wait_for_reader(number, listed=True)
-        present = not (self.ifd_folder / f"absent-{number}").exists()
-        self.wait_for_card(self.ifd_reader(number), present=present)
+        self.wait_for_card(self.ifd_reader(number), present=self.has_card(number))
 
     def release(self, number: int) -> None:
         """Lets one hanging APDU of a reader of the tests' handler end, this one or the next."""
