@@ -5,8 +5,24 @@ from collections.abc import Iterator
 import pytest
 from support.pcscd import PrivatePcscd
 
+from .cases import PLACES, summary
 from .clients import Clients
 from .places import PcscdPlace, Place
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says how many cases ran, and where."""
+    passed = [report.nodeid for report in terminalreporter.stats.get("passed", []) if report.when == "call"]
+    line = summary(passed)
+    if line:
+        terminalreporter.line(line)
+
+
+@pytest.fixture(scope="session", params=PLACES)
+def place_name(request: pytest.FixtureRequest) -> str:
+    """Every case runs once on each place."""
+    name: str = request.param
+    return name
 
 
 @pytest.fixture(scope="session")
@@ -14,11 +30,11 @@ def pcscd_place(_private_daemon: PrivatePcscd | None) -> PcscdPlace | None:
     return PcscdPlace(_private_daemon) if _private_daemon else None
 
 
-@pytest.fixture(params=["pcscd"])
-def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+@pytest.fixture
+def place(request: pytest.FixtureRequest, place_name: str) -> Iterator[Place]:
     """One of the two, with its readers as `Place.restore` leaves them."""
     request.getfixturevalue("daemon")  # skips where there is none, and fails under CI
-    place: Place = request.getfixturevalue(f"{request.param}_place")
+    place: Place = request.getfixturevalue(f"{place_name}_place")
     place.restore()
     yield place
     place.restore()

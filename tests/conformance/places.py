@@ -28,7 +28,7 @@ class Place(Protocol):
         """Takes the card out of a reader."""
 
     def plug(self, number: int) -> None:
-        """Plugs a reader in again."""
+        """Plugs a reader in again: the one with the lowest number first, as pcscd names them in that order."""
 
     def unplug(self, number: int) -> None:
         """Pulls a reader out."""
