@@ -26,6 +26,7 @@ class Card:
         self.protocol = protocol
 
     def status(self) -> tuple[int, str, int, int, bytes]:
+        """Wraps SCardStatus."""
         return self._library.SCardStatus(self.handle)
 
     def code(self) -> int:
@@ -33,34 +34,42 @@ class Card:
         return self.status()[0]
 
     def transmit(self, command: str | bytes, protocol: int = T1, room: int = LARGEST_ANSWER) -> tuple[int, bytes]:
+        """Wraps SCardTransmit; of an answer that is none, no bytes."""
         sent = bytes.fromhex(command) if isinstance(command, str) else command
         response = bytearray(room)
         code, length = self._library.SCardTransmit(self.handle, protocol, sent, response)
         return code, bytes(response[: length if code == SUCCESS else 0])
 
     def begin(self) -> int:
+        """Wraps SCardBeginTransaction."""
         return self._library.SCardBeginTransaction(self.handle)
 
     def end(self, disposition: int = LEAVE) -> int:
+        """Wraps SCardEndTransaction."""
         return self._library.SCardEndTransaction(self.handle, disposition)
 
     def reconnect(self, share: int = SHARED, protocols: int = ANY, initialization: int = LEAVE) -> tuple[int, int]:
+        """Wraps SCardReconnect."""
         return self._library.SCardReconnect(self.handle, share, protocols, initialization)
 
     def disconnect(self, disposition: int = LEAVE) -> int:
+        """Wraps SCardDisconnect."""
         return self._library.SCardDisconnect(self.handle, disposition)
 
     def control(self, code: int, command: bytes = b"", room: int = 264) -> tuple[int, bytes]:
+        """Wraps SCardControl."""
         response = bytearray(room)
         answer, length = self._library.SCardControl(self.handle, code, command, response)
-        return answer, bytes(response[:length])
+        return answer, bytes(response[: length if answer == SUCCESS else 0])
 
     def attribute(self, attribute: int, room: int = 264) -> tuple[int, bytes]:
+        """Wraps SCardGetAttrib."""
         value = bytearray(room)
         code, length = self._library.SCardGetAttrib(self.handle, attribute, value)
         return code, bytes(value[: length if code == SUCCESS else 0])
 
     def set_attribute(self, attribute: int, value: bytes) -> int:
+        """Wraps SCardSetAttrib."""
         return self._library.SCardSetAttrib(self.handle, attribute, value)
 
 
@@ -74,6 +83,7 @@ class Clients:
         self._contexts: list[int] = []
 
     def context(self) -> int:
+        """A new one."""
         code, context = self._library.SCardEstablishContext(SYSTEM)
         assert code == SUCCESS
         self._contexts.append(context)
@@ -100,6 +110,7 @@ class Clients:
         return event
 
     def release(self) -> None:
+        """Releases all contexts, and with them what they opened."""
         for context in self._contexts:
             self._library.SCardReleaseContext(context)
         self._contexts.clear()
@@ -120,6 +131,7 @@ class Call:
         return self._thread.is_alive()
 
     def answer(self) -> Any:
+        """Waits for it."""
         self._thread.join(_ANSWER_SECONDS)
         assert not self._thread.is_alive(), "the call is never answered"
         assert self._answers, "the call raised"

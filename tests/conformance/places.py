@@ -62,9 +62,11 @@ class PcscdPlace:
         self._changed: set[int] = set()  # without a card, or with one of another ATR
 
     def reader(self, number: int) -> str:
+        """One of four."""
         return self._names[number]
 
     def insert(self, number: int, atr: bytes | None = None) -> None:
+        """Returns when the daemon has counted the card."""
         self._changed.discard(number)
         if atr is not None:
             self._changed.add(number)
@@ -74,6 +76,7 @@ class PcscdPlace:
         self._wait_until_counted(number, events)
 
     def remove(self, number: int) -> None:
+        """Returns when the daemon has counted it."""
         self._changed.add(number)
         events = self._daemon.card_events(self.reader(number))
         self._daemon.remove_card(number)
@@ -81,14 +84,17 @@ class PcscdPlace:
         self._wait_until_counted(number, events)
 
     def plug(self, number: int) -> None:
+        """Returns when the daemon has looked for its card."""
         self._daemon.plug_reader(number)
         self._unplugged.discard(number)
 
     def unplug(self, number: int) -> None:
+        """Returns when the daemon no longer lists it."""
         self._unplugged.add(number)
         self._daemon.unplug_reader(number)
 
     def restore(self) -> None:
+        """Does what the case before has left to do."""
         for number in sorted(self._unplugged):
             self.plug(number)
         for number in sorted(self._changed):

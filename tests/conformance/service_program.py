@@ -44,11 +44,13 @@ class PcscdService:
         self.place: Place = PcscdPlace(self._daemon)
 
     def start(self) -> None:
+        """Starts another daemon with the same readers."""
         self._daemon.start()
         self._link.unlink(missing_ok=True)
         self._link.symlink_to(self._daemon.socket)
 
     def stop(self) -> None:
+        """Ends the daemon, whoever is connected."""
         self._daemon.stop()
 
 
@@ -127,7 +129,7 @@ def interrupted(service: Service, clients: Clients) -> Mapping[str, Any]:
         "begin": Call(waiter.begin),
         "connect": Call(clients.connect, 2),
     }
-    assert all([call.waits() for call in calls.values()])
+    assert all(call.waits() for call in calls.values())
     service.stop()
     found = {name: call.answer() for name, call in calls.items()}
     # pcscd's client asks for a transaction again and again, and may be between two questions.

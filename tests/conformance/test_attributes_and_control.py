@@ -1,5 +1,7 @@
 """SCardGetAttrib, SCardSetAttrib and SCardControl: what the reader says of itself, and takes."""
 
+from typing import Any
+
 import pytest
 
 from scardffi import ffi, lib
@@ -114,7 +116,8 @@ class Getter:
         self._native = place.library.native
         self._handle = handle
 
-    def call(self, value: ffi.CData, length: ffi.CData) -> int:
+    def call(self, value: Any, length: Any) -> int:
+        """Asks once."""
         return lib.pcsc_SCardGetAttrib(self._native, self._handle, ATR_STRING, value, length)
 
 

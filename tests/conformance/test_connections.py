@@ -51,7 +51,7 @@ VENDOR_NAME = 0x00010100
 # Handles
 
 
-def _stale(place: Place, clients: Clients) -> int:
+def _stale(_place: Place, clients: Clients) -> int:
     card = clients.card()
     assert card.disconnect() == SUCCESS
     return card.handle
@@ -165,7 +165,7 @@ def test_a_reader_that_is_not_there_is_unknown(place: Place, clients: Clients, n
 
 def test_the_name_of_a_reader_is_matched_whole(place: Place, clients: Clients) -> None:
     name = place.reader(0)
-    for wrong in (name[:-1], name + " ", name.upper(), name.lower().swapcase()):
+    for wrong in (name[:-1], name + " ", name.upper()):
         assert place.library.SCardConnect(clients.context(), wrong, SHARED, ANY)[0] == UNKNOWN_READER
 
 
@@ -258,9 +258,7 @@ def test_the_protocol_is_one_that_the_card_offers(
 
 
 @pytest.mark.parametrize(("first", "second"), [(T0, T1), (T1, T0), (RAW, T1)])
-def test_a_protocol_once_chosen_is_not_changed_by_another_connection(
-    clients: Clients, first: int, second: int
-) -> None:
+def test_a_protocol_once_chosen_is_not_changed_by_another_connection(clients: Clients, first: int, second: int) -> None:
     card = clients.card(protocols=first)
     assert clients.connect(protocols=second) == PROTO_MISMATCH
     assert card.status()[3] == first
@@ -548,7 +546,7 @@ def test_a_disconnect_with_an_unknown_disposition_closes_nothing(clients: Client
     assert card.disconnect() == SUCCESS
 
 
-def test_a_card_left_without_power_has_none_until_the_next_connection(place: Place, clients: Clients) -> None:
+def test_a_card_left_without_power_has_none_until_the_next_connection(clients: Clients) -> None:
     watcher = clients.card(share=DIRECT, protocols=0)
     assert clients.card().disconnect(UNPOWER) == SUCCESS
     assert watcher.reconnect(DIRECT, 0)[0] == SUCCESS

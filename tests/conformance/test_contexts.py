@@ -1,6 +1,7 @@
 """Contexts: where they are valid, what they list, and what their release does to what they opened."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,6 @@ from .codes import (
     INVALID_HANDLE,
     INVALID_PARAMETER,
     INVALID_VALUE,
-    LEAVE,
     RESET_CARD,
     SHARED,
     SUCCESS,
@@ -171,12 +171,14 @@ class Lister:
         self._context = context
         self._readers = function == "SCardListReaders"
 
-    def call(self, buffer: ffi.CData, length: ffi.CData) -> int:
+    def call(self, buffer: Any, length: Any) -> int:
+        """Asks once."""
         if self._readers:
             return lib.pcsc_SCardListReaders(self._native, self._context, ffi.NULL, buffer, length)
         return lib.pcsc_SCardListReaderGroups(self._native, self._context, buffer, length)
 
     def length(self) -> int:
+        """What the list needs."""
         length = ffi.new("DWORD *")
         assert self.call(ffi.NULL, length) == SUCCESS
         return int(length[0])
@@ -239,5 +241,3 @@ def test_cancelling_where_nobody_waits_is_a_success_and_cancels_no_later_wait(pl
     context = clients.context()
     assert place.library.SCardCancel(context) == SUCCESS
     assert place.library.SCardGetStatusChange(context, 0, [(place.reader(0), 0)])[0] == SUCCESS
-    assert place.library.SCardReleaseContext(context) == SUCCESS
-    assert place.library.SCardDisconnect(context, LEAVE) == INVALID_HANDLE

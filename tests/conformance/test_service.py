@@ -21,8 +21,10 @@ from .codes import (
 )
 
 PROGRAM = Path(__file__).with_name("service_program.py")
-OF_A_CARD = """status transmit begin end control get_attribute set_attribute reconnect reconnect_with_a_reset
-disconnect""".split()
+OF_A_CARD = [
+    "status", "transmit", "begin", "end", "control", "get_attribute", "set_attribute", "reconnect",
+    "reconnect_with_a_reset", "disconnect",
+]  # fmt: skip
 # What a context answers without its service; with it each is a success, but for the last.
 OF_A_CONTEXT = {
     "is_valid": SUCCESS,

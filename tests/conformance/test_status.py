@@ -35,7 +35,10 @@ class Status:
         self.name_length = ffi.new("DWORD *", 128)
         self.atr_length = ffi.new("DWORD *", 33)
 
-    def ask(self, name: Any = NOTHING, name_length: Any = NOTHING, atr: Any = NOTHING, atr_length: Any = NOTHING) -> int:
+    def ask(
+        self, name: Any = NOTHING, name_length: Any = NOTHING, atr: Any = NOTHING, atr_length: Any = NOTHING
+    ) -> int:
+        """Asks once."""
         return lib.pcsc_SCardStatus(self._native, self._handle, name, name_length, NOTHING, NOTHING, atr, atr_length)
 
 

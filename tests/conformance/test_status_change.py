@@ -47,6 +47,7 @@ class Watch:
         self.context = clients.context()
 
     def ask(self, *states: tuple[str | int, int], timeout: int = 0) -> tuple[int, list[tuple[int, bytes]]]:
+        """Wraps SCardGetStatusChange; readers by number or name, each with what is known of it."""
         asked = [(self._place.reader(name) if isinstance(name, int) else name, known) for name, known in states]
         return self._place.library.SCardGetStatusChange(self.context, timeout, asked)
 
@@ -57,11 +58,13 @@ class Watch:
         return event & ~CHANGED
 
     def wait(self, *states: tuple[str | int, int], timeout: int = INFINITE) -> Call:
+        """Asks what is no news: a call that waits."""
         call = Call(lambda: self.ask(*states, timeout=timeout))
         assert call.waits()
         return call
 
     def cancel(self) -> int:
+        """Wraps SCardCancel."""
         return self._place.library.SCardCancel(self.context)
 
 
@@ -181,9 +184,7 @@ def test_which_beliefs_of_a_card_unused_are_corrected(watch: Watch, known: int, 
 @pytest.mark.parametrize(
     ("known", "expected"), [(EMPTY, TIMEOUT), (CARD, SUCCESS), (EMPTY | MUTE, TIMEOUT), (EMPTY | IN_USE, SUCCESS)]
 )
-def test_which_beliefs_of_an_empty_reader_are_corrected(
-    place: Place, watch: Watch, known: int, expected: int
-) -> None:
+def test_which_beliefs_of_an_empty_reader_are_corrected(place: Place, watch: Watch, known: int, expected: int) -> None:
     place.remove(0)
     code, [(event, _)] = watch.ask((0, known))
     assert code == expected

@@ -130,7 +130,7 @@ def test_several_wait_and_each_has_its_turn(clients: Clients) -> None:
     card, *others = (clients.card() for _ in range(5))
     assert card.begin() == SUCCESS
     calls = [Call(transact, other) for other in others]
-    assert all([call.waits() for call in calls])
+    assert all(call.waits() for call in calls)
     assert card.end() == SUCCESS
     assert [call.answer() for call in calls] == [[SUCCESS, (SUCCESS, ANSWER_4), SUCCESS]] * 4
 

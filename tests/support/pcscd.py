@@ -21,8 +21,8 @@ _UDEV_SOURCE = _HANDLER_SOURCE.with_name("stand_in_udev.c")
 _VPCD_DRIVERS = "usr/lib*/pcsc/drivers/serial/libifdvpcd.so"
 _SEARCH_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"))
 
-# The daemon's socket has a fixed path below /run, and so has the folder of its USB drivers: ours is put in its place, with
-# the serial drivers in it, so it takes no real reader. Whoever kills the tests ends the daemon too.
+# The daemon's socket has a fixed path below /run, and so has the folder of its USB drivers: ours is put in its place,
+# with the serial drivers in it, so it takes no real reader. Whoever kills the tests ends the daemon too.
 _ENTER_NAMESPACE = """
 mount -t tmpfs none /run && mkdir -p /run/pcscd || exit 1
 for drivers in /usr/lib*/pcsc/drivers; do
