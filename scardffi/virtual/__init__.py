@@ -1,56 +1,30 @@
-"""Readers and cards without hardware: a PC/SC library of our own, in plain C.
+"""Readers and cards without hardware: a PC/SC library of our own, in plain C, and what one does to its world.
 
-It has the ABI of the platform's PC/SC library and a world of its own in each process: one reader,
-``scardffi Virtual Reader 0``, with a card that answers SELECT MF, GET CHALLENGE and READ BINARY.
+It has the ABI of the platform's PC/SC library and behaves as that does. Its world is one process: readers, cards,
+sharing, transactions and events span the contexts and threads of that process. At the start there is one reader,
+:data:`DEFAULT_READER`, with an :class:`AnsweringCard` in it, or what the environment variable ``SCARDFFI_VIRTUAL``
+describes.
 """
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
-from contextlib import contextmanager
-
-from ..library import set_default_table
-from ..raw import Library
+from .card import ANSWERING_ATR, AnsweringCard
+from .faults import Fault, fault, service_stopped
+from .installation import installed, library_path
+from .reader import DEFAULT_READER, VirtualReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Final
+    from .card import Card as Card
 
-    from .._native import Api
-
-_SUFFIX: Final = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
-
-
-def library_path() -> str:
-    """The file of our own PC/SC library, for ``SCARDFFI_LIBRARY`` or :class:`~scardffi.raw.Library`."""
-    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "libscardvirtual" + _SUFFIX)  # noqa: PTH100, PTH118, PTH120  pathlib is slow to import
-
-
-_installing: Final = threading.Lock()
-_installed = 0  # how many uses of installed() are under way
-_before: Api | None = None  # the default library before the first of them
-
-
-@contextmanager
-def installed() -> Iterator[Library]:
-    """Make our own PC/SC library the default of the whole process while the context lasts.
-
-    Where several overlap, the last to end restores what was the default before the first. Contexts and cards that
-    exist keep the library that they were made with.
-    """
-    global _installed, _before  # noqa: PLW0603  the default library is one for the process
-    library = Library(library_path())
-    with _installing:
-        if _installed == 0:
-            _before = set_default_table(library.native)
-        _installed += 1
-    try:
-        yield library
-    finally:
-        with _installing:
-            _installed -= 1
-            if _installed == 0:
-                set_default_table(_before)
+__all__ = [
+    "ANSWERING_ATR",
+    "DEFAULT_READER",
+    "AnsweringCard",
+    "Fault",
+    "VirtualReader",
+    "fault",
+    "installed",
+    "library_path",
+    "service_stopped",
+]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-PLACES = ("pcscd",)
+PLACES = ("virtual", "pcscd")
 _ON_A_PLACE = re.compile(rf"tests/conformance/(.*)\[({'|'.join(PLACES)})(?:-(.*))?\]$")
 
 
@@ -16,7 +16,10 @@ def cases(tests: Iterable[str]) -> dict[str, set[str]]:
     return found
 
 
-def summary(passed: Iterable[str]) -> str:
+def summary(passed: Iterable[str], pcscd: str) -> str:
     """A line on the tests that passed; empty where none of them is a case."""
     found = cases(passed)
-    return f"conformance: {len(found)} cases" if found else ""
+    if not found:
+        return ""
+    everywhere = sum(places == set(PLACES) for places in found.values())
+    return f"conformance: {everywhere} cases, each on the virtual library and on {pcscd}"

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from support.pcscd import PrivatePcscd
 
-from scardffi import Library
+from scardffi import Library, virtual
 
 from .codes import DIRECT, RESET, SUCCESS, SYSTEM
 
@@ -47,6 +47,60 @@ def reset_cards(place: Place) -> None:
         assert code == SUCCESS
         assert library.SCardDisconnect(handle, RESET) == SUCCESS
     assert library.SCardReleaseContext(context) == SUCCESS
+
+
+class VirtualPlace:
+    """Our own library, with readers in the world of this process."""
+
+    name = "virtual"
+
+    def __init__(self) -> None:
+        self.library = Library(virtual.library_path())
+        self._own = virtual.AnsweringCard()
+        self._readers = [virtual.VirtualReader(f"scardffi conformance {number}") for number in READERS]
+        self._cards: list[virtual.AnsweringCard | None] = [self._own for _ in READERS]
+        self._unplugged = set(READERS)
+        for number in READERS:
+            self.plug(number)
+
+    def reader(self, number: int) -> str:
+        """One of four."""
+        return self._readers[number].name
+
+    def insert(self, number: int, atr: bytes | None = None) -> None:
+        """A card of this ATR."""
+        card = self._own if atr is None else virtual.AnsweringCard(atr)
+        self._readers[number].insert(card)
+        self._cards[number] = card
+
+    def remove(self, number: int) -> None:
+        """The card that is there."""
+        self._readers[number].remove()
+        self._cards[number] = None
+
+    def plug(self, number: int) -> None:
+        """The reader, with the card that was in it."""
+        self._readers[number].plug()
+        self._unplugged.discard(number)
+        card = self._cards[number]
+        if card is not None:
+            self._readers[number].insert(card)
+
+    def unplug(self, number: int) -> None:
+        """The reader, with its card."""
+        self._readers[number].unplug()
+        self._unplugged.add(number)
+
+    def restore(self) -> None:
+        """Does what the case before has left to do."""
+        for number in sorted(self._unplugged):
+            self.plug(number)
+        for number in READERS:
+            if self._cards[number] is not self._own:
+                if self._cards[number] is not None:
+                    self.remove(number)
+                self.insert(number)
+        reset_cards(self)
 
 
 class PcscdPlace:

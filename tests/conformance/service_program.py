@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,8 +16,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from conformance.clients import Call, Card, Clients
 from conformance.codes import ANY, COMM_ERROR, DIRECT, INFINITE, NO_SERVICE, PNP, RESET, SHARED, SYSTEM
-from conformance.places import READERS, PcscdPlace, Place
+from conformance.places import READERS, PcscdPlace, Place, VirtualPlace
 from support.pcscd import PrivatePcscd
+
+from scardffi import virtual
 
 READ_4 = "00B0000004"
 
@@ -31,6 +34,24 @@ class Service(Protocol):
 
     def stop(self) -> None:
         """Stops it."""
+
+
+class VirtualService:
+    """Our own library's."""
+
+    def __init__(self, _folder: Path) -> None:
+        self.place: Place = VirtualPlace()
+        self._stopped = ExitStack()
+        virtual.VirtualReader().unplug()  # the reader that is there from the start
+
+    def start(self) -> None:
+        """Starts it again."""
+        self._stopped.close()
+
+    def stop(self) -> None:
+        """Stops it, whoever is connected."""
+        self.start()
+        self._stopped.enter_context(virtual.service_stopped())
 
 
 class PcscdService:
@@ -54,7 +75,7 @@ class PcscdService:
         self._daemon.stop()
 
 
-SERVICES: dict[str, Callable[[Path], Service]] = {"pcscd": PcscdService}
+SERVICES: dict[str, Callable[[Path], Service]] = {"virtual": VirtualService, "pcscd": PcscdService}
 
 
 def without_readers(place: Place, clients: Clients) -> Mapping[str, Any]:

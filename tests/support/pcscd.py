@@ -93,6 +93,15 @@ def unavailable_reason(*, vpcd: bool = False) -> str | None:
     return None
 
 
+def pcscd_version() -> str:
+    """Such as "pcscd 1.9.9"; "no pcscd" where there is none."""
+    path = shutil.which("pcscd", path=_SEARCH_PATH)
+    if path is None:
+        return "no pcscd"
+    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+    return f"pcscd {said.split(maxsplit=3)[2].rstrip('.')}"
+
+
 def free_vpcd_port() -> int:
     """A TCP port that is free together with its successor, for the two slots of a vpcd reader."""
     while True:

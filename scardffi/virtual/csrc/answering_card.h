@@ -1,16 +1,10 @@
-/* The card that is always there: SELECT of the MF, GET CHALLENGE, READ BINARY. */
+/* The card that is always there; answering_card.c lists its commands. */
 #ifndef SCARDFFI_VIRTUAL_ANSWERING_CARD_H
 #define SCARDFFI_VIRTUAL_ANSWERING_CARD_H
 
 #include "card.h"
-#include "random_numbers.h"
 
-struct answering_card {
-    struct card card; /* the first member: a pointer to it is a pointer to the whole */
-    struct random_numbers random;
-};
-
-/* Not thread-safe: fills the file that all these cards share. */
-void answering_card_start(struct answering_card *self);
+/* With `atr` NULL the card has one of its own that offers T=0 and T=1. NULL: no memory, or the ATR is too long. */
+struct card *new_answering_card(const unsigned char *atr, size_t atr_length);
 
 #endif

@@ -1,22 +1,34 @@
-/* What a reader knows of the card in it. */
+/* A card as its reader knows it; what kind of card it is stands behind the functions. */
 #ifndef SCARDFFI_VIRTUAL_CARD_H
 #define SCARDFFI_VIRTUAL_CARD_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "pcsc_abi.h"
 
 struct card {
     unsigned char atr[MAX_ATR_SIZE];
-    size_t atr_length;
-    DWORD protocols; /* what the ATR offers: SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1 */
+    size_t atr_length; /* 0: the card is mute */
+    DWORD protocols;   /* what the ATR offers: SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1 */
+    struct reader *reader; /* that it was inserted into */
 
-    /* Run a command of any length and content; answer the length of the whole response, two bytes at
-     * least. The response is written only where it fits into `room`; the command has run all the same.
-     * Command and answer may be the same memory. Called without the world's mutex, but never twice at
-     * a time for one card. */
-    size_t (*transmit)(struct card *card, const unsigned char *command, size_t length,
-                       unsigned char *answer, size_t room);
+    /* Run a command of any length and content; answer the length of the whole response, or minus a code
+     * of the resource manager. The response is written only where it fits into `room`; the command has
+     * run all the same. Command and answer may be the same memory. */
+    int64_t (*transmit)(struct card *card, const unsigned char *command, size_t length,
+                        unsigned char *answer, size_t room);
+    void (*reset)(struct card *card);
+    /* Both are called without the world's mutex, and never two at a time for one card. */
+
+    /* The card is taken out, perhaps in the middle of a command; not NULL where it wants to hear that. */
+    void (*removed)(struct card *card);
+    void (*release)(struct card *card); /* free it: the last call, no command runs */
+    /* Both are called with the world's mutex held, and return at once. */
 };
+
+/* Sets ATR and protocols; false where it is too long. */
+bool card_set_atr(struct card *card, const unsigned char *atr, size_t length);
 
 #endif

@@ -30,6 +30,7 @@ static const struct {
     {SCARD_E_SERVICE_STOPPED, "Resource manager stopped"},
     {SCARD_E_UNSUPPORTED_FEATURE, "Not supported"},
     {SCARD_E_NO_READERS_AVAILABLE, "No readers"},
+    {SCARD_W_UNRESPONSIVE_CARD, "Card does not answer to reset"},
     {SCARD_W_UNPOWERED_CARD, "Card without power"},
     {SCARD_W_RESET_CARD, "Card was reset"},
     {SCARD_W_REMOVED_CARD, "Card was removed"},

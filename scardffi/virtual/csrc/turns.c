@@ -1,5 +1,9 @@
-/* Transactions, commands and resets: waiting for a turn at a reader. */
+/* Transactions, commands and resets: waiting for a turn at a reader, and having it. */
 #include "turns.h"
+
+#include <errno.h>
+
+#include "deadline.h"
 
 /* Another handle holds a transaction. */
 static bool reader_busy(const struct handle *handle)
@@ -10,22 +14,15 @@ static bool reader_busy(const struct handle *handle)
 
 static bool card_busy(const struct handle *handle)
 {
-    return reader_busy(handle) || handle->reader->working != NULL;
-}
-
-static bool own_command_runs(const struct handle *handle)
-{
-    return handle->reader->working == handle;
+    return reader_busy(handle) || handle->reader->running != NULL;
 }
 
 static LONG wait_while(bool (*busy)(const struct handle *), SCARDHANDLE number, struct handle **handle)
 {
-    while ((*handle = find_handle(number)) != NULL) {
-        if (!busy(*handle))
-            return SCARD_S_SUCCESS;
+    LONG code;
+    while ((code = find_usable_handle(number, handle)) == SCARD_S_SUCCESS && busy(*handle))
         pthread_cond_wait(&(*handle)->reader->turn, &world_mutex);
-    }
-    return SCARD_E_INVALID_HANDLE;
+    return code;
 }
 
 LONG wait_for_reader(SCARDHANDLE number, struct handle **handle)
@@ -40,7 +37,13 @@ LONG wait_for_card(SCARDHANDLE number, struct handle **handle)
 
 LONG wait_for_own_command(SCARDHANDLE number, struct handle **handle)
 {
-    return wait_while(own_command_runs, number, handle);
+    while ((*handle = find_handle(number)) != NULL) {
+        struct reader *reader = (*handle)->reader;
+        if (reader->running == NULL || reader->runner != *handle)
+            return SCARD_S_SUCCESS;
+        pthread_cond_wait(&reader->turn, &world_mutex);
+    }
+    return SCARD_E_INVALID_HANDLE;
 }
 
 LONG refuse_during_transaction(const struct handle *handle)
@@ -48,16 +51,54 @@ LONG refuse_during_transaction(const struct handle *handle)
     return reader_busy(handle) ? (LONG)SCARD_E_SHARING_VIOLATION : (LONG)SCARD_S_SUCCESS;
 }
 
-LONG refuse_after_reset(const struct handle *handle)
+LONG refuse_after_event(const struct handle *handle)
 {
-    bool reset = handle->resets_seen != handle->reader->resets;
-    return reset ? (LONG)SCARD_W_RESET_CARD : (LONG)SCARD_S_SUCCESS;
+    const struct reader *reader = handle->reader;
+    return handle->events_seen != reader->card_events ? reader->last_card_event : (LONG)SCARD_S_SUCCESS;
 }
 
-void reset_card(struct reader *reader, bool powered)
+void begin_run(struct reader *reader, struct handle *runner)
 {
-    reader->powered = powered;
+    reader->running = reader->card;
+    reader->runner = runner;
+}
+
+bool end_run(struct reader *reader)
+{
+    struct card *card = reader->running;
+    bool is_in = reader->card == card;
+    reader->running = NULL;
+    reader->runner = NULL;
+    if (!is_in)
+        card->release(card);
+    pthread_cond_broadcast(&reader->turn);
+    return is_in;
+}
+
+void reset_card(struct reader *reader, struct handle *runner, bool powered)
+{
+    struct card *card = reader->card;
+    reader->powered = powered && card != NULL && card->atr_length > 0;
     reader->protocol = SCARD_PROTOCOL_UNDEFINED;
-    reader->resets++;
-    pthread_cond_broadcast(&world_changed);
+    tell_handles(reader, (LONG)SCARD_W_RESET_CARD);
+    if (card == NULL)
+        return;
+    begin_run(reader, runner);
+    pthread_mutex_unlock(&world_mutex);
+    card->reset(card);
+    pthread_mutex_lock(&world_mutex);
+    end_run(reader);
+}
+
+bool pause_card(struct card *card, DWORD microseconds)
+{
+    struct timespec deadline = deadline_in(microseconds);
+    pthread_mutex_lock(&world_mutex);
+    struct reader *reader = card->reader;
+    int error = 0;
+    while (reader->card == card && error != ETIMEDOUT)
+        error = pthread_cond_timedwait(&reader->turn, &world_mutex, &deadline);
+    bool is_in = reader->card == card;
+    pthread_mutex_unlock(&world_mutex);
+    return is_in;
 }

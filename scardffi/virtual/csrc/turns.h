@@ -1,22 +1,34 @@
-/* Who may use a reader now, and what a reset does to the others. Called with the world's mutex held. */
+/* Who may use a reader or its card now. */
 #ifndef SCARDFFI_VIRTUAL_TURNS_H
 #define SCARDFFI_VIRTUAL_TURNS_H
 
 #include "world.h"
 
-/* Each waits without bound and finds the handle anew after each wait, since it may be closed meanwhile:
- * SCARD_S_SUCCESS with the handle, or SCARD_E_INVALID_HANDLE. */
+/* These are called with the world's mutex held. Each wait has no bound and finds the handle anew afterwards,
+ * since it may be closed meanwhile: SCARD_S_SUCCESS with the handle, or what find_usable_handle says. */
 LONG wait_for_reader(SCARDHANDLE number, struct handle **handle); /* no other handle's transaction */
 LONG wait_for_card(SCARDHANDLE number, struct handle **handle);   /* and no command running */
-LONG wait_for_own_command(SCARDHANDLE number, struct handle **handle); /* this handle's command has ended */
+
+/* For closing: nothing of this handle's is running any more; SCARD_E_INVALID_HANDLE: it was closed meanwhile. */
+LONG wait_for_own_command(SCARDHANDLE number, struct handle **handle);
 
 /* SCARD_E_SHARING_VIOLATION while another handle holds a transaction, for the calls that do not wait. */
 LONG refuse_during_transaction(const struct handle *handle);
 
-/* SCARD_W_RESET_CARD until this handle reconnects after somebody's reset. */
-LONG refuse_after_reset(const struct handle *handle);
+/* SCARD_W_RESET_CARD or SCARD_W_REMOVED_CARD until this handle reconnects after either. */
+LONG refuse_after_event(const struct handle *handle);
 
-/* Each handle of the reader is told, the one that asked for it too; nothing is negotiated any more. */
-void reset_card(struct reader *reader, bool powered);
+/* Reset the card or switch it off: each handle of the reader is told, nothing is negotiated any more. Nothing
+ * may be running; for whom it is done is kept from being closed. The mutex is given up meanwhile. */
+void reset_card(struct reader *reader, struct handle *runner, bool powered);
+
+/* Between the two the card works for a handle, and the mutex may be given up. The second tells whether the
+ * card is still in the reader. */
+void begin_run(struct reader *reader, struct handle *runner);
+bool end_run(struct reader *reader);
+
+/* Called without the mutex, while the card works: wait so long; false where it is taken out meanwhile. */
+bool pause_card(struct card *card, DWORD microseconds);
+
 
 #endif

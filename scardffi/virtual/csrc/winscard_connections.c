@@ -2,25 +2,29 @@
 #include <string.h>
 
 #include "exports.h"
+#include "faults.h"
 #include "turns.h"
 #include "world.h"
 
-static LONG check_request(DWORD share_mode, DWORD protocols)
+static LONG check_protocols(DWORD share_mode, DWORD protocols)
 {
     DWORD known = SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1 | SCARD_PROTOCOL_RAW;
-    if (share_mode != SCARD_SHARE_EXCLUSIVE && share_mode != SCARD_SHARE_SHARED
-        && share_mode != SCARD_SHARE_DIRECT)
-        return SCARD_E_INVALID_VALUE;
-    if (!(protocols & known) && !(share_mode == SCARD_SHARE_DIRECT && protocols == 0))
-        return SCARD_E_PROTO_MISMATCH;
-    return SCARD_S_SUCCESS;
+    bool any = share_mode == SCARD_SHARE_DIRECT || (protocols & known);
+    return any ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_PROTO_MISMATCH;
+}
+
+static LONG check_share_mode(DWORD share_mode)
+{
+    bool known = share_mode == SCARD_SHARE_EXCLUSIVE || share_mode == SCARD_SHARE_SHARED
+                 || share_mode == SCARD_SHARE_DIRECT;
+    return known ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_INVALID_VALUE;
 }
 
 /* The protocol that the card speaks after this request. What was negotiated holds until the next reset,
  * for everybody; T=1 is preferred; RAW always wins; a direct connection negotiates nothing. */
 static LONG negotiate(const struct reader *reader, DWORD share_mode, DWORD wanted, DWORD *protocol)
 {
-    DWORD offered = wanted & reader->card->protocols;
+    DWORD offered = reader->card != NULL ? wanted & reader->card->protocols : SCARD_PROTOCOL_UNDEFINED;
     *protocol = reader->protocol;
     if (wanted & SCARD_PROTOCOL_RAW)
         *protocol = SCARD_PROTOCOL_RAW;
@@ -37,17 +41,21 @@ static LONG negotiate(const struct reader *reader, DWORD share_mode, DWORD wante
     return SCARD_S_SUCCESS;
 }
 
-static void power_up_unless_direct(struct reader *reader, DWORD share_mode)
+/* A card that was switched off is powered up again for whoever wants to use it. */
+static LONG power_up(struct reader *reader)
 {
-    if (share_mode != SCARD_SHARE_DIRECT)
-        reader->powered = true;
+    if (reader->card == NULL)
+        return SCARD_E_NO_SMARTCARD;
+    reader->powered = reader->card->atr_length > 0;
+    return reader->powered ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_W_UNPOWERED_CARD;
 }
 
 /* Exclusive access of another handle is refused at once, its transaction is waited for. */
 static LONG find_free_reader(SCARDCONTEXT context_number, const char *name, struct context **context,
                              struct reader **reader)
 {
-    while ((*context = find_context(context_number)) != NULL) {
+    LONG code;
+    while ((code = find_usable_context(context_number, context)) == SCARD_S_SUCCESS) {
         *reader = find_reader(name);
         if (*reader == NULL)
             return SCARD_E_UNKNOWN_READER;
@@ -57,7 +65,7 @@ static LONG find_free_reader(SCARDCONTEXT context_number, const char *name, stru
             return SCARD_S_SUCCESS;
         pthread_cond_wait(&(*reader)->turn, &world_mutex);
     }
-    return SCARD_E_INVALID_HANDLE;
+    return code;
 }
 
 static LONG connect_locked(SCARDCONTEXT context_number, const char *name, DWORD share_mode, DWORD protocols,
@@ -67,6 +75,8 @@ static LONG connect_locked(SCARDCONTEXT context_number, const char *name, DWORD 
     struct reader *reader;
     DWORD protocol;
     LONG code = find_free_reader(context_number, name, &context, &reader);
+    if (code == SCARD_S_SUCCESS && share_mode != SCARD_SHARE_DIRECT)
+        code = power_up(reader);
     if (code == SCARD_S_SUCCESS)
         code = negotiate(reader, share_mode, protocols, &protocol);
     if (code != SCARD_S_SUCCESS)
@@ -79,7 +89,6 @@ static LONG connect_locked(SCARDCONTEXT context_number, const char *name, DWORD 
         return SCARD_E_NO_MEMORY;
     if (share_mode == SCARD_SHARE_EXCLUSIVE)
         reader->exclusive = handle;
-    power_up_unless_direct(reader, share_mode);
     reader->protocol = protocol;
     *handle_number = handle->number;
     *active_protocol = protocol;
@@ -89,19 +98,25 @@ static LONG connect_locked(SCARDCONTEXT context_number, const char *name, DWORD 
 EXPORTED LONG SCardConnect(SCARDCONTEXT context_number, const char *reader_name, DWORD share_mode,
                            DWORD protocols, SCARDHANDLE *handle_number, DWORD *active_protocol)
 {
+    struct context *context;
+    LONG code;
     if (handle_number == NULL || active_protocol == NULL)
         return SCARD_E_INVALID_PARAMETER;
     *handle_number = 0;
     *active_protocol = SCARD_PROTOCOL_UNDEFINED;
+    if (meets_fault(IN_SCardConnect, &code, NULL))
+        return code;
     if (reader_name == NULL)
         return SCARD_E_UNKNOWN_READER;
     if (strlen(reader_name) > MAX_READERNAME)
         return SCARD_E_INVALID_VALUE;
 
     pthread_mutex_lock(&world_mutex);
-    LONG code = find_context(context_number) != NULL ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_INVALID_HANDLE;
+    code = find_usable_context(context_number, &context);
     if (code == SCARD_S_SUCCESS)
-        code = check_request(share_mode, protocols);
+        code = check_protocols(share_mode, protocols);
+    if (code == SCARD_S_SUCCESS)
+        code = check_share_mode(share_mode);
     if (code == SCARD_S_SUCCESS)
         code = connect_locked(context_number, reader_name, share_mode, protocols, handle_number,
                               active_protocol);
@@ -123,28 +138,38 @@ static LONG wait_to_reconnect(SCARDHANDLE handle_number, DWORD share_mode, struc
     return code;
 }
 
+/* What is left of the connection after a reset on its own request, or as it was found. */
+static LONG check_card(const struct reader *reader)
+{
+    if (reader->card == NULL)
+        return SCARD_E_NO_SMARTCARD;
+    return reader->card->atr_length > 0 ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_W_UNRESPONSIVE_CARD;
+}
+
 static LONG reconnect_locked(SCARDHANDLE handle_number, DWORD share_mode, DWORD protocols,
                              DWORD initialization, DWORD *active_protocol)
 {
     struct handle *handle;
+    DWORD protocol;
     LONG code = wait_to_reconnect(handle_number, share_mode, &handle);
+    if (code == SCARD_S_SUCCESS && initialization != SCARD_LEAVE_CARD) {
+        /* UNPOWER is a cold reset here: the card is powered up again. */
+        reset_card(handle->reader, handle, true);
+        code = find_usable_handle(handle_number, &handle);
+    }
+    if (code == SCARD_S_SUCCESS)
+        code = check_card(handle->reader);
+    if (code == SCARD_S_SUCCESS)
+        code = negotiate(handle->reader, share_mode, protocols, &protocol);
     if (code != SCARD_S_SUCCESS)
         return code;
 
     struct reader *reader = handle->reader;
-    if (initialization != SCARD_LEAVE_CARD) {
-        reset_card(reader, true); /* UNPOWER is a cold reset here: the card is powered up again */
-        handle->resets_seen = reader->resets;
-    }
-    DWORD protocol;
-    code = negotiate(reader, share_mode, protocols, &protocol);
-    if (code != SCARD_S_SUCCESS)
-        return code;
-
-    power_up_unless_direct(reader, share_mode);
+    if (share_mode != SCARD_SHARE_DIRECT)
+        reader->powered = true;
     reader->protocol = protocol;
     reader->exclusive = share_mode == SCARD_SHARE_EXCLUSIVE ? handle : NULL;
-    handle->resets_seen = reader->resets;
+    handle->events_seen = reader->card_events;
     *active_protocol = protocol;
     pthread_cond_broadcast(&world_changed);
     return SCARD_S_SUCCESS;
@@ -153,76 +178,107 @@ static LONG reconnect_locked(SCARDHANDLE handle_number, DWORD share_mode, DWORD 
 EXPORTED LONG SCardReconnect(SCARDHANDLE handle_number, DWORD share_mode, DWORD protocols,
                              DWORD initialization, DWORD *active_protocol)
 {
+    struct handle *handle;
+    LONG code;
+    if (meets_fault(IN_SCardReconnect, &code, NULL))
+        return code;
     if (active_protocol == NULL)
         return SCARD_E_INVALID_PARAMETER;
     pthread_mutex_lock(&world_mutex);
-    LONG code = find_handle(handle_number) != NULL ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_INVALID_HANDLE;
+    code = find_usable_handle(handle_number, &handle);
     if (code == SCARD_S_SUCCESS && initialization > SCARD_UNPOWER_CARD)
         code = SCARD_E_INVALID_VALUE;
     if (code == SCARD_S_SUCCESS)
-        code = check_request(share_mode, protocols);
+        code = check_share_mode(share_mode);
+    if (code == SCARD_S_SUCCESS)
+        code = check_protocols(share_mode, protocols);
     if (code == SCARD_S_SUCCESS)
         code = reconnect_locked(handle_number, share_mode, protocols, initialization, active_protocol);
     pthread_mutex_unlock(&world_mutex);
     return code;
 }
 
-EXPORTED LONG SCardDisconnect(SCARDHANDLE handle_number, DWORD disposition)
+/* A handle whose reader is gone can be closed; one whose resource manager has stopped goes with its context. */
+static LONG disconnect_locked(SCARDHANDLE handle_number, DWORD disposition)
 {
     bool resets = disposition == SCARD_RESET_CARD || disposition == SCARD_UNPOWER_CARD;
     struct handle *handle;
-    pthread_mutex_lock(&world_mutex);
-    LONG code = find_handle(handle_number) != NULL ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_INVALID_HANDLE;
-    if (code == SCARD_S_SUCCESS && disposition > SCARD_EJECT_CARD)
-        code = SCARD_E_INVALID_VALUE;
+    LONG code = find_usable_handle(handle_number, &handle);
+    if (handle == NULL || handle->context->dead)
+        return code;
+    if (disposition > SCARD_EJECT_CARD)
+        return SCARD_E_INVALID_VALUE;
+    if (resets && wait_for_card(handle_number, &handle) == SCARD_S_SUCCESS)
+        reset_card(handle->reader, handle, disposition == SCARD_RESET_CARD);
+    code = wait_for_own_command(handle_number, &handle);
     if (code == SCARD_S_SUCCESS)
-        code = resets ? wait_for_card(handle_number, &handle) : wait_for_own_command(handle_number, &handle);
-    if (code == SCARD_S_SUCCESS) {
-        if (resets)
-            reset_card(handle->reader, disposition == SCARD_RESET_CARD);
         close_handle(handle);
-    }
+    return code;
+}
+
+EXPORTED LONG SCardDisconnect(SCARDHANDLE handle_number, DWORD disposition)
+{
+    LONG code;
+    if (meets_fault(IN_SCardDisconnect, &code, NULL))
+        return code;
+    pthread_mutex_lock(&world_mutex);
+    code = disconnect_locked(handle_number, disposition);
     pthread_mutex_unlock(&world_mutex);
     return code;
+}
+
+/* Who waits is told at once when the card is reset or removed. */
+static LONG begin_transaction_locked(SCARDHANDLE handle_number)
+{
+    struct handle *handle;
+    LONG code;
+    while ((code = find_usable_handle(handle_number, &handle)) == SCARD_S_SUCCESS
+           && (code = refuse_after_event(handle)) == SCARD_S_SUCCESS
+           && refuse_during_transaction(handle) != SCARD_S_SUCCESS)
+        pthread_cond_wait(&handle->reader->turn, &world_mutex);
+    if (code != SCARD_S_SUCCESS)
+        return code;
+    handle->reader->transaction_owner = handle;
+    handle->reader->transaction_depth++;
+    return SCARD_S_SUCCESS;
 }
 
 EXPORTED LONG SCardBeginTransaction(SCARDHANDLE handle_number)
 {
-    struct handle *handle;
+    LONG code;
+    if (meets_fault(IN_SCardBeginTransaction, &code, NULL))
+        return code;
     pthread_mutex_lock(&world_mutex);
-    LONG code = wait_for_reader(handle_number, &handle);
-    if (code == SCARD_S_SUCCESS)
-        code = refuse_after_reset(handle);
-    if (code == SCARD_S_SUCCESS) {
-        handle->reader->transaction_owner = handle;
-        handle->reader->transaction_depth++;
-    }
+    code = begin_transaction_locked(handle_number);
     pthread_mutex_unlock(&world_mutex);
     return code;
 }
 
+/* A card action in another handle's transaction is refused, and so is the end of a transaction of another. */
 static LONG end_transaction_locked(SCARDHANDLE handle_number, DWORD disposition)
 {
-    struct handle *handle = find_handle(handle_number);
-    if (handle == NULL)
-        return SCARD_E_INVALID_HANDLE;
-    if (disposition > SCARD_EJECT_CARD)
-        return SCARD_E_INVALID_VALUE;
-    LONG code = refuse_during_transaction(handle);
+    bool resets = disposition == SCARD_RESET_CARD || disposition == SCARD_UNPOWER_CARD;
+    struct handle *handle;
+    LONG code = find_usable_handle(handle_number, &handle);
+    if (code == SCARD_S_SUCCESS && disposition > SCARD_EJECT_CARD)
+        code = SCARD_E_INVALID_VALUE;
     if (code == SCARD_S_SUCCESS)
-        code = refuse_after_reset(handle);
-    if (code == SCARD_S_SUCCESS && disposition != SCARD_LEAVE_CARD)
+        code = refuse_after_event(handle);
+    if (code == SCARD_S_SUCCESS)
+        code = refuse_during_transaction(handle);
+    if (code == SCARD_S_SUCCESS && resets)
         code = wait_for_card(handle_number, &handle);
     if (code != SCARD_S_SUCCESS)
         return code;
 
-    struct reader *reader = handle->reader;
-    if (reader->transaction_owner != handle)
-        return SCARD_E_NOT_TRANSACTED;
     /* Both are a reset with the card powered afterwards; the caller's own handle has to reconnect too. */
-    if (disposition == SCARD_RESET_CARD || disposition == SCARD_UNPOWER_CARD)
-        reset_card(reader, true);
-    if (--reader->transaction_depth == 0) {
+    bool owns = handle->reader->transaction_owner == handle;
+    if (resets)
+        reset_card(handle->reader, handle, true);
+    struct reader *reader = handle->reader;
+    if (!owns)
+        return SCARD_E_NOT_TRANSACTED;
+    if (reader->transaction_owner == handle && --reader->transaction_depth == 0) {
         reader->transaction_owner = NULL;
         pthread_cond_broadcast(&reader->turn);
     }
@@ -232,8 +288,11 @@ static LONG end_transaction_locked(SCARDHANDLE handle_number, DWORD disposition)
 
 EXPORTED LONG SCardEndTransaction(SCARDHANDLE handle_number, DWORD disposition)
 {
+    LONG code;
+    if (meets_fault(IN_SCardEndTransaction, &code, NULL))
+        return code;
     pthread_mutex_lock(&world_mutex);
-    LONG code = end_transaction_locked(handle_number, disposition);
+    code = end_transaction_locked(handle_number, disposition);
     pthread_mutex_unlock(&world_mutex);
     return code;
 }

@@ -3,6 +3,7 @@
 
 #include "delivery.h"
 #include "exports.h"
+#include "faults.h"
 #include "turns.h"
 #include "world.h"
 
@@ -14,21 +15,23 @@ EXPORTED LONG SCardEstablishContext(DWORD scope, const void *reserved1, const vo
     if (context_number == NULL)
         return SCARD_E_INVALID_PARAMETER;
     *context_number = 0;
+    LONG code = world_start(); /* it may arm faults, so it comes first */
+    if (code != SCARD_S_SUCCESS || meets_fault(IN_SCardEstablishContext, &code, NULL))
+        return code;
     if (scope > SCARD_SCOPE_GLOBAL)
         return SCARD_E_INVALID_VALUE;
-    LONG code = world_start();
-    if (code != SCARD_S_SUCCESS)
-        return code;
 
     pthread_mutex_lock(&world_mutex);
-    struct context *context = open_context();
+    struct context *context = world_stopped ? NULL : open_context();
     if (context != NULL)
         *context_number = context->number;
+    else
+        code = world_stopped ? (LONG)SCARD_E_NO_SERVICE : (LONG)SCARD_E_NO_MEMORY;
     pthread_mutex_unlock(&world_mutex);
-    return context != NULL ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_NO_MEMORY;
+    return code;
 }
 
-EXPORTED LONG SCardIsValidContext(SCARDCONTEXT context_number)
+static LONG check_validity(SCARDCONTEXT context_number)
 {
     pthread_mutex_lock(&world_mutex);
     struct context *context = find_context(context_number);
@@ -36,27 +39,51 @@ EXPORTED LONG SCardIsValidContext(SCARDCONTEXT context_number)
     return context != NULL ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_INVALID_HANDLE;
 }
 
+/* As on pcsc-lite a context stays valid when the resource manager has stopped. */
+EXPORTED LONG SCardIsValidContext(SCARDCONTEXT context_number)
+{
+    LONG code;
+    if (meets_fault(IN_SCardIsValidContext, &code, NULL))
+        return code;
+    return check_validity(context_number);
+}
+
+/* Where a handle's transaction is still open the card is reset, as pcsc-lite does. False: wait, and look again. */
+static bool close_first_handle(struct context *context)
+{
+    struct handle *handle = context->handles;
+    struct reader *reader = handle->reader;
+    bool owns = !context->dead && reader->transaction_owner == handle;
+    if (reader->running != NULL && (owns || reader->runner == handle))
+        return false;
+    if (owns && refuse_after_event(handle) == SCARD_S_SUCCESS)
+        reset_card(reader, handle, true);
+    close_handle(handle);
+    return true;
+}
+
 EXPORTED LONG SCardReleaseContext(SCARDCONTEXT context_number)
 {
     struct context *context;
+    LONG code;
+    if (meets_fault(IN_SCardReleaseContext, &code, NULL))
+        return code;
     pthread_mutex_lock(&world_mutex);
-    while ((context = find_context(context_number)) != NULL && context->handles != NULL) {
-        struct handle *handle = context->handles;
-        if (wait_for_own_command(handle->number, &handle) != SCARD_S_SUCCESS)
-            continue;
-        /* pcsc-lite resets a card that is left in the middle of a transaction. */
-        if (handle->reader->transaction_owner == handle)
-            reset_card(handle->reader, true);
-        close_handle(handle);
-    }
+    while ((context = find_context(context_number)) != NULL && context->handles != NULL)
+        if (!close_first_handle(context))
+            pthread_cond_wait(&context->handles->reader->turn, &world_mutex);
+    code = find_usable_context(context_number, &context);
     if (context != NULL)
         close_context(context);
     pthread_mutex_unlock(&world_mutex);
-    return context != NULL ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_INVALID_HANDLE;
+    return code;
 }
 
 EXPORTED LONG SCardCancel(SCARDCONTEXT context_number)
 {
+    LONG code;
+    if (meets_fault(IN_SCardCancel, &code, NULL))
+        return code;
     pthread_mutex_lock(&world_mutex);
     struct context *context = find_context(context_number);
     if (context != NULL) {
@@ -70,38 +97,56 @@ EXPORTED LONG SCardCancel(SCARDCONTEXT context_number)
 /* pcsc-lite knows no groups but the one that all readers are in, and ignores the one asked for. */
 EXPORTED LONG SCardListReaders(SCARDCONTEXT context_number, const char *groups, char *names, DWORD *length)
 {
+    struct context *context;
+    LONG code;
     (void)groups;
+    if (meets_fault(IN_SCardListReaders, &code, NULL))
+        return code;
     if (length == NULL)
         return SCARD_E_INVALID_PARAMETER;
-    if (SCardIsValidContext(context_number) != SCARD_S_SUCCESS)
-        return SCARD_E_INVALID_HANDLE;
 
     char list[READERS * MAX_READERNAME + 1];
     DWORD size = 0;
+    pthread_mutex_lock(&world_mutex);
+    code = find_usable_context(context_number, &context);
     for (unsigned i = 0; i < READERS; i++) {
         const char *name = world_readers[i].name;
+        if (!world_readers[i].plugged)
+            continue;
         do
             list[size++] = *name;
         while (*name++ != '\0');
     }
+    pthread_mutex_unlock(&world_mutex);
+    if (code != SCARD_S_SUCCESS)
+        return code;
+
     list[size++] = '\0';
-    return deliver(list, size, names, length);
+    if (size > 1)
+        return deliver(list, size, names, length);
+    *length = size;
+    return SCARD_E_NO_READERS_AVAILABLE;
 }
 
 EXPORTED LONG SCardListReaderGroups(SCARDCONTEXT context_number, char *names, DWORD *length)
 {
     static const char groups[] = "SCard$DefaultReaders\0"; /* the literal's own NUL ends the list */
+    LONG code;
+    if (meets_fault(IN_SCardListReaderGroups, &code, NULL))
+        return code;
     if (length == NULL)
         return SCARD_E_INVALID_PARAMETER;
-    if (SCardIsValidContext(context_number) != SCARD_S_SUCCESS)
-        return SCARD_E_INVALID_HANDLE;
-    return deliver(groups, sizeof groups, names, length);
+    code = check_validity(context_number);
+    return code == SCARD_S_SUCCESS ? deliver(groups, sizeof groups, names, length) : code;
 }
 
 EXPORTED LONG SCardFreeMemory(SCARDCONTEXT context_number, const void *memory)
 {
-    if (SCardIsValidContext(context_number) != SCARD_S_SUCCESS)
-        return SCARD_E_INVALID_HANDLE;
-    free((void *)(uintptr_t)memory);
-    return SCARD_S_SUCCESS;
+    LONG code;
+    if (meets_fault(IN_SCardFreeMemory, &code, NULL))
+        return code;
+    code = check_validity(context_number);
+    if (code == SCARD_S_SUCCESS)
+        free((void *)(uintptr_t)memory);
+    return code;
 }

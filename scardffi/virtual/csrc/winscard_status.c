@@ -3,18 +3,59 @@
 
 #include "delivery.h"
 #include "exports.h"
+#include "faults.h"
 #include "turns.h"
 #include "world.h"
 
+enum { NOT_PRESENT = 0, PRESENT = 2 }; /* of SCARD_ATTR_ICC_PRESENCE: PC/SC part 3, 3.1.1 */
+
 static const char vendor_name[] = "scardffi";
+
+/* What is told of a reader, taken while the mutex was held. */
+struct snapshot {
+    char name[MAX_READERNAME];
+    DWORD state, protocol;
+    bool has_card;
+    unsigned char atr[MAX_ATR_SIZE];
+    DWORD atr_length;
+    unsigned char ifs_request[sizeof(DWORD)];
+    DWORD ifs_request_length;
+};
 
 /* pcsc-lite never says SCARD_SPECIFIC. */
 static DWORD card_state(const struct reader *reader)
 {
     DWORD state = SCARD_PRESENT;
-    if (reader->powered)
+    if (reader->card == NULL)
+        state = SCARD_ABSENT;
+    else if (reader->card->atr_length == 0)
+        state |= SCARD_SWALLOWED;
+    else if (reader->powered)
         state |= SCARD_POWERED | SCARD_NEGOTIABLE;
     return state | (reader->events & 0xFFFFu) << 16;
+}
+
+static void take(struct snapshot *snapshot, const struct reader *reader)
+{
+    *snapshot = (struct snapshot){
+        .state = card_state(reader),
+        .protocol = reader->protocol,
+        .has_card = reader->card != NULL,
+        .ifs_request_length = reader->ifs_request_length,
+    };
+    memcpy(snapshot->name, reader->name, sizeof snapshot->name);
+    memcpy(snapshot->ifs_request, reader->ifs_request, sizeof snapshot->ifs_request);
+    if (reader->card == NULL)
+        return;
+    snapshot->atr_length = (DWORD)reader->card->atr_length;
+    memcpy(snapshot->atr, reader->card->atr, sizeof snapshot->atr);
+}
+
+/* pcsc-lite looks for the reader's name before it looks for the handle. */
+static LONG say_if_unplugged(const struct handle *handle, LONG code)
+{
+    bool unplugged = code == (LONG)SCARD_E_INVALID_VALUE && !handle->reader->plugged;
+    return unplugged ? (LONG)SCARD_E_READER_UNAVAILABLE : code;
 }
 
 EXPORTED LONG SCardStatus(SCARDHANDLE handle_number, char *reader_name, DWORD *name_length, DWORD *state,
@@ -22,6 +63,9 @@ EXPORTED LONG SCardStatus(SCARDHANDLE handle_number, char *reader_name, DWORD *n
 {
     DWORD name_room = name_length != NULL ? *name_length : 0;
     DWORD atr_room = atr_length != NULL ? *atr_length : 0;
+    struct snapshot snapshot;
+    struct handle *handle;
+    LONG code;
     if (name_length != NULL)
         *name_length = 0;
     if (atr_length != NULL)
@@ -30,83 +74,110 @@ EXPORTED LONG SCardStatus(SCARDHANDLE handle_number, char *reader_name, DWORD *n
         *state = 0;
     if (protocol != NULL)
         *protocol = SCARD_PROTOCOL_UNDEFINED;
-
-    struct handle *handle;
-    pthread_mutex_lock(&world_mutex);
-    LONG code = wait_for_reader(handle_number, &handle);
-    if (code == SCARD_S_SUCCESS)
-        code = refuse_after_reset(handle);
-    if (code != SCARD_S_SUCCESS) {
-        pthread_mutex_unlock(&world_mutex);
+    if (meets_fault(IN_SCardStatus, &code, NULL))
         return code;
-    }
-    const struct reader *reader = handle->reader;
-    const struct card *card = reader->card;
-    if (state != NULL)
-        *state = card_state(reader);
-    if (protocol != NULL)
-        *protocol = reader->protocol;
-    pthread_mutex_unlock(&world_mutex);
 
+    pthread_mutex_lock(&world_mutex);
+    code = wait_for_reader(handle_number, &handle);
+    if (code == SCARD_S_SUCCESS)
+        code = refuse_after_event(handle);
+    else if (handle != NULL)
+        code = say_if_unplugged(handle, code);
+    if (code == SCARD_S_SUCCESS)
+        take(&snapshot, handle->reader);
+    pthread_mutex_unlock(&world_mutex);
+    if (code != SCARD_S_SUCCESS)
+        return code;
+
+    if (state != NULL)
+        *state = snapshot.state;
+    if (protocol != NULL)
+        *protocol = snapshot.protocol;
     if (name_length != NULL)
         *name_length = name_room;
     if (atr_length != NULL)
         *atr_length = atr_room;
-    LONG name_code = deliver(reader->name, (DWORD)strlen(reader->name) + 1, reader_name, name_length);
-    LONG atr_code = deliver(card->atr, (DWORD)card->atr_length, atr, atr_length);
+    LONG name_code = deliver(snapshot.name, (DWORD)strlen(snapshot.name) + 1, reader_name, name_length);
+    LONG atr_code = deliver(snapshot.atr, snapshot.atr_length, atr, atr_length);
     return name_code != SCARD_S_SUCCESS ? name_code : atr_code;
 }
 
 /* For attributes: not while another handle holds a transaction, not before a reconnect after a reset. */
-static LONG find_undisturbed(SCARDHANDLE handle_number, const struct reader **reader)
+static LONG find_undisturbed(SCARDHANDLE handle_number, struct handle **handle)
 {
-    pthread_mutex_lock(&world_mutex);
-    struct handle *handle = find_handle(handle_number);
-    LONG code = handle != NULL ? refuse_during_transaction(handle) : (LONG)SCARD_E_INVALID_HANDLE;
+    LONG code = find_usable_handle(handle_number, handle);
     if (code == SCARD_S_SUCCESS)
-        code = refuse_after_reset(handle);
-    if (code == SCARD_S_SUCCESS)
-        *reader = handle->reader;
-    pthread_mutex_unlock(&world_mutex);
-    return code;
+        code = refuse_during_transaction(*handle);
+    return code == SCARD_S_SUCCESS ? refuse_after_event(*handle) : code;
 }
 
-EXPORTED LONG SCardGetAttrib(SCARDHANDLE handle_number, DWORD attribute, unsigned char *value, DWORD *length)
+static LONG deliver_attribute(const struct snapshot *snapshot, DWORD attribute, unsigned char *value,
+                              DWORD *length)
 {
-    if (length == NULL || (value == NULL && *length == SCARD_AUTOALLOCATE))
-        return SCARD_E_INVALID_PARAMETER;
-    const struct reader *reader;
-    LONG code = find_undisturbed(handle_number, &reader);
-    if (code != SCARD_S_SUCCESS)
-        return code;
-    /* pcsc-lite's message to its daemon has room for so much, and it says so about the caller's buffer. */
-    if (value != NULL && *length > MAX_BUFFER_SIZE && *length != SCARD_AUTOALLOCATE)
-        return SCARD_E_INSUFFICIENT_BUFFER;
-
+    const unsigned char presence = snapshot->has_card ? PRESENT : NOT_PRESENT;
+    const uint32_t protocol = (uint32_t)snapshot->protocol;
     switch (attribute) {
     case SCARD_ATTR_DEVICE_FRIENDLY_NAME:
     case SCARD_ATTR_DEVICE_SYSTEM_NAME:
-        return deliver(reader->name, (DWORD)strlen(reader->name) + 1, value, length);
+        return deliver(snapshot->name, (DWORD)strlen(snapshot->name) + 1, value, length);
     case SCARD_ATTR_VENDOR_NAME:
-        return deliver(vendor_name, sizeof vendor_name, value, length);
+        return deliver(vendor_name, sizeof vendor_name - 1, value, length);
     case SCARD_ATTR_ATR_STRING:
-        return deliver(reader->card->atr, (DWORD)reader->card->atr_length, value, length);
+        return deliver(snapshot->atr, snapshot->atr_length, value, length);
+    case SCARD_ATTR_ICC_PRESENCE:
+        return deliver(&presence, sizeof presence, value, length);
+    case SCARD_ATTR_CURRENT_PROTOCOL_TYPE:
+        return deliver(&protocol, sizeof protocol, value, length);
+    case SCARD_ATTR_SUPRESS_T1_IFS_REQUEST:
+        return deliver(snapshot->ifs_request, snapshot->ifs_request_length, value, length);
     default:
         return SCARD_E_UNSUPPORTED_FEATURE;
     }
 }
 
+EXPORTED LONG SCardGetAttrib(SCARDHANDLE handle_number, DWORD attribute, unsigned char *value, DWORD *length)
+{
+    struct snapshot snapshot;
+    struct handle *handle;
+    LONG code;
+    if (meets_fault(IN_SCardGetAttrib, &code, NULL))
+        return code;
+    if (length == NULL || (value == NULL && *length == SCARD_AUTOALLOCATE))
+        return SCARD_E_INVALID_PARAMETER;
+    pthread_mutex_lock(&world_mutex);
+    code = find_undisturbed(handle_number, &handle);
+    if (code == SCARD_S_SUCCESS)
+        take(&snapshot, handle->reader);
+    pthread_mutex_unlock(&world_mutex);
+    if (code != SCARD_S_SUCCESS)
+        return code;
+    /* pcsc-lite's message to its daemon has room for so much, and it says so about the caller's buffer. */
+    if (value != NULL && *length > MAX_BUFFER_SIZE && *length != SCARD_AUTOALLOCATE)
+        return SCARD_E_INSUFFICIENT_BUFFER;
+    return deliver_attribute(&snapshot, attribute, value, length);
+}
+
 EXPORTED LONG SCardSetAttrib(SCARDHANDLE handle_number, DWORD attribute, const unsigned char *value,
                              DWORD length)
 {
-    (void)attribute;
+    struct handle *handle;
+    LONG code;
+    if (meets_fault(IN_SCardSetAttrib, &code, NULL))
+        return code;
     if (value == NULL || length == 0)
         return SCARD_E_INVALID_PARAMETER;
-    const struct reader *reader;
-    LONG code = find_undisturbed(handle_number, &reader);
-    if (code != SCARD_S_SUCCESS)
-        return code;
-    if (length > MAX_BUFFER_SIZE)
-        return SCARD_E_INSUFFICIENT_BUFFER;
-    return SCARD_E_UNSUPPORTED_FEATURE;
+    pthread_mutex_lock(&world_mutex);
+    code = find_undisturbed(handle_number, &handle);
+    if (code == SCARD_S_SUCCESS && length > MAX_BUFFER_SIZE)
+        code = SCARD_E_INSUFFICIENT_BUFFER;
+    else if (code == SCARD_S_SUCCESS && attribute != SCARD_ATTR_SUPRESS_T1_IFS_REQUEST)
+        code = SCARD_E_UNSUPPORTED_FEATURE;
+    else if (code == SCARD_S_SUCCESS && length != sizeof(uint32_t) && length != sizeof(DWORD))
+        code = SCARD_E_NOT_TRANSACTED;
+    if (code == SCARD_S_SUCCESS) {
+        memcpy(handle->reader->ifs_request, value, length);
+        handle->reader->ifs_request_length = length;
+    }
+    pthread_mutex_unlock(&world_mutex);
+    return code;
 }

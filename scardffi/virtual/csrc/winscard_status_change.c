@@ -2,100 +2,137 @@
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
+#include "deadline.h"
 #include "exports.h"
+#include "faults.h"
 #include "world.h"
 
-/* The pseudo-reader that stands for the list of readers. The list never changes, so neither does this. */
+/* The pseudo-reader that stands for the list of readers. */
 static const char list_of_readers[] = "\\\\?PnP?\\Notification";
 
-/* Bits that, where the caller believes them, make a reader with a responding card a changed one. */
-#define NOT_OF_A_PRESENT_CARD \
-    (SCARD_STATE_UNKNOWN | SCARD_STATE_UNAVAILABLE | SCARD_STATE_EMPTY | SCARD_STATE_MUTE)
+#define IN_USE_IN_ANY_WAY (SCARD_STATE_INUSE | SCARD_STATE_EXCLUSIVE)
 
 static bool is_watched(const SCARD_READERSTATE *state)
 {
-    return !(state->dwCurrentState & SCARD_STATE_IGNORE) && strcmp(state->szReader, list_of_readers) != 0;
+    return !(state->dwCurrentState & SCARD_STATE_IGNORE);
+}
+
+static bool is_list(const SCARD_READERSTATE *state)
+{
+    return strcasecmp(state->szReader, list_of_readers) == 0;
+}
+
+/* Flags of the reader as it is now. A reader with a card alone is said to be in use, as pcsc-lite does. */
+static DWORD flags_of(const struct reader *reader)
+{
+    DWORD flags = SCARD_STATE_EMPTY;
+    if (reader->card != NULL)
+        flags = reader->card->atr_length > 0 ? SCARD_STATE_PRESENT : SCARD_STATE_PRESENT | SCARD_STATE_MUTE;
+    if (reader->exclusive != NULL)
+        flags |= SCARD_STATE_EXCLUSIVE;
+    else if (reader->connections > 0 && reader->card != NULL)
+        flags |= SCARD_STATE_INUSE;
+    return flags;
 }
 
 /* As pcsc-lite compares: who believes that a card is there, and says nothing of how it is used, is not told
  * when the first connection is made; a counter of 0 is no counter. */
-static bool has_changed(const struct reader *reader, DWORD known)
+static bool differs(DWORD known, DWORD now, DWORD events)
 {
     DWORD known_events = known >> 16 & 0xFFFFu;
-    if ((known & 0xFFFFu & ~SCARD_STATE_CHANGED) == SCARD_STATE_UNAWARE)
+    if (known == SCARD_STATE_UNAWARE || (known & (SCARD_STATE_UNKNOWN | SCARD_STATE_UNAVAILABLE)))
         return true;
-    if (known & NOT_OF_A_PRESENT_CARD)
+    if (known_events != 0 && known_events != events)
         return true;
-    if (known_events != 0 && known_events != (reader->events & 0xFFFFu))
+    if (now & SCARD_STATE_EMPTY ? known & SCARD_STATE_PRESENT : known & SCARD_STATE_EMPTY)
         return true;
-    if ((known & SCARD_STATE_EXCLUSIVE) && reader->exclusive == NULL)
+    if ((now & SCARD_STATE_PRESENT) && ((known ^ now) & SCARD_STATE_MUTE))
         return true;
-    return (known & SCARD_STATE_INUSE) && (reader->exclusive != NULL || reader->connections == 0);
+    return (known & IN_USE_IN_ANY_WAY & ~now) != 0;
 }
 
-static bool refresh(SCARD_READERSTATE *state, const struct reader *reader)
+static bool refresh_reader(SCARD_READERSTATE *state, const struct reader *reader)
 {
-    const struct card *card = reader->card;
-    DWORD now = SCARD_STATE_PRESENT | (reader->events & 0xFFFFu) << 16;
-    if (reader->exclusive != NULL)
-        now |= SCARD_STATE_EXCLUSIVE;
-    else if (reader->connections > 0)
-        now |= SCARD_STATE_INUSE;
-    bool changed = has_changed(reader, state->dwCurrentState);
-    state->dwEventState = changed ? now | SCARD_STATE_CHANGED : now;
-    state->cbAtr = (DWORD)card->atr_length;
-    memcpy(state->rgbAtr, card->atr, card->atr_length);
+    DWORD events = reader->events & 0xFFFFu;
+    DWORD now = flags_of(reader);
+    bool changed = differs(state->dwCurrentState, now, events);
+    state->dwEventState = now | events << 16 | (changed ? SCARD_STATE_CHANGED : 0);
+    state->cbAtr = reader->card != NULL ? (DWORD)reader->card->atr_length : 0;
+    if (state->cbAtr > 0)
+        memcpy(state->rgbAtr, reader->card->atr, state->cbAtr);
     return changed;
 }
 
-static bool refresh_all(SCARD_READERSTATE *states, DWORD count)
+/* The reader was there when the wait began. */
+static bool refresh_unplugged(SCARD_READERSTATE *state)
+{
+    bool changed = !(state->dwCurrentState & SCARD_STATE_UNKNOWN);
+    state->dwEventState = SCARD_STATE_UNKNOWN | SCARD_STATE_UNAVAILABLE | (changed ? SCARD_STATE_CHANGED : 0);
+    state->cbAtr = 0;
+    return changed;
+}
+
+/* The high word counts readers that came and went; who hands it back misses none, as on pcsc-lite from 2.3.0. */
+static bool refresh_list(SCARD_READERSTATE *state, unsigned plugs_before)
+{
+    DWORD plugs = world_plugs & 0xFFFFu;
+    DWORD known = state->dwCurrentState >> 16 & 0xFFFFu;
+    bool changed = world_plugs != plugs_before || (known != 0 && known != plugs);
+    state->dwEventState = plugs << 16 | (changed ? SCARD_STATE_CHANGED : 0);
+    return changed;
+}
+
+static bool refresh_all(SCARD_READERSTATE *states, DWORD count, unsigned plugs_before)
 {
     bool changed = false;
     for (DWORD i = 0; i < count; i++) {
+        const struct reader *reader = find_reader(states[i].szReader);
         states[i].dwEventState = 0;
-        if (is_watched(&states[i]))
-            changed |= refresh(&states[i], find_reader(states[i].szReader));
+        if (!is_watched(&states[i]))
+            continue;
+        if (reader != NULL)
+            changed |= refresh_reader(&states[i], reader);
+        else if (is_list(&states[i]))
+            changed |= refresh_list(&states[i], plugs_before);
+        else
+            changed |= refresh_unplugged(&states[i]);
     }
     return changed;
 }
 
-static struct timespec deadline_in(DWORD milliseconds)
+static LONG check_names(const SCARD_READERSTATE *states, DWORD count)
 {
-    struct timespec deadline;
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_sec += (time_t)(milliseconds / 1000);
-    deadline.tv_nsec += (long)(milliseconds % 1000) * 1000000;
-    if (deadline.tv_nsec >= 1000000000) {
-        deadline.tv_sec++;
-        deadline.tv_nsec -= 1000000000;
-    }
-    return deadline;
+    for (DWORD i = 0; i < count; i++)
+        if (find_reader(states[i].szReader) == NULL && !is_list(&states[i]))
+            return SCARD_E_UNKNOWN_READER;
+    return SCARD_S_SUCCESS;
 }
 
 /* SCARD_S_SUCCESS: one has changed. The context may be gone, and its slot another's, after each wait. */
 static LONG wait_locked(SCARDCONTEXT context_number, DWORD timeout, SCARD_READERSTATE *states, DWORD count)
 {
-    struct timespec deadline = deadline_in(timeout);
-    struct context *context = find_context(context_number);
-    if (context == NULL)
-        return SCARD_E_INVALID_HANDLE;
-    for (DWORD i = 0; i < count; i++)
-        if (is_watched(&states[i]) && find_reader(states[i].szReader) == NULL)
-            return SCARD_E_UNKNOWN_READER;
+    struct timespec deadline = deadline_in((uint64_t)timeout * 1000);
+    struct context *context;
+    LONG code = find_usable_context(context_number, &context);
+    if (code == SCARD_S_SUCCESS)
+        code = check_names(states, count);
+    if (code != SCARD_S_SUCCESS)
+        return code;
 
-    unsigned cancels = context->cancels;
+    unsigned cancels = context->cancels, plugs = world_plugs;
     bool expired = timeout == 0;
-    while (!refresh_all(states, count)) {
+    while (!refresh_all(states, count, plugs)) {
         if (expired)
             return SCARD_E_TIMEOUT;
         int error = timeout >= INFINITE ? pthread_cond_wait(&world_changed, &world_mutex)
                                         : pthread_cond_timedwait(&world_changed, &world_mutex, &deadline);
         expired = error == ETIMEDOUT;
-        context = find_context(context_number);
-        if (context == NULL)
-            return SCARD_E_INVALID_HANDLE;
+        code = find_usable_context(context_number, &context);
+        if (code != SCARD_S_SUCCESS)
+            return code == (LONG)SCARD_E_NO_SERVICE ? (LONG)SCARD_F_COMM_ERROR : code;
         if (context->cancels != cancels)
             return SCARD_E_CANCELLED;
     }
@@ -105,19 +142,22 @@ static LONG wait_locked(SCARDCONTEXT context_number, DWORD timeout, SCARD_READER
 EXPORTED LONG SCardGetStatusChange(SCARDCONTEXT context_number, DWORD timeout, SCARD_READERSTATE *states,
                                    DWORD count)
 {
-    if (states == NULL && count > 0)
+    LONG code;
+    if (meets_fault(IN_SCardGetStatusChange, &code, NULL))
+        return code;
+    if ((states == NULL && count > 0) || count > READERS + 1) /* all, and their list */
         return SCARD_E_INVALID_PARAMETER;
     for (DWORD i = 0; i < count; i++)
         if (states[i].szReader == NULL)
             return SCARD_E_INVALID_VALUE;
 
-    pthread_mutex_lock(&world_mutex);
-    LONG code = find_context(context_number) != NULL ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_INVALID_HANDLE;
     DWORD ignored = 0;
-    while (ignored < count && (states[ignored].dwCurrentState & SCARD_STATE_IGNORE))
-        states[ignored++].dwEventState = 0;
-    if (code == SCARD_S_SUCCESS && ignored < count) /* with nothing to watch there is nothing to wait for */
-        code = wait_locked(context_number, timeout, states, count);
+    while (ignored < count && !is_watched(&states[ignored]))
+        ignored++;
+    if (ignored == count) /* with nothing to watch there is nothing to wait for */
+        return SCARD_S_SUCCESS;
+    pthread_mutex_lock(&world_mutex);
+    code = wait_locked(context_number, timeout, states, count);
     pthread_mutex_unlock(&world_mutex);
     return code;
 }

@@ -1,24 +1,27 @@
-/* Readers, contexts and handles: made, found and removed. */
+/* Readers, cards, contexts and handles: made, found and removed. */
 #define _POSIX_C_SOURCE 200809L
 #include "world.h"
 
 #include <string.h>
 #include <time.h>
 
-#include "answering_card.h"
+#include "configuration.h"
+#include "emulator.h"
+#include "faults.h"
 #include "numbers.h"
 
 pthread_mutex_t world_mutex = PTHREAD_MUTEX_INITIALIZER;
 pthread_cond_t world_changed;
-struct reader world_readers[READERS] = {{.name = "scardffi Virtual Reader 0"}};
+struct reader world_readers[READERS];
+unsigned world_plugs;
+bool world_stopped;
 
-static struct answering_card cards[READERS];
 static struct context contexts[SLOTS];
 static struct numbers context_numbers;
 static struct handle handles[SLOTS];
 static struct numbers handle_numbers;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static bool started;
+static pthread_once_t fork_handlers = PTHREAD_ONCE_INIT;
+static bool has_conditions, has_started;
 
 static bool start_conditions(void)
 {
@@ -33,22 +36,27 @@ static bool start_conditions(void)
     return done;
 }
 
-static void start_world(void)
+static void start_numbers(void)
 {
     struct random_numbers random;
     random_start(&random);
     numbers_start(&context_numbers, &random);
     numbers_start(&handle_numbers, &random);
-    for (unsigned i = 0; i < READERS; i++) {
-        answering_card_start(&cards[i]);
-        world_readers[i] = (struct reader){
-            .name = world_readers[i].name,
-            .card = &cards[i].card,
-            .powered = true,
-            .events = 1, /* its insertion */
-        };
+}
+
+static LONG start_world(void)
+{
+    if (!has_conditions) {
+        has_conditions = start_conditions();
+        if (!has_conditions)
+            return SCARD_E_NO_MEMORY;
+        start_numbers();
     }
-    started = start_conditions();
+    LONG code = configure_world();
+    for (unsigned i = 0; code != SCARD_S_SUCCESS && i < READERS; i++)
+        if (world_readers[i].plugged)
+            unplug_reader(&world_readers[i]);
+    return code;
 }
 
 static void lock_world(void)
@@ -62,32 +70,156 @@ static void unlock_world(void)
 }
 
 /* The world is one process: a child begins with a new one, whatever the parent's threads were doing. */
-static void start_world_of_child(void)
+static void forget_world(void)
 {
-    start_world();
+    has_conditions = has_started = world_stopped = false;
+    world_plugs = 0;
+    memset(world_readers, 0, sizeof world_readers);
+    start_numbers();
+    forget_faults();
+    forget_emulators();
     unlock_world();
 }
 
-static void start_once(void)
+static void handle_forks(void)
 {
-    lock_world();
-    start_world();
-    unlock_world();
-    pthread_atfork(lock_world, unlock_world, start_world_of_child);
+    pthread_atfork(lock_world, unlock_world, forget_world);
 }
 
 LONG world_start(void)
 {
-    pthread_once(&once, start_once);
-    return started ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_NO_MEMORY;
+    LONG code = SCARD_S_SUCCESS;
+    pthread_once(&fork_handlers, handle_forks);
+    lock_world();
+    if (!has_started)
+        code = start_world();
+    has_started = code == SCARD_S_SUCCESS;
+    unlock_world();
+    return code;
+}
+
+static void wake_waiters(struct reader *reader)
+{
+    pthread_cond_broadcast(&reader->turn);
+    pthread_cond_broadcast(&world_changed);
 }
 
 struct reader *find_reader(const char *name)
 {
     for (unsigned i = 0; i < READERS; i++)
-        if (strcmp(world_readers[i].name, name) == 0)
+        if (world_readers[i].plugged && strcmp(world_readers[i].name, name) == 0)
             return &world_readers[i];
     return NULL;
+}
+
+/* The slot that the name had before, otherwise the first that no handle points to. */
+static struct reader *find_slot(const char *name)
+{
+    struct reader *free_slot = NULL;
+    for (unsigned i = READERS; i-- > 0;) {
+        struct reader *reader = &world_readers[i];
+        if (!reader->plugged && strcmp(reader->name, name) == 0)
+            return reader;
+        if (!reader->plugged && reader->handles == 0 && reader->running == NULL)
+            free_slot = reader;
+    }
+    return free_slot;
+}
+
+LONG plug_reader(const char *name, struct reader **reader)
+{
+    size_t length = strlen(name);
+    if (length == 0 || length >= sizeof world_readers[0].name)
+        return SCARD_E_INVALID_VALUE;
+    if (find_reader(name) != NULL)
+        return SCARD_E_SHARING_VIOLATION;
+    *reader = find_slot(name);
+    if (*reader == NULL)
+        return SCARD_E_NO_MEMORY;
+    memcpy((*reader)->name, name, length + 1);
+    (*reader)->plugged = true;
+    (*reader)->plugging++;
+    (*reader)->latency_us = 0;
+    (*reader)->control = (struct scardvirtual_control){0};
+    (*reader)->ifs_request_length = sizeof(DWORD);
+    memset((*reader)->ifs_request, 0, sizeof(DWORD));
+    world_plugs++;
+    wake_waiters(*reader);
+    return SCARD_S_SUCCESS;
+}
+
+/* Handles of before find themselves gone. */
+static void lose_handles(struct reader *reader)
+{
+    reader->plugging++;
+    reader->connections = 0;
+    reader->exclusive = NULL;
+    reader->transaction_owner = NULL;
+    reader->transaction_depth = 0;
+    wake_waiters(reader);
+}
+
+void unplug_reader(struct reader *reader)
+{
+    remove_card(reader);
+    lose_handles(reader);
+    reader->plugged = false;
+    world_plugs++;
+}
+
+LONG insert_card(struct reader *reader, struct card *card)
+{
+    if (reader->card != NULL)
+        return SCARD_E_SHARING_VIOLATION;
+    card->reader = reader;
+    reader->card = card;
+    reader->powered = card->atr_length > 0;
+    reader->protocol = SCARD_PROTOCOL_UNDEFINED;
+    reader->events++;
+    wake_waiters(reader);
+    return SCARD_S_SUCCESS;
+}
+
+void remove_card(struct reader *reader)
+{
+    struct card *card = reader->card;
+    if (card == NULL)
+        return;
+    reader->card = NULL;
+    reader->powered = false;
+    reader->protocol = SCARD_PROTOCOL_UNDEFINED;
+    reader->transaction_owner = NULL;
+    reader->transaction_depth = 0;
+    reader->events++;
+    tell_handles(reader, (LONG)SCARD_W_REMOVED_CARD);
+    if (card->removed != NULL)
+        card->removed(card);
+    if (reader->running != card) /* else it is released when its command has ended */
+        card->release(card);
+}
+
+void tell_handles(struct reader *reader, LONG event)
+{
+    reader->card_events++;
+    reader->last_card_event = event;
+    wake_waiters(reader);
+}
+
+void stop_service(void)
+{
+    world_stopped = true;
+    for (unsigned i = 0; i < SLOTS; i++)
+        if (context_numbers.in_use[i] != 0)
+            contexts[i].dead = true;
+    for (unsigned i = 0; i < READERS; i++) {
+        world_readers[i].protocol = SCARD_PROTOCOL_UNDEFINED;
+        lose_handles(&world_readers[i]);
+    }
+}
+
+void start_service(void)
+{
+    world_stopped = false;
 }
 
 struct context *open_context(void)
@@ -103,6 +235,14 @@ struct context *find_context(SCARDCONTEXT number)
 {
     int slot = numbers_find(&context_numbers, number);
     return slot < 0 ? NULL : &contexts[slot];
+}
+
+LONG find_usable_context(SCARDCONTEXT number, struct context **context)
+{
+    *context = find_context(number);
+    if (*context == NULL)
+        return SCARD_E_INVALID_HANDLE;
+    return (*context)->dead ? (LONG)SCARD_E_NO_SERVICE : (LONG)SCARD_S_SUCCESS;
 }
 
 void close_context(struct context *context)
@@ -123,9 +263,11 @@ struct handle *open_handle(struct context *context, struct reader *reader)
         .context = context,
         .reader = reader,
         .next = context->handles,
-        .resets_seen = reader->resets,
+        .plugging = reader->plugging,
+        .events_seen = reader->card_events,
     };
     context->handles = &handles[slot];
+    reader->handles++;
     reader->connections++;
     pthread_cond_broadcast(&world_changed);
     return &handles[slot];
@@ -135,6 +277,21 @@ struct handle *find_handle(SCARDHANDLE number)
 {
     int slot = numbers_find(&handle_numbers, number);
     return slot < 0 ? NULL : &handles[slot];
+}
+
+bool is_gone(const struct handle *handle)
+{
+    return handle->plugging != handle->reader->plugging;
+}
+
+LONG find_usable_handle(SCARDHANDLE number, struct handle **handle)
+{
+    *handle = find_handle(number);
+    if (*handle == NULL)
+        return SCARD_E_INVALID_HANDLE;
+    if ((*handle)->context->dead)
+        return SCARD_E_NO_SERVICE;
+    return is_gone(*handle) ? (LONG)SCARD_E_INVALID_VALUE : (LONG)SCARD_S_SUCCESS;
 }
 
 void close_handle(struct handle *handle)
@@ -151,8 +308,9 @@ void close_handle(struct handle *handle)
         reader->transaction_owner = NULL;
         reader->transaction_depth = 0;
     }
-    reader->connections--;
+    reader->handles--;
+    if (!is_gone(handle))
+        reader->connections--;
     numbers_give_back(&handle_numbers, (int)(handle - handles));
-    pthread_cond_broadcast(&reader->turn);
-    pthread_cond_broadcast(&world_changed);
+    wake_waiters(reader);
 }

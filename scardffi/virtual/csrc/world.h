@@ -1,4 +1,4 @@
-/* The world is one process: its readers, contexts and handles, and the mutex over all of them. */
+/* The world is one process: its readers, cards, contexts and handles, and the mutex over all of them. */
 #ifndef SCARDFFI_VIRTUAL_WORLD_H
 #define SCARDFFI_VIRTUAL_WORLD_H
 
@@ -7,12 +7,14 @@
 
 #include "card.h"
 #include "pcsc_abi.h"
+#include "scardvirtual.h"
 
-enum { READERS = 1 };
+enum { READERS = 64 };
 
 struct context {
     SCARDCONTEXT number;
     unsigned cancels; /* SCardCancel adds one: who was waiting before sees the difference */
+    bool dead;        /* the resource manager has stopped since */
     struct handle *handles;
 };
 
@@ -20,41 +22,75 @@ struct handle {
     SCARDHANDLE number;
     struct context *context;
     struct reader *reader;
-    struct handle *next; /* of the same context */
-    unsigned resets_seen; /* behind reader->resets: the card was reset under this handle */
+    struct handle *next;  /* of the same context */
+    unsigned plugging;    /* behind reader->plugging: the reader was unplugged under this handle */
+    unsigned events_seen; /* behind reader->card_events: the card was reset or removed under this handle */
 };
 
 struct reader {
-    const char *name;
-    struct card *card;
+    char name[MAX_READERNAME];
+    bool plugged;
+    unsigned plugging;    /* how often it was plugged in, or lost its handles otherwise */
+    unsigned handles;     /* all, also of a plugging before: the slot is not another reader's meanwhile */
+    unsigned connections; /* those of now */
+    struct handle *exclusive; /* the handle that connected in exclusive mode */
+    struct handle *transaction_owner;
+    unsigned transaction_depth;
+
+    struct card *card; /* NULL: none */
     bool powered;
     DWORD protocol; /* what was negotiated since the last reset, SCARD_PROTOCOL_UNDEFINED: nothing */
     DWORD events;   /* insertions and removals; the low 16 bits are shown to programs */
-    unsigned resets;
-    unsigned connections;
-    struct handle *exclusive;         /* the handle that connected in exclusive mode */
-    struct handle *transaction_owner;
-    unsigned transaction_depth;
-    struct handle *working; /* whose command the card is running, without the mutex */
-    pthread_cond_t turn;    /* a transaction, a command or a connection has ended, or a handle is gone */
+    unsigned card_events; /* resets and removals: what handles have to be told */
+    LONG last_card_event; /* SCARD_W_RESET_CARD or SCARD_W_REMOVED_CARD */
+
+    struct card *running;  /* the card that works now, without the mutex; it may be taken out meanwhile */
+    struct handle *runner; /* for whom; NULL: for no handle */
+    pthread_cond_t turn;   /* a transaction, a command or a connection has ended, or a card or handle is gone */
+
+    DWORD latency_us; /* of each command */
+    unsigned char ifs_request[sizeof(DWORD)]; /* SCARD_ATTR_SUPRESS_T1_IFS_REQUEST */
+    DWORD ifs_request_length;
+    struct scardvirtual_control control; /* its function NULL: control codes are answered here */
 };
 
 extern pthread_mutex_t world_mutex;
 extern pthread_cond_t world_changed; /* something that SCardGetStatusChange waits for */
 extern struct reader world_readers[READERS];
+extern unsigned world_plugs;  /* readers that came and went, the low 16 bits shown to programs */
+extern bool world_stopped;    /* the resource manager does not run */
 
-/* Ready for a first context: SCARD_S_SUCCESS, or SCARD_E_NO_MEMORY. Takes the mutex by itself; all that
- * follows is called with the mutex held. */
+/* Ready for a first context: SCARD_S_SUCCESS, SCARD_E_NO_MEMORY, or SCARD_E_NO_SERVICE where SCARDFFI_VIRTUAL
+ * cannot be followed. Takes the mutex by itself; all that follows is called with the mutex held. */
 LONG world_start(void);
 
 struct reader *find_reader(const char *name); /* NULL: there is none */
 
+/* SCARD_E_INVALID_VALUE for a name that is none, SCARD_E_SHARING_VIOLATION: it is there, SCARD_E_NO_MEMORY: too many */
+LONG plug_reader(const char *name, struct reader **reader);
+void unplug_reader(struct reader *reader);
+
+/* The card is the reader's then; SCARD_E_SHARING_VIOLATION: there is one in it, and the caller keeps his. */
+LONG insert_card(struct reader *reader, struct card *card);
+void remove_card(struct reader *reader);
+
+/* Every handle of the reader is told: SCARD_W_RESET_CARD or SCARD_W_REMOVED_CARD. */
+void tell_handles(struct reader *reader, LONG event);
+
+/* All contexts and handles die; new ones are refused until it starts. */
+void stop_service(void);
+void start_service(void);
+
 struct context *open_context(void); /* NULL: too many */
 struct context *find_context(SCARDCONTEXT number);
+LONG find_usable_context(SCARDCONTEXT number, struct context **context); /* or SCARD_E_NO_SERVICE */
 void close_context(struct context *context); /* has no handles left */
 
 struct handle *open_handle(struct context *context, struct reader *reader); /* NULL: too many */
 struct handle *find_handle(SCARDHANDLE number);
-void close_handle(struct handle *handle); /* its transaction and exclusive access end */
+/* SCARD_E_INVALID_HANDLE, SCARD_E_NO_SERVICE, or SCARD_E_INVALID_VALUE where its reader is gone */
+LONG find_usable_handle(SCARDHANDLE number, struct handle **handle);
+bool is_gone(const struct handle *handle); /* its reader was unplugged */
+void close_handle(struct handle *handle);  /* its transaction and exclusive access end */
 
 #endif

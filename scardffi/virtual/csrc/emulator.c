@@ -1,0 +1,324 @@
+/* A card emulator is a card while its connection stands; a thread for each reader sees it come and go. */
+#define _GNU_SOURCE
+#include "emulator.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { POWER_ON = 1, RESET = 2, GET_ATR = 4 }; /* messages of one byte; the last is answered */
+enum { LONGEST_MESSAGE = 65535, ATR_SECONDS = 5 };
+
+/* A place where emulators come and go; it lasts as long as the process. */
+struct port {
+    struct port *next;
+    char reader[MAX_READERNAME];
+    int listener;    /* -1: the one connection is all there is */
+    int connection;  /* the card's, -1: none */
+    int watched;     /* the same connection, for the thread to close, -1: none */
+    DWORD insertion; /* the reader's count of events while the emulator is its card */
+};
+
+struct emulator {
+    struct card card; /* the first member: a pointer to it is a pointer to the whole */
+    int connection;
+    struct port *port; /* NULL until it is inserted */
+};
+
+static struct port *ports;
+
+/* Bytes over the socket */
+
+static bool send_all(int connection, const unsigned char *bytes, size_t length)
+{
+    while (length > 0) {
+        ssize_t sent = send(connection, bytes, length, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent <= 0)
+            return false;
+        bytes += sent;
+        length -= (size_t)sent;
+    }
+    return true;
+}
+
+static bool receive_all(int connection, unsigned char *bytes, size_t length)
+{
+    while (length > 0) {
+        ssize_t received = recv(connection, bytes, length, 0);
+        if (received < 0 && errno == EINTR)
+            continue;
+        if (received <= 0)
+            return false;
+        bytes += received;
+        length -= (size_t)received;
+    }
+    return true;
+}
+
+static bool send_message(int connection, const unsigned char *message, size_t length)
+{
+    const unsigned char header[] = {(unsigned char)(length >> 8), (unsigned char)length};
+    return send_all(connection, header, sizeof header) && send_all(connection, message, length);
+}
+
+static bool send_control(int connection, unsigned char control)
+{
+    return send_message(connection, &control, 1);
+}
+
+/* The whole message is taken from the socket, and kept only where it fits: its length, or -1. */
+static int64_t receive_message(int connection, unsigned char *place, size_t room)
+{
+    unsigned char header[2], dropped[256];
+    if (!receive_all(connection, header, sizeof header))
+        return -1;
+    size_t length = (size_t)header[0] << 8 | header[1];
+    if (length <= room)
+        return receive_all(connection, place, length) ? (int64_t)length : -1;
+    for (size_t left = length; left > 0;) {
+        size_t part = left < sizeof dropped ? left : sizeof dropped;
+        if (!receive_all(connection, dropped, part))
+            return -1;
+        left -= part;
+    }
+    return (int64_t)length;
+}
+
+/* The card */
+
+/* A message of one byte is none of a command, and a longer one than 65 535 cannot be framed. */
+static int64_t transmit(struct card *card, const unsigned char *command, size_t length, unsigned char *answer,
+                        size_t room)
+{
+    int connection = ((struct emulator *)card)->connection;
+    if (length < 2 || length > LONGEST_MESSAGE)
+        return -(int64_t)SCARD_E_NOT_TRANSACTED;
+    int64_t received = -1;
+    if (send_message(connection, command, length))
+        received = receive_message(connection, answer, room);
+    if (received >= 0)
+        return received;
+    shutdown(connection, SHUT_RDWR); /* the thread takes the card out */
+    return -(int64_t)SCARD_E_NO_SMARTCARD;
+}
+
+static void reset(struct card *card)
+{
+    send_control(((struct emulator *)card)->connection, RESET);
+}
+
+static void removed(struct card *card)
+{
+    shutdown(((struct emulator *)card)->connection, SHUT_RDWR);
+}
+
+static void release(struct card *card)
+{
+    const struct emulator *self = (const struct emulator *)card;
+    if (self->port != NULL && self->port->connection == self->connection)
+        self->port->connection = -1;
+    close(self->connection);
+    free(card);
+}
+
+static void set_receive_timeout(int connection, time_t seconds)
+{
+    struct timeval timeout = {.tv_sec = seconds};
+    setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+}
+
+static bool ask_for_atr(struct emulator *self)
+{
+    unsigned char atr[MAX_ATR_SIZE];
+    set_receive_timeout(self->connection, ATR_SECONDS);
+    if (!send_control(self->connection, POWER_ON) || !send_control(self->connection, GET_ATR))
+        return false;
+    int64_t length = receive_message(self->connection, atr, sizeof atr);
+    set_receive_timeout(self->connection, 0);
+    return length >= 0 && card_set_atr(&self->card, atr, (size_t)length);
+}
+
+/* The card at the end of a connection, which it closes; NULL where it has no ATR. */
+static struct card *new_emulator(int connection)
+{
+    const int at_once = 1;
+    struct emulator *self = calloc(1, sizeof *self);
+    setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
+    if (self == NULL) {
+        close(connection);
+        return NULL;
+    }
+    self->connection = connection;
+    self->card.transmit = transmit;
+    self->card.reset = reset;
+    self->card.removed = removed;
+    self->card.release = release;
+    if (ask_for_atr(self))
+        return &self->card;
+    release(&self->card);
+    return NULL;
+}
+
+/* Coming and going */
+
+/* Called with the mutex held; the card is inserted or released. */
+static bool insert_emulator(struct port *port, struct card *card)
+{
+    struct emulator *self = (struct emulator *)card;
+    struct reader *reader = find_reader(port->reader);
+    int watched = fcntl(self->connection, F_DUPFD_CLOEXEC, 0);
+    if (watched < 0 || reader == NULL || insert_card(reader, card) != SCARD_S_SUCCESS) {
+        if (watched >= 0)
+            close(watched);
+        card->release(card);
+        return false;
+    }
+    self->port = port;
+    port->connection = self->connection;
+    port->watched = watched;
+    port->insertion = reader->events;
+    return true;
+}
+
+/* Nothing is read here: what arrives answers a command, which is somebody else's. */
+static void wait_for_hangup(int connection)
+{
+    struct pollfd waited = {.fd = connection, .events = POLLRDHUP};
+    while (poll(&waited, 1, -1) < 0 && errno == EINTR)
+        ;
+}
+
+static void watch_emulator(struct port *port)
+{
+    wait_for_hangup(port->watched);
+    pthread_mutex_lock(&world_mutex);
+    struct reader *reader = find_reader(port->reader);
+    if (reader != NULL && reader->events == port->insertion)
+        remove_card(reader);
+    close(port->watched);
+    port->watched = -1;
+    pthread_mutex_unlock(&world_mutex);
+}
+
+static void serve_one(struct port *port, int connection)
+{
+    struct card *card = new_emulator(connection);
+    if (card == NULL)
+        return;
+    pthread_mutex_lock(&world_mutex);
+    bool inserted = insert_emulator(port, card);
+    pthread_mutex_unlock(&world_mutex);
+    if (inserted)
+        watch_emulator(port);
+}
+
+static void *serve(void *argument)
+{
+    struct port *port = argument;
+    for (;;) {
+        int connection = accept4(port->listener, NULL, NULL, SOCK_CLOEXEC);
+        if (connection >= 0)
+            serve_one(port, connection);
+        else if (errno != EINTR && errno != ECONNABORTED)
+            return NULL;
+    }
+}
+
+static void *watch(void *port)
+{
+    watch_emulator(port);
+    return NULL;
+}
+
+/* Signals are the program's: its own threads take them. */
+static bool start_thread(void *(*run)(void *), struct port *port)
+{
+    sigset_t all, before;
+    pthread_t thread;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = pthread_create(&thread, NULL, run, port) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (started)
+        pthread_detach(thread);
+    return started;
+}
+
+static struct port *new_port(const struct reader *reader)
+{
+    struct port *port = calloc(1, sizeof *port);
+    if (port == NULL)
+        return NULL;
+    memcpy(port->reader, reader->name, sizeof port->reader);
+    port->listener = port->connection = port->watched = -1;
+    port->next = ports;
+    ports = port;
+    return port;
+}
+
+static struct sockaddr_in address_of(uint16_t port)
+{
+    return (struct sockaddr_in){
+        .sin_family = AF_INET,
+        .sin_port = htons(port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+}
+
+bool listen_for_emulators(const struct reader *reader, uint16_t number)
+{
+    const int reuse = 1;
+    struct sockaddr_in address = address_of(number);
+    struct port *port = new_port(reader);
+    if (port == NULL)
+        return false;
+    port->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (port->listener < 0)
+        return false;
+    setsockopt(port->listener, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse);
+    return bind(port->listener, (const struct sockaddr *)&address, sizeof address) == 0
+           && listen(port->listener, 1) == 0 && start_thread(serve, port);
+}
+
+bool connect_to_emulator(const struct reader *reader, uint16_t number)
+{
+    struct sockaddr_in address = address_of(number);
+    int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connection < 0)
+        return false;
+    if (connect(connection, (const struct sockaddr *)&address, sizeof address) != 0) {
+        close(connection);
+        return true;
+    }
+    struct card *card = new_emulator(connection);
+    struct port *port = card != NULL ? new_port(reader) : NULL;
+    if (port == NULL) {
+        if (card != NULL)
+            card->release(card);
+        return card == NULL;
+    }
+    return !insert_emulator(port, card) || start_thread(watch, port);
+}
+
+/* As long as the child holds a connection, its emulator would not see the parent go. */
+void forget_emulators(void)
+{
+    for (const struct port *port = ports; port != NULL; port = port->next) {
+        if (port->listener >= 0)
+            close(port->listener);
+        if (port->connection >= 0)
+            close(port->connection);
+        if (port->watched >= 0)
+            close(port->watched);
+    }
+    ports = NULL;
+}

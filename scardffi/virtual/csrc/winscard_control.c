@@ -1,0 +1,107 @@
+/* SCardControl: the control codes of PC/SC part 10 that the reader answers by itself, and those of its owner. */
+#include <string.h>
+
+#include "exports.h"
+#include "faults.h"
+#include "turns.h"
+#include "world.h"
+
+#define CM_IOCTL_GET_FEATURE_REQUEST SCARD_CTL_CODE(3400u)
+#define IOCTL_ECHO SCARD_CTL_CODE(2000u)
+#define IOCTL_PIN_PROPERTIES SCARD_CTL_CODE(3009u)
+#define IOCTL_TLV_PROPERTIES SCARD_CTL_CODE(3010u)
+
+enum { FEATURE_IFD_PIN_PROPERTIES = 10, FEATURE_GET_TLV_PROPERTIES = 18, PROPERTY_MAX_APDU_DATA_SIZE = 10 };
+
+#define BIG_ENDIAN_32(value) \
+    (unsigned char)((value) >> 24), (unsigned char)((value) >> 16), (unsigned char)((value) >> 8), (unsigned char)(value)
+
+/* Part 10, 2.2: tag, length, control code. */
+static const unsigned char features[] = {
+    FEATURE_IFD_PIN_PROPERTIES, 4, BIG_ENDIAN_32(IOCTL_PIN_PROPERTIES),
+    FEATURE_GET_TLV_PROPERTIES, 4, BIG_ENDIAN_32(IOCTL_TLV_PROPERTIES),
+};
+/* Part 10, 2.5.5 and 2.6.14, little-endian: no display, a PIN ends by its length, by a key or by time; no time-out
+ * of the reader's own. */
+static const unsigned char pin_properties[] = {0, 0, 7, 0};
+static const unsigned char tlv_properties[] = {PROPERTY_MAX_APDU_DATA_SIZE, 4, 0x00, 0x00, 0x01, 0x00};
+
+struct request {
+    DWORD code;
+    const unsigned char *input;
+    DWORD input_length;
+    unsigned char *output;
+    DWORD room;
+};
+
+/* The length of the answer, or minus a code. */
+static int64_t answer(const struct request *request, const unsigned char *bytes, size_t length)
+{
+    if (length > request->room)
+        return -(int64_t)SCARD_E_INSUFFICIENT_BUFFER;
+    if (length > 0)
+        memmove(request->output, bytes, length);
+    return (int64_t)length;
+}
+
+static int64_t answer_by_reader(const struct request *request)
+{
+    switch (request->code) {
+    case CM_IOCTL_GET_FEATURE_REQUEST:
+        return answer(request, features, sizeof features);
+    case IOCTL_PIN_PROPERTIES:
+        return answer(request, pin_properties, sizeof pin_properties);
+    case IOCTL_TLV_PROPERTIES:
+        return answer(request, tlv_properties, sizeof tlv_properties);
+    case IOCTL_ECHO:
+        return answer(request, request->input, request->input_length);
+    default:
+        return -(int64_t)SCARD_E_UNSUPPORTED_FEATURE;
+    }
+}
+
+static int64_t answer_by_owner(const struct scardvirtual_control *owner, const struct request *request)
+{
+    int64_t length = INT64_MIN;
+    if (owner->control != NULL)
+        length = owner->control(owner->data, (uint32_t)request->code, request->input, request->input_length,
+                                request->output, request->room);
+    return length > (int64_t)request->room ? -(int64_t)SCARD_E_INSUFFICIENT_BUFFER : length;
+}
+
+EXPORTED LONG SCardControl(SCARDHANDLE handle_number, DWORD control_code, const void *input,
+                           DWORD input_length, void *output, DWORD output_size, DWORD *output_length)
+{
+    struct scardvirtual_control owner = {0};
+    struct handle *handle;
+    LONG code;
+    if (output_length != NULL)
+        *output_length = 0;
+    if (meets_fault(IN_SCardControl, &code, NULL))
+        return code;
+    if ((input == NULL && input_length > 0) || (output == NULL && output_size > 0))
+        return SCARD_E_INVALID_PARAMETER;
+
+    /* A reset that the handle was not told about does not matter here: the reader is asked, not the card. */
+    pthread_mutex_lock(&world_mutex);
+    code = find_usable_handle(handle_number, &handle);
+    if (code == SCARD_S_SUCCESS)
+        code = refuse_during_transaction(handle);
+    if (code == SCARD_S_SUCCESS)
+        owner = handle->reader->control;
+    pthread_mutex_unlock(&world_mutex);
+    if (code != SCARD_S_SUCCESS)
+        return code;
+    if (input_length > MAX_BUFFER_SIZE_EXTENDED)
+        return SCARD_E_INSUFFICIENT_BUFFER;
+
+    const struct request request = {control_code, input, input_length, output, output_size};
+    int64_t length = answer_by_owner(&owner, &request);
+    if (length == INT64_MIN)
+        length = answer_by_reader(&request);
+    if (length < 0)
+        return (LONG)-length;
+    if (output_length != NULL)
+        *output_length = (DWORD)length;
+    return SCARD_S_SUCCESS;
+}

@@ -1,0 +1,115 @@
+"""Faults on demand: return codes, garbage, removals and resets at the n-th call of a function; a stopped service."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+from ..arguments import dword, integer, invalid
+from ..errors import InvalidArgumentError
+from . import world
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+    from typing import SupportsIndex
+
+    from typing_extensions import Self
+
+# enum effect of faults.h
+_CODE, _STOP, _RESET, _LATENCY, _REMOVAL, _ANSWER = 1, 2, 3, 4, 5, 6
+
+
+class Fault:
+    """An armed fault; as a context manager it ends with the context. Ended or not, it happens no more than told."""
+
+    def __init__(self, number: int, description: str) -> None:
+        self._number = number
+        self._description = description
+
+    def end(self) -> None:
+        """Disarm it. Ending twice is nothing."""
+        number, self._number = self._number, 0
+        if number:
+            world.end_fault(number)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def __repr__(self) -> str:
+        return f"<scardffi.virtual.Fault {self._description}{'' if self._number else ', ended'}>"
+
+
+def fault(
+    function: str,
+    *,
+    call: SupportsIndex = 1,
+    times: SupportsIndex = 1,
+    code: SupportsIndex | None = None,
+    answer: bytes | None = None,
+    latency: float | None = None,
+    removal: bool = False,
+    reset: bool = False,
+    stop: bool = False,
+) -> Fault:
+    """Arm a fault in our own PC/SC library, for the whole process. Exactly one effect is named.
+
+    Args:
+        function: the PC/SC function that it happens in, such as ``"SCardConnect"``.
+        call: the first call that it hits, counted from now: 1 is the next one.
+        times: how many calls it hits from there on.
+        code: the call does nothing and answers this code, such as 0x80100006 (SCARD_E_NO_MEMORY).
+        stop: the resource manager stops just before the call; :func:`service_stopped` tells what that means.
+        answer: the card runs the command, and these bytes come back. This and what follows is for SCardTransmit.
+        latency: the card takes so many seconds more.
+        removal: the card is taken out in the middle of the command.
+        reset: another program has reset the card just before the command.
+
+    Raises:
+        InvalidArgumentError: an unknown function, a number out of range, no effect or several of them, an effect
+            that the function cannot have, or more than 64 faults at a time.
+    """
+    effects: dict[int, object] = {
+        _CODE: code, _ANSWER: answer, _LATENCY: latency, _REMOVAL: removal, _RESET: reset, _STOP: stop
+    }  # fmt: skip
+    named = [effect for effect, value in effects.items() if value is not None and value is not False]
+    if len(named) != 1:
+        raise invalid("effect", len(named), "exactly one of code, answer, latency, removal, reset and stop")
+    value = 0
+    if code is not None:
+        value = dword("code", code)
+    if latency is not None:
+        value = world.microseconds(latency)
+    first, hits = _positive("call", call), _positive("times", times)
+    try:
+        number = world.fault(function, first, hits, named[0], value, b"" if answer is None else bytes(answer))
+    except InvalidArgumentError:
+        allowed = "a function of PC/SC (answer, latency, removal and reset are SCardTransmit's), and 64 faults at most"
+        raise invalid("function", function, allowed) from None
+    return Fault(number, f"of {function}")
+
+
+@contextmanager
+def service_stopped() -> Iterator[None]:
+    """The resource manager does not run while the context lasts.
+
+    Contexts and handles that exist are lost for good: their calls answer SCARD_E_NO_SERVICE, waits that are under
+    way SCARD_F_COMM_ERROR. New contexts can be had when it runs again; readers and cards stay.
+    """
+    world.stop_service()
+    try:
+        yield
+    finally:
+        world.start_service()
+
+
+def _positive(name: str, value: SupportsIndex) -> int:
+    number = integer(name, value)
+    if not 1 <= number <= 0xFFFFFFFF:
+        raise invalid(name, number, "1 to 0xFFFFFFFF")
+    return number

@@ -1,0 +1,330 @@
+/*
+ * The virtual library under many threads and hostile emulators: programs that use its readers while others put cards
+ * in and take them out, plug and unplug, reset, stop the service and arm faults. Compiled together with the library
+ * and a sanitizer: what it proves beyond its own checks is that the sanitizer has nothing to report. The argument is a
+ * free TCP port. Ends with 1 at the first check that fails.
+ */
+#define _GNU_SOURCE
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "faults.h"
+#include "pcsc_api.h"
+#include "scardvirtual.h"
+
+#define DECLARE_FUNCTION(need, name, arguments, ...) LONG name(__VA_ARGS__);
+PCSC_FUNCTIONS(DECLARE_FUNCTION)
+
+#define CHECK(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fprintf(stderr, "line %d: %s\n", __LINE__, #condition);                                                    \
+            _exit(1);                                                                                                  \
+        }                                                                                                              \
+    } while (0)
+
+enum { USERS = 4, WAITERS = 2, ROUNDS = 400, DISTURBANCES = 1000, EMULATORS = 100, FORKS = 20 };
+
+static const char *const READERS_USED[] = {"scardffi Virtual Reader 0", "one", "two", "emulated"};
+enum { READER_COUNT = sizeof READERS_USED / sizeof READERS_USED[0] };
+static const SCARD_IO_REQUEST T1 = {SCARD_PROTOCOL_T1, sizeof(SCARD_IO_REQUEST)};
+
+static atomic_bool users_are_done;
+static atomic_ulong exchanges, changes, cancels_felt;
+static uint16_t port;
+
+/* A number below `most`, of a sequence for each thread. */
+static unsigned chance(unsigned *seed, unsigned most)
+{
+    return (unsigned)rand_r(seed) % most;
+}
+
+/* Programs */
+
+/* The card echoes: whatever others do, nobody gets another's answer. */
+static void exchange(SCARDHANDLE handle, unsigned *seed)
+{
+    unsigned char command[5 + 40] = {0x80, 0x18, 0, 0, 40}, answer[42];
+    DWORD length = sizeof answer;
+    for (unsigned i = 5; i < sizeof command; i++)
+        command[i] = (unsigned char)chance(seed, 256);
+    if (SCardTransmit(handle, &T1, command, sizeof command, NULL, answer, &length) != SCARD_S_SUCCESS)
+        return;
+    if (length == 3) { /* the fault of disturb_by_faults */
+        CHECK(memcmp(answer, "\x01\x02\x03", 3) == 0);
+        return;
+    }
+    CHECK(length == sizeof answer && memcmp(answer, command + 5, 40) == 0);
+    CHECK(answer[40] == 0x90 && answer[41] == 0x00);
+    exchanges++;
+}
+
+static void use_card(SCARDHANDLE handle, unsigned *seed)
+{
+    unsigned char attribute[MAX_BUFFER_SIZE];
+    char name[200];
+    DWORD name_length = sizeof name, state, protocol, length = sizeof attribute;
+    bool begun = chance(seed, 3) == 0 && SCardBeginTransaction(handle) == SCARD_S_SUCCESS;
+    for (unsigned i = 0; i < 4; i++)
+        exchange(handle, seed);
+    if (SCardStatus(handle, name, &name_length, &state, &protocol, attribute, &length) == SCARD_S_SUCCESS)
+        CHECK(name_length <= sizeof name && length <= MAX_ATR_SIZE);
+    length = sizeof attribute;
+    SCardGetAttrib(handle, SCARD_ATTR_DEVICE_FRIENDLY_NAME, attribute, &length);
+    SCardControl(handle, SCARD_CTL_CODE(3400), NULL, 0, attribute, sizeof attribute, &length);
+    if (chance(seed, 4) == 0)
+        SCardReconnect(handle, SCARD_SHARE_SHARED, 3, chance(seed, 3), &protocol);
+    if (begun)
+        SCardEndTransaction(handle, chance(seed, 3));
+}
+
+static void *use_readers(void *argument)
+{
+    unsigned seed = (unsigned)(uintptr_t)argument;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        SCARDCONTEXT context;
+        SCARDHANDLE handle;
+        DWORD protocol, length;
+        char names[4096];
+        if (SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context) != SCARD_S_SUCCESS)
+            continue;
+        length = sizeof names;
+        SCardListReaders(context, NULL, names, &length);
+        DWORD mode = chance(&seed, 10) == 0 ? SCARD_SHARE_EXCLUSIVE : SCARD_SHARE_SHARED;
+        const char *reader = READERS_USED[chance(&seed, READER_COUNT)];
+        if (SCardConnect(context, reader, mode, 3, &handle, &protocol) == SCARD_S_SUCCESS) {
+            if (protocol == SCARD_PROTOCOL_T1 && strcmp(reader, "emulated") != 0)
+                use_card(handle, &seed);
+            if (chance(&seed, 2) == 0)
+                SCardDisconnect(handle, chance(&seed, 3));
+        }
+        SCardReleaseContext(context);
+    }
+    return NULL;
+}
+
+struct waiter {
+    pthread_t thread;
+    _Atomic SCARDCONTEXT context;
+};
+
+static void *wait_for_changes(void *argument)
+{
+    struct waiter *self = argument;
+    SCARD_READERSTATE states[2] = {{.szReader = "\\\\?PnP?\\Notification"}, {.szReader = READERS_USED[0]}};
+    while (!users_are_done) {
+        SCARDCONTEXT context = 0;
+        SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context);
+        self->context = context;
+        for (unsigned i = 0; i < 50 && !users_are_done; i++) {
+            LONG code = SCardGetStatusChange(context, 20, states, 2);
+            changes += code == SCARD_S_SUCCESS;
+            cancels_felt += code == (LONG)SCARD_E_CANCELLED;
+            for (unsigned reader = 0; reader < 2; reader++)
+                states[reader].dwCurrentState = states[reader].dwEventState;
+        }
+        self->context = 0;
+        SCardReleaseContext(context);
+    }
+    return NULL;
+}
+
+/* Disturbances */
+
+static int64_t echo(uintptr_t data, const unsigned char *command, size_t length, unsigned char *answer, size_t room)
+{
+    (void)data;
+    size_t needed = length > 5 ? length - 5 + 2 : 2;
+    if (needed > room)
+        return (int64_t)needed;
+    memmove(answer, command + 5, needed - 2);
+    memcpy(answer + needed - 2, "\x90\x00", 2);
+    return (int64_t)needed;
+}
+
+static const struct scardvirtual_card ECHOING = {.transmit = echo};
+static const unsigned char ATR[] = {0x3B, 0x80, 0x80, 0x01, 0x01};
+
+static void disturb_by_faults(unsigned *seed)
+{
+    uint32_t number = 0;
+    enum effect effect = FAULT_CODE + chance(seed, FAULT_ANSWER);
+    uint32_t value = effect == FAULT_LATENCY ? 100 : SCARD_E_NO_MEMORY;
+    if (effect == FAULT_STOP)
+        return;
+    CHECK(scardvirtual_fault("SCardTransmit", 1 + chance(seed, 3), 2, effect, value,
+                             (const unsigned char *)"\x01\x02\x03", effect == FAULT_ANSWER ? 3 : 0, &number)
+          == SCARD_S_SUCCESS);
+    nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+    CHECK(scardvirtual_end_fault(number) == SCARD_S_SUCCESS);
+}
+
+static void disturb(unsigned *seed)
+{
+    const char *reader = READERS_USED[chance(seed, READER_COUNT - 1)];
+    switch (chance(seed, 9)) {
+    case 0:
+        scardvirtual_plug(reader, NULL);
+        break;
+    case 1:
+        scardvirtual_unplug(reader);
+        break;
+    case 2:
+        scardvirtual_remove(reader);
+        break;
+    case 3:
+        scardvirtual_reset(reader);
+        break;
+    case 4:
+        scardvirtual_set_latency(reader, chance(seed, 100));
+        break;
+    case 5:
+        disturb_by_faults(seed);
+        break;
+    case 6:
+        if (chance(seed, 20) != 0)
+            break;
+        CHECK(scardvirtual_stop_service() == SCARD_S_SUCCESS);
+        CHECK(scardvirtual_start_service() == SCARD_S_SUCCESS);
+        break;
+    case 7:
+        scardvirtual_insert(reader, ATR, sizeof ATR, &ECHOING);
+        break;
+    default:
+        scardvirtual_plug(reader, NULL);
+        scardvirtual_insert_answering(reader, NULL, 0);
+    }
+}
+
+static void *disturb_for_long(void *argument)
+{
+    struct waiter *waiters = argument;
+    unsigned seed = 7;
+    for (unsigned i = 0; i < DISTURBANCES || !users_are_done; i++) {
+        disturb(&seed);
+        SCardCancel(waiters[i % WAITERS].context);
+    }
+    return NULL;
+}
+
+/* Emulators */
+
+static int connect_to_library(void)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct timeval impatience = {.tv_usec = 5000};
+    int connection = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(connection >= 0);
+    CHECK(setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &impatience, sizeof impatience) == 0);
+    CHECK(connect(connection, (const struct sockaddr *)&address, sizeof address) == 0);
+    return connection;
+}
+
+static bool say(int connection, const void *bytes, size_t length)
+{
+    return send(connection, bytes, length, MSG_NOSIGNAL) == (ssize_t)length;
+}
+
+/* Answers whatever it is asked, now and then with less, more or nonsense. */
+static void *emulate_badly(void *argument)
+{
+    unsigned seed = 99;
+    (void)argument;
+    for (unsigned i = 0; i < EMULATORS; i++) {
+        int connection = connect_to_library();
+        unsigned char message[512] = {0};
+        say(connection, chance(&seed, 5) == 0 ? "\x00\x40" : "\x00\x05", 2);
+        say(connection, chance(&seed, 5) == 0 ? "junk!" : (const char *)ATR, sizeof ATR);
+        for (unsigned answers = chance(&seed, 4); answers > 0; answers--) {
+            if (recv(connection, message, sizeof message, 0) <= 0)
+                break;
+            message[0] = (unsigned char)(chance(&seed, 4) == 0);
+            message[1] = (unsigned char)chance(&seed, 256);
+            say(connection, message, chance(&seed, sizeof message));
+        }
+        close(connection);
+    }
+    return NULL;
+}
+
+static void *use_emulated(void *argument)
+{
+    unsigned char answer[300];
+    while (!users_are_done) {
+        SCARDCONTEXT context;
+        SCARDHANDLE handle;
+        DWORD protocol;
+        if (SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context) != SCARD_S_SUCCESS)
+            continue;
+        if (SCardConnect(context, "emulated", SCARD_SHARE_SHARED, 3, &handle, &protocol) == SCARD_S_SUCCESS) {
+            const SCARD_IO_REQUEST pci = {protocol, sizeof pci};
+            DWORD length = sizeof answer;
+            SCardTransmit(handle, &pci, (const unsigned char *)"\x00\x84\x00\x00\x08", 5, NULL, answer, &length);
+            SCardDisconnect(handle, SCARD_RESET_CARD);
+        }
+        SCardReleaseContext(context);
+    }
+    return argument;
+}
+
+/* A child has a world of its own, whatever the parent's threads were doing. Its port is the parent's. */
+static void fork_often(void)
+{
+    for (unsigned i = 0; i < FORKS; i++) {
+        pid_t child = fork();
+        CHECK(child >= 0);
+        if (child == 0) {
+            SCARDCONTEXT context;
+            unsetenv("SCARDFFI_VIRTUAL");
+            CHECK(SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context) == SCARD_S_SUCCESS);
+            CHECK(SCardReleaseContext(context) == SCARD_S_SUCCESS);
+            _exit(0);
+        }
+        int status;
+        CHECK(waitpid(child, &status, 0) == child && status == 0);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    char configuration[200];
+    pthread_t users[USERS], emulator, emulated;
+    struct waiter waiters[WAITERS] = {0};
+    CHECK(argc == 2);
+    port = (uint16_t)atoi(argv[1]);
+    snprintf(configuration, sizeof configuration, "reader; reader,name=emulated,listen=%u", port);
+    setenv("SCARDFFI_VIRTUAL", configuration, 1);
+    CHECK(scardvirtual_plug("one", NULL) == SCARD_S_SUCCESS);
+
+    for (uintptr_t i = 0; i < USERS; i++)
+        CHECK(pthread_create(&users[i], NULL, use_readers, (void *)(i + 1)) == 0);
+    for (unsigned i = 0; i < WAITERS; i++)
+        CHECK(pthread_create(&waiters[i].thread, NULL, wait_for_changes, &waiters[i]) == 0);
+    CHECK(pthread_create(&emulator, NULL, emulate_badly, NULL) == 0);
+    CHECK(pthread_create(&emulated, NULL, use_emulated, NULL) == 0);
+    pthread_t disturber;
+    CHECK(pthread_create(&disturber, NULL, disturb_for_long, waiters) == 0);
+    fork_often();
+    for (unsigned i = 0; i < USERS; i++)
+        pthread_join(users[i], NULL);
+    pthread_join(emulator, NULL);
+    users_are_done = true;
+    pthread_join(disturber, NULL);
+    pthread_join(emulated, NULL);
+    for (unsigned i = 0; i < WAITERS; i++)
+        pthread_join(waiters[i].thread, NULL);
+
+    printf("%lu exchanges, %lu changes seen, %lu cancels felt\ndone\n", exchanges, changes, cancels_felt);
+    return 0;
+}
