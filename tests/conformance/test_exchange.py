@@ -368,6 +368,15 @@ def test_a_card_answers_one_command_after_the_other(clients: Clients) -> None:
     assert not slow.waits()
 
 
+def test_one_handle_sends_one_command_after_the_other(clients: Clients) -> None:
+    card = clients.card()
+    slow = Call(card.transmit, "801000C8")
+    assert slow.waits()
+    call = Call(card.transmit, READ_4)
+    assert call.answer() == (SUCCESS, ANSWER_4)
+    assert slow.answer() == (SUCCESS, OK)
+
+
 def test_many_threads_on_one_card_get_their_own_answers(clients: Clients) -> None:
     cards = [clients.card() for _ in range(8)]
 

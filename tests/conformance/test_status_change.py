@@ -421,3 +421,12 @@ def test_cancelling_the_wait_for_a_reader_that_comes(watch: Watch) -> None:
     call = watch.wait((PNP, UNAWARE))
     assert watch.cancel() == SUCCESS
     assert call.answer()[0] == CANCELLED
+
+
+def test_a_release_while_somebody_waits_comes_after_the_wait(place: Place, watch: Watch) -> None:
+    call = watch.wait((0, watch.state()), timeout=400)
+    release = Call(place.library.SCardReleaseContext, watch.context)
+    assert release.waits()
+    assert call.answer()[0] == TIMEOUT
+    assert release.answer() == SUCCESS
+    assert place.library.SCardIsValidContext(watch.context) == INVALID_HANDLE
