@@ -17,19 +17,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(line)
 
 
-@pytest.fixture(scope="session", params=PLACES)
+@pytest.fixture(scope="module", params=PLACES)
 def place_name(request: pytest.FixtureRequest) -> str:
     """Every case runs once on each place."""
     name: str = request.param
     return name
 
 
-@pytest.fixture(scope="session")
-def virtual_place() -> Place:
-    return VirtualPlace()
+@pytest.fixture(scope="module")
+def virtual_place() -> Iterator[Place]:
+    place = VirtualPlace()
+    yield place
+    place.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pcscd_place(_private_daemon: PrivatePcscd | None) -> Place | None:
     return PcscdPlace(_private_daemon) if _private_daemon else None
 

@@ -102,6 +102,11 @@ class VirtualPlace:
                 self.insert(number)
         reset_cards(self)
 
+    def close(self) -> None:
+        """Takes the readers out of this process's world."""
+        for number in READERS:
+            self.unplug(number)
+
 
 class PcscdPlace:
     """A real pcscd, with readers of the tests' IFD handler."""

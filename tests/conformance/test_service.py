@@ -63,7 +63,7 @@ EXPECTED: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def answers(place_name: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the program found on this place."""
     folder = tmp_path_factory.mktemp("service")
