@@ -230,7 +230,7 @@ def test_a_fault_that_cannot_be_is_refused_by_name(function: str, arguments: dic
 def test_no_more_than_64_faults_are_armed(card: SCardManage) -> None:
     armed = [fault("SCardTransmit", call=1000, code=1) for _ in range(64)]
     try:
-        with pytest.raises(InvalidArgumentError, match="64 faults at most"):
+        with pytest.raises(OutOfMemoryError):
             fault("SCardTransmit", code=1)
     finally:
         for one in armed:
