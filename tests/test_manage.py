@@ -425,7 +425,7 @@ def test_control_reaches_the_driver(daemon: PrivatePcscd) -> None:
     with SCardManage().attach_by_ifd(daemon.ifd_reader(0)) as card:
         assert card.control(control_code(2000), b"hello") == b"hello"
         assert card.control(control_code(2000)) == b""
-        assert card.control(control_code(3400)) == bytes.fromhex("060442000BC00A0442000BC1")
+        assert card.control(control_code(3400)) == bytes.fromhex("0A0442000BC1120442000BC2")
         with pytest.raises(UnsupportedFeatureError):
             card.control(control_code(1))
         with pytest.raises(InvalidArgumentError, match="data: '65549 bytes'"):

@@ -22,6 +22,10 @@ ALLOCATE = {
     "transmit",
     "get_status_change",
     "SCARD_AUTOALLOCATE of the virtual library",
+    "insertion of a card",
+    "insertion of the answering card",
+    "fault",
+    "start of the virtual library",
 }
 ALLOCATE_NOTHING = {"transmit again", "transmit_into", "status", "detach", "attach again"}
 

@@ -236,7 +236,7 @@ def test_a_fault_of_what_is_no_name_is_a_type_error() -> None:
 def test_no_more_than_64_faults_are_armed(card: SCardManage) -> None:
     armed = [fault("SCardTransmit", call=1000, code=1) for _ in range(64)]
     try:
-        with pytest.raises(InvalidArgumentError, match="64 faults at most"):
+        with pytest.raises(OutOfMemoryError):
             fault("SCardTransmit", code=1)
     finally:
         for one in armed:

@@ -76,8 +76,9 @@ def fault(
         reset: another program has reset the card just before the command.
 
     Raises:
-        InvalidArgumentError: an unknown function, a number out of range, no effect or several of them, an effect
-            that the function cannot have, or more than 64 faults at a time.
+        InvalidArgumentError: an unknown function, a number out of range, no effect or several of them, or an effect
+            that the function cannot have.
+        OutOfMemoryError: there are 64 faults that have not ended.
     """
     effects: dict[int, object] = {
         _CODE: code, _ANSWER: answer, _LATENCY: latency, _REMOVAL: removal, _RESET: reset, _STOP: stop
@@ -94,7 +95,7 @@ def fault(
     try:
         number = world.fault(name, first, hits, named[0], value, b"" if answer is None else bytes(answer))
     except InvalidArgumentError:
-        allowed = "a function of PC/SC (answer, latency, removal and reset are SCardTransmit's), and 64 faults at most"
+        allowed = "a function of PC/SC; answer, latency, removal and reset are SCardTransmit's alone"
         raise invalid("function", function, allowed) from None
     one = Fault(number, f"of {function}")
     armed.add(one)

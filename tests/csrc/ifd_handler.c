@@ -1,9 +1,10 @@
 /*
  * A reader driver for pcscd whose cards live in this file: up to 16 readers, each with the same test card.
  *
- * Loaded by a private pcscd, one reader.conf entry for each reader, its CHANNELID being the reader's number N.
- * The folder named by SCARDFFI_TEST_IFD controls it and receives its logs:
+ * Loaded by a private pcscd as a driver of USB readers (csrc/stand_in_udev.c makes them come and go); a reader's device
+ * name ends in its number N. The folder named by SCARDFFI_TEST_IFD controls it and receives its logs:
  *   absent-N      while this file exists the card of reader N is removed
+ *   atr-N         the ATR of the card in reader N in hexadecimal, read at power-up and reset; an empty file is a mute card
  *   go-N          lets one hanging APDU of reader N end, and is deleted by doing so
  *   reader-N.log  a line for each event: seconds of CLOCK_MONOTONIC, event, details
  *
@@ -11,14 +12,22 @@
  *   00 B0 P1 P2 Le      READ BINARY: the byte at offset i is (i ^ i >> 8) & FF
  *   00 84 00 00 Le      GET CHALLENGE: random bytes
  *   00 A4 00 0C 02 id   SELECT: 9000 for 3F00, otherwise 6A82
+ *   00 C0 00 00 Le      GET RESPONSE: the next Le bytes of what 80 1C prepared, then 61xx while some are left; 6Cxx where
+ *                       Le is more than what is left, 6985 where nothing is; 61xx and 6Cxx say at most 256 (00)
  *   80 10 hi lo         answers after hi:lo milliseconds
  *   80 12 hi lo         answers hi:lo bytes of the READ BINARY pattern, 0000 means 65536
  *   80 14 00 00         answers after go-N was made, at the latest after a minute
  *   80 16 00 00         fails with IFD_COMMUNICATION_ERROR
  *   80 18 00 00 Lc data answers the data
  *   80 1A 00 00         answers the number of APDUs this reader has seen, this one included, 4 bytes big-endian
- * Anything else is 6D00, a command whose length fields do not fit is 6700. 80 10 and 80 14 end at once when the card is
- * removed.
+ *   80 1C hi lo         prepares hi:lo bytes of the pattern, 0000 means 65536, and answers 61xx; any command but
+ *                       GET RESPONSE forgets them
+ *   80 1E 00 xx Le      6Cxx unless Le is xx (00: 256), otherwise xx bytes of the pattern
+ * Commands with bit 10 in CLA are links of a chain: their data is kept and answered 9000, and the command without that
+ * bit that follows, with the same CLA, INS, P1 and P2, runs with all the data joined; more than 65535 bytes are 6700,
+ * and another command in between forgets the chain. A reset forgets both.
+ * Anything else is 6D00 in class 00 or 80 and 6E00 in other classes; a command whose length fields do not fit is 6700.
+ * 80 10 and 80 14 end at once when the card is removed.
  */
 #define _GNU_SOURCE
 
@@ -42,9 +51,17 @@
 #include <ifdhandler.h>
 #include <reader.h>
 
-enum { MAX_READERS = 16, LOGGED_BYTES = 32, SLICE_MS = 2, HANG_MS = 60000 };
+enum {
+    MAX_READERS = 16,
+    LOGGED_BYTES = 32,
+    SLICE_MS = 2,
+    HANG_MS = 60000,
+    MAX_DATA = 65535,
+    MAX_ANSWER = 65536 + 2,
+    CHAINED = 0x10
+};
 
-static const UCHAR ATR[] = {0x3B, 0x88, 0x80, 0x01, 'i', 'f', 'd', '-', 't', 'e', 's', 't', 0x59};
+static const UCHAR DEFAULT_ATR[] = {0x3B, 0x88, 0x80, 0x01, 'i', 'f', 'd', '-', 't', 'e', 's', 't', 0x59};
 static const char VENDOR_NAME[] = "scardffi tests";
 
 struct reader {
@@ -52,12 +69,20 @@ struct reader {
     unsigned number;
     char absent_name[32];
     char absent_path[PATH_MAX];
+    char atr_path[PATH_MAX];
     char go_path[PATH_MAX];
     int log;
     int folder_watch; /* inotify, tells the polling thread that a card came or went */
-    int stop_event;   /* eventfd, ends the polling thread */
-    bool powered;
+    int stop_event;   /* eventfd, ends a wait of the polling thread */
+    UCHAR atr[MAX_ATR_SIZE]; /* of the card that has power */
+    DWORD atr_length;        /* 0: no power */
+    DWORD protocol;          /* SCARD_PROTOCOL_T0 or _T1 once it was negotiated */
     uint32_t apdus;
+    DWORD prepared, given; /* what GET RESPONSE may fetch of the pattern, and has fetched */
+    UCHAR chain[MAX_DATA];
+    DWORD chain_length;
+    UCHAR chain_header[4]; /* of the command that the chain belongs to, without CHAINED */
+    bool chaining;
     pthread_mutex_t attribute_mutex; /* pcscd takes its own lock for every call but IFDHSetCapabilities */
     UCHAR attribute[sizeof(DWORD)];
     DWORD attribute_length;
@@ -82,6 +107,13 @@ static int64_t now_ns(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static void forget(struct reader *reader)
+{
+    reader->prepared = 0;
+    reader->chaining = false;
+    reader->chain_length = 0;
 }
 
 /* One write for each line, so that lines of different threads never mix and a reader of the file sees whole lines. */
@@ -112,26 +144,36 @@ static void log_bytes(const struct reader *reader, const char *event, const UCHA
 
 /* Channels */
 
+/* pcscd asks for it, and calls it for readers without a device name alone. */
 RESPONSECODE IFDHCreateChannel(DWORD Lun, DWORD Channel)
 {
+    (void)Lun;
+    (void)Channel;
+    return IFD_COMMUNICATION_ERROR;
+}
+
+RESPONSECODE IFDHCreateChannelByName(DWORD Lun, LPSTR DeviceName)
+{
     const char *folder = getenv("SCARDFFI_TEST_IFD");
+    const char *number = strrchr(DeviceName, '/');
     DWORD index = Lun >> 16;
-    if (!folder || index >= MAX_READERS || Channel >= MAX_READERS)
+    if (!folder || !number || index >= MAX_READERS)
         return IFD_COMMUNICATION_ERROR;
     struct reader *reader = &readers[index];
     memset(reader, 0, sizeof *reader);
-    reader->number = (unsigned)Channel;
+    reader->number = (unsigned)strtoul(number + 1, NULL, 10);
     reader->attribute_length = sizeof(DWORD);
     pthread_mutex_init(&reader->attribute_mutex, NULL);
 
     char log_path[PATH_MAX];
     snprintf(reader->absent_name, sizeof reader->absent_name, "absent-%u", reader->number);
     snprintf(reader->absent_path, sizeof reader->absent_path, "%s/absent-%u", folder, reader->number);
+    snprintf(reader->atr_path, sizeof reader->atr_path, "%s/atr-%u", folder, reader->number);
     snprintf(reader->go_path, sizeof reader->go_path, "%s/go-%u", folder, reader->number);
     snprintf(log_path, sizeof log_path, "%s/reader-%u.log", folder, reader->number);
     reader->log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     reader->folder_watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    reader->stop_event = eventfd(0, EFD_CLOEXEC);
+    reader->stop_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (reader->log < 0 || reader->folder_watch < 0 || reader->stop_event < 0 ||
         inotify_add_watch(reader->folder_watch, folder, IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) < 0) {
         perror("scardffi test reader: open");
@@ -140,14 +182,6 @@ RESPONSECODE IFDHCreateChannel(DWORD Lun, DWORD Channel)
     reader->open = true;
     log_event(reader, "open");
     return IFD_SUCCESS;
-}
-
-/* Its presence marks a driver of version 3; pcscd calls it only for readers with a DEVICENAME. */
-RESPONSECODE IFDHCreateChannelByName(DWORD Lun, LPSTR DeviceName)
-{
-    (void)Lun;
-    (void)DeviceName;
-    return IFD_COMMUNICATION_ERROR;
 }
 
 RESPONSECODE IFDHCloseChannel(DWORD Lun)
@@ -189,7 +223,8 @@ static RESPONSECODE wait_for_card_event(DWORD Lun, int timeout_ms)
         int ready = poll(waited, 2, timeout_ms);
         if (ready < 0 && errno != EINTR)
             return IFD_COMMUNICATION_ERROR;
-        if (ready == 0 || waited[1].revents)
+        uint64_t stops; /* taken off, or each wait to come would end at once too */
+        if (ready == 0 || read(reader->stop_event, &stops, sizeof stops) == sizeof stops)
             return IFD_SUCCESS;
 
         char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
@@ -255,7 +290,13 @@ RESPONSECODE IFDHGetCapabilities(DWORD Lun, DWORD Tag, PDWORD Length, PUCHAR Val
         return answer_value(&stop, sizeof stop, Length, Value);
     case TAG_IFD_ATR:
     case SCARD_ATTR_ATR_STRING:
-        return answer_value(ATR, reader->powered ? sizeof ATR : 0, Length, Value);
+        return answer_value(reader->atr, card_is_absent(reader) ? 0 : reader->atr_length, Length, Value);
+    case SCARD_ATTR_ICC_PRESENCE: /* PC/SC part 3: 0 absent, 2 present */
+        return answer_byte(card_is_absent(reader) ? 0 : 2, Length, Value);
+    case SCARD_ATTR_CURRENT_PROTOCOL_TYPE: {
+        const uint32_t protocol = card_is_absent(reader) ? 0 : (uint32_t)reader->protocol;
+        return answer_value(&protocol, sizeof protocol, Length, Value);
+    }
     case SCARD_ATTR_VENDOR_NAME:
         return answer_value(VENDOR_NAME, sizeof VENDOR_NAME - 1, Length, Value);
     case SCARD_ATTR_SUPRESS_T1_IFS_REQUEST: {
@@ -288,13 +329,33 @@ RESPONSECODE IFDHSetCapabilities(DWORD Lun, DWORD Tag, DWORD Length, PUCHAR Valu
 
 /* Power and protocol */
 
+/* False for a mute card and for none. */
+static bool power_up(struct reader *reader)
+{
+    if (card_is_absent(reader))
+        return false;
+    FILE *file = fopen(reader->atr_path, "r");
+    if (!file) {
+        memcpy(reader->atr, DEFAULT_ATR, sizeof DEFAULT_ATR);
+        reader->atr_length = sizeof DEFAULT_ATR;
+        return true;
+    }
+    unsigned byte;
+    while (reader->atr_length < sizeof reader->atr && fscanf(file, "%2x", &byte) == 1)
+        reader->atr[reader->atr_length++] = (UCHAR)byte;
+    fclose(file);
+    return reader->atr_length > 0;
+}
+
 RESPONSECODE IFDHPowerICC(DWORD Lun, DWORD Action, PUCHAR Atr, PDWORD AtrLength)
 {
     struct reader *reader = reader_of(Lun);
     *AtrLength = 0;
     if (!reader)
         return IFD_COMMUNICATION_ERROR;
-    reader->powered = false;
+    reader->atr_length = 0;
+    reader->protocol = 0;
+    forget(reader);
     switch (Action) {
     case IFD_POWER_DOWN:
         log_event(reader, "power-down");
@@ -302,11 +363,10 @@ RESPONSECODE IFDHPowerICC(DWORD Lun, DWORD Action, PUCHAR Atr, PDWORD AtrLength)
     case IFD_POWER_UP:
     case IFD_RESET:
         log_event(reader, Action == IFD_RESET ? "reset" : "power-up");
-        if (card_is_absent(reader))
+        if (!power_up(reader))
             return IFD_ERROR_POWER_ACTION;
-        memcpy(Atr, ATR, sizeof ATR);
-        *AtrLength = sizeof ATR;
-        reader->powered = true;
+        memcpy(Atr, reader->atr, reader->atr_length);
+        *AtrLength = reader->atr_length;
         return IFD_SUCCESS;
     default:
         return IFD_NOT_SUPPORTED;
@@ -315,7 +375,7 @@ RESPONSECODE IFDHPowerICC(DWORD Lun, DWORD Action, PUCHAR Atr, PDWORD AtrLength)
 
 RESPONSECODE IFDHSetProtocolParameters(DWORD Lun, DWORD Protocol, UCHAR Flags, UCHAR PTS1, UCHAR PTS2, UCHAR PTS3)
 {
-    const struct reader *reader = reader_of(Lun);
+    struct reader *reader = reader_of(Lun);
     (void)Flags;
     (void)PTS1;
     (void)PTS2;
@@ -323,7 +383,10 @@ RESPONSECODE IFDHSetProtocolParameters(DWORD Lun, DWORD Protocol, UCHAR Flags, U
     if (!reader)
         return IFD_COMMUNICATION_ERROR;
     log_event(reader, "protocol T=%d", Protocol == SCARD_PROTOCOL_T1);
-    return Protocol == SCARD_PROTOCOL_T0 || Protocol == SCARD_PROTOCOL_T1 ? IFD_SUCCESS : IFD_PROTOCOL_NOT_SUPPORTED;
+    if (Protocol != SCARD_PROTOCOL_T0 && Protocol != SCARD_PROTOCOL_T1)
+        return IFD_PROTOCOL_NOT_SUPPORTED;
+    reader->protocol = Protocol;
+    return IFD_SUCCESS;
 }
 
 /* The card */
@@ -391,11 +454,117 @@ static bool wait_on_card(const struct reader *reader, unsigned milliseconds, boo
     }
 }
 
-static RESPONSECODE finish_answer(PUCHAR RxBuffer, DWORD length, unsigned status, PDWORD RxLength)
+/* 61xx or 6Cxx, xx being the bytes left, 00 for 256 and more. */
+static unsigned with_bytes_left(unsigned status, DWORD left)
 {
-    RxBuffer[length] = (UCHAR)(status >> 8);
-    RxBuffer[length + 1] = (UCHAR)status;
-    *RxLength = length + 2;
+    return status | (left < 256 ? (unsigned)left : 0);
+}
+
+static unsigned get_response(struct reader *reader, const struct apdu *apdu, PUCHAR answer, DWORD *length)
+{
+    const DWORD left = reader->prepared - reader->given;
+    if (left == 0)
+        return 0x6985;
+    if (apdu->expected == 0 || apdu->data_length > 0)
+        return 0x6700;
+    if (apdu->expected > left)
+        return with_bytes_left(0x6C00, left);
+    *length = apdu->expected;
+    fill_pattern(answer, reader->given, *length);
+    reader->given += *length;
+    return *length == left ? 0x9000 : with_bytes_left(0x6100, left - *length);
+}
+
+/* A link: 9000 and its data kept. The command that ends a chain gets its data. Anything else forgets the chain. */
+static unsigned follow_chain(struct reader *reader, const UCHAR *header, struct apdu *apdu, bool *runs)
+{
+    const bool link = header[0] & CHAINED;
+    const UCHAR plain[4] = {header[0] & (UCHAR)~CHAINED, header[1], header[2], header[3]};
+    const bool continues = reader->chaining && !memcmp(plain, reader->chain_header, sizeof plain);
+    *runs = false;
+    if (!continues)
+        reader->chain_length = 0;
+    if (link && apdu->data_length == 0) {
+        reader->chaining = false;
+        return 0x6700;
+    }
+    reader->chaining = link;
+    if (reader->chain_length + apdu->data_length > MAX_DATA) {
+        reader->chaining = false;
+        return 0x6700;
+    }
+    if (link || continues) {
+        memcpy(reader->chain + reader->chain_length, apdu->data, apdu->data_length);
+        reader->chain_length += apdu->data_length;
+    }
+    memcpy(reader->chain_header, plain, sizeof plain);
+    if (continues && !link) {
+        apdu->data = reader->chain;
+        apdu->data_length = reader->chain_length;
+    }
+    *runs = !link;
+    return 0x9000;
+}
+
+static RESPONSECODE run_command(struct reader *reader, const UCHAR *header, const struct apdu *apdu, PUCHAR answer,
+                                DWORD *length, unsigned *status)
+{
+    const unsigned parameters = (unsigned)header[2] << 8 | header[3];
+    const DWORD large = parameters ? parameters : 65536;
+    const DWORD short_length = header[3] ? header[3] : 256;
+    switch ((unsigned)header[0] << 8 | header[1]) {
+    case 0x00B0:
+        *length = apdu->expected;
+        fill_pattern(answer, parameters, *length);
+        break;
+    case 0x0084:
+        while (*length < apdu->expected) {
+            ssize_t got = getrandom(answer + *length, apdu->expected - *length, 0);
+            if (got > 0)
+                *length += (DWORD)got;
+        }
+        break;
+    case 0x00A4:
+        if (parameters != 0x000C || apdu->data_length != 2 || apdu->data[0] != 0x3F || apdu->data[1] != 0x00)
+            *status = 0x6A82;
+        break;
+    case 0x00C0:
+        *status = get_response(reader, apdu, answer, length);
+        break;
+    case 0x8010:
+        return wait_on_card(reader, parameters, false) ? IFD_SUCCESS : IFD_ICC_NOT_PRESENT;
+    case 0x8012:
+        *length = large;
+        fill_pattern(answer, 0, *length);
+        break;
+    case 0x8014:
+        return wait_on_card(reader, HANG_MS, true) ? IFD_SUCCESS : IFD_ICC_NOT_PRESENT;
+    case 0x8016:
+        return IFD_COMMUNICATION_ERROR;
+    case 0x8018:
+        *length = apdu->data_length;
+        memcpy(answer, apdu->data, *length);
+        break;
+    case 0x801A:
+        for (int shift = 24; shift >= 0; shift -= 8)
+            answer[(*length)++] = (UCHAR)(reader->apdus >> shift);
+        break;
+    case 0x801C:
+        reader->prepared = large;
+        reader->given = 0;
+        *status = with_bytes_left(0x6100, large);
+        break;
+    case 0x801E:
+        if (apdu->expected != short_length) {
+            *status = with_bytes_left(0x6C00, short_length);
+            break;
+        }
+        *length = short_length;
+        fill_pattern(answer, 0, *length);
+        break;
+    default:
+        *status = header[0] == 0x00 || header[0] == 0x80 ? 0x6D00 : 0x6E00;
+    }
     return IFD_SUCCESS;
 }
 
@@ -403,7 +572,7 @@ RESPONSECODE IFDHTransmitToICC(DWORD Lun, SCARD_IO_HEADER SendPci, PUCHAR TxBuff
                                PDWORD RxLength, PSCARD_IO_HEADER RecvPci)
 {
     struct reader *reader = reader_of(Lun);
-    DWORD room = *RxLength;
+    const DWORD room = *RxLength;
     *RxLength = 0;
     if (!reader)
         return IFD_COMMUNICATION_ERROR;
@@ -415,72 +584,28 @@ RESPONSECODE IFDHTransmitToICC(DWORD Lun, SCARD_IO_HEADER SendPci, PUCHAR TxBuff
         return IFD_ICC_NOT_PRESENT;
     if (TxLength < 4)
         return IFD_COMMUNICATION_ERROR;
-
-    const unsigned parameters = (unsigned)TxBuffer[2] << 8 | TxBuffer[3];
-    const unsigned large = parameters ? parameters : 65536;
-    struct apdu apdu;
-    DWORD length = 0;
-    unsigned status = 0x9000;
-    const unsigned command = (unsigned)TxBuffer[0] << 8 | TxBuffer[1];
-    const bool well_formed = parse_apdu(TxBuffer, TxLength, &apdu);
-    /* The longest answer a command can have, before anything is written. */
-    DWORD needed = 2;
-    if (command == 0x00B0 || command == 0x0084)
-        needed += apdu.expected;
-    else if (command == 0x8012)
-        needed += large;
-    else if (command == 0x8018)
-        needed += apdu.data_length;
-    else if (command == 0x801A)
-        needed += 4;
-    if (room < needed)
+    if (room < MAX_ANSWER) /* pcscd always has more */
         return IFD_ERROR_INSUFFICIENT_BUFFER;
 
-    if (!well_formed)
-        return finish_answer(RxBuffer, 0, 0x6700, RxLength);
-
-    switch (command) {
-    case 0x00B0:
-        length = apdu.expected;
-        fill_pattern(RxBuffer, parameters, length);
-        break;
-    case 0x0084:
-        while (length < apdu.expected) {
-            ssize_t got = getrandom(RxBuffer + length, apdu.expected - length, 0);
-            if (got > 0)
-                length += (DWORD)got;
-        }
-        break;
-    case 0x00A4:
-        if (parameters != 0x000C || apdu.data_length != 2 || apdu.data[0] != 0x3F || apdu.data[1] != 0x00)
-            status = 0x6A82;
-        break;
-    case 0x8010:
-        if (!wait_on_card(reader, parameters, false))
-            return IFD_ICC_NOT_PRESENT;
-        break;
-    case 0x8012:
-        length = large;
-        fill_pattern(RxBuffer, 0, length);
-        break;
-    case 0x8014:
-        if (!wait_on_card(reader, HANG_MS, true))
-            return IFD_ICC_NOT_PRESENT;
-        break;
-    case 0x8016:
-        return IFD_COMMUNICATION_ERROR;
-    case 0x8018:
-        length = apdu.data_length;
-        memcpy(RxBuffer, apdu.data, length);
-        break;
-    case 0x801A:
-        for (int shift = 24; shift >= 0; shift -= 8)
-            RxBuffer[length++] = (UCHAR)(reader->apdus >> shift);
-        break;
-    default:
-        status = 0x6D00;
+    struct apdu apdu;
+    DWORD length = 0;
+    unsigned status = 0x6700;
+    bool runs = false;
+    if (parse_apdu(TxBuffer, TxLength, &apdu))
+        status = follow_chain(reader, TxBuffer, &apdu, &runs);
+    else
+        reader->chaining = false;
+    if (!runs || TxBuffer[0] != 0x00 || TxBuffer[1] != 0xC0)
+        reader->prepared = reader->given;
+    if (runs) {
+        RESPONSECODE result = run_command(reader, TxBuffer, &apdu, RxBuffer, &length, &status);
+        if (result != IFD_SUCCESS)
+            return result;
     }
-    return finish_answer(RxBuffer, length, status, RxLength);
+    RxBuffer[length] = (UCHAR)(status >> 8);
+    RxBuffer[length + 1] = (UCHAR)status;
+    *RxLength = length + 2;
+    return IFD_SUCCESS;
 }
 
 /* Control */
@@ -490,9 +615,13 @@ RESPONSECODE IFDHControl(DWORD Lun, DWORD dwControlCode, PUCHAR TxBuffer, DWORD 
 {
     /* Tag, length, control code big-endian, for each feature. */
     static const UCHAR FEATURES[] = {
-        FEATURE_VERIFY_PIN_DIRECT,  4, 0x42, 0x00, 0x0B, 0xC0, /* SCARD_CTL_CODE(3008) */
         FEATURE_IFD_PIN_PROPERTIES, 4, 0x42, 0x00, 0x0B, 0xC1, /* SCARD_CTL_CODE(3009) */
+        FEATURE_GET_TLV_PROPERTIES, 4, 0x42, 0x00, 0x0B, 0xC2, /* SCARD_CTL_CODE(3010) */
     };
+    /* wLcdLayout, bEntryValidationCondition, bTimeOut2 */
+    static const UCHAR PIN_PROPERTIES[] = {0, 0, 7, 0};
+    /* PCSCv2_PART10_PROPERTY_dwMaxAPDUDataSize: 65536, little-endian */
+    static const UCHAR TLV_PROPERTIES[] = {0x0A, 4, 0, 0, 1, 0};
     const struct reader *reader = reader_of(Lun);
     *pdwBytesReturned = 0;
     if (!reader)
@@ -507,6 +636,14 @@ RESPONSECODE IFDHControl(DWORD Lun, DWORD dwControlCode, PUCHAR TxBuffer, DWORD 
     case CM_IOCTL_GET_FEATURE_REQUEST:
         answer = FEATURES;
         length = sizeof FEATURES;
+        break;
+    case SCARD_CTL_CODE(3009):
+        answer = PIN_PROPERTIES;
+        length = sizeof PIN_PROPERTIES;
+        break;
+    case SCARD_CTL_CODE(3010):
+        answer = TLV_PROPERTIES;
+        length = sizeof TLV_PROPERTIES;
         break;
     case SCARD_CTL_CODE(2001): {
         struct timespec pause = {.tv_nsec = 200000000};

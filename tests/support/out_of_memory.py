@@ -18,6 +18,17 @@ READ_4_BYTES = bytes.fromhex("00B0000004")
 ANSWER = bytes.fromhex("00010203 9000")
 SLOTS_OF_THE_VIRTUAL_LIBRARY = 4096
 
+
+class EmptyCard:
+    """Answers 9000."""
+
+    atr = b"\x3b\x00"
+
+    def transmit(self, _command: bytes) -> bytes:
+        """Answer 9000."""
+        return b"\x90\x00"
+
+
 malloc = ctypes.CDLL(sys.argv[1])
 for name in ("attempted", "failed", "outstanding", "outstanding_bytes"):
     getattr(malloc, name).restype = ctypes.c_size_t
@@ -138,11 +149,26 @@ def fail_a_wait(library: Library, context: Context) -> None:
     assert outstanding() == before
 
 
+def fail_the_start_of_a_virtual_library(unused_copy: str) -> None:
+    library = Library(unused_copy)
+    assert malloc.watch(os.fsencode(unused_copy)) == 1
+    malloc.fail_after(1)
+    assert library.SCardEstablishContext(2) == (0x80100006, 0)
+    malloc.fail_after(0)
+    code, context = library.SCardEstablishContext(2)
+    assert (code, library.SCardListReaders(context)) == (0, (0, [READER]))
+    failed["start of the virtual library"] = 1
+
+
 def fail_the_virtual_library(context: Context) -> None:
-    """SCARD_AUTOALLOCATE is the one thing that it allocates for."""
     library = ctypes.CDLL(virtual.library_path())
     names, length = ctypes.c_char_p(), ctypes.c_ulong(-1)
     assert malloc.watch(virtual.library_path().encode()) == 1
+    with virtual.VirtualReader("another") as reader:
+        fail_each("insertion of a card", lambda: reader.insert(EmptyCard()))
+        reader.remove()
+        fail_each("insertion of the answering card", lambda: reader.insert(virtual.AnsweringCard()))
+    fail_each("fault", lambda: virtual.fault("SCardTransmit", answer=b"x").end())
     malloc.fail_after(1)
     handle = ctypes.c_long(context.handle)
     arguments = handle, None, ctypes.byref(names), ctypes.byref(length)
@@ -172,6 +198,7 @@ def main() -> None:
         assert outstanding() == before, "a collected object leaves nothing behind"
         fail_a_wait(library, context)
         fail_the_virtual_library(context)
+        fail_the_start_of_a_virtual_library(sys.argv[2])
     sys.stdout.write(json.dumps(failed) + "\n")
 
 

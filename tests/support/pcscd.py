@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import final
@@ -17,17 +17,39 @@ from typing import final
 from .compile import compiler, pcsc_include_flags, shared_library
 
 _HANDLER_SOURCE = Path(__file__).parent.parent / "csrc" / "ifd_handler.c"
+_UDEV_SOURCE = _HANDLER_SOURCE.with_name("stand_in_udev.c")
 _VPCD_DRIVERS = "usr/lib*/pcsc/drivers/serial/libifdvpcd.so"
 _SEARCH_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"))
 
-# The daemon's socket has a fixed path below /run. Its USB drivers are covered, so it takes no real reader.
-# Whoever kills the tests ends the daemon too.
+# The daemon's socket has a fixed path below /run, and so has the folder of its USB drivers: ours is put in its place,
+# with the serial drivers in it, so it takes no real reader. Whoever kills the tests ends the daemon too.
 _ENTER_NAMESPACE = """
 mount -t tmpfs none /run && mkdir -p /run/pcscd || exit 1
-for bundle in /usr/lib*/pcsc/drivers/*.bundle; do
-    [ ! -d "$bundle" ] || mount -t tmpfs none "$bundle" || exit 1
+for drivers in /usr/lib*/pcsc/drivers; do
+    [ -d "$drivers" ] || continue
+    [ ! -d "$drivers/serial" ] || mount --bind "$drivers/serial" "$1/serial" || exit 1
+    mount --rbind "$1" "$drivers" || exit 1
 done
+shift
 exec setpriv --pdeathsig KILL "$@"
+"""
+
+# One driver for USB readers with a product number, and so a name, of their own.
+_BUNDLE = """<plist>
+<dict>
+<key>CFBundleExecutable</key>
+<string>{library}</string>
+<key>ifdVendorID</key>
+<array>
+{vendors}</array>
+<key>ifdProductID</key>
+<array>
+{products}</array>
+<key>ifdFriendlyName</key>
+<array>
+{names}</array>
+</dict>
+</plist>
 """
 
 # pcsc-lite's CMD_GET_READERS_STATE: a header (length of the rest, command), answered by 16 of these:
@@ -42,9 +64,9 @@ _START_SECONDS = 10.0
 _STOP_SECONDS = 5.0
 
 
-def _namespace_command() -> list[str]:
+def _in_namespace(command: Sequence[str]) -> list[str]:
     as_root = [] if os.geteuid() == 0 else ["-r"]
-    return ["unshare", *as_root, "-m", "--propagation", "private", "sh", "-c", _ENTER_NAMESPACE, "sh"]
+    return ["unshare", *as_root, "-m", "--propagation", "private", *command]
 
 
 @functools.cache
@@ -63,10 +85,21 @@ def unavailable_reason(*, vpcd: bool = False) -> str | None:
     )  # fmt: skip
     if header.returncode != 0:
         return "pcsc-lite's ifdhandler.h (libpcsclite-dev) is not installed"
-    entered = subprocess.run([*_namespace_command(), "true"], capture_output=True, text=True, check=False)
+    entered = subprocess.run(
+        _in_namespace(["mount", "-t", "tmpfs", "none", "/run"]), capture_output=True, text=True, check=False
+    )
     if entered.returncode != 0:
         return f"no mount namespace of our own: {entered.stderr.strip()}"
     return None
+
+
+def pcscd_version() -> str:
+    """Such as "pcscd 1.9.9"; "no pcscd" where there is none."""
+    path = shutil.which("pcscd", path=_SEARCH_PATH)
+    if path is None:
+        return "no pcscd"
+    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+    return f"pcscd {said.split(maxsplit=3)[2].rstrip('.')}"
 
 
 def free_vpcd_port() -> int:
@@ -110,6 +143,7 @@ class PrivatePcscd:
         self._logging = ["--debug"] if debug else []  # costs some 3 us an exchange
         self._process: subprocess.Popen[bytes] | None = None
         self.ifd_folder = self._work_folder / "ifd"
+        self._usb_folder = self._work_folder / "usb"
         self.log = self._work_folder / "pcscd.log"
 
     def __enter__(self) -> "PrivatePcscd":
@@ -141,16 +175,28 @@ class PrivatePcscd:
         if self._process is not None:
             raise RuntimeError("this pcscd is running already")
         self.ifd_folder.mkdir(parents=True, exist_ok=True)
+        self._usb_folder.mkdir(exist_ok=True)
+        for number in range(self._ifd_readers):
+            (self._usb_folder / str(number)).touch()
         configuration = self._work_folder / "readers"
         configuration.mkdir(exist_ok=True)
         (configuration / "readers").write_text("\n".join(self._reader_definitions()))
+        drivers = self._driver_folder()
+        enter = ["sh", "-c", _ENTER_NAMESPACE, "sh", str(drivers)]
+        preload = f"LD_PRELOAD={shared_library(_UDEV_SOURCE, self._work_folder)}"
+        daemon = ["env", preload, "pcscd", "--foreground", *self._logging, "--config", str(configuration)]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*_namespace_command(), "pcscd", "--foreground", *self._logging, "--config", str(configuration)],
+                _in_namespace([*enter, *daemon]),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PATH": _SEARCH_PATH, "SCARDFFI_TEST_IFD": str(self.ifd_folder)},
+                env={
+                    **os.environ,
+                    "PATH": _SEARCH_PATH,
+                    "SCARDFFI_TEST_IFD": str(self.ifd_folder),
+                    "SCARDFFI_TEST_USB": str(self._usb_folder),
+                },
                 start_new_session=True,
             )
         try:
@@ -181,10 +227,14 @@ class PrivatePcscd:
 
     def atrs(self) -> dict[str, bytes]:
         """The ATR of each reader's card by the reader's name; empty where no card was powered."""
-        return {name: atr for name, (_, atr) in self._readers().items()}
+        return {name: atr for name, (_, atr, _) in self._readers().items()}
 
-    def _readers(self) -> dict[str, tuple[int, bytes]]:
-        """State (bits of SCardStatus) and ATR of each reader by its name."""
+    def card_events(self, reader: str) -> int:
+        """How often a card has come or gone there, as the daemon counts."""
+        return self._readers()[reader][2]
+
+    def _readers(self) -> dict[str, tuple[int, bytes, int]]:
+        """State (bits of SCardStatus), ATR and count of card events of each reader by its name."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(_START_SECONDS)
             connection.connect(str(self.socket))
@@ -198,8 +248,8 @@ class PrivatePcscd:
         states = _READER_STATE.iter_unpack(answer)
         # While a reader is being set up the length of its ATR is more than an ATR can have.
         return {
-            name.split(b"\0", 1)[0].decode(): (state, atr[:length] if length <= len(atr) else b"")
-            for name, _, state, _, atr, length, _ in states
+            name.split(b"\0", 1)[0].decode(): (state, atr[:length] if length <= len(atr) else b"", events)
+            for name, events, state, _, atr, length, _ in states
             if name[0]
         }
 
@@ -233,6 +283,29 @@ class PrivatePcscd:
             time.sleep(0.05)
         raise TimeoutError(f"pcscd does not notice the card of reader {number}\n{self._log_tail()}")
 
+    def has_card(self, number: int) -> bool:
+        """Whether a card is in a reader of the tests' handler."""
+        return not (self.ifd_folder / f"absent-{number}").exists()
+
+    def set_atr(self, number: int, atr: bytes | None) -> None:
+        """The ATR of the next card in a reader of the tests' handler; None for the usual one, none for a mute card."""
+        path = self.ifd_folder / f"atr-{number}"
+        if atr is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.write_text(atr.hex())
+
+    def unplug_reader(self, number: int) -> None:
+        """Pulls a reader of the tests' handler out; returns when the daemon no longer lists it."""
+        (self._usb_folder / str(number)).unlink()
+        self._wait_for_reader(number, listed=False)
+
+    def plug_reader(self, number: int) -> None:
+        """Plugs it in again; returns when the daemon has looked for its card."""
+        (self._usb_folder / str(number)).touch()
+        self._wait_for_reader(number, listed=True)
+        self.wait_for_card(self.ifd_reader(number), present=self.has_card(number))
+
     def release(self, number: int) -> None:
         """Lets one hanging APDU of a reader of the tests' handler end, this one or the next."""
         (self.ifd_folder / f"go-{number}").touch()
@@ -242,11 +315,29 @@ class PrivatePcscd:
         lines = (self.ifd_folder / f"reader-{number}.log").read_text().splitlines()
         return [line.split(" ", 1)[1].rstrip() for line in lines]
 
+    def _driver_folder(self) -> Path:
+        """What the daemon finds in the place of its folder of drivers: the bundle of the tests' own."""
+        folder = self._work_folder / "drivers"
+        contents = folder / "scardffi.bundle" / "Contents"
+        for needed in (folder / "serial", contents / "Linux"):
+            needed.mkdir(parents=True, exist_ok=True)
+        handler = shared_library(_HANDLER_SOURCE, contents / "Linux", *pcsc_include_flags())
+
+        def strings(values: Iterable[str]) -> str:
+            return "".join(f"<string>{value}</string>\n" for value in values)
+
+        numbers = range(_MAX_READERS)
+        (contents / "Info.plist").write_text(
+            _BUNDLE.format(
+                library=handler.name,
+                vendors=strings("0x5CAD" for _ in numbers),
+                products=strings(f"0x{number:04X}" for number in numbers),
+                names=strings(f"scardffi test {number:02}" for number in numbers),
+            )
+        )
+        return folder
+
     def _reader_definitions(self) -> Iterator[str]:
-        if self._ifd_readers:
-            handler = shared_library(_HANDLER_SOURCE, self._work_folder, *pcsc_include_flags())
-            for number in range(self._ifd_readers):
-                yield f'FRIENDLYNAME "scardffi test {number:02}"\nLIBPATH {handler}\nCHANNELID {number}\n'
         if self._vpcd_devices:
             driver = min(Path("/").glob(_VPCD_DRIVERS))
             for port, device in self._vpcd_devices.items():
@@ -268,6 +359,13 @@ class PrivatePcscd:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"pcscd does not offer {expected} readers\n{self._log_tail()}")
             time.sleep(0.005)
+
+    def _wait_for_reader(self, number: int, *, listed: bool) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while any(name.startswith(f"scardffi test {number:02} ") for name in self.atrs()) != listed:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"reader {number} is not {'there' if listed else 'gone'}\n{self._log_tail()}")
+            time.sleep(0.002)
 
     def _named(self, prefix: str, index: int = 0) -> str:
         return sorted(name for name in self.atrs() if name.startswith(prefix))[index]

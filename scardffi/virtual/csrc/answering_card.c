@@ -10,6 +10,7 @@
  *   80 1A 00 00          answers how many commands it has seen, this one too: 4 bytes, big-endian
  *   80 1C hi lo          prepares hi:lo bytes for GET RESPONSE, 0000 means 65 536: 61xx
  *   80 1E 00 n Le        6Cnn unless Le is n (00: 256), then n bytes
+ * Less than 4 bytes are no command and fail too, length fields that do not fit are 6700.
  * With bit 5 of the class (10) set, data is kept for the command that follows: chaining, ISO/IEC 7816-4, 5.3.3.
  */
 #include "answering_card.h"
@@ -260,6 +261,13 @@ static unsigned keep(struct answering_card *self, const struct command *command)
     return SW_SUCCESS;
 }
 
+static void forget(struct card *card)
+{
+    struct answering_card *self = (struct answering_card *)card;
+    self->prepared = self->prepared_at = 0;
+    forget_chain(self);
+}
+
 /* Chaining around one command. */
 static unsigned run_in_chain(struct answering_card *self, struct command *command, struct answer *answer)
 {
@@ -288,12 +296,14 @@ static int64_t answer_command(struct card *card, const unsigned char *bytes, siz
     struct answer answer = {.bytes = answer_place, .room = room};
     struct command command;
     self->commands++;
-    unsigned sw = SW_WRONG_LENGTH;
-    if (parse(bytes, length, &command)) {
-        if (command.ins != 0xC0)
-            self->prepared = self->prepared_at = 0;
+    unsigned sw = length < HEADER ? 0 : SW_WRONG_LENGTH;
+    bool is_command = parse(bytes, length, &command);
+    if (!is_command)
+        forget(card);
+    else if (command.ins != 0xC0)
+        self->prepared = self->prepared_at = 0;
+    if (is_command)
         sw = run_in_chain(self, &command, &answer);
-    }
     if (sw == 0)
         return -(int64_t)SCARD_E_NOT_TRANSACTED;
     if (room >= answer.length + 2) {
@@ -301,13 +311,6 @@ static int64_t answer_command(struct card *card, const unsigned char *bytes, siz
         answer_place[answer.length + 1] = (unsigned char)sw;
     }
     return (int64_t)answer.length + 2;
-}
-
-static void forget(struct card *card)
-{
-    struct answering_card *self = (struct answering_card *)card;
-    self->prepared = self->prepared_at = 0;
-    forget_chain(self);
 }
 
 static void release(struct card *card)

@@ -186,9 +186,10 @@ static LONG configure_fault(const struct entry *entry)
     for (unsigned i = 1; i < entry->count; i++)
         if (!read_fault_field(&entry->fields[i], &fault))
             return complain("no fault has this", entry->fields[i].key);
-    uint32_t number = arm_fault(fault.function, fault.call, fault.times, fault.effect, fault.value, fault.answer,
-                                fault.answer_length);
-    return number != 0 ? (LONG)SCARD_S_SUCCESS : complain("no such fault of this function", fault.function);
+    uint32_t number;
+    LONG code = arm_fault(fault.function, fault.call, fault.times, fault.effect, fault.value, fault.answer,
+                          fault.answer_length, &number);
+    return code != (LONG)SCARD_E_INVALID_VALUE ? code : complain("no such fault of this function", fault.function);
 }
 
 static LONG configure(const char *text)

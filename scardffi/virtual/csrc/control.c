@@ -135,8 +135,8 @@ EXPORTED uint32_t scardvirtual_fault(const char *function, uint32_t call, uint32
     LONG code = enter_world();
     if (code != SCARD_S_SUCCESS)
         return (uint32_t)code;
-    *number = arm_fault(function, call, times, (enum effect)effect, value, answer, answer_length);
-    return leave_world(*number != 0 ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_INVALID_VALUE);
+    return leave_world(
+        arm_fault(function, call, times, (enum effect)effect, value, answer, answer_length, number));
 }
 
 EXPORTED uint32_t scardvirtual_end_fault(uint32_t number)

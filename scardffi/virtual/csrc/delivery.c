@@ -14,7 +14,7 @@ LONG deliver(const void *data, DWORD size, void *buffer, DWORD *length)
     if (room == SCARD_AUTOALLOCATE) {
         if (buffer == NULL)
             return SCARD_E_INVALID_PARAMETER;
-        void *memory = malloc(size);
+        void *memory = malloc(size > 0 ? size : 1);
         if (memory == NULL)
             return SCARD_E_NO_MEMORY;
         memcpy(memory, data, size);
@@ -25,4 +25,12 @@ LONG deliver(const void *data, DWORD size, void *buffer, DWORD *length)
         return SCARD_S_SUCCESS;
     memcpy(buffer, data, room < size ? room : size);
     return room < size ? (LONG)SCARD_E_INSUFFICIENT_BUFFER : (LONG)SCARD_S_SUCCESS;
+}
+
+LONG deliver_whole(const void *data, DWORD size, void *buffer, DWORD *length)
+{
+    if (buffer == NULL || *length >= size)
+        return deliver(data, size, buffer, length);
+    *length = size;
+    return SCARD_E_INSUFFICIENT_BUFFER;
 }

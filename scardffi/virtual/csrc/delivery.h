@@ -9,4 +9,7 @@
  * too small is filled as far as it goes: SCARD_E_INSUFFICIENT_BUFFER; without `length` it has no room. */
 LONG deliver(const void *data, DWORD size, void *buffer, DWORD *length);
 
+/* The same for a list, of which no part is written where the buffer is too small. */
+LONG deliver_whole(const void *data, DWORD size, void *buffer, DWORD *length);
+
 #endif

@@ -53,8 +53,8 @@ static void disarm(struct fault *fault)
     atomic_fetch_sub(&faults_armed, 1);
 }
 
-uint32_t arm_fault(const char *function, uint32_t call, uint32_t times, enum effect effect, uint32_t value,
-                   const unsigned char *answer, size_t answer_length)
+LONG arm_fault(const char *function, uint32_t call, uint32_t times, enum effect effect, uint32_t value,
+               const unsigned char *answer, size_t answer_length, uint32_t *number)
 {
     struct fault fault = {
         .function = find_function(function),
@@ -67,24 +67,20 @@ uint32_t arm_fault(const char *function, uint32_t call, uint32_t times, enum eff
     bool anywhere = effect == FAULT_CODE || effect == FAULT_STOP;
     if (fault.function == NO_FUNCTION || call == 0 || times == 0 || effect < FAULT_CODE || effect > FAULT_ANSWER
         || (!anywhere && fault.function != IN_SCardTransmit))
-        return 0;
-    fault.answer = malloc(answer_length > 0 ? answer_length : 1);
+        return SCARD_E_INVALID_VALUE;
+    struct fault *slot = find_fault(0);
+    fault.answer = slot != NULL ? malloc(answer_length > 0 ? answer_length : 1) : NULL;
     if (fault.answer == NULL)
-        return 0;
+        return SCARD_E_NO_MEMORY;
     if (answer_length > 0)
         memcpy(fault.answer, answer, answer_length);
-
-    struct fault *slot = find_fault(0);
-    if (slot == NULL) {
-        free(fault.answer);
-        return 0;
-    }
     do
         fault.number = ++last_number;
     while (fault.number == 0);
     *slot = fault;
     atomic_fetch_add(&faults_armed, 1);
-    return fault.number;
+    *number = fault.number;
+    return SCARD_S_SUCCESS;
 }
 
 bool end_fault(uint32_t number)

@@ -38,10 +38,10 @@ struct mishap {
     uint32_t answer; /* the number of the fault that has it, 0: none */
 };
 
-/* Answers the number of the new fault, or 0: no such function or effect, too many, or no memory. These two are
- * called with the world's mutex held. A fault stays, spent, until it is ended. */
-uint32_t arm_fault(const char *function, uint32_t call, uint32_t times, enum effect effect, uint32_t value,
-                   const unsigned char *answer, size_t answer_length);
+/* SCARD_E_INVALID_VALUE: no such function, or it cannot have this effect; SCARD_E_NO_MEMORY, also where there are
+ * too many. These two are called with the world's mutex held. A fault stays, spent, until it is ended. */
+LONG arm_fault(const char *function, uint32_t call, uint32_t times, enum effect effect, uint32_t value,
+               const unsigned char *answer, size_t answer_length, uint32_t *number);
 bool end_fault(uint32_t number); /* false: there is none */
 
 extern atomic_uint faults_armed; /* spent ones too */

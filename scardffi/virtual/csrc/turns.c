@@ -46,6 +46,11 @@ LONG wait_for_own_command(SCARDHANDLE number, struct handle **handle)
     return SCARD_E_INVALID_HANDLE;
 }
 
+LONG code_after_wait(LONG code)
+{
+    return code == (LONG)SCARD_E_NO_SERVICE ? (LONG)SCARD_F_COMM_ERROR : code;
+}
+
 LONG refuse_during_transaction(const struct handle *handle)
 {
     return reader_busy(handle) ? (LONG)SCARD_E_SHARING_VIOLATION : (LONG)SCARD_S_SUCCESS;
@@ -95,10 +100,10 @@ bool pause_card(struct card *card, DWORD microseconds)
     struct timespec deadline = deadline_in(microseconds);
     pthread_mutex_lock(&world_mutex);
     struct reader *reader = card->reader;
+    unsigned plugging = reader->plugging;
     int error = 0;
-    while (reader->card == card && error != ETIMEDOUT)
+    while (reader->card == card && reader->plugging == plugging && error != ETIMEDOUT)
         error = pthread_cond_timedwait(&reader->turn, &world_mutex, &deadline);
-    bool is_in = reader->card == card;
     pthread_mutex_unlock(&world_mutex);
-    return is_in;
+    return error == ETIMEDOUT;
 }

@@ -12,6 +12,9 @@ LONG wait_for_card(SCARDHANDLE number, struct handle **handle);   /* and no comm
 /* For closing: nothing of this handle's is running any more; SCARD_E_INVALID_HANDLE: it was closed meanwhile. */
 LONG wait_for_own_command(SCARDHANDLE number, struct handle **handle);
 
+/* What is said where the service has stopped in the middle of a call: the connection to it broke. */
+LONG code_after_wait(LONG code);
+
 /* SCARD_E_SHARING_VIOLATION while another handle holds a transaction, for the calls that do not wait. */
 LONG refuse_during_transaction(const struct handle *handle);
 
@@ -27,7 +30,8 @@ void reset_card(struct reader *reader, struct handle *runner, bool powered);
 void begin_run(struct reader *reader, struct handle *runner);
 bool end_run(struct reader *reader);
 
-/* Called without the mutex, while the card works: wait so long; false where it is taken out meanwhile. */
+/* Called without the mutex, while the card works: wait so long; false where it is taken out meanwhile, or nobody
+ * waits for its answer any more. */
 bool pause_card(struct card *card, DWORD microseconds);
 
 

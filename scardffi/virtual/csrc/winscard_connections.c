@@ -8,7 +8,7 @@
 
 static LONG check_protocols(DWORD share_mode, DWORD protocols)
 {
-    DWORD known = SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1 | SCARD_PROTOCOL_RAW;
+    DWORD known = SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1 | SCARD_PROTOCOL_RAW | PROTOCOL_ANY_OLD;
     bool any = share_mode == SCARD_SHARE_DIRECT || (protocols & known);
     return any ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_PROTO_MISMATCH;
 }
@@ -24,6 +24,8 @@ static LONG check_share_mode(DWORD share_mode)
  * for everybody; T=1 is preferred; RAW always wins; a direct connection negotiates nothing. */
 static LONG negotiate(const struct reader *reader, DWORD share_mode, DWORD wanted, DWORD *protocol)
 {
+    if (wanted & PROTOCOL_ANY_OLD)
+        wanted |= SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1;
     DWORD offered = reader->card != NULL ? wanted & reader->card->protocols : SCARD_PROTOCOL_UNDEFINED;
     *protocol = reader->protocol;
     if (wanted & SCARD_PROTOCOL_RAW)
@@ -55,6 +57,7 @@ static LONG find_free_reader(SCARDCONTEXT context_number, const char *name, stru
                              struct reader **reader)
 {
     LONG code;
+    bool waited = false;
     while ((code = find_usable_context(context_number, context)) == SCARD_S_SUCCESS) {
         *reader = find_reader(name);
         if (*reader == NULL)
@@ -63,9 +66,10 @@ static LONG find_free_reader(SCARDCONTEXT context_number, const char *name, stru
             return SCARD_E_SHARING_VIOLATION;
         if ((*reader)->transaction_owner == NULL)
             return SCARD_S_SUCCESS;
+        waited = true;
         pthread_cond_wait(&(*reader)->turn, &world_mutex);
     }
-    return code;
+    return waited ? code_after_wait(code) : code;
 }
 
 static LONG connect_locked(SCARDCONTEXT context_number, const char *name, DWORD share_mode, DWORD protocols,
@@ -208,7 +212,9 @@ static LONG disconnect_locked(SCARDHANDLE handle_number, DWORD disposition)
         return code;
     if (disposition > SCARD_EJECT_CARD)
         return SCARD_E_INVALID_VALUE;
-    if (resets && wait_for_card(handle_number, &handle) == SCARD_S_SUCCESS)
+    if (disposition != SCARD_LEAVE_CARD)
+        code = wait_for_card(handle_number, &handle);
+    if (resets && code == SCARD_S_SUCCESS)
         reset_card(handle->reader, handle, disposition == SCARD_RESET_CARD);
     code = wait_for_own_command(handle_number, &handle);
     if (code == SCARD_S_SUCCESS)

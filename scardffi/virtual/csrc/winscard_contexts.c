@@ -123,7 +123,7 @@ EXPORTED LONG SCardListReaders(SCARDCONTEXT context_number, const char *groups, 
 
     list[size++] = '\0';
     if (size > 1)
-        return deliver(list, size, names, length);
+        return deliver_whole(list, size, names, length);
     *length = size;
     return SCARD_E_NO_READERS_AVAILABLE;
 }
@@ -137,7 +137,7 @@ EXPORTED LONG SCardListReaderGroups(SCARDCONTEXT context_number, char *names, DW
     if (length == NULL)
         return SCARD_E_INVALID_PARAMETER;
     code = check_validity(context_number);
-    return code == SCARD_S_SUCCESS ? deliver(groups, sizeof groups, names, length) : code;
+    return code == SCARD_S_SUCCESS ? deliver_whole(groups, sizeof groups, names, length) : code;
 }
 
 EXPORTED LONG SCardFreeMemory(SCARDCONTEXT context_number, const void *memory)

@@ -34,16 +34,15 @@ struct request {
     DWORD room;
 };
 
-/* The length of the answer, or minus a code. */
+/* The length of the answer, which is written only where it fits. */
 static int64_t answer(const struct request *request, const unsigned char *bytes, size_t length)
 {
-    if (length > request->room)
-        return -(int64_t)SCARD_E_INSUFFICIENT_BUFFER;
-    if (length > 0)
+    if (length > 0 && length <= request->room)
         memmove(request->output, bytes, length);
     return (int64_t)length;
 }
 
+/* The same, or minus a code. */
 static int64_t answer_by_reader(const struct request *request)
 {
     switch (request->code) {
@@ -62,11 +61,10 @@ static int64_t answer_by_reader(const struct request *request)
 
 static int64_t answer_by_owner(const struct scardvirtual_control *owner, const struct request *request)
 {
-    int64_t length = INT64_MIN;
-    if (owner->control != NULL)
-        length = owner->control(owner->data, (uint32_t)request->code, request->input, request->input_length,
-                                request->output, request->room);
-    return length > (int64_t)request->room ? -(int64_t)SCARD_E_INSUFFICIENT_BUFFER : length;
+    if (owner->control == NULL)
+        return INT64_MIN;
+    return owner->control(owner->data, (uint32_t)request->code, request->input, request->input_length,
+                          request->output, request->room);
 }
 
 EXPORTED LONG SCardControl(SCARDHANDLE handle_number, DWORD control_code, const void *input,
@@ -103,5 +101,5 @@ EXPORTED LONG SCardControl(SCARDHANDLE handle_number, DWORD control_code, const 
         return (LONG)-length;
     if (output_length != NULL)
         *output_length = (DWORD)length;
-    return SCARD_S_SUCCESS;
+    return (DWORD)length > output_size ? (LONG)SCARD_E_INSUFFICIENT_BUFFER : (LONG)SCARD_S_SUCCESS;
 }

@@ -17,7 +17,7 @@ static LONG check_exchange(const struct handle *handle, DWORD protocol)
     if (reader->card == NULL)
         return SCARD_E_NO_SMARTCARD;
     /* pcsc-lite lets the RAW header pass whatever was negotiated. */
-    if (protocol != SCARD_PROTOCOL_RAW && protocol != reader->protocol)
+    if (protocol != SCARD_PROTOCOL_RAW && protocol != PROTOCOL_ANY_OLD && protocol != reader->protocol)
         return SCARD_E_PROTO_MISMATCH;
     return reader->powered ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_W_UNPOWERED_CARD;
 }
@@ -68,10 +68,8 @@ static LONG end_exchange(SCARDHANDLE handle_number, struct reader *reader)
 {
     struct handle *handle;
     pthread_mutex_lock(&world_mutex);
-    LONG code = find_usable_handle(handle_number, &handle);
-    if (code == (LONG)SCARD_E_NO_SERVICE)
-        code = SCARD_F_COMM_ERROR;
-    else if (code == (LONG)SCARD_E_INVALID_VALUE)
+    LONG code = code_after_wait(find_usable_handle(handle_number, &handle));
+    if (code == (LONG)SCARD_E_INVALID_VALUE)
         code = SCARD_E_READER_UNAVAILABLE;
     if (!end_run(reader) && code == SCARD_S_SUCCESS)
         code = SCARD_E_NO_SMARTCARD;

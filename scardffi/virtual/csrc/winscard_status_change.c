@@ -8,6 +8,7 @@
 #include "deadline.h"
 #include "exports.h"
 #include "faults.h"
+#include "turns.h"
 #include "world.h"
 
 /* The pseudo-reader that stands for the list of readers. */
@@ -132,7 +133,7 @@ static LONG wait_locked(SCARDCONTEXT context_number, DWORD timeout, SCARD_READER
         expired = error == ETIMEDOUT;
         code = find_usable_context(context_number, &context);
         if (code != SCARD_S_SUCCESS)
-            return code == (LONG)SCARD_E_NO_SERVICE ? (LONG)SCARD_F_COMM_ERROR : code;
+            return code_after_wait(code);
         if (context->cancels != cancels)
             return SCARD_E_CANCELLED;
     }

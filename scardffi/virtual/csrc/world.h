@@ -11,6 +11,8 @@
 
 enum { READERS = 64 };
 
+#define PROTOCOL_ANY_OLD 0x1000u /* what programs of old say for T=0 or T=1, to pcsc-lite too */
+
 struct context {
     SCARDCONTEXT number;
     unsigned cancels; /* SCardCancel adds one: who was waiting before sees the difference */

@@ -1,0 +1,27 @@
+"""A case is a test of this folder without the place that it ran on: counts them by the tests' names."""
+
+import re
+from collections.abc import Iterable
+
+from .differences import DIFFERENCES
+
+PLACES = ("virtual", "pcscd")
+_ON_A_PLACE = re.compile(rf"tests/conformance/(.*)\[({'|'.join(PLACES)})(?:-(.*))?\]$")
+
+
+def cases(tests: Iterable[str]) -> dict[str, set[str]]:
+    """The places on which each case is among the tests."""
+    found: dict[str, set[str]] = {}
+    for test in tests:
+        if matched := _ON_A_PLACE.fullmatch(test):
+            found.setdefault(f"{matched[1]}[{matched[3]}]", set()).add(matched[2])
+    return found
+
+
+def summary(passed: Iterable[str], pcscd: str) -> str:
+    """A line on the tests that passed; empty where no case ran on both places."""
+    everywhere = sum(ran_on == set(PLACES) for ran_on in cases(passed).values())
+    if not everywhere:
+        return ""
+    places = f"each on the virtual library and on {pcscd}"
+    return f"conformance: {everywhere} cases, {places}; {len(DIFFERENCES)} deliberate differences"

@@ -1,0 +1,54 @@
+"""The place and the clients that every case gets: first on the virtual library, then on a real pcscd."""
+
+from collections.abc import Iterator
+
+import pytest
+from support.pcscd import PrivatePcscd, pcscd_version
+
+from .cases import PLACES, summary
+from .clients import Clients
+from .places import PcscdPlace, Place, VirtualPlace
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says how many cases ran, and where."""
+    passed = [report.nodeid for report in terminalreporter.stats.get("passed", []) if report.when == "call"]
+    if line := summary(passed, pcscd_version()):
+        terminalreporter.line(line)
+
+
+@pytest.fixture(scope="module", params=PLACES)
+def place_name(request: pytest.FixtureRequest) -> str:
+    """Every case runs once on each place."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def virtual_place() -> Iterator[Place]:
+    place = VirtualPlace()
+    yield place
+    place.close()
+
+
+@pytest.fixture(scope="module")
+def pcscd_place(_private_daemon: PrivatePcscd | None) -> Place | None:
+    return PcscdPlace(_private_daemon) if _private_daemon else None
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, place_name: str) -> Iterator[Place]:
+    """One of the two, with its readers as `Place.restore` leaves them."""
+    if place_name == "pcscd":
+        request.getfixturevalue("daemon")  # skips where there is none, and fails under CI
+    place: Place = request.getfixturevalue(f"{place_name}_place")
+    place.restore()
+    yield place
+    place.restore()
+
+
+@pytest.fixture
+def clients(place: Place) -> Iterator[Clients]:
+    opened = Clients(place)
+    yield opened
+    opened.release()

@@ -1,0 +1,196 @@
+"""Stops the resource manager and starts it again, and prints what a program gets to see: one JSON object.
+
+Arguments: the place, a folder to work in. It runs in a process of its own: pcsc-lite looks for its daemon where the
+environment told it first, which is a link here, so that it finds the next daemon too.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Protocol
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from conformance.clients import Call, Card, Clients
+from conformance.codes import ANY, COMM_ERROR, DIRECT, INFINITE, NO_SERVICE, PNP, RESET, SHARED, SYSTEM
+from conformance.places import READERS, PcscdPlace, Place, VirtualPlace
+from support.pcscd import PrivatePcscd
+
+from scardffi import virtual
+
+READ_4 = "00B0000004"
+
+
+class Service(Protocol):
+    """A place whose resource manager can be stopped."""
+
+    place: Place
+
+    def start(self) -> None:
+        """Starts it, again too."""
+
+    def stop(self) -> None:
+        """Stops it."""
+
+
+class VirtualService:
+    """Our own library's."""
+
+    def __init__(self, _folder: Path) -> None:
+        self.place: Place = VirtualPlace()
+        self._stopped = ExitStack()
+        virtual.VirtualReader().unplug()  # the reader that is there from the start
+
+    def start(self) -> None:
+        """Starts it again."""
+        self._stopped.close()
+
+    def stop(self) -> None:
+        """Stops it, whoever is connected."""
+        self.start()
+        self._stopped.enter_context(virtual.service_stopped())
+
+
+class PcscdService:
+    """A pcscd of the program's own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._link = folder / "socket"
+        os.environ["PCSCLITE_CSOCK_NAME"] = str(self._link)
+        self._daemon = PrivatePcscd(folder, len(READERS))
+        self.start()
+        self.place: Place = PcscdPlace(self._daemon)
+
+    def start(self) -> None:
+        """Starts another daemon with the same readers."""
+        self._daemon.start()
+        self._link.unlink(missing_ok=True)
+        self._link.symlink_to(self._daemon.socket)
+
+    def stop(self) -> None:
+        """Ends the daemon, whoever is connected."""
+        self._daemon.stop()
+
+
+SERVICES: dict[str, Callable[[Path], Service]] = {"virtual": VirtualService, "pcscd": PcscdService}
+
+
+def without_readers(place: Place, clients: Clients) -> Mapping[str, Any]:
+    library, context = place.library, clients.context()
+    for number in READERS:
+        place.unplug(number)
+    answers: dict[str, Any] = {
+        "no_readers.list": library.SCardListReaders(context)[0],
+        "no_readers.groups": library.SCardListReaderGroups(context)[0],
+        "no_readers.connect": library.SCardConnect(context, place.reader(0), SHARED, ANY)[0],
+        "no_readers.change": library.SCardGetStatusChange(context, 0, [(place.reader(0), 0)])[0],
+        "no_readers.notification": library.SCardGetStatusChange(context, 0, [(PNP, 0)])[0],
+    }
+    call = Call(library.SCardGetStatusChange, context, INFINITE, [(PNP, 0)])
+    assert call.waits()
+    place.plug(0)
+    code, [(event, _)] = call.answer()
+    answers["no_readers.the_first_comes"] = [code, event & 0xFFFF]
+    for number in READERS[1:]:
+        place.plug(number)
+    return answers
+
+
+def of_a_card(card: Card) -> Mapping[str, Any]:
+    """What each function on a handle answers, the one that closes it last."""
+    return {
+        "status": card.code(),
+        "transmit": card.transmit(READ_4)[0],
+        "begin": card.begin(),
+        "end": card.end(),
+        "control": card.control(0x42000D48)[0],
+        "get_attribute": card.attribute(0x00010100)[0],
+        "set_attribute": card.set_attribute(0x7FFF0007, bytes(4)),
+        "reconnect": card.reconnect()[0],
+        "reconnect_with_a_reset": card.reconnect(initialization=RESET)[0],
+        "disconnect": card.disconnect(),
+    }
+
+
+def of_a_context(place: Place, context: int) -> Mapping[str, Any]:
+    """What each function on a context answers, the one that releases it last."""
+    library = place.library
+    return {
+        "is_valid": library.SCardIsValidContext(context),
+        "list": library.SCardListReaders(context)[0],
+        "groups": library.SCardListReaderGroups(context)[0],
+        "connect": library.SCardConnect(context, place.reader(0), SHARED, ANY)[0],
+        "connect_direct": library.SCardConnect(context, place.reader(0), DIRECT, 0)[0],
+        "change": library.SCardGetStatusChange(context, 0, [(place.reader(0), 0)])[0],
+        "no_change": library.SCardGetStatusChange(context, INFINITE, [])[0],
+        "cancel": library.SCardCancel(context),
+        "free": library.SCardFreeMemory(context, 0),
+        "release": library.SCardReleaseContext(context),
+        "is_valid_then": library.SCardIsValidContext(context),
+    }
+
+
+def under(when: str, answers: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {f"{when}.{name}": answer for name, answer in answers.items()}
+
+
+def interrupted(service: Service, clients: Clients) -> Mapping[str, Any]:
+    """What calls answer that are under way when the service stops."""
+    library, place = service.place.library, service.place
+    known = clients.event(0)
+    slow, holder, waiter = clients.card(1), clients.card(2), clients.card(2)
+    assert holder.begin() == 0
+    calls = {
+        "change": Call(library.SCardGetStatusChange, clients.context(), INFINITE, [(place.reader(0), known & ~2)]),
+        "notification": Call(library.SCardGetStatusChange, clients.context(), INFINITE, [(PNP, 0)]),
+        "transmit": Call(slow.transmit, "80104E20"),
+        "begin": Call(waiter.begin),
+        "connect": Call(clients.connect, 2),
+    }
+    assert all(call.waits() for call in calls.values())
+    service.stop()
+    found = {name: call.answer() for name, call in calls.items()}
+    # pcscd's client asks for a transaction again and again, and may be between two questions.
+    fails = found.pop("begin") in {COMM_ERROR, NO_SERVICE}
+    return {"begin_fails": fails, **{name: first(answer) for name, answer in found.items()}}
+
+
+def first(answer: Any) -> Any:
+    return answer[0] if isinstance(answer, tuple) else answer
+
+
+def run(service: Service) -> dict[str, Any]:
+    place = service.place
+    clients, answers = Clients(place), dict[str, Any]()
+    answers |= without_readers(place, clients)
+    cards = [clients.card(3) for _ in range(2)]
+    contexts = [clients.context() for _ in range(2)]
+    answers |= under("interrupted", interrupted(service, clients))
+    answers["stopped.establish"] = place.library.SCardEstablishContext(SYSTEM)[0]
+    answers |= under("stopped", of_a_card(cards[0]))
+    answers |= under("stopped", of_a_context(place, contexts[0]))
+    service.start()
+    answers |= under("restarted", of_a_card(cards[1]))
+    answers |= under("restarted", of_a_context(place, contexts[1]))
+    code, context = place.library.SCardEstablishContext(SYSTEM)
+    answers["restarted.establish"] = code
+    answers |= under("anew", of_a_card(clients.card(3)))
+    answers |= under("anew", of_a_context(place, context))
+    clients.release()
+    service.stop()
+    return answers
+
+
+def main() -> None:
+    service = SERVICES[sys.argv[1]](Path(sys.argv[2]))
+    try:
+        answers = run(service)
+    finally:
+        service.stop()
+    sys.stdout.write(json.dumps(answers) + "\n")
+
+
+main()

@@ -1,0 +1,206 @@
+"""A reader that is pulled out, and plugged in again: what each function says to who was connected."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from .clients import Call, Card, Clients, eventually
+from .codes import (
+    CANCELLED,
+    CARD,
+    CHANGED,
+    DIRECT,
+    EMPTY,
+    EXCLUSIVE,
+    INFINITE,
+    INVALID_HANDLE,
+    INVALID_VALUE,
+    PNP,
+    READER_UNAVAILABLE,
+    RESET,
+    SHARED,
+    SUCCESS,
+    T0,
+    T1,
+    UNAWARE,
+    UNKNOWN_READER,
+    UNPOWER,
+)
+from .places import READERS, Place
+
+READ_4 = "00B0000004"
+ANSWER_4 = bytes.fromhex("000102039000")
+VENDOR_NAME = 0x00010100
+FEATURES = 0x42000D48
+
+# What each says while the reader is away, and when one of its name is there again.
+AFTER_UNPLUGGING: dict[str, tuple[Callable[[Card], Any], int, int]] = {
+    "SCardStatus": (Card.code, READER_UNAVAILABLE, INVALID_VALUE),
+    "SCardTransmit": (lambda card: card.transmit(READ_4)[0], INVALID_VALUE, INVALID_VALUE),
+    "SCardBeginTransaction": (Card.begin, INVALID_VALUE, INVALID_VALUE),
+    "SCardEndTransaction": (Card.end, INVALID_VALUE, INVALID_VALUE),
+    "SCardGetAttrib": (lambda card: card.attribute(VENDOR_NAME)[0], INVALID_VALUE, INVALID_VALUE),
+    "SCardSetAttrib": (lambda card: card.set_attribute(0x7FFF0007, bytes(4)), INVALID_VALUE, INVALID_VALUE),
+    "SCardControl": (lambda card: card.control(FEATURES)[0], INVALID_VALUE, INVALID_VALUE),
+    "SCardReconnect": (lambda card: card.reconnect()[0], INVALID_VALUE, INVALID_VALUE),
+    "SCardReconnect with a reset": (
+        lambda card: card.reconnect(initialization=RESET)[0],
+        INVALID_VALUE,
+        INVALID_VALUE,
+    ),
+    "SCardReconnect direct": (lambda card: card.reconnect(DIRECT, 0)[0], INVALID_VALUE, INVALID_VALUE),
+    "SCardDisconnect": (Card.disconnect, SUCCESS, SUCCESS),
+    "SCardDisconnect with a reset": (lambda card: card.disconnect(RESET), SUCCESS, SUCCESS),
+    "SCardDisconnect without power": (lambda card: card.disconnect(UNPOWER), SUCCESS, SUCCESS),
+}
+
+
+@pytest.mark.parametrize("share", [EXCLUSIVE, SHARED, DIRECT])
+@pytest.mark.parametrize("name", AFTER_UNPLUGGING)
+def test_what_each_function_says_when_the_reader_has_gone(
+    place: Place, clients: Clients, name: str, share: int
+) -> None:
+    function, answer, _ = AFTER_UNPLUGGING[name]
+    card = clients.card(3, share=share)
+    place.unplug(3)
+    assert function(card) == answer
+
+
+@pytest.mark.parametrize("name", AFTER_UNPLUGGING)
+def test_a_reader_that_came_back_is_another_reader(place: Place, clients: Clients, name: str) -> None:
+    function, _, answer = AFTER_UNPLUGGING[name]
+    card = clients.card(3)
+    place.unplug(3)
+    place.plug(3)
+    assert function(card) == answer
+
+
+def test_the_handle_of_a_reader_that_has_gone_is_closed_once(place: Place, clients: Clients) -> None:
+    card = clients.card(3)
+    place.unplug(3)
+    assert card.disconnect() == SUCCESS
+    assert card.disconnect() == INVALID_HANDLE
+
+
+def test_a_reader_that_has_gone_is_unknown(place: Place, clients: Clients) -> None:
+    place.unplug(3)
+    assert clients.connect(3) == UNKNOWN_READER
+    assert clients.connect(3, share=DIRECT) == UNKNOWN_READER
+    states = [(place.reader(3), UNAWARE)]
+    assert place.library.SCardGetStatusChange(clients.context(), INFINITE, states)[0] == UNKNOWN_READER
+
+
+def test_readers_are_listed_while_they_are_there(place: Place, clients: Clients) -> None:
+    context = clients.context()
+    before = place.library.SCardListReaders(context)[1]
+    place.unplug(1)
+    place.unplug(3)
+    assert set(before) - set(place.library.SCardListReaders(context)[1]) == {place.reader(1), place.reader(3)}
+    place.plug(1)
+    assert set(before) - set(place.library.SCardListReaders(context)[1]) == {place.reader(3)}
+    place.plug(3)
+    assert set(place.library.SCardListReaders(context)[1]) == set(before)
+
+
+def test_the_other_readers_work_on(place: Place, clients: Clients) -> None:
+    cards = [clients.card(number) for number in READERS]
+    assert cards[1].begin() == SUCCESS
+    place.unplug(3)
+    for number in (0, 1, 2):
+        assert cards[number].transmit(READ_4) == (SUCCESS, ANSWER_4)
+    assert cards[1].end() == SUCCESS
+
+
+def test_a_reader_plugged_in_again_is_new(place: Place, clients: Clients) -> None:
+    old = clients.card(3, share=EXCLUSIVE, protocols=T0)
+    assert old.begin() == SUCCESS
+    place.unplug(3)
+    place.plug(3)
+    card = clients.card(3)
+    assert card.protocol == T1
+    assert card.transmit(READ_4) == (SUCCESS, ANSWER_4)
+    assert old.disconnect() == SUCCESS
+    assert card.code() == SUCCESS
+
+
+def test_a_reader_is_plugged_in_again_without_its_card(place: Place, clients: Clients) -> None:
+    place.remove(3)
+    place.unplug(3)
+    place.plug(3)
+    assert clients.event(3) & (CARD | EMPTY) == EMPTY
+    place.insert(3)
+    assert clients.event(3) & (CARD | EMPTY) == CARD
+
+
+def test_an_attribute_that_was_set_does_not_outlive_the_reader(place: Place, clients: Clients) -> None:
+    assert clients.card(3).set_attribute(0x7FFF0007, b"\1\2\3\4") == SUCCESS
+    place.unplug(3)
+    place.plug(3)
+    assert clients.card(3).attribute(0x7FFF0007)[1].strip(b"\0") == b""
+
+
+def test_a_begin_that_waits_ends_when_the_reader_goes(place: Place, clients: Clients) -> None:
+    card, other = clients.card(3), clients.card(3)
+    assert card.begin() == SUCCESS
+    call = Call(other.begin)
+    assert call.waits()
+    place.unplug(3)
+    assert call.answer() == INVALID_VALUE
+
+
+def test_a_status_that_waits_ends_when_the_reader_goes(place: Place, clients: Clients) -> None:
+    card, other = clients.card(3), clients.card(3)
+    assert card.begin() == SUCCESS
+    call = Call(other.code)
+    assert call.waits()
+    place.unplug(3)
+    assert call.answer() == READER_UNAVAILABLE
+
+
+def test_releasing_what_was_opened_on_a_reader_that_has_gone(place: Place, clients: Clients) -> None:
+    card = clients.card(3)
+    place.unplug(3)
+    assert place.library.SCardReleaseContext(card.context) == SUCCESS
+    assert card.code() == INVALID_HANDLE
+
+
+def test_a_new_reader_is_waited_for_beside_a_known_one(place: Place, clients: Clients) -> None:
+    place.unplug(3)
+    context = clients.context()
+    states = [(place.reader(0), UNAWARE), (PNP, UNAWARE)]
+    _, [(known, _), _] = place.library.SCardGetStatusChange(context, 0, states)
+    states = [(place.reader(0), known & ~CHANGED), (PNP, UNAWARE)]
+    call = Call(place.library.SCardGetStatusChange, context, INFINITE, states)
+    assert call.waits()
+    place.plug(3)
+    code, [(event, _), (notified, _)] = call.answer()
+    assert code == SUCCESS
+    assert not event & CHANGED
+    assert notified & CHANGED
+
+
+def test_readers_come_and_go_while_others_are_used(place: Place, clients: Clients) -> None:
+    cards = [clients.card(number) for number in (0, 1)]
+
+    def use(card: Card) -> bool:
+        return all(card.transmit(READ_4) == (SUCCESS, ANSWER_4) for _ in range(300))
+
+    calls = [Call(use, card) for card in cards]
+    for _ in range(5):
+        place.unplug(3)
+        place.plug(3)
+    assert all(call.answer() for call in calls)
+
+
+def test_a_wait_survives_readers_that_come_and_go(place: Place, clients: Clients) -> None:
+    context = clients.context()
+    known = clients.event(0) & ~CHANGED
+    call = Call(place.library.SCardGetStatusChange, context, INFINITE, [(place.reader(0), known)])
+    assert call.waits()
+    for _ in range(3):
+        place.unplug(3)
+        place.plug(3)
+    assert call.waits()
+    assert eventually(lambda: place.library.SCardCancel(context) == SUCCESS and not call.waits())
+    assert call.answer()[0] == CANCELLED

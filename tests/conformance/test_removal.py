@@ -1,0 +1,140 @@
+"""A card that goes, and one that comes: what each function says to who was connected."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from .clients import Card, Clients
+from .codes import (
+    ABSENT,
+    ANY,
+    ATR_T0,
+    DIRECT,
+    EJECT,
+    EXCLUSIVE,
+    LEAVE,
+    NO_SMARTCARD,
+    NOT_TRANSACTED,
+    REMOVED_CARD,
+    RESET,
+    SHARED,
+    SUCCESS,
+    T0,
+    T1,
+    UNPOWER,
+)
+from .places import Place
+
+READ_4 = "00B0000004"
+ANSWER_4 = bytes.fromhex("000102039000")
+VENDOR_NAME = 0x00010100
+FEATURES = 0x42000D48
+
+AFTER_REMOVAL: dict[str, tuple[Callable[[Card], Any], int]] = {
+    "SCardStatus": (Card.code, REMOVED_CARD),
+    "SCardTransmit": (lambda card: card.transmit(READ_4)[0], REMOVED_CARD),
+    "SCardTransmit raw": (lambda card: card.transmit(READ_4, 4)[0], REMOVED_CARD),
+    "SCardBeginTransaction": (Card.begin, REMOVED_CARD),
+    "SCardEndTransaction": (Card.end, REMOVED_CARD),
+    "SCardEndTransaction with a reset": (lambda card: card.end(RESET), REMOVED_CARD),
+    "SCardGetAttrib": (lambda card: card.attribute(VENDOR_NAME)[0], REMOVED_CARD),
+    "SCardSetAttrib": (lambda card: card.set_attribute(0x7FFF0007, bytes(4)), REMOVED_CARD),
+    "SCardControl": (lambda card: card.control(FEATURES)[0], SUCCESS),
+    "SCardReconnect": (lambda card: card.reconnect()[0], NO_SMARTCARD),
+    "SCardReconnect with a reset": (lambda card: card.reconnect(initialization=RESET)[0], NO_SMARTCARD),
+    "SCardReconnect without power": (lambda card: card.reconnect(initialization=UNPOWER)[0], NO_SMARTCARD),
+    "SCardReconnect direct": (lambda card: card.reconnect(DIRECT, 0)[0], NO_SMARTCARD),
+    "SCardDisconnect": (Card.disconnect, SUCCESS),
+    "SCardDisconnect with a reset": (lambda card: card.disconnect(RESET), SUCCESS),
+    "SCardDisconnect without power": (lambda card: card.disconnect(UNPOWER), SUCCESS),
+    "SCardDisconnect with an ejection": (lambda card: card.disconnect(EJECT), SUCCESS),
+}
+
+
+@pytest.mark.parametrize("share", [EXCLUSIVE, SHARED, DIRECT])
+@pytest.mark.parametrize("name", AFTER_REMOVAL)
+def test_what_each_function_says_when_the_card_has_gone(place: Place, clients: Clients, name: str, share: int) -> None:
+    function, answer = AFTER_REMOVAL[name]
+    card = clients.card(share=share)
+    place.remove(0)
+    assert function(card) == answer
+
+
+@pytest.mark.parametrize("name", AFTER_REMOVAL)
+def test_a_card_that_came_back_is_another_card(place: Place, clients: Clients, name: str) -> None:
+    function, answer = AFTER_REMOVAL[name]
+    card = clients.card()
+    place.remove(0)
+    place.insert(0)
+    assert function(card) == (SUCCESS if answer == NO_SMARTCARD else answer)
+
+
+@pytest.mark.parametrize("initialization", [LEAVE, RESET, UNPOWER])
+def test_reconnecting_reaches_the_new_card(place: Place, clients: Clients, initialization: int) -> None:
+    card = clients.card()
+    place.remove(0)
+    place.insert(0, ATR_T0)
+    assert card.reconnect(SHARED, ANY, initialization) == (SUCCESS, T0)
+    assert card.status()[3:] == (T0, ATR_T0)
+    assert card.transmit(READ_4, T0) == (SUCCESS, ANSWER_4)
+
+
+def test_removal_is_told_to_every_connection(place: Place, clients: Clients) -> None:
+    cards = [clients.card() for _ in range(3)]
+    elsewhere = clients.card(1)
+    place.remove(0)
+    assert [card.code() for card in cards] == [REMOVED_CARD] * 3
+    assert elsewhere.code() == SUCCESS
+
+
+def test_removal_outweighs_a_reset(place: Place, clients: Clients) -> None:
+    card, other = clients.card(), clients.card()
+    assert other.disconnect(RESET) == SUCCESS
+    place.remove(0)
+    assert card.code() == REMOVED_CARD
+
+
+def test_a_removed_card_is_told_to_nobody_who_connects_later(place: Place, clients: Clients) -> None:
+    clients.card()
+    place.remove(0)
+    place.insert(0)
+    assert clients.card().transmit(READ_4) == (SUCCESS, ANSWER_4)
+
+
+def test_removal_ends_exclusive_access_no_more_than_a_reset_does(place: Place, clients: Clients) -> None:
+    card = clients.card(share=EXCLUSIVE)
+    place.remove(0)
+    place.insert(0)
+    assert clients.connect(share=DIRECT) == 0x8010000B
+    assert card.disconnect() == SUCCESS
+    assert clients.connect() == SUCCESS
+
+
+def test_the_new_card_has_its_own_protocol(place: Place, clients: Clients) -> None:
+    assert clients.card(protocols=T0).disconnect() == SUCCESS
+    place.remove(0)
+    place.insert(0)
+    assert clients.card(protocols=T1).protocol == T1
+
+
+def test_a_transaction_is_over_when_its_card_has_gone(place: Place, clients: Clients) -> None:
+    card = clients.card()
+    assert card.begin() == SUCCESS
+    place.remove(0)
+    place.insert(0)
+    assert clients.connect() == SUCCESS
+    assert card.reconnect() == (SUCCESS, T1)
+    assert card.end() == NOT_TRANSACTED
+
+
+def test_a_direct_connection_sees_the_reader_without_its_card_after_reconnecting_to_the_next(
+    place: Place, clients: Clients
+) -> None:
+    card = clients.card(share=DIRECT, protocols=0)
+    place.remove(0)
+    assert card.code() == REMOVED_CARD
+    assert clients.card(share=DIRECT, protocols=0).status()[2] & 0xFFFF == ABSENT
+    place.insert(0)
+    assert card.reconnect(DIRECT, 0) == (SUCCESS, 0)
+    assert card.code() == SUCCESS

@@ -1,0 +1,81 @@
+"""A resource manager without readers, one that stops, and one that is there again: service_program.py on each place."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .codes import (
+    CHANGED,
+    COMM_ERROR,
+    INVALID_HANDLE,
+    NO_READERS_AVAILABLE,
+    NO_SERVICE,
+    SUCCESS,
+    TIMEOUT,
+    UNKNOWN_READER,
+)
+
+PROGRAM = Path(__file__).with_name("service_program.py")
+OF_A_CARD = [
+    "status", "transmit", "begin", "end", "control", "get_attribute", "set_attribute", "reconnect",
+    "reconnect_with_a_reset", "disconnect",
+]  # fmt: skip
+# What a context answers without its service; with it each is a success, but for the last.
+OF_A_CONTEXT = {
+    "is_valid": SUCCESS,
+    "list": NO_SERVICE,
+    "groups": SUCCESS,
+    "connect": NO_SERVICE,
+    "connect_direct": NO_SERVICE,
+    "change": NO_SERVICE,
+    "no_change": SUCCESS,
+    "cancel": SUCCESS,
+    "free": SUCCESS,
+    "release": NO_SERVICE,
+    "is_valid_then": INVALID_HANDLE,
+}
+EXPECTED: dict[str, Any] = {
+    "no_readers.list": NO_READERS_AVAILABLE,
+    "no_readers.groups": SUCCESS,
+    "no_readers.connect": UNKNOWN_READER,
+    "no_readers.change": UNKNOWN_READER,
+    "no_readers.notification": TIMEOUT,
+    "no_readers.the_first_comes": [SUCCESS, CHANGED],
+    "interrupted.change": COMM_ERROR,
+    "interrupted.notification": COMM_ERROR,
+    "interrupted.transmit": COMM_ERROR,
+    "interrupted.connect": COMM_ERROR,
+    "interrupted.begin_fails": True,
+    "stopped.establish": NO_SERVICE,
+    **{f"stopped.{name}": NO_SERVICE for name in OF_A_CARD},
+    **{f"stopped.{name}": code for name, code in OF_A_CONTEXT.items()},
+    "restarted.establish": SUCCESS,
+    **{f"restarted.{name}": NO_SERVICE for name in OF_A_CARD},
+    **{f"restarted.{name}": code for name, code in OF_A_CONTEXT.items()},
+    **{f"anew.{name}": SUCCESS for name in OF_A_CARD},
+    **{f"anew.{name}": SUCCESS for name in OF_A_CONTEXT},
+    "anew.is_valid_then": INVALID_HANDLE,
+}
+
+
+@pytest.fixture(scope="module")
+def answers(place_name: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the program found on this place."""
+    folder = tmp_path_factory.mktemp("service")
+    environment = {name: value for name, value in os.environ.items() if name != "PCSCLITE_CSOCK_NAME"}
+    command = [sys.executable, "-X", "faulthandler", str(PROGRAM), place_name, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    assert found.keys() == EXPECTED.keys()
+    return found
+
+
+@pytest.mark.parametrize("step", EXPECTED)
+def test_what_a_program_sees_of_the_service(answers: dict[str, Any], step: str) -> None:
+    assert answers[step] == EXPECTED[step]

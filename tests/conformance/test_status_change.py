@@ -1,0 +1,442 @@
+"""SCardGetStatusChange and SCardCancel: what a program that waits gets to see."""
+
+from typing import Any
+
+import pytest
+
+from scardffi import ffi, lib
+
+from .clients import Call, Clients
+from .codes import (
+    ATR_MUTE,
+    ATR_T0,
+    CANCELLED,
+    CARD,
+    CHANGED,
+    DIRECT,
+    EMPTY,
+    EVENTS,
+    EXCLUSIVE,
+    IGNORE,
+    IN_EXCLUSIVE_USE,
+    IN_USE,
+    INFINITE,
+    INVALID_HANDLE,
+    INVALID_PARAMETER,
+    INVALID_VALUE,
+    MUTE,
+    PNP,
+    SHARED,
+    SUCCESS,
+    TIMEOUT,
+    UNAVAILABLE,
+    UNAWARE,
+    UNKNOWN,
+    UNKNOWN_READER,
+)
+from .differences import expected
+from .places import READERS, Place
+
+LOW = 0xFFFF
+
+
+class Watch:
+    """A context that waits for changes of the readers."""
+
+    def __init__(self, place: Place, clients: Clients) -> None:
+        self._place = place
+        self.context = clients.context()
+
+    def ask(self, *states: tuple[str | int, int], timeout: int = 0) -> tuple[int, list[tuple[int, bytes]]]:
+        """Wraps SCardGetStatusChange; readers by number or name, each with what is known of it."""
+        asked = [(self._place.reader(name) if isinstance(name, int) else name, known) for name, known in states]
+        return self._place.library.SCardGetStatusChange(self.context, timeout, asked)
+
+    def state(self, number: int = 0) -> int:
+        """The state to wait from: what is now, without CHANGED."""
+        code, [(event, _)] = self.ask((number, UNAWARE))
+        assert code == SUCCESS
+        return event & ~CHANGED
+
+    def wait(self, *states: tuple[str | int, int], timeout: int = INFINITE) -> Call:
+        """Asks what is no news: a call that waits."""
+        call = Call(lambda: self.ask(*states, timeout=timeout))
+        assert call.waits()
+        return call
+
+    def cancel(self) -> int:
+        """Wraps SCardCancel."""
+        return self._place.library.SCardCancel(self.context)
+
+
+@pytest.fixture
+def watch(place: Place, clients: Clients) -> Watch:
+    return Watch(place, clients)
+
+
+def one(answer: Any) -> int:
+    """The event state of the one reader of a change."""
+    code, [(event, _)] = answer
+    assert code == SUCCESS
+    return int(event)
+
+
+# What is now
+
+
+def test_a_reader_with_a_card(place: Place, watch: Watch) -> None:
+    place.remove(0)
+    place.insert(0, ATR_T0)
+    code, [(event, atr)] = watch.ask((0, UNAWARE))
+    assert (code, event & LOW, atr) == (SUCCESS, CHANGED | CARD, ATR_T0)
+
+
+def test_a_reader_without_a_card(place: Place, watch: Watch) -> None:
+    place.remove(0)
+    code, [(event, atr)] = watch.ask((0, UNAWARE))
+    assert (code, event & LOW, atr) == (SUCCESS, CHANGED | EMPTY, b"")
+
+
+def test_a_reader_with_a_mute_card(place: Place, watch: Watch) -> None:
+    place.remove(0)
+    place.insert(0, ATR_MUTE)
+    code, [(event, atr)] = watch.ask((0, UNAWARE))
+    assert (code, event & LOW, atr) == (SUCCESS, CHANGED | CARD | MUTE, b"")
+
+
+@pytest.mark.parametrize(
+    ("share", "use"), [(SHARED, IN_USE), (DIRECT, IN_USE), (EXCLUSIVE, IN_EXCLUSIVE_USE)], ids=["s", "d", "x"]
+)
+def test_a_card_in_use(clients: Clients, watch: Watch, share: int, use: int) -> None:
+    card = clients.card(share=share)
+    assert watch.state() & LOW == CARD | use
+    assert card.disconnect() == SUCCESS
+    assert watch.state() & LOW == CARD
+
+
+def test_an_empty_reader_in_use_is_not_told_so(place: Place, clients: Clients, watch: Watch) -> None:
+    place.remove(0)
+    clients.card(share=DIRECT, protocols=0)
+    assert watch.state() & LOW == EMPTY
+
+
+def test_an_empty_reader_in_exclusive_use_is_told_so(place: Place, clients: Clients, watch: Watch) -> None:
+    place.remove(0)
+    card = clients.card(share=DIRECT, protocols=0)
+    place.insert(0)
+    assert card.reconnect(EXCLUSIVE)[0] == SUCCESS
+    place.remove(0)
+    assert watch.state() & LOW == EMPTY | IN_EXCLUSIVE_USE
+
+
+def test_several_readers_answer_in_the_order_of_the_question(place: Place, watch: Watch) -> None:
+    place.remove(2)
+    code, answers = watch.ask((2, UNAWARE), (0, UNAWARE), (2, UNAWARE), (1, UNAWARE))
+    assert code == SUCCESS
+    assert [event & (CARD | EMPTY) for event, _ in answers] == [EMPTY, CARD, EMPTY, CARD]
+
+
+def test_the_upper_half_of_the_event_counts_cards_coming_and_going(place: Place, watch: Watch) -> None:
+    before = watch.state(1) >> EVENTS
+    place.remove(1)
+    assert watch.state(1) >> EVENTS == before + 1
+    place.insert(1)
+    assert watch.state(1) >> EVENTS == before + 2
+
+
+# What has changed
+
+
+def test_nothing_new_is_a_timeout_at_once(watch: Watch) -> None:
+    known = watch.state()
+    code, [(event, _)] = watch.ask((0, known))
+    assert (code, event) == (TIMEOUT, known)
+
+
+def test_nothing_new_is_a_timeout_after_the_time(watch: Watch) -> None:
+    known = watch.state()
+    call = watch.wait((0, known), timeout=150)
+    code, [(event, _)] = call.answer()
+    assert (code, event) == (TIMEOUT, known)
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        (CARD, TIMEOUT),
+        (CARD | CHANGED, TIMEOUT),
+        (EMPTY, SUCCESS),
+        (CARD | IN_USE, SUCCESS),
+        (CARD | IN_EXCLUSIVE_USE, SUCCESS),
+        (CARD | MUTE, SUCCESS),
+        (CARD | UNAVAILABLE, SUCCESS),
+        (CARD | UNKNOWN, SUCCESS),
+        (CHANGED, TIMEOUT),
+        (0x400, TIMEOUT),
+        (0x40, TIMEOUT),
+    ],
+)
+def test_which_beliefs_of_a_card_unused_are_corrected(watch: Watch, known: int, expected: int) -> None:
+    code, [(event, _)] = watch.ask((0, known))
+    assert code == expected
+    assert event & LOW == (CARD if expected == TIMEOUT else CARD | CHANGED)
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"), [(EMPTY, TIMEOUT), (CARD, SUCCESS), (EMPTY | MUTE, TIMEOUT), (EMPTY | IN_USE, SUCCESS)]
+)
+def test_which_beliefs_of_an_empty_reader_are_corrected(place: Place, watch: Watch, known: int, expected: int) -> None:
+    place.remove(0)
+    code, [(event, _)] = watch.ask((0, known))
+    assert code == expected
+    assert event & LOW == (EMPTY if expected == TIMEOUT else EMPTY | CHANGED)
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"), [(CARD, TIMEOUT), (CARD | IN_USE, TIMEOUT), (CARD | IN_EXCLUSIVE_USE, SUCCESS)]
+)
+def test_which_beliefs_of_a_shared_card_are_corrected(
+    clients: Clients, watch: Watch, known: int, expected: int
+) -> None:
+    clients.card()
+    assert watch.ask((0, known))[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"), [(CARD, TIMEOUT), (CARD | IN_USE, SUCCESS), (CARD | IN_EXCLUSIVE_USE, TIMEOUT)]
+)
+def test_which_beliefs_of_an_exclusive_card_are_corrected(
+    clients: Clients, watch: Watch, known: int, expected: int
+) -> None:
+    clients.card(share=EXCLUSIVE)
+    assert watch.ask((0, known))[0] == expected
+
+
+def test_a_card_that_went_and_came_back_is_seen_by_the_count(place: Place, watch: Watch) -> None:
+    place.remove(0)
+    place.insert(0)
+    known = watch.state()
+    place.remove(0)
+    place.insert(0)
+    assert one(watch.ask((0, known))) & LOW == CHANGED | CARD
+    assert watch.ask((0, known & LOW))[0] == TIMEOUT
+
+
+def test_one_change_among_several_readers(place: Place, watch: Watch) -> None:
+    known = [watch.state(number) for number in READERS]
+    place.remove(2)
+    code, answers = watch.ask(*enumerate(known))
+    assert code == SUCCESS
+    assert [bool(event & CHANGED) for event, _ in answers] == [False, False, True, False]
+
+
+# Waiting
+
+
+def test_a_card_that_goes_ends_the_wait(place: Place, watch: Watch) -> None:
+    call = watch.wait((0, watch.state()))
+    place.remove(0)
+    assert one(call.answer()) & LOW == CHANGED | EMPTY
+
+
+def test_a_card_that_comes_ends_the_wait(place: Place, watch: Watch) -> None:
+    place.remove(0)
+    call = watch.wait((0, watch.state()))
+    place.insert(0, ATR_T0)
+    code, [(event, atr)] = call.answer()
+    assert (code, event & LOW, atr) == (SUCCESS, CHANGED | CARD, ATR_T0)
+
+
+def test_a_mute_card_that_comes_ends_the_wait(place: Place, watch: Watch) -> None:
+    place.remove(0)
+    call = watch.wait((0, watch.state()))
+    place.insert(0, ATR_MUTE)
+    assert one(call.answer()) & LOW == CHANGED | CARD | MUTE
+
+
+def test_a_change_of_another_reader_does_not_end_the_wait(place: Place, watch: Watch) -> None:
+    call = watch.wait((0, watch.state(0)))
+    place.remove(1)
+    assert call.waits()
+    place.remove(0)
+    assert one(call.answer()) & EMPTY
+
+
+def test_one_of_several_readers_ends_the_wait(place: Place, watch: Watch) -> None:
+    known = [watch.state(number) for number in READERS]
+    call = watch.wait(*enumerate(known))
+    place.remove(3)
+    code, answers = call.answer()
+    assert code == SUCCESS
+    assert [bool(event & CHANGED) for event, _ in answers] == [False, False, False, True]
+
+
+def test_several_wait_for_the_same_reader(place: Place, clients: Clients) -> None:
+    watches = [Watch(place, clients) for _ in range(4)]
+    calls = [watch.wait((0, watch.state())) for watch in watches]
+    place.remove(0)
+    assert [one(call.answer()) & LOW for call in calls] == [CHANGED | EMPTY] * 4
+
+
+def test_a_wait_does_not_stop_other_contexts(clients: Clients, watch: Watch) -> None:
+    call = watch.wait((1, watch.state(1)))
+    assert clients.card(0).transmit("00B0000001") == (SUCCESS, b"\x00\x90\x00")
+    assert clients.event(1) & CARD
+    assert watch.cancel() == SUCCESS
+    assert call.answer()[0] == CANCELLED
+
+
+# Readers that are none
+
+
+@pytest.mark.parametrize("timeout", [0, INFINITE])
+def test_an_unknown_reader_is_told_at_once(watch: Watch, timeout: int) -> None:
+    assert watch.ask((0, UNAWARE), ("no such reader", UNAWARE), timeout=timeout)[0] == UNKNOWN_READER
+
+
+def test_an_unknown_reader_is_told_though_it_is_ignored_beside_another(watch: Watch) -> None:
+    assert watch.ask((0, UNAWARE), ("no such reader", IGNORE))[0] == UNKNOWN_READER
+
+
+def test_no_readers_are_an_answer_at_once(watch: Watch) -> None:
+    assert watch.ask(timeout=INFINITE) == (SUCCESS, [])
+
+
+def test_readers_all_ignored_are_an_answer_at_once(watch: Watch) -> None:
+    code, _ = watch.ask((0, IGNORE), (1, IGNORE | CARD), timeout=INFINITE)
+    assert code == SUCCESS
+
+
+def test_an_ignored_reader_among_others_is_not_looked_at(watch: Watch) -> None:
+    code, [(ignored, _), (event, _)] = watch.ask((0, IGNORE), (1, UNAWARE))
+    assert (code, ignored, event & LOW) == (SUCCESS, 0, CHANGED | CARD)
+
+
+@pytest.mark.parametrize("context", [0, 12345])
+def test_what_needs_no_look_needs_no_context(place: Place, context: int) -> None:
+    library = place.library
+    assert library.SCardGetStatusChange(context, 0, [])[0] == SUCCESS
+    assert library.SCardGetStatusChange(context, 0, [("no such reader", IGNORE)])[0] == SUCCESS
+    assert library.SCardGetStatusChange(context, 0, [(place.reader(0), UNAWARE)])[0] == INVALID_HANDLE
+
+
+def test_a_wait_takes_sixteen_readers_and_has_a_limit(place: Place, watch: Watch) -> None:
+    assert watch.ask(*[(0, UNAWARE)] * 16)[0] == SUCCESS
+    assert watch.ask(*[(0, UNAWARE)] * 17)[0] == expected(place, "code for 17 readers in a wait")
+    assert watch.ask(*[(0, UNAWARE)] * 1000)[0] == INVALID_PARAMETER
+
+
+def test_the_list_of_readers_has_to_be_there(place: Place, watch: Watch) -> None:
+    native = place.library.native
+    name = ffi.new("char *[]", [ffi.NULL])
+    states, atrs = ffi.new("uint32_t[3]"), ffi.new("unsigned char[36]")
+    assert lib.pcsc_get_status_change(native, watch.context, 0, 1, name, states, atrs) == INVALID_VALUE
+
+
+# Readers that come and go
+
+
+@pytest.mark.parametrize("known", [UNAWARE, CARD])
+def test_the_notification_of_readers_has_nothing_to_tell_at_once(place: Place, watch: Watch, known: int) -> None:
+    code, [(event, _)] = watch.ask((PNP, known))
+    assert (code, event & LOW) == (TIMEOUT, 0)
+    assert (event > LOW) == expected(place, "the list's notification counts")
+
+
+def test_the_notification_of_readers_compares_its_count(place: Place, watch: Watch) -> None:
+    _, [(event, _)] = watch.ask((PNP, UNAWARE))
+    assert watch.ask((PNP, event))[0] == TIMEOUT
+    other = (event + 0x10000) & 0xFFFF0000
+    assert watch.ask((PNP, other))[0] == expected(place, "code of a list whose count is not the one of now")
+
+
+def test_the_notification_of_readers_is_known_in_any_case(watch: Watch) -> None:
+    assert watch.ask((PNP.upper(), UNAWARE))[0] == TIMEOUT
+
+
+def test_a_reader_that_goes_is_notified(place: Place, watch: Watch) -> None:
+    call = watch.wait((PNP, UNAWARE))
+    place.unplug(3)
+    assert one(call.answer()) & LOW == CHANGED
+
+
+def test_a_reader_that_comes_is_notified(place: Place, watch: Watch) -> None:
+    place.unplug(3)
+    call = watch.wait((PNP, UNAWARE))
+    place.plug(3)
+    assert one(call.answer()) & LOW == CHANGED
+
+
+def test_a_reader_that_goes_is_unknown_and_unavailable_to_who_waited(place: Place, watch: Watch) -> None:
+    call = watch.wait((3, watch.state(3)))
+    place.unplug(3)
+    assert one(call.answer()) == CHANGED | UNKNOWN | UNAVAILABLE
+    assert watch.ask((3, UNKNOWN | UNAVAILABLE))[0] == UNKNOWN_READER
+
+
+def test_a_reader_that_came_back_is_told_to_who_thought_it_gone(place: Place, watch: Watch) -> None:
+    place.unplug(3)
+    place.plug(3)
+    assert one(watch.ask((3, UNKNOWN | UNAVAILABLE))) & LOW == CHANGED | CARD
+
+
+def test_a_reader_that_goes_does_not_end_the_wait_for_another(place: Place, watch: Watch) -> None:
+    call = watch.wait((0, watch.state()))
+    place.unplug(3)
+    assert call.waits()
+    place.remove(0)
+    assert one(call.answer()) & EMPTY
+
+
+# Cancelling
+
+
+def test_a_cancelled_wait(place: Place, clients: Clients, watch: Watch) -> None:
+    other = Watch(place, clients)
+    call, kept = watch.wait((0, watch.state())), other.wait((0, other.state()))
+    assert watch.cancel() == SUCCESS
+    assert call.answer()[0] == CANCELLED
+    assert kept.waits()
+    assert other.cancel() == SUCCESS
+    assert kept.answer()[0] == CANCELLED
+
+
+def test_a_cancelled_context_waits_again(place: Place, watch: Watch) -> None:
+    known = watch.state()
+    call = watch.wait((0, known))
+    assert watch.cancel() == SUCCESS
+    assert call.answer()[0] == CANCELLED
+    call = watch.wait((0, known))
+    place.remove(0)
+    assert one(call.answer()) & EMPTY
+
+
+def test_cancelling_before_the_wait_does_nothing(place: Place, watch: Watch) -> None:
+    known = watch.state()
+    assert watch.cancel() == SUCCESS
+    call = watch.wait((0, known))
+    place.remove(0)
+    assert one(call.answer()) & EMPTY
+
+
+def test_cancelling_does_not_end_a_transmit(clients: Clients, place: Place) -> None:
+    card = clients.card()
+    call = Call(card.transmit, "801000FA")
+    assert call.waits()
+    assert place.library.SCardCancel(card.context) == SUCCESS
+    assert call.answer() == (SUCCESS, b"\x90\x00")
+
+
+def test_cancelling_the_wait_for_a_reader_that_comes(watch: Watch) -> None:
+    call = watch.wait((PNP, UNAWARE))
+    assert watch.cancel() == SUCCESS
+    assert call.answer()[0] == CANCELLED
+
+
+def test_a_release_while_somebody_waits_ends_the_wait_or_comes_after_it(place: Place, watch: Watch) -> None:
+    call = watch.wait((0, watch.state()), timeout=400)
+    release = Call(place.library.SCardReleaseContext, watch.context)
+    assert release.waits() == expected(place, "a release waits for a wait")
+    assert call.answer()[0] == expected(place, "code of a wait whose context is released")
+    assert release.answer() == SUCCESS
+    assert place.library.SCardIsValidContext(watch.context) == INVALID_HANDLE
