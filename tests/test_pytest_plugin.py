@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the virtual library is built for Linux")
 
-README = Path(__file__).parent.parent / "README-testing.tmp.md"
+README = Path(__file__).parent.parent / "README.md"
 
 CARDS = """
 import pytest
