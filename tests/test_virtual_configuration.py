@@ -314,6 +314,26 @@ def test_where_no_emulator_listens_the_reader_is_empty(port: int) -> None:
     assert program.complaints == ""
 
 
+def test_who_listens_and_sends_too_slowly_for_an_atr_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+
+        def trickle() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"\x00\x21")
+                while True:
+                    connection.sendall(b"\x3b")
+                    time.sleep(0.3)
+
+        threading.Thread(target=trickle, daemon=True).start()
+        start = time.monotonic()
+        with VirtualProgram(f"reader,name=slow,connect={server.getsockname()[1]}") as program:
+            assert program.establish() == 0
+            assert time.monotonic() - start < 8, "33 bytes would take 10 seconds"
+            assert program.attach("slow") == "SCARD_E_NO_SMARTCARD"
+
+
 def test_a_foreign_program_talks_to_a_card_in_python() -> None:
     card = RecordingCard(lambda command: command[::-1] + b"\x90\x00")
     with VpcdCard(card, 0, listen=True) as plugged:
@@ -434,8 +454,8 @@ def test_a_foreign_program_meets_a_fault() -> None:
         ("fault,function=SCardTransmit,removal=1", "no fault has this: removal"),
         ("fault,function=SCardTransmit,latency=", "no fault has this: latency"),
         ("fault,function=SCardTransmit,probability=1", "no fault has this: probability"),
-        ("reader," + "x" * 2000, "an entry is too long: reader,xxx"),
-        ("reader" + ",latency=1" * 20, "an entry is too long: reader,latency=1"),
+        ("reader," + "x" * 2000, "an entry is too long, or has too many fields: reader,xxx"),
+        ("reader" + ",latency=1" * 20, "an entry is too long, or has too many fields: reader,latency=1"),
     ],
     ids=lambda text: text[:60],
 )

@@ -7,17 +7,18 @@ environment told it first, which is a link here, so that it finds the next daemo
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from conformance.clients import Call, Card, Clients
-from conformance.codes import ANY, COMM_ERROR, DIRECT, INFINITE, NO_SERVICE, PNP, RESET, SHARED, SYSTEM
+from conformance.codes import ANY, COMM_ERROR, DIRECT, INFINITE, NO_SERVICE, PNP, RESET, SERVICE_STOPPED, SHARED, SYSTEM
 from conformance.places import READERS, PcscdPlace, Place, VirtualPlace
 from support.pcscd import PrivatePcscd
+from support.pcscd_of_another_version import PcscdOfAnotherVersion
 
 from scardffi import virtual
 
@@ -34,6 +35,9 @@ class Service(Protocol):
 
     def stop(self) -> None:
         """Stops it."""
+
+    def of_another_version(self) -> AbstractContextManager[object]:
+        """Meanwhile the next client speaks another version of its protocol."""
 
 
 class VirtualService:
@@ -53,6 +57,10 @@ class VirtualService:
         self.start()
         self._stopped.enter_context(virtual.service_stopped())
 
+    def of_another_version(self) -> AbstractContextManager[object]:
+        """There is no protocol: the code comes by a fault."""
+        return virtual.fault("SCardEstablishContext", code=SERVICE_STOPPED)
+
 
 class PcscdService:
     """A pcscd of the program's own."""
@@ -67,12 +75,24 @@ class PcscdService:
     def start(self) -> None:
         """Starts another daemon with the same readers."""
         self._daemon.start()
-        self._link.unlink(missing_ok=True)
-        self._link.symlink_to(self._daemon.socket)
+        self._lead_to(self._daemon.socket)
 
     def stop(self) -> None:
         """Ends the daemon, whoever is connected."""
         self._daemon.stop()
+
+    @contextmanager
+    def of_another_version(self) -> Iterator[None]:
+        """The daemon itself says so, to a client that seems to be another."""
+        path = self._link.with_name("another")
+        with PcscdOfAnotherVersion(path, self._daemon.socket):
+            self._lead_to(path)
+            yield
+        self._lead_to(self._daemon.socket)
+
+    def _lead_to(self, socket: Path) -> None:
+        self._link.unlink(missing_ok=True)
+        self._link.symlink_to(socket)
 
 
 SERVICES: dict[str, Callable[[Path], Service]] = {"virtual": VirtualService, "pcscd": PcscdService}
@@ -166,6 +186,8 @@ def run(service: Service) -> dict[str, Any]:
     place = service.place
     clients, answers = Clients(place), dict[str, Any]()
     answers |= without_readers(place, clients)
+    with service.of_another_version():
+        answers["another_version.establish"] = place.library.SCardEstablishContext(SYSTEM)[0]
     cards = [clients.card(3) for _ in range(2)]
     contexts = [clients.context() for _ in range(2)]
     answers |= under("interrupted", interrupted(service, clients))

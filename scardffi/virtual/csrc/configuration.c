@@ -30,7 +30,7 @@ struct entry {
 
 static LONG complain(const char *problem, const char *what)
 {
-    fprintf(stderr, "scardffi virtual library: SCARDFFI_VIRTUAL: %s: %s\n", problem, what);
+    fprintf(stderr, "scardffi virtual library: SCARDFFI_VIRTUAL: %s: %.60s\n", problem, what);
     return SCARD_E_NO_SERVICE;
 }
 
@@ -199,7 +199,7 @@ static LONG configure(const char *text)
         struct entry entry;
         size_t length = strcspn(text, ";");
         if (!split(text, length, &entry))
-            return complain("an entry is too long", text);
+            return complain("an entry is too long, or has too many fields", text);
         text += length + (text[length] == ';');
         LONG code = SCARD_S_SUCCESS;
         if (strcmp(entry.fields[0].key, "reader") == 0)

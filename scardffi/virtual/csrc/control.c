@@ -5,13 +5,14 @@
 #include "callback_card.h"
 #include "exports.h"
 #include "faults.h"
+#include "start.h"
 #include "turns.h"
 #include "world.h"
 
 /* The mutex is held afterwards where the answer is SCARD_S_SUCCESS. */
 static LONG enter_world(void)
 {
-    LONG code = world_start();
+    LONG code = start_world();
     if (code == SCARD_S_SUCCESS)
         pthread_mutex_lock(&world_mutex);
     return code;

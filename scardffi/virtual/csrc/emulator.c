@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "deadline.h"
+
 enum { POWER_ON = 1, RESET = 2, GET_ATR = 4 }; /* messages of one byte; the last is answered */
 enum { LONGEST_MESSAGE = 65535, ATR_SECONDS = 5 };
 
@@ -50,9 +52,21 @@ static bool send_all(int connection, const unsigned char *bytes, size_t length, 
     return true;
 }
 
-static bool receive_all(int connection, unsigned char *bytes, size_t length)
+/* Something, or the end, before the deadline. */
+static bool arrives(int connection, const struct timespec *deadline)
+{
+    struct pollfd awaited = {.fd = connection, .events = POLLIN};
+    struct timespec now = deadline_in(0);
+    int64_t left_ms = (deadline->tv_sec - now.tv_sec) * INT64_C(1000) + (deadline->tv_nsec - now.tv_nsec) / 1000000;
+    return left_ms > 0 && poll(&awaited, 1, (int)left_ms) > 0;
+}
+
+/* Until the deadline, without one as long as it takes. */
+static bool receive_all(int connection, unsigned char *bytes, size_t length, const struct timespec *deadline)
 {
     while (length > 0) {
+        if (deadline != NULL && !arrives(connection, deadline))
+            return false;
         ssize_t received = recv(connection, bytes, length, 0);
         if (received < 0 && errno == EINTR)
             continue;
@@ -77,17 +91,17 @@ static bool send_control(int connection, unsigned char control)
 }
 
 /* The whole message is taken from the socket, and kept only where it fits: its length, or -1. */
-static int64_t receive_message(int connection, unsigned char *place, size_t room)
+static int64_t receive_message(int connection, unsigned char *place, size_t room, const struct timespec *deadline)
 {
     unsigned char header[2], dropped[256];
-    if (!receive_all(connection, header, sizeof header))
+    if (!receive_all(connection, header, sizeof header, deadline))
         return -1;
     size_t length = (size_t)header[0] << 8 | header[1];
     if (length <= room)
-        return receive_all(connection, place, length) ? (int64_t)length : -1;
+        return receive_all(connection, place, length, deadline) ? (int64_t)length : -1;
     for (size_t left = length; left > 0;) {
         size_t part = left < sizeof dropped ? left : sizeof dropped;
-        if (!receive_all(connection, dropped, part))
+        if (!receive_all(connection, dropped, part, deadline))
             return -1;
         left -= part;
     }
@@ -105,7 +119,7 @@ static int64_t transmit(struct card *card, const unsigned char *command, size_t 
         return -(int64_t)SCARD_E_NOT_TRANSACTED;
     int64_t received = -1;
     if (send_message(connection, command, length))
-        received = receive_message(connection, answer, room);
+        received = receive_message(connection, answer, room, NULL);
     if (received >= 0)
         return received;
     shutdown(connection, SHUT_RDWR); /* the thread takes the card out */
@@ -131,20 +145,13 @@ static void release(struct card *card)
     free(card);
 }
 
-static void set_receive_timeout(int connection, time_t seconds)
-{
-    struct timeval timeout = {.tv_sec = seconds};
-    setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-}
-
 static bool ask_for_atr(struct emulator *self)
 {
+    const struct timespec deadline = deadline_in(ATR_SECONDS * UINT64_C(1000000));
     unsigned char atr[MAX_ATR_SIZE];
-    set_receive_timeout(self->connection, ATR_SECONDS);
     if (!send_control(self->connection, POWER_ON) || !send_control(self->connection, GET_ATR))
         return false;
-    int64_t length = receive_message(self->connection, atr, sizeof atr);
-    set_receive_timeout(self->connection, 0);
+    int64_t length = receive_message(self->connection, atr, sizeof atr, &deadline);
     return length >= 0 && card_set_atr(&self->card, atr, (size_t)length);
 }
 

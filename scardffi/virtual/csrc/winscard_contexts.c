@@ -4,6 +4,7 @@
 #include "delivery.h"
 #include "exports.h"
 #include "faults.h"
+#include "start.h"
 #include "turns.h"
 #include "world.h"
 
@@ -15,7 +16,7 @@ EXPORTED LONG SCardEstablishContext(DWORD scope, const void *reserved1, const vo
     if (context_number == NULL)
         return SCARD_E_INVALID_PARAMETER;
     *context_number = 0;
-    LONG code = world_start(); /* it may arm faults, so it comes first */
+    LONG code = start_world(); /* it may arm faults, so it comes first */
     if (code != SCARD_S_SUCCESS || meets_fault(IN_SCardEstablishContext, &code, NULL))
         return code;
     if (scope > SCARD_SCOPE_GLOBAL)

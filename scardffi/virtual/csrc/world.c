@@ -5,9 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "configuration.h"
-#include "emulator.h"
-#include "faults.h"
 #include "numbers.h"
 
 pthread_mutex_t world_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -20,9 +17,7 @@ static struct context contexts[SLOTS];
 static struct numbers context_numbers;
 static struct handle handles[SLOTS];
 static struct numbers handle_numbers;
-static pthread_once_t fork_handlers = PTHREAD_ONCE_INIT;
-static bool has_conditions, has_started;
-static LONG start_code; /* of the start that was tried */
+static bool is_ready;
 
 static bool start_conditions(void)
 {
@@ -45,59 +40,21 @@ static void start_numbers(void)
     numbers_start(&handle_numbers, &random);
 }
 
-static LONG start_world(void)
+bool ready_world(void)
 {
-    if (!has_conditions) {
-        has_conditions = start_conditions();
-        if (!has_conditions)
-            return SCARD_E_NO_MEMORY;
+    if (!is_ready) {
+        is_ready = start_conditions();
         start_numbers();
     }
-    LONG code = configure_world();
-    for (unsigned i = 0; code != SCARD_S_SUCCESS && i < READERS; i++)
-        if (world_readers[i].plugged)
-            unplug_reader(&world_readers[i]);
-    return code;
+    return is_ready;
 }
 
-static void lock_world(void)
+void forget_world(void)
 {
-    pthread_mutex_lock(&world_mutex);
-}
-
-static void unlock_world(void)
-{
-    pthread_mutex_unlock(&world_mutex);
-}
-
-/* The world is one process: a child begins with a new one, whatever the parent's threads were doing. */
-static void forget_world(void)
-{
-    has_conditions = has_started = world_stopped = false;
+    is_ready = world_stopped = false;
     world_plugs = 0;
     memset(world_readers, 0, sizeof world_readers);
     start_numbers();
-    forget_faults();
-    forget_emulators();
-    unlock_world();
-}
-
-static void handle_forks(void)
-{
-    pthread_atfork(lock_world, unlock_world, forget_world);
-}
-
-/* A text that cannot be followed is read once: again it would meet what it has left, such as its own ports. */
-LONG world_start(void)
-{
-    pthread_once(&fork_handlers, handle_forks);
-    lock_world();
-    if (!has_started)
-        start_code = start_world();
-    LONG code = start_code;
-    has_started = code != (LONG)SCARD_E_NO_MEMORY;
-    unlock_world();
-    return code;
 }
 
 static void wake_waiters(struct reader *reader)

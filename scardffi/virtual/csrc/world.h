@@ -62,9 +62,10 @@ extern struct reader world_readers[READERS];
 extern unsigned world_plugs;  /* readers that came and went, the low 16 bits shown to programs */
 extern bool world_stopped;    /* the resource manager does not run */
 
-/* Ready for a first context: SCARD_S_SUCCESS, SCARD_E_NO_MEMORY, or SCARD_E_NO_SERVICE where SCARDFFI_VIRTUAL
- * cannot be followed. Takes the mutex by itself; all that follows is called with the mutex held. */
-LONG world_start(void);
+/* What follows is called with the mutex held. */
+
+bool ready_world(void);  /* before anything else; false: no memory */
+void forget_world(void); /* in the child of a fork: what was there is the parent's */
 
 struct reader *find_reader(const char *name); /* NULL: there is none */
 

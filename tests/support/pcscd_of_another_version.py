@@ -1,0 +1,42 @@
+"""Stands between a client of pcsc-lite and its daemon, and tells the daemon another version of their protocol."""
+
+import socket
+import struct
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import final
+
+_VERSION = struct.Struct("=IIiiI")  # the length of what follows, CMD_VERSION; major, minor, code
+_CMD_VERSION = 0x11
+
+
+@final
+class PcscdOfAnotherVersion:
+    """Takes one client, at this path, from `with` to its end; it does not get beyond the question for the version."""
+
+    def __init__(self, path: Path, daemon: Path) -> None:
+        self._daemon = daemon
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._thread.join(10)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        client, _ = self._listener.accept()
+        with client, socket.socket(socket.AF_UNIX) as daemon:
+            daemon.connect(str(self._daemon))
+            asked = client.recv(_VERSION.size, socket.MSG_WAITALL)
+            length, command, major, minor, code = _VERSION.unpack(asked)
+            assert command == _CMD_VERSION
+            daemon.sendall(_VERSION.pack(length, command, major + 1, minor, code))
+            client.sendall(daemon.recv(length, socket.MSG_WAITALL))
