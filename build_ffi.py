@@ -45,7 +45,8 @@ class BuildExt(build_ext):
             ext.extra_compile_args = ["-std=c11", "-fvisibility=hidden", "-pthread"]
             ext.extra_link_args = ["-pthread"]
         if LINUX and ext.name == VIRTUAL:
-            ext.extra_link_args += ["-Wl,-soname,libscardvirtual.so"]
+            # Its threads run its code: it stays loaded whatever dlclose is called for.
+            ext.extra_link_args += ["-Wl,-soname,libscardvirtual.so", "-Wl,-z,nodelete"]
         if ext.name == STAND_IN:  # linked to the library that was built before it, and finds that one above its folder
             linked = ["-Wl,--no-as-needed", self.get_ext_fullpath(VIRTUAL), "-Wl,-rpath,$ORIGIN/.."]
             ext.extra_link_args += ["-Wl,-soname,libpcsclite.so.1", *linked]

@@ -22,6 +22,7 @@ from scardffi import (
 )
 from scardffi.constants import INFINITE
 from scardffi.virtual import DEFAULT_READER, fault
+from scardffi.virtual.reader import _cards as inserted
 
 READ_4, ANSWER_4 = bytes.fromhex("00B0000004"), bytes.fromhex("000102039000")
 NO_MEMORY = 0x80100006
@@ -196,6 +197,29 @@ def test_a_stopped_resource_manager_is_gone_for_everybody_and_comes_back_for_new
         assert attached.transmit(READ_4) == ANSWER_4
 
 
+def test_the_resource_manager_runs_again_when_the_last_has_started_it(library: Library) -> None:
+    with virtual.service_stopped():
+        with virtual.service_stopped():
+            pass
+        assert library.SCardEstablishContext(2)[0] == 0x8010001D
+    with Context(library=library) as context:
+        assert context.is_valid()
+
+
+def test_a_reader_forgets_a_card_that_a_fault_has_removed_when_another_comes(library: Library) -> None:
+    with virtual.VirtualReader("removal", virtual.AnsweringCard()) as reader:
+        for _ in range(3):
+            card = SCardManage(library).attach_by_ifd("removal")
+            with fault("SCardTransmit", removal=True), pytest.raises(NoSmartCardError):
+                card.transmit(READ_4)
+            card.detach()
+            another = virtual.AnsweringCard()
+            reader.insert(another)
+            assert reader.card is another
+        assert len(inserted) == 1
+    assert inserted == {}
+
+
 def test_a_command_that_runs_while_the_resource_manager_stops_is_a_communication_error(library: Library) -> None:
     card = SCardManage(library).attach_by_ifd(DEFAULT_READER)
     stopped = virtual.service_stopped()
@@ -220,6 +244,7 @@ def test_a_command_that_runs_while_the_resource_manager_stops_is_a_communication
         ("SCardTransmit", {"code": 1, "times": -1}, "times: -1"),
         ("SCardTransmit", {"code": -1}, "code: -1"),
         ("SCardTransmit", {"latency": -1.0}, "latency: -1.0"),
+        ("SCardTransmit", {"removal": 0}, "effect: 0 is not allowed"),
     ],
     ids=repr,
 )

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator
 
 import pytest
+from support.interpreter import run_python
 
 from scardffi import (
     Attribute,
@@ -34,6 +35,7 @@ from scardffi.virtual import AnsweringCard, VirtualReader
 
 NAME = "Reader of a test"
 GET_CHALLENGE = bytes.fromhex("0084000008")
+SLEEP_200 = bytes.fromhex("801000C8")
 T0_ATR, T1_ATR = bytes.fromhex("3B00"), bytes.fromhex("3B80800101")
 
 
@@ -143,8 +145,11 @@ def test_what_a_card_raises_is_a_communication_error_and_kept_with_its_traceback
     assert "fail_here" in "".join(traceback.format_exception(error))
 
 
-def test_an_answer_that_is_no_bytes_is_kept_as_a_type_error(library: Library, reader: VirtualReader) -> None:
-    reader.insert(FixedCard(None))  # type: ignore[arg-type]  # that is the point
+@pytest.mark.parametrize("answer", [None, 0x9000, "9000"])
+def test_an_answer_that_is_no_bytes_is_kept_as_a_type_error(
+    answer: bytes, library: Library, reader: VirtualReader
+) -> None:
+    reader.insert(FixedCard(answer))
     with attach(library) as card, pytest.raises(CommunicationError):
         card.transmit(GET_CHALLENGE)
     assert [type(error) for error in reader.errors] == [TypeError]
@@ -194,14 +199,15 @@ def test_a_reset_by_another_program_is_told_and_the_card_hears_of_it(library: Li
     card = EchoCard()
     reader.insert(card)
     with attach(library) as attached:
+        assert card.resets == 1, "at its insertion"
         reader.reset()
-        assert card.resets == 1
+        assert card.resets == 2
         with pytest.raises(ResetCardError):
             attached.transmit(GET_CHALLENGE)
         attached.reconnect(share_mode=ShareMode.SHARED)
         assert attached.transmit(GET_CHALLENGE)[-2:] == b"\x90\x00"
         attached.reconnect(share_mode=ShareMode.SHARED, initialization=1)
-        assert card.resets == 2
+        assert card.resets == 3
 
 
 def test_a_reader_that_is_unplugged_takes_its_handles_along(library: Library) -> None:
@@ -344,6 +350,193 @@ def test_what_cannot_be_is_refused_by_name(library: Library, reader: VirtualRead
     with pytest.raises(UnexpectedStateError, match="there is a card in"):
         reader.insert(EchoCard())
     assert library.SCardEstablishContext(2)[0] == 0
+
+
+def test_a_reader_that_cannot_be_plugged_in_with_its_card_is_not_plugged_in(library: Library) -> None:
+    with pytest.raises(TypeError, match="card: expected an object with atr"):
+        VirtualReader(NAME, object())  # type: ignore[arg-type]  # that is the point
+
+    class Unwilling(EchoCard):
+        def reset(self) -> None:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        VirtualReader(NAME, Unwilling()).plug()
+    with Context(library=library) as context:
+        assert NAME not in context.list_readers()
+
+
+def test_a_command_that_waits_for_its_latency_never_reaches_a_card_that_is_taken_out(
+    library: Library, reader: VirtualReader
+) -> None:
+    class SeeingCard(EchoCard):
+        seen = 0
+
+        def transmit(self, command: bytes) -> bytes:
+            self.seen += 1
+            return super().transmit(command)
+
+    card = SeeingCard()
+    reader.insert(card)
+    reader.latency = 30
+    with attach(library) as attached:
+        threading.Timer(0.05, reader.remove).start()
+        with pytest.raises(NoSmartCardError):
+            attached.transmit(GET_CHALLENGE)
+    assert card.seen == 0
+
+
+def test_what_a_card_does_from_inside_its_command_never_waits_for_it(library: Library, reader: VirtualReader) -> None:
+    class Entangled(EchoCard):
+        def transmit(self, command: bytes) -> bytes:
+            for entangled in (reader.reset, lambda: other.transmit(command), lambda: attach(library)):
+                with pytest.raises(SharingViolationError):
+                    entangled()
+            assert library.SCardReconnect(other.handle, 2, 3, 1)[0] == 0x8010000B
+            return super().transmit(command)
+
+    reader.insert(Entangled())
+    with attach(library) as other, attach(library) as card:
+        assert card.transmit(GET_CHALLENGE)[-2:] == b"\x90\x00"
+    assert reader.errors == []
+
+
+def test_a_reset_that_waits_never_hits_the_card_of_another_reader(library: Library) -> None:
+    first, second, card = VirtualReader("first", AnsweringCard()), VirtualReader("second"), EchoCard()
+    first.plug()
+    errors: list[Exception] = []
+
+    def reset() -> None:
+        try:
+            first.reset()
+        except UnknownReaderError as error:
+            errors.append(error)
+
+    attached = SCardManage(library).attach_by_ifd("first")
+    running = threading.Thread(target=lambda: library.SCardTransmit(attached.handle, 2, SLEEP_200, bytearray(2)))
+    resetting = threading.Thread(target=reset)
+    running.start()
+    time.sleep(0.05)
+    resetting.start()
+    time.sleep(0.05)
+    first.unplug()
+    second.plug()
+    second.insert(card)
+    for thread in (running, resetting):
+        thread.join(10)
+    attached.detach()
+    second.unplug()
+    assert card.resets == 1, "at its insertion alone"
+    assert len(errors) == 1
+
+
+def test_nobody_connects_beside_a_reconnect_for_exclusive_access(library: Library, reader: VirtualReader) -> None:
+    class SlowCard(EchoCard):
+        def reset(self) -> None:
+            super().reset()
+            time.sleep(0.1)
+
+    reader.insert(SlowCard())
+    codes: list[int] = []
+
+    def connect() -> None:
+        _, context = library.SCardEstablishContext(2)
+        codes.append(library.SCardConnect(context, NAME, 2, 3)[0])
+        library.SCardReleaseContext(context)
+
+    with attach(library) as card:
+        other = threading.Timer(0.05, connect)
+        other.start()
+        card.reconnect(share_mode=ShareMode.EXCLUSIVE, initialization=1)
+        other.join(10)
+        assert codes == [0x8010000B]
+
+
+def test_ctrl_c_while_a_card_works_is_the_program_s() -> None:
+    said = run_python("""
+        import os, signal, time
+        from scardffi import CommunicationError, SCardManage, virtual
+
+        class Card:
+            atr = bytes.fromhex("3B80800101")
+            def transmit(self, command):
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(5)
+
+        with virtual.installed(), virtual.VirtualReader("R", Card()) as reader:
+            card = SCardManage().attach_by_ifd("R")
+            try:
+                try:
+                    card.transmit(bytes(4))
+                except CommunicationError as error:
+                    print(error.name)
+                time.sleep(5)
+            except KeyboardInterrupt:
+                print("interrupted")
+            print([type(error).__name__ for error in reader.errors])
+            card.detach()
+        """)
+    assert said[-2:] == ["interrupted", "['KeyboardInterrupt']"]
+    assert said[:-2] in ([], ["SCARD_F_COMM_ERROR"])
+
+
+def test_an_interpreter_may_end_with_readers_plugged_in_and_commands_running() -> None:
+    assert (
+        run_python("""
+        import threading, time
+        from scardffi import Context, SCardManage, virtual
+
+        class Card:
+            atr = bytes.fromhex("3B80800101")
+            def transmit(self, command):
+                return b"\\x90\\0"
+
+        with virtual.installed():
+            reader = virtual.VirtualReader("R", Card(), latency=0.05)
+            reader.plug()
+            card = SCardManage().attach_by_ifd("R")
+            context = Context()
+            known = context.get_status_change(["R"])
+        threading.Thread(target=card.transmit, args=(bytes(4),), daemon=True).start()
+        threading.Thread(target=context.get_status_change, args=(known,), daemon=True).start()
+        time.sleep(0.02)
+        print("end")
+        """)[-1]
+        == "end"
+    )
+
+
+def test_a_fork_leaves_the_parent_s_readers_and_faults_alone(library: Library) -> None:
+    with VirtualReader(NAME, EchoCard()), virtual.fault("SCardCancel", code=1) as armed:
+        child = os.fork()
+        if child == 0:
+            armed.end()
+            os._exit(0 if repr(armed).endswith("ended>") else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert "ended" not in repr(armed)
+        with attach(library) as card:
+            assert card.transmit(GET_CHALLENGE)[-2:] == b"\x90\x00"
+
+
+def test_a_card_may_fork(library: Library, reader: VirtualReader) -> None:
+    class ForkingCard(EchoCard):
+        def transmit(self, command: bytes) -> bytes:
+            child = os.fork()
+            if child == 0:
+                assert library.SCardEstablishContext(2)[0] == 0
+                return command  # to a library whose world is another
+            assert os.waitpid(child, 0)[1] == 0
+            return super().transmit(command)
+
+    reader.insert(ForkingCard())
+    parent = os.getpid()
+    with attach(library) as card:
+        response = bytearray(20)
+        code, _ = library.SCardTransmit(card.handle, 2, GET_CHALLENGE, response)
+        if os.getpid() != parent:
+            os._exit(code == 0)
+        assert code == 0
+    assert reader.errors == []
 
 
 def test_a_fork_has_a_world_of_its_own(library: Library, reader: VirtualReader) -> None:

@@ -6,7 +6,11 @@ from typing import Final, Protocol
 
 
 class Card(Protocol):
-    """A card in Python. If it has a method ``reset()``, that is called whenever it is powered up or reset."""
+    """A card in Python.
+
+    If it has a method ``reset()``, that is called whenever what was selected and verified on it is lost: when it is
+    inserted, reset or switched off. Its methods are called on the threads of the programs that use it, one at a time.
+    """
 
     @property
     def atr(self) -> bytes:
@@ -14,7 +18,11 @@ class Card(Protocol):
         ...
 
     def transmit(self, command: bytes) -> bytes:
-        """Answer one command APDU with a response APDU, status word included. Commands come one at a time."""
+        """Answer one command APDU with a response APDU, status word included.
+
+        It may use PC/SC and its reader itself. What would wait for this very command raises SharingViolationError,
+        but the object through which the command came would wait for itself.
+        """
         ...
 
 
@@ -33,7 +41,7 @@ class AnsweringCard:
     """
 
     def __init__(self, atr: bytes = ANSWERING_ATR) -> None:
-        self.atr = bytes(atr)
+        self.atr = bytes(memoryview(atr))  # bytes() would take a number for a length
 
     def __repr__(self) -> str:
         return f"<scardffi.virtual.AnsweringCard {self.atr.hex()}>"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from contextlib import contextmanager
 
 from ..arguments import dword, integer, invalid, text
@@ -29,10 +31,9 @@ class Fault:
 
     def end(self) -> None:
         """Disarm it. Ending twice is nothing."""
-        number, self._number = self._number, 0
-        if number:
-            world.end_fault(number)
+        if self in armed:  # else it has ended, or this is a fork, which never had it
             armed.discard(self)
+            world.end_fault(self._number)
 
     def __enter__(self) -> Self:
         return self
@@ -43,11 +44,13 @@ class Fault:
         self.end()
 
     def __repr__(self) -> str:
-        return f"<scardffi.virtual.Fault {self._description}{'' if self._number else ', ended'}>"
+        return f"<scardffi.virtual.Fault {self._description}{'' if self in armed else ', ended'}>"
 
 
 armed: Final[set[Fault]] = set()
 """All that have not ended."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=armed.clear)
 
 
 def fault(
@@ -80,10 +83,15 @@ def fault(
             that the function cannot have.
         OutOfMemoryError: there are 64 faults that have not ended.
     """
-    effects: dict[int, object] = {
-        _CODE: code, _ANSWER: answer, _LATENCY: latency, _REMOVAL: removal, _RESET: reset, _STOP: stop
-    }  # fmt: skip
-    named = [effect for effect, value in effects.items() if value is not None and value is not False]
+    wanted = {
+        _CODE: code is not None,
+        _ANSWER: answer is not None,
+        _LATENCY: latency is not None,
+        _REMOVAL: bool(removal),
+        _RESET: bool(reset),
+        _STOP: bool(stop),
+    }
+    named = [effect for effect, is_named in wanted.items() if is_named]
     if len(named) != 1:
         raise invalid("effect", len(named), "exactly one of code, answer, latency, removal, reset and stop")
     value = 0
@@ -93,7 +101,7 @@ def fault(
         value = world.microseconds(latency)
     name, first, hits = text("function", function), _positive("call", call), _positive("times", times)
     try:
-        number = world.fault(name, first, hits, named[0], value, b"" if answer is None else bytes(answer))
+        number = world.fault(name, first, hits, named[0], value, b"" if answer is None else world.copied(answer))
     except InvalidArgumentError:
         allowed = "a function of PC/SC; answer, latency, removal and reset are SCardTransmit's alone"
         raise invalid("function", function, allowed) from None
@@ -102,18 +110,29 @@ def fault(
     return one
 
 
+_stopping: Final = threading.Lock()
+_stops = 0  # how many uses of service_stopped() are under way
+
+
 @contextmanager
 def service_stopped() -> Iterator[None]:
-    """The resource manager does not run while the context lasts.
+    """The resource manager does not run while the context lasts, or the outermost of several.
 
-    Contexts and handles that exist are lost for good: their calls answer SCARD_E_NO_SERVICE, waits that are under
-    way SCARD_F_COMM_ERROR. New contexts can be had when it runs again; readers and cards stay.
+    Contexts and handles that exist are lost for good: their calls answer SCARD_E_NO_SERVICE, those that are under way
+    SCARD_F_COMM_ERROR (or SCARD_E_NO_SERVICE where they wait for another's transaction). New contexts can be had when
+    it runs again; readers and cards stay.
     """
-    world.stop_service()
+    global _stops  # noqa: PLW0603  the resource manager is one for the process
+    with _stopping:
+        world.stop_service()
+        _stops += 1
     try:
         yield
     finally:
-        world.start_service()
+        with _stopping:
+            _stops -= 1
+            if _stops == 0:
+                world.start_service()
 
 
 def _positive(name: str, value: SupportsIndex) -> int:

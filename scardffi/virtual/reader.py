@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import _thread
+import atexit
 import itertools
+import os
+from contextlib import suppress
 from ctypes import byref
 
 from ..arguments import invalid, text
-from ..errors import E_UNEXPECTED, SharingViolationError, from_hresult
+from ..errors import E_UNEXPECTED, SCardError, SharingViolationError, from_hresult
 from . import world
 from .card import AnsweringCard
 
@@ -25,7 +28,6 @@ DEFAULT_READER: Final = "scardffi Virtual Reader 0"
 _LONGEST_NAME: Final = 127  # bytes
 _LONGEST_ATR: Final = 33
 _NO_SMARTCARD: Final = -0x8010000C
-_COMM_ERROR: Final = -0x80100013
 
 
 class VirtualReader:
@@ -48,8 +50,11 @@ class VirtualReader:
     ) -> None:
         if not 1 <= len(text("name", name)) <= _LONGEST_NAME:
             raise invalid("name", name, f"1 to {_LONGEST_NAME} bytes")
+        if card is not None:
+            _checked_atr(card)
         self.errors: list[BaseException] = []
-        """What cards have raised, tracebacks kept; the program saw SCARD_F_COMM_ERROR each time."""
+        """What cards have raised; the program saw SCARD_F_COMM_ERROR each time. The tracebacks are kept, and with them
+        the commands that the cards were at."""
         self._name = name
         self._latency_us = world.microseconds(latency)
         self._first_card = card
@@ -85,17 +90,21 @@ class VirtualReader:
             SharingViolationError: a reader of this name is there.
             OutOfMemoryError: there are 64 readers.
         """
-        key = next(_keys)
-        _readers[key] = self
+        self._key = next(_keys)
+        _readers[self._key] = self
         try:
-            world.plug(self._native_name, byref(world.ControlFunctions(key, _CONTROL)))
+            world.plug(self._native_name, byref(world.ControlFunctions(self._key, _CONTROL)))
         except BaseException:
-            del _readers[key]
+            del _readers[self._key]
             raise
-        self._key = key
-        world.set_latency(self._native_name, self._latency_us)
-        if self._first_card is not None:
-            self.insert(self._first_card)
+        _plugged[self._name] = self
+        try:
+            world.set_latency(self._native_name, self._latency_us)
+            if self._first_card is not None:
+                self.insert(self._first_card)
+        except BaseException:
+            self.unplug()
+            raise
 
     def unplug(self) -> None:
         """Unplug the reader, with the card in it. Handles that are open become invalid.
@@ -104,11 +113,14 @@ class VirtualReader:
             UnknownReaderError: it is not plugged in.
         """
         world.unplug(self._native_name)
+        plugged = _plugged.pop(self._name, None)  # perhaps by another object of this name
+        if plugged is not None:
+            plugged._forget_card()  # noqa: SLF001  its own class
+            _readers.pop(plugged._key, None)  # noqa: SLF001  the same
         self._forget_card()
-        _readers.pop(self._key, None)
 
     def insert(self, card: Card | AnsweringCard) -> None:
-        """Put a card in.
+        """Put a card in. Its ``reset()`` is called before, since it is powered up.
 
         Raises:
             UnexpectedStateError: there is one in the reader.
@@ -116,25 +128,32 @@ class VirtualReader:
             InvalidArgumentError: an ATR of more than 33 bytes.
             TypeError: this is no card.
         """
-        atr = _checked_atr(card)
-        key = next(_keys)
-        _cards[key] = self, card
+        self._insert(card, _checked_atr(card))
+
+    def _insert(self, card: Card | AnsweringCard, atr: bytes) -> None:
+        getattr(card, "reset", _nothing)()
+        before = self._card, self._card_key
+        self._card, self._card_key = card, next(_keys)
+        _cards[self._card_key] = self, card
         try:
             if isinstance(card, AnsweringCard):
                 world.insert_answering(self._native_name, atr, len(atr))
             else:
-                functions = world.CardFunctions(key, _TRANSMIT, _RESET)
+                functions = world.CardFunctions(self._card_key, _TRANSMIT, _RESET)
                 world.insert(self._native_name, atr, len(atr), byref(functions))
         except BaseException as error:
-            del _cards[key]
+            self._forget_card()
+            self._card, self._card_key = before
             if isinstance(error, SharingViolationError):
                 detail = f"there is a card in {self._name!r}"
                 raise from_hresult(E_UNEXPECTED, "VirtualReader.insert", detail) from None
             raise
-        self._card, self._card_key = card, key
+        _cards.pop(before[1], None)  # of a card that a fault has removed
 
     def remove(self) -> None:
         """Take the card out, also in the middle of a command, which then ends with SCARD_E_NO_SMARTCARD.
+
+        A card in Python finishes what it is at; a next card waits for that.
 
         Raises:
             NoSmartCardError: there is none.
@@ -145,23 +164,26 @@ class VirtualReader:
 
     def swap(self, card: Card | AnsweringCard) -> None:
         """Take the card out and put another one in: two events, as with a real reader."""
-        _checked_atr(card)
+        atr = _checked_atr(card)
         self.remove()
-        self.insert(card)
+        self._insert(card, atr)
 
     def reset(self) -> None:
-        """Reset the card as another program would: every open handle is told by SCARD_W_RESET_CARD.
+        """Reset the card: every open handle is told by SCARD_W_RESET_CARD, as if another program had done it.
 
-        It waits for a command that is running.
+        It waits for a command that is running, but for no transaction, which would keep another program off.
 
         Raises:
             NoSmartCardError: there is none.
             UnknownReaderError: the reader is not plugged in.
+            SharingViolationError: this is called by the card, in the middle of its command.
         """
         world.reset(self._native_name)
 
     def control(self, code: int, command: bytes) -> bytes | None:  # noqa: ARG002  for subclasses
         """Answer a control code (SCardControl); None leaves it to the reader, which knows those of PC/SC part 10.
+
+        One is answered at a time, and none beside a command.
 
         Args:
             code: the control code, see :func:`~scardffi.constants.control_code`.
@@ -176,7 +198,8 @@ class VirtualReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.unplug()
+        if _plugged.get(self._name) is self:  # else it was unplugged, or this is a fork, which never had it
+            self.unplug()
 
     def __repr__(self) -> str:
         return f"<scardffi.virtual.VirtualReader {self._name!r}>"
@@ -191,8 +214,26 @@ class VirtualReader:
 
 
 _keys: Final = itertools.count(1)
-_readers: Final[dict[int, VirtualReader]] = {}  # plugged in, by the key that C knows
+_plugged: Final[dict[str, VirtualReader]] = {}  # by their names
+_readers: Final[dict[int, VirtualReader]] = {}  # the same, by the keys that C knows
 _cards: Final[dict[int, tuple[VirtualReader, Any]]] = {}  # inserted, likewise
+
+
+def _forget_all() -> None:
+    """In the child of a fork, whose world is another."""
+    for registry in (_plugged, _readers, _cards):
+        registry.clear()
+
+
+def _unplug_all() -> None:
+    """At the end of the interpreter: no program that still runs shall call a card in Python any more."""
+    for reader in list(_plugged.values()):
+        with suppress(SCardError):
+            reader.unplug()
+
+
+def _nothing() -> None:
+    pass
 
 
 def _checked_atr(card: Card | AnsweringCard) -> bytes:
@@ -200,28 +241,32 @@ def _checked_atr(card: Card | AnsweringCard) -> bytes:
     answers = isinstance(card, AnsweringCard) or callable(getattr(card, "transmit", None))
     if not isinstance(atr, (bytes, bytearray, memoryview)) or not answers:
         raise TypeError(f"card: expected an object with atr (bytes) and transmit(command), got {type(card).__name__}")
-    if len(bytes(atr)) > _LONGEST_ATR:
-        raise invalid("card: length of its ATR", len(bytes(atr)), f"at most {_LONGEST_ATR} bytes")
-    return bytes(atr)
+    checked = world.copied(atr)
+    if len(checked) > _LONGEST_ATR:
+        raise invalid("card: length of its ATR", len(checked), f"at most {_LONGEST_ATR} bytes")
+    return checked
 
 
-def _keep(reader: VirtualReader, error: BaseException) -> int:
-    """What C answers for an exception, which it cannot carry. Ctrl-C is the main thread's business."""
-    if isinstance(error, KeyboardInterrupt):
-        _thread.interrupt_main()
+def _keep(reader: VirtualReader, error: BaseException) -> None:
+    """What C cannot carry. Ctrl-C is the program's, once it is back from C: not for this function to raise."""
     reader.errors.append(error)
-    return _COMM_ERROR
+    if isinstance(error, KeyboardInterrupt):
+        _thread.start_new_thread(_thread.interrupt_main, ())
 
 
-def _transmit(key: int, command: int | None, length: int, place: int | None, room: int) -> int:
+# An exception may come at any moment: Ctrl-C. What C finds where the result was not set is SCARD_F_COMM_ERROR.
+
+
+def _transmit(key: int, command: int | None, length: int, place: int | None, room: int, result: Any) -> None:
     entry = _cards.get(key)
     if entry is None:  # taken out a moment ago
-        return _NO_SMARTCARD
+        result[0] = _NO_SMARTCARD
+        return
     reader, card = entry
     try:
-        return world.put_at(place, room, bytes(card.transmit(world.bytes_at(command, length))))
+        result[0] = world.put_at(place, room, world.copied(card.transmit(world.bytes_at(command, length))))
     except BaseException as error:  # noqa: BLE001  the card is the user's: it is kept for him
-        return _keep(reader, error)
+        _keep(reader, error)
 
 
 def _reset(key: int) -> None:
@@ -235,22 +280,23 @@ def _reset(key: int) -> None:
         _keep(reader, error)
 
 
-def _control(key: int, code: int, command: int | None, length: int, place: int | None, room: int) -> int:
+def _control(key: int, code: int, command: int | None, length: int, place: int | None, room: int, result: Any) -> None:
     reader = _readers.get(key)
     if reader is None:  # unplugged a moment ago
-        return world.LEAVE_IT
+        result[0] = world.LEAVE_IT
+        return
     try:
         answer = reader.control(code, world.bytes_at(command, length))
-        return world.LEAVE_IT if answer is None else world.put_at(place, room, bytes(answer))
+        result[0] = world.LEAVE_IT if answer is None else world.put_at(place, room, world.copied(answer))
     except BaseException as error:  # noqa: BLE001  the same
-        return _keep(reader, error)
-
-
-def _nothing() -> None:
-    pass
+        _keep(reader, error)
 
 
 # They live as long as C may call them.
 _TRANSMIT: Final = world.TransmitFunction(_transmit)
 _RESET: Final = world.ResetFunction(_reset)
 _CONTROL: Final = world.ControlFunction(_control)
+
+atexit.register(_unplug_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
 _ADDRESS: Final = ctypes.c_void_p  # a plain int on this side
-TransmitFunction: Final = CFUNCTYPE(c_int64, c_size_t, _ADDRESS, c_size_t, _ADDRESS, c_size_t)
-"""(key of the card, command, its length, place for the answer, room) -> length of the answer, or minus a code"""
+TransmitFunction: Final = CFUNCTYPE(None, c_size_t, _ADDRESS, c_size_t, _ADDRESS, c_size_t, POINTER(c_int64))
+"""(key of the card, command, its length, place for the answer, room, result: the answer's length or minus a code)"""
 ResetFunction: Final = CFUNCTYPE(None, c_size_t)
 """(key of the card)"""
-ControlFunction: Final = CFUNCTYPE(c_int64, c_size_t, c_uint32, _ADDRESS, c_size_t, _ADDRESS, c_size_t)
-"""(key of the reader, code, command, its length, place for the answer, room) -> length, minus a code, or LEAVE_IT"""
+ReleasedFunction: Final = CFUNCTYPE(None, c_size_t)
+"""(key of the card); Python has no use for it"""
+ControlFunction: Final = CFUNCTYPE(None, c_size_t, c_uint32, _ADDRESS, c_size_t, _ADDRESS, c_size_t, POINTER(c_int64))
+"""(key of the reader, code, command, its length, place for the answer, room, result: as above, or LEAVE_IT)"""
 LEAVE_IT: Final = -(1 << 63)
 """Let the reader answer a control code by itself."""
 
@@ -28,7 +30,12 @@ LEAVE_IT: Final = -(1 << 63)
 class CardFunctions(ctypes.Structure):
     """``struct scardvirtual_card``."""
 
-    _fields_ = [("data", c_size_t), ("transmit", TransmitFunction), ("reset", ResetFunction)]
+    _fields_ = [
+        ("data", c_size_t),
+        ("transmit", TransmitFunction),
+        ("reset", ResetFunction),
+        ("released", ReleasedFunction),
+    ]
 
 
 class ControlFunctions(ctypes.Structure):
@@ -98,6 +105,15 @@ def microseconds(latency: float) -> int:
     if checked is None or checked > _LONGEST_LATENCY:
         raise invalid("latency", latency, f"seconds from 0 to {_LONGEST_LATENCY:.0f}")
     return round(1e6 * checked)
+
+
+def copied(value: object) -> bytes:
+    """The bytes of a bytes-like object, and nothing else: bytes() takes a number for a length.
+
+    Raises:
+        TypeError: it is none.
+    """
+    return bytes(memoryview(value))  # type: ignore[arg-type]  # it raises for what is no buffer
 
 
 def bytes_at(address: int | None, length: int) -> bytes:

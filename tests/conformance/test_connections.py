@@ -473,6 +473,39 @@ def test_reconnecting_as_another_protocol_after_a_reset_by_somebody_else(clients
     assert card.reconnect(SHARED, T1) == (SUCCESS, T1)
 
 
+def test_asking_for_exclusive_access_and_a_reset_resets_before_it_waits(clients: Clients) -> None:
+    card, other = clients.card(), clients.card()
+    call = Call(card.reconnect, EXCLUSIVE, ANY, RESET)
+    assert eventually(lambda: other.code() == RESET_CARD)
+    assert call.waits()
+    assert other.disconnect() == SUCCESS
+    assert call.answer() == (SUCCESS, T1)
+
+
+# What a program leaves behind
+
+PREPARE_16, FETCH_16 = "801C0010", "00C0000010"
+
+
+@pytest.mark.parametrize(("share", "is_reset"), [(SHARED, False), (EXCLUSIVE, True)])
+def test_releasing_the_context_resets_the_card_that_was_had_alone(
+    place: Place, clients: Clients, share: int, *, is_reset: bool
+) -> None:
+    card = clients.card(share=share)
+    assert card.transmit(PREPARE_16)[0] == SUCCESS
+    assert place.library.SCardReleaseContext(card.context) == SUCCESS
+    _, answer = clients.card().transmit(FETCH_16)
+    assert len(answer) == (2 if is_reset else 18)
+
+
+@pytest.mark.parametrize("share", [SHARED, EXCLUSIVE])
+def test_disconnecting_leaves_the_card_as_it_is(clients: Clients, share: int) -> None:
+    card = clients.card(share=share)
+    assert card.transmit(PREPARE_16)[0] == SUCCESS
+    assert card.disconnect() == SUCCESS
+    assert len(clients.card().transmit(FETCH_16)[1]) == 18
+
+
 # Resets
 
 

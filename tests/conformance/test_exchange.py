@@ -1,6 +1,7 @@
 """SCardTransmit: commands and answers of every length, their protocol headers, and what can go wrong."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -8,6 +9,7 @@ from scardffi import ffi, lib
 
 from .clients import LARGEST_ANSWER, Call, Card, Clients
 from .codes import (
+    DIRECT,
     INSUFFICIENT_BUFFER,
     INVALID_PARAMETER,
     NO_SMARTCARD,
@@ -22,6 +24,7 @@ from .codes import (
 from .places import READERS, Place
 
 READ_4 = "00B0000004"
+SLEEP_400 = "80100190"
 ANSWER_4 = bytes.fromhex("000102039000")
 OK = b"\x90\x00"
 
@@ -420,3 +423,30 @@ def test_threads_connect_transmit_and_leave_side_by_side(clients: Clients) -> No
 def test_the_answer_never_goes_beyond_the_largest(clients: Clients) -> None:
     code, answer = clients.card().transmit("80120000", room=LARGEST_ANSWER + 100)
     assert (code, len(answer)) == (SUCCESS, LARGEST_ANSWER)
+
+
+WAITING: dict[str, Callable[[Card], object]] = {
+    "SCardTransmit": lambda card: card.transmit(READ_4)[0],
+    "SCardGetAttrib": lambda card: card.attribute(0x00010100)[0],
+    "SCardControl": lambda card: card.control(0x42000D48)[0],
+}
+
+
+@pytest.mark.parametrize("function", WAITING)
+def test_while_a_command_runs_another_program_waits_for_its_end(clients: Clients, function: str) -> None:
+    running = Call(clients.card().transmit, SLEEP_400)
+    assert running.waits()
+    call = Call(WAITING[function], clients.card(share=DIRECT, protocols=0))
+    assert call.waits()
+    assert running.answer()[0] == SUCCESS
+    assert call.answer() == SUCCESS
+
+
+def test_while_a_command_runs_only_who_wants_the_card_waits_to_connect(clients: Clients) -> None:
+    running = Call(clients.card().transmit, SLEEP_400)
+    assert running.waits()
+    call = Call(clients.connect)
+    assert clients.connect(share=DIRECT, protocols=0) == SUCCESS
+    assert call.waits()
+    assert running.answer()[0] == SUCCESS
+    assert call.answer() == SUCCESS

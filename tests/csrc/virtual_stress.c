@@ -141,18 +141,27 @@ static void *wait_for_changes(void *argument)
 
 /* Disturbances */
 
-static int64_t echo(uintptr_t data, const unsigned char *command, size_t length, unsigned char *answer, size_t room)
+static atomic_long echoing_cards; /* inserted, and not released yet */
+
+static void echo(uintptr_t data, const unsigned char *command, size_t length, unsigned char *answer, size_t room,
+                 int64_t *result)
 {
-    (void)data;
+    CHECK(data == 42 && echoing_cards > 0);
     size_t needed = length > 5 ? length - 5 + 2 : 2;
+    *result = (int64_t)needed;
     if (needed > room)
-        return (int64_t)needed;
+        return;
     memmove(answer, command + 5, needed - 2);
     memcpy(answer + needed - 2, "\x90\x00", 2);
-    return (int64_t)needed;
 }
 
-static const struct scardvirtual_card ECHOING = {.transmit = echo};
+static void released(uintptr_t data)
+{
+    CHECK(data == 42);
+    echoing_cards--;
+}
+
+static const struct scardvirtual_card ECHOING = {.data = 42, .transmit = echo, .released = released};
 static const unsigned char ATR[] = {0x3B, 0x80, 0x80, 0x01, 0x01};
 
 static void disturb_by_faults(unsigned *seed)
@@ -198,6 +207,7 @@ static void disturb(unsigned *seed)
         CHECK(scardvirtual_start_service() == SCARD_S_SUCCESS);
         break;
     case 7:
+        echoing_cards++;
         scardvirtual_insert(reader, ATR, sizeof ATR, &ECHOING);
         break;
     default:
@@ -325,6 +335,9 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < WAITERS; i++)
         pthread_join(waiters[i].thread, NULL);
 
+    for (unsigned i = 0; i < READER_COUNT - 1; i++)
+        scardvirtual_unplug(READERS_USED[i]);
+    CHECK(echoing_cards == 0);
     printf("%lu exchanges, %lu changes seen, %lu cancels felt\ndone\n", exchanges, changes, cancels_felt);
     return 0;
 }

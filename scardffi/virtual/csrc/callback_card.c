@@ -12,7 +12,9 @@ static int64_t transmit(struct card *card, const unsigned char *command, size_t 
                         size_t room)
 {
     const struct scardvirtual_card *functions = &((struct callback_card *)card)->functions;
-    return functions->transmit(functions->data, command, length, answer, room);
+    int64_t result = -(int64_t)SCARD_F_COMM_ERROR;
+    functions->transmit(functions->data, command, length, answer, room, &result);
+    return result;
 }
 
 static void reset(struct card *card)
@@ -24,6 +26,9 @@ static void reset(struct card *card)
 
 static void release(struct card *card)
 {
+    const struct scardvirtual_card *functions = &((struct callback_card *)card)->functions;
+    if (functions->released != NULL)
+        functions->released(functions->data);
     free(card);
 }
 

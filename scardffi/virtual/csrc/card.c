@@ -1,4 +1,4 @@
-/* What an ATR offers: ISO/IEC 7816-3, clause 8.2. */
+/* What an ATR offers (ISO/IEC 7816-3, clause 8.2), and what a failed command does. */
 #include "card.h"
 
 #include <string.h>
@@ -36,6 +36,11 @@ static DWORD protocols_of(const unsigned char *atr, size_t length)
             protocols |= protocol == 0 ? SCARD_PROTOCOL_T0 : SCARD_PROTOCOL_T1;
     }
     return protocols != SCARD_PROTOCOL_UNDEFINED ? protocols : SCARD_PROTOCOL_T0;
+}
+
+LONG code_of_failure(int64_t result)
+{
+    return result >= -(int64_t)UINT32_MAX ? (LONG)-result : (LONG)SCARD_F_COMM_ERROR;
 }
 
 bool card_set_atr(struct card *card, const unsigned char *atr, size_t length)

@@ -19,14 +19,17 @@ struct card {
      * run all the same. Command and answer may be the same memory. */
     int64_t (*transmit)(struct card *card, const unsigned char *command, size_t length,
                         unsigned char *answer, size_t room);
-    void (*reset)(struct card *card);
+    void (*reset)(struct card *card); /* or switched off: what it remembers is lost */
     /* Both are called without the world's mutex, and never two at a time for one card. */
 
     /* The card is taken out, perhaps in the middle of a command; not NULL where it wants to hear that. */
     void (*removed)(struct card *card);
     void (*release)(struct card *card); /* free it: the last call, no command runs */
-    /* Both are called with the world's mutex held, and return at once. */
+    /* Both return at once: the world's mutex may be held. */
 };
+
+/* The code that a card or a control function has answered minus of. */
+LONG code_of_failure(int64_t result);
 
 /* Sets ATR and protocols; false where it is too long. */
 bool card_set_atr(struct card *card, const unsigned char *atr, size_t length);

@@ -34,6 +34,15 @@ static LONG complain(const char *problem, const char *what)
     return SCARD_E_NO_SERVICE;
 }
 
+static bool is_named(const struct entry *entry, const char *key)
+{
+    for (unsigned i = 0; i < entry->count; i++)
+        if (strcmp(entry->fields[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+/* False where the entry is too long, has too many fields, or one twice. */
 static bool split(const char *start, size_t length, struct entry *entry)
 {
     entry->count = 0;
@@ -48,17 +57,20 @@ static bool split(const char *start, size_t length, struct entry *entry)
         char *equals = strchr(field, '=');
         if (equals != NULL)
             *equals = '\0';
+        if (is_named(entry, field))
+            return false;
         entry->fields[entry->count++] = (struct field){field, equals != NULL ? equals + 1 : ""};
     }
     return true;
 }
 
+/* Decimal, or hexadecimal behind 0x. */
 static bool read_number(const char *text, unsigned long most, uint32_t *number)
 {
     char *end;
     if (*text < '0' || *text > '9')
         return false;
-    unsigned long value = strtoul(text, &end, 0);
+    unsigned long value = strtoul(text, &end, strncmp(text, "0x", 2) == 0 ? 16 : 10);
     *number = (uint32_t)value;
     return *end == '\0' && value <= most;
 }
@@ -124,8 +136,8 @@ static LONG configure_reader(const struct entry *entry, unsigned number)
     for (unsigned i = 1; i < entry->count; i++)
         if (!read_reader_field(&entry->fields[i], &reader))
             return complain("no reader has this", entry->fields[i].key);
-    if (reader.listen != 0 && reader.connect != 0)
-        return complain("listen and connect exclude each other", reader.name);
+    if (is_named(entry, "listen") + is_named(entry, "connect") + is_named(entry, "card") > 1)
+        return complain("listen, connect and card exclude each other", reader.name);
     if (reader.listen != 0 || reader.connect != 0)
         reader.has_card = false;
     return add_reader(&reader);
@@ -199,10 +211,12 @@ static LONG configure(const char *text)
         struct entry entry;
         size_t length = strcspn(text, ";");
         if (!split(text, length, &entry))
-            return complain("an entry is too long, or has too many fields", text);
+            return complain("an entry is too long, or has too many fields, or one twice", text);
         text += length + (text[length] == ';');
         LONG code = SCARD_S_SUCCESS;
-        if (strcmp(entry.fields[0].key, "reader") == 0)
+        if (*entry.fields[0].value != '\0')
+            code = complain("the first word has no value; give name= or function=", entry.fields[0].key);
+        else if (strcmp(entry.fields[0].key, "reader") == 0)
             code = configure_reader(&entry, readers++);
         else if (strcmp(entry.fields[0].key, "fault") == 0)
             code = configure_fault(&entry);

@@ -23,15 +23,15 @@ struct port {
     struct port *next;
     char reader[MAX_READERNAME];
     int listener;    /* -1: the one connection is all there is */
-    int connection;  /* the card's, -1: none */
+    int connection;  /* the card's, from before it is one, -1: none */
     int watched;     /* the same connection, for the thread to close, -1: none */
-    DWORD insertion; /* the reader's count of events while the emulator is its card */
+    unsigned long insertion; /* the reader's, while the emulator is its card */
 };
 
 struct emulator {
     struct card card; /* the first member: a pointer to it is a pointer to the whole */
     int connection;
-    struct port *port; /* NULL until it is inserted */
+    struct port *port;
 };
 
 static struct port *ports;
@@ -56,9 +56,14 @@ static bool send_all(int connection, const unsigned char *bytes, size_t length, 
 static bool arrives(int connection, const struct timespec *deadline)
 {
     struct pollfd awaited = {.fd = connection, .events = POLLIN};
-    struct timespec now = deadline_in(0);
-    int64_t left_ms = (deadline->tv_sec - now.tv_sec) * INT64_C(1000) + (deadline->tv_nsec - now.tv_nsec) / 1000000;
-    return left_ms > 0 && poll(&awaited, 1, (int)left_ms) > 0;
+    int ready;
+    do {
+        struct timespec now = deadline_in(0);
+        int64_t left_ms =
+            (deadline->tv_sec - now.tv_sec) * INT64_C(1000) + (deadline->tv_nsec - now.tv_nsec) / 1000000;
+        ready = left_ms > 0 ? poll(&awaited, 1, (int)left_ms) : 0;
+    } while (ready < 0 && errno == EINTR);
+    return ready > 0;
 }
 
 /* Until the deadline, without one as long as it takes. */
@@ -139,61 +144,58 @@ static void removed(struct card *card)
 static void release(struct card *card)
 {
     const struct emulator *self = (const struct emulator *)card;
-    if (self->port != NULL && self->port->connection == self->connection)
+    if (self->port->connection == self->connection)
         self->port->connection = -1;
     close(self->connection);
     free(card);
 }
 
-static bool ask_for_atr(struct emulator *self)
+static bool ask_for_atr(struct card *card)
 {
+    const struct emulator *self = (const struct emulator *)card;
     const struct timespec deadline = deadline_in(ATR_SECONDS * UINT64_C(1000000));
     unsigned char atr[MAX_ATR_SIZE];
     if (!send_control(self->connection, POWER_ON) || !send_control(self->connection, GET_ATR))
         return false;
     int64_t length = receive_message(self->connection, atr, sizeof atr, &deadline);
-    return length >= 0 && card_set_atr(&self->card, atr, (size_t)length);
+    return length >= 0 && card_set_atr(card, atr, (size_t)length);
 }
 
-/* The card at the end of a connection, which it closes; NULL where it has no ATR. */
-static struct card *new_emulator(int connection)
+/* The card at the end of the port's connection, which it closes; NULL where there is no memory for it. */
+static struct card *new_emulator(struct port *port)
 {
     const int at_once = 1;
     struct emulator *self = calloc(1, sizeof *self);
-    setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
+    setsockopt(port->connection, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
     if (self == NULL) {
-        close(connection);
+        close(port->connection);
+        port->connection = -1;
         return NULL;
     }
-    self->connection = connection;
+    self->port = port;
+    self->connection = port->connection;
     self->card.transmit = transmit;
     self->card.reset = reset;
     self->card.removed = removed;
     self->card.release = release;
-    if (ask_for_atr(self))
-        return &self->card;
-    release(&self->card);
-    return NULL;
+    return &self->card;
 }
 
 /* Coming and going */
 
-/* Called with the mutex held; the card is inserted or released. */
-static bool insert_emulator(struct port *port, struct card *card)
+/* Called with the mutex held; the card is inserted, or released where it has no ATR or no place. */
+static bool insert_emulator(struct port *port, struct card *card, bool has_atr)
 {
-    struct emulator *self = (struct emulator *)card;
     struct reader *reader = find_reader(port->reader);
-    int watched = fcntl(self->connection, F_DUPFD_CLOEXEC, 0);
-    if (watched < 0 || reader == NULL || insert_card(reader, card) != SCARD_S_SUCCESS) {
+    int watched = fcntl(port->connection, F_DUPFD_CLOEXEC, 0);
+    if (!has_atr || watched < 0 || reader == NULL || insert_card(reader, card) != SCARD_S_SUCCESS) {
         if (watched >= 0)
             close(watched);
         card->release(card);
         return false;
     }
-    self->port = port;
-    port->connection = self->connection;
     port->watched = watched;
-    port->insertion = reader->events;
+    port->insertion = reader->insertion;
     return true;
 }
 
@@ -210,7 +212,7 @@ static void watch_emulator(struct port *port)
     wait_for_hangup(port->watched);
     pthread_mutex_lock(&world_mutex);
     struct reader *reader = find_reader(port->reader);
-    if (reader != NULL && reader->events == port->insertion)
+    if (reader != NULL && reader->insertion == port->insertion)
         remove_card(reader);
     close(port->watched);
     port->watched = -1;
@@ -219,11 +221,15 @@ static void watch_emulator(struct port *port)
 
 static void serve_one(struct port *port, int connection)
 {
-    struct card *card = new_emulator(connection);
+    pthread_mutex_lock(&world_mutex);
+    port->connection = connection;
+    struct card *card = new_emulator(port);
+    pthread_mutex_unlock(&world_mutex);
     if (card == NULL)
         return;
+    bool has_atr = ask_for_atr(card);
     pthread_mutex_lock(&world_mutex);
-    bool inserted = insert_emulator(port, card);
+    bool inserted = insert_emulator(port, card, has_atr);
     pthread_mutex_unlock(&world_mutex);
     if (inserted)
         watch_emulator(port);
@@ -297,24 +303,33 @@ bool listen_for_emulators(const struct reader *reader, uint16_t number)
            && listen(port->listener, 1) == 0 && start_thread(serve, port);
 }
 
+/* Where nobody listens, TCP may pick that very port for this side, and connect the socket to itself. */
+static bool is_connected_to_itself(int connection, uint16_t number)
+{
+    struct sockaddr_in own;
+    socklen_t size = sizeof own;
+    return getsockname(connection, (struct sockaddr *)&own, &size) == 0 && ntohs(own.sin_port) == number;
+}
+
 bool connect_to_emulator(const struct reader *reader, uint16_t number)
 {
     struct sockaddr_in address = address_of(number);
-    int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connection < 0)
+    struct port *port = new_port(reader);
+    if (port == NULL)
         return false;
-    if (connect(connection, (const struct sockaddr *)&address, sizeof address) != 0) {
-        close(connection);
+    port->connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (port->connection < 0)
+        return false;
+    if (connect(port->connection, (const struct sockaddr *)&address, sizeof address) != 0
+        || is_connected_to_itself(port->connection, number)) {
+        close(port->connection);
+        port->connection = -1;
         return true;
     }
-    struct card *card = new_emulator(connection);
-    struct port *port = card != NULL ? new_port(reader) : NULL;
-    if (port == NULL) {
-        if (card != NULL)
-            card->release(card);
-        return card == NULL;
-    }
-    return !insert_emulator(port, card) || start_thread(watch, port);
+    struct card *card = new_emulator(port);
+    if (card == NULL)
+        return false;
+    return !insert_emulator(port, card, ask_for_atr(card)) || start_thread(watch, port);
 }
 
 /* As long as the child holds a connection, its emulator would not see the parent go. */

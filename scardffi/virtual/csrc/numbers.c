@@ -19,7 +19,7 @@ int numbers_take(struct numbers *self)
         if (self->in_use[slot] != 0)
             continue;
         uint32_t number;
-        do { /* an odd factor only scatters the generations: no two become the same */
+        do { /* an odd factor only scatters the generations: none of the next 2^19 becomes the same */
             uint32_t scattered = self->generation++ * 0x9E3779B1u;
             number = ((scattered << SLOT_BITS | slot) ^ self->key) & NUMBER_MASK;
         } while (number == 0);

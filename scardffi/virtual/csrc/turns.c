@@ -14,14 +14,25 @@ static bool reader_busy(const struct handle *handle)
 
 static bool card_busy(const struct handle *handle)
 {
-    return reader_busy(handle) || handle->reader->running != NULL;
+    return reader_busy(handle) || handle->reader->busy;
+}
+
+LONG wait_for_turn(struct reader *reader)
+{
+    if (reader->busy && pthread_equal(reader->worker, pthread_self()))
+        return SCARD_E_SHARING_VIOLATION;
+    pthread_cond_wait(&reader->turn, &world_mutex);
+    return SCARD_S_SUCCESS;
 }
 
 static LONG wait_while(bool (*busy)(const struct handle *), SCARDHANDLE number, struct handle **handle)
 {
     LONG code;
-    while ((code = find_usable_handle(number, handle)) == SCARD_S_SUCCESS && busy(*handle))
-        pthread_cond_wait(&(*handle)->reader->turn, &world_mutex);
+    while ((code = find_usable_handle(number, handle)) == SCARD_S_SUCCESS && busy(*handle)) {
+        code = wait_for_turn((*handle)->reader);
+        if (code != SCARD_S_SUCCESS)
+            return code;
+    }
     return code;
 }
 
@@ -39,9 +50,11 @@ LONG wait_for_own_command(SCARDHANDLE number, struct handle **handle)
 {
     while ((*handle = find_handle(number)) != NULL) {
         struct reader *reader = (*handle)->reader;
-        if (reader->running == NULL || reader->runner != *handle)
+        if (!reader->busy || reader->runner != *handle)
             return SCARD_S_SUCCESS;
-        pthread_cond_wait(&reader->turn, &world_mutex);
+        LONG code = wait_for_turn(reader);
+        if (code != SCARD_S_SUCCESS)
+            return code;
     }
     return SCARD_E_INVALID_HANDLE;
 }
@@ -64,17 +77,21 @@ LONG refuse_after_event(const struct handle *handle)
 
 void begin_run(struct reader *reader, struct handle *runner)
 {
+    reader->busy = true;
     reader->running = reader->card;
     reader->runner = runner;
+    reader->worker = pthread_self();
+    reader->run_plugging = reader->plugging;
 }
 
 bool end_run(struct reader *reader)
 {
     struct card *card = reader->running;
     bool is_in = reader->card == card;
+    reader->busy = false;
     reader->running = NULL;
     reader->runner = NULL;
-    if (!is_in)
+    if (!is_in && card != NULL) /* NULL too in the child of a fork, whose world is another */
         card->release(card);
     pthread_cond_broadcast(&reader->turn);
     return is_in;
@@ -95,14 +112,13 @@ void reset_card(struct reader *reader, struct handle *runner, bool powered)
     end_run(reader);
 }
 
-bool pause_card(struct card *card, DWORD microseconds)
+bool pause_card(struct card *card, uint64_t microseconds)
 {
     struct timespec deadline = deadline_in(microseconds);
     pthread_mutex_lock(&world_mutex);
     struct reader *reader = card->reader;
-    unsigned plugging = reader->plugging;
     int error = 0;
-    while (reader->card == card && reader->plugging == plugging && error != ETIMEDOUT)
+    while (reader->card == card && reader->plugging == reader->run_plugging && error != ETIMEDOUT)
         error = pthread_cond_timedwait(&reader->turn, &world_mutex, &deadline);
     pthread_mutex_unlock(&world_mutex);
     return error == ETIMEDOUT;

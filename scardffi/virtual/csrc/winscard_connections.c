@@ -52,9 +52,10 @@ static LONG power_up(struct reader *reader)
     return reader->powered ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_W_UNPOWERED_CARD;
 }
 
-/* Exclusive access of another handle is refused at once, its transaction is waited for. */
-static LONG find_free_reader(SCARDCONTEXT context_number, const char *name, struct context **context,
-                             struct reader **reader)
+/* Exclusive access of another handle is refused at once. Its transaction is waited for, and a running command by
+ * who wants the card. */
+static LONG find_free_reader(SCARDCONTEXT context_number, const char *name, DWORD share_mode,
+                             struct context **context, struct reader **reader)
 {
     LONG code;
     bool waited = false;
@@ -64,10 +65,12 @@ static LONG find_free_reader(SCARDCONTEXT context_number, const char *name, stru
             return SCARD_E_UNKNOWN_READER;
         if ((*reader)->exclusive != NULL)
             return SCARD_E_SHARING_VIOLATION;
-        if ((*reader)->transaction_owner == NULL)
+        if ((*reader)->transaction_owner == NULL && (!(*reader)->busy || share_mode == SCARD_SHARE_DIRECT))
             return SCARD_S_SUCCESS;
+        code = wait_for_turn(*reader);
+        if (code != SCARD_S_SUCCESS)
+            return code;
         waited = true;
-        pthread_cond_wait(&(*reader)->turn, &world_mutex);
     }
     return waited ? code_after_wait(code) : code;
 }
@@ -78,7 +81,7 @@ static LONG connect_locked(SCARDCONTEXT context_number, const char *name, DWORD 
     struct context *context;
     struct reader *reader;
     DWORD protocol;
-    LONG code = find_free_reader(context_number, name, &context, &reader);
+    LONG code = find_free_reader(context_number, name, share_mode, &context, &reader);
     if (code == SCARD_S_SUCCESS && share_mode != SCARD_SHARE_DIRECT)
         code = power_up(reader);
     if (code == SCARD_S_SUCCESS)
@@ -133,12 +136,9 @@ EXPORTED LONG SCardConnect(SCARDCONTEXT context_number, const char *reader_name,
 static LONG wait_to_reconnect(SCARDHANDLE handle_number, DWORD share_mode, struct handle **handle)
 {
     LONG code;
-    while ((code = wait_for_card(handle_number, handle)) == SCARD_S_SUCCESS) {
-        struct reader *reader = (*handle)->reader;
-        if (share_mode != SCARD_SHARE_EXCLUSIVE || reader->connections == 1)
-            return SCARD_S_SUCCESS;
-        pthread_cond_wait(&reader->turn, &world_mutex);
-    }
+    while ((code = wait_for_card(handle_number, handle)) == SCARD_S_SUCCESS
+           && share_mode == SCARD_SHARE_EXCLUSIVE && (*handle)->reader->connections > 1)
+        pthread_cond_wait(&(*handle)->reader->turn, &world_mutex);
     return code;
 }
 
@@ -155,12 +155,12 @@ static LONG reconnect_locked(SCARDHANDLE handle_number, DWORD share_mode, DWORD 
 {
     struct handle *handle;
     DWORD protocol;
-    LONG code = wait_to_reconnect(handle_number, share_mode, &handle);
-    if (code == SCARD_S_SUCCESS && initialization != SCARD_LEAVE_CARD) {
-        /* UNPOWER is a cold reset here: the card is powered up again. */
+    LONG code = wait_for_card(handle_number, &handle);
+    /* UNPOWER is a cold reset here: the card is powered up again. */
+    if (code == SCARD_S_SUCCESS && initialization != SCARD_LEAVE_CARD)
         reset_card(handle->reader, handle, true);
-        code = find_usable_handle(handle_number, &handle);
-    }
+    if (code == SCARD_S_SUCCESS)
+        code = wait_to_reconnect(handle_number, share_mode, &handle);
     if (code == SCARD_S_SUCCESS)
         code = check_card(handle->reader);
     if (code == SCARD_S_SUCCESS)
@@ -241,7 +241,8 @@ static LONG begin_transaction_locked(SCARDHANDLE handle_number)
     while ((code = find_usable_handle(handle_number, &handle)) == SCARD_S_SUCCESS
            && (code = refuse_after_event(handle)) == SCARD_S_SUCCESS
            && refuse_during_transaction(handle) != SCARD_S_SUCCESS)
-        pthread_cond_wait(&handle->reader->turn, &world_mutex);
+        if ((code = wait_for_turn(handle->reader)) != SCARD_S_SUCCESS)
+            return code;
     if (code != SCARD_S_SUCCESS)
         return code;
     handle->reader->transaction_owner = handle;

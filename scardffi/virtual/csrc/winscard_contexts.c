@@ -49,13 +49,14 @@ EXPORTED LONG SCardIsValidContext(SCARDCONTEXT context_number)
     return check_validity(context_number);
 }
 
-/* Where a handle's transaction is still open the card is reset, as pcsc-lite does. False: wait, and look again. */
+/* Where a handle's transaction or exclusive access has not ended the card is reset, as pcsc-lite does. False:
+ * wait, and look again. */
 static bool close_first_handle(struct context *context)
 {
     struct handle *handle = context->handles;
     struct reader *reader = handle->reader;
-    bool owns = !context->dead && reader->transaction_owner == handle;
-    if (reader->running != NULL && (owns || reader->runner == handle))
+    bool owns = !context->dead && (reader->transaction_owner == handle || reader->exclusive == handle);
+    if (reader->busy && (owns || reader->runner == handle))
         return false;
     if (owns && refuse_after_event(handle) == SCARD_S_SUCCESS)
         reset_card(reader, handle, true);
@@ -66,15 +67,16 @@ static bool close_first_handle(struct context *context)
 EXPORTED LONG SCardReleaseContext(SCARDCONTEXT context_number)
 {
     struct context *context;
-    LONG code;
+    LONG code, waited = SCARD_S_SUCCESS;
     if (meets_fault(IN_SCardReleaseContext, &code, NULL))
         return code;
     pthread_mutex_lock(&world_mutex);
-    while ((context = find_context(context_number)) != NULL && context->handles != NULL)
+    while ((context = find_context(context_number)) != NULL && context->handles != NULL
+           && waited == SCARD_S_SUCCESS)
         if (!close_first_handle(context))
-            pthread_cond_wait(&context->handles->reader->turn, &world_mutex);
-    code = find_usable_context(context_number, &context);
-    if (context != NULL)
+            waited = wait_for_turn(context->handles->reader);
+    code = waited == SCARD_S_SUCCESS ? find_usable_context(context_number, &context) : waited;
+    if (context != NULL && waited == SCARD_S_SUCCESS)
         close_context(context);
     pthread_mutex_unlock(&world_mutex);
     return code;

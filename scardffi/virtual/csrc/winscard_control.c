@@ -59,19 +59,33 @@ static int64_t answer_by_reader(const struct request *request)
     }
 }
 
+/* The reader is busy meanwhile: its owner answers one at a time, and never beside a command. */
 static int64_t answer_by_owner(const struct scardvirtual_control *owner, const struct request *request)
 {
-    if (owner->control == NULL)
-        return INT64_MIN;
-    return owner->control(owner->data, (uint32_t)request->code, request->input, request->input_length,
-                          request->output, request->room);
+    int64_t result = -(int64_t)SCARD_F_COMM_ERROR;
+    owner->control(owner->data, (uint32_t)request->code, request->input, request->input_length, request->output,
+                   request->room, &result);
+    return result;
+}
+
+/* As on pcsc-lite: refused in another's transaction, and not before the running command has ended. NULL with a
+ * code where it cannot be. */
+static struct reader *begin_control(SCARDHANDLE handle_number, LONG *code)
+{
+    struct handle *handle;
+    while ((*code = find_usable_handle(handle_number, &handle)) == SCARD_S_SUCCESS
+           && (*code = refuse_during_transaction(handle)) == SCARD_S_SUCCESS && handle->reader->busy)
+        if ((*code = wait_for_turn(handle->reader)) != SCARD_S_SUCCESS)
+            return NULL;
+    if (*code != SCARD_S_SUCCESS)
+        return NULL;
+    begin_run(handle->reader, handle);
+    return handle->reader;
 }
 
 EXPORTED LONG SCardControl(SCARDHANDLE handle_number, DWORD control_code, const void *input,
                            DWORD input_length, void *output, DWORD output_size, DWORD *output_length)
 {
-    struct scardvirtual_control owner = {0};
-    struct handle *handle;
     LONG code;
     if (output_length != NULL)
         *output_length = 0;
@@ -82,23 +96,27 @@ EXPORTED LONG SCardControl(SCARDHANDLE handle_number, DWORD control_code, const 
 
     /* A reset that the handle was not told about does not matter here: the reader is asked, not the card. */
     pthread_mutex_lock(&world_mutex);
-    code = find_usable_handle(handle_number, &handle);
-    if (code == SCARD_S_SUCCESS)
-        code = refuse_during_transaction(handle);
-    if (code == SCARD_S_SUCCESS)
-        owner = handle->reader->control;
-    pthread_mutex_unlock(&world_mutex);
-    if (code != SCARD_S_SUCCESS)
-        return code;
-    if (input_length > MAX_BUFFER_SIZE_EXTENDED)
+    if (input_length > MAX_BUFFER_SIZE_EXTENDED && find_handle(handle_number) != NULL) {
+        pthread_mutex_unlock(&world_mutex);
         return SCARD_E_INSUFFICIENT_BUFFER;
+    }
+    struct reader *reader = begin_control(handle_number, &code);
+    if (reader == NULL) {
+        pthread_mutex_unlock(&world_mutex);
+        return code;
+    }
+    const struct scardvirtual_control owner = reader->control;
+    pthread_mutex_unlock(&world_mutex);
 
     const struct request request = {control_code, input, input_length, output, output_size};
-    int64_t length = answer_by_owner(&owner, &request);
+    int64_t length = owner.control != NULL ? answer_by_owner(&owner, &request) : INT64_MIN;
     if (length == INT64_MIN)
         length = answer_by_reader(&request);
+    pthread_mutex_lock(&world_mutex);
+    end_run(reader);
+    pthread_mutex_unlock(&world_mutex);
     if (length < 0)
-        return (LONG)-length;
+        return code_of_failure(length);
     if (output_length != NULL)
         *output_length = (DWORD)length;
     return (DWORD)length > output_size ? (LONG)SCARD_E_INSUFFICIENT_BUFFER : (LONG)SCARD_S_SUCCESS;

@@ -52,8 +52,8 @@ static void remove_running_card(struct card *card)
 static int64_t run_command(struct card *card, uint64_t latency_us, const struct mishap *mishap,
                            const unsigned char *command, DWORD command_length, unsigned char *answer, DWORD room)
 {
-    if (latency_us > 0)
-        pause_card(card, (DWORD)latency_us);
+    if (latency_us > 0 && !pause_card(card, latency_us))
+        return -(int64_t)SCARD_E_NO_SMARTCARD;
     if (mishap->removal)
         remove_running_card(card);
     int64_t length = card->transmit(card, command, command_length, answer, room);
@@ -105,14 +105,14 @@ EXPORTED LONG SCardTransmit(SCARDHANDLE handle_number, const SCARD_IO_REQUEST *s
         return code;
     }
     struct card *card = reader->running;
-    uint64_t latency_us = reader->latency_us + mishap.latency_us;
+    uint64_t latency_us = mishap.latency_us + reader->latency_us;
     pthread_mutex_unlock(&world_mutex);
 
     int64_t length = run_command(card, latency_us, &mishap, command, command_length, answer, room);
 
     code = end_exchange(handle_number, reader);
     if (code == SCARD_S_SUCCESS && length < 0)
-        code = (LONG)-length;
+        code = code_of_failure(length);
     if (code != SCARD_S_SUCCESS)
         return code;
     *answer_length = (DWORD)length;

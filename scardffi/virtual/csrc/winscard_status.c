@@ -102,13 +102,17 @@ EXPORTED LONG SCardStatus(SCARDHANDLE handle_number, char *reader_name, DWORD *n
     return name_code != SCARD_S_SUCCESS ? name_code : atr_code;
 }
 
-/* For attributes: not while another handle holds a transaction, not before a reconnect after a reset. */
+/* For attributes: not while another handle holds a transaction, not before a reconnect after a reset; and the
+ * reader is asked when the running command has ended. */
 static LONG find_undisturbed(SCARDHANDLE handle_number, struct handle **handle)
 {
-    LONG code = find_usable_handle(handle_number, handle);
-    if (code == SCARD_S_SUCCESS)
-        code = refuse_during_transaction(*handle);
-    return code == SCARD_S_SUCCESS ? refuse_after_event(*handle) : code;
+    LONG code;
+    while ((code = find_usable_handle(handle_number, handle)) == SCARD_S_SUCCESS
+           && (code = refuse_during_transaction(*handle)) == SCARD_S_SUCCESS
+           && (code = refuse_after_event(*handle)) == SCARD_S_SUCCESS && (*handle)->reader->busy)
+        if ((code = wait_for_turn((*handle)->reader)) != SCARD_S_SUCCESS)
+            return code;
+    return code;
 }
 
 static LONG deliver_attribute(const struct snapshot *snapshot, DWORD attribute, unsigned char *value,

@@ -18,6 +18,7 @@ static struct numbers context_numbers;
 static struct handle handles[SLOTS];
 static struct numbers handle_numbers;
 static bool is_ready;
+static unsigned long insertions;
 
 static bool start_conditions(void)
 {
@@ -79,7 +80,7 @@ static struct reader *find_slot(const char *name)
         struct reader *reader = &world_readers[i];
         if (!reader->plugged && strcmp(reader->name, name) == 0)
             return reader;
-        if (!reader->plugged && reader->handles == 0 && reader->running == NULL)
+        if (!reader->plugged && reader->handles == 0 && !reader->busy)
             free_slot = reader;
     }
     return free_slot;
@@ -132,6 +133,7 @@ LONG insert_card(struct reader *reader, struct card *card)
         return SCARD_E_SHARING_VIOLATION;
     card->reader = reader;
     reader->card = card;
+    reader->insertion = ++insertions;
     reader->powered = card->atr_length > 0;
     reader->protocol = SCARD_PROTOCOL_UNDEFINED;
     reader->events++;
@@ -153,7 +155,7 @@ void remove_card(struct reader *reader)
     tell_handles(reader, (LONG)SCARD_W_REMOVED_CARD);
     if (card->removed != NULL)
         card->removed(card);
-    if (reader->running != card) /* else it is released when its command has ended */
+    if (!reader->busy || reader->running != card) /* else it is released when its command has ended */
         card->release(card);
 }
 

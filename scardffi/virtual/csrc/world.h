@@ -43,14 +43,18 @@ struct reader {
     bool powered;
     DWORD protocol; /* what was negotiated since the last reset, SCARD_PROTOCOL_UNDEFINED: nothing */
     DWORD events;   /* insertions and removals; the low 16 bits are shown to programs */
+    unsigned long insertion; /* of the card that was inserted last: no other one has this number */
     unsigned card_events; /* resets and removals: what handles have to be told */
     LONG last_card_event; /* SCARD_W_RESET_CARD or SCARD_W_REMOVED_CARD */
 
-    struct card *running;  /* the card that works now, without the mutex; it may be taken out meanwhile */
-    struct handle *runner; /* for whom; NULL: for no handle */
+    bool busy;             /* something runs without the mutex: a command, a reset, a control code */
+    struct card *running;  /* the card at that time; it may be taken out meanwhile */
+    struct handle *runner; /* for whom it runs; NULL: for no handle */
+    pthread_t worker;      /* on which thread */
+    unsigned run_plugging; /* reader->plugging at its beginning */
     pthread_cond_t turn;   /* a transaction, a command or a connection has ended, or a card or handle is gone */
 
-    DWORD latency_us; /* of each command */
+    uint32_t latency_us; /* of each command */
     unsigned char ifs_request[sizeof(DWORD)]; /* SCARD_ATTR_SUPRESS_T1_IFS_REQUEST */
     DWORD ifs_request_length;
     struct scardvirtual_control control; /* its function NULL: control codes are answered here */
