@@ -393,6 +393,7 @@ def test_what_a_card_does_from_inside_its_command_never_waits_for_it(library: Li
                 with pytest.raises(SharingViolationError):
                     entangled()
             assert library.SCardReconnect(other.handle, 2, 3, 1)[0] == 0x8010000B
+            assert library.SCardDisconnect(other.handle, 1) == 0x8010000B
             return super().transmit(command)
 
     reader.insert(Entangled())

@@ -214,6 +214,8 @@ static LONG disconnect_locked(SCARDHANDLE handle_number, DWORD disposition)
         return SCARD_E_INVALID_VALUE;
     if (disposition != SCARD_LEAVE_CARD)
         code = wait_for_card(handle_number, &handle);
+    if (code == (LONG)SCARD_E_SHARING_VIOLATION)
+        return code;
     if (resets && code == SCARD_S_SUCCESS)
         reset_card(handle->reader, handle, disposition == SCARD_RESET_CARD);
     code = wait_for_own_command(handle_number, &handle);
