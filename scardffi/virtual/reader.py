@@ -6,6 +6,8 @@ import _thread
 import atexit
 import itertools
 import os
+import signal
+import threading
 from contextlib import suppress
 from ctypes import byref
 
@@ -251,7 +253,15 @@ def _keep(reader: VirtualReader, error: BaseException) -> None:
     """What C cannot carry. Ctrl-C is the program's, once it is back from C: not for this function to raise."""
     reader.errors.append(error)
     if isinstance(error, KeyboardInterrupt):
-        _thread.start_new_thread(_thread.interrupt_main, ())
+        _thread.start_new_thread(_interrupt_main_thread, ())
+
+
+def _interrupt_main_thread() -> None:
+    """As Ctrl-C does, so that it ends a sleep too, where there are such signals."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
 
 
 # An exception may come at any moment: Ctrl-C. What C finds where the result was not set is SCARD_F_COMM_ERROR.
