@@ -13,9 +13,10 @@ import pytest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
+    from typing import Any
 
-    from scardffi.virtual import AnsweringCard, VirtualReader
+    from scardffi.virtual import AnsweringCard, Fault, VirtualReader
 
 _VIRTUAL_PCSC = (
     "Whatever loads libpcsclite.so.1 in this process, such as pyscard, gets scardffi's virtual PC/SC library"
@@ -105,25 +106,28 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Arm the faults of the test's markers while it runs."""
-    with _faults_armed(item):
-        yield
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
+    """Arm the faults of the test's markers while it runs. One that it never meets fails it: it tests nothing."""
+    with _faults_armed(item) as faults:
+        outcome = yield
+        missed = [repr(fault) for fault in faults if fault.hits == 0]
+    if missed and outcome.excinfo is None:
+        outcome.force_exception(
+            pytest.fail.Exception(f"@pytest.mark.virtual_fault: the test never met {missed[0]}", pytrace=False)
+        )
 
 
 @contextmanager
-def _faults_armed(item: pytest.Item) -> Iterator[None]:
+def _faults_armed(item: pytest.Item) -> Iterator[list[Fault]]:
     markers = list(item.iter_markers("virtual_fault"))
     if not markers:
-        yield
+        yield []
         return
     from scardffi import virtual
     from scardffi.virtual import world
 
-    with ExitStack() as faults:
-        for marker in reversed(markers):  # pytest tells the one closest to the test first
-            faults.enter_context(virtual.fault(*marker.args, **marker.kwargs))
-        yield
+    with ExitStack() as stack:  # pytest tells the marker closest to the test first
+        yield [stack.enter_context(virtual.fault(*one.args, **one.kwargs)) for one in reversed(markers)]
     world.start_service()  # a fault may have stopped it
 
 

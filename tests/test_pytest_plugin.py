@@ -344,11 +344,30 @@ def test_virtual_pcsc_where_the_systems_library_is_loaded_is_a_usage_error(pytes
     assert "LD_LIBRARY_PATH=" in line
 
 
+def test_a_fault_that_the_test_never_meets_fails_it(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+@pytest.mark.virtual_fault("SCardTransmit", call=3, code=0x80100013)
+def test_two_commands(virtual_card):
+    transmit()
+    transmit()
+
+@pytest.mark.virtual_fault("SCardTransmit", call=3, code=0x80100013)
+def test_that_fails_by_itself(virtual_card):
+    assert False, "its own reason"
+""",
+    )
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*virtual_fault: the test never met <scardffi.virtual.Fault of SCardTransmit>*"])
+    result.stdout.fnmatch_lines(["*its own reason*"])
+
+
 # The README
 
 
 def test_the_examples_of_the_readme_run_as_they_stand(pytester: pytest.Pytester) -> None:
-    files = dict(re.findall(r"```python\n# (\w+\.py)\n(.+?)```", README.read_text(encoding="utf-8"), re.DOTALL))
+    files = dict(re.findall(r"```python\n# (\w*door\.py)\n(.+?)```", README.read_text(encoding="utf-8"), re.DOTALL))
     assert list(files) == ["door.py", "test_door.py", "test_pyscard_door.py"]
     for name, code in files.items():
         (pytester.path / name).write_text(code, encoding="utf-8")

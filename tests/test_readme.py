@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.requirements import need_program
 
 README = Path(__file__).parent.parent / "README.md"
 EXAMPLES = re.findall(r"### ([^\n]+)\n\n```python\n(.+?)```", README.read_text(encoding="utf-8"), re.DOTALL)
@@ -24,3 +25,13 @@ def test_an_example_runs_and_prints_what_it_found(title: str, code: str) -> None
 def test_there_is_an_example_of_each_of_the_three_uses() -> None:
     titles = " ".join(title for title, _ in EXAMPLES)
     assert all(use in titles for use in ("Low-level import", "Measuring", "Embedding"))
+
+
+def test_a_foreign_program_meets_the_readme_s_card() -> None:
+    need_program("opensc-tool")
+    (code,) = re.findall(r"```python\n# ping\.py\n(.+?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-I", "-W", "error", "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert "70 6F 6E 67 pong" in done.stdout

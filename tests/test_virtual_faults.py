@@ -85,6 +85,16 @@ def test_the_call_that_fails_and_how_many_can_be_chosen(library: Library) -> Non
     assert codes == [0, 0x80100001, 0x80100001, 0]
 
 
+def test_a_fault_tells_how_many_calls_it_has_hit(card: SCardManage) -> None:
+    with fault("SCardTransmit", call=2, times=2, latency=0) as armed:
+        hits = [armed.hits]
+        for _ in range(4):
+            card.transmit(READ_4)
+            hits.append(armed.hits)
+        assert hits == [0, 0, 1, 2, 2]
+    assert armed.hits == 0
+
+
 def test_several_faults_of_one_function_each_count_for_themselves(card: SCardManage) -> None:
     with fault("SCardTransmit", call=2, code=0x80100001), fault("SCardTransmit", call=3, code=NO_MEMORY):
         assert card.transmit(READ_4) == ANSWER_4
@@ -237,7 +247,7 @@ def test_a_command_that_runs_while_the_resource_manager_stops_is_a_communication
     ("function", "arguments", "message"),
     [
         ("SCardFoo", {"code": 1}, "function: 'SCardFoo' is not allowed"),
-        ("SCardConnect", {"removal": True}, "function: 'SCardConnect' is not allowed"),
+        ("SCardConnect", {"removal": True}, "function: 'SCardConnect' is not allowed; give SCardTransmit, which alone"),
         ("SCardConnect\0", {"code": 1}, "function: 'SCardConnect.x00' is not allowed"),
         ("SCardTransmit", {}, "effect: 0 is not allowed; give exactly one of code"),
         ("SCardTransmit", {"code": 1, "stop": True}, "effect: 2 is not allowed"),

@@ -145,14 +145,16 @@ def test_what_a_card_raises_is_a_communication_error_and_kept_with_its_traceback
     assert "fail_here" in "".join(traceback.format_exception(error))
 
 
-@pytest.mark.parametrize("answer", [None, 0x9000, "9000"])
+@pytest.mark.parametrize("answer", [None, 0x9000, "9000", [0x90, 0x00]], ids=repr)
 def test_an_answer_that_is_no_bytes_is_kept_as_a_type_error(
     answer: bytes, library: Library, reader: VirtualReader
 ) -> None:
     reader.insert(FixedCard(answer))
     with attach(library) as card, pytest.raises(CommunicationError):
         card.transmit(GET_CHALLENGE)
-    assert [type(error) for error in reader.errors] == [TypeError]
+    (error,) = reader.errors
+    assert isinstance(error, TypeError)
+    assert str(error) == f"answer of transmit: expected bytes, got {type(answer).__name__}"
 
 
 def test_a_card_may_use_pcsc_itself(library: Library, reader: VirtualReader) -> None:
@@ -182,6 +184,19 @@ def test_a_card_that_is_taken_out_is_told_to_every_handle(library: Library, read
         reader.insert(EchoCard())
         card.reconnect(share_mode=ShareMode.SHARED)
         assert card.transmit(GET_CHALLENGE)[-2:] == b"\x90\x00"
+
+
+def test_programs_that_wait_see_the_empty_reader_of_a_swap(library: Library, reader: VirtualReader) -> None:
+    reader.insert(EchoCard())
+    with Context(library=library) as context:
+        (known,) = context.get_status_change([NAME])
+        swapping = threading.Timer(0.05, reader.swap, (EchoCard(),))
+        swapping.start()
+        (gone,) = context.get_status_change([known], 5)
+        (back,) = context.get_status_change([gone], 5)
+        swapping.join()
+    assert gone.state & ReaderStateFlag.EMPTY
+    assert back.state & ReaderStateFlag.PRESENT
 
 
 def test_a_swap_is_two_events(library: Library, reader: VirtualReader) -> None:
@@ -338,6 +353,10 @@ def test_what_cannot_be_is_refused_by_name(library: Library, reader: VirtualRead
         reader.insert(EchoCard(bytes(34)))
     with pytest.raises(TypeError, match="card: expected an object with atr"):
         reader.insert(object())  # type: ignore[arg-type]  # that is the point
+    with pytest.raises(TypeError, match="got the class EchoCard"):
+        reader.insert(EchoCard)  # type: ignore[arg-type]  # that is the point
+    with pytest.raises(TypeError, match="card: its atr: expected bytes, got str"):
+        reader.insert(EchoCard("3B00"))  # type: ignore[arg-type]  # that is the point
     with pytest.raises(NoSmartCardError):
         reader.remove()
     with pytest.raises(NoSmartCardError):

@@ -35,6 +35,11 @@ class Fault:
             armed.discard(self)
             world.end_fault(self._number)
 
+    @property
+    def hits(self) -> int:
+        """How many calls it has hit; 0 where it has ended."""
+        return world.fault_hits(self._number) if self in armed else 0
+
     def __enter__(self) -> Self:
         return self
 
@@ -75,8 +80,8 @@ def fault(
         stop: the resource manager stops just before the call; :func:`service_stopped` tells what that means.
         answer: the card runs the command, and these bytes come back. This and what follows is for SCardTransmit.
         latency: the card takes so many seconds more.
-        removal: the card is taken out in the middle of the command.
-        reset: another program has reset the card just before the command.
+        removal: the card is taken out when it has begun with the command: it runs it, and no answer comes back.
+        reset: another program has reset the card just before the command, which the card does not see.
 
     Raises:
         InvalidArgumentError: an unknown function, a number out of range, no effect or several of them, or an effect
@@ -100,11 +105,13 @@ def fault(
     if latency is not None:
         value = world.microseconds(latency)
     name, first, hits = text("function", function), _positive("call", call), _positive("times", times)
+    if named[0] not in {_CODE, _STOP} and function != "SCardTransmit":
+        raise invalid("function", function, "SCardTransmit, which alone can have answer, latency, removal and reset")
+    data = b"" if answer is None else world.copied("answer", answer)
     try:
-        number = world.fault(name, first, hits, named[0], value, b"" if answer is None else world.copied(answer))
+        number = world.fault(name, first, hits, named[0], value, data)
     except InvalidArgumentError:
-        allowed = "a function of PC/SC; answer, latency, removal and reset are SCardTransmit's alone"
-        raise invalid("function", function, allowed) from None
+        raise invalid("function", function, "a function of PC/SC, such as SCardConnect") from None
     one = Fault(number, f"of {function}")
     armed.add(one)
     return one

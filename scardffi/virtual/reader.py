@@ -8,6 +8,7 @@ import itertools
 import os
 import signal
 import threading
+import time
 from contextlib import suppress
 from ctypes import byref
 
@@ -164,10 +165,16 @@ class VirtualReader:
         world.remove(self._native_name)
         self._forget_card()
 
-    def swap(self, card: Card | AnsweringCard) -> None:
-        """Take the card out and put another one in: two events, as with a real reader."""
+    def swap(self, card: Card | AnsweringCard, *, gap: float = 0.02) -> None:
+        """Take the card out and put another one in.
+
+        Args:
+            card: the other one.
+            gap: the seconds in between: programs that wait shall see the empty reader, as they do with a real one.
+        """
         atr = _checked_atr(card)
         self.remove()
+        time.sleep(gap)
         self._insert(card, atr)
 
     def reset(self) -> None:
@@ -240,10 +247,10 @@ def _nothing() -> None:
 
 def _checked_atr(card: Card | AnsweringCard) -> bytes:
     atr = getattr(card, "atr", None)
-    answers = isinstance(card, AnsweringCard) or callable(getattr(card, "transmit", None))
-    if not isinstance(atr, (bytes, bytearray, memoryview)) or not answers:
-        raise TypeError(f"card: expected an object with atr (bytes) and transmit(command), got {type(card).__name__}")
-    checked = world.copied(atr)
+    if isinstance(card, type) or not (isinstance(card, AnsweringCard) or callable(getattr(card, "transmit", None))):
+        what = f"the class {card.__name__}" if isinstance(card, type) else type(card).__name__
+        raise TypeError(f"card: expected an object with atr and transmit(command), got {what}")
+    checked = world.copied("card: its atr", atr)
     if len(checked) > _LONGEST_ATR:
         raise invalid("card: length of its ATR", len(checked), f"at most {_LONGEST_ATR} bytes")
     return checked
@@ -274,7 +281,9 @@ def _transmit(key: int, command: int | None, length: int, place: int | None, roo
         return
     reader, card = entry
     try:
-        result[0] = world.put_at(place, room, world.copied(card.transmit(world.bytes_at(command, length))))
+        result[0] = world.put_at(
+            place, room, world.copied("answer of transmit", card.transmit(world.bytes_at(command, length)))
+        )
     except BaseException as error:  # noqa: BLE001  the card is the user's: it is kept for him
         _keep(reader, error)
 
@@ -297,7 +306,9 @@ def _control(key: int, code: int, command: int | None, length: int, place: int |
         return
     try:
         answer = reader.control(code, world.bytes_at(command, length))
-        result[0] = world.LEAVE_IT if answer is None else world.put_at(place, room, world.copied(answer))
+        result[0] = (
+            world.LEAVE_IT if answer is None else world.put_at(place, room, world.copied("answer of control", answer))
+        )
     except BaseException as error:  # noqa: BLE001  the same
         _keep(reader, error)
 

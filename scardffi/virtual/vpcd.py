@@ -77,7 +77,7 @@ class VpcdCard:
             _warn(f"{self!r} was collected while plugged in; call stop()", ResourceWarning, source=self)
 
     def __repr__(self) -> str:
-        way = "listening on" if self._listen else "for"
+        way = "not started, for" if self._service is None else "listening on" if self._listen else "connected to"
         return f"<scardffi.virtual.vpcd.VpcdCard {type(self.card).__name__} {way} {self.host}:{self.port}>"
 
     def start(self) -> None:

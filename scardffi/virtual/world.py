@@ -83,6 +83,7 @@ start_service: Final = _function("start_service")
 _fault: Final = _function(
     "fault", c_char_p, c_uint32, c_uint32, c_uint32, c_uint32, c_char_p, c_size_t, POINTER(c_uint32)
 )
+_fault_hits: Final = _function("fault_hits", c_uint32, POINTER(c_uint32))
 
 
 def fault(function: bytes, call: int, times: int, effect: int, value: int, answer: bytes) -> int:
@@ -90,6 +91,13 @@ def fault(function: bytes, call: int, times: int, effect: int, value: int, answe
     number = c_uint32()
     _fault(function, call, times, effect, value, answer, len(answer), byref(number))
     return number.value
+
+
+def fault_hits(number: int) -> int:
+    """How many calls a fault has hit."""
+    hits = c_uint32()
+    _fault_hits(number, byref(hits))
+    return hits.value
 
 
 _LONGEST_LATENCY: Final = 4294.0  # microseconds in 32 bits
@@ -107,13 +115,16 @@ def microseconds(latency: float) -> int:
     return round(1e6 * checked)
 
 
-def copied(value: object) -> bytes:
+def copied(name: str, value: object) -> bytes:
     """The bytes of a bytes-like object, and nothing else: bytes() takes a number for a length.
 
     Raises:
         TypeError: it is none.
     """
-    return bytes(memoryview(value))  # type: ignore[arg-type]  # it raises for what is no buffer
+    try:
+        return bytes(memoryview(value))  # type: ignore[arg-type]  # it raises for what is no buffer
+    except TypeError:
+        raise TypeError(f"{name}: expected bytes, got {type(value).__name__}") from None
 
 
 def bytes_at(address: int | None, length: int) -> bytes:

@@ -34,6 +34,13 @@ static LONG complain(const char *problem, const char *what)
     return SCARD_E_NO_SERVICE;
 }
 
+static LONG complain_of_field(const char *problem, const struct field *field)
+{
+    char text[60];
+    snprintf(text, sizeof text, "%s%s%s", field->key, *field->value != '\0' ? "=" : "", field->value);
+    return complain(problem, text);
+}
+
 static bool is_named(const struct entry *entry, const char *key)
 {
     for (unsigned i = 0; i < entry->count; i++)
@@ -50,8 +57,9 @@ static bool split(const char *start, size_t length, struct entry *entry)
         return false;
     memcpy(entry->text, start, length);
     entry->text[length] = '\0';
-    char *rest = entry->text + strspn(entry->text, " \t\n");
+    char *rest = entry->text;
     for (char *field = strsep(&rest, ","); field != NULL; field = strsep(&rest, ",")) {
+        field += strspn(field, " \t\n");
         if (entry->count == MOST_FIELDS)
             return false;
         char *equals = strchr(field, '=');
@@ -121,8 +129,12 @@ static LONG add_reader(const struct reader_entry *wanted)
     reader->latency_us = wanted->latency_ms * 1000;
     if (wanted->listen != 0 && !listen_for_emulators(reader, (uint16_t)wanted->listen))
         return complain("its port cannot be had", wanted->name);
-    if (wanted->connect != 0 && !connect_to_emulator(reader, (uint16_t)wanted->connect))
-        return SCARD_E_NO_MEMORY;
+    if (wanted->connect != 0)
+        code = connect_to_emulator(reader, (uint16_t)wanted->connect);
+    if (code == (LONG)SCARD_E_NO_SMARTCARD)
+        complain("no emulator listens at its port, and it stays empty", wanted->name);
+    else if (code != SCARD_S_SUCCESS)
+        return code;
     if (!wanted->has_card)
         return SCARD_S_SUCCESS;
     struct card *card = new_answering_card(NULL, 0);
@@ -135,7 +147,7 @@ static LONG configure_reader(const struct entry *entry, unsigned number)
     snprintf(reader.name, sizeof reader.name, "scardffi Virtual Reader %u", number);
     for (unsigned i = 1; i < entry->count; i++)
         if (!read_reader_field(&entry->fields[i], &reader))
-            return complain("no reader has this", entry->fields[i].key);
+            return complain_of_field("no reader has this, or not this value", &entry->fields[i]);
     if (is_named(entry, "listen") + is_named(entry, "connect") + is_named(entry, "card") > 1)
         return complain("listen, connect and card exclude each other", reader.name);
     if (reader.listen != 0 || reader.connect != 0)
@@ -197,7 +209,7 @@ static LONG configure_fault(const struct entry *entry)
     struct fault_entry fault = {.function = "", .call = 1, .times = 1};
     for (unsigned i = 1; i < entry->count; i++)
         if (!read_fault_field(&entry->fields[i], &fault))
-            return complain("no fault has this", entry->fields[i].key);
+            return complain_of_field("no fault has this, or not this value", &entry->fields[i]);
     uint32_t number;
     LONG code = arm_fault(fault.function, fault.call, fault.times, fault.effect, fault.value, fault.answer,
                           fault.answer_length, &number);

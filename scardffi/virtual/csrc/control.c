@@ -150,6 +150,14 @@ EXPORTED uint32_t scardvirtual_fault(const char *function, uint32_t call, uint32
         arm_fault(function, call, times, (enum effect)effect, value, answer, answer_length, number));
 }
 
+EXPORTED uint32_t scardvirtual_fault_hits(uint32_t number, uint32_t *hits)
+{
+    LONG code = hits != NULL ? enter_world() : (LONG)SCARD_E_INVALID_VALUE;
+    if (code != SCARD_S_SUCCESS)
+        return (uint32_t)code;
+    return leave_world(count_hits(number, hits) ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_INVALID_VALUE);
+}
+
 EXPORTED uint32_t scardvirtual_end_fault(uint32_t number)
 {
     LONG code = enter_world();

@@ -9,8 +9,9 @@
 /* Emulators connect, one at a time; false where the port cannot be had. */
 bool listen_for_emulators(const struct reader *reader, uint16_t port);
 
-/* Connect to an emulator that listens, once; none is there: the reader stays empty. False: no memory or thread. */
-bool connect_to_emulator(const struct reader *reader, uint16_t port);
+/* Connect to an emulator that listens, once. SCARD_E_NO_SMARTCARD: none is there, and the reader stays empty;
+ * SCARD_E_NO_MEMORY, for a thread too. */
+LONG connect_to_emulator(const struct reader *reader, uint16_t port);
 
 void forget_emulators(void); /* in the child of a fork: the sockets are the parent's */
 

@@ -15,6 +15,7 @@ struct fault {
     enum effect effect;
     uint32_t call;  /* counts down to the first call that it hits */
     uint32_t times; /* calls that it still hits */
+    uint32_t hits;  /* calls that it has hit */
     uint32_t value; /* the code, or microseconds */
     unsigned char *answer;
     size_t answer_length;
@@ -91,6 +92,13 @@ bool end_fault(uint32_t number)
     return fault != NULL;
 }
 
+bool count_hits(uint32_t number, uint32_t *hits)
+{
+    const struct fault *fault = number != 0 ? find_fault(number) : NULL;
+    *hits = fault != NULL ? fault->hits : 0;
+    return fault != NULL;
+}
+
 static void befall(const struct fault *fault, struct mishap *mishap)
 {
     switch (fault->effect) {
@@ -124,6 +132,7 @@ bool look_for_fault(enum function function, LONG *code, struct mishap *mishap)
             continue;
         fault->call = 1;
         fault->times--;
+        fault->hits++;
         if (fault->effect == FAULT_CODE && !answers) {
             *code = (LONG)fault->value;
             answers = true;

@@ -39,10 +39,11 @@ struct mishap {
 };
 
 /* SCARD_E_INVALID_VALUE: no such function, or it cannot have this effect; SCARD_E_NO_MEMORY, also where there are
- * too many. These two are called with the world's mutex held. A fault stays, spent, until it is ended. */
+ * too many. These are called with the world's mutex held. A fault stays, spent, until it is ended. */
 LONG arm_fault(const char *function, uint32_t call, uint32_t times, enum effect effect, uint32_t value,
                const unsigned char *answer, size_t answer_length, uint32_t *number);
 bool end_fault(uint32_t number); /* false: there is none */
+bool count_hits(uint32_t number, uint32_t *hits); /* the same */
 
 extern atomic_uint faults_armed; /* spent ones too */
 bool look_for_fault(enum function function, LONG *code, struct mishap *mishap);

@@ -52,6 +52,7 @@ uint32_t scardvirtual_set_latency(const char *reader, uint32_t microseconds);
 /* faults.h tells the effects. The number is for scardvirtual_end_fault. */
 uint32_t scardvirtual_fault(const char *function, uint32_t call, uint32_t times, uint32_t effect, uint32_t value,
                             const unsigned char *answer, size_t answer_length, uint32_t *number);
+uint32_t scardvirtual_fault_hits(uint32_t number, uint32_t *hits); /* how many calls it has hit */
 uint32_t scardvirtual_end_fault(uint32_t number);
 
 uint32_t scardvirtual_stop_service(void);
