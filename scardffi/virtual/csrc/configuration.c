@@ -31,7 +31,7 @@ struct entry {
 static LONG complain(const char *problem, const char *what)
 {
     fprintf(stderr, "scardffi virtual library: SCARDFFI_VIRTUAL: %s: %.60s\n", problem, what);
-    return SCARD_E_NO_SERVICE;
+    return (LONG)SCARD_E_NO_SERVICE;
 }
 
 static bool is_named(const struct entry *entry, const char *key)
@@ -122,7 +122,7 @@ static LONG add_reader(const struct reader_entry *wanted)
     if (wanted->listen != 0 && !listen_for_emulators(reader, (uint16_t)wanted->listen))
         return complain("its port cannot be had", wanted->name);
     if (wanted->connect != 0 && !connect_to_emulator(reader, (uint16_t)wanted->connect))
-        return SCARD_E_NO_MEMORY;
+        return (LONG)SCARD_E_NO_MEMORY;
     if (!wanted->has_card)
         return SCARD_S_SUCCESS;
     struct card *card = new_answering_card(NULL, 0);
