@@ -6,7 +6,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-_STRICT = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-g")
+from .shape import COMPILER_FLAGS
+
+_STRICT = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-g", *COMPILER_FLAGS)
 
 
 def compiler() -> list[str]:
