@@ -14,27 +14,25 @@ References: PC/SC part 5; "winscard.h" in Microsoft's and pcsc-lite's documentat
 
 from __future__ import annotations
 
-from .arguments import address, dword, handle, pair_of_buffers, pairs, readable, text, writable
-from .errors import E_NOTIMPL, from_hresult
+from .answers import ATR_ROOM, INSUFFICIENT_BUFFER, AskedStates, multi_string, names_in, present
+from .arguments import address, dword, handle, pair_of_buffers, readable, text, writable
 from .library import LibraryInfo, default_table, ffi, lib, library_info, open_table
+from .raw_windows import WindowsFunctions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import Final, SupportsIndex
 
     from typing_extensions import Buffer
 
     from ._native import Api, CData
 
-_INSUFFICIENT_BUFFER: Final = 0x80100008
-_ATR_ROOM: Final = 36
 _NAME_ROOM: Final = 256
-_LIST_TRIES: Final = 8
 
 
-class Library:
+class Library(WindowsFunctions):
     """A PC/SC library loaded by path or name, with the SCard* functions as methods.
 
     Several may be loaded at once; each stays loaded as long as the process runs.
@@ -91,7 +89,7 @@ class Library:
         """
         context = ffi.new("SCARDCONTEXT *")
         code = lib.pcsc_SCardEstablishContext(self.native, dword("scope", scope), ffi.NULL, ffi.NULL, context)
-        return _present(code, "SCardEstablishContext"), context[0]
+        return present(code, "SCardEstablishContext"), context[0]
 
     def SCardReleaseContext(self, context: SupportsIndex) -> int:
         """Close a context and every handle connected on it. Wraps ``SCardReleaseContext``.
@@ -99,7 +97,7 @@ class Library:
         On pcsc-lite it does not wake a thread that waits on the context: cancel and join first.
         """
         code = lib.pcsc_SCardReleaseContext(self.native, handle("context", context))
-        return _present(code, "SCardReleaseContext")
+        return present(code, "SCardReleaseContext")
 
     def SCardIsValidContext(self, context: SupportsIndex) -> int:
         """Whether a context is open: code 0. Wraps ``SCardIsValidContext``.
@@ -107,7 +105,7 @@ class Library:
         On pcsc-lite it stays 0 after the daemon has been restarted.
         """
         code = lib.pcsc_SCardIsValidContext(self.native, handle("context", context))
-        return _present(code, "SCardIsValidContext")
+        return present(code, "SCardIsValidContext")
 
     def SCardCancel(self, context: SupportsIndex) -> int:
         """Wake the thread that waits in SCardGetStatusChange on this context. Wraps ``SCardCancel``.
@@ -115,7 +113,7 @@ class Library:
         It does nothing for a wait that begins later.
         """
         code = lib.pcsc_SCardCancel(self.native, handle("context", context))
-        return _present(code, "SCardCancel")
+        return present(code, "SCardCancel")
 
     def SCardFreeMemory(self, context: SupportsIndex, memory: SupportsIndex) -> int:
         """Free what the library allocated for an SCARD_AUTOALLOCATE call. Wraps ``SCardFreeMemory``.
@@ -125,7 +123,7 @@ class Library:
             memory: its address.
         """
         code = lib.pcsc_SCardFreeMemory(self.native, handle("context", context), address("memory", memory))
-        return _present(code, "SCardFreeMemory")
+        return present(code, "SCardFreeMemory")
 
     # readers
 
@@ -145,8 +143,8 @@ class Library:
         def fetch(names: CData, length: CData) -> int:
             return lib.pcsc_SCardListReaders(self.native, context, group, names, length)
 
-        code, names = _multi_string(fetch)
-        return _present(code, "SCardListReaders"), names
+        code, names = multi_string(fetch)
+        return present(code, "SCardListReaders"), names
 
     def SCardListReaderGroups(self, context: SupportsIndex) -> tuple[int, list[str]]:
         """The names of the groups of readers. Wraps ``SCardListReaderGroups``.
@@ -159,8 +157,8 @@ class Library:
         def fetch(names: CData, length: CData) -> int:
             return lib.pcsc_SCardListReaderGroups(self.native, context, names, length)
 
-        code, names = _multi_string(fetch)
-        return _present(code, "SCardListReaderGroups"), names
+        code, names = multi_string(fetch)
+        return present(code, "SCardListReaderGroups"), names
 
     def SCardGetStatusChange(
         self, context: SupportsIndex, timeout: SupportsIndex, states: Sequence[tuple[str, int]]
@@ -177,23 +175,17 @@ class Library:
         Returns:
             (code, [(event state, ATR), ...]) in the order of ``states``
         """
-        asked = pairs("states", states, "(reader, current state)")
-        names = [ffi.new("char[]", text("reader", reader)) for reader, _ in asked]
-        count = len(names)
-        readers = ffi.new("char *[]", names)
-        numbers = ffi.new("uint32_t[]", 3 * count)
-        for index, (_, current) in enumerate(asked):
-            numbers[3 * index] = dword("current state", current)
-        atrs = ffi.new("unsigned char[]", _ATR_ROOM * count)
+        asked = AskedStates(states)
         code = lib.pcsc_get_status_change(
-            self.native, handle("context", context), dword("timeout", timeout), count, readers, numbers, atrs
+            self.native,
+            handle("context", context),
+            dword("timeout", timeout),
+            asked.count,
+            asked.readers,
+            asked.numbers,
+            asked.atrs,
         )
-        memory = ffi.buffer(atrs)
-        answers = [
-            (numbers[3 * i + 1], bytes(memory[_ATR_ROOM * i : _ATR_ROOM * i + numbers[3 * i + 2]]))
-            for i in range(count)
-        ]
-        return _present(code, "SCardGetStatusChange"), answers
+        return present(code, "SCardGetStatusChange"), asked.answers()
 
     # cards
 
@@ -224,7 +216,7 @@ class Library:
             card,
             protocol,
         )
-        return _present(code, "SCardConnect"), card[0], protocol[0]
+        return present(code, "SCardConnect"), card[0], protocol[0]
 
     def SCardReconnect(
         self,
@@ -253,7 +245,7 @@ class Library:
             dword("initialization", initialization),
             protocol,
         )
-        return _present(code, "SCardReconnect"), protocol[0]
+        return present(code, "SCardReconnect"), protocol[0]
 
     def SCardDisconnect(self, card: SupportsIndex, disposition: SupportsIndex) -> int:
         """Close a card handle. Wraps ``SCardDisconnect``.
@@ -263,7 +255,7 @@ class Library:
             disposition: a :class:`~scardffi.constants.Disposition`.
         """
         code = lib.pcsc_SCardDisconnect(self.native, handle("card", card), dword("disposition", disposition))
-        return _present(code, "SCardDisconnect")
+        return present(code, "SCardDisconnect")
 
     def SCardBeginTransaction(self, card: SupportsIndex) -> int:
         """Hold the card alone. Wraps ``SCardBeginTransaction``.
@@ -271,7 +263,7 @@ class Library:
         It waits without bound, and cannot be interrupted, while another handle holds a transaction.
         """
         code = lib.pcsc_SCardBeginTransaction(self.native, handle("card", card))
-        return _present(code, "SCardBeginTransaction")
+        return present(code, "SCardBeginTransaction")
 
     def SCardEndTransaction(self, card: SupportsIndex, disposition: SupportsIndex) -> int:
         """End a transaction. Wraps ``SCardEndTransaction``.
@@ -281,7 +273,7 @@ class Library:
             disposition: a :class:`~scardffi.constants.Disposition`.
         """
         code = lib.pcsc_SCardEndTransaction(self.native, handle("card", card), dword("disposition", disposition))
-        return _present(code, "SCardEndTransaction")
+        return present(code, "SCardEndTransaction")
 
     def SCardStatus(self, card: SupportsIndex) -> tuple[int, str, int, int, bytes]:
         """Reader, state, protocol and ATR of a connected card. Wraps ``SCardStatus``.
@@ -294,27 +286,27 @@ class Library:
         number = handle("card", card)
         length = ffi.new("DWORD *", _NAME_ROOM)
         numbers = ffi.new("DWORD[3]")  # state, protocol, length of the ATR
-        atr = ffi.new("unsigned char[]", _ATR_ROOM)
+        atr = ffi.new("unsigned char[]", ATR_ROOM)
 
         def fetch() -> tuple[int, CData]:
             reader = ffi.new("char[]", length[0])
-            numbers[2] = _ATR_ROOM
+            numbers[2] = ATR_ROOM
             code = lib.pcsc_SCardStatus(self.native, number, reader, length, numbers, numbers + 1, atr, numbers + 2)
             return code, reader
 
         code, reader = fetch()
-        if code == _INSUFFICIENT_BUFFER and length[0] > _NAME_ROOM:
+        if code == INSUFFICIENT_BUFFER and length[0] > _NAME_ROOM:
             code, reader = fetch()
-        names = _names(bytes(ffi.buffer(reader)))
-        answer = bytes(ffi.buffer(atr)[0 : min(numbers[2], _ATR_ROOM)])
-        return _present(code, "SCardStatus"), names[0] if names else "", numbers[0], numbers[1], answer
+        names = names_in(bytes(ffi.buffer(reader)))
+        answer = bytes(ffi.buffer(atr)[0 : min(numbers[2], ATR_ROOM)])
+        return present(code, "SCardStatus"), names[0] if names else "", numbers[0], numbers[1], answer
 
     def SCardTransmit(
         self, card: SupportsIndex, protocol: SupportsIndex, command: Buffer, response: Buffer
     ) -> tuple[int, int]:
         """Send a command to the card and receive its response. Wraps ``SCardTransmit``.
 
-        It cannot be interrupted. SCARD_E_INSUFFICIENT_BUFFER means that the card has executed the command.
+        It cannot be interrupted. SCARD_EINSUFFICIENT_BUFFER means that the card has executed the command.
 
         Args:
             card: an open card handle that no other thread uses meanwhile.
@@ -330,7 +322,7 @@ class Library:
         send, receive = pair_of_buffers(command, response)
         length = ffi.new("DWORD *", len(receive))
         code = lib.pcsc_SCardTransmit(self.native, number, pci, send, len(send), ffi.NULL, receive, length)
-        return _present(code, "SCardTransmit"), length[0]
+        return present(code, "SCardTransmit"), length[0]
 
     def SCardControl(
         self, card: SupportsIndex, control_code: SupportsIndex, command: Buffer, response: Buffer
@@ -351,7 +343,7 @@ class Library:
         source = ffi.from_buffer(send) if type(send) is bytes else send
         length = ffi.new("DWORD *")
         code = lib.pcsc_SCardControl(self.native, number, control, source, len(send), receive, len(receive), length)
-        return _present(code, "SCardControl"), length[0]
+        return present(code, "SCardControl"), length[0]
 
     def SCardGetAttrib(self, card: SupportsIndex, attribute: SupportsIndex, value: Buffer) -> tuple[int, int]:
         """Read an attribute of the reader or card. Wraps ``SCardGetAttrib``.
@@ -368,7 +360,7 @@ class Library:
         receive = writable("value", value)
         length = ffi.new("DWORD *", len(receive))
         code = lib.pcsc_SCardGetAttrib(self.native, number, which, receive, length)
-        return _present(code, "SCardGetAttrib"), length[0]
+        return present(code, "SCardGetAttrib"), length[0]
 
     def SCardSetAttrib(self, card: SupportsIndex, attribute: SupportsIndex, value: Buffer) -> int:
         """Write an attribute of the reader. Wraps ``SCardSetAttrib``.
@@ -381,7 +373,7 @@ class Library:
         number, which = handle("card", card), dword("attribute", attribute)
         send = readable("value", value)
         code = lib.pcsc_SCardSetAttrib(self.native, number, which, send, len(send))
-        return _present(code, "SCardSetAttrib")
+        return present(code, "SCardSetAttrib")
 
 
 def chosen_library(library: Library | None) -> Library:
@@ -425,36 +417,31 @@ SCardControl = _default.SCardControl
 SCardGetAttrib = _default.SCardGetAttrib
 SCardSetAttrib = _default.SCardSetAttrib
 
-
-def _present(code: int, function: str) -> int:
-    """The code, unless it is the one with which the function table says that the function is not there."""
-    if code == E_NOTIMPL:
-        raise from_hresult(code, function)
-    return code
-
-
-def _names(multi_string: bytes) -> list[str]:
-    """The strings of a multi-string: each ends with NUL, the list with an empty one."""
-    names = []
-    for name in multi_string.split(b"\0"):
-        if not name:
-            break
-        names.append(name.decode("utf-8", "surrogateescape"))
-    return names
-
-
-def _multi_string(fetch: Callable[[CData, CData], int]) -> tuple[int, list[str]]:
-    """Ask for the length, then for the list, again where it has grown in between."""
-    length = ffi.new("DWORD *")
-    code = 0
-    for _ in range(_LIST_TRIES):
-        code = fetch(ffi.NULL, length)
-        if code != 0:
-            return code, []
-        names = ffi.new("char[]", length[0])
-        code = fetch(names, length)
-        if code == 0:
-            return code, _names(bytes(ffi.buffer(names)))
-        if code != _INSUFFICIENT_BUFFER:
-            break
-    return code, []
+# Windows alone
+SCardListCards = _default.SCardListCards
+SCardListInterfaces = _default.SCardListInterfaces
+SCardGetProviderId = _default.SCardGetProviderId
+SCardGetCardTypeProviderName = _default.SCardGetCardTypeProviderName
+SCardSetCardTypeProviderName = _default.SCardSetCardTypeProviderName
+SCardIntroduceCardType = _default.SCardIntroduceCardType
+SCardForgetCardType = _default.SCardForgetCardType
+SCardLocateCards = _default.SCardLocateCards
+SCardLocateCardsByATR = _default.SCardLocateCardsByATR
+SCardIntroduceReaderGroup = _default.SCardIntroduceReaderGroup
+SCardForgetReaderGroup = _default.SCardForgetReaderGroup
+SCardIntroduceReader = _default.SCardIntroduceReader
+SCardForgetReader = _default.SCardForgetReader
+SCardAddReaderToGroup = _default.SCardAddReaderToGroup
+SCardRemoveReaderFromGroup = _default.SCardRemoveReaderFromGroup
+SCardGetReaderIcon = _default.SCardGetReaderIcon
+SCardGetDeviceTypeId = _default.SCardGetDeviceTypeId
+SCardGetReaderDeviceInstanceId = _default.SCardGetReaderDeviceInstanceId
+SCardListReadersWithDeviceInstanceId = _default.SCardListReadersWithDeviceInstanceId
+SCardState = _default.SCardState
+SCardGetTransmitCount = _default.SCardGetTransmitCount
+SCardCancelTransaction = _default.SCardCancelTransaction
+SCardReadCache = _default.SCardReadCache
+SCardWriteCache = _default.SCardWriteCache
+SCardAccessStartedEvent = _default.SCardAccessStartedEvent
+SCardReleaseStartedEvent = _default.SCardReleaseStartedEvent
+SCardAudit = _default.SCardAudit

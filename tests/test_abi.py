@@ -24,6 +24,7 @@ VIRTUAL_CSRC = PACKAGE / "virtual" / "csrc"
 ASSERTIONS = Path(__file__).parent / "csrc" / "abi_assertions.c"
 
 MINGW = "x86_64-w64-mingw32-gcc"
+MINGW_32 = "i686-w64-mingw32-gcc"
 WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Werror")
 
 
@@ -82,11 +83,14 @@ WINDOWS = Vendor(
 )
 
 
-@pytest.fixture(params=[PCSCLITE, WINDOWS], ids=["pcsc-lite", "windows"])
+WINDOWS_32 = WINDOWS._replace(compiler=(MINGW_32,))
+
+
+@pytest.fixture(params=[PCSCLITE, WINDOWS, WINDOWS_32], ids=["pcsc-lite", "windows", "windows-32"])
 def vendor(request: pytest.FixtureRequest) -> Vendor:
     asked: Vendor = request.param
-    if asked is WINDOWS:
-        need_program(MINGW)
+    if asked is not PCSCLITE:
+        need_program(asked.compiler[0])
     else:
         need_pcsclite_headers()
     return asked
@@ -120,14 +124,17 @@ def test_the_comparison_leaves_out_no_name_of_the_header() -> None:
         "PCSC_CONTROL",
         "PCSC_HANDLE_MASK",
         "PCSC_AUTOALLOCATES",
+        "PCSC_TEXT_SUFFIX",
+        "PCSC_NUMBERS_CARD_STATES",
     }
     compared = set(re.findall(r"\w+", ASSERTIONS.read_text()))
     assert names - choices - behaviour - compared == set()
 
 
 class Shape(NamedTuple):
-    """What one platform's structures measure in a 64-bit process."""
+    """What one platform's structures measure."""
 
+    pointer: int
     dword: int
     handle: int
     io_request: int
@@ -143,20 +150,21 @@ class Shape(NamedTuple):
 
 
 SHAPES = {
-    "PCSCLITE": Shape(8, 8, 16, 80, 33, (16, 24, 32, 40), 4, 0x8010001F, 0x42000D48, autoallocate=True),
-    "WINDOWS": Shape(4, 8, 8, 64, 36, (16, 20, 24, 28), 0x10000, 0x80100022, 0x00313520, autoallocate=True),
-    "MACOS": Shape(4, 4, 8, 61, 33, (16, 20, 24, 28), 4, 0x8010001F, 0x42000D48, autoallocate=False),
+    "PCSCLITE": Shape(8, 8, 8, 16, 80, 33, (16, 24, 32, 40), 4, 0x8010001F, 0x42000D48, autoallocate=True),
+    "WINDOWS": Shape(8, 4, 8, 8, 64, 36, (16, 20, 24, 28), 0x10000, 0x80100022, 0x00313520, autoallocate=True),
+    "WINDOWS_32": Shape(4, 4, 4, 8, 56, 36, (8, 12, 16, 20), 0x10000, 0x80100022, 0x00313520, autoallocate=True),
+    "MACOS": Shape(8, 4, 4, 8, 61, 33, (16, 20, 24, 28), 4, 0x8010001F, 0x42000D48, autoallocate=False),
 }
 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_each_platform_has_its_documented_shape(name: str) -> None:
-    command = (MINGW,) if name == "WINDOWS" else tuple(compiler())
+    command = {"WINDOWS": (MINGW,), "WINDOWS_32": (MINGW_32,)}.get(name, tuple(compiler()))
     need_program(command[0])
     shape = SHAPES[name]
     members = ("dwCurrentState", "dwEventState", "cbAtr", "rgbAtr")
     facts = [
-        "sizeof(void *) == 8",
+        f"sizeof(void *) == {shape.pointer}",
         f"sizeof(DWORD) == {shape.dword} && (DWORD)-1 > 0",
         f"sizeof(LONG) == {shape.dword} && (LONG)-1 < 0",
         f"sizeof(SCARDHANDLE) == {shape.handle} && sizeof(SCARDCONTEXT) == {shape.handle}",
@@ -176,7 +184,7 @@ def test_each_platform_has_its_documented_shape(name: str) -> None:
     lines += [f'_Static_assert({fact}, "{fact}");' for fact in facts]
     lines += ["#if" + ("n" if shape.autoallocate else "") + "def SCARD_AUTOALLOCATE", "#error SCARD_AUTOALLOCATE"]
     lines += ["#endif", ""]
-    flags = (*WARNINGS, f"-DSCARDFFI_ABI_{name}", f"-I{INCLUDE}")
+    flags = (*WARNINGS, f"-DSCARDFFI_ABI_{name.removesuffix('_32')}", f"-I{INCLUDE}")
     assert compile_only(command, "\n".join(lines), *flags) == ""
 
 
@@ -290,9 +298,47 @@ def test_each_source_compiles_without_a_warning(source: Path, shape: str, tmp_pa
 
 
 @pytest.mark.parametrize("source", WINDOWS_SOURCES, ids=lambda path: path.name)
-def test_each_source_of_the_core_compiles_for_windows_without_a_warning(source: Path, tmp_path: Path) -> None:
-    need_program(MINGW)
-    assert compile_for_real((MINGW,), source, tmp_path / "out.o") == ""
+@pytest.mark.parametrize("command", [MINGW, MINGW_32])
+def test_each_source_of_the_core_compiles_for_windows_without_a_warning(
+    source: Path, command: str, tmp_path: Path
+) -> None:
+    need_program(command)
+    assert compile_for_real((command,), source, tmp_path / "out.o", "-Wconversion") == ""
+
+
+_LATER = "came with Windows 8 or later, or is left out by mingw-w64"
+# What mingw-w64's winscard import library of 32 bits does not have
+NOT_IMPORTABLE = {
+    "SCardCancelTransaction@4": "in Windows' header, and in few of its DLLs",
+    "SCardAudit@8": _LATER,
+    "SCardGetReaderIconW@16": _LATER,
+    "SCardGetDeviceTypeIdW@12": _LATER,
+    "SCardGetReaderDeviceInstanceIdW@16": _LATER,
+    "SCardListReadersWithDeviceInstanceIdW@16": _LATER,
+}
+
+
+def symbols(file: str | Path) -> set[str]:
+    """The functions of an object file or import library of 32 bits, with what they take of the stack: name@bytes."""
+    done = subprocess.run(["i686-w64-mingw32-nm", str(file)], capture_output=True, text=True, check=True)
+    return set(re.findall(r" T _(?:ours_)?(\w+@\d+)$", done.stdout, flags=re.MULTILINE))
+
+
+def test_the_functions_of_32_bit_windows_take_as_much_of_the_stack_as_the_tables_members(tmp_path: Path) -> None:
+    need_program(MINGW_32)
+    lines = ['#include "pcsc_api.h"']
+    for kind, name in (("NUMBER", "ours_##name"), ("TEXT", "ours_##name##W")):
+        lines.append(f"#define {kind}(need, name, arguments, ...) LONG PCSC_CALL {name}(__VA_ARGS__) {{ return 0; }}")
+        lines.append(f"PCSC_EVERY_{kind}_FUNCTION({kind})")
+    source = tmp_path / "members.c"
+    source.write_text("\n".join([*lines, ""]))
+    flags = ["-std=c11", f"-I{INCLUDE}", f"-I{CSRC}", "-c", "-o", str(tmp_path / "members.o")]
+    subprocess.run([MINGW_32, *flags, str(source)], check=True)
+    asked = [MINGW_32, "-print-file-name=libwinscard.a"]
+    library = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    members = symbols(tmp_path / "members.o")
+    assert len(members) > 40
+    assert members - symbols(library) == set(NOT_IMPORTABLE)
 
 
 # The declarations that Python sees

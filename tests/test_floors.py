@@ -20,6 +20,8 @@ FLOORS: list[set[str]] = [
     {"errors"},
     {"library"},
     {"arguments"},
+    {"answers"},
+    {"raw_windows"},
     {"raw", "reaper", "exchange"},
     {"virtual", "reader_list"},
     {"manage"},

@@ -91,6 +91,55 @@ uint32_t pcsc_SCardSetAttrib(const pcsc_api *api, SCARDHANDLE handle, DWORD attr
                              const unsigned char *value, DWORD length);
 uint32_t pcsc_get_status_change(const pcsc_api *api, SCARDCONTEXT context, DWORD timeout, size_t count,
                                 const char *const *readers, uint32_t *states, unsigned char *atrs);
+uint32_t pcsc_SCardState(const pcsc_api *api, SCARDHANDLE handle, DWORD *state, DWORD *protocol,
+                         unsigned char *atr, DWORD *atr_length);
+uint32_t pcsc_SCardCancelTransaction(const pcsc_api *api, SCARDHANDLE handle);
+uint32_t pcsc_SCardGetTransmitCount(const pcsc_api *api, SCARDHANDLE handle, DWORD *count);
+uint32_t pcsc_SCardAudit(const pcsc_api *api, SCARDCONTEXT context, DWORD event);
+uint32_t pcsc_SCardListCards(const pcsc_api *api, SCARDCONTEXT context, const unsigned char *atr,
+                             const unsigned char *interfaces, DWORD interface_count, char *cards,
+                             DWORD *length);
+uint32_t pcsc_SCardListInterfaces(const pcsc_api *api, SCARDCONTEXT context, const char *card,
+                                  unsigned char *interfaces, DWORD *count);
+uint32_t pcsc_SCardGetProviderId(const pcsc_api *api, SCARDCONTEXT context, const char *card,
+                                 unsigned char *provider);
+uint32_t pcsc_SCardGetCardTypeProviderName(const pcsc_api *api, SCARDCONTEXT context, const char *card,
+                                           DWORD kind, char *provider, DWORD *length);
+uint32_t pcsc_SCardSetCardTypeProviderName(const pcsc_api *api, SCARDCONTEXT context, const char *card,
+                                           DWORD kind, const char *provider);
+uint32_t pcsc_SCardIntroduceReaderGroup(const pcsc_api *api, SCARDCONTEXT context, const char *group);
+uint32_t pcsc_SCardForgetReaderGroup(const pcsc_api *api, SCARDCONTEXT context, const char *group);
+uint32_t pcsc_SCardIntroduceReader(const pcsc_api *api, SCARDCONTEXT context, const char *reader,
+                                   const char *device);
+uint32_t pcsc_SCardForgetReader(const pcsc_api *api, SCARDCONTEXT context, const char *reader);
+uint32_t pcsc_SCardAddReaderToGroup(const pcsc_api *api, SCARDCONTEXT context, const char *reader,
+                                    const char *group);
+uint32_t pcsc_SCardRemoveReaderFromGroup(const pcsc_api *api, SCARDCONTEXT context, const char *reader,
+                                         const char *group);
+uint32_t pcsc_SCardIntroduceCardType(const pcsc_api *api, SCARDCONTEXT context, const char *card,
+                                     const unsigned char *provider, const unsigned char *interfaces,
+                                     DWORD interface_count, const unsigned char *atr,
+                                     const unsigned char *mask, DWORD atr_length);
+uint32_t pcsc_SCardForgetCardType(const pcsc_api *api, SCARDCONTEXT context, const char *card);
+uint32_t pcsc_SCardReadCache(const pcsc_api *api, SCARDCONTEXT context, const unsigned char *card,
+                             DWORD freshness, const char *item, unsigned char *data, DWORD *length);
+uint32_t pcsc_SCardWriteCache(const pcsc_api *api, SCARDCONTEXT context, const unsigned char *card,
+                              DWORD freshness, const char *item, const unsigned char *data, DWORD length);
+uint32_t pcsc_SCardGetReaderIcon(const pcsc_api *api, SCARDCONTEXT context, const char *reader,
+                                 unsigned char *icon, DWORD *length);
+uint32_t pcsc_SCardGetDeviceTypeId(const pcsc_api *api, SCARDCONTEXT context, const char *reader,
+                                   DWORD *kind);
+uint32_t pcsc_SCardGetReaderDeviceInstanceId(const pcsc_api *api, SCARDCONTEXT context, const char *reader,
+                                             char *device, DWORD *length);
+uint32_t pcsc_SCardListReadersWithDeviceInstanceId(const pcsc_api *api, SCARDCONTEXT context,
+                                                   const char *device, char *readers, DWORD *length);
+uint32_t pcsc_SCardAccessStartedEvent(const pcsc_api *api, uintptr_t *event);
+uint32_t pcsc_SCardReleaseStartedEvent(const pcsc_api *api);
+uint32_t pcsc_locate_cards(const pcsc_api *api, SCARDCONTEXT context, const char *cards, size_t count,
+                           const char *const *readers, uint32_t *states, unsigned char *atrs);
+uint32_t pcsc_locate_cards_by_atr(const pcsc_api *api, SCARDCONTEXT context, size_t mask_count,
+                                  const unsigned char *masks, const uint32_t *mask_lengths, size_t count,
+                                  const char *const *readers, uint32_t *states, unsigned char *atrs);
 
 /* manage.h */
 typedef struct scard_manage scard_manage;

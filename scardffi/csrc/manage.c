@@ -369,6 +369,24 @@ uint32_t manage_learn_protocol(card_handle *card)
     return code;
 }
 
+/* A state as the bits of pcsc-lite, whatever the platform answers. */
+static uint32_t card_state(DWORD said)
+{
+    static const uint32_t bits[] = {
+        SCARD_UNKNOWN,
+        SCARD_ABSENT,
+        SCARD_PRESENT,
+        SCARD_PRESENT | SCARD_SWALLOWED,
+        SCARD_PRESENT | SCARD_POWERED,
+        SCARD_PRESENT | SCARD_POWERED | SCARD_NEGOTIABLE,
+        SCARD_PRESENT | SCARD_POWERED | SCARD_SPECIFIC,
+    };
+
+    if (PCSC_NUMBERS_CARD_STATES && said < sizeof bits / sizeof bits[0])
+        return bits[said];
+    return (uint32_t)said & 0xFFFFu; /* above: an event counter */
+}
+
 uint32_t manage_status(scard_manage *manage, uint32_t *state, uint32_t *protocol, char *reader,
                        uint32_t *reader_length, unsigned char *atr, uint32_t *atr_length)
 {
@@ -388,7 +406,7 @@ uint32_t manage_status(scard_manage *manage, uint32_t *state, uint32_t *protocol
                             &answer_length);
     if (code == SCARD_S_SUCCESS)
         card->protocol = native_protocol;
-    *state = (uint32_t)native_state & 0xFFFFu; /* above: an event counter */
+    *state = card_state(native_state);
     *protocol = (uint32_t)native_protocol;
     if (reader_length != NULL)
         *reader_length = (uint32_t)name_length;

@@ -9,14 +9,24 @@
 
 typedef struct {
     const char *name;
+    const char *symbol; /* the name that the library exports it under */
     int required;
     size_t offset; /* of its member in pcsc_api */
 } function_entry;
 
+#define STRING_OF(name) #name
+#define STRING(name) STRING_OF(name)
+
 static const function_entry functions[] = {
-#define ENTRY(need, function, arguments, ...) {#function, need, offsetof(pcsc_api, function)},
-    PCSC_FUNCTIONS(ENTRY)
-#undef ENTRY
+#define NUMBER_ENTRY(need, function, arguments, ...) {#function, #function, need, offsetof(pcsc_api, function)},
+#define TEXT_ENTRY(need, function, arguments, ...) \
+    {#function, #function PCSC_TEXT_SUFFIX, need, offsetof(pcsc_api, function)},
+    PCSC_EVERY_NUMBER_FUNCTION(NUMBER_ENTRY)
+    PCSC_EVERY_TEXT_FUNCTION(TEXT_ENTRY)
+    NUMBER_ENTRY(PCSC_OPTIONAL, SCardAccessStartedEvent, (void), void)
+    NUMBER_ENTRY(PCSC_OPTIONAL, SCardReleaseStartedEvent, (void), void)
+#undef NUMBER_ENTRY
+#undef TEXT_ENTRY
 };
 #define FUNCTION_COUNT (sizeof functions / sizeof functions[0])
 
@@ -52,13 +62,9 @@ static void *load_first(const char *const *names, int *result, char *detail, siz
     return NULL;
 }
 
-#define STRING_OF(name) #name
-#define STRING(name) STRING_OF(name)
-
-/* The name that the library exports a function under. */
-static const char *symbol_of(const char *function)
+static const char *symbol_of(const function_entry *function)
 {
-    return strcmp(function, "SCardControl") == 0 ? STRING(PCSC_CONTROL) : function;
+    return strcmp(function->name, "SCardControl") == 0 ? STRING(PCSC_CONTROL) : function->symbol;
 }
 
 static int bind(pcsc_api *table, char *detail, size_t size)
@@ -67,11 +73,11 @@ static int bind(pcsc_api *table, char *detail, size_t size)
 
     detail[0] = '\0';
     for (size_t i = 0; i < FUNCTION_COUNT; i++) {
-        void *symbol = platform_library_symbol(table->library, symbol_of(functions[i].name));
+        void *symbol = platform_library_symbol(table->library, symbol_of(&functions[i]));
         memcpy((char *)table + functions[i].offset, &symbol, sizeof symbol);
         if (symbol == NULL && functions[i].required) {
             result = PCSC_MISSING_SYMBOL;
-            list_append(detail, size, functions[i].name);
+            list_append(detail, size, symbol_of(&functions[i]));
         }
     }
     return result;
@@ -191,8 +197,28 @@ int pcsc_has_function(const pcsc_api *api, size_t index)
     {                                                                                                       \
         return api->name != NULL ? (uint32_t)api->name arguments : HR_NOTIMPL;                              \
     }
-PCSC_FUNCTIONS(DEFINE_CALLER)
+PCSC_EVERY_NUMBER_FUNCTION(DEFINE_CALLER)
+#if !defined(SCARDFFI_ABI_WINDOWS) /* there they are in windows_text.c */
+PCSC_EVERY_TEXT_FUNCTION(DEFINE_CALLER)
+#endif
 
+uint32_t pcsc_SCardAccessStartedEvent(const pcsc_api *api, uintptr_t *event)
+{
+    if (api->SCardAccessStartedEvent == NULL)
+        return HR_NOTIMPL;
+    *event = (uintptr_t)api->SCardAccessStartedEvent();
+    return *event != 0 ? SCARD_S_SUCCESS : SCARD_F_INTERNAL_ERROR;
+}
+
+uint32_t pcsc_SCardReleaseStartedEvent(const pcsc_api *api)
+{
+    if (api->SCardReleaseStartedEvent == NULL)
+        return HR_NOTIMPL;
+    api->SCardReleaseStartedEvent();
+    return SCARD_S_SUCCESS;
+}
+
+#define WITHOUT_PARENTHESES(...) __VA_ARGS__
 #define DEFINE_PLAIN(need, name, arguments, ...)                                                            \
     LONG name(__VA_ARGS__)                                                                                \
     {                                                                                                       \
@@ -200,29 +226,80 @@ PCSC_FUNCTIONS(DEFINE_CALLER)
         pcsc_api *api;                                                                                      \
         if (pcsc_open_default(&api, detail, sizeof detail) != PCSC_OPENED)                                  \
             return (LONG)SCARD_E_NO_SERVICE;                                                                \
-        return api->name != NULL ? api->name arguments : (LONG)SCARD_E_UNSUPPORTED_FEATURE;                 \
+        if (api->name == NULL)                                                                              \
+            return (LONG)SCARD_E_UNSUPPORTED_FEATURE;                                                       \
+        return (LONG)pcsc_##name(api, WITHOUT_PARENTHESES arguments);                                       \
     }
 PCSC_FUNCTIONS(DEFINE_PLAIN)
 
-uint32_t pcsc_get_status_change(const pcsc_api *api, SCARDCONTEXT context, DWORD timeout, size_t count,
-                                const char *const *readers, uint32_t *states, unsigned char *atrs)
+/* The structs for SCardGetStatusChange and those like it; NULL where memory is out. */
+static SCARD_READERSTATE *new_states(size_t count, const char *const *readers, const uint32_t *states)
 {
     SCARD_READERSTATE *array = calloc(count > 0 ? count : 1, sizeof *array);
-    uint32_t code;
 
-    if (array == NULL)
-        return SCARD_E_NO_MEMORY;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; array != NULL && i < count; i++) {
         array[i].szReader = readers[i];
         array[i].dwCurrentState = states[3 * i];
     }
-    code = pcsc_SCardGetStatusChange(api, context, timeout, array, (DWORD)count);
+    return array;
+}
+
+static void tell_states(SCARD_READERSTATE *array, size_t count, uint32_t *states, unsigned char *atrs)
+{
     for (size_t i = 0; i < count; i++) {
         DWORD length = array[i].cbAtr <= PCSC_ATR_BUFFER ? array[i].cbAtr : PCSC_ATR_BUFFER;
         states[3 * i + 1] = (uint32_t)array[i].dwEventState;
         states[3 * i + 2] = (uint32_t)length;
         memcpy(atrs + PCSC_STATE_ATR * i, array[i].rgbAtr, length);
     }
+    free(array);
+}
+
+uint32_t pcsc_get_status_change(const pcsc_api *api, SCARDCONTEXT context, DWORD timeout, size_t count,
+                                const char *const *readers, uint32_t *states, unsigned char *atrs)
+{
+    SCARD_READERSTATE *array = new_states(count, readers, states);
+    uint32_t code;
+
+    if (array == NULL)
+        return SCARD_E_NO_MEMORY;
+    code = pcsc_SCardGetStatusChange(api, context, timeout, array, (DWORD)count);
+    tell_states(array, count, states, atrs);
+    return code;
+}
+
+uint32_t pcsc_locate_cards(const pcsc_api *api, SCARDCONTEXT context, const char *cards, size_t count,
+                           const char *const *readers, uint32_t *states, unsigned char *atrs)
+{
+    SCARD_READERSTATE *array = new_states(count, readers, states);
+    uint32_t code;
+
+    if (array == NULL)
+        return SCARD_E_NO_MEMORY;
+    code = pcsc_SCardLocateCards(api, context, cards, array, (DWORD)count);
+    tell_states(array, count, states, atrs);
+    return code;
+}
+
+uint32_t pcsc_locate_cards_by_atr(const pcsc_api *api, SCARDCONTEXT context, size_t mask_count,
+                                  const unsigned char *masks, const uint32_t *mask_lengths, size_t count,
+                                  const char *const *readers, uint32_t *states, unsigned char *atrs)
+{
+    SCARD_READERSTATE *array = new_states(count, readers, states);
+    SCARD_ATRMASK *wanted = calloc(mask_count > 0 ? mask_count : 1, sizeof *wanted);
+    uint32_t code = SCARD_E_NO_MEMORY;
+
+    if (array != NULL && wanted != NULL) {
+        for (size_t i = 0; i < mask_count; i++) {
+            wanted[i].cbAtr = mask_lengths[i];
+            memcpy(wanted[i].rgbAtr, masks + 2 * PCSC_STATE_ATR * i, PCSC_STATE_ATR);
+            memcpy(wanted[i].rgbMask, masks + 2 * PCSC_STATE_ATR * i + PCSC_STATE_ATR, PCSC_STATE_ATR);
+        }
+        code = pcsc_SCardLocateCardsByATR(api, context, wanted, (DWORD)mask_count, array, (DWORD)count);
+        tell_states(array, count, states, atrs);
+        array = NULL;
+    }
+    free(wanted);
     free(array);
     return code;
 }

@@ -67,10 +67,12 @@ void *platform_library_symbol(void *library, const char *name)
 
 char *platform_library_path(void *library, void *symbol)
 {
-    char path[MAX_PATH * 4];
+    WCHAR wide[MAX_PATH * 4];
+    char path[MAX_PATH * 12];
 
     (void)symbol;
-    if (GetModuleFileNameA((HMODULE)library, path, sizeof path) == 0)
+    if (GetModuleFileNameW((HMODULE)library, wide, MAX_PATH * 4) == 0 ||
+        WideCharToMultiByte(CP_UTF8, 0, wide, -1, path, sizeof path, NULL, NULL) == 0)
         path[0] = '\0';
     return _strdup(path);
 }

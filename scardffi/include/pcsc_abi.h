@@ -20,7 +20,13 @@
 #endif
 
 #if defined(SCARDFFI_ABI_WINDOWS)
-#  define PCSC_CALL __stdcall /* ignored by 64-bit compilers */
+#  if defined(_WIN32)
+#    define PCSC_CALL __stdcall /* ignored by 64-bit compilers */
+#  else
+#    define PCSC_CALL
+#  endif
+#  define PCSC_TEXT_SUFFIX "W" /* behind the name of a function with strings, which are UTF-16 */
+#  define PCSC_NUMBERS_CARD_STATES 1 /* SCardStatus answers one of seven numbers */
 #  define PCSC_ATR_BUFFER 36  /* bytes of rgbAtr in SCARD_READERSTATE */
 #  define PCSC_RELEASE_LEAVES_CARD 0 /* SCardReleaseContext disconnects as with SCARD_LEAVE_CARD */
 #  define PCSC_NOTIFIES_OF_READERS 1 /* SCardGetStatusChange knows the reader that stands for their list */
@@ -33,12 +39,19 @@
 #  define SCARD_E_UNEXPECTED 0x8010001Fu
 #  define SCARD_AUTOALLOCATE ((DWORD)-1)
 #  define SCARD_CTL_CODE(function) (0x00310000u + 4u * (function))
+#  if defined(_WIN32)
 typedef unsigned long DWORD;
 typedef long LONG;
+#  else
+typedef uint32_t DWORD;
+typedef int32_t LONG;
+#  endif
 typedef uintptr_t SCARDCONTEXT;
 typedef uintptr_t SCARDHANDLE;
 #elif defined(SCARDFFI_ABI_MACOS)
 #  define PCSC_CALL
+#  define PCSC_TEXT_SUFFIX "" /* UTF-8 */
+#  define PCSC_NUMBERS_CARD_STATES 0
 #  define PCSC_ATR_BUFFER 33
 #  define PCSC_RELEASE_LEAVES_CARD 0
 #  define PCSC_NOTIFIES_OF_READERS 0
@@ -55,6 +68,8 @@ typedef int32_t SCARDCONTEXT;
 typedef int32_t SCARDHANDLE;
 #else
 #  define PCSC_CALL
+#  define PCSC_TEXT_SUFFIX "" /* UTF-8 */
+#  define PCSC_NUMBERS_CARD_STATES 0
 #  define PCSC_ATR_BUFFER 33
 #  define PCSC_RELEASE_LEAVES_CARD 1
 #  define PCSC_NOTIFIES_OF_READERS 1
@@ -91,6 +106,12 @@ typedef struct {
 #if defined(SCARDFFI_ABI_MACOS)
 #  pragma pack(pop)
 #endif
+
+typedef struct { /* Windows alone */
+    DWORD cbAtr;
+    unsigned char rgbAtr[36];
+    unsigned char rgbMask[36];
+} SCARD_ATRMASK;
 
 /* Sizes */
 #define MAX_ATR_SIZE 33

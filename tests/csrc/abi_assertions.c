@@ -66,6 +66,7 @@ enum {
 #define SCARDHANDLE ours_SCARDHANDLE
 #define SCARD_IO_REQUEST ours_SCARD_IO_REQUEST
 #define SCARD_READERSTATE ours_SCARD_READERSTATE
+#define SCARD_ATRMASK ours_SCARD_ATRMASK
 #include "pcsc_abi.h"
 _Static_assert(SCARD_AUTOALLOCATE == (ours_DWORD)-1 && vendor_autoallocate_is_all_ones, "SCARD_AUTOALLOCATE");
 #undef DWORD
@@ -74,6 +75,7 @@ _Static_assert(SCARD_AUTOALLOCATE == (ours_DWORD)-1 && vendor_autoallocate_is_al
 #undef SCARDHANDLE
 #undef SCARD_IO_REQUEST
 #undef SCARD_READERSTATE
+#undef SCARD_ATRMASK
 
 #define AGREE(name) _Static_assert((uint32_t)(name) == (uint32_t)vendor_##name, #name " is not the vendor's");
 CONSTANTS(AGREE)
@@ -120,6 +122,13 @@ SAME_MEMBER(SCARD_READERSTATE, dwEventState)
 SAME_MEMBER(SCARD_READERSTATE, cbAtr)
 SAME_MEMBER(SCARD_READERSTATE, rgbAtr)
 _Static_assert(PCSC_ATR_BUFFER == sizeof(((SCARD_READERSTATE *)0)->rgbAtr), "PCSC_ATR_BUFFER");
+
+#if defined(_WIN32)
+_Static_assert(sizeof(ours_SCARD_ATRMASK) == sizeof(SCARD_ATRMASK), "SCARD_ATRMASK has another size");
+SAME_MEMBER(SCARD_ATRMASK, cbAtr)
+SAME_MEMBER(SCARD_ATRMASK, rgbAtr)
+SAME_MEMBER(SCARD_ATRMASK, rgbMask)
+#endif
 
 /* The calling convention: a function of ours that takes nothing of ours is one of the vendor's too. */
 typedef long(PCSC_CALL *ours_function)(void);

@@ -1,0 +1,420 @@
+"""The SCard* functions that Windows alone has, for :mod:`scardffi.raw`: cards, readers and caches that it knows of.
+
+On every other platform they raise :class:`~scardffi.errors.UnsupportedFunctionError`. A GUID is its 16 bytes in memory,
+as ``uuid.UUID.bytes_le`` has them.
+
+References: "winscard.h" in Microsoft's documentation.
+"""
+
+from __future__ import annotations
+
+from .answers import ATR_ROOM, AskedStates, multi_string, present
+from .arguments import dword, handle, invalid, locked, pairs, readable, text, writable
+from .library import ffi, lib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Final, SupportsIndex
+
+    from typing_extensions import Buffer
+
+    from ._native import Api, CData
+
+_GUID_SIZE: Final = 16
+
+
+class WindowsFunctions:
+    """The functions as methods of :class:`~scardffi.Library`."""
+
+    @property
+    def native(self) -> Api:
+        """The function table in C (``pcsc_api *``)."""
+        raise NotImplementedError
+
+    # kinds of cards
+
+    def SCardListCards(
+        self, context: SupportsIndex, atr: Buffer | None = None, interfaces: Iterable[Buffer] = ()
+    ) -> tuple[int, list[str]]:
+        """The names of the kinds of cards that Windows knows. Wraps ``SCardListCards``.
+
+        Args:
+            context: an open context.
+            atr: only those that have this ATR; None for all.
+            interfaces: only those that have all these interfaces, a GUID each.
+
+        Returns:
+            (code, names)
+        """
+        number = handle("context", context)
+        wanted = ffi.NULL if atr is None else _padded("atr", atr)
+        guids = _guids("interfaces", interfaces)
+
+        def fetch(names: CData, length: CData) -> int:
+            return lib.pcsc_SCardListCards(self.native, number, wanted, guids, len(guids) // _GUID_SIZE, names, length)
+
+        code, names = multi_string(fetch)
+        return present(code, "SCardListCards"), names
+
+    def SCardListInterfaces(self, context: SupportsIndex, card: str) -> tuple[int, list[bytes]]:
+        """The interfaces that a kind of card has. Wraps ``SCardListInterfaces``.
+
+        Returns:
+            (code, GUIDs)
+        """
+        number, name = handle("context", context), text("card", card)
+        count = ffi.new("DWORD *")
+        code = lib.pcsc_SCardListInterfaces(self.native, number, name, ffi.NULL, count)
+        guids = ffi.new("unsigned char[]", _GUID_SIZE * count[0])
+        if code == 0 and count[0]:
+            code = lib.pcsc_SCardListInterfaces(self.native, number, name, guids, count)
+        memory = bytes(ffi.buffer(guids))
+        found = [memory[start : start + _GUID_SIZE] for start in range(0, len(memory), _GUID_SIZE)]
+        return present(code, "SCardListInterfaces"), found[: count[0]] if code == 0 else []
+
+    def SCardGetProviderId(self, context: SupportsIndex, card: str) -> tuple[int, bytes]:
+        """The primary service provider of a kind of card. Wraps ``SCardGetProviderId``.
+
+        Returns:
+            (code, GUID)
+        """
+        guid = ffi.new("unsigned char[]", _GUID_SIZE)
+        code = lib.pcsc_SCardGetProviderId(self.native, handle("context", context), text("card", card), guid)
+        return present(code, "SCardGetProviderId"), bytes(ffi.buffer(guid))
+
+    def SCardGetCardTypeProviderName(
+        self, context: SupportsIndex, card: str, provider_id: SupportsIndex
+    ) -> tuple[int, str]:
+        """The name of a provider of a kind of card. Wraps ``SCardGetCardTypeProviderName``.
+
+        Args:
+            context: an open context.
+            card: the name of the kind of card.
+            provider_id: 1 the primary service provider, 2 the CSP, 3 the KSP, 0x80000001 the minidriver's file.
+
+        Returns:
+            (code, name)
+        """
+        number, name, which = handle("context", context), text("card", card), dword("provider_id", provider_id)
+
+        def fetch(provider: CData, length: CData) -> int:
+            return lib.pcsc_SCardGetCardTypeProviderName(self.native, number, name, which, provider, length)
+
+        code, names = multi_string(fetch)
+        return present(code, "SCardGetCardTypeProviderName"), names[0] if names else ""
+
+    def SCardSetCardTypeProviderName(
+        self, context: SupportsIndex, card: str, provider_id: SupportsIndex, provider: str
+    ) -> int:
+        """Name a provider of a kind of card. Wraps ``SCardSetCardTypeProviderName``.
+
+        Args:
+            context: an open context.
+            card: the name of the kind of card.
+            provider_id: as for :meth:`SCardGetCardTypeProviderName`.
+            provider: the provider's name.
+        """
+        code = lib.pcsc_SCardSetCardTypeProviderName(
+            self.native,
+            handle("context", context),
+            text("card", card),
+            dword("provider_id", provider_id),
+            text("provider", provider),
+        )
+        return present(code, "SCardSetCardTypeProviderName")
+
+    def SCardIntroduceCardType(
+        self,
+        context: SupportsIndex,
+        card: str,
+        atr: Buffer,
+        mask: Buffer | None = None,
+        provider: Buffer | None = None,
+        interfaces: Iterable[Buffer] = (),
+    ) -> int:
+        """Make a kind of card known to Windows. Wraps ``SCardIntroduceCardType``.
+
+        Args:
+            context: an open context.
+            card: the name of the kind of card.
+            atr: its ATR.
+            mask: as long as the ATR, with the bits set that count; None for all.
+            provider: the GUID of its primary service provider.
+            interfaces: the GUIDs of its interfaces.
+        """
+        number, name, guids = handle("context", context), text("card", card), _guids("interfaces", interfaces)
+        known = _bytes("atr", atr)
+        bits = b"\xff" * len(known) if mask is None else _bytes("mask", mask)
+        if len(bits) != len(known):
+            raise invalid("mask", bits.hex(), f"{len(known)} bytes, as many as the ATR has")
+        primary = ffi.NULL if provider is None else _guid("provider", provider)
+        code = lib.pcsc_SCardIntroduceCardType(
+            self.native, number, name, primary, guids, len(guids) // _GUID_SIZE, known, bits, len(known)
+        )
+        return present(code, "SCardIntroduceCardType")
+
+    def SCardForgetCardType(self, context: SupportsIndex, card: str) -> int:
+        """Take a kind of card away from those that Windows knows. Wraps ``SCardForgetCardType``."""
+        code = lib.pcsc_SCardForgetCardType(self.native, handle("context", context), text("card", card))
+        return present(code, "SCardForgetCardType")
+
+    def SCardLocateCards(
+        self, context: SupportsIndex, cards: Iterable[str], states: Sequence[tuple[str, int]]
+    ) -> tuple[int, list[tuple[int, bytes]]]:
+        """Look in readers for kinds of cards: ATRMATCH is set where one is. Wraps ``SCardLocateCards``.
+
+        Args:
+            context: an open context.
+            cards: names of kinds of cards.
+            states: (reader, current state) each, as for SCardGetStatusChange.
+
+        Returns:
+            (code, [(event state, ATR), ...]) in the order of ``states``
+        """
+        names = b"".join(text("cards", card) + b"\0" for card in cards) + b"\0"
+        number, asked = handle("context", context), AskedStates(states)
+        code = lib.pcsc_locate_cards(self.native, number, names, asked.count, asked.readers, asked.numbers, asked.atrs)
+        return present(code, "SCardLocateCards"), asked.answers()
+
+    def SCardLocateCardsByATR(
+        self, context: SupportsIndex, masks: Iterable[tuple[Buffer, Buffer]], states: Sequence[tuple[str, int]]
+    ) -> tuple[int, list[tuple[int, bytes]]]:
+        """Look in readers for these ATRs: ATRMATCH is set where one is. Wraps ``SCardLocateCardsByATR``.
+
+        Args:
+            context: an open context.
+            masks: (ATR, mask with the bits set that count) each, both of the same length.
+            states: (reader, current state) each, as for SCardGetStatusChange.
+
+        Returns:
+            (code, [(event state, ATR), ...]) in the order of ``states``
+        """
+        wanted = [(_bytes("atr", atr), _bytes("mask", mask)) for atr, mask in pairs("masks", masks, "(ATR, mask)")]
+        for atr, mask in wanted:
+            if len(atr) != len(mask) or len(atr) > ATR_ROOM:
+                raise invalid("masks", (atr.hex(), mask.hex()), f"an ATR and a mask of its length, {ATR_ROOM} at most")
+        packed = b"".join(part.ljust(ATR_ROOM, b"\0") for one in wanted for part in one)
+        lengths = ffi.new("uint32_t[]", [len(atr) for atr, _ in wanted])
+        number, asked = handle("context", context), AskedStates(states)
+        code = lib.pcsc_locate_cards_by_atr(
+            self.native, number, len(wanted), packed, lengths, asked.count, asked.readers, asked.numbers, asked.atrs
+        )
+        return present(code, "SCardLocateCardsByATR"), asked.answers()
+
+    # readers and their groups
+
+    def SCardIntroduceReaderGroup(self, context: SupportsIndex, group: str) -> int:
+        """Make a group of readers; Windows keeps it once a reader is in it. Wraps ``SCardIntroduceReaderGroup``."""
+        code = lib.pcsc_SCardIntroduceReaderGroup(self.native, handle("context", context), text("group", group))
+        return present(code, "SCardIntroduceReaderGroup")
+
+    def SCardForgetReaderGroup(self, context: SupportsIndex, group: str) -> int:
+        """Take a group of readers away; the readers stay. Wraps ``SCardForgetReaderGroup``."""
+        code = lib.pcsc_SCardForgetReaderGroup(self.native, handle("context", context), text("group", group))
+        return present(code, "SCardForgetReaderGroup")
+
+    def SCardIntroduceReader(self, context: SupportsIndex, reader: str, device: str) -> int:
+        """Give a reader that is there one more name. Wraps ``SCardIntroduceReader``.
+
+        Args:
+            context: an open context.
+            reader: the new name.
+            device: the reader's name in the system (DEVICE_SYSTEM_NAME).
+        """
+        code = lib.pcsc_SCardIntroduceReader(
+            self.native, handle("context", context), text("reader", reader), text("device", device)
+        )
+        return present(code, "SCardIntroduceReader")
+
+    def SCardForgetReader(self, context: SupportsIndex, reader: str) -> int:
+        """Take a name of a reader away. Wraps ``SCardForgetReader``."""
+        code = lib.pcsc_SCardForgetReader(self.native, handle("context", context), text("reader", reader))
+        return present(code, "SCardForgetReader")
+
+    def SCardAddReaderToGroup(self, context: SupportsIndex, reader: str, group: str) -> int:
+        """Put a reader into a group. Wraps ``SCardAddReaderToGroup``."""
+        code = lib.pcsc_SCardAddReaderToGroup(
+            self.native, handle("context", context), text("reader", reader), text("group", group)
+        )
+        return present(code, "SCardAddReaderToGroup")
+
+    def SCardRemoveReaderFromGroup(self, context: SupportsIndex, reader: str, group: str) -> int:
+        """Take a reader out of a group. Wraps ``SCardRemoveReaderFromGroup``."""
+        code = lib.pcsc_SCardRemoveReaderFromGroup(
+            self.native, handle("context", context), text("reader", reader), text("group", group)
+        )
+        return present(code, "SCardRemoveReaderFromGroup")
+
+    def SCardGetReaderIcon(self, context: SupportsIndex, reader: str, icon: Buffer) -> tuple[int, int]:
+        """A reader's icon. Wraps ``SCardGetReaderIcon``.
+
+        Args:
+            context: an open context.
+            reader: a name from SCardListReaders.
+            icon: where it goes, in the format of .ico files; a writable, contiguous buffer.
+
+        Returns:
+            (code, length of the icon in bytes)
+        """
+        number, name = handle("context", context), text("reader", reader)
+        receive = writable("icon", icon)
+        length = ffi.new("DWORD *", len(receive))
+        code = lib.pcsc_SCardGetReaderIcon(self.native, number, name, receive, length)
+        return present(code, "SCardGetReaderIcon"), length[0]
+
+    def SCardGetDeviceTypeId(self, context: SupportsIndex, reader: str) -> tuple[int, int]:
+        """A reader's kind of device. Wraps ``SCardGetDeviceTypeId``.
+
+        Returns:
+            (code, number of the kind, of which Windows defines SCARD_READER_TYPE_*)
+        """
+        kind = ffi.new("DWORD *")
+        code = lib.pcsc_SCardGetDeviceTypeId(self.native, handle("context", context), text("reader", reader), kind)
+        return present(code, "SCardGetDeviceTypeId"), kind[0]
+
+    def SCardGetReaderDeviceInstanceId(self, context: SupportsIndex, reader: str) -> tuple[int, str]:
+        """A reader's device instance ID in Plug and Play. Wraps ``SCardGetReaderDeviceInstanceId``.
+
+        Returns:
+            (code, ID)
+        """
+        number, name = handle("context", context), text("reader", reader)
+
+        def fetch(device: CData, length: CData) -> int:
+            return lib.pcsc_SCardGetReaderDeviceInstanceId(self.native, number, name, device, length)
+
+        code, names = multi_string(fetch)
+        return present(code, "SCardGetReaderDeviceInstanceId"), names[0] if names else ""
+
+    def SCardListReadersWithDeviceInstanceId(self, context: SupportsIndex, device: str) -> tuple[int, list[str]]:
+        """The readers of a device in Plug and Play. Wraps ``SCardListReadersWithDeviceInstanceId``.
+
+        Returns:
+            (code, names)
+        """
+        number, name = handle("context", context), text("device", device)
+
+        def fetch(names: CData, length: CData) -> int:
+            return lib.pcsc_SCardListReadersWithDeviceInstanceId(self.native, number, name, names, length)
+
+        code, names = multi_string(fetch)
+        return present(code, "SCardListReadersWithDeviceInstanceId"), names
+
+    # cards at work
+
+    def SCardState(self, card: SupportsIndex) -> tuple[int, int, int, bytes]:
+        """State, protocol and ATR of a connected card; SCardStatus replaces it. Wraps ``SCardState``.
+
+        Returns:
+            (code, state as the platform says it, active protocol, ATR)
+        """
+        numbers = ffi.new("DWORD[3]", [0, 0, ATR_ROOM])
+        atr = ffi.new("unsigned char[]", ATR_ROOM)
+        code = lib.pcsc_SCardState(self.native, handle("card", card), numbers, numbers + 1, atr, numbers + 2)
+        answer = bytes(ffi.buffer(atr)[0 : min(numbers[2], ATR_ROOM)]) if code == 0 else b""
+        return present(code, "SCardState"), numbers[0], numbers[1], answer
+
+    def SCardGetTransmitCount(self, card: SupportsIndex) -> tuple[int, int]:
+        """How many commands were transmitted since the card was inserted. Wraps ``SCardGetTransmitCount``.
+
+        Returns:
+            (code, count)
+        """
+        count = ffi.new("DWORD *")
+        code = lib.pcsc_SCardGetTransmitCount(self.native, handle("card", card), count)
+        return present(code, "SCardGetTransmitCount"), count[0]
+
+    def SCardCancelTransaction(self, card: SupportsIndex) -> int:
+        """Give a transaction up; many versions of Windows lack it. Wraps ``SCardCancelTransaction``."""
+        return present(lib.pcsc_SCardCancelTransaction(self.native, handle("card", card)), "SCardCancelTransaction")
+
+    def SCardReadCache(
+        self, context: SupportsIndex, card: Buffer, freshness: SupportsIndex, item: str, data: Buffer
+    ) -> tuple[int, int]:
+        """Read what Windows keeps of a card's contents. Wraps ``SCardReadCache``.
+
+        Args:
+            context: an open context.
+            card: the card's GUID.
+            freshness: the counter that the card has now; what was kept at an older one is stale.
+            item: the name of what is kept.
+            data: where it goes; a writable, contiguous buffer.
+
+        Returns:
+            (code, length of the data in bytes)
+        """
+        number, guid, name = handle("context", context), _guid("card", card), text("item", item)
+        counter = dword("freshness", freshness)
+        receive = writable("data", data)
+        length = ffi.new("DWORD *", len(receive))
+        code = lib.pcsc_SCardReadCache(self.native, number, guid, counter, name, receive, length)
+        return present(code, "SCardReadCache"), length[0]
+
+    def SCardWriteCache(
+        self, context: SupportsIndex, card: Buffer, freshness: SupportsIndex, item: str, data: Buffer
+    ) -> int:
+        """Let Windows keep something of a card's contents. Wraps ``SCardWriteCache``.
+
+        Args:
+            context: an open context.
+            card: the card's GUID.
+            freshness: the counter that the card has now.
+            item: the name of what is kept.
+            data: what is kept, a contiguous buffer.
+        """
+        number, guid, name = handle("context", context), _guid("card", card), text("item", item)
+        counter = dword("freshness", freshness)
+        send = readable("data", data)
+        code = lib.pcsc_SCardWriteCache(self.native, number, guid, counter, name, send, len(send))
+        return present(code, "SCardWriteCache")
+
+    # the service
+
+    def SCardAccessStartedEvent(self) -> tuple[int, int]:
+        """The event that is set while the resource manager runs. Wraps ``SCardAccessStartedEvent``.
+
+        Returns:
+            (code, handle to wait on), SCARD_F_INTERNAL_ERROR where Windows has no event
+        """
+        event = ffi.new("uintptr_t *")
+        code = lib.pcsc_SCardAccessStartedEvent(self.native, event)
+        return present(code, "SCardAccessStartedEvent"), event[0]
+
+    def SCardReleaseStartedEvent(self) -> int:
+        """Give the event of :meth:`SCardAccessStartedEvent` back. Wraps ``SCardReleaseStartedEvent``."""
+        return present(lib.pcsc_SCardReleaseStartedEvent(self.native), "SCardReleaseStartedEvent")
+
+    def SCardAudit(self, context: SupportsIndex, event: SupportsIndex) -> int:
+        """Write an event into Windows' security log. Wraps ``SCardAudit``.
+
+        Args:
+            context: an open context.
+            event: 0 a wrong PIN (SCARD_AUDIT_CHV_FAILURE), 1 a right one (SCARD_AUDIT_CHV_SUCCESS).
+        """
+        code = lib.pcsc_SCardAudit(self.native, handle("context", context), dword("event", event))
+        return present(code, "SCardAudit")
+
+
+def _bytes(name: str, value: Buffer) -> bytes:
+    """A copy: these calls are rare, and what they take is short."""
+    return bytes(ffi.buffer(locked(name, value)))
+
+
+def _padded(name: str, value: Buffer) -> bytes:
+    """An ATR with room behind it: Windows reads its length from its contents."""
+    atr = _bytes(name, value)
+    if len(atr) > ATR_ROOM:
+        raise invalid(name, atr.hex(), f"{ATR_ROOM} bytes at most")
+    return atr.ljust(ATR_ROOM, b"\0")
+
+
+def _guid(name: str, value: Buffer) -> bytes:
+    guid = _bytes(name, value)
+    if len(guid) != _GUID_SIZE:
+        raise invalid(name, guid.hex(), "a GUID of 16 bytes, such as uuid.UUID.bytes_le")
+    return guid
+
+
+def _guids(name: str, values: Iterable[Buffer]) -> bytes:
+    return b"".join(_guid(name, value) for value in values)

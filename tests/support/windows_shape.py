@@ -1,0 +1,41 @@
+"""The package with its core built in Windows' shape, on Linux, beside the installed one and under another name."""
+
+import importlib
+import runpy
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from types import ModuleType
+
+import scardffi
+
+from .compile import compiler
+
+NAME = "scardffi_in_windows_shape"
+PACKAGE = Path(scardffi.__file__).parent
+BUILD = Path(__file__).parents[2] / "build_ffi.py"
+
+
+def windows_shape(folder: Path) -> ModuleType:
+    """Build the core into the folder, and import the package from there."""
+    package = folder / NAME
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("*.so*", "__pycache__"))
+    generated = folder / "_native.c"
+    runpy.run_path(str(BUILD))["native_ffi"]().emit_c_code(str(generated))
+    generated.write_text(generated.read_text().replace('"scardffi._native"', f'"{NAME}._native"'))
+    command = [
+        *compiler(),
+        *("-std=c11", "-O1", "-shared", "-fPIC", "-fvisibility=hidden", "-pthread", "-DSCARDFFI_ABI_WINDOWS"),
+        *(f"-I{path}" for path in (package / "include", package / "csrc", sysconfig.get_path("include"))),
+        *("-o", str(package / "_native.so"), str(generated)),
+        *map(str, sorted((package / "csrc").glob("*.c"))),
+        "-ldl",
+    ]
+    subprocess.run(command, check=True)
+    sys.path.insert(0, str(folder))
+    try:
+        return importlib.import_module(NAME)
+    finally:
+        sys.path.remove(str(folder))

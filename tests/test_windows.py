@@ -1,0 +1,280 @@
+"""Windows: the core in its shape, on a library in its shape; and what is Windows' alone is refused elsewhere."""
+
+import ctypes
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from support.compile import shared_library
+from support.windows_shape import windows_shape
+
+import scardffi
+from scardffi import CardState, Library, UnsupportedFunctionError, raw, virtual
+from scardffi.raw_windows import WindowsFunctions
+
+PACKAGE = Path(scardffi.__file__).parent
+SOURCE = Path(__file__).parent / "csrc" / "stand_in_winscard.c"
+
+FIRST = "Lesergerät 0"
+LONE_SURROGATE = b"\xed\xa0\x80".decode("utf-8", "surrogateescape")
+SECOND = f"読取機 😀 {LONE_SURROGATE}"
+GROUP = "Grün"
+GUID, OTHER_GUID = b"0123456789abcdef", b"FEDCBA9876543210"
+ATR = b"\x3b\x00"
+CHANGED, UNKNOWN, PRESENT = 2, 4, 0x20
+INVALID_PARAMETER, INSUFFICIENT_BUFFER = 0x80100004, 0x80100008
+
+
+class Windows(NamedTuple):
+    """The package in Windows' shape, the library as it has loaded it, and that library seen from outside."""
+
+    package: Any
+    library: Any
+    outside: ctypes.CDLL
+
+    @property
+    def calls(self) -> list[list[str]]:
+        """What was noted since the last look: the function and its strings."""
+        note = ctypes.string_at(self.outside.calls(), 8192).decode("utf-16-le", "surrogatepass").partition("\0")[0]
+        self.outside.forget_calls()
+        return [line.split("|") for line in note.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Windows:
+    folder = tmp_path_factory.mktemp("windows")
+    file = shared_library(SOURCE, folder, f"-I{PACKAGE / 'include'}", "-DSCARDFFI_ABI_WINDOWS")
+    package: Any = windows_shape(folder)
+    outside = ctypes.CDLL(str(file))
+    outside.calls.restype = ctypes.c_void_p
+    return Windows(package, package.Library(file), outside)
+
+
+@pytest.fixture
+def windows(built: Windows) -> Iterator[Windows]:
+    built.outside.forget_calls()
+    yield built
+    assert built.outside.allocated_now() == 0  # all that the library gave out was given back
+
+
+@pytest.fixture
+def context(windows: Windows) -> int:
+    code, number = windows.library.SCardEstablishContext(2)
+    assert (code, number) == (0, 0x123456789A)
+    return int(number)
+
+
+@pytest.fixture
+def card(windows: Windows, context: int) -> int:
+    code, handle, protocol = windows.library.SCardConnect(context, SECOND, 2, 3)
+    assert (code, handle, protocol) == (0, 0xFEDCBA9876543210, 2)
+    return int(handle)
+
+
+# What all platforms have
+
+
+def test_the_functions_with_strings_are_those_with_a_w(windows: Windows) -> None:
+    info = windows.library.info()
+    assert {"SCardConnect", "SCardStatus", "SCardListReaders", "SCardGetStatusChange"} <= info.functions
+    assert info.missing == {
+        "SCardIsValidContext", "SCardControl", "SCardCancel", "SCardSetAttrib", "SCardCancelTransaction",
+    }  # fmt: skip
+
+
+def test_a_library_without_them_is_none_for_windows_and_its_symbols_are_named(windows: Windows) -> None:
+    with pytest.raises(windows.package.MissingSymbolError, match=r"lacks: SCardConnectW, SCardStatusW, "):
+        windows.package.Library(virtual.library_path())
+
+
+def test_names_of_readers_come_and_go_in_any_script(windows: Windows, context: int, card: int) -> None:
+    assert windows.library.SCardListReaders(context) == (0, [FIRST, SECOND])
+    assert windows.library.SCardListReaders(context, GROUP) == (0, [FIRST, SECOND])
+    assert windows.library.SCardListReaders(context, "other") == (0x8010002E, [])
+    assert windows.library.SCardListReaderGroups(context) == (0, [GROUP])
+    assert windows.library.SCardStatus(card) == (0, SECOND, 6, 2, ATR)
+
+
+def test_states_of_readers_are_asked_for_by_name(windows: Windows, context: int) -> None:
+    code, states = windows.library.SCardGetStatusChange(context, 0, [(FIRST, 0), (SECOND, 0)])
+    assert (code, states) == (0, [(UNKNOWN, ATR), (PRESENT | CHANGED, ATR)])
+
+
+def test_the_objects_work_on_windows_strings_too(windows: Windows) -> None:
+    with windows.package.Context(library=windows.library) as context:
+        assert context.list_readers() == [FIRST, SECOND]
+        [state] = context.get_status_change([SECOND], 0)
+        assert (state.reader, state.atr) == (SECOND, ATR)
+        with context.attach(SECOND) as attached:
+            assert attached.handle == 0xFEDCBA9876543210
+            assert attached.transmit(bytes(5)) == b"\x90\x00"
+            assert attached.status().reader == SECOND
+
+
+def test_handles_of_64_bit_are_attached_to_and_wrong_ones_found(windows: Windows, card: int) -> None:
+    manage = windows.package.SCardManage(library=windows.library).attach_by_handle(card)  # it answered code 50
+    assert manage.handle == card
+    manage.detach()
+    with pytest.raises(windows.package.InvalidHandleError) as caught:
+        manage.attach_by_handle(card & 0xFFFFFFFF)
+    assert (caught.value.code, caught.value.hresult) == (6, 0x80070057)
+
+
+P = CardState.PRESENT
+STATES = [
+    CardState.UNKNOWN,
+    CardState.ABSENT,
+    P,
+    P | CardState.SWALLOWED,
+    P | CardState.POWERED,
+    P | CardState.POWERED | CardState.NEGOTIABLE,
+    P | CardState.POWERED | CardState.SPECIFIC,
+    CardState(7),  # no number of Windows: as it is
+]
+
+
+@pytest.mark.parametrize(("number", "state"), list(enumerate(STATES)))
+def test_the_numbers_of_card_states_become_flags_in_objects(windows: Windows, number: int, state: CardState) -> None:
+    windows.outside.set_state(number)
+    with windows.package.SCardManage(library=windows.library).attach_by_ifd(SECOND) as attached:
+        assert attached.status().state == state
+        assert windows.library.SCardStatus(attached.handle)[2] == number
+    windows.outside.set_state(6)
+
+
+def test_a_name_that_is_no_text_is_refused(windows: Windows, context: int) -> None:
+    assert windows.library.SCardConnect(context, "\udcff", 2, 3)[0] == INVALID_PARAMETER
+    assert windows.library.SCardGetStatusChange(context, 0, [(FIRST, 0), ("\udcff", 0)])[0] == INVALID_PARAMETER
+
+
+def test_lengths_are_bytes_of_utf_8_and_told_where_the_room_is_too_small(windows: Windows, context: int) -> None:
+    lib, ffi = windows.package.lib, windows.package.ffi
+    expected = f"{FIRST}\0{SECOND}\0\0".encode("utf-8", "surrogateescape")
+    table = windows.library.native
+    length, room = ffi.new("DWORD *"), ffi.new("char[]", b"\xee" * len(expected))
+    assert lib.pcsc_SCardListReaders(table, context, ffi.NULL, ffi.NULL, length) == 0
+    assert length[0] == len(expected)
+    length[0] -= 1
+    assert lib.pcsc_SCardListReaders(table, context, ffi.NULL, room, length) == INSUFFICIENT_BUFFER
+    assert (length[0], ffi.buffer(room)[:]) == (len(expected), b"\xee" * len(expected) + b"\0")
+    assert lib.pcsc_SCardListReaders(table, context, ffi.NULL, room, length) == 0
+    assert ffi.buffer(room)[: len(expected)] == expected
+
+
+def test_memory_of_the_librarys_own_cannot_be_asked_for(windows: Windows, context: int) -> None:
+    lib, ffi = windows.package.lib, windows.package.ffi
+    length, room = ffi.new("DWORD *", 0xFFFFFFFF), ffi.new("char *[1]")
+    table = windows.library.native
+    code = lib.pcsc_SCardListReaders(table, context, ffi.NULL, ffi.cast("char *", room), length)
+    assert (code, room[0]) == (INVALID_PARAMETER, ffi.NULL)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [b"\x80", b"\xc0\x80", b"\xe0\x80\x80", b"\xf4\x90\x80\x80", b"\xf8\x88\x80\x80\x80", b"\xe8\xaa", b"\xc3("],
+)
+def test_what_is_no_utf_8_is_refused_at_every_place(windows: Windows, context: int, broken: bytes) -> None:
+    for name in (broken, b"a" + broken, broken + b"a", "読".encode() + broken):
+        assert windows.library.SCardForgetReader(context, name.decode("utf-8", "surrogateescape")) == INVALID_PARAMETER
+    assert windows.calls == []
+
+
+@pytest.mark.parametrize("name", ["", "a", "\x7f\x80", "\u07ff\u0800", "\ud7ff\ue000\uffff", "\U00010000\U0010ffff"])
+def test_characters_at_the_borders_of_utf_8_reach_the_library(windows: Windows, context: int, name: str) -> None:
+    assert windows.library.SCardForgetReader(context, name) == 0
+    assert windows.calls == [["ForgetReader", name]]
+
+
+# What Windows alone has
+
+READER_STATES = [(FIRST, 0), (SECOND, 0)]
+LOOKED = [(UNKNOWN, ATR), (PRESENT | CHANGED, ATR)]
+# The function, its arguments, what it answers, what the library was told
+CONTEXT_CALLS: dict[str, tuple[tuple[Any, ...], Any, list[str]]] = {
+    "SCardListCards": ((ATR, [GUID, OTHER_GUID]), (0, [FIRST, SECOND]), []),
+    "SCardListInterfaces": ((FIRST,), (0, [GUID, OTHER_GUID]), ["ListInterfaces", FIRST]),
+    "SCardGetProviderId": ((FIRST,), (0, GUID), ["GetProviderId", FIRST]),
+    "SCardGetCardTypeProviderName": ((SECOND, 2), (0, GROUP), []),
+    "SCardSetCardTypeProviderName": ((FIRST, 2, GROUP), 0, ["SetCardTypeProviderName", FIRST, GROUP]),
+    "SCardIntroduceCardType": ((FIRST, ATR, None, None, [GUID]), 0, ["IntroduceCardType", FIRST]),
+    "SCardForgetCardType": ((FIRST,), 0, ["ForgetCardType", FIRST]),
+    "SCardLocateCards": (([FIRST, GROUP], READER_STATES), (0, LOOKED), ["LocateCards", FIRST, GROUP]),
+    "SCardLocateCardsByATR": (([(ATR, ATR), (b"\x3b\x01", b"\xff\x0f")], READER_STATES), (0, LOOKED), []),
+    "SCardIntroduceReaderGroup": ((GROUP,), 0, ["IntroduceReaderGroup", GROUP]),
+    "SCardForgetReaderGroup": ((GROUP,), 0, ["ForgetReaderGroup", GROUP]),
+    "SCardIntroduceReader": ((FIRST, GROUP), 0, ["IntroduceReader", FIRST, GROUP]),
+    "SCardForgetReader": ((FIRST,), 0, ["ForgetReader", FIRST]),
+    "SCardAddReaderToGroup": ((FIRST, GROUP), 0, ["AddReaderToGroup", FIRST, GROUP]),
+    "SCardRemoveReaderFromGroup": ((FIRST, GROUP), 0, ["RemoveReaderFromGroup", FIRST, GROUP]),
+    "SCardGetReaderIcon": ((FIRST, bytearray(4)), (0, 3), ["GetReaderIcon", FIRST]),
+    "SCardGetDeviceTypeId": ((FIRST,), (0, 0x40), ["GetDeviceTypeId", FIRST]),
+    "SCardGetReaderDeviceInstanceId": ((SECOND,), (0, GROUP), []),
+    "SCardListReadersWithDeviceInstanceId": ((GROUP,), (0, [FIRST, SECOND]), []),
+    "SCardReadCache": ((GUID, 7, GROUP, bytearray(4)), (0, 3), ["ReadCache", GROUP]),
+    "SCardWriteCache": ((GUID, 7, GROUP, b"abc"), 0, ["WriteCache", GROUP]),
+    "SCardAudit": ((1,), 0, []),
+}
+HANDLE_CALLS: dict[str, Any] = {
+    "SCardState": (0, 6, 2, ATR),
+    "SCardGetTransmitCount": (0, 5),
+}
+OTHER_CALLS: dict[str, tuple[Any, ...]] = {
+    "SCardCancelTransaction": (1,),
+    "SCardAccessStartedEvent": (),
+    "SCardReleaseStartedEvent": (),
+}
+
+
+@pytest.mark.parametrize("function", CONTEXT_CALLS)
+def test_a_function_of_windows_takes_and_answers_what_the_library_does(
+    function: str, windows: Windows, context: int
+) -> None:
+    arguments, answer, told = CONTEXT_CALLS[function]
+    assert getattr(windows.library, function)(context, *arguments) == answer
+    assert windows.calls == ([told] if told else [])
+
+
+@pytest.mark.parametrize("function", HANDLE_CALLS)
+def test_a_function_of_windows_tells_of_a_card(function: str, windows: Windows, card: int) -> None:
+    assert getattr(windows.library, function)(card) == HANDLE_CALLS[function]
+
+
+def test_the_event_of_the_service_is_accessed_and_released(windows: Windows) -> None:
+    assert windows.library.SCardAccessStartedEvent() == (0, 0x77)
+    assert windows.library.SCardReleaseStartedEvent() == 0
+    assert windows.calls == [["ReleaseStartedEvent"]]
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "words"),
+    [
+        ("SCardListCards", (bytes(37),), "atr: .* is not allowed; give 36 bytes at most"),
+        ("SCardListCards", (None, [bytes(15)]), "interfaces: .* is not allowed; give a GUID of 16 bytes"),
+        ("SCardIntroduceCardType", ("a", ATR, b"\xff"), "mask: 'ff' is not allowed; give 2 bytes"),
+        ("SCardIntroduceCardType", ("a", ATR, None, b"1"), "provider: .* is not allowed; give a GUID"),
+        ("SCardLocateCardsByATR", ([(ATR, b"\xff")], []), "masks: .* is not allowed; give an ATR and a mask"),
+        ("SCardLocateCardsByATR", ([(bytes(37), bytes(37))], []), "masks: .* is not allowed; give an ATR and a mask"),
+        ("SCardReadCache", (b"1", 0, "a", bytearray(1)), "card: .* is not allowed; give a GUID"),
+    ],
+)
+def test_a_wrong_argument_is_named(
+    windows: Windows, context: int, function: str, arguments: tuple[Any, ...], words: str
+) -> None:
+    with pytest.raises(windows.package.InvalidArgumentError, match=f"^{words}"):
+        getattr(windows.library, function)(context, *arguments)
+
+
+def test_no_function_of_windows_is_left_out() -> None:
+    functions = {name for name in vars(WindowsFunctions) if name.startswith("SCard")}
+    assert functions == {*CONTEXT_CALLS, *HANDLE_CALLS, *OTHER_CALLS}
+
+
+@pytest.mark.parametrize("function", [*CONTEXT_CALLS, *HANDLE_CALLS, *OTHER_CALLS])
+def test_elsewhere_a_function_of_windows_raises_and_is_named(function: str) -> None:
+    library = Library(virtual.library_path())
+    arguments = (1, *CONTEXT_CALLS[function][0]) if function in CONTEXT_CALLS else OTHER_CALLS.get(function, (1,))
+    with virtual.installed():
+        for face in (getattr(library, function), getattr(raw, function)):
+            with pytest.raises(UnsupportedFunctionError, match=f"^{function}: "):
+                face(*arguments)
