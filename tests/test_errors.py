@@ -4,6 +4,7 @@ import copy
 import pickle
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 
@@ -67,6 +68,9 @@ WINDOWS_CLASS_OF = {
     0x8010001F: "SCardError",
 }
 
+if sys.platform == "win32":
+    CLASS_OF.update(WINDOWS_CLASS_OF)
+
 BASES = {
     "SCardTimeoutError": TimeoutError,
     "InvalidArgumentError": ValueError,
@@ -102,7 +106,7 @@ def test_every_code_of_pcsclites_header_is_in_the_table() -> None:
 def test_each_code_has_its_class_and_says_what_it_means_and_what_to_do(code: int) -> None:
     info = lookup(code)
     assert info.error.__name__ == CLASS_OF.get(code, "SCardError")
-    assert re.fullmatch(r"(SCARD_[SFEPW]|E)_[A-Z0-9_]+", info.name)
+    assert re.fullmatch(r"(SCARD_[SFEPW]|E|ERROR)_[A-Z0-9_]+", info.name)
     assert info.meaning
     assert info.remedy.endswith(".")
 

@@ -1,0 +1,194 @@
+"""Windows CPython under Wine 10, on its winscard.dll and a real pcscd: tests/wine/run runs this there.
+
+Wine is not Windows. What it cannot show, because it does otherwise:
+- SCardGetStatusChange answers at once, whatever the current state is;
+- SCardStatus answers pcsc-lite's bits rather than Windows' numbers, and drivers answer pcsc-lite's codes;
+- most functions that Windows alone has are stubs, and end the process;
+- handles are pointers: a wrong one other than 0 crashes the process.
+And nothing here is a 32-bit process, a module of the limited API or built by MSVC.
+"""
+
+import ctypes
+import sys
+from collections.abc import Iterator
+from ctypes import byref, wintypes
+
+import pytest
+
+from scardffi import (
+    CardState,
+    Context,
+    Disposition,
+    InvalidHandleError,
+    Library,
+    LibraryNotFoundError,
+    NoSmartCardError,
+    Protocol,
+    ReaderStateFlag,
+    SCardError,
+    SCardManage,
+    Script,
+    ShareMode,
+    UnknownReaderError,
+    UnsupportedFunctionError,
+    control_code,
+    ffi,
+    lib,
+    raw,
+)
+
+READ_4, ANSWER_4 = bytes.fromhex("00B0000004"), bytes.fromhex("000102039000")
+
+
+@pytest.fixture
+def context() -> Iterator[Context]:
+    with Context() as opened:
+        yield opened
+
+
+@pytest.fixture
+def readers(context: Context) -> list[str]:
+    return context.list_readers()
+
+
+@pytest.fixture
+def card(context: Context, readers: list[str]) -> SCardManage:
+    return context.attach(readers[0])
+
+
+def test_this_is_windows_and_its_own_library() -> None:
+    assert sys.platform == "win32"
+    info = Library.default().info()
+    assert info.path.lower() == r"c:\windows\system32\winscard.dll"
+    assert {"SCardConnect", "SCardListReaders", "SCardStatus", "SCardTransmit", "SCardControl"} <= info.functions
+
+
+def test_the_shapes_are_those_of_64_bit_windows() -> None:
+    sizes = [ffi.sizeof(name) for name in ("DWORD", "LONG", "SCARDCONTEXT", "SCARDHANDLE", "SCARD_READERSTATE")]
+    assert sizes == [4, 4, 8, 8, 64]
+    assert (Protocol.RAW, control_code(3400)) == (0x10000, 0x313520)
+
+
+def test_readers_are_listed(readers: list[str]) -> None:
+    assert [name.rpartition(" 0")[0] for name in readers] == ["Test Reader 0 00", "Test Reader 1 01"]
+
+
+def test_groups_are_listed(context: Context) -> None:
+    assert context.list_reader_groups() == ["SCard$DefaultReaders"]
+
+
+def test_lengths_that_were_asked_for_suffice_for_the_names(context: Context, readers: list[str]) -> None:
+    length = ffi.new("DWORD *")
+    assert lib.SCardListReaders(context.handle, ffi.NULL, ffi.NULL, length) == 0
+    names = ffi.new("char[]", length[0])
+    assert lib.SCardListReaders(context.handle, ffi.NULL, names, length) == 0
+    assert bytes(ffi.buffer(names)) == "".join(f"{name}\0" for name in readers).encode() + b"\0"
+
+
+def test_a_card_answers(card: SCardManage) -> None:
+    assert card.transmit(READ_4) == ANSWER_4
+
+
+def test_status_names_the_reader_and_has_the_flags_of_all_platforms(card: SCardManage, readers: list[str]) -> None:
+    status = card.status()
+    assert (status.reader, status.protocol, len(status.atr)) == (readers[0], Protocol.T1, len(card.atr))
+    assert CardState.PRESENT in status.state
+
+
+def test_exchanges_and_scripts_run(card: SCardManage) -> None:
+    response = bytearray(258)
+    with card.exchange(READ_4, response) as exchange:
+        assert (exchange(), exchange.sw) == (6, 0x9000)
+    assert response[:6] == ANSWER_4
+    replies = Script([READ_4] * 100, expect=0x9000).run(card)
+    assert [bytes(reply) for reply in replies] == [ANSWER_4] * 100
+
+
+def test_long_answers_arrive_whole(card: SCardManage) -> None:
+    memory = bytearray(32768)
+    assert card.read_binary_into(memory) == 32768
+    assert memory == bytes((i ^ i >> 8) & 0xFF for i in range(32768))
+
+
+def test_transactions_reconnections_and_resets(card: SCardManage) -> None:
+    with card.transaction():
+        assert card.transmit(READ_4) == ANSWER_4
+    card.reconnect(initialization=Disposition.RESET)
+    assert card.transmit(READ_4) == ANSWER_4
+
+
+def test_exclusive_access_is_exclusive(context: Context, readers: list[str]) -> None:
+    with context.attach(readers[0], ShareMode.EXCLUSIVE) as card:
+        assert card.transmit(READ_4) == ANSWER_4
+
+
+def test_attributes_are_read(card: SCardManage) -> None:
+    assert card.get_attribute(0x00090303) == card.atr
+
+
+def test_an_attribute_that_is_not_there_is_an_error(card: SCardManage) -> None:
+    with pytest.raises(SCardError) as caught:
+        card.get_attribute(0x7FFF1234)
+    assert caught.value.code == 0x8010001F  # pcsc-lite's SCARD_E_UNSUPPORTED_FEATURE; Windows' is 50
+
+
+def test_a_handle_of_another_binding_is_attached_to(readers: list[str]) -> None:
+    winscard = ctypes.WinDLL("winscard")  # type: ignore[attr-defined]  # on Windows alone
+    context, handle, protocol = ctypes.c_size_t(), ctypes.c_size_t(), wintypes.DWORD()
+    assert winscard.SCardEstablishContext(2, None, None, byref(context)) == 0
+    assert winscard.SCardConnectW(context, readers[0], 2, 3, byref(handle), byref(protocol)) == 0
+    with SCardManage().attach_by_handle(handle) as card:
+        assert card.transmit(READ_4) == ANSWER_4
+    assert winscard.SCardDisconnect(handle, 0) == 0
+    assert winscard.SCardReleaseContext(context) == 0
+
+
+@pytest.mark.usefixtures("context")
+def test_what_is_no_handle_is_refused() -> None:
+    with pytest.raises(InvalidHandleError) as caught:
+        SCardManage().attach_by_handle(0)
+    assert caught.value.code in {6, 0x80100003}
+
+
+def test_states_of_readers_are_told(context: Context, readers: list[str]) -> None:
+    full, empty = context.get_status_change(readers, 0)
+    assert (full.reader, empty.reader) == tuple(readers)
+    assert full.state & (ReaderStateFlag.PRESENT | ReaderStateFlag.EMPTY) == ReaderStateFlag.PRESENT
+    assert empty.state & (ReaderStateFlag.PRESENT | ReaderStateFlag.EMPTY) == ReaderStateFlag.EMPTY
+
+
+def test_errors_have_their_classes(context: Context, readers: list[str]) -> None:
+    with pytest.raises(NoSmartCardError):
+        context.attach(readers[1])
+    with pytest.raises(UnknownReaderError):
+        context.attach("Lesegerät 読取機 😀")
+
+
+def test_raw_functions_answer_codes(readers: list[str]) -> None:
+    code, number = raw.SCardEstablishContext(2)
+    assert code == 0
+    code, handle, protocol = raw.SCardConnect(number, readers[0], ShareMode.SHARED, Protocol.ANY)
+    assert (code, protocol) == (0, Protocol.T1)
+    response = bytearray(6)
+    assert raw.SCardTransmit(handle, protocol, READ_4, response) == (0, 6)
+    assert response == ANSWER_4
+    assert raw.SCardStatus(handle)[:2] == (0, readers[0])
+    assert raw.SCardDisconnect(handle, Disposition.LEAVE) == 0
+    assert raw.SCardReleaseContext(number) == 0
+    assert raw.SCardReleaseContext(number) == 6
+
+
+def test_functions_of_windows_are_called_where_the_library_has_them() -> None:
+    code, event = raw.SCardAccessStartedEvent()
+    assert (code, event != 0) == (0, True)
+    assert raw.SCardReleaseStartedEvent() == 0
+    functions = Library.default().info().functions
+    assert "SCardListCards" in functions  # a stub, which ends the process
+    assert "SCardCancelTransaction" not in functions
+    with pytest.raises(UnsupportedFunctionError, match=r"^SCardCancelTransaction: "):
+        raw.SCardCancelTransaction(1)
+
+
+def test_a_library_that_is_not_there_is_told() -> None:
+    with pytest.raises(LibraryNotFoundError, match="no_such_library"):
+        Library("no_such_library.dll")
