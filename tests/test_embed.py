@@ -91,6 +91,19 @@ def test_the_table_begins_as_version_1_did() -> None:
     assert len(frozen) == 50
 
 
+def members(text: str, start: str, end: str) -> list[str]:
+    """The declarations between two marks, each on one line and without comments."""
+    body = re.sub(r"/\*.*?\*/", "", text.partition(start)[2].partition(end)[0], flags=re.DOTALL)
+    return [" ".join(member.split()) for member in re.split(r";|\n {8}(?=\S)", body) if member.strip()]
+
+
+def test_cython_is_told_what_the_header_declares() -> None:
+    cython = (PACKAGE / "__init__.pxd").read_text(encoding="utf-8")
+    told = members(cython, "ctypedef struct scardffi_api:", "\n\n")
+    declared = members(HEADER.read_text(encoding="utf-8").replace("\n", " "), "typedef struct scardffi_api {", "}")
+    assert [member.removesuffix(" noexcept nogil") for member in told] == declared
+
+
 def test_the_table_has_its_size_its_version_and_no_empty_place() -> None:
     table = embed.table()
     pointer = ctypes.sizeof(ctypes.c_void_p)
