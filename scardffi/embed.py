@@ -90,9 +90,8 @@ def prototype(name: str) -> Any:
 
 def capsule() -> Any:
     """The table as a PyCapsule; ``scardffi.C_API`` is one, for C's ``PyCapsule_Import``."""
-    new = ctypes.pythonapi.PyCapsule_New
-    new.restype = ctypes.py_object
-    new.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
+    kind = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+    new = kind(("PyCapsule_New", ctypes.pythonapi))
     return new(address(table()), address(lib.embed_capsule_name()), None)
 
 
