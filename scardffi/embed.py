@@ -9,7 +9,7 @@ The table (``scardffi_api`` of ``scardffi.h`` in :func:`get_include`) is the sam
 from __future__ import annotations
 
 import ctypes
-from os import path
+from pathlib import Path
 
 from .library import ffi, lib
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["address", "capsule", "ffi_builder", "get_include", "names", "prototype", "table"]
 
-_SIZES: Final = {
+# By sign and size
+_INTEGERS: Final = {
     (signed, ctypes.sizeof(kind)): kind
     for signed, kinds in (
         (True, (ctypes.c_int8, ctypes.c_int16, ctypes.c_int32, ctypes.c_int64)),
@@ -35,7 +36,7 @@ _SIZES: Final = {
 
 def get_include() -> str:
     """The folder of ``scardffi.h`` and ``pcsc_abi.h``, for a C compiler's ``-I``."""
-    return path.join(path.dirname(path.abspath(__file__)), "include")  # noqa: PTH100, PTH118, PTH120  pathlib is slow
+    return str(Path(__file__).resolve().parent / "include")
 
 
 def ffi_builder() -> FFI:
@@ -101,4 +102,4 @@ def _ctypes_type(kind: Any) -> Any:
         return None
     if kind.kind == "pointer":
         return ctypes.c_void_p
-    return _SIZES[int(ffi.cast(kind, -1)) < 0, ffi.sizeof(kind)]
+    return _INTEGERS[int(ffi.cast(kind, -1)) < 0, ffi.sizeof(kind)]

@@ -14,11 +14,7 @@ _SOURCE = "\n".join(f'#include "{header}"' for header in ("binary_file.h", "exch
 
 
 def ffi_builder() -> FFI:
-    """A builder with all that the compiled module declares, in API mode.
-
-    ``builder.include(ffi_builder())`` gives another cffi project the types of ``scardffi.ffi``: pointers then pass both
-    ways. Its own C source includes ``scardffi.h`` from :func:`scardffi.embed.get_include`.
-    """
+    """A builder with all that the compiled module declares, in API mode; :func:`scardffi.embed.ffi_builder` is this."""
     header = (_PACKAGE / "include" / "scardffi.h").read_text(encoding="utf-8")
     declarations = header.partition("/* [declarations]")[2].partition("*/")[2].partition("/* [end")[0]
     cdef = (_PACKAGE / "csrc" / "cdef.h").read_text(encoding="utf-8")
