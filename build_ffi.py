@@ -1,15 +1,16 @@
-"""The cffi builder and the build command: scardffi/'s C sources become scardffi._native and the virtual library."""
+"""The build command: scardffi/'s C sources become scardffi._native and the virtual library."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from runpy import run_path
 from typing import TYPE_CHECKING
 
-from cffi import FFI
 from setuptools.command.build_ext import build_ext
 
 if TYPE_CHECKING:
+    from cffi import FFI
     from setuptools import Extension
 
 PACKAGE = Path(__file__).parent / "scardffi"
@@ -21,14 +22,6 @@ PLAIN_LIBRARIES = {  # no Python modules, and so of another name than those have
     STAND_IN: ".so.1",
 }
 LINUX = sys.platform.startswith("linux")
-
-
-def native_ffi() -> FFI:
-    """The builder of ``scardffi._native``, in API mode."""
-    builder = FFI()
-    builder.cdef((PACKAGE / "csrc" / "cdef.h").read_text(encoding="utf-8"))
-    builder.set_source(NATIVE, '#include "binary_file.h"\n#include "exchange.h"\n#include "script.h"')
-    return builder
 
 
 class BuildExt(build_ext):
@@ -53,7 +46,8 @@ class BuildExt(build_ext):
         if ext.name == NATIVE:
             generated = Path(self.build_temp) / "_native.c"
             generated.parent.mkdir(parents=True, exist_ok=True)
-            native_ffi().emit_c_code(str(generated))
+            builder: FFI = run_path(str(PACKAGE / "ffi_builder.py"))["ffi_builder"]()  # the package is not built yet
+            builder.emit_c_code(str(generated))
             ext.sources = [*ext.sources, str(generated)]
             if LINUX:
                 ext.libraries = ["dl"]

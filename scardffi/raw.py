@@ -62,7 +62,7 @@ class Library:
 
     @property
     def native(self) -> Api:
-        """The function table in C (``pcsc_api *``)."""
+        """The library in C (``scardffi_library *``)."""
         return self._table
 
     def info(self) -> LibraryInfo:

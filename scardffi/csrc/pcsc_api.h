@@ -52,10 +52,10 @@
     F(PCSC_OPTIONAL, SCardSetAttrib, (handle, attribute, value, length), SCARDHANDLE handle,                \
       DWORD attribute, const unsigned char *value, DWORD length)
 
-typedef struct pcsc_api {
+typedef struct scardffi_library {
     void *library;
     char *path; /* the file it was loaded from */
-    struct pcsc_api *next;
+    struct scardffi_library *next;
 #define DECLARE_MEMBER(need, name, arguments, ...) LONG(PCSC_CALL *name)(__VA_ARGS__);
     PCSC_FUNCTIONS(DECLARE_MEMBER)
 #undef DECLARE_MEMBER

@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sysconfig
 from pathlib import Path
 
 _STRICT = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-g")
@@ -21,6 +22,19 @@ def pcsc_include_flags() -> list[str]:
         if asked.returncode == 0:
             return shlex.split(asked.stdout)
     return ["-I/usr/include/PCSC", "-pthread"]
+
+
+def python_include_flags() -> list[str]:
+    """The flags that find Python.h, as a header that is not warned about."""
+    return ["-isystem", sysconfig.get_path("include")]
+
+
+def python_library_flags() -> list[str]:
+    """The flags that link a program which embeds this Python."""
+    folder = str(sysconfig.get_config_var("LIBDIR"))
+    values = [sysconfig.get_config_var(name) or "" for name in ("LIBS", "SYSLIBS", "LINKFORSHARED")]
+    library = f"-lpython{sysconfig.get_config_var('LDVERSION')}"
+    return [f"-L{folder}", library, f"-Wl,-rpath,{folder}", *shlex.split(" ".join(values))]
 
 
 def shared_library(source: Path, out_folder: Path, *flags: str) -> Path:
