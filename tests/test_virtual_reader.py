@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.interpreter import run_python
+from support.shape import MACOS
 
 from scardffi import (
     Attribute,
@@ -184,6 +185,7 @@ def test_a_card_that_is_taken_out_is_told_to_every_handle(library: Library, read
         assert card.transmit(GET_CHALLENGE)[-2:] == b"\x90\x00"
 
 
+@pytest.mark.skipif(MACOS, reason="macOS counts no cards that come and go")
 def test_a_swap_is_two_events(library: Library, reader: VirtualReader) -> None:
     reader.insert(EchoCard(T1_ATR))
     with Context(library=library) as context:
@@ -469,7 +471,7 @@ def test_ctrl_c_while_a_card_works_is_the_program_s() -> None:
                 try:
                     card.transmit(bytes(4))
                 except CommunicationError as error:
-                    print(error.name)
+                    print(error.name + "\\n", end="")  # in one piece: the interrupt may come here
                 time.sleep(5)
             except KeyboardInterrupt:
                 print("interrupted")
