@@ -181,7 +181,8 @@ class Context:
         Args:
             states: readers to watch: a name, of whose state nothing is known (it is then told at once), or what
                 an earlier call gave back. PNP_NOTIFICATION stands for readers that come and go; on macOS, which
-                has no notification of them, the list of readers is looked at every second.
+                has no notification of them, the list of readers is looked at every second, and a reader that goes
+                and comes back in between is missed.
             timeout: seconds; 0 to look and not wait, None to wait for ever.
 
         Returns:
