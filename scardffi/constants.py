@@ -22,7 +22,7 @@ MAX_BUFFER_SIZE_EXTENDED: Final = 65548
 INFINITE: Final = 0xFFFFFFFF
 """The timeout in milliseconds that never ends, for raw functions."""
 PNP_NOTIFICATION: Final = "\\\\?PnP?\\Notification"
-"""The pseudo-reader whose state changes when readers come and go (not on macOS)."""
+"""The pseudo-reader whose state changes when readers come and go (on macOS for Context.get_status_change alone)."""
 
 
 class Scope(IntEnum):

@@ -6,6 +6,7 @@ of its own, because on pcsc-lite a second call on a busy one stalls the whole pr
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 import time
@@ -16,16 +17,17 @@ from math import ceil
 from weakref import WeakKeyDictionary
 
 from .arguments import integer, invalid, member, seconds
-from .constants import INFINITE, Protocol, ReaderStateFlag, Scope, ShareMode
+from .constants import INFINITE, PNP_NOTIFICATION, Protocol, ReaderStateFlag, Scope, ShareMode
 from .errors import E_UNEXPECTED, SCardError, from_code, from_hresult
 from .library import lib
 from .manage import SCardManage
 from .raw import chosen_library
+from .reader_list import ReaderListWatch
 from .reaper import close_later
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
     from typing import Any, Final, SupportsIndex
 
@@ -38,6 +40,7 @@ _TIMEOUT: Final = 0x8010000A
 _NO_READERS: Final = 0x8010002E
 _SIGNAL_CHECK: Final = None if sys.platform != "win32" else 0.08  # there a lock cannot be interrupted
 _CANCEL_AGAIN: Final = 0.01
+_NOTIFIED: Final = bool(lib.PCSC_NOTIFIES_OF_READERS)  # else PNP_NOTIFICATION is left to ReaderListWatch
 
 
 _UNAWARE: Final = ReaderStateFlag.UNAWARE
@@ -53,7 +56,8 @@ class ReaderState(namedtuple("ReaderState", "reader state event_count atr", defa
     state: ReaderStateFlag
     """Its state."""
     event_count: int
-    """How often its card came or went, as far as the platform counts (16 bits)."""
+    """How often its card came or went, as far as the platform counts (16 bits); it tells a list of readers from another
+    where the reader is PNP_NOTIFICATION."""
     atr: bytes
     """The answer to reset of its card, empty without one."""
 
@@ -176,7 +180,9 @@ class Context:
 
         Args:
             states: readers to watch: a name, of whose state nothing is known (it is then told at once), or what
-                an earlier call gave back. PNP_NOTIFICATION stands for readers that come and go.
+                an earlier call gave back. PNP_NOTIFICATION stands for readers that come and go; on macOS, which
+                has no notification of them, the list of readers is looked at every second, and a reader that goes
+                and comes back in between is missed.
             timeout: seconds; 0 to look and not wait, None to wait for ever.
 
         Returns:
@@ -320,7 +326,7 @@ class _Wait:
     def __init__(self, library: Library, context: int) -> None:
         self.library = library
         self.context = context
-        self.cancelled = False
+        self.cancelled = threading.Event()
         self.runs = False  # C is waiting, or about to
         self.ended = threading.Event()
         self._answer: tuple[int, list[tuple[int, bytes]]] = _CANCELLED, []
@@ -342,9 +348,10 @@ class _Wait:
         end = None if limit is None else time.monotonic() + limit
         self.runs = True  # before the look at cancelled: _cancel sets that first, and then looks here
         try:
-            while not self.cancelled:
+            ask = self._asker(asked)
+            while not self.cancelled.is_set():
                 left_ms = INFINITE if end is None else max(0, ceil(1000 * (end - time.monotonic())))
-                self._answer = self.library.SCardGetStatusChange(self.context, left_ms, asked)
+                self._answer = ask(left_ms, asked)
                 if self._answer[0] != _TIMEOUT or (end is not None and time.monotonic() >= end):
                     return
             self._answer = _CANCELLED, []
@@ -353,11 +360,17 @@ class _Wait:
         finally:
             self.ended.set()
 
+    def _asker(self, asked: list[tuple[str, int]]) -> Callable[..., tuple[int, list[tuple[int, bytes]]]]:
+        """What waits for a change, or for some of the time, given the milliseconds and what is asked."""
+        if _NOTIFIED or all(reader != PNP_NOTIFICATION for reader, _ in asked):
+            return functools.partial(self.library.SCardGetStatusChange, self.context)
+        return ReaderListWatch(self.library, self.context, self.cancelled).step
+
 
 def _cancel(waits: list[_Wait]) -> None:
     """End the waits in C. SCardCancel is lost where it comes too early: it is repeated until each has ended."""
     for wait in waits:
-        wait.cancelled = True
+        wait.cancelled.set()
     while running := [wait for wait in waits if wait.runs and not wait.ended.is_set()]:
         for wait in running:
             wait.library.SCardCancel(wait.context)

@@ -113,7 +113,14 @@ def test_the_header_agrees_with_the_vendors_in_every_constant_size_and_offset(ve
 def test_the_comparison_leaves_out_no_name_of_the_header() -> None:
     names = set(re.findall(r"#\s*define (\w+)", (INCLUDE / "pcsc_abi.h").read_text()))
     choices = {name for name in names if name.startswith("SCARDFFI_")}
-    behaviour = {"PCSC_RELEASE_LEAVES_CARD"}  # what a library does stands in no header
+    behaviour = {  # what a library does stands in no header
+        "PCSC_RELEASE_LEAVES_CARD",
+        "PCSC_NOTIFIES_OF_READERS",
+        "PCSC_COUNTS_CARD_EVENTS",
+        "PCSC_CONTROL",
+        "PCSC_HANDLE_MASK",
+        "PCSC_AUTOALLOCATES",
+    }
     compared = set(re.findall(r"\w+", ASSERTIONS.read_text()))
     assert names - choices - behaviour - compared == set()
 
@@ -129,13 +136,16 @@ class Shape(NamedTuple):
     offsets: tuple[int, int, int, int]
     """Of dwCurrentState, dwEventState, cbAtr and rgbAtr."""
     raw_protocol: int
+    unsupported_feature: int
+    control_code: int
+    """Of the function 3400."""
     autoallocate: bool
 
 
 SHAPES = {
-    "PCSCLITE": Shape(8, 8, 16, 80, 33, (16, 24, 32, 40), 4, autoallocate=True),
-    "WINDOWS": Shape(4, 8, 8, 64, 36, (16, 20, 24, 28), 0x10000, autoallocate=True),
-    "MACOS": Shape(4, 4, 8, 61, 33, (16, 20, 24, 28), 4, autoallocate=False),
+    "PCSCLITE": Shape(8, 8, 16, 80, 33, (16, 24, 32, 40), 4, 0x8010001F, 0x42000D48, autoallocate=True),
+    "WINDOWS": Shape(4, 8, 8, 64, 36, (16, 20, 24, 28), 0x10000, 0x80100022, 0x00313520, autoallocate=True),
+    "MACOS": Shape(4, 4, 8, 61, 33, (16, 20, 24, 28), 4, 0x8010001F, 0x42000D48, autoallocate=False),
 }
 
 
@@ -159,6 +169,8 @@ def test_each_platform_has_its_documented_shape(name: str) -> None:
             for member, offset in zip(members, shape.offsets, strict=True)
         ),
         f"SCARD_PROTOCOL_RAW == {shape.raw_protocol}",
+        f"SCARD_E_UNSUPPORTED_FEATURE == {shape.unsupported_feature}u",
+        f"SCARD_CTL_CODE(3400u) == {shape.control_code}u",
     ]
     lines = ["#include <stddef.h>", '#include "pcsc_abi.h"']
     lines += [f'_Static_assert({fact}, "{fact}");' for fact in facts]
@@ -270,9 +282,10 @@ def compile_for_real(command: tuple[str, ...], source: Path, out: Path, *flags: 
 
 
 @pytest.mark.parametrize("source", NATIVE_SOURCES, ids=lambda path: path.name)
-def test_each_source_compiles_without_a_warning(source: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shape", ["PCSCLITE", "MACOS"])
+def test_each_source_compiles_without_a_warning(source: Path, shape: str, tmp_path: Path) -> None:
     need_program(compiler()[0])
-    flags = ("-Wpedantic", "-Wconversion", "-fPIC", "-pthread")
+    flags = ("-Wpedantic", "-Wconversion", "-fPIC", "-pthread", f"-DSCARDFFI_ABI_{shape}")
     assert compile_for_real(tuple(compiler()), source, tmp_path / "out.o", *flags) == ""
 
 

@@ -21,7 +21,7 @@ FLOORS: list[set[str]] = [
     {"library"},
     {"arguments"},
     {"raw", "reaper", "exchange", "embed"},
-    {"virtual"},
+    {"virtual", "reader_list"},
     {"manage"},
     {"context"},
     {"scardffi"},

@@ -23,6 +23,9 @@ typedef struct {
 
 #include "scardffi.h" /* ffi_builder.py puts its declarations here */
 
+/* pcsc_abi.h */
+#define PCSC_NOTIFIES_OF_READERS ...
+
 /* On the default library, with the library's own code */
 LONG SCardEstablishContext(DWORD scope, const void *reserved1, const void *reserved2, SCARDCONTEXT *context);
 LONG SCardReleaseContext(SCARDCONTEXT context);

@@ -52,13 +52,22 @@ static void *load_first(const char *const *names, int *result, char *detail, siz
     return NULL;
 }
 
+#define STRING_OF(name) #name
+#define STRING(name) STRING_OF(name)
+
+/* The name that the library exports a function under. */
+static const char *symbol_of(const char *function)
+{
+    return strcmp(function, "SCardControl") == 0 ? STRING(PCSC_CONTROL) : function;
+}
+
 static int bind(pcsc_api *table, char *detail, size_t size)
 {
     int result = PCSC_OPENED;
 
     detail[0] = '\0';
     for (size_t i = 0; i < FUNCTION_COUNT; i++) {
-        void *symbol = platform_library_symbol(table->library, functions[i].name);
+        void *symbol = platform_library_symbol(table->library, symbol_of(functions[i].name));
         memcpy((char *)table + functions[i].offset, &symbol, sizeof symbol);
         if (symbol == NULL && functions[i].required) {
             result = PCSC_MISSING_SYMBOL;

@@ -23,6 +23,11 @@
 #  define PCSC_CALL __stdcall /* ignored by 64-bit compilers */
 #  define PCSC_ATR_BUFFER 36  /* bytes of rgbAtr in SCARD_READERSTATE */
 #  define PCSC_RELEASE_LEAVES_CARD 0 /* SCardReleaseContext disconnects as with SCARD_LEAVE_CARD */
+#  define PCSC_NOTIFIES_OF_READERS 1 /* SCardGetStatusChange knows the reader that stands for their list */
+#  define PCSC_COUNTS_CARD_EVENTS 1  /* in the high word of a reader's state */
+#  define PCSC_CONTROL SCardControl  /* the name of the function with a control code */
+#  define PCSC_HANDLE_MASK 0xFFFFFFFFu /* what of 32 bits may be set in a handle or context */
+#  define PCSC_AUTOALLOCATES(length) ((length) == SCARD_AUTOALLOCATE)
 #  define SCARD_PROTOCOL_RAW 0x00010000u
 #  define SCARD_E_UNSUPPORTED_FEATURE 0x80100022u
 #  define SCARD_E_UNEXPECTED 0x8010001Fu
@@ -36,6 +41,11 @@ typedef uintptr_t SCARDHANDLE;
 #  define PCSC_CALL
 #  define PCSC_ATR_BUFFER 33
 #  define PCSC_RELEASE_LEAVES_CARD 0
+#  define PCSC_NOTIFIES_OF_READERS 0
+#  define PCSC_COUNTS_CARD_EVENTS 0
+#  define PCSC_CONTROL SCardControl132 /* its SCardControl is an older function, without a control code */
+#  define PCSC_HANDLE_MASK 0xFFFFFFFFu /* the type is signed: half of them are negative */
+#  define PCSC_AUTOALLOCATES(length) 0
 #  define SCARD_PROTOCOL_RAW 0x00000004u
 #  define SCARD_E_UNSUPPORTED_FEATURE 0x8010001Fu
 #  define SCARD_CTL_CODE(function) (0x42000000u + (function))
@@ -47,6 +57,11 @@ typedef int32_t SCARDHANDLE;
 #  define PCSC_CALL
 #  define PCSC_ATR_BUFFER 33
 #  define PCSC_RELEASE_LEAVES_CARD 1
+#  define PCSC_NOTIFIES_OF_READERS 1
+#  define PCSC_COUNTS_CARD_EVENTS 1
+#  define PCSC_CONTROL SCardControl
+#  define PCSC_HANDLE_MASK 0x7FFFFFFFu
+#  define PCSC_AUTOALLOCATES(length) ((length) == SCARD_AUTOALLOCATE)
 #  define SCARD_PROTOCOL_RAW 0x00000004u
 #  define SCARD_E_UNSUPPORTED_FEATURE 0x8010001Fu
 #  define SCARD_AUTOALLOCATE ((DWORD)-1)

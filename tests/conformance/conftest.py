@@ -1,13 +1,18 @@
 """The place and the clients that every case gets: first on the virtual library, then on a real pcscd."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support.pcscd import PrivatePcscd, pcscd_version
+from support.shape import MACOS, PLACES
 
-from .cases import PLACES, summary
+from .cases import summary
 from .clients import Clients
+from .macos import is_lacking
 from .places import PcscdPlace, Place, VirtualPlace
+
+FOLDER = Path(__file__).parent
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -15,6 +20,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     passed = [report.nodeid for report in terminalreporter.stats.get("passed", []) if report.when == "call"]
     if line := summary(passed, pcscd_version()):
         terminalreporter.line(line)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what macOS cannot have, where scardffi has its shape."""
+    left_out = [item for item in items if MACOS and item.path.parent == FOLDER and is_lacking(item.name)]
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture(scope="module", params=PLACES)

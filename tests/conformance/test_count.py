@@ -1,21 +1,31 @@
-"""How many cases there are, and that none of them is left out on one of the two places."""
+"""How many cases there are, and that none of them is left out on one of the places."""
 
 import subprocess
 import sys
 from pathlib import Path
 
-from .cases import PLACES, cases
+import pytest
+from support.shape import MACOS, PLACES
+
+from .cases import cases
 from .differences import DIFFERENCES
+from .macos import LACKS
 
 FOLDER = Path(__file__).parent
 FEWEST = 150
 
 
-def test_every_case_is_one_of_both_places() -> None:
+@pytest.fixture(scope="module")
+def collected() -> list[str]:
+    """The names of all tests of this folder."""
     # -I: the folder that this runs in holds a scardffi without its C part.
     command = [sys.executable, "-I", "-m", "pytest", "--collect-only", "-q", str(FOLDER)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=FOLDER.parent.parent)
-    found = cases(done.stdout.splitlines())
+    return done.stdout.splitlines()
+
+
+def test_every_case_is_one_of_all_places(collected: list[str]) -> None:
+    found = cases(collected)
     assert len(found) >= FEWEST
     assert [case for case, places in found.items() if places != set(PLACES)] == []
 
@@ -24,3 +34,9 @@ def test_each_deliberate_difference_is_one_and_is_asked_for_by_a_case() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in FOLDER.glob("test_*.py"))
     assert [what for what in DIFFERENCES if f'"{what}"' not in sources] == []
     assert [what for what, (pcscd, virtual, _) in DIFFERENCES.items() if pcscd == virtual] == []
+
+
+def test_what_macos_cannot_have_is_left_out_there_and_nowhere_else(collected: list[str]) -> None:
+    for lack in LACKS:
+        for test, parameters in lack.cases.items():
+            assert any(f"::{test}[" in name and parameters in name for name in collected) is not MACOS, test

@@ -3,6 +3,7 @@
 import ctypes
 
 import pytest
+from support.shape import MACOS
 
 from scardffi import ffi
 
@@ -10,6 +11,7 @@ from . import codes
 from .clients import Call
 from .places import Place
 
+LONG, DWORD = (ctypes.c_int32, ctypes.c_uint32) if MACOS else (ctypes.c_long, ctypes.c_ulong)
 FUNCTIONS = [
     "SCardEstablishContext", "SCardReleaseContext", "SCardIsValidContext", "SCardConnect", "SCardReconnect",
     "SCardDisconnect", "SCardBeginTransaction", "SCardEndTransaction", "SCardStatus", "SCardGetStatusChange",
@@ -34,19 +36,23 @@ def exports(place: Place) -> ctypes.CDLL:
 
 def text_of(exports: ctypes.CDLL, code: int) -> str:
     exports.pcsc_stringify_error.restype = ctypes.c_char_p
-    exports.pcsc_stringify_error.argtypes = [ctypes.c_long]
+    exports.pcsc_stringify_error.argtypes = [LONG]
     text: bytes = exports.pcsc_stringify_error(code)
     return text.decode("ascii")
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_function_is_exported(exports: ctypes.CDLL, name: str) -> None:
-    assert getattr(exports, name)
+    assert getattr(exports, "SCardControl132" if MACOS and name == "SCardControl" else name)
+
+
+def test_the_function_with_a_control_code_has_one_name(exports: ctypes.CDLL) -> None:
+    assert [hasattr(exports, name) for name in ("SCardControl", "SCardControl132")] == [not MACOS, MACOS]
 
 
 @pytest.mark.parametrize(("name", "protocol"), [("T0", codes.T0), ("T1", codes.T1), ("Raw", codes.RAW)])
 def test_the_protocol_headers_are_exported(exports: ctypes.CDLL, name: str, protocol: int) -> None:
-    header = (ctypes.c_ulong * 2).in_dll(exports, f"g_rgSCard{name}Pci")
+    header = (DWORD * 2).in_dll(exports, f"g_rgSCard{name}Pci")
     assert list(header) == [protocol, ffi.sizeof("SCARD_IO_REQUEST")]
 
 
@@ -65,7 +71,7 @@ def test_an_unknown_code_is_told_by_its_number(exports: ctypes.CDLL, code: int) 
 
 def test_the_words_of_one_thread_stay_when_another_asks(exports: ctypes.CDLL) -> None:
     exports.pcsc_stringify_error.restype = ctypes.c_void_p
-    exports.pcsc_stringify_error.argtypes = [ctypes.c_long]
+    exports.pcsc_stringify_error.argtypes = [LONG]
     address = exports.pcsc_stringify_error(0x80100999)
     assert Call(lambda: ctypes.string_at(exports.pcsc_stringify_error(0x80100998))).answer().upper().find(b"998") >= 0
     assert b"80100999" in ctypes.string_at(address).upper()

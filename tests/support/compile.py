@@ -7,7 +7,9 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
-_STRICT = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-g")
+from .shape import COMPILER_FLAGS
+
+_STRICT = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-g", *COMPILER_FLAGS)
 
 
 def compiler() -> list[str]:

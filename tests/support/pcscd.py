@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import final
 
 from .compile import compiler, pcsc_include_flags, shared_library
+from .shape import MACOS
 
 _HANDLER_SOURCE = Path(__file__).parent.parent / "csrc" / "ifd_handler.c"
 _UDEV_SOURCE = _HANDLER_SOURCE.with_name("stand_in_udev.c")
@@ -72,8 +73,8 @@ def _in_namespace(command: Sequence[str]) -> list[str]:
 @functools.cache
 def unavailable_reason(*, vpcd: bool = False) -> str | None:
     """Why no private pcscd can be had here, or None; with vpcd also what its vpcd readers need."""
-    if sys.platform != "linux":
-        return "a private pcscd needs Linux"
+    if sys.platform != "linux" or MACOS:
+        return "a private pcscd needs Linux, and a scardffi that has the shape of its library"
     for name in ("unshare", "setpriv", "mount", "pcscd", compiler()[0]):
         if shutil.which(name, path=_SEARCH_PATH) is None:
             return f"{name} is not installed"

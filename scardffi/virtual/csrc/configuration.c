@@ -31,7 +31,7 @@ struct entry {
 static LONG complain(const char *problem, const char *what)
 {
     fprintf(stderr, "scardffi virtual library: SCARDFFI_VIRTUAL: %s: %.60s\n", problem, what);
-    return SCARD_E_NO_SERVICE;
+    return (LONG)SCARD_E_NO_SERVICE;
 }
 
 static LONG complain_of_field(const char *problem, const struct field *field)

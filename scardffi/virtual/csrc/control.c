@@ -94,7 +94,7 @@ static LONG remove_one(struct reader *reader, void *nothing)
 {
     (void)nothing;
     if (reader->card == NULL)
-        return SCARD_E_NO_SMARTCARD;
+        return (LONG)SCARD_E_NO_SMARTCARD;
     remove_card(reader);
     return SCARD_S_SUCCESS;
 }
@@ -114,9 +114,9 @@ static LONG reset(struct reader *reader, void *name)
         reader = find_reader(name);
     }
     if (reader == NULL)
-        return SCARD_E_UNKNOWN_READER;
+        return (LONG)SCARD_E_UNKNOWN_READER;
     if (reader->card == NULL)
-        return SCARD_E_NO_SMARTCARD;
+        return (LONG)SCARD_E_NO_SMARTCARD;
     reset_card(reader, NULL, true);
     return SCARD_S_SUCCESS;
 }

@@ -11,12 +11,12 @@ LONG deliver(const void *data, DWORD size, void *buffer, DWORD *length)
         room = *length;
         *length = size;
     }
-    if (room == SCARD_AUTOALLOCATE) {
+    if (PCSC_AUTOALLOCATES(room)) {
         if (buffer == NULL)
-            return SCARD_E_INVALID_PARAMETER;
+            return (LONG)SCARD_E_INVALID_PARAMETER;
         void *memory = malloc(size > 0 ? size : 1);
         if (memory == NULL)
-            return SCARD_E_NO_MEMORY;
+            return (LONG)SCARD_E_NO_MEMORY;
         memcpy(memory, data, size);
         memcpy(buffer, &memory, sizeof memory);
         return SCARD_S_SUCCESS;
@@ -32,5 +32,5 @@ LONG deliver_whole(const void *data, DWORD size, void *buffer, DWORD *length)
     if (buffer == NULL || *length >= size)
         return deliver(data, size, buffer, length);
     *length = size;
-    return SCARD_E_INSUFFICIENT_BUFFER;
+    return (LONG)SCARD_E_INSUFFICIENT_BUFFER;
 }

@@ -316,21 +316,21 @@ LONG connect_to_emulator(const struct reader *reader, uint16_t number)
     struct sockaddr_in address = address_of(number);
     struct port *port = new_port(reader);
     if (port == NULL)
-        return SCARD_E_NO_MEMORY;
+        return (LONG)SCARD_E_NO_MEMORY;
     port->connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (port->connection < 0)
-        return SCARD_E_NO_MEMORY;
+        return (LONG)SCARD_E_NO_MEMORY;
     if (connect(port->connection, (const struct sockaddr *)&address, sizeof address) != 0
         || is_connected_to_itself(port->connection, number)) {
         close(port->connection);
         port->connection = -1;
-        return SCARD_E_NO_SMARTCARD;
+        return (LONG)SCARD_E_NO_SMARTCARD;
     }
     struct card *card = new_emulator(port);
     if (card == NULL)
-        return SCARD_E_NO_MEMORY;
+        return (LONG)SCARD_E_NO_MEMORY;
     if (!insert_emulator(port, card, ask_for_atr(card)))
-        return SCARD_E_NO_SMARTCARD;
+        return (LONG)SCARD_E_NO_SMARTCARD;
     return start_thread(watch, port) ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_NO_MEMORY;
 }
 

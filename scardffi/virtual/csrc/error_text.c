@@ -56,6 +56,6 @@ EXPORTED const char *pcsc_stringify_error(LONG code)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (texts[i].code == (DWORD)code)
             return texts[i].text;
-    snprintf(unknown, sizeof unknown, "Unknown code 0x%08lX", (unsigned long)code);
+    snprintf(unknown, sizeof unknown, "Unknown code 0x%08lX", (unsigned long)(DWORD)code);
     return unknown;
 }

@@ -68,11 +68,11 @@ LONG arm_fault(const char *function, uint32_t call, uint32_t times, enum effect 
     bool anywhere = effect == FAULT_CODE || effect == FAULT_STOP;
     if (fault.function == NO_FUNCTION || call == 0 || times == 0 || effect < FAULT_CODE || effect > FAULT_ANSWER
         || (!anywhere && fault.function != IN_SCardTransmit))
-        return SCARD_E_INVALID_VALUE;
+        return (LONG)SCARD_E_INVALID_VALUE;
     struct fault *slot = find_fault(0);
     fault.answer = slot != NULL ? malloc(answer_length > 0 ? answer_length : 1) : NULL;
     if (fault.answer == NULL)
-        return SCARD_E_NO_MEMORY;
+        return (LONG)SCARD_E_NO_MEMORY;
     if (answer_length > 0)
         memcpy(fault.answer, answer, answer_length);
     do

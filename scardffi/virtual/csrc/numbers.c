@@ -1,12 +1,10 @@
 /* A number holds its slot in the low bits and a scattered generation above, a key laid over both. */
 #include "numbers.h"
 
-#define NUMBER_MASK 0x7FFFFFFFu
-
 void numbers_start(struct numbers *self, struct random_numbers *random)
 {
     *self = (struct numbers){
-        .key = (uint32_t)random_next(random) & NUMBER_MASK,
+        .key = (uint32_t)random_next(random) & PCSC_HANDLE_MASK,
         .generation = (uint32_t)random_next(random),
     };
 }
@@ -21,7 +19,7 @@ int numbers_take(struct numbers *self)
         uint32_t number;
         do { /* an odd factor only scatters the generations: none of the next 2^19 becomes the same */
             uint32_t scattered = self->generation++ * 0x9E3779B1u;
-            number = ((scattered << SLOT_BITS | slot) ^ self->key) & NUMBER_MASK;
+            number = ((scattered << SLOT_BITS | slot) ^ self->key) & PCSC_HANDLE_MASK;
         } while (number == 0);
         self->in_use[slot] = number;
         return (int)slot;
@@ -36,8 +34,9 @@ void numbers_give_back(struct numbers *self, int slot)
 
 int numbers_find(const struct numbers *self, LONG number)
 {
-    if (number <= 0 || number > (LONG)NUMBER_MASK)
+    uint32_t wanted = (uint32_t)number;
+    if (wanted == 0 || (LONG)wanted != number) /* none, or it has more bits */
         return -1;
-    uint32_t slot = ((uint32_t)number ^ self->key) % SLOTS;
-    return self->in_use[slot] == (uint32_t)number ? (int)slot : -1;
+    uint32_t slot = (wanted ^ self->key) % SLOTS;
+    return self->in_use[slot] == wanted ? (int)slot : -1;
 }

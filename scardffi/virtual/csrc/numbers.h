@@ -1,4 +1,5 @@
-/* The numbers that programs hold for our contexts and handles: 31 bits, positive, not reused soon. */
+/* The numbers that programs hold for our contexts and handles: as many bits as the platform's have, not
+ * reused soon. */
 #ifndef SCARDFFI_VIRTUAL_NUMBERS_H
 #define SCARDFFI_VIRTUAL_NUMBERS_H
 

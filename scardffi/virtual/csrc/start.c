@@ -38,7 +38,7 @@ static void handle_forks(void)
 static LONG start(void)
 {
     if (!ready_world())
-        return SCARD_E_NO_MEMORY;
+        return (LONG)SCARD_E_NO_MEMORY;
     LONG code = configure_world();
     for (unsigned i = 0; code != SCARD_S_SUCCESS && i < READERS; i++)
         if (world_readers[i].plugged)

@@ -20,7 +20,7 @@ static bool card_busy(const struct handle *handle)
 LONG wait_for_turn(struct reader *reader)
 {
     if (reader->busy && pthread_equal(reader->worker, pthread_self()))
-        return SCARD_E_SHARING_VIOLATION;
+        return (LONG)SCARD_E_SHARING_VIOLATION;
     pthread_cond_wait(&reader->turn, &world_mutex);
     return SCARD_S_SUCCESS;
 }
@@ -56,7 +56,7 @@ LONG wait_for_own_command(SCARDHANDLE number, struct handle **handle)
         if (code != SCARD_S_SUCCESS)
             return code;
     }
-    return SCARD_E_INVALID_HANDLE;
+    return (LONG)SCARD_E_INVALID_HANDLE;
 }
 
 LONG code_after_wait(LONG code)

@@ -39,7 +39,7 @@ static LONG negotiate(const struct reader *reader, DWORD share_mode, DWORD wante
     else if (offered & SCARD_PROTOCOL_T0)
         *protocol = SCARD_PROTOCOL_T0;
     else
-        return SCARD_E_PROTO_MISMATCH;
+        return (LONG)SCARD_E_PROTO_MISMATCH;
     return SCARD_S_SUCCESS;
 }
 
@@ -47,7 +47,7 @@ static LONG negotiate(const struct reader *reader, DWORD share_mode, DWORD wante
 static LONG power_up(struct reader *reader)
 {
     if (reader->card == NULL)
-        return SCARD_E_NO_SMARTCARD;
+        return (LONG)SCARD_E_NO_SMARTCARD;
     reader->powered = reader->card->atr_length > 0;
     return reader->powered ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_W_UNPOWERED_CARD;
 }
@@ -62,9 +62,9 @@ static LONG find_free_reader(SCARDCONTEXT context_number, const char *name, DWOR
     while ((code = find_usable_context(context_number, context)) == SCARD_S_SUCCESS) {
         *reader = find_reader(name);
         if (*reader == NULL)
-            return SCARD_E_UNKNOWN_READER;
+            return (LONG)SCARD_E_UNKNOWN_READER;
         if ((*reader)->exclusive != NULL)
-            return SCARD_E_SHARING_VIOLATION;
+            return (LONG)SCARD_E_SHARING_VIOLATION;
         if ((*reader)->transaction_owner == NULL && (!(*reader)->busy || share_mode == SCARD_SHARE_DIRECT))
             return SCARD_S_SUCCESS;
         code = wait_for_turn(*reader);
@@ -89,11 +89,11 @@ static LONG connect_locked(SCARDCONTEXT context_number, const char *name, DWORD 
     if (code != SCARD_S_SUCCESS)
         return code;
     if (share_mode == SCARD_SHARE_EXCLUSIVE && reader->connections > 0)
-        return SCARD_E_SHARING_VIOLATION;
+        return (LONG)SCARD_E_SHARING_VIOLATION;
 
     struct handle *handle = open_handle(context, reader);
     if (handle == NULL)
-        return SCARD_E_NO_MEMORY;
+        return (LONG)SCARD_E_NO_MEMORY;
     if (share_mode == SCARD_SHARE_EXCLUSIVE)
         reader->exclusive = handle;
     reader->protocol = protocol;
@@ -108,15 +108,15 @@ EXPORTED LONG SCardConnect(SCARDCONTEXT context_number, const char *reader_name,
     struct context *context;
     LONG code;
     if (handle_number == NULL || active_protocol == NULL)
-        return SCARD_E_INVALID_PARAMETER;
+        return (LONG)SCARD_E_INVALID_PARAMETER;
     *handle_number = 0;
     *active_protocol = SCARD_PROTOCOL_UNDEFINED;
     if (meets_fault(IN_SCardConnect, &code, NULL))
         return code;
     if (reader_name == NULL)
-        return SCARD_E_UNKNOWN_READER;
+        return (LONG)SCARD_E_UNKNOWN_READER;
     if (strlen(reader_name) > MAX_READERNAME)
-        return SCARD_E_INVALID_VALUE;
+        return (LONG)SCARD_E_INVALID_VALUE;
 
     pthread_mutex_lock(&world_mutex);
     code = find_usable_context(context_number, &context);
@@ -146,7 +146,7 @@ static LONG wait_to_reconnect(SCARDHANDLE handle_number, DWORD share_mode, struc
 static LONG check_card(const struct reader *reader)
 {
     if (reader->card == NULL)
-        return SCARD_E_NO_SMARTCARD;
+        return (LONG)SCARD_E_NO_SMARTCARD;
     return reader->card->atr_length > 0 ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_W_UNRESPONSIVE_CARD;
 }
 
@@ -187,11 +187,11 @@ EXPORTED LONG SCardReconnect(SCARDHANDLE handle_number, DWORD share_mode, DWORD 
     if (meets_fault(IN_SCardReconnect, &code, NULL))
         return code;
     if (active_protocol == NULL)
-        return SCARD_E_INVALID_PARAMETER;
+        return (LONG)SCARD_E_INVALID_PARAMETER;
     pthread_mutex_lock(&world_mutex);
     code = find_usable_handle(handle_number, &handle);
     if (code == SCARD_S_SUCCESS && initialization > SCARD_UNPOWER_CARD)
-        code = SCARD_E_INVALID_VALUE;
+        code = (LONG)SCARD_E_INVALID_VALUE;
     if (code == SCARD_S_SUCCESS)
         code = check_share_mode(share_mode);
     if (code == SCARD_S_SUCCESS)
@@ -211,7 +211,7 @@ static LONG disconnect_locked(SCARDHANDLE handle_number, DWORD disposition)
     if (handle == NULL || handle->context->dead)
         return code;
     if (disposition > SCARD_EJECT_CARD)
-        return SCARD_E_INVALID_VALUE;
+        return (LONG)SCARD_E_INVALID_VALUE;
     if (disposition != SCARD_LEAVE_CARD)
         code = wait_for_card(handle_number, &handle);
     if (code == (LONG)SCARD_E_SHARING_VIOLATION)
@@ -270,7 +270,7 @@ static LONG end_transaction_locked(SCARDHANDLE handle_number, DWORD disposition)
     struct handle *handle;
     LONG code = find_usable_handle(handle_number, &handle);
     if (code == SCARD_S_SUCCESS && disposition > SCARD_EJECT_CARD)
-        code = SCARD_E_INVALID_VALUE;
+        code = (LONG)SCARD_E_INVALID_VALUE;
     if (code == SCARD_S_SUCCESS)
         code = refuse_after_event(handle);
     if (code == SCARD_S_SUCCESS)
@@ -286,7 +286,7 @@ static LONG end_transaction_locked(SCARDHANDLE handle_number, DWORD disposition)
         reset_card(handle->reader, handle, true);
     struct reader *reader = handle->reader;
     if (!owns)
-        return SCARD_E_NOT_TRANSACTED;
+        return (LONG)SCARD_E_NOT_TRANSACTED;
     if (reader->transaction_owner == handle && --reader->transaction_depth == 0) {
         reader->transaction_owner = NULL;
         pthread_cond_broadcast(&reader->turn);

@@ -14,13 +14,13 @@ EXPORTED LONG SCardEstablishContext(DWORD scope, const void *reserved1, const vo
     (void)reserved1;
     (void)reserved2;
     if (context_number == NULL)
-        return SCARD_E_INVALID_PARAMETER;
+        return (LONG)SCARD_E_INVALID_PARAMETER;
     *context_number = 0;
     LONG code = start_world(); /* it may arm faults, so it comes first */
     if (code != SCARD_S_SUCCESS || meets_fault(IN_SCardEstablishContext, &code, NULL))
         return code;
     if (scope > SCARD_SCOPE_GLOBAL)
-        return SCARD_E_INVALID_VALUE;
+        return (LONG)SCARD_E_INVALID_VALUE;
 
     pthread_mutex_lock(&world_mutex);
     struct context *context = world_stopped ? NULL : open_context();
@@ -106,7 +106,7 @@ EXPORTED LONG SCardListReaders(SCARDCONTEXT context_number, const char *groups, 
     if (meets_fault(IN_SCardListReaders, &code, NULL))
         return code;
     if (length == NULL)
-        return SCARD_E_INVALID_PARAMETER;
+        return (LONG)SCARD_E_INVALID_PARAMETER;
 
     char list[READERS * MAX_READERNAME + 1];
     DWORD size = 0;
@@ -128,7 +128,7 @@ EXPORTED LONG SCardListReaders(SCARDCONTEXT context_number, const char *groups, 
     if (size > 1)
         return deliver_whole(list, size, names, length);
     *length = size;
-    return SCARD_E_NO_READERS_AVAILABLE;
+    return (LONG)SCARD_E_NO_READERS_AVAILABLE;
 }
 
 EXPORTED LONG SCardListReaderGroups(SCARDCONTEXT context_number, char *names, DWORD *length)
@@ -138,11 +138,12 @@ EXPORTED LONG SCardListReaderGroups(SCARDCONTEXT context_number, char *names, DW
     if (meets_fault(IN_SCardListReaderGroups, &code, NULL))
         return code;
     if (length == NULL)
-        return SCARD_E_INVALID_PARAMETER;
+        return (LONG)SCARD_E_INVALID_PARAMETER;
     code = check_validity(context_number);
     return code == SCARD_S_SUCCESS ? deliver_whole(groups, sizeof groups, names, length) : code;
 }
 
+#if defined(SCARD_AUTOALLOCATE) /* elsewhere the library makes no memory for its callers */
 EXPORTED LONG SCardFreeMemory(SCARDCONTEXT context_number, const void *memory)
 {
     LONG code;
@@ -153,3 +154,4 @@ EXPORTED LONG SCardFreeMemory(SCARDCONTEXT context_number, const void *memory)
         free((void *)(uintptr_t)memory);
     return code;
 }
+#endif

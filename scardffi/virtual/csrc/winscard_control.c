@@ -83,7 +83,7 @@ static struct reader *begin_control(SCARDHANDLE handle_number, LONG *code)
     return handle->reader;
 }
 
-EXPORTED LONG SCardControl(SCARDHANDLE handle_number, DWORD control_code, const void *input,
+EXPORTED LONG PCSC_CONTROL(SCARDHANDLE handle_number, DWORD control_code, const void *input,
                            DWORD input_length, void *output, DWORD output_size, DWORD *output_length)
 {
     LONG code;
@@ -92,13 +92,13 @@ EXPORTED LONG SCardControl(SCARDHANDLE handle_number, DWORD control_code, const 
     if (meets_fault(IN_SCardControl, &code, NULL))
         return code;
     if ((input == NULL && input_length > 0) || (output == NULL && output_size > 0))
-        return SCARD_E_INVALID_PARAMETER;
+        return (LONG)SCARD_E_INVALID_PARAMETER;
 
     /* A reset that the handle was not told about does not matter here: the reader is asked, not the card. */
     pthread_mutex_lock(&world_mutex);
     if (input_length > MAX_BUFFER_SIZE_EXTENDED && find_handle(handle_number) != NULL) {
         pthread_mutex_unlock(&world_mutex);
-        return SCARD_E_INSUFFICIENT_BUFFER;
+        return (LONG)SCARD_E_INSUFFICIENT_BUFFER;
     }
     struct reader *reader = begin_control(handle_number, &code);
     if (reader == NULL) {

@@ -15,10 +15,10 @@ static LONG check_exchange(const struct handle *handle, DWORD protocol)
     if (code != SCARD_S_SUCCESS)
         return code;
     if (reader->card == NULL)
-        return SCARD_E_NO_SMARTCARD;
+        return (LONG)SCARD_E_NO_SMARTCARD;
     /* pcsc-lite lets the RAW header pass whatever was negotiated. */
     if (protocol != SCARD_PROTOCOL_RAW && protocol != PROTOCOL_ANY_OLD && protocol != reader->protocol)
-        return SCARD_E_PROTO_MISMATCH;
+        return (LONG)SCARD_E_PROTO_MISMATCH;
     return reader->powered ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_W_UNPOWERED_CARD;
 }
 
@@ -70,9 +70,9 @@ static LONG end_exchange(SCARDHANDLE handle_number, struct reader *reader)
     pthread_mutex_lock(&world_mutex);
     LONG code = code_after_wait(find_usable_handle(handle_number, &handle));
     if (code == (LONG)SCARD_E_INVALID_VALUE)
-        code = SCARD_E_READER_UNAVAILABLE;
+        code = (LONG)SCARD_E_READER_UNAVAILABLE;
     if (!end_run(reader) && code == SCARD_S_SUCCESS)
-        code = SCARD_E_NO_SMARTCARD;
+        code = (LONG)SCARD_E_NO_SMARTCARD;
     pthread_mutex_unlock(&world_mutex);
     return code;
 }
@@ -82,7 +82,7 @@ EXPORTED LONG SCardTransmit(SCARDHANDLE handle_number, const SCARD_IO_REQUEST *s
                             unsigned char *answer, DWORD *answer_length)
 {
     if (send_pci == NULL || command == NULL || answer == NULL || answer_length == NULL)
-        return SCARD_E_INVALID_PARAMETER;
+        return (LONG)SCARD_E_INVALID_PARAMETER;
     DWORD protocol = send_pci->dwProtocol;
     DWORD room = *answer_length;
     struct mishap mishap = {0};
@@ -96,7 +96,7 @@ EXPORTED LONG SCardTransmit(SCARDHANDLE handle_number, const SCARD_IO_REQUEST *s
     /* The one refusal that leaves the length alone: that is how a caller knows that nothing was sent. */
     if (command_length > MAX_BUFFER_SIZE_EXTENDED && find_handle(handle_number) != NULL) {
         pthread_mutex_unlock(&world_mutex);
-        return SCARD_E_INSUFFICIENT_BUFFER;
+        return (LONG)SCARD_E_INSUFFICIENT_BUFFER;
     }
     *answer_length = 0;
     struct reader *reader = begin_exchange(handle_number, protocol, &mishap, &code);

@@ -32,7 +32,7 @@ static DWORD card_state(const struct reader *reader)
         state |= SCARD_SWALLOWED;
     else if (reader->powered)
         state |= SCARD_POWERED | SCARD_NEGOTIABLE;
-    return state | (reader->events & 0xFFFFu) << 16;
+    return state | count_of_events(reader) << 16;
 }
 
 static void take(struct snapshot *snapshot, const struct reader *reader)
@@ -135,7 +135,7 @@ static LONG deliver_attribute(const struct snapshot *snapshot, DWORD attribute, 
     case SCARD_ATTR_SUPRESS_T1_IFS_REQUEST:
         return deliver(snapshot->ifs_request, snapshot->ifs_request_length, value, length);
     default:
-        return SCARD_E_UNSUPPORTED_FEATURE;
+        return (LONG)SCARD_E_UNSUPPORTED_FEATURE;
     }
 }
 
@@ -146,8 +146,8 @@ EXPORTED LONG SCardGetAttrib(SCARDHANDLE handle_number, DWORD attribute, unsigne
     LONG code;
     if (meets_fault(IN_SCardGetAttrib, &code, NULL))
         return code;
-    if (length == NULL || (value == NULL && *length == SCARD_AUTOALLOCATE))
-        return SCARD_E_INVALID_PARAMETER;
+    if (length == NULL || (value == NULL && PCSC_AUTOALLOCATES(*length)))
+        return (LONG)SCARD_E_INVALID_PARAMETER;
     pthread_mutex_lock(&world_mutex);
     code = find_undisturbed(handle_number, &handle);
     if (code == SCARD_S_SUCCESS)
@@ -156,8 +156,8 @@ EXPORTED LONG SCardGetAttrib(SCARDHANDLE handle_number, DWORD attribute, unsigne
     if (code != SCARD_S_SUCCESS)
         return code;
     /* pcsc-lite's message to its daemon has room for so much, and it says so about the caller's buffer. */
-    if (value != NULL && *length > MAX_BUFFER_SIZE && *length != SCARD_AUTOALLOCATE)
-        return SCARD_E_INSUFFICIENT_BUFFER;
+    if (value != NULL && *length > MAX_BUFFER_SIZE && !PCSC_AUTOALLOCATES(*length))
+        return (LONG)SCARD_E_INSUFFICIENT_BUFFER;
     return deliver_attribute(&snapshot, attribute, value, length);
 }
 
@@ -169,15 +169,15 @@ EXPORTED LONG SCardSetAttrib(SCARDHANDLE handle_number, DWORD attribute, const u
     if (meets_fault(IN_SCardSetAttrib, &code, NULL))
         return code;
     if (value == NULL || length == 0)
-        return SCARD_E_INVALID_PARAMETER;
+        return (LONG)SCARD_E_INVALID_PARAMETER;
     pthread_mutex_lock(&world_mutex);
     code = find_undisturbed(handle_number, &handle);
     if (code == SCARD_S_SUCCESS && length > MAX_BUFFER_SIZE)
-        code = SCARD_E_INSUFFICIENT_BUFFER;
+        code = (LONG)SCARD_E_INSUFFICIENT_BUFFER;
     else if (code == SCARD_S_SUCCESS && attribute != SCARD_ATTR_SUPRESS_T1_IFS_REQUEST)
-        code = SCARD_E_UNSUPPORTED_FEATURE;
+        code = (LONG)SCARD_E_UNSUPPORTED_FEATURE;
     else if (code == SCARD_S_SUCCESS && length != sizeof(uint32_t) && length != sizeof(DWORD))
-        code = SCARD_E_NOT_TRANSACTED;
+        code = (LONG)SCARD_E_NOT_TRANSACTED;
     if (code == SCARD_S_SUCCESS) {
         memcpy(handle->reader->ifs_request, value, length);
         handle->reader->ifs_request_length = length;

@@ -23,7 +23,7 @@ static bool is_watched(const SCARD_READERSTATE *state)
 
 static bool is_list(const SCARD_READERSTATE *state)
 {
-    return strcasecmp(state->szReader, list_of_readers) == 0;
+    return PCSC_NOTIFIES_OF_READERS && strcasecmp(state->szReader, list_of_readers) == 0;
 }
 
 /* Flags of the reader as it is now. A reader with a card alone is said to be in use, as pcsc-lite does. */
@@ -57,7 +57,7 @@ static bool differs(DWORD known, DWORD now, DWORD events)
 
 static bool refresh_reader(SCARD_READERSTATE *state, const struct reader *reader)
 {
-    DWORD events = reader->events & 0xFFFFu;
+    DWORD events = count_of_events(reader);
     DWORD now = flags_of(reader);
     bool changed = differs(state->dwCurrentState, now, events);
     state->dwEventState = now | events << 16 | (changed ? SCARD_STATE_CHANGED : 0);
@@ -108,7 +108,7 @@ static LONG check_names(const SCARD_READERSTATE *states, DWORD count)
 {
     for (DWORD i = 0; i < count; i++)
         if (find_reader(states[i].szReader) == NULL && !is_list(&states[i]))
-            return SCARD_E_UNKNOWN_READER;
+            return (LONG)SCARD_E_UNKNOWN_READER;
     return SCARD_S_SUCCESS;
 }
 
@@ -127,7 +127,7 @@ static LONG wait_locked(SCARDCONTEXT context_number, DWORD timeout, SCARD_READER
     bool expired = timeout == 0;
     while (!refresh_all(states, count, plugs)) {
         if (expired)
-            return SCARD_E_TIMEOUT;
+            return (LONG)SCARD_E_TIMEOUT;
         int error = timeout >= INFINITE ? pthread_cond_wait(&world_changed, &world_mutex)
                                         : pthread_cond_timedwait(&world_changed, &world_mutex, &deadline);
         expired = error == ETIMEDOUT;
@@ -135,7 +135,7 @@ static LONG wait_locked(SCARDCONTEXT context_number, DWORD timeout, SCARD_READER
         if (code != SCARD_S_SUCCESS)
             return code_after_wait(code);
         if (context->cancels != cancels)
-            return SCARD_E_CANCELLED;
+            return (LONG)SCARD_E_CANCELLED;
     }
     return SCARD_S_SUCCESS;
 }
@@ -147,10 +147,10 @@ EXPORTED LONG SCardGetStatusChange(SCARDCONTEXT context_number, DWORD timeout, S
     if (meets_fault(IN_SCardGetStatusChange, &code, NULL))
         return code;
     if ((states == NULL && count > 0) || count > READERS + 1) /* all, and their list */
-        return SCARD_E_INVALID_PARAMETER;
+        return (LONG)SCARD_E_INVALID_PARAMETER;
     for (DWORD i = 0; i < count; i++)
         if (states[i].szReader == NULL)
-            return SCARD_E_INVALID_VALUE;
+            return (LONG)SCARD_E_INVALID_VALUE;
 
     DWORD ignored = 0;
     while (ignored < count && !is_watched(&states[ignored]))

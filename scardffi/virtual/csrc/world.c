@@ -90,12 +90,12 @@ LONG plug_reader(const char *name, struct reader **reader)
 {
     size_t length = strlen(name);
     if (length == 0 || length >= sizeof world_readers[0].name)
-        return SCARD_E_INVALID_VALUE;
+        return (LONG)SCARD_E_INVALID_VALUE;
     if (find_reader(name) != NULL)
-        return SCARD_E_SHARING_VIOLATION;
+        return (LONG)SCARD_E_SHARING_VIOLATION;
     *reader = find_slot(name);
     if (*reader == NULL)
-        return SCARD_E_NO_MEMORY;
+        return (LONG)SCARD_E_NO_MEMORY;
     memcpy((*reader)->name, name, length + 1);
     (*reader)->plugged = true;
     (*reader)->plugging++;
@@ -130,7 +130,7 @@ void unplug_reader(struct reader *reader)
 LONG insert_card(struct reader *reader, struct card *card)
 {
     if (reader->card != NULL)
-        return SCARD_E_SHARING_VIOLATION;
+        return (LONG)SCARD_E_SHARING_VIOLATION;
     card->reader = reader;
     reader->card = card;
     reader->insertion = ++insertions;
@@ -157,6 +157,11 @@ void remove_card(struct reader *reader)
         card->removed(card);
     if (!reader->busy || reader->running != card) /* else it is released when its command has ended */
         card->release(card);
+}
+
+DWORD count_of_events(const struct reader *reader)
+{
+    return PCSC_COUNTS_CARD_EVENTS ? reader->events & 0xFFFFu : 0;
 }
 
 void tell_handles(struct reader *reader, LONG event)
@@ -202,7 +207,7 @@ LONG find_usable_context(SCARDCONTEXT number, struct context **context)
 {
     *context = find_context(number);
     if (*context == NULL)
-        return SCARD_E_INVALID_HANDLE;
+        return (LONG)SCARD_E_INVALID_HANDLE;
     return (*context)->dead ? (LONG)SCARD_E_NO_SERVICE : (LONG)SCARD_S_SUCCESS;
 }
 
@@ -249,9 +254,9 @@ LONG find_usable_handle(SCARDHANDLE number, struct handle **handle)
 {
     *handle = find_handle(number);
     if (*handle == NULL)
-        return SCARD_E_INVALID_HANDLE;
+        return (LONG)SCARD_E_INVALID_HANDLE;
     if ((*handle)->context->dead)
-        return SCARD_E_NO_SERVICE;
+        return (LONG)SCARD_E_NO_SERVICE;
     return is_gone(*handle) ? (LONG)SCARD_E_INVALID_VALUE : (LONG)SCARD_S_SUCCESS;
 }
 

@@ -42,7 +42,7 @@ struct reader {
     struct card *card; /* NULL: none */
     bool powered;
     DWORD protocol; /* what was negotiated since the last reset, SCARD_PROTOCOL_UNDEFINED: nothing */
-    DWORD events;   /* insertions and removals; the low 16 bits are shown to programs */
+    DWORD events;   /* insertions and removals */
     unsigned long insertion; /* of the card that was inserted last: no other one has this number */
     unsigned card_events; /* resets and removals: what handles have to be told */
     LONG last_card_event; /* SCARD_W_RESET_CARD or SCARD_W_REMOVED_CARD */
@@ -72,6 +72,9 @@ bool ready_world(void);  /* before anything else; false: no memory */
 void forget_world(void); /* in the child of a fork: what was there is the parent's */
 
 struct reader *find_reader(const char *name); /* NULL: there is none */
+
+/* Its insertions and removals as programs are shown them: 16 bits, 0 where the platform does not count. */
+DWORD count_of_events(const struct reader *reader);
 
 /* SCARD_E_INVALID_VALUE for a name that is none, SCARD_E_SHARING_VIOLATION: it is there, SCARD_E_NO_MEMORY: too many */
 LONG plug_reader(const char *name, struct reader **reader);

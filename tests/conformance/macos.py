@@ -1,0 +1,77 @@
+"""The cases that a library of macOS's shape cannot have, and why; they are left out where scardffi has that shape."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+
+class Lack(NamedTuple):
+    """One thing that macOS's PC/SC does not have, or has otherwise."""
+
+    reason: str
+    cases: Mapping[str, str]
+    """The tests, and what the names of their parameters hold; nothing: all of that test's cases."""
+
+
+_SERVICE: Final = "test_what_a_program_sees_of_the_service"
+LACKS: Final = (
+    Lack(
+        "There is no SCARD_AUTOALLOCATE.",
+        {
+            "test_a_list_is_allocated_by_the_library_on_request": "",
+            "test_a_list_cannot_be_allocated_without_a_place_for_its_address": "",
+            "test_the_name_is_allocated_by_the_library_on_request": "",
+            "test_the_atr_is_allocated_by_the_library_on_request": "",
+            "test_nothing_is_allocated_without_a_place_for_its_address": "",
+            "test_an_attribute_is_allocated_by_the_library_on_request": "",
+            "test_an_attribute_is_not_allocated_without_a_place_for_its_address": "",
+        },
+    ),
+    Lack(
+        "There is no SCardFreeMemory.",
+        {
+            "test_freeing_nothing_is_a_success": "",
+            "test_what_is_no_context_is_an_invalid_handle": "SCardFreeMemory",
+            "test_every_function_is_exported": "SCardFreeMemory",
+            _SERVICE: ".free",
+        },
+    ),
+    Lack(
+        "Contexts and handles have 32 bits: the number does not reach the library.",
+        {
+            "test_what_is_no_context_is_an_invalid_handle": "2**32",
+            "test_what_is_no_handle_is_an_invalid_handle": "2**32",
+        },
+    ),
+    Lack("A DWORD has 4 bytes.", {"test_an_attribute_that_was_set_is_read_back": r"\x08"}),
+    Lack(
+        "No reader stands for the list of readers: Context looks at the list instead (tests/test_reader_list.py).",
+        {
+            "test_the_notification_of_readers_has_nothing_to_tell_at_once": "",
+            "test_the_notification_of_readers_compares_its_count": "",
+            "test_the_notification_of_readers_is_known_in_any_case": "",
+            "test_a_reader_that_goes_is_notified": "",
+            "test_a_reader_that_comes_is_notified": "",
+            "test_cancelling_the_wait_for_a_reader_that_comes": "",
+            "test_a_new_reader_is_waited_for_beside_a_known_one": "",
+            _SERVICE: "notification",
+        },
+    ),
+    Lack(
+        "The wait for a first reader is a wait for that notification.",
+        {_SERVICE: "the_first_comes"},
+    ),
+    Lack(
+        "Cards that come and go are not counted.",
+        {
+            "test_the_upper_half_of_the_state_counts_cards_coming_and_going": "",
+            "test_the_upper_half_of_the_event_counts_cards_coming_and_going": "",
+            "test_a_card_that_went_and_came_back_is_seen_by_the_count": "",
+        },
+    ),
+)
+
+
+def is_lacking(name: str) -> bool:
+    """Whether a test of this name is one of these cases."""
+    test, _, parameters = name.partition("[")
+    return any(test in lack.cases and lack.cases[test] in parameters for lack in LACKS)

@@ -1,0 +1,180 @@
+"""Waits for readers that come and go: by PC/SC's notification, and by the list of readers as on macOS."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from support.shape import MACOS
+
+from scardffi import (
+    CancelledError,
+    Context,
+    Library,
+    NoServiceError,
+    ReaderState,
+    ReaderStateFlag,
+    SCardTimeoutError,
+    UnknownReaderError,
+    virtual,
+)
+from scardffi.constants import PNP_NOTIFICATION
+from scardffi.virtual import VirtualReader
+
+CHANGED, EMPTY, PRESENT = ReaderStateFlag.CHANGED, ReaderStateFlag.EMPTY, ReaderStateFlag.PRESENT
+TIMEOUT, UNKNOWN_READER = 0x8010000A, 0x80100009
+BY_THE_LIST = pytest.mark.parametrize("way", ["list"], indirect=True)
+NAME, BESIDE = "scardffi list of readers", "scardffi beside the list"
+
+
+@pytest.fixture(autouse=True, params=["list"] if MACOS else ["notification", "list"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How Context learns of readers; the first is what this platform has."""
+    way: str = request.param
+    monkeypatch.setattr("scardffi.context._NOTIFIED", way == "notification")
+    monkeypatch.setattr("scardffi.reader_list._LOOK_AGAIN_MS", 100)
+    return way
+
+
+@pytest.fixture
+def context() -> Iterator[Context]:
+    with Context(library=Library(virtual.library_path())) as context:
+        yield context
+
+
+@pytest.fixture
+def reader() -> Iterator[VirtualReader]:
+    """Not plugged in at first."""
+    reader = VirtualReader(NAME)
+    yield reader
+    with contextlib.suppress(UnknownReaderError):
+        reader.unplug()
+
+
+@pytest.fixture
+def beside() -> Iterator[VirtualReader]:
+    """Another reader, with a card."""
+    with VirtualReader(BESIDE, virtual.AnsweringCard()) as reader:
+        yield reader
+
+
+def test_a_reader_that_comes_and_one_that_goes_end_the_wait(context: Context, reader: VirtualReader) -> None:
+    for change in (reader.plug, reader.unplug):
+        threading.Timer(0.05, change).start()
+        [state] = context.get_status_change([PNP_NOTIFICATION], 10)
+        assert (state.reader, state.state, state.atr) == (PNP_NOTIFICATION, CHANGED, b"")
+
+
+def test_what_changed_between_two_waits_is_told_at_once(context: Context, reader: VirtualReader) -> None:
+    threading.Timer(0.05, reader.plug).start()
+    known = context.get_status_change([PNP_NOTIFICATION], 10)
+    with pytest.raises(SCardTimeoutError):
+        context.get_status_change(known, 0)
+    reader.unplug()
+    [state] = context.get_status_change(known, 0)
+    assert state.state & CHANGED
+    with pytest.raises(SCardTimeoutError):
+        context.get_status_change([state], 0)
+
+
+@pytest.mark.parametrize("timeout", [0, 0.1, 1.2])
+def test_where_no_reader_comes_the_wait_is_over_in_time(
+    context: Context, beside: VirtualReader, timeout: float
+) -> None:
+    states: list[str | ReaderState] = [PNP_NOTIFICATION, *context.get_status_change([beside.name])]
+    for one in ([PNP_NOTIFICATION], states):
+        start = time.monotonic()
+        with pytest.raises(SCardTimeoutError):
+            context.get_status_change(one, timeout)
+        assert timeout <= time.monotonic() - start < timeout + 1
+
+
+def test_a_card_beside_the_list_is_seen(context: Context, beside: VirtualReader) -> None:
+    known = context.get_status_change([beside.name])
+    threading.Timer(0.05, beside.remove).start()
+    listed, other = context.get_status_change([PNP_NOTIFICATION, *known], 10)
+    assert not listed.state & CHANGED
+    assert other.state & (EMPTY | CHANGED) == EMPTY | CHANGED
+
+
+def test_a_reader_beside_the_list_keeps_its_state(
+    context: Context, beside: VirtualReader, reader: VirtualReader
+) -> None:
+    [known] = context.get_status_change([beside.name])
+    threading.Timer(0.05, reader.plug).start()
+    other, listed = context.get_status_change([known, PNP_NOTIFICATION], 10)
+    assert listed.state & CHANGED
+    assert other == known._replace(state=known.state & ~CHANGED)
+    assert other.state & PRESENT
+    assert other.atr
+
+
+def test_a_reader_that_is_unknown_is_refused(context: Context) -> None:
+    with pytest.raises(UnknownReaderError):
+        context.get_status_change(["no such reader", PNP_NOTIFICATION], 10)
+
+
+def test_when_a_watched_reader_goes_the_list_has_changed(
+    context: Context, reader: VirtualReader, beside: VirtualReader
+) -> None:
+    reader.plug()
+    known = context.get_status_change([reader.name, beside.name])
+    threading.Timer(0.05, reader.unplug).start()
+    states = context.get_status_change([PNP_NOTIFICATION, *known], 10)
+    assert [one.state & CHANGED for one in states] == [CHANGED, CHANGED, 0]
+    assert states[1].state & ReaderStateFlag.UNKNOWN
+
+
+@BY_THE_LIST
+def test_who_waits_for_the_list_hears_of_it_before_a_reader_that_has_gone(
+    context: Context, reader: VirtualReader
+) -> None:
+    threading.Timer(0.05, reader.plug).start()
+    [listed] = context.get_status_change([PNP_NOTIFICATION], 10)
+    [known] = context.get_status_change([reader.name])
+    reader.unplug()
+    listed, _ = context.get_status_change([listed, known], 10)
+    assert listed.state & CHANGED
+    with pytest.raises(UnknownReaderError):
+        context.get_status_change([listed, known], 10)
+
+
+@pytest.mark.parametrize("with_a_reader", [False, True])
+def test_cancel_ends_the_wait(context: Context, beside: VirtualReader, *, with_a_reader: bool) -> None:
+    states: list[str | ReaderState] = [PNP_NOTIFICATION]
+    if with_a_reader:
+        states += context.get_status_change([beside.name])
+    threading.Timer(0.1, context.cancel).start()
+    start = time.monotonic()
+    with pytest.raises(CancelledError):
+        context.get_status_change(states, 10)
+    assert time.monotonic() - start < 5
+
+
+@BY_THE_LIST
+@pytest.mark.parametrize("call", [1, 2])
+def test_what_the_resource_manager_says_of_the_list_is_told(context: Context, call: int) -> None:
+    with virtual.fault("SCardListReaders", call=call, code=0x8010001D), pytest.raises(NoServiceError):
+        context.get_status_change([PNP_NOTIFICATION], 10)
+
+
+def test_no_reader_at_all_is_a_list_too(context: Context, reader: VirtualReader) -> None:
+    first = VirtualReader()
+    first.unplug()
+    try:
+        assert context.list_readers() == []
+        threading.Timer(0.05, reader.plug).start()
+        [state] = context.get_status_change([PNP_NOTIFICATION], 10)
+        assert state.state & CHANGED
+    finally:
+        first.plug()
+        first.insert(virtual.AnsweringCard())
+
+
+def test_the_resource_manager_itself_knows_the_notification_but_for_macos() -> None:
+    library = Library(virtual.library_path())
+    _, context = library.SCardEstablishContext(2)
+    code, _ = library.SCardGetStatusChange(context, 0, [(PNP_NOTIFICATION, 0)])
+    assert code == (UNKNOWN_READER if MACOS else TIMEOUT)
+    assert library.SCardReleaseContext(context) == 0
