@@ -12,8 +12,6 @@ import time
 import warnings
 from collections import namedtuple
 from contextlib import ExitStack, contextmanager
-from math import ceil
-from weakref import WeakKeyDictionary
 
 from .arguments import integer, invalid, member, seconds
 from .constants import INFINITE, Protocol, ReaderStateFlag, Scope, ShareMode
@@ -73,6 +71,8 @@ class Context:
     """
 
     def __init__(self, scope: SupportsIndex = Scope.SYSTEM, *, library: Library | None = None) -> None:
+        from weakref import WeakKeyDictionary  # here, since importing it is a twentieth of importing scardffi
+
         self._scope = member("scope", scope, Scope)
         self._library = chosen_library(library)
         self._process = lib.platform_process()
@@ -343,7 +343,7 @@ class _Wait:
         self.runs = True  # before the look at cancelled: _cancel sets that first, and then looks here
         try:
             while not self.cancelled:
-                left_ms = INFINITE if end is None else max(0, ceil(1000 * (end - time.monotonic())))
+                left_ms = INFINITE if end is None else max(0, -int(1000 * (time.monotonic() - end) // 1))  # rounded up
                 self._answer = self.library.SCardGetStatusChange(self.context, left_ms, asked)
                 if self._answer[0] != _TIMEOUT or (end is not None and time.monotonic() >= end):
                     return

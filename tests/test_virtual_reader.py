@@ -465,15 +465,16 @@ def test_ctrl_c_while_a_card_works_is_the_program_s() -> None:
 
         with virtual.installed(), virtual.VirtualReader("R", Card()) as reader:
             card = SCardManage().attach_by_ifd("R")
+            seen = []  # printed at the end: a print can be interrupted halfway
             try:
                 try:
                     card.transmit(bytes(4))
                 except CommunicationError as error:
-                    print(error.name)
+                    seen.append(error.name)
                 time.sleep(5)
             except KeyboardInterrupt:
-                print("interrupted")
-            print([type(error).__name__ for error in reader.errors])
+                seen.append("interrupted")
+            print(*seen, [type(error).__name__ for error in reader.errors], sep="\\n")
             card.detach()
         """)
     assert said[-2:] == ["interrupted", "['KeyboardInterrupt']"]
