@@ -1,10 +1,12 @@
-"""Compiles the C sources of the tests with strict warnings."""
+"""Compiles the C sources of the tests with strict warnings; a test that has no compiler lacks what it needs."""
 
 import os
 import shlex
 import shutil
 import subprocess
 from pathlib import Path
+
+from .requirements import need, need_program
 
 _STRICT = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-g")
 
@@ -23,6 +25,14 @@ def pcsc_include_flags() -> list[str]:
     return ["-I/usr/include/PCSC", "-pthread"]
 
 
+def need_pcsclite_headers() -> None:
+    """pcsc-lite's headers and a C compiler are installed."""
+    need_program(compiler()[0])
+    command = [*compiler(), *pcsc_include_flags(), "-fsyntax-only", "-x", "c", "-"]
+    done = subprocess.run(command, input="#include <winscard.h>\n", capture_output=True, text=True, check=False)
+    need(["pcsc-lite's winscard.h (libpcsclite-dev) is not installed"] if done.returncode else [])
+
+
 def shared_library(source: Path, out_folder: Path, *flags: str) -> Path:
     """Compiles one source to lib<name>.so in the folder; flags follow the source and may name libraries."""
     return _compile(source, out_folder / f"lib{source.stem}.so", ("-shared", "-fPIC"), flags)
@@ -34,6 +44,7 @@ def program(source: Path, out_folder: Path, *flags: str) -> Path:
 
 
 def _compile(source: Path, out: Path, kind: tuple[str, ...], flags: tuple[str, ...]) -> Path:
+    need_program(compiler()[0])
     command = [*compiler(), *_STRICT, *kind, "-o", str(out), str(source), *flags]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0:
