@@ -35,6 +35,8 @@ class BuildExt(build_ext):
     def build_extension(self, ext: Extension) -> None:
         unix = self.compiler.compiler_type == "unix"
         if unix:
+            # Where this Python's own libraries lie is no concern of a wheel: none of them is needed.
+            self.compiler.linker_so = [part for part in self.compiler.linker_so if not part.startswith("-Wl,-rpath")]
             ext.extra_compile_args = ["-std=c11", "-fvisibility=hidden", "-pthread"]
             ext.extra_link_args = ["-pthread"]
         if LINUX and ext.name == VIRTUAL:

@@ -8,9 +8,9 @@ from pathlib import Path
 import cffi
 import pytest
 from conftest import Place
-from support.compile import compiler, pcsc_include_flags
+from support.compile import compiler, need_pcsclite_headers, pcsc_include_flags
 from support.interpreter import run_python
-from support.requirements import need_pcsclite_headers, need_program
+from support.requirements import need_program
 
 import scardffi
 from scardffi import SCardManage, embed, ffi, lib

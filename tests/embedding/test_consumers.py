@@ -13,9 +13,16 @@ from pathlib import Path
 from typing import Any, final
 
 import pytest
-from support.compile import program, python_include_flags, python_library_flags, shared_library
+from support.compile import (
+    need_libpython,
+    need_python_headers,
+    program,
+    python_include_flags,
+    python_library_flags,
+    shared_library,
+)
 from support.reports import report
-from support.requirements import need_libpython, need_module, need_program, need_python_headers
+from support.requirements import need_module, need_program
 
 import scardffi
 from scardffi import SCardManage, embed, ffi, lib, virtual
