@@ -1,15 +1,16 @@
-"""The cffi builder and the build command: scardffi/'s C sources become scardffi._native and the virtual library."""
+"""The build command: scardffi/'s C sources become scardffi._native and the virtual library."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from runpy import run_path
 from typing import TYPE_CHECKING
 
-from cffi import FFI
 from setuptools.command.build_ext import build_ext
 
 if TYPE_CHECKING:
+    from cffi import FFI
     from setuptools import Extension
 
 PACKAGE = Path(__file__).parent / "scardffi"
@@ -23,14 +24,6 @@ PLAIN_LIBRARIES = {  # no Python modules, and so of another name than those have
 LINUX = sys.platform.startswith("linux")
 
 
-def native_ffi() -> FFI:
-    """The builder of ``scardffi._native``, in API mode."""
-    builder = FFI()
-    builder.cdef((PACKAGE / "csrc" / "cdef.h").read_text(encoding="utf-8"))
-    builder.set_source(NATIVE, '#include "binary_file.h"\n#include "exchange.h"\n#include "script.h"')
-    return builder
-
-
 class BuildExt(build_ext):
     """Generates the source of ``_native``, and builds the virtual library and the stand-in as plain shared ones."""
 
@@ -42,6 +35,8 @@ class BuildExt(build_ext):
     def build_extension(self, ext: Extension) -> None:
         unix = self.compiler.compiler_type == "unix"
         if unix:
+            # Where this Python's own libraries lie is no concern of a wheel: none of them is needed.
+            self.compiler.linker_so = [part for part in self.compiler.linker_so if not part.startswith("-Wl,-rpath")]
             ext.extra_compile_args = ["-std=c11", "-fvisibility=hidden", "-pthread"]
             ext.extra_link_args = ["-pthread"]
         if LINUX and ext.name == VIRTUAL:
@@ -53,7 +48,8 @@ class BuildExt(build_ext):
         if ext.name == NATIVE:
             generated = Path(self.build_temp) / "_native.c"
             generated.parent.mkdir(parents=True, exist_ok=True)
-            native_ffi().emit_c_code(str(generated))
+            builder: FFI = run_path(str(PACKAGE / "ffi_builder.py"))["ffi_builder"]()  # the package is not built yet
+            builder.emit_c_code(str(generated))
             ext.sources = [*ext.sources, str(generated)]
             if LINUX:
                 ext.libraries = ["dl"]

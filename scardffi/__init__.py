@@ -60,13 +60,17 @@ from .raw import Library
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import ModuleType
+    from typing import Any
 
-    from . import virtual
+    from . import embed, virtual
+
+    C_API: Any
+    """The table of C functions as a PyCapsule; see :mod:`scardffi.embed`."""
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "C_API",
     "Attribute",
     "CancelledError",
     "CardState",
@@ -119,6 +123,7 @@ __all__ = [
     "__version__",
     "constants",
     "control_code",
+    "embed",
     "errors",
     "ffi",
     "lib",
@@ -127,10 +132,14 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
-    """``scardffi.virtual`` is imported when it is asked for: most programs never do."""
-    if name != "virtual":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __getattr__(name: str) -> Any:
+    """``virtual``, ``embed`` and ``C_API`` are made when they are asked for: most programs never do."""
     from importlib import import_module
 
-    return import_module(".virtual", __name__)
+    if name == "C_API":
+        global C_API  # noqa: PLW0603  the next use finds it
+        C_API = import_module(".embed", __name__).capsule()
+        return C_API
+    if name in {"embed", "virtual"}:
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,13 +6,13 @@ from _cffi_backend import FFI, buffer
 
 CData: TypeAlias = FFI.CData
 Api: TypeAlias = CData
-"""pcsc_api *: the function table of a loaded library."""
+"""scardffi_library *: the function table of a loaded library."""
 Manage: TypeAlias = CData
-"""scard_manage *: the manage object in C."""
+"""scardffi_manage *: the manage object in C."""
 Slot: TypeAlias = CData
 """exchange_slot *: a receive buffer of the core's own."""
 ExchangeObject: TypeAlias = CData
-"""exchange *: an exchange with everything bound beforehand."""
+"""scardffi_exchange *: an exchange with everything bound beforehand."""
 ScriptObject: TypeAlias = CData
 """script *: packed commands."""
 ScriptRun: TypeAlias = CData
@@ -324,5 +324,7 @@ class Lib:
     def binary_update(
         self, manage: Manage, memory: Bytes, size: int, offset: int, milliseconds: int, progress: CData, /
     ) -> int: ...
+    def embed_table(self) -> CData: ...
+    def embed_capsule_name(self) -> CData: ...
 
 lib: Lib

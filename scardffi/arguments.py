@@ -92,7 +92,8 @@ def flags(name: str, value: SupportsIndex, enum: type[_Flags]) -> _Flags:
     number = integer(name, value)
     known = int(functools.reduce(operator.or_, enum))
     if number & ~known:
-        raise invalid(name, number, f"any of {', '.join(f'{enum.__name__}.{one.name} ({one.value})' for one in enum)}")
+        bits = [one for one in enum if one.value.bit_count() == 1]  # Python 3.10 also counts none and combinations
+        raise invalid(name, number, f"any of {', '.join(f'{enum.__name__}.{one.name} ({one.value})' for one in bits)}")
     return enum(number)
 
 

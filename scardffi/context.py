@@ -13,8 +13,6 @@ import time
 import warnings
 from collections import namedtuple
 from contextlib import ExitStack, contextmanager
-from math import ceil
-from weakref import WeakKeyDictionary
 
 from .arguments import integer, invalid, member, seconds
 from .constants import INFINITE, PNP_NOTIFICATION, Protocol, ReaderStateFlag, Scope, ShareMode
@@ -77,6 +75,8 @@ class Context:
     """
 
     def __init__(self, scope: SupportsIndex = Scope.SYSTEM, *, library: Library | None = None) -> None:
+        from weakref import WeakKeyDictionary  # here, since importing it is a twentieth of importing scardffi
+
         self._scope = member("scope", scope, Scope)
         self._library = chosen_library(library)
         self._process = lib.platform_process()
@@ -181,7 +181,8 @@ class Context:
         Args:
             states: readers to watch: a name, of whose state nothing is known (it is then told at once), or what
                 an earlier call gave back. PNP_NOTIFICATION stands for readers that come and go; on macOS, which
-                has no notification of them, the list of readers is looked at every second.
+                has no notification of them, the list of readers is looked at every second, and a reader that goes
+                and comes back in between is missed.
             timeout: seconds; 0 to look and not wait, None to wait for ever.
 
         Returns:
@@ -349,7 +350,7 @@ class _Wait:
         try:
             ask = self._asker(asked)
             while not self.cancelled.is_set():
-                left_ms = INFINITE if end is None else max(0, ceil(1000 * (end - time.monotonic())))
+                left_ms = INFINITE if end is None else max(0, -int(1000 * (time.monotonic() - end) // 1))  # rounded up
                 self._answer = ask(left_ms, asked)
                 if self._answer[0] != _TIMEOUT or (end is not None and time.monotonic() >= end):
                     return

@@ -208,6 +208,11 @@ class Exchange:
         """The status word of the last response as an int, 0 while there is none."""
         return lib.exchange_sw(self._native)
 
+    @property
+    def native(self) -> ExchangeObject:
+        """The object in C (``scardffi_exchange *``); for :mod:`scardffi.embed`, while this object lives."""
+        return self._native
+
     def close(self) -> None:
         """Unlock the buffers; every later call is refused. Closing twice is nothing.
 

@@ -379,7 +379,7 @@ class SCardManage:
 
     @property
     def native(self) -> Manage:
-        """The object in C (``scard_manage *``)."""
+        """The object in C (``scardffi_manage *``); for :mod:`scardffi.embed`, while this object lives."""
         return self._native
 
     @property

@@ -60,7 +60,7 @@ class Library(WindowsFunctions):
 
     @property
     def native(self) -> Api:
-        """The function table in C (``pcsc_api *``)."""
+        """The library in C (``scardffi_library *``)."""
         return self._table
 
     def info(self) -> LibraryInfo:

@@ -73,7 +73,7 @@ def idle_wait(_idle_wait: subprocess.Popen[str]) -> subprocess.Popen[str]:
     return _idle_wait
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def daemon(_private_daemon: PrivatePcscd | None) -> PrivatePcscd:
     """The real pcscd, with readers of the tests' own IFD handler and one of vpcd."""
     if _private_daemon is None:

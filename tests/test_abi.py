@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support.compile import compiler, pcsc_include_flags
+from support.compile import compiler, need_pcsclite_headers, pcsc_include_flags
 from support.platforms import evaluated_on
-from support.requirements import need_pcsclite_headers, need_program
+from support.requirements import need_program
 
 import scardffi
 

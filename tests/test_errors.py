@@ -9,9 +9,8 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from support.compile import compiler, pcsc_include_flags
+from support.compile import compiler, need_pcsclite_headers, pcsc_include_flags
 from support.platforms import evaluated_on
-from support.requirements import need_pcsclite_headers
 
 from scardffi import errors
 from scardffi.errors import (

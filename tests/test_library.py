@@ -14,6 +14,7 @@ from conftest import Place
 from support.compile import program, shared_library
 from support.interpreter import run_python
 from support.pcscd import PrivatePcscd
+from support.shape import MACOS
 
 import scardffi
 from scardffi import (
@@ -69,6 +70,11 @@ WINDOWS_ALONE = frozenset(name for name in vars(WindowsFunctions) if name.starts
 NO_SERVICE = 0x8010001D
 UNSUPPORTED_FEATURE = 0x8010001F
 INVALID_HANDLE = 0x80100003
+
+
+def unsigned(code: int) -> int:
+    """The platform's own code as the number that it is written as: where a LONG has 32 bits it is negative."""
+    return code & 0xFFFFFFFF
 
 
 @pytest.fixture
@@ -374,7 +380,8 @@ def test_the_info_of_the_platforms_library_has_its_file_version_and_all_function
 def test_the_info_of_the_virtual_library_has_no_version() -> None:
     info = Library(virtual.library_path()).info()
     assert info.path == os.path.realpath(virtual.library_path())
-    assert (info.version, info.functions, info.missing) == (None, ALL, WINDOWS_ALONE)
+    missing = frozenset({"SCardFreeMemory"} if MACOS else ())
+    assert (info.version, info.functions, info.missing) == (None, ALL - missing, WINDOWS_ALONE | missing)
 
 
 @pytest.mark.parametrize(
@@ -420,12 +427,12 @@ def test_a_function_that_a_library_lacks_raises_and_is_named(name: str, bare_def
 @pytest.mark.usefixtures("bare_default")
 def test_a_plain_function_that_a_library_lacks_answers_a_code(name: str) -> None:
     _, arguments = OPTIONAL[name]
-    assert getattr(lib, name)(*arguments) == UNSUPPORTED_FEATURE
+    assert unsigned(getattr(lib, name)(*arguments)) == UNSUPPORTED_FEATURE
 
 
 def test_a_function_that_it_has_is_called(bare_default: Library) -> None:
     assert bare_default.SCardEstablishContext(Scope.SYSTEM) == (0x80100001, 0)
-    assert lib.SCardReleaseContext(1) == 0x80100001
+    assert unsigned(lib.SCardReleaseContext(1)) == 0x80100001
 
 
 # The plain C functions
@@ -465,8 +472,8 @@ def test_the_plain_functions_reach_a_card_on_the_default_library(default_place: 
 
 def test_the_plain_functions_answer_the_librarys_own_code(default_place: Place) -> None:
     assert default_place.library.SCardIsValidContext(12345) == INVALID_HANDLE
-    assert lib.SCardIsValidContext(12345) == INVALID_HANDLE
-    assert lib.SCardDisconnect(12345, 0) == INVALID_HANDLE
+    assert unsigned(lib.SCardIsValidContext(12345)) == INVALID_HANDLE
+    assert unsigned(lib.SCardDisconnect(12345, 0)) == INVALID_HANDLE
 
 
 @pytest.mark.usefixtures("default_place")
@@ -487,7 +494,7 @@ def test_without_a_pcsc_library_every_plain_function_answers_that_there_is_no_se
         from scardffi import ffi, lib
         for name in (name for name in dir(lib) if name.startswith("SCard")):
             arguments = [0 if kind.kind == "primitive" else ffi.NULL for kind in ffi.typeof(getattr(lib, name)).args]
-            print(name, hex(getattr(lib, name)(*arguments)))
+            print(name, hex(getattr(lib, name)(*arguments) & 0xFFFFFFFF))
         """
     lines = run_python(code, environment={"SCARDFFI_LIBRARY": "/nonexistent"})
     assert dict(line.split() for line in lines) == dict.fromkeys(ALL, hex(NO_SERVICE))

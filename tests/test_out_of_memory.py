@@ -20,6 +20,8 @@ ALLOCATE = {
     "attach_by_ifd",
     "attach_by_handle",
     "transmit",
+    "the table's exchange_new",
+    "the table's script_new",
     "get_status_change",
     "SCARD_AUTOALLOCATE of the virtual library",
     "insertion of a card",

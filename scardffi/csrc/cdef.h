@@ -21,6 +21,8 @@ typedef struct {
     ...;
 } SCARD_READERSTATE;
 
+#include "scardffi.h" /* ffi_builder.py puts its declarations here */
+
 /* pcsc_abi.h */
 #define PCSC_NOTIFIES_OF_READERS ...
 
@@ -54,7 +56,7 @@ LONG SCardSetAttrib(SCARDHANDLE handle, DWORD attribute, const unsigned char *va
 unsigned platform_process(void);
 
 /* pcsc_api.h */
-typedef struct pcsc_api pcsc_api;
+typedef struct scardffi_library pcsc_api;
 int pcsc_open(const char *path, pcsc_api **api, char *detail, size_t size);
 int pcsc_open_default(pcsc_api **api, char *detail, size_t size);
 pcsc_api *pcsc_set_default(pcsc_api *api);
@@ -142,7 +144,7 @@ uint32_t pcsc_locate_cards_by_atr(const pcsc_api *api, SCARDCONTEXT context, siz
                                   const char *const *readers, uint32_t *states, unsigned char *atrs);
 
 /* manage.h */
-typedef struct scard_manage scard_manage;
+typedef struct scardffi_manage scard_manage;
 uint32_t manage_new(const pcsc_api *api, scard_manage **manage);
 void manage_free(scard_manage *manage);
 uint32_t manage_attach_by_handle(scard_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode,
@@ -174,7 +176,7 @@ uint32_t transmit_check(const unsigned char *command, size_t command_length, con
 
 /* exchange.h */
 typedef struct exchange_slot exchange_slot;
-typedef struct exchange exchange;
+typedef struct scardffi_exchange exchange;
 int64_t exchange_transmit(scard_manage *manage, unsigned flow, const unsigned char *command,
                           size_t command_length, unsigned char *response, size_t capacity, uint32_t *arrived);
 int64_t exchange_plain(scard_manage *manage, const unsigned char *command, size_t command_length,
@@ -194,8 +196,8 @@ uint32_t exchange_arrived(const exchange *object);
 int exchange_close(exchange *object);
 
 /* script.h */
-typedef struct script script;
-typedef struct script_run script_run;
+typedef struct scardffi_script script;
+typedef struct scardffi_run script_run;
 script *script_new(size_t count, const unsigned char *bytes, const uint32_t *lengths, unsigned flow);
 void script_free(script *object);
 int script_expect(script *object, uint32_t index, size_t count, const uint16_t *values, const uint16_t *masks);
@@ -216,3 +218,7 @@ int64_t binary_read(scard_manage *manage, unsigned char *memory, size_t size, si
                     uint32_t milliseconds, uint32_t *progress);
 int64_t binary_update(scard_manage *manage, const unsigned char *memory, size_t size, size_t offset,
                       uint32_t milliseconds, uint32_t *progress);
+
+/* embed.h */
+const scardffi_api *embed_table(void);
+const char *embed_capsule_name(void);

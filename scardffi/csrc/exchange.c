@@ -9,7 +9,7 @@ struct exchange_slot {
     unsigned char response[MAX_BUFFER_SIZE_EXTENDED];
 };
 
-struct exchange {
+struct scardffi_exchange {
     scard_manage *manage;
     const unsigned char *command; /* NULL: closed */
     unsigned char *response;

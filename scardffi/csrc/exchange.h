@@ -22,7 +22,7 @@ int64_t exchange_slot_send(exchange_slot *slot, const unsigned char *command, si
 
 /* An exchange with everything bound beforehand. The buffers are the caller's, who keeps them in place until
  * exchange_close. It serves one thread at a time: a second one gets HR_UNEXPECTED before anything is sent. */
-typedef struct exchange exchange;
+typedef struct scardffi_exchange exchange;
 exchange *exchange_new(scard_manage *manage, unsigned flow, const unsigned char *command, size_t command_length,
                        unsigned char *response, size_t capacity); /* NULL where memory is out */
 void exchange_free(exchange *object);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct scard_manage {
+struct scardffi_manage {
     const pcsc_api *api;
     unsigned process;       /* platform_process() at the time it was made */
     platform_mutex mutex;   /* guards attach against detach */

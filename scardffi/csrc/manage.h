@@ -16,7 +16,7 @@
 #define HR_OUTOFMEMORY 0x8007000Eu
 #define HR_INVALIDARG 0x80070057u
 
-typedef struct scard_manage scard_manage;
+typedef struct scardffi_manage scard_manage; /* the tag is its public name, in scardffi.h */
 
 uint32_t manage_new(const pcsc_api *api, scard_manage **manage);
 /* Free the object; an attached handle is forgotten and left as it is. Never blocks, never calls PC/SC. */

@@ -115,10 +115,10 @@
 #define PCSC_EVERY_FUNCTION(F) PCSC_EVERY_NUMBER_FUNCTION(F) PCSC_EVERY_TEXT_FUNCTION(F)
 
 /* Strings go to the members as the library has them: in UTF-16 on Windows. The callers below take UTF-8 everywhere. */
-typedef struct pcsc_api {
+typedef struct scardffi_library {
     void *library;
     char *path; /* the file it was loaded from */
-    struct pcsc_api *next;
+    struct scardffi_library *next;
 #define DECLARE_MEMBER(need, name, arguments, ...) LONG(PCSC_CALL *name)(__VA_ARGS__);
     PCSC_EVERY_FUNCTION(DECLARE_MEMBER)
 #undef DECLARE_MEMBER

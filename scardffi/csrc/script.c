@@ -15,7 +15,7 @@ typedef struct {
     uint32_t expect_count;
 } script_command;
 
-struct script {
+struct scardffi_script {
     size_t count;
     size_t size;
     unsigned flow;
@@ -26,7 +26,7 @@ struct script {
     uint32_t pairs;
 };
 
-struct script_run {
+struct scardffi_run {
     const script *script;
     scard_manage *manage;
     uint64_t repeat; /* passes left, the current one included */

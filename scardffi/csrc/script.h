@@ -10,8 +10,8 @@
 
 #include "flow.h"
 
-typedef struct script script;
-typedef struct script_run script_run;
+typedef struct scardffi_script script;
+typedef struct scardffi_run script_run;
 
 /* `bytes` holds the commands one behind the other, `lengths` the length of each. Both are copied. */
 script *script_new(size_t count, const unsigned char *bytes, const uint32_t *lengths, unsigned flow);

@@ -46,6 +46,10 @@ def test_every_function_is_exported(exports: ctypes.CDLL, name: str) -> None:
     assert getattr(exports, "SCardControl132" if MACOS and name == "SCardControl" else name)
 
 
+def test_the_function_with_a_control_code_has_one_name(exports: ctypes.CDLL) -> None:
+    assert [hasattr(exports, name) for name in ("SCardControl", "SCardControl132")] == [not MACOS, MACOS]
+
+
 @pytest.mark.parametrize(("name", "protocol"), [("T0", codes.T0), ("T1", codes.T1), ("Raw", codes.RAW)])
 def test_the_protocol_headers_are_exported(exports: ctypes.CDLL, name: str, protocol: int) -> None:
     header = (DWORD * 2).in_dll(exports, f"g_rgSCard{name}Pci")

@@ -1,11 +1,13 @@
-"""Compiles the C sources of the tests with strict warnings."""
+"""Compiles the C sources of the tests with strict warnings; a test that has no compiler lacks what it needs."""
 
 import os
 import shlex
 import shutil
 import subprocess
+import sysconfig
 from pathlib import Path
 
+from .requirements import need, need_program
 from .shape import COMPILER_FLAGS
 
 _STRICT = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-g", *COMPILER_FLAGS)
@@ -25,6 +27,46 @@ def pcsc_include_flags() -> list[str]:
     return ["-I/usr/include/PCSC", "-pthread"]
 
 
+def python_include_flags() -> list[str]:
+    """The flags that find Python.h, as a header that is not warned about."""
+    return ["-isystem", sysconfig.get_path("include")]
+
+
+def python_library_flags() -> list[str]:
+    """The flags that link a program which embeds this Python."""
+    folder = str(sysconfig.get_config_var("LIBDIR"))
+    values = [sysconfig.get_config_var(name) or "" for name in ("LIBS", "SYSLIBS", "LINKFORSHARED")]
+    library = f"-lpython{sysconfig.get_config_var('LDVERSION')}"
+    return [f"-L{folder}", library, f"-Wl,-rpath,{folder}", *shlex.split(" ".join(values))]
+
+
+def need_pcsclite_headers() -> None:
+    """pcsc-lite's headers and a C compiler are installed."""
+    need_program(compiler()[0])
+    command = [*compiler(), *pcsc_include_flags(), "-fsyntax-only", "-x", "c", "-"]
+    done = subprocess.run(command, input="#include <winscard.h>\n", capture_output=True, text=True, check=False)
+    need(["pcsc-lite's winscard.h (libpcsclite-dev) is not installed"] if done.returncode else [])
+
+
+def need_python_headers() -> None:
+    """Python.h and a C compiler are installed."""
+    need_program(compiler()[0])
+    need([] if _compiles(*python_include_flags(), "-fsyntax-only") else ["Python.h (python3-dev) is not installed"])
+
+
+def need_libpython() -> None:
+    """A program can be linked that embeds this Python."""
+    need_python_headers()
+    linked = _compiles(*python_include_flags(), "-o", os.devnull, after=python_library_flags())
+    need([] if linked else ["libpython is not installed"])
+
+
+def _compiles(*flags: str, after: list[str] | None = None) -> bool:
+    command = [*compiler(), *flags, "-x", "c", "-", *(after or [])]
+    source = "#include <Python.h>\nint main(void) { Py_Initialize(); return 0; }\n"
+    return subprocess.run(command, input=source, capture_output=True, text=True, check=False).returncode == 0
+
+
 def shared_library(source: Path, out_folder: Path, *flags: str) -> Path:
     """Compiles one source to lib<name>.so in the folder; flags follow the source and may name libraries."""
     return _compile(source, out_folder / f"lib{source.stem}.so", ("-shared", "-fPIC"), flags)
@@ -36,6 +78,7 @@ def program(source: Path, out_folder: Path, *flags: str) -> Path:
 
 
 def _compile(source: Path, out: Path, kind: tuple[str, ...], flags: tuple[str, ...]) -> Path:
+    need_program(compiler()[0])
     command = [*compiler(), *_STRICT, *kind, "-o", str(out), str(source), *flags]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0:

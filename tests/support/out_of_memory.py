@@ -11,7 +11,19 @@ import os
 import sys
 from collections.abc import Callable
 
-from scardffi import Context, Library, OutOfMemoryError, ReaderStateFlag, SCardError, SCardManage, _native, virtual
+from scardffi import (
+    Context,
+    Library,
+    OutOfMemoryError,
+    ReaderStateFlag,
+    SCardError,
+    SCardManage,
+    _native,
+    embed,
+    ffi,
+    virtual,
+)
+from scardffi.errors import from_hresult
 
 READER = "scardffi Virtual Reader 0"
 READ_4_BYTES = bytes.fromhex("00B0000004")
@@ -140,6 +152,31 @@ def fail_what_an_attached_object_does(library: Library) -> None:
     card.detach()
 
 
+def fail_the_table_for_others(library: Library) -> None:
+    table, memory, card = embed.table(), ffi.new("unsigned char[20]"), SCardManage(library)
+
+    def new_exchange() -> None:
+        made = ffi.new("scardffi_exchange **")
+        answered("exchange_new", table.exchange_new(card.native, 0, memory, 5, memory + 5, 15, made))
+        table.exchange_free(made[0])
+
+    def new_script() -> None:
+        made = ffi.new("scardffi_script **")
+        answered("script_new", table.script_new(1, memory, ffi.new("uint32_t[]", [5]), 0, made))
+        table.script_free(made[0])
+
+    fail_each("the table's exchange_new", new_exchange)
+    number = 1
+    while not succeeds_with_failure_of(number, new_script):  # it looks at its last two allocations when both are made
+        number += 1
+    failed["the table's script_new"] = number - 1
+
+
+def answered(function: str, hresult: int) -> None:
+    if hresult != 0:
+        raise from_hresult(hresult, function)
+
+
 def fail_a_wait(library: Library, context: Context) -> None:
     before = outstanding()
     fail_often(lambda: context.get_status_change([READER], 0))
@@ -196,6 +233,9 @@ def main() -> None:
         fail_what_an_attached_object_does(library)
         gc.collect()
         assert outstanding() == before, "a collected object leaves nothing behind"
+        fail_the_table_for_others(library)
+        gc.collect()
+        assert outstanding() == before, "the table leaves nothing behind either"
         fail_a_wait(library, context)
         fail_the_virtual_library(context)
         fail_the_start_of_a_virtual_library(sys.argv[2])

@@ -84,7 +84,8 @@ class VirtualProgram:
 
     def __enter__(self) -> "VirtualProgram":
         self._process = subprocess.Popen(
-            [sys.executable, "-X", "faulthandler", "-c", _PROGRAM],
+            # Python 3.12 advises against forks of a process with threads.
+            [sys.executable, "-X", "faulthandler", "-W", "ignore::DeprecationWarning", "-c", _PROGRAM],
             cwd="/",  # not where a source folder of the same name would be imported
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

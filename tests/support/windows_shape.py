@@ -1,7 +1,6 @@
 """The package with its core built in Windows' shape, on Linux, beside the installed one and under another name."""
 
 import importlib
-import runpy
 import shutil
 import subprocess
 import sys
@@ -10,12 +9,12 @@ from pathlib import Path
 from types import ModuleType
 
 import scardffi
+from scardffi import embed
 
 from .compile import compiler
 
 NAME = "scardffi_in_windows_shape"
 PACKAGE = Path(scardffi.__file__).parent
-BUILD = Path(__file__).parents[2] / "build_ffi.py"
 
 
 def windows_shape(folder: Path) -> ModuleType:
@@ -23,7 +22,7 @@ def windows_shape(folder: Path) -> ModuleType:
     package = folder / NAME
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("*.so*", "__pycache__"))
     generated = folder / "_native.c"
-    runpy.run_path(str(BUILD))["native_ffi"]().emit_c_code(str(generated))
+    embed.ffi_builder().emit_c_code(str(generated))
     generated.write_text(generated.read_text().replace('"scardffi._native"', f'"{NAME}._native"'))
     command = [
         *compiler(),

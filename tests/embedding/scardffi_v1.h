@@ -1,0 +1,172 @@
+/* scardffi for C and everything that speaks its ABI: one table of function pointers.
+ *
+ * No function of it needs Python's GIL or knows a Python object; any thread may call any of them, with the rules of the
+ * README's "Rules of threads, waiting and lifetime". The table is append-only: `size` tells how much of it is there,
+ * and whoever was compiled against an older header runs on a newer table. All functions have the compiler's default
+ * calling convention (cdecl on Windows).
+ *
+ * A C extension gets the table from scardffi_import(), which is here where Python.h was included before; everybody else
+ * as an address, from scardffi.embed. Where the platform's own winscard.h was included before, its types are used.
+ */
+#ifndef SCARDFFI_H
+#define SCARDFFI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if !defined(__winscard_h__) && !defined(_WINSCARD_H_) && !defined(_WINSCARD_H)
+#  include "pcsc_abi.h"
+#endif
+
+#define SCARDFFI_VERSION 1 /* of the table that this header describes */
+#define SCARDFFI_CAPSULE "scardffi.C_API"
+
+/* HRESULTs. A code 0x8010xxxx of the resource manager is one already and passes through. */
+#define SCARDFFI_OK 0u
+#define SCARDFFI_E_INVALIDARG 0x80070057u /* no such handle, length or flag */
+#define SCARDFFI_E_OUTOFMEMORY 0x8007000Eu
+#define SCARDFFI_E_POINTER 0x80004003u
+#define SCARDFFI_E_UNEXPECTED 0x8000FFFFu /* attached already, not attached, busy, or inherited over a fork */
+
+/* What library_open answers, other than 0 */
+#define SCARDFFI_LIBRARY_NOT_FOUND 1
+#define SCARDFFI_LIBRARY_NOT_LOADABLE 2
+#define SCARDFFI_LIBRARY_MISSING_SYMBOL 3
+#define SCARDFFI_LIBRARY_NO_MEMORY 4
+
+/* flow: what is done around one exchange, on request alone */
+#define SCARDFFI_FLOW_GET_RESPONSE 1u
+#define SCARDFFI_FLOW_CORRECT_LE 2u
+#define SCARDFFI_FLOW_CHAIN 4u
+
+/* What script_step answers */
+#define SCARDFFI_SCRIPT_DONE 0
+#define SCARDFFI_SCRIPT_MORE 1   /* the time is over: come again */
+#define SCARDFFI_SCRIPT_FAILED 2 /* the command at script_run_index failed with script_run_failure */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* [declarations] up to the end mark they are read by cffi too */
+
+typedef struct scardffi_library scardffi_library;   /* a loaded PC/SC library; lives as long as the process */
+typedef struct scardffi_manage scardffi_manage;     /* the manage object: SCardManage.native */
+typedef struct scardffi_exchange scardffi_exchange; /* one exchange, all bound beforehand: Exchange.native */
+typedef struct scardffi_script scardffi_script;     /* commands packed once, for any number of runs */
+typedef struct scardffi_run scardffi_run;           /* one run of a script */
+
+typedef struct scardffi_api {
+    uint32_t size;    /* bytes of the table that are there */
+    uint32_t version; /* of the header that it was built by */
+
+    /* One exchange. Each answers the length of the response, status word included, or a negative number: minus the
+     * HRESULT in its lower 32 bits, above them the length that the response needs, where that is known for
+     * SCARD_E_INSUFFICIENT_BUFFER (the card has executed the command then). transmit needs no preparation. */
+    int64_t (*transmit)(scardffi_manage *manage, const unsigned char *command, size_t command_length,
+                        unsigned char *response, size_t capacity);
+    /* The buffers stay the caller's and in place until exchange_free, and so does the manage object. An exchange serves
+     * one thread at a time. exchange_send answers the HRESULT alone; exchange_send_part sends the first bytes of the
+     * command; exchange_sw is the last status word, 0 while there is none. */
+    uint32_t (*exchange_new)(scardffi_manage *manage, unsigned flow, const unsigned char *command,
+                             size_t command_length, unsigned char *response, size_t capacity,
+                             scardffi_exchange **exchange);
+    void (*exchange_free)(scardffi_exchange *exchange);
+    int64_t (*exchange_send)(scardffi_exchange *exchange);
+    int64_t (*exchange_send_part)(scardffi_exchange *exchange, size_t length);
+    uint32_t (*exchange_sw)(const scardffi_exchange *exchange);
+
+    /* The PC/SC library of this path or name; NULL: the one SCARDFFI_LIBRARY names, or the platform's. The same
+     * library gives the same pointer again. Answers 0 or one of SCARDFFI_LIBRARY_*, with a text in `detail`. */
+    int (*library_open)(const char *path, scardffi_library **library, char *detail, size_t detail_size);
+    /* The default library of the process, loaded now if it is not yet: the one that Python's objects use. */
+    int (*library_open_default)(scardffi_library **library, char *detail, size_t detail_size);
+    const char *(*library_path)(const scardffi_library *library);
+
+    /* The manage object; each answers an HRESULT. manage_free never blocks and leaves an attached handle as it is. */
+    uint32_t (*manage_new)(const scardffi_library *library, scardffi_manage **manage);
+    void (*manage_free)(scardffi_manage *manage);
+    /* `owned`: detach shall disconnect the handle. `share_mode`: 0 where it is not known. `said` receives what the
+     * resource manager answered, 0 where it was not the one to refuse. */
+    uint32_t (*attach_by_handle)(scardffi_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode,
+                                 uint32_t *said);
+    /* On a context of the attachment's own, made for `scope`. */
+    uint32_t (*attach_by_ifd)(scardffi_manage *manage, uint32_t scope, const char *reader, uint32_t share_mode,
+                              uint32_t protocols);
+    uint32_t (*detach)(scardffi_manage *manage, uint32_t disposition);
+    /* `share_mode` 0: the one of the attachment. */
+    uint32_t (*reconnect)(scardffi_manage *manage, uint32_t share_mode, uint32_t protocols, uint32_t initialization);
+    uint32_t (*lock)(scardffi_manage *manage);
+    uint32_t (*unlock)(scardffi_manage *manage, uint32_t disposition);
+    /* `reader` and `atr` may be NULL, else their lengths go in as capacities and come out as lengths. */
+    uint32_t (*status)(scardffi_manage *manage, uint32_t *state, uint32_t *protocol, char *reader,
+                       uint32_t *reader_length, unsigned char *atr, uint32_t *atr_length);
+    /* 1 with the card handle, or 0 where the object is not attached. */
+    int (*handle)(const scardffi_manage *manage, SCARDHANDLE *handle);
+
+    /* Many commands in one call. `bytes` holds them one behind the other; they are copied. A run keeps the replies of
+     * its last pass, or of all: script_run_count of them, each from script_run_offsets[i] to [i + 1] in the arena, valid
+     * until script_run_free. script_run_new answers NULL where memory is out. */
+    uint32_t (*script_new)(size_t count, const unsigned char *bytes, const uint32_t *lengths, unsigned flow,
+                           scardffi_script **script);
+    void (*script_free)(scardffi_script *script);
+    scardffi_run *(*script_run_new)(const scardffi_script *script, scardffi_manage *manage, uint64_t repeat,
+                                    int keep_all, int timed);
+    void (*script_run_free)(scardffi_run *run);
+    int (*script_step)(scardffi_run *run, uint32_t milliseconds);
+    size_t (*script_run_index)(const scardffi_run *run);
+    int64_t (*script_run_failure)(const scardffi_run *run);
+    size_t (*script_run_count)(const scardffi_run *run);
+    unsigned char *(*script_run_arena)(const scardffi_run *run);
+    const size_t *(*script_run_offsets)(const scardffi_run *run);
+    const uint64_t *(*script_run_elapsed)(const scardffi_run *run); /* nanoseconds of each; NULL: not timed */
+
+    /* PC/SC itself on the default library, with the library's own codes. Where there is no PC/SC library they answer
+     * SCARD_E_NO_SERVICE, where it lacks the function SCARD_E_UNSUPPORTED_FEATURE. */
+    LONG (*SCardEstablishContext)(DWORD scope, const void *reserved1, const void *reserved2, SCARDCONTEXT *context);
+    LONG (*SCardReleaseContext)(SCARDCONTEXT context);
+    LONG (*SCardIsValidContext)(SCARDCONTEXT context);
+    LONG (*SCardConnect)(SCARDCONTEXT context, const char *reader, DWORD share_mode, DWORD protocols,
+                         SCARDHANDLE *handle, DWORD *protocol);
+    LONG (*SCardReconnect)(SCARDHANDLE handle, DWORD share_mode, DWORD protocols, DWORD initialization,
+                           DWORD *protocol);
+    LONG (*SCardDisconnect)(SCARDHANDLE handle, DWORD disposition);
+    LONG (*SCardBeginTransaction)(SCARDHANDLE handle);
+    LONG (*SCardEndTransaction)(SCARDHANDLE handle, DWORD disposition);
+    LONG (*SCardStatus)(SCARDHANDLE handle, char *reader, DWORD *reader_length, DWORD *state, DWORD *protocol,
+                        unsigned char *atr, DWORD *atr_length);
+    LONG (*SCardGetStatusChange)(SCARDCONTEXT context, DWORD timeout, SCARD_READERSTATE *states, DWORD count);
+    LONG (*SCardControl)(SCARDHANDLE handle, DWORD control_code, const void *command, DWORD command_length,
+                         void *response, DWORD capacity, DWORD *received);
+    LONG (*SCardTransmit)(SCARDHANDLE handle, const SCARD_IO_REQUEST *send_pci, const unsigned char *command,
+                          DWORD command_length, SCARD_IO_REQUEST *receive_pci, unsigned char *response,
+                          DWORD *received);
+    LONG (*SCardListReaderGroups)(SCARDCONTEXT context, char *groups, DWORD *length);
+    LONG (*SCardListReaders)(SCARDCONTEXT context, const char *groups, char *readers, DWORD *length);
+    LONG (*SCardFreeMemory)(SCARDCONTEXT context, const void *memory);
+    LONG (*SCardCancel)(SCARDCONTEXT context);
+    LONG (*SCardGetAttrib)(SCARDHANDLE handle, DWORD attribute, unsigned char *value, DWORD *length);
+    LONG (*SCardSetAttrib)(SCARDHANDLE handle, DWORD attribute, const unsigned char *value, DWORD length);
+} scardffi_api;
+
+/* [end of the declarations] */
+
+#ifdef Py_PYTHON_H
+/* The table, or NULL with Python's exception set. The GIL is needed for this, and for nothing else here. */
+static inline const scardffi_api *scardffi_import(void)
+{
+    const scardffi_api *api = (const scardffi_api *)PyCapsule_Import(SCARDFFI_CAPSULE, 0);
+
+    if (api != NULL && api->size < sizeof *api) {
+        PyErr_SetString(PyExc_ImportError, "the installed scardffi is older than the header compiled against");
+        return NULL;
+    }
+    return api;
+}
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

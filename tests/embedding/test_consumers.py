@@ -1,0 +1,311 @@
+"""Whoever drives scardffi from outside Python, each a small project of this folder, on the virtual library."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from importlib.machinery import ExtensionFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from typing import Any, final
+
+import pytest
+from support.compile import (
+    need_libpython,
+    need_python_headers,
+    program,
+    python_include_flags,
+    python_library_flags,
+    shared_library,
+)
+from support.reports import report
+from support.requirements import need_module, need_program
+
+import scardffi
+from scardffi import SCardManage, embed, ffi, lib, virtual
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="built as for Linux")
+
+FOLDER = Path(__file__).parent
+BENCHMARKS = FOLDER.parent.parent / "benchmarks"
+INCLUDE = f"-I{embed.get_include()}"
+READ_FOUR = bytes.fromhex("00B0000004")
+FOUR = bytes.fromhex("000102039000")
+COUNT = 1000
+ROUNDS, TRIES = 9, 3
+NUMBA_AT_MOST = 1.3
+MARGIN = 0.7  # a busy machine passes with this part of it, as with the benchmarks' floors
+GENERATED = ("-w",)  # nobody here wrote it
+
+
+@pytest.fixture(autouse=True)
+def _installed() -> Iterator[None]:
+    with virtual.installed():
+        yield
+
+
+@pytest.fixture
+def card() -> Iterator[SCardManage]:
+    with SCardManage().attach_by_ifd(virtual.DEFAULT_READER) as attached:
+        yield attached
+
+
+def extension(source: Path, folder: Path, *flags: str, name: str = "") -> Any:
+    """The module that a C source defines, compiled and imported."""
+    need_python_headers()
+    library = shared_library(source, folder, *flags, *python_include_flags(), INCLUDE)
+    loader = ExtensionFileLoader(name or source.stem, str(library))
+    spec = spec_from_loader(loader.name, loader)
+    assert spec is not None
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+def printed(*command: str, environment: dict[str, str] | None = None, folder: Path = Path("/")) -> list[str]:
+    """The lines that a program prints, which must end well and say nothing else.
+
+    It does not start where a source folder of scardffi's name would be imported.
+    """
+    whole = {**os.environ, **(environment or {})}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=whole, cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def assert_drives(drive: Callable[[Any], int], of: Callable[[Any], object], card: SCardManage) -> None:
+    """A consumer sends an exchange of Python's COUNT times, and is told when that is closed."""
+    response = bytearray(258)
+    with card.exchange(READ_FOUR, response) as exchange:
+        assert drive(of(exchange.native)) == COUNT * len(FOUR)
+        assert (bytes(response[: len(FOUR)]), exchange.sw) == (FOUR, 0x9000)
+    assert drive(of(exchange.native)) == -0x8000FFFF
+
+
+# ctypes
+
+
+def test_ctypes_goes_the_whole_way_through_the_table() -> None:
+    arguments = [str(FOLDER / "ctypes_calls.py"), virtual.library_path(), virtual.DEFAULT_READER]
+    assert printed(sys.executable, *arguments) == [FOUR.hex()]
+
+
+# a C extension
+
+
+@pytest.fixture(params=["scardffi.h", "scardffi_v1.h"])
+def header(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The header of today, and the one that version 1 had, each as scardffi.h in a folder of its own."""
+    frozen = FOLDER / "scardffi_v1.h"
+    today = Path(embed.get_include()) / "scardffi.h"
+    return Path(shutil.copy(today if request.param == "scardffi.h" else frozen, tmp_path / "scardffi.h"))
+
+
+def test_a_c_extension_of_any_version_drives_python_s_exchange(header: Path, tmp_path: Path, card: SCardManage) -> None:
+    module = extension(FOLDER / "c_extension.c", tmp_path, f"-I{header.parent}")
+    assert_drives(lambda exchange: module.drive(exchange, COUNT), embed.address, card)
+    assert module.read_on(virtual.DEFAULT_READER, COUNT) == COUNT * len(FOUR)
+    assert module.read_on("no such reader", 1) == -0x80100009
+
+
+def test_a_handle_that_a_c_extension_opened_is_attached_to(tmp_path: Path) -> None:
+    context, handle = extension(FOLDER / "c_extension.c", tmp_path).open_card(virtual.DEFAULT_READER)
+    with SCardManage().attach_by_handle(handle) as attached:
+        assert attached.transmit(READ_FOUR) == FOUR
+    assert lib.SCardReleaseContext(context) == 0
+
+
+class WaitingCard:
+    """A card that answers when it is let go."""
+
+    atr = bytes.fromhex("3B80800101")
+
+    def __init__(self) -> None:
+        self.asked, self.released = threading.Event(), threading.Event()
+
+    def transmit(self, command: bytes) -> bytes:
+        """So many zeros as are asked for."""
+        self.asked.set()
+        assert self.released.wait(60)
+        return bytes(command[4]) + b"\x90\x00"
+
+
+@pytest.mark.parametrize("waiting", ["Python", "C"])
+def test_c_on_a_second_thread_and_python_wait_for_each_other_s_cards_in_neither_direction(
+    waiting: str, tmp_path: Path
+) -> None:
+    module = extension(FOLDER / "c_extension.c", tmp_path)
+    slow = WaitingCard()
+    received: dict[str, int] = {}
+
+    def by_python(reader: str, count: int) -> None:
+        with SCardManage().attach_by_ifd(reader) as attached:
+            received["Python"] = sum(len(attached.transmit(READ_FOUR)) for _ in range(count))
+
+    def by_c(reader: str, count: int) -> None:
+        received["C"] = module.read_on(reader, count)
+
+    waits, goes_on = (by_python, by_c) if waiting == "Python" else (by_c, by_python)
+    with virtual.VirtualReader("Slow", slow):
+        first = threading.Thread(target=waits, args=("Slow", 1))
+        second = threading.Thread(target=goes_on, args=(virtual.DEFAULT_READER, COUNT))
+        first.start()
+        try:
+            assert slow.asked.wait(60)
+            second.start()
+            second.join(60)
+            assert not second.is_alive()
+            assert first.is_alive()
+            assert list(received.values()) == [COUNT * len(FOUR)]
+        finally:
+            slow.released.set()
+            first.join(60)
+    assert received[waiting] == len(FOUR)
+
+
+# a second cffi module
+
+
+@pytest.fixture
+def cffi_module(tmp_path: Path) -> Any:
+    """The module of cffi_module.py, compiled and imported."""
+    source = tmp_path / "cffi_module.c"
+    spec = spec_from_loader("cffi_module", None)
+    assert spec is not None
+    recipe: Any = module_from_spec(spec)
+    exec((FOLDER / "cffi_module.py").read_text(encoding="utf-8"), recipe.__dict__)  # noqa: S102  no package to import
+    recipe.builder().emit_c_code(str(source))
+    return extension(source, tmp_path, *GENERATED)
+
+
+def test_a_second_cffi_module_takes_scardffi_s_pointers(cffi_module: Any, card: SCardManage) -> None:
+    drive, table = cffi_module.lib.drive, embed.table()
+    assert_drives(lambda exchange: drive(table, exchange, COUNT), lambda native: native, card)
+
+
+def test_scardffi_takes_a_second_cffi_module_s_pointers(cffi_module: Any) -> None:
+    library, response = scardffi.Library.default(), bytearray(258)
+    native = cffi_module.lib.attached(embed.table(), library.native, virtual.DEFAULT_READER.encode())
+    assert ffi.typeof(native) is ffi.typeof("scardffi_manage *")
+    assert lib.exchange_plain(native, READ_FOUR, 5, ffi.from_buffer(response), len(response)) == len(FOUR)
+    assert response[: len(FOUR)] == FOUR
+    assert embed.table().detach(native, 0) == 0
+    lib.manage_free(native)
+
+
+def test_a_handle_that_a_second_cffi_module_opened_is_attached_to(cffi_module: Any) -> None:
+    context, handle = cffi_module.ffi.new("SCARDCONTEXT *"), cffi_module.ffi.new("SCARDHANDLE *")
+    assert cffi_module.lib.open_card(embed.table(), virtual.DEFAULT_READER.encode(), context, handle) == 0
+    for form in (handle, handle[0], cffi_module.ffi.cast("SCARDHANDLE", handle[0])):
+        with SCardManage().attach_by_handle(form) as attached:
+            assert attached.transmit(READ_FOUR) == FOUR
+    assert lib.SCardReleaseContext(context[0]) == 0
+
+
+# numba
+
+
+@final
+class Loop:
+    """A program that measures when it is asked to."""
+
+    def __init__(self, *command: str) -> None:
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/", env=os.environ
+        )
+
+    def __enter__(self) -> "Loop":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=60)
+
+    def line(self) -> str:
+        """The next line that it prints."""
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+    def ask(self, question: str) -> list[float]:
+        """The nanoseconds that it answers."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(question + "\n")
+        self._process.stdin.flush()
+        return [float(number) for number in self.line().split()]
+
+
+def numba_loop(library: str, reader: str, count: int) -> Loop:
+    need_module("numba")
+    return Loop(sys.executable, str(FOLDER / "numba_loop.py"), library, reader, str(count))
+
+
+def test_a_loop_that_numba_compiles_transmits_on_python_s_card() -> None:
+    with numba_loop(virtual.library_path(), virtual.DEFAULT_READER, COUNT) as loop:
+        sixteen = bytes(range(16)).hex() + "9000"
+        assert loop.line() == f"{sixteen} {sixteen}"
+        assert all(time > 0 for time in loop.ask("measure"))
+
+
+def test_a_loop_that_numba_compiles_costs_what_a_loop_in_c_does(tmp_path: Path) -> None:
+    count = 1_000_000
+    null = shared_library(BENCHMARKS / "null_pcsc.c", tmp_path, INCLUDE, "-O2", "-fvisibility=hidden")
+    c_program = program(BENCHMARKS / "c_loop.c", tmp_path, INCLUDE, "-O2", "-ldl")
+    with (
+        numba_loop(str(null), "scardffi null reader 00 00", count) as numba,
+        Loop(str(c_program), str(null)) as c_loop,
+    ):
+        assert len(numba.line().split()) == 2
+        for _ in range(TRIES):  # the machine may be busy with something else: all is measured again
+            rounds = [(c_loop.ask(f"c 258 00B0000010 {count}"), numba.ask("measure")) for _ in range(ROUNDS)]
+            c = min(c for (c,), _ in rounds)
+            raw, bound = (min(numba[which] for _, numba in rounds) for which in range(2))
+            if raw <= NUMBA_AT_MOST * c:
+                break
+    report(
+        f"numba on the null library, minimum of {ROUNDS}: SCardTransmit {raw:.2f} ns, C loop {c:.2f} ns, "
+        f"ratio {raw / c:.2f}; a bound Exchange, with its lock and its checks, {bound:.2f} ns, ratio {bound / c:.2f}"
+    )
+    assert raw <= NUMBA_AT_MOST / MARGIN * c
+
+
+# a C program that embeds Python
+
+
+def test_a_c_program_opens_a_card_and_hands_its_handle_to_the_python_that_it_embeds(tmp_path: Path) -> None:
+    need_libpython()
+    host = program(FOLDER / "c_host.c", tmp_path, *python_include_flags(), INCLUDE, *python_library_flags(), "-ldl")
+    import cffi
+
+    packages = {str(Path(str(package.__file__)).parent.parent) for package in (scardffi, cffi)}
+    environment = {"PYTHONHOME": sys.base_prefix, "PYTHONPATH": os.pathsep.join(packages)}
+    said = printed(str(host), virtual.library_path(), virtual.DEFAULT_READER, environment=environment)
+    assert said == [f"{virtual.DEFAULT_READER} {FOUR.hex()}", FOUR.hex()]
+
+
+# Cython
+
+
+def test_a_cython_module_drives_python_s_exchange(tmp_path: Path, card: SCardManage) -> None:
+    need_module("Cython")
+    source = tmp_path / "cython_module.c"
+    package = str(Path(embed.get_include()).parent.parent)
+    command = ["-m", "cython", "-I", package, str(FOLDER / "cython_module.pyx"), "-o", str(source)]
+    assert printed(sys.executable, *command) == []
+    module = extension(source, tmp_path, *GENERATED)
+    assert_drives(lambda exchange: module.drive(exchange, COUNT), embed.address, card)
+
+
+# Rust
+
+
+def test_a_rust_library_drives_python_s_exchange(tmp_path: Path, card: SCardManage) -> None:
+    need_program("cargo")
+    project = Path(shutil.copytree(FOLDER / "rust_loop", tmp_path / "rust_loop"))
+    build = ["cargo", "build", "--release", "--offline", "--quiet"]
+    assert printed(*build, folder=project) == []
+    drive = ctypes.CDLL(str(project / "target" / "release" / "librust_loop.so")).drive
+    drive.restype, drive.argtypes = ctypes.c_int64, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32]
+    table = embed.address(embed.table())
+    assert_drives(lambda exchange: drive(table, exchange, COUNT), embed.address, card)
