@@ -281,7 +281,8 @@ class Library(WindowsFunctions):
         It waits while another handle holds a transaction.
 
         Returns:
-            (code, reader, state as the platform says it, active protocol, ATR)
+            (code, reader, state as the platform says it, active protocol, ATR); the state is bits of
+            :class:`~scardffi.constants.CardState`, on Windows one of its seven numbers instead
         """
         number = handle("card", card)
         length = ffi.new("DWORD *", _NAME_ROOM)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from support.compile import shared_library
+from support.compile import compiler, shared_library
+from support.requirements import need_program
 from support.windows_shape import windows_shape
 
 import scardffi
@@ -43,6 +44,7 @@ class Windows(NamedTuple):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Windows:
+    need_program(compiler()[0])
     folder = tmp_path_factory.mktemp("windows")
     file = shared_library(SOURCE, folder, f"-I{PACKAGE / 'include'}", "-DSCARDFFI_ABI_WINDOWS")
     package: Any = windows_shape(folder)
