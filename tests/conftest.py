@@ -1,6 +1,7 @@
 """What several test files share: a private pcscd for the whole run, and the libraries and readers to test on."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +25,11 @@ class Place(NamedTuple):
 
     library: Library
     reader: str
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C, as do the processes that tests start, where a shell in the background had it ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
