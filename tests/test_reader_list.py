@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from support.shape import MACOS
@@ -52,6 +52,17 @@ def reader() -> Iterator[VirtualReader]:
         reader.unplug()
 
 
+@contextlib.contextmanager
+def soon(change: Callable[[], object]) -> Iterator[None]:
+    """Make the change while the block waits for it; it is over when the block is."""
+    timer = threading.Timer(0.05, change)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
+
+
 @pytest.fixture
 def beside() -> Iterator[VirtualReader]:
     """Another reader, with a card."""
@@ -61,14 +72,14 @@ def beside() -> Iterator[VirtualReader]:
 
 def test_a_reader_that_comes_and_one_that_goes_end_the_wait(context: Context, reader: VirtualReader) -> None:
     for change in (reader.plug, reader.unplug):
-        threading.Timer(0.05, change).start()
-        [state] = context.get_status_change([PNP_NOTIFICATION], 10)
+        with soon(change):
+            [state] = context.get_status_change([PNP_NOTIFICATION], 10)
         assert (state.reader, state.state, state.atr) == (PNP_NOTIFICATION, CHANGED, b"")
 
 
 def test_what_changed_between_two_waits_is_told_at_once(context: Context, reader: VirtualReader) -> None:
-    threading.Timer(0.05, reader.plug).start()
-    known = context.get_status_change([PNP_NOTIFICATION], 10)
+    with soon(reader.plug):
+        known = context.get_status_change([PNP_NOTIFICATION], 10)
     with pytest.raises(SCardTimeoutError):
         context.get_status_change(known, 0)
     reader.unplug()
@@ -92,8 +103,8 @@ def test_where_no_reader_comes_the_wait_is_over_in_time(
 
 def test_a_card_beside_the_list_is_seen(context: Context, beside: VirtualReader) -> None:
     known = context.get_status_change([beside.name])
-    threading.Timer(0.05, beside.remove).start()
-    listed, other = context.get_status_change([PNP_NOTIFICATION, *known], 10)
+    with soon(beside.remove):
+        listed, other = context.get_status_change([PNP_NOTIFICATION, *known], 10)
     assert not listed.state & CHANGED
     assert other.state & (EMPTY | CHANGED) == EMPTY | CHANGED
 
@@ -102,8 +113,8 @@ def test_a_reader_beside_the_list_keeps_its_state(
     context: Context, beside: VirtualReader, reader: VirtualReader
 ) -> None:
     [known] = context.get_status_change([beside.name])
-    threading.Timer(0.05, reader.plug).start()
-    other, listed = context.get_status_change([known, PNP_NOTIFICATION], 10)
+    with soon(reader.plug):
+        other, listed = context.get_status_change([known, PNP_NOTIFICATION], 10)
     assert listed.state & CHANGED
     assert other == known._replace(state=known.state & ~CHANGED)
     assert other.state & PRESENT
@@ -120,8 +131,8 @@ def test_when_a_watched_reader_goes_the_list_has_changed(
 ) -> None:
     reader.plug()
     known = context.get_status_change([reader.name, beside.name])
-    threading.Timer(0.05, reader.unplug).start()
-    states = context.get_status_change([PNP_NOTIFICATION, *known], 10)
+    with soon(reader.unplug):
+        states = context.get_status_change([PNP_NOTIFICATION, *known], 10)
     assert [one.state & CHANGED for one in states] == [CHANGED, CHANGED, 0]
     assert states[1].state & ReaderStateFlag.UNKNOWN
 
@@ -130,8 +141,8 @@ def test_when_a_watched_reader_goes_the_list_has_changed(
 def test_who_waits_for_the_list_hears_of_it_before_a_reader_that_has_gone(
     context: Context, reader: VirtualReader
 ) -> None:
-    threading.Timer(0.05, reader.plug).start()
-    [listed] = context.get_status_change([PNP_NOTIFICATION], 10)
+    with soon(reader.plug):
+        [listed] = context.get_status_change([PNP_NOTIFICATION], 10)
     [known] = context.get_status_change([reader.name])
     reader.unplug()
     listed, _ = context.get_status_change([listed, known], 10)
@@ -145,10 +156,10 @@ def test_cancel_ends_the_wait(context: Context, beside: VirtualReader, *, with_a
     states: list[str | ReaderState] = [PNP_NOTIFICATION]
     if with_a_reader:
         states += context.get_status_change([beside.name])
-    threading.Timer(0.1, context.cancel).start()
-    start = time.monotonic()
-    with pytest.raises(CancelledError):
-        context.get_status_change(states, 10)
+    with soon(context.cancel):
+        start = time.monotonic()
+        with pytest.raises(CancelledError):
+            context.get_status_change(states, 10)
     assert time.monotonic() - start < 5
 
 
@@ -164,8 +175,8 @@ def test_no_reader_at_all_is_a_list_too(context: Context, reader: VirtualReader)
     first.unplug()
     try:
         assert context.list_readers() == []
-        threading.Timer(0.05, reader.plug).start()
-        [state] = context.get_status_change([PNP_NOTIFICATION], 10)
+        with soon(reader.plug):
+            [state] = context.get_status_change([PNP_NOTIFICATION], 10)
         assert state.state & CHANGED
     finally:
         first.plug()
