@@ -12,7 +12,6 @@ import threading
 import time
 import warnings
 from collections import namedtuple
-from contextlib import ExitStack, contextmanager
 
 from .arguments import integer, invalid, member, seconds
 from .constants import INFINITE, PNP_NOTIFICATION, Protocol, ReaderStateFlag, Scope, ShareMode
@@ -20,18 +19,19 @@ from .errors import E_UNEXPECTED, SCardError, from_code, from_hresult
 from .library import lib
 from .manage import SCardManage
 from .raw import chosen_library
-from .reader_list import ReaderListWatch
 from .reaper import close_later
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from types import TracebackType
-    from typing import Any, Final, SupportsIndex
+    from typing import Any, Final, SupportsIndex, TypeVar
 
     from typing_extensions import Self
 
     from .raw import Library
+
+    _Answer = TypeVar("_Answer")
 
 _CANCELLED: Final = 0x80100002
 _TIMEOUT: Final = 0x8010000A
@@ -112,8 +112,7 @@ class Context:
         """
         if self._context is None:
             return False
-        with self._asking() as context:
-            return self._library.SCardIsValidContext(context) == 0
+        return self._ask(self._library.SCardIsValidContext) == 0
 
     def list_readers(self) -> list[str]:
         """The names of the readers, none if there is no reader. Wraps ``SCardListReaders``.
@@ -122,8 +121,7 @@ class Context:
             NoServiceError: the resource manager has gone.
             UnexpectedStateError: the context is released.
         """
-        with self._asking() as context:
-            code, names = self._library.SCardListReaders(context)
+        code, names = self._ask(self._library.SCardListReaders)
         if code not in {0, _NO_READERS}:
             raise from_code(code, "SCardListReaders")
         return names
@@ -135,8 +133,7 @@ class Context:
             NoServiceError: the resource manager has gone.
             UnexpectedStateError: the context is released.
         """
-        with self._asking() as context:
-            code, names = self._library.SCardListReaderGroups(context)
+        code, names = self._ask(self._library.SCardListReaderGroups)
         if code != 0:
             raise from_code(code, "SCardListReaderGroups")
         return names
@@ -197,8 +194,7 @@ class Context:
         limit = seconds("timeout", timeout)
         known = _known_states(states)
         asked = [(one.reader, one.event_count << 16 | int(one.state & ~ReaderStateFlag.CHANGED)) for one in known]
-        with self._waiting() as wait:
-            code, answers = wait.until(limit, asked)
+        code, answers = self._wait(limit, asked)
         if code != 0:
             raise from_code(code, "SCardGetStatusChange", f"watching {', '.join(one.reader for one in known)}")
         return [
@@ -226,6 +222,8 @@ class Context:
         Raises:
             SCardError: what the resource manager said; it is released all the same.
         """
+        from contextlib import ExitStack  # here, since importing it is a twentieth of importing scardffi
+
         if self._process != lib.platform_process():
             return
         with self._state:
@@ -274,12 +272,11 @@ class Context:
             raise from_code(code, "SCardEstablishContext")
         return context
 
-    @contextmanager
-    def _asking(self) -> Iterator[int]:
-        """The native context for a short question, one at a time."""
+    def _ask(self, question: Callable[[int], _Answer]) -> _Answer:
+        """Ask a short question of the native context, one at a time."""
         self.handle  # noqa: B018  refuses in a fork before it takes a lock that nobody there gives back
         with self._short:
-            yield self.handle
+            return question(self.handle)
 
     def _release_native(self, context: int) -> None:
         with self._short:
@@ -287,16 +284,15 @@ class Context:
         if code != 0:
             raise from_code(code, "SCardReleaseContext")
 
-    @contextmanager
-    def _waiting(self) -> Iterator[_Wait]:
-        """A wait with a native context of its own, known to cancel()."""
+    def _wait(self, limit: float | None, asked: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
+        """Wait on a native context of its own, known to cancel()."""
         self.handle  # noqa: B018  refuses where the context is released
         wait = _Wait(self._library, self._establish())
         try:
             with self._state:
                 self.handle  # noqa: B018  it may have been released meanwhile
                 self._waits.add(wait)
-            yield wait
+            return wait.until(limit, asked)
         finally:
             _cancel([wait])
             with self._state:
@@ -364,6 +360,8 @@ class _Wait:
         """What waits for a change, or for some of the time, given the milliseconds and what is asked."""
         if _NOTIFIED or all(reader != PNP_NOTIFICATION for reader, _ in asked):
             return functools.partial(self.library.SCardGetStatusChange, self.context)
+        from .reader_list import ReaderListWatch  # here, since most programs never need it
+
         return ReaderListWatch(self.library, self.context, self.cancelled).step
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import _thread
 import os
 from collections import deque
-from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +22,10 @@ if hasattr(os, "register_at_fork"):  # what a parent has still to close is not a
 def close_later(closer: Callable[[], object]) -> None:
     """Call ``closer`` on a thread of the reaper's. For finalizers: it does not block, and does not raise."""
     _closers.append(closer)
-    with suppress(RuntimeError):  # no new thread when the interpreter is ending: the process closes everything
+    try:  # noqa: SIM105  contextlib is slow to import
         _thread.start_new_thread(_reap, ())
+    except RuntimeError:  # no new thread when the interpreter is ending: the process closes everything
+        pass
 
 
 def _reap() -> None:
