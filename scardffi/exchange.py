@@ -24,7 +24,7 @@ from .errors import (
     ScriptError,
     from_hresult,
 )
-from .library import ffi, lib
+from .library import ffi, lib, owning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -156,11 +156,12 @@ class Exchange:
         if not native:
             release(self._command, self._response)
             raise from_hresult(E_OUTOFMEMORY, "exchange")
-        self._native: ExchangeObject = ffi.gc(native, lib.exchange_free)
+        self._native: ExchangeObject = owning(native, lib.exchange_free)
         self._size = size
         self.command = command
         self.response = response
         self.unchecked: Callable[[], int] = functools.partial(lib.exchange_send, self._native)
+        vars(self.unchecked)["keeps"] = card, self._command, self._response  # it may outlive this object
 
     def __call__(self, length: int | None = None) -> int:
         """Send the command and receive the response in place. Wraps ``SCardTransmit``.
@@ -270,7 +271,7 @@ class Replies(_Sequence[Reply]):
         self._elapsed = lib.script_run_elapsed(run) if timed else None
         size = self._offsets[self._count]
         # The views of the replies hold the memory's address, and that holds the run.
-        arena = ffi.gc(lib.script_run_arena(run), lambda _: run) if size else ffi.new("unsigned char[1]")
+        arena = owning(lib.script_run_arena(run), lambda _: run) if size else ffi.new("unsigned char[1]")
         self._memory = memoryview(ffi.buffer(arena, size)).toreadonly()
         self._run = run
 
@@ -334,7 +335,7 @@ class Script:
         packed[:] = bytes(len(packed))  # a command may hold a PIN
         if not native:
             raise from_hresult(E_OUTOFMEMORY, "Script")
-        self._native = ffi.gc(native, lib.script_free)
+        self._native = owning(native, lib.script_free)
         for index, pattern in self._patterns(expect):
             self._expect(index, pattern)
 
@@ -409,7 +410,7 @@ class Script:
         run = lib.script_run_new(self._native, card.native, times, bool(keep_all), bool(timed))
         if not run:
             raise from_hresult(E_OUTOFMEMORY, "Script.run")
-        held = ffi.gc(run, functools.partial(_free_run, script=self._native, card=card))
+        held = owning(run, lib.script_run_free)
         if not card.is_attached:
             raise from_hresult(E_UNEXPECTED, "Script.run", state_detail(card.native, "run"))
         if not transaction:
@@ -467,7 +468,3 @@ class Script:
         error.replies = replies
         error.index = index
         return error
-
-
-def _free_run(run: ScriptRun, script: object, card: object) -> None:  # noqa: ARG001  both live as long as the run
-    lib.script_run_free(run)

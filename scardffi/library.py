@@ -7,6 +7,7 @@ by importing: the platform's library (or the one that ``SCARDFFI_LIBRARY`` names
 from __future__ import annotations
 
 import os
+from _weakref import ref  # weakref is slow to import
 from collections import namedtuple
 
 from ._native import ffi, lib
@@ -21,9 +22,11 @@ from .errors import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ._native import Api, CData
 
-__all__ = ["LibraryInfo", "default_table", "ffi", "lib", "library_info", "open_table", "set_default_table"]
+__all__ = ["LibraryInfo", "default_table", "ffi", "lib", "library_info", "open_table", "owning", "set_default_table"]
 
 _DETAIL_SIZE = 8192
 # What pcsc_open answers, as pcsc_api.h numbers it
@@ -96,6 +99,27 @@ def library_info(table: Api) -> LibraryInfo:
         (functions if lib.pcsc_has_function(table, index) else missing).add(_text(name))
         index += 1
     return LibraryInfo(file, version if found and "." in version else None, frozenset(functions), frozenset(missing))
+
+
+_references: dict[int, ref[CData]] = {}
+"""What waits for each owning pointer's end, by its id."""
+
+
+def owning(pointer: CData, free: Callable[[CData], object]) -> CData:
+    """``pointer`` itself, for whose memory ``free`` is called when nobody holds the pointer any more.
+
+    ``ffi.gc`` frees too early: in a reference cycle that is collected, before the finalizers of its other objects have
+    run, and these may still use the memory. ``free`` must not hold what could hold the pointer.
+    """
+    same = ffi.cast(ffi.typeof(pointer), pointer)
+
+    def gone(reference: ref[CData]) -> None:
+        del _references[id(reference)]
+        free(same)
+
+    reference = ref(pointer, gone)
+    _references[id(reference)] = reference
+    return pointer
 
 
 def _text(string: CData) -> str:

@@ -40,7 +40,7 @@ from .errors import (
     status_word_error,
 )
 from .exchange import Exchange, exchange_error, state_detail
-from .library import ffi, lib
+from .library import ffi, lib, owning
 from .raw import Library, chosen_library
 from .reaper import close_later
 
@@ -110,7 +110,7 @@ class SCardManage:
         self._spare: list[tuple[Slot, Memory]] = []
         out = ffi.new("scard_manage **")
         self._check(lib.manage_new(self._library.native, out), "SCardManage")
-        self._native: Manage = ffi.gc(out[0], lib.manage_free)
+        self._native: Manage = owning(out[0], lib.manage_free)
 
     # attach and detach
 
@@ -451,7 +451,7 @@ class SCardManage:
             raise from_hresult(E_OUTOFMEMORY, "transmit")
         # Its bytes: slicing it makes the one bytes object, faster than ffi.unpack does.
         response = ffi.buffer(lib.exchange_slot_response(slot), MAX_BUFFER_SIZE_EXTENDED)
-        return ffi.gc(slot, lib.exchange_slot_free), response
+        return owning(slot, lib.exchange_slot_free), response
 
     def _transmit_with_flow(self, send: Bytes, flow: int) -> bytes:
         response = ffi.new("char[]", MAX_BUFFER_SIZE_EXTENDED)

@@ -15,14 +15,16 @@ from support.alone import run_alone
 from support.pcscd import PrivatePcscd
 from support.reports import report
 
-from scardffi import Context, InvalidHandleError, Library, SCardManage
+from scardffi import Context, InvalidHandleError, Library, SCardManage, Script
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and a private pcscd needs Linux")
 
 MIB = 1 << 20
 ROUNDS, ROUNDS_ON_A_DAEMON = 100_000, 5_000
 COLLECTED = 500
+CYCLES = 20
 RACES = 300
+READ_2 = bytes.fromhex("00B0000002")
 
 
 def is_open(place: Place, handle: int) -> bool:
@@ -155,7 +157,7 @@ def test_a_collected_context_warns_and_is_released(place: Place) -> None:
 def test_a_collected_card_that_borrowed_its_handle_leaves_it_open_and_warns_of_nothing(place: Place) -> None:
     context, handle = raw_handle(place)
     card = SCardManage(place.library).attach_by_handle(handle)
-    assert card.transmit(bytes.fromhex("00B0000002"))
+    assert card.transmit(READ_2)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         del card
@@ -181,6 +183,63 @@ def test_each_of_many_collected_cards_warns_and_names_its_handle(virtual_place: 
     assert not unnamed, f"{len(unnamed)} of {COLLECTED}, such as {unnamed[0]}"
     for handle in handles:
         wait_until_closed(virtual_place, handle)
+
+
+def test_an_attached_card_in_a_collected_cycle_warns_and_its_handle_is_disconnected(place: Place) -> None:
+    handles = []
+    for _ in range(CYCLES):
+        card = SCardManage(place.library).attach_by_ifd(place.reader)
+        handles.append(card.handle)
+        cycle: list[object] = [card]
+        cycle.append(cycle)
+        del card, cycle
+        with pytest.warns(ResourceWarning, match=f"handle {handles[-1]}> was collected while attached"):
+            gc.collect()
+    for handle in handles:
+        wait_until_closed(place, handle)
+
+
+class LogsOut:
+    """Talks to its card when it is collected."""
+
+    def __init__(self, place: Place, answers: list[bytes]) -> None:
+        self.me = self
+        self.card = SCardManage(place.library).attach_by_ifd(place.reader)
+        self.response = bytearray(8)
+        self.exchange = self.card.exchange(READ_2, self.response)
+        self.script = Script([READ_2])
+        self.replies = self.script.run(self.card)
+        self.answers = answers
+        self.card.transmit(READ_2)
+
+    def __del__(self) -> None:
+        self.answers += [self.card.transmit(READ_2), bytes(self.response[: self.exchange()])]
+        self.answers += [bytes(self.replies[0]), bytes(self.script.run(self.card)[0])]
+        self.card.detach()
+
+
+def test_a_finalizer_in_a_collected_cycle_may_use_the_card(place: Place) -> None:
+    answers: list[bytes] = []
+    for _ in range(CYCLES):
+        LogsOut(place, answers)
+        gc.collect()
+    assert len(answers) == 4 * CYCLES
+    assert len(set(answers)) == 1
+    assert answers[0][-2:] == bytes.fromhex("9000")
+
+
+def test_an_unchecked_exchange_may_outlive_its_exchange_and_its_card(virtual_place: Place) -> None:
+    card = SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader)
+    response = bytearray(8)
+    send = card.exchange(bytearray(READ_2), response).unchecked
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # the card is not collected
+        del card
+        gc.collect()
+    assert send() == 4
+    assert response[2:4] == bytes.fromhex("9000")
+    with pytest.warns(ResourceWarning, match="was collected while attached"):
+        del send
 
 
 def test_where_resource_warnings_are_errors_finalizers_do_not_raise_and_close_all_the_same(place: Place) -> None:

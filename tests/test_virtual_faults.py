@@ -241,6 +241,7 @@ def test_a_command_that_runs_while_the_resource_manager_stops_is_a_communication
     timer.start()
     with pytest.raises(CommunicationError):
         card.transmit(bytes.fromhex("801000C8"))  # 200 ms
+    timer.join()
     stopped.__exit__(None, None, None)
     with pytest.raises(NoServiceError):
         card.detach()
