@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from runpy import run_path
 from typing import TYPE_CHECKING
 
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
 
 if TYPE_CHECKING:
     from cffi import FFI
@@ -33,6 +37,9 @@ class BuildExt(build_ext):
             self.extensions = [ext for ext in self.extensions if ext.name != STAND_IN]
 
     def build_extension(self, ext: Extension) -> None:
+        if sys.platform == "win32" and ext.name == VIRTUAL:
+            self._build_with_gcc(ext)
+            return
         unix = self.compiler.compiler_type == "unix"
         if unix:
             # Where this Python's own libraries lie is no concern of a wheel: none of them is needed.
@@ -54,6 +61,17 @@ class BuildExt(build_ext):
             if LINUX:
                 ext.libraries = ["dl"]
         super().build_extension(ext)
+
+    def _build_with_gcc(self, ext: Extension) -> None:
+        """The virtual library on Windows: its C is of POSIX threads, and nothing of Python's compiler is in it."""
+        gcc = os.environ.get("SCARDFFI_GCC", "gcc")
+        if shutil.which(gcc) is None:
+            raise CompileError(f"{gcc} is not there: the virtual library needs gcc of mingw-w64; SCARDFFI_GCC names it")
+        path = Path(self.get_ext_fullpath(ext.name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        flags = ["-std=c11", "-O2", "-shared", "-static", "-pthread", "-Wl,--kill-at"]
+        folders = [f"-I{folder}" for folder in ext.include_dirs]
+        subprocess.run([gcc, *flags, *folders, "-o", path, *ext.sources, "-lws2_32"], check=True)
 
     def get_ext_filename(self, fullname: str) -> str:
         for name, suffix in PLAIN_LIBRARIES.items():

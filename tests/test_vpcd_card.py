@@ -1,6 +1,7 @@
 """VpcdCard: a card in Python behind vpcd's framing, seen by the other end of the connection and by a real pcscd."""
 
 import contextlib
+import errno
 import gc
 import re
 import socket
@@ -210,8 +211,9 @@ def test_a_card_may_be_plugged_in_again_but_not_twice(card: RecordingCard) -> No
 
 def test_a_port_that_is_taken_is_refused(plugged: VpcdCard, card: RecordingCard) -> None:
     second = VpcdCard(card, plugged.port, listen=True)
-    with pytest.raises(OSError, match="in use"):
+    with pytest.raises(OSError) as refused:  # noqa: PT011  its number is what is asked for
         second.start()
+    assert refused.value.errno == errno.EADDRINUSE
 
 
 def test_several_readers_share_a_card_and_it_sees_one_command_at_a_time(plugged: VpcdCard, card: RecordingCard) -> None:
@@ -374,11 +376,11 @@ def test_a_card_that_listened_and_is_collected_listens_no_more(card: RecordingCa
     address = plugged[0].host, plugged[0].port
     with pytest.warns(ResourceWarning, match="collected while plugged in"):
         plugged.clear()
-    deadline = time.monotonic() + 10
+    deadline = time.perf_counter() + 10
     with contextlib.suppress(ConnectionRefusedError):
-        while time.monotonic() < deadline:
+        while time.perf_counter() < deadline:
             socket.create_connection(address).close()
-    assert time.monotonic() < deadline
+    assert time.perf_counter() < deadline
 
 
 def test_collecting_does_not_wait_for_a_command_under_way(card: RecordingCard) -> None:

@@ -27,6 +27,9 @@
 #  endif
 #  define PCSC_TEXT_SUFFIX "W" /* behind the name of a function with strings, which are UTF-16 */
 #  define PCSC_NUMBERS_CARD_STATES 1 /* SCardStatus answers one of seven numbers */
+#  define PCSC_LISTS_READER_NAMES 1  /* SCardStatus answers a multi-string */
+#  define PCSC_NO_SUCH_HANDLE PCSC_WIN32_INVALID_HANDLE /* what is said of a number that is no context or handle, */
+#  define PCSC_NO_SUCH_ATTRIBUTE PCSC_WIN32_NOT_SUPPORTED /* and of an attribute that the reader does not have */
 #  define PCSC_ATR_BUFFER 36  /* bytes of rgbAtr in SCARD_READERSTATE */
 #  define PCSC_RELEASE_LEAVES_CARD 0 /* SCardReleaseContext disconnects as with SCARD_LEAVE_CARD */
 #  define PCSC_NOTIFIES_OF_READERS 1 /* SCardGetStatusChange knows the reader that stands for their list */
@@ -52,6 +55,9 @@ typedef uintptr_t SCARDHANDLE;
 #  define PCSC_CALL
 #  define PCSC_TEXT_SUFFIX "" /* UTF-8 */
 #  define PCSC_NUMBERS_CARD_STATES 0
+#  define PCSC_LISTS_READER_NAMES 0
+#  define PCSC_NO_SUCH_HANDLE SCARD_E_INVALID_HANDLE
+#  define PCSC_NO_SUCH_ATTRIBUTE SCARD_E_UNSUPPORTED_FEATURE
 #  define PCSC_ATR_BUFFER 33
 #  define PCSC_RELEASE_LEAVES_CARD 0
 #  define PCSC_NOTIFIES_OF_READERS 0
@@ -70,6 +76,9 @@ typedef int32_t SCARDHANDLE;
 #  define PCSC_CALL
 #  define PCSC_TEXT_SUFFIX "" /* UTF-8 */
 #  define PCSC_NUMBERS_CARD_STATES 0
+#  define PCSC_LISTS_READER_NAMES 0
+#  define PCSC_NO_SUCH_HANDLE SCARD_E_INVALID_HANDLE
+#  define PCSC_NO_SUCH_ATTRIBUTE SCARD_E_UNSUPPORTED_FEATURE
 #  define PCSC_ATR_BUFFER 33
 #  define PCSC_RELEASE_LEAVES_CARD 1
 #  define PCSC_NOTIFIES_OF_READERS 1
@@ -136,7 +145,13 @@ typedef struct { /* Windows alone */
 #define SCARD_UNPOWER_CARD 2u
 #define SCARD_EJECT_CARD 3u
 
-/* SCardStatus, where it answers a bit mask */
+/* SCardStatus, where it answers a number, */
+#define PCSC_CARD_IS_ABSENT 1u
+#define PCSC_CARD_IS_PRESENT 2u
+#define PCSC_CARD_IS_NEGOTIABLE 5u
+#define PCSC_CARD_IS_SPECIFIC 6u
+
+/* and where it answers a bit mask */
 #define SCARD_UNKNOWN 0x01u
 #define SCARD_ABSENT 0x02u
 #define SCARD_PRESENT 0x04u

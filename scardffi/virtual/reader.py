@@ -268,7 +268,7 @@ def _interrupt_main_thread() -> None:
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
     else:
-        _thread.interrupt_main()
+        signal.raise_signal(signal.SIGINT)
 
 
 # An exception may come at any moment: Ctrl-C. What C finds where the result was not set is SCARD_F_COMM_ERROR.

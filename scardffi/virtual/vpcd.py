@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import selectors
 import socket
+import sys
 import threading
 import time
 import warnings
@@ -133,8 +134,7 @@ class _Service:
         """Let all threads end, without waiting for them."""
         self._ended = True
         for one in list(self.sockets):
-            with suppress(OSError):  # the other side has gone already
-                one.shutdown(socket.SHUT_RDWR)
+            _hang_up(one)
 
     def join(self) -> None:
         """Wait until all threads have ended, but for the one that calls."""
@@ -173,8 +173,8 @@ class _Service:
             selector.register(asleep, selectors.EVENT_READ)
             selector.register(listener, selectors.EVENT_READ)
             while not self._ended:
-                selector.select()
                 with suppress(OSError):  # ended, or whoever came has gone again
+                    selector.select()
                     connection, _ = listener.accept()
                     connection.setblocking(True)
                     self.serve(connection)
@@ -210,6 +210,16 @@ def _checked(name: str, value: bytes, most: int) -> bytes:
     if size > most:
         raise ValueError(f"{name}: {size} bytes, at most {most} are possible")
     return bytes(value)
+
+
+def _hang_up(connection: socket.socket) -> None:
+    """End a connection under whoever waits at it."""
+    with suppress(OSError):  # the other side has gone already
+        connection.shutdown(socket.SHUT_RDWR)
+    if sys.platform == "win32":  # where that does not reach those who wait already
+        import ctypes  # here, since it is slow to import and needed for this alone
+
+        ctypes.windll.kernel32.CancelIoEx(ctypes.c_void_p(connection.fileno()), None)
 
 
 def _acknowledge_at_once(connection: socket.socket) -> None:

@@ -24,7 +24,8 @@ def summary(passed: Iterable[str], pcscd: str) -> str:
     everywhere = sum(ran_on == set(PLACES) for ran_on in cases(passed).values())
     if not everywhere:
         return ""
-    if MACOS:
-        return f"conformance: {everywhere} cases on the virtual library in macOS's shape"
+    if len(PLACES) == 1:
+        platform = "macOS" if MACOS else "Windows"
+        return f"conformance: {everywhere} cases on the virtual library in the shape of {platform}"
     places = f"each on the virtual library and on {pcscd}"
     return f"conformance: {everywhere} cases, {places}; {len(DIFFERENCES)} deliberate differences"

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 from support.pcscd import PrivatePcscd, pcscd_version
-from support.shape import MACOS, PLACES
+from support.shape import PLACES
 
 from .cases import summary
 from .clients import Clients
-from .macos import is_lacking
+from .lacks import is_lacking
 from .places import PcscdPlace, Place, VirtualPlace
 
 FOLDER = Path(__file__).parent
@@ -23,8 +23,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what macOS cannot have, where scardffi has its shape."""
-    left_out = [item for item in items if MACOS and item.path.parent == FOLDER and is_lacking(item.name)]
+    """Leaves out what cannot be had here."""
+    left_out = [item for item in items if item.path.parent == FOLDER and is_lacking(item.name)]
     if left_out:
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)

@@ -15,7 +15,19 @@ from typing import Any, Protocol
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from conformance.clients import Call, Card, Clients
-from conformance.codes import ANY, COMM_ERROR, DIRECT, INFINITE, NO_SERVICE, PNP, RESET, SERVICE_STOPPED, SHARED, SYSTEM
+from conformance.codes import (
+    ANY,
+    COMM_ERROR,
+    DIRECT,
+    FEATURES,
+    INFINITE,
+    NO_SERVICE,
+    PNP,
+    RESET,
+    SERVICE_STOPPED,
+    SHARED,
+    SYSTEM,
+)
 from conformance.places import READERS, PcscdPlace, Place, VirtualPlace
 from support.pcscd import PrivatePcscd
 from support.pcscd_of_another_version import PcscdOfAnotherVersion
@@ -131,7 +143,7 @@ def of_a_card(card: Card) -> Mapping[str, Any]:
         "transmit": card.transmit(READ_4)[0],
         "begin": card.begin(),
         "end": card.end(),
-        "control": card.control(0x42000D48)[0],
+        "control": card.control(FEATURES)[0],
         "get_attribute": card.attribute(0x00010100)[0],
         "set_attribute": card.set_attribute(0x7FFF0007, bytes(4)),
         "reconnect": card.reconnect()[0],

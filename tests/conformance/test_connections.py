@@ -15,16 +15,18 @@ from .codes import (
     ATR_SHORT,
     ATR_T0,
     ATR_T1,
+    CONNECTED,
     DIRECT,
     EJECT,
     EXCLUSIVE,
+    FEATURES,
     INVALID_HANDLE,
     INVALID_PARAMETER,
     INVALID_VALUE,
     LEAVE,
+    MUTE_CARD,
+    NO_CARD,
     NO_SMARTCARD,
-    POWERED,
-    PRESENT,
     PROTO_MISMATCH,
     RAW,
     RESET,
@@ -32,11 +34,11 @@ from .codes import (
     SHARED,
     SHARING_VIOLATION,
     SUCCESS,
-    SWALLOWED,
     T0,
     T1,
     UNKNOWN_READER,
     UNPOWER,
+    UNPOWERED,
     UNPOWERED_CARD,
     UNRESPONSIVE_CARD,
 )
@@ -78,7 +80,7 @@ WITH_HANDLE: dict[str, Callable[[Card], object]] = {
     "SCardEndTransaction": lambda card: card.end(),
     "SCardStatus": lambda card: card.code(),
     "SCardTransmit": lambda card: card.transmit(READ_4)[0],
-    "SCardControl": lambda card: card.control(0x42000D48)[0],
+    "SCardControl": lambda card: card.control(FEATURES)[0],
     "SCardGetAttrib": lambda card: card.attribute(VENDOR_NAME)[0],
     "SCardSetAttrib": lambda card: card.set_attribute(VENDOR_NAME, b"1"),
 }
@@ -335,9 +337,9 @@ def test_without_a_card_direct_reaches_the_reader(place: Place, clients: Clients
     card = clients.card(share=DIRECT, protocols=0)
     assert card.protocol == 0
     code, name, state, protocol, atr = card.status()
-    assert (code, name, state & 0xFFFF, protocol, atr) == (SUCCESS, place.reader(0), 0x02, 0, b"")
+    assert (code, name, state & 0xFFFF, protocol, atr) == (SUCCESS, place.reader(0), NO_CARD, 0, b"")
     assert card.attribute(VENDOR_NAME)[0] == SUCCESS
-    assert card.control(0x42000D48)[0] == SUCCESS
+    assert card.control(FEATURES)[0] == SUCCESS
 
 
 @pytest.mark.parametrize("protocol", [T0, T1, RAW])
@@ -371,7 +373,7 @@ def test_direct_sees_a_mute_card(place: Place, clients: Clients) -> None:
     place.insert(0, ATR_MUTE)
     card = clients.card(share=DIRECT, protocols=0)
     code, _, state, protocol, atr = card.status()
-    assert (code, state & 0xFFFF, protocol, atr) == (SUCCESS, PRESENT | SWALLOWED, 0, b"")
+    assert (code, state & 0xFFFF, protocol, atr) == (SUCCESS, MUTE_CARD, 0, b"")
 
 
 @pytest.mark.parametrize("initialization", [LEAVE, RESET, UNPOWER])
@@ -529,7 +531,7 @@ def test_after_a_reset_by_another_each_function_tells_so(clients: Clients, funct
 def test_after_a_reset_by_another_the_reader_is_controlled_all_the_same(clients: Clients) -> None:
     card, other = clients.card(), clients.card()
     assert other.reconnect(initialization=RESET)[0] == SUCCESS
-    assert card.control(0x42000D48)[0] == SUCCESS
+    assert card.control(FEATURES)[0] == SUCCESS
 
 
 def test_after_a_reset_by_another_the_handle_is_closed_all_the_same(clients: Clients) -> None:
@@ -583,10 +585,10 @@ def test_a_card_left_without_power_has_none_until_the_next_connection(clients: C
     watcher = clients.card(share=DIRECT, protocols=0)
     assert clients.card().disconnect(UNPOWER) == SUCCESS
     assert watcher.reconnect(DIRECT, 0)[0] == SUCCESS
-    assert watcher.status()[2] & 0xFFFF == PRESENT
+    assert watcher.status()[2] & 0xFFFF == UNPOWERED
     card = clients.card()
     assert card.transmit(READ_4) == (SUCCESS, ANSWER_4)
-    assert watcher.status()[2] & POWERED
+    assert watcher.status()[2] & 0xFFFF == CONNECTED
 
 
 def test_the_last_to_leave_leaves_the_reader_free(clients: Clients) -> None:

@@ -10,6 +10,7 @@ from scardffi import ffi, lib
 from .clients import LARGEST_ANSWER, Call, Card, Clients
 from .codes import (
     DIRECT,
+    FEATURES,
     INSUFFICIENT_BUFFER,
     INVALID_PARAMETER,
     NO_SMARTCARD,
@@ -428,7 +429,7 @@ def test_the_answer_never_goes_beyond_the_largest(clients: Clients) -> None:
 WAITING: dict[str, Callable[[Card], object]] = {
     "SCardTransmit": lambda card: card.transmit(READ_4)[0],
     "SCardGetAttrib": lambda card: card.attribute(0x00010100)[0],
-    "SCardControl": lambda card: card.control(0x42000D48)[0],
+    "SCardControl": lambda card: card.control(FEATURES)[0],
 }
 
 

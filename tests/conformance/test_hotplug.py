@@ -13,6 +13,7 @@ from .codes import (
     DIRECT,
     EMPTY,
     EXCLUSIVE,
+    FEATURES,
     INFINITE,
     INVALID_HANDLE,
     INVALID_VALUE,
@@ -32,7 +33,6 @@ from .places import READERS, Place
 READ_4 = "00B0000004"
 ANSWER_4 = bytes.fromhex("000102039000")
 VENDOR_NAME = 0x00010100
-FEATURES = 0x42000D48
 
 # What each says while the reader is away, and when one of its name is there again.
 AFTER_UNPLUGGING: dict[str, tuple[Callable[[Card], Any], int, int]] = {

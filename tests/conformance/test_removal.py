@@ -7,13 +7,14 @@ import pytest
 
 from .clients import Card, Clients
 from .codes import (
-    ABSENT,
     ANY,
     ATR_T0,
     DIRECT,
     EJECT,
     EXCLUSIVE,
+    FEATURES,
     LEAVE,
+    NO_CARD,
     NO_SMARTCARD,
     NOT_TRANSACTED,
     REMOVED_CARD,
@@ -29,7 +30,6 @@ from .places import Place
 READ_4 = "00B0000004"
 ANSWER_4 = bytes.fromhex("000102039000")
 VENDOR_NAME = 0x00010100
-FEATURES = 0x42000D48
 
 AFTER_REMOVAL: dict[str, tuple[Callable[[Card], Any], int]] = {
     "SCardStatus": (Card.code, REMOVED_CARD),
@@ -134,7 +134,7 @@ def test_a_direct_connection_sees_the_reader_without_its_card_after_reconnecting
     card = clients.card(share=DIRECT, protocols=0)
     place.remove(0)
     assert card.code() == REMOVED_CARD
-    assert clients.card(share=DIRECT, protocols=0).status()[2] & 0xFFFF == ABSENT
+    assert clients.card(share=DIRECT, protocols=0).status()[2] & 0xFFFF == NO_CARD
     place.insert(0)
     assert card.reconnect(DIRECT, 0) == (SUCCESS, 0)
     assert card.code() == SUCCESS

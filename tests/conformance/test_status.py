@@ -9,13 +9,12 @@ from scardffi import ffi, lib
 from .clients import Clients
 from .codes import (
     ATR_T0,
+    CONNECTED,
     EVENTS,
     EXCLUSIVE,
     INSUFFICIENT_BUFFER,
     INVALID_PARAMETER,
-    NEGOTIABLE,
-    POWERED,
-    PRESENT,
+    NAME_END,
     SUCCESS,
     T0,
     T1,
@@ -54,13 +53,13 @@ def test_all_that_the_status_tells(place: Place, clients: Clients) -> None:
     place.insert(0, ATR_T0)
     code, name, state, protocol, atr = clients.card().status()
     assert (code, name, protocol, atr) == (SUCCESS, place.reader(0), T0, ATR_T0)
-    assert state & 0xFFFF == PRESENT | POWERED | NEGOTIABLE
+    assert state & 0xFFFF == CONNECTED
 
 
 def test_the_status_tells_the_same_to_exclusive_connections(place: Place, clients: Clients) -> None:
     code, name, state, protocol, atr = clients.card(share=EXCLUSIVE).status()
     assert (code, name, protocol) == (SUCCESS, place.reader(0), T1)
-    assert state & 0xFFFF == PRESENT | POWERED | NEGOTIABLE
+    assert state & 0xFFFF == CONNECTED
     assert atr[0] == 0x3B
 
 
@@ -79,16 +78,16 @@ def test_nothing_need_be_asked(status: Status) -> None:
 
 def test_lengths_alone_are_told(place: Place, status: Status) -> None:
     assert status.ask(name_length=status.name_length, atr_length=status.atr_length) == SUCCESS
-    assert status.name_length[0] == len(place.reader(0)) + 1
+    assert status.name_length[0] == len(place.reader(0).encode() + NAME_END)
     assert status.atr_length[0] == len(ATR_T0)
 
 
 def test_buffers_that_fit(place: Place, status: Status) -> None:
-    needed = len(place.reader(0)) + 1
+    needed = len(place.reader(0).encode() + NAME_END)
     name, status.name_length[0] = ffi.new("char[]", needed), needed
     atr, status.atr_length[0] = ffi.new("unsigned char[]", len(ATR_T0)), len(ATR_T0)
     assert status.ask(name, status.name_length, atr, status.atr_length) == SUCCESS
-    assert bytes(ffi.buffer(name)) == place.reader(0).encode() + b"\0"
+    assert bytes(ffi.buffer(name)) == place.reader(0).encode() + NAME_END
     assert bytes(ffi.buffer(atr)) == ATR_T0
 
 
@@ -97,7 +96,7 @@ def test_a_name_that_does_not_fit_is_cut(place: Place, status: Status, room: int
     whole = place.reader(0).encode()
     name, status.name_length[0] = ffi.new("char[]", b"\xee" * 8), room
     assert status.ask(name, status.name_length) == INSUFFICIENT_BUFFER
-    assert status.name_length[0] == len(whole) + 1
+    assert status.name_length[0] == len(whole + NAME_END)
     assert bytes(ffi.buffer(name))[:8] == whole[:room] + b"\xee" * (8 - room)
 
 
@@ -113,7 +112,7 @@ def test_a_short_name_does_not_keep_the_atr_back(place: Place, status: Status) -
     name, status.name_length[0] = ffi.new("char[]", 1), 1
     atr = ffi.new("unsigned char[]", 33)
     assert status.ask(name, status.name_length, atr, status.atr_length) == INSUFFICIENT_BUFFER
-    assert status.name_length[0] == len(place.reader(0)) + 1
+    assert status.name_length[0] == len(place.reader(0).encode() + NAME_END)
     assert bytes(ffi.buffer(atr))[: status.atr_length[0]] == ATR_T0
 
 
@@ -128,7 +127,7 @@ def test_the_name_is_allocated_by_the_library_on_request(place: Place, status: S
     holder = ffi.new("char **")
     status.name_length[0] = AUTOALLOCATE
     assert status.ask(ffi.cast("char *", holder), status.name_length) == SUCCESS
-    assert status.name_length[0] == len(place.reader(0)) + 1
+    assert status.name_length[0] == len(place.reader(0).encode() + NAME_END)
     assert ffi.string(holder[0]) == place.reader(0).encode()
     assert place.library.SCardFreeMemory(clients.context(), int(ffi.cast("uintptr_t", holder[0]))) == SUCCESS
 

@@ -11,6 +11,7 @@ from .codes import (
     DIRECT,
     EJECT,
     EXCLUSIVE,
+    FEATURES,
     INVALID_VALUE,
     LEAVE,
     NO_SMARTCARD,
@@ -31,7 +32,6 @@ READ_4 = "00B0000004"
 ANSWER_4 = bytes.fromhex("000102039000")
 VENDOR_NAME = 0x00010100
 IFS_REQUEST = 0x7FFF0007
-FEATURES = 0x42000D48
 
 # Others
 

@@ -1,12 +1,17 @@
-"""Evaluates a module of the package as another platform would see it."""
+"""What is of some platforms alone, and a module of the package as another platform would see it."""
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
 from unittest import mock
 
+import pytest
+
 import scardffi
+
+FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no forks")
 
 
 def evaluated_on(platform: str, name: str) -> ModuleType:

@@ -4,11 +4,14 @@ Wine is not Windows. What it cannot show, because it does otherwise:
 - SCardGetStatusChange answers at once, whatever the current state is;
 - SCardStatus answers pcsc-lite's bits rather than Windows' numbers, and drivers answer pcsc-lite's codes;
 - most functions that Windows alone has are stubs, and end the process;
-- handles are pointers: a wrong one other than 0 crashes the process.
+- handles are pointers: a wrong one other than 0 crashes the process;
+- its server may end by an assertion when sockets are shut down under threads that wait at them.
 And nothing here is a 32-bit process, a module of the limited API or built by MSVC.
 """
 
 import ctypes
+import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from ctypes import byref, wintypes
@@ -192,3 +195,34 @@ def test_functions_of_windows_are_called_where_the_library_has_them() -> None:
 def test_a_library_that_is_not_there_is_told() -> None:
     with pytest.raises(LibraryNotFoundError, match="no_such_library"):
         Library("no_such_library.dll")
+
+
+BEHIND_A_SOCKET = """
+import os, sys
+os.environ["SCARDFFI_VIRTUAL"] = f"reader,name=R,listen={sys.argv[1]}"
+from scardffi import Context, Library, ReaderStateFlag, virtual
+from scardffi.virtual.vpcd import VpcdCard
+class Card:
+    atr = bytes.fromhex("3B80800101")
+    def transmit(self, command):
+        return command + bytes.fromhex("9000")
+with Context(library=Library(virtual.library_path())) as context:
+    states = context.get_status_change(["R"])
+    with VpcdCard(Card(), int(sys.argv[1])):
+        states = context.get_status_change(states, 10)
+        card = context.attach("R")
+        print(card.transmit(bytes(300)) == bytes(300) + bytes.fromhex("9000"))
+    while not states[0].state & ReaderStateFlag.EMPTY:
+        states = context.get_status_change(states, 10)
+    print("gone")
+    card.detach()
+"""
+
+
+def test_a_card_behind_a_socket_comes_and_goes() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", BEHIND_A_SOCKET, str(port)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout.split(), done.stderr) == (["True", "gone"], "")

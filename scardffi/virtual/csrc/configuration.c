@@ -3,7 +3,6 @@
  *   fault,function=NAME[,call=N][,times=N],code=N | answer=HEX | latency=MS | removal | reset | stop
  * Without it there is one reader with an answering card. A process that is set-uid ignores it.
  */
-#define _GNU_SOURCE
 #include "configuration.h"
 
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 #include "answering_card.h"
 #include "emulator.h"
+#include "environment.h"
 #include "faults.h"
 #include "world.h"
 
@@ -58,8 +58,11 @@ static bool split(const char *start, size_t length, struct entry *entry)
     memcpy(entry->text, start, length);
     entry->text[length] = '\0';
     char *rest = entry->text;
-    for (char *field = strsep(&rest, ","); field != NULL; field = strsep(&rest, ",")) {
-        field += strspn(field, " \t\n");
+    while (rest != NULL) {
+        char *field = rest + strspn(rest, " \t\n");
+        rest = strchr(field, ',');
+        if (rest != NULL)
+            *rest++ = '\0';
         if (entry->count == MOST_FIELDS)
             return false;
         char *equals = strchr(field, '=');
@@ -242,6 +245,10 @@ static LONG configure(const char *text)
 
 LONG configure_world(void)
 {
-    const char *text = secure_getenv("SCARDFFI_VIRTUAL");
-    return configure(text != NULL ? text : "reader");
+    char *text;
+    LONG code = read_environment(&text);
+    if (code == SCARD_S_SUCCESS)
+        code = configure(text != NULL ? text : "reader");
+    free(text);
+    return code;
 }

@@ -1,9 +1,12 @@
-/* pcsc_stringify_error: a few words for each code. */
-#include <stddef.h>
-#include <stdio.h>
-
-#include "exports.h"
+/* pcsc_stringify_error, which Windows does not have: a few words for each code. */
 #include "pcsc_abi.h"
+
+#if !defined(SCARDFFI_ABI_WINDOWS)
+
+#  include <stddef.h>
+#  include <stdio.h>
+
+#  include "exports.h"
 
 static const struct {
     DWORD code;
@@ -59,3 +62,5 @@ EXPORTED const char *pcsc_stringify_error(LONG code)
     snprintf(unknown, sizeof unknown, "Unknown code 0x%08lX", (unsigned long)(DWORD)code);
     return unknown;
 }
+
+#endif

@@ -2,6 +2,10 @@
 #ifndef SCARDFFI_VIRTUAL_EXPORTS_H
 #define SCARDFFI_VIRTUAL_EXPORTS_H
 
-#define EXPORTED __attribute__((visibility("default")))
+#if defined(_WIN32)
+#  define EXPORTED __declspec(dllexport)
+#else
+#  define EXPORTED __attribute__((visibility("default")))
+#endif
 
 #endif

@@ -32,10 +32,10 @@ void numbers_give_back(struct numbers *self, int slot)
     self->in_use[slot] = 0;
 }
 
-int numbers_find(const struct numbers *self, LONG number)
+int numbers_find(const struct numbers *self, SCARDHANDLE number)
 {
     uint32_t wanted = (uint32_t)number;
-    if (wanted == 0 || (LONG)wanted != number) /* none, or it has more bits */
+    if (wanted == 0 || (SCARDHANDLE)wanted != number) /* none, or it has more bits */
         return -1;
     uint32_t slot = (wanted ^ self->key) % SLOTS;
     return self->in_use[slot] == wanted ? (int)slot : -1;

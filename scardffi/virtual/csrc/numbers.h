@@ -24,6 +24,6 @@ int numbers_take(struct numbers *self);
 void numbers_give_back(struct numbers *self, int slot);
 
 /* The slot of a number that is in use, otherwise -1. */
-int numbers_find(const struct numbers *self, LONG number);
+int numbers_find(const struct numbers *self, SCARDHANDLE number);
 
 #endif

@@ -6,7 +6,6 @@
 #include "faults.h"
 #include "world.h"
 
-static pthread_once_t fork_handlers = PTHREAD_ONCE_INIT;
 static bool has_started; /* guarded by the world's mutex, as is what follows */
 static LONG start_code;  /* what became of it */
 
@@ -19,6 +18,10 @@ static void unlock_world(void)
 {
     pthread_mutex_unlock(&world_mutex);
 }
+
+#if !defined(_WIN32) /* it has no forks */
+
+static pthread_once_t fork_handlers = PTHREAD_ONCE_INIT;
 
 /* The world is one process: a child begins with a new one, whatever the parent's threads were doing. */
 static void begin_child(void)
@@ -35,6 +38,8 @@ static void handle_forks(void)
     pthread_atfork(lock_world, unlock_world, begin_child);
 }
 
+#endif
+
 static LONG start(void)
 {
     if (!ready_world())
@@ -49,7 +54,9 @@ static LONG start(void)
 /* A text that cannot be followed is read once: again it would meet what it has left, such as its own ports. */
 LONG start_world(void)
 {
+#if !defined(_WIN32)
     pthread_once(&fork_handlers, handle_forks);
+#endif
     lock_world();
     if (!has_started)
         start_code = start();

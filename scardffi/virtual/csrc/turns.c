@@ -1,8 +1,6 @@
 /* Transactions, commands and resets: waiting for a turn at a reader, and having it. */
 #include "turns.h"
 
-#include <errno.h>
-
 #include "deadline.h"
 
 /* Another handle holds a transaction. */
@@ -56,7 +54,7 @@ LONG wait_for_own_command(SCARDHANDLE number, struct handle **handle)
         if (code != SCARD_S_SUCCESS)
             return code;
     }
-    return (LONG)SCARD_E_INVALID_HANDLE;
+    return (LONG)PCSC_NO_SUCH_HANDLE;
 }
 
 LONG code_after_wait(LONG code)
@@ -117,9 +115,9 @@ bool pause_card(struct card *card, uint64_t microseconds)
     struct timespec deadline = deadline_in(microseconds);
     pthread_mutex_lock(&world_mutex);
     struct reader *reader = card->reader;
-    int error = 0;
-    while (reader->card == card && reader->plugging == reader->run_plugging && error != ETIMEDOUT)
-        error = pthread_cond_timedwait(&reader->turn, &world_mutex, &deadline);
+    bool is_over = false;
+    while (reader->card == card && reader->plugging == reader->run_plugging && !is_over)
+        is_over = !wait_until(&reader->turn, &world_mutex, &deadline);
     pthread_mutex_unlock(&world_mutex);
-    return error == ETIMEDOUT;
+    return is_over;
 }

@@ -13,7 +13,7 @@ LONG wait_for_card(SCARDHANDLE number, struct handle **handle);   /* and no comm
 /* Wait for the next change at the reader, but not for oneself: SCARD_E_SHARING_VIOLATION. */
 LONG wait_for_turn(struct reader *reader);
 
-/* For closing: nothing of this handle's is running any more; SCARD_E_INVALID_HANDLE: it was closed meanwhile. */
+/* For closing: nothing of this handle's is running any more; PCSC_NO_SUCH_HANDLE: it was closed meanwhile. */
 LONG wait_for_own_command(SCARDHANDLE number, struct handle **handle);
 
 /* What is said where the service has stopped in the middle of a call: the connection to it broke. */

@@ -4,6 +4,7 @@
 #include "exports.h"
 #include "faults.h"
 #include "turns.h"
+#include "winscard_text.h"
 #include "world.h"
 
 static LONG check_protocols(DWORD share_mode, DWORD protocols)
@@ -102,8 +103,9 @@ static LONG connect_locked(SCARDCONTEXT context_number, const char *name, DWORD 
     return SCARD_S_SUCCESS;
 }
 
-EXPORTED LONG SCardConnect(SCARDCONTEXT context_number, const char *reader_name, DWORD share_mode,
-                           DWORD protocols, SCARDHANDLE *handle_number, DWORD *active_protocol)
+EXPORTED LONG PCSC_CALL TEXT_FUNCTION(SCardConnect)(SCARDCONTEXT context_number, const char *reader_name,
+                                                    DWORD share_mode, DWORD protocols,
+                                                    SCARDHANDLE *handle_number, DWORD *active_protocol)
 {
     struct context *context;
     LONG code;
@@ -179,7 +181,7 @@ static LONG reconnect_locked(SCARDHANDLE handle_number, DWORD share_mode, DWORD 
     return SCARD_S_SUCCESS;
 }
 
-EXPORTED LONG SCardReconnect(SCARDHANDLE handle_number, DWORD share_mode, DWORD protocols,
+EXPORTED LONG PCSC_CALL SCardReconnect(SCARDHANDLE handle_number, DWORD share_mode, DWORD protocols,
                              DWORD initialization, DWORD *active_protocol)
 {
     struct handle *handle;
@@ -224,7 +226,7 @@ static LONG disconnect_locked(SCARDHANDLE handle_number, DWORD disposition)
     return code;
 }
 
-EXPORTED LONG SCardDisconnect(SCARDHANDLE handle_number, DWORD disposition)
+EXPORTED LONG PCSC_CALL SCardDisconnect(SCARDHANDLE handle_number, DWORD disposition)
 {
     LONG code;
     if (meets_fault(IN_SCardDisconnect, &code, NULL))
@@ -252,7 +254,7 @@ static LONG begin_transaction_locked(SCARDHANDLE handle_number)
     return SCARD_S_SUCCESS;
 }
 
-EXPORTED LONG SCardBeginTransaction(SCARDHANDLE handle_number)
+EXPORTED LONG PCSC_CALL SCardBeginTransaction(SCARDHANDLE handle_number)
 {
     LONG code;
     if (meets_fault(IN_SCardBeginTransaction, &code, NULL))
@@ -295,7 +297,7 @@ static LONG end_transaction_locked(SCARDHANDLE handle_number, DWORD disposition)
     return disposition == SCARD_EJECT_CARD ? (LONG)SCARD_E_UNSUPPORTED_FEATURE : (LONG)SCARD_S_SUCCESS;
 }
 
-EXPORTED LONG SCardEndTransaction(SCARDHANDLE handle_number, DWORD disposition)
+EXPORTED LONG PCSC_CALL SCardEndTransaction(SCARDHANDLE handle_number, DWORD disposition)
 {
     LONG code;
     if (meets_fault(IN_SCardEndTransaction, &code, NULL))

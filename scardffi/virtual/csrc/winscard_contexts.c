@@ -6,9 +6,10 @@
 #include "faults.h"
 #include "start.h"
 #include "turns.h"
+#include "winscard_text.h"
 #include "world.h"
 
-EXPORTED LONG SCardEstablishContext(DWORD scope, const void *reserved1, const void *reserved2,
+EXPORTED LONG PCSC_CALL SCardEstablishContext(DWORD scope, const void *reserved1, const void *reserved2,
                                     SCARDCONTEXT *context_number)
 {
     (void)reserved1;
@@ -37,11 +38,11 @@ static LONG check_validity(SCARDCONTEXT context_number)
     pthread_mutex_lock(&world_mutex);
     struct context *context = find_context(context_number);
     pthread_mutex_unlock(&world_mutex);
-    return context != NULL ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_INVALID_HANDLE;
+    return context != NULL ? (LONG)SCARD_S_SUCCESS : (LONG)PCSC_NO_SUCH_HANDLE;
 }
 
 /* As on pcsc-lite a context stays valid when the resource manager has stopped. */
-EXPORTED LONG SCardIsValidContext(SCARDCONTEXT context_number)
+EXPORTED LONG PCSC_CALL SCardIsValidContext(SCARDCONTEXT context_number)
 {
     LONG code;
     if (meets_fault(IN_SCardIsValidContext, &code, NULL))
@@ -64,7 +65,7 @@ static bool close_first_handle(struct context *context)
     return true;
 }
 
-EXPORTED LONG SCardReleaseContext(SCARDCONTEXT context_number)
+EXPORTED LONG PCSC_CALL SCardReleaseContext(SCARDCONTEXT context_number)
 {
     struct context *context;
     LONG code, waited = SCARD_S_SUCCESS;
@@ -82,7 +83,7 @@ EXPORTED LONG SCardReleaseContext(SCARDCONTEXT context_number)
     return code;
 }
 
-EXPORTED LONG SCardCancel(SCARDCONTEXT context_number)
+EXPORTED LONG PCSC_CALL SCardCancel(SCARDCONTEXT context_number)
 {
     LONG code;
     if (meets_fault(IN_SCardCancel, &code, NULL))
@@ -94,11 +95,12 @@ EXPORTED LONG SCardCancel(SCARDCONTEXT context_number)
         pthread_cond_broadcast(&world_changed);
     }
     pthread_mutex_unlock(&world_mutex);
-    return context != NULL ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_INVALID_HANDLE;
+    return context != NULL ? (LONG)SCARD_S_SUCCESS : (LONG)PCSC_NO_SUCH_HANDLE;
 }
 
 /* pcsc-lite knows no groups but the one that all readers are in, and ignores the one asked for. */
-EXPORTED LONG SCardListReaders(SCARDCONTEXT context_number, const char *groups, char *names, DWORD *length)
+EXPORTED LONG PCSC_CALL TEXT_FUNCTION(SCardListReaders)(SCARDCONTEXT context_number, const char *groups,
+                                                        char *names, DWORD *length)
 {
     struct context *context;
     LONG code;
@@ -131,7 +133,7 @@ EXPORTED LONG SCardListReaders(SCARDCONTEXT context_number, const char *groups, 
     return (LONG)SCARD_E_NO_READERS_AVAILABLE;
 }
 
-EXPORTED LONG SCardListReaderGroups(SCARDCONTEXT context_number, char *names, DWORD *length)
+EXPORTED LONG PCSC_CALL TEXT_FUNCTION(SCardListReaderGroups)(SCARDCONTEXT context_number, char *names, DWORD *length)
 {
     static const char groups[] = "SCard$DefaultReaders\0"; /* the literal's own NUL ends the list */
     LONG code;
@@ -144,7 +146,7 @@ EXPORTED LONG SCardListReaderGroups(SCARDCONTEXT context_number, char *names, DW
 }
 
 #if defined(SCARD_AUTOALLOCATE) /* elsewhere the library makes no memory for its callers */
-EXPORTED LONG SCardFreeMemory(SCARDCONTEXT context_number, const void *memory)
+EXPORTED LONG PCSC_CALL SCardFreeMemory(SCARDCONTEXT context_number, const void *memory)
 {
     LONG code;
     if (meets_fault(IN_SCardFreeMemory, &code, NULL))

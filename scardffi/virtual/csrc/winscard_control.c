@@ -83,7 +83,7 @@ static struct reader *begin_control(SCARDHANDLE handle_number, LONG *code)
     return handle->reader;
 }
 
-EXPORTED LONG PCSC_CONTROL(SCARDHANDLE handle_number, DWORD control_code, const void *input,
+EXPORTED LONG PCSC_CALL PCSC_CONTROL(SCARDHANDLE handle_number, DWORD control_code, const void *input,
                            DWORD input_length, void *output, DWORD output_size, DWORD *output_length)
 {
     LONG code;

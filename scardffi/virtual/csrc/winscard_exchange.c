@@ -77,7 +77,7 @@ static LONG end_exchange(SCARDHANDLE handle_number, struct reader *reader)
     return code;
 }
 
-EXPORTED LONG SCardTransmit(SCARDHANDLE handle_number, const SCARD_IO_REQUEST *send_pci,
+EXPORTED LONG PCSC_CALL SCardTransmit(SCARDHANDLE handle_number, const SCARD_IO_REQUEST *send_pci,
                             const unsigned char *command, DWORD command_length, SCARD_IO_REQUEST *receive_pci,
                             unsigned char *answer, DWORD *answer_length)
 {

@@ -5,6 +5,7 @@
 #include "exports.h"
 #include "faults.h"
 #include "turns.h"
+#include "winscard_text.h"
 #include "world.h"
 
 enum { NOT_PRESENT = 0, PRESENT = 2 }; /* of SCARD_ATTR_ICC_PRESENCE: PC/SC part 3, 3.1.1 */
@@ -13,7 +14,7 @@ static const char vendor_name[] = "scardffi";
 
 /* What is told of a reader, taken while the mutex was held. */
 struct snapshot {
-    char name[MAX_READERNAME];
+    char name[MAX_READERNAME + 1]; /* a multi-string too */
     DWORD state, protocol;
     bool has_card;
     unsigned char atr[MAX_ATR_SIZE];
@@ -22,8 +23,17 @@ struct snapshot {
     DWORD ifs_request_length;
 };
 
+static DWORD number_of_card_state(const struct reader *reader)
+{
+    if (reader->card == NULL)
+        return PCSC_CARD_IS_ABSENT;
+    if (!reader->powered)
+        return PCSC_CARD_IS_PRESENT;
+    return reader->protocol == SCARD_PROTOCOL_UNDEFINED ? PCSC_CARD_IS_NEGOTIABLE : PCSC_CARD_IS_SPECIFIC;
+}
+
 /* pcsc-lite never says SCARD_SPECIFIC. */
-static DWORD card_state(const struct reader *reader)
+static DWORD bits_of_card_state(const struct reader *reader)
 {
     DWORD state = SCARD_PRESENT;
     if (reader->card == NULL)
@@ -35,6 +45,11 @@ static DWORD card_state(const struct reader *reader)
     return state | count_of_events(reader) << 16;
 }
 
+static DWORD card_state(const struct reader *reader)
+{
+    return PCSC_NUMBERS_CARD_STATES ? number_of_card_state(reader) : bits_of_card_state(reader);
+}
+
 static void take(struct snapshot *snapshot, const struct reader *reader)
 {
     *snapshot = (struct snapshot){
@@ -43,7 +58,7 @@ static void take(struct snapshot *snapshot, const struct reader *reader)
         .has_card = reader->card != NULL,
         .ifs_request_length = reader->ifs_request_length,
     };
-    memcpy(snapshot->name, reader->name, sizeof snapshot->name);
+    memcpy(snapshot->name, reader->name, sizeof reader->name);
     memcpy(snapshot->ifs_request, reader->ifs_request, sizeof snapshot->ifs_request);
     if (reader->card == NULL)
         return;
@@ -58,8 +73,9 @@ static LONG say_if_unplugged(const struct handle *handle, LONG code)
     return unplugged ? (LONG)SCARD_E_READER_UNAVAILABLE : code;
 }
 
-EXPORTED LONG SCardStatus(SCARDHANDLE handle_number, char *reader_name, DWORD *name_length, DWORD *state,
-                          DWORD *protocol, unsigned char *atr, DWORD *atr_length)
+EXPORTED LONG PCSC_CALL TEXT_FUNCTION(SCardStatus)(SCARDHANDLE handle_number, char *reader_name,
+                                                   DWORD *name_length, DWORD *state, DWORD *protocol,
+                                                   unsigned char *atr, DWORD *atr_length)
 {
     DWORD name_room = name_length != NULL ? *name_length : 0;
     DWORD atr_room = atr_length != NULL ? *atr_length : 0;
@@ -97,7 +113,8 @@ EXPORTED LONG SCardStatus(SCARDHANDLE handle_number, char *reader_name, DWORD *n
         *name_length = name_room;
     if (atr_length != NULL)
         *atr_length = atr_room;
-    LONG name_code = deliver(snapshot.name, (DWORD)strlen(snapshot.name) + 1, reader_name, name_length);
+    DWORD name_size = (DWORD)strlen(snapshot.name) + 1 + PCSC_LISTS_READER_NAMES;
+    LONG name_code = deliver(snapshot.name, name_size, reader_name, name_length);
     LONG atr_code = deliver(snapshot.atr, snapshot.atr_length, atr, atr_length);
     return name_code != SCARD_S_SUCCESS ? name_code : atr_code;
 }
@@ -135,11 +152,11 @@ static LONG deliver_attribute(const struct snapshot *snapshot, DWORD attribute, 
     case SCARD_ATTR_SUPRESS_T1_IFS_REQUEST:
         return deliver(snapshot->ifs_request, snapshot->ifs_request_length, value, length);
     default:
-        return (LONG)SCARD_E_UNSUPPORTED_FEATURE;
+        return (LONG)PCSC_NO_SUCH_ATTRIBUTE;
     }
 }
 
-EXPORTED LONG SCardGetAttrib(SCARDHANDLE handle_number, DWORD attribute, unsigned char *value, DWORD *length)
+EXPORTED LONG PCSC_CALL SCardGetAttrib(SCARDHANDLE handle_number, DWORD attribute, unsigned char *value, DWORD *length)
 {
     struct snapshot snapshot;
     struct handle *handle;
@@ -161,7 +178,7 @@ EXPORTED LONG SCardGetAttrib(SCARDHANDLE handle_number, DWORD attribute, unsigne
     return deliver_attribute(&snapshot, attribute, value, length);
 }
 
-EXPORTED LONG SCardSetAttrib(SCARDHANDLE handle_number, DWORD attribute, const unsigned char *value,
+EXPORTED LONG PCSC_CALL SCardSetAttrib(SCARDHANDLE handle_number, DWORD attribute, const unsigned char *value,
                              DWORD length)
 {
     struct handle *handle;
@@ -175,7 +192,7 @@ EXPORTED LONG SCardSetAttrib(SCARDHANDLE handle_number, DWORD attribute, const u
     if (code == SCARD_S_SUCCESS && length > MAX_BUFFER_SIZE)
         code = (LONG)SCARD_E_INSUFFICIENT_BUFFER;
     else if (code == SCARD_S_SUCCESS && attribute != SCARD_ATTR_SUPRESS_T1_IFS_REQUEST)
-        code = (LONG)SCARD_E_UNSUPPORTED_FEATURE;
+        code = (LONG)PCSC_NO_SUCH_ATTRIBUTE;
     else if (code == SCARD_S_SUCCESS && length != sizeof(uint32_t) && length != sizeof(DWORD))
         code = (LONG)SCARD_E_NOT_TRANSACTED;
     if (code == SCARD_S_SUCCESS) {

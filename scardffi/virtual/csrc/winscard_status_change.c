@@ -1,14 +1,13 @@
 /* SCardGetStatusChange: waiting until a reader is no longer as the caller knows it. */
 #define _POSIX_C_SOURCE 200809L
-#include <errno.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "deadline.h"
 #include "exports.h"
 #include "faults.h"
 #include "turns.h"
+#include "winscard_text.h"
 #include "world.h"
 
 /* The pseudo-reader that stands for the list of readers. */
@@ -128,9 +127,10 @@ static LONG wait_locked(SCARDCONTEXT context_number, DWORD timeout, SCARD_READER
     while (!refresh_all(states, count, plugs)) {
         if (expired)
             return (LONG)SCARD_E_TIMEOUT;
-        int error = timeout >= INFINITE ? pthread_cond_wait(&world_changed, &world_mutex)
-                                        : pthread_cond_timedwait(&world_changed, &world_mutex, &deadline);
-        expired = error == ETIMEDOUT;
+        if (timeout >= INFINITE)
+            pthread_cond_wait(&world_changed, &world_mutex);
+        else
+            expired = !wait_until(&world_changed, &world_mutex, &deadline);
         code = find_usable_context(context_number, &context);
         if (code != SCARD_S_SUCCESS)
             return code_after_wait(code);
@@ -140,8 +140,8 @@ static LONG wait_locked(SCARDCONTEXT context_number, DWORD timeout, SCARD_READER
     return SCARD_S_SUCCESS;
 }
 
-EXPORTED LONG SCardGetStatusChange(SCARDCONTEXT context_number, DWORD timeout, SCARD_READERSTATE *states,
-                                   DWORD count)
+EXPORTED LONG PCSC_CALL TEXT_FUNCTION(SCardGetStatusChange)(SCARDCONTEXT context_number, DWORD timeout,
+                                                            SCARD_READERSTATE *states, DWORD count)
 {
     LONG code;
     if (meets_fault(IN_SCardGetStatusChange, &code, NULL))

@@ -1,11 +1,11 @@
 /* Readers, cards, contexts and handles: made, found and removed. */
-#define _POSIX_C_SOURCE 200809L
 #include "world.h"
 
 #include <string.h>
-#include <time.h>
 
+#include "deadline.h"
 #include "numbers.h"
+#include "utf16.h"
 
 pthread_mutex_t world_mutex = PTHREAD_MUTEX_INITIALIZER;
 pthread_cond_t world_changed;
@@ -22,14 +22,9 @@ static unsigned long insertions;
 
 static bool start_conditions(void)
 {
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0)
-        return false;
-    bool done = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0
-                && pthread_cond_init(&world_changed, &attributes) == 0;
+    bool done = init_condition(&world_changed);
     for (unsigned i = 0; done && i < READERS; i++)
-        done = pthread_cond_init(&world_readers[i].turn, &attributes) == 0;
-    pthread_condattr_destroy(&attributes);
+        done = init_condition(&world_readers[i].turn);
     return done;
 }
 
@@ -89,7 +84,7 @@ static struct reader *find_slot(const char *name)
 LONG plug_reader(const char *name, struct reader **reader)
 {
     size_t length = strlen(name);
-    if (length == 0 || length >= sizeof world_readers[0].name)
+    if (length == 0 || length >= sizeof world_readers[0].name || utf16_from_utf8(name, length, NULL) == UTF16_INVALID)
         return (LONG)SCARD_E_INVALID_VALUE;
     if (find_reader(name) != NULL)
         return (LONG)SCARD_E_SHARING_VIOLATION;
@@ -207,7 +202,7 @@ LONG find_usable_context(SCARDCONTEXT number, struct context **context)
 {
     *context = find_context(number);
     if (*context == NULL)
-        return (LONG)SCARD_E_INVALID_HANDLE;
+        return (LONG)PCSC_NO_SUCH_HANDLE;
     return (*context)->dead ? (LONG)SCARD_E_NO_SERVICE : (LONG)SCARD_S_SUCCESS;
 }
 
@@ -254,7 +249,7 @@ LONG find_usable_handle(SCARDHANDLE number, struct handle **handle)
 {
     *handle = find_handle(number);
     if (*handle == NULL)
-        return (LONG)SCARD_E_INVALID_HANDLE;
+        return (LONG)PCSC_NO_SUCH_HANDLE;
     if ((*handle)->context->dead)
         return (LONG)SCARD_E_NO_SERVICE;
     return is_gone(*handle) ? (LONG)SCARD_E_INVALID_VALUE : (LONG)SCARD_S_SUCCESS;

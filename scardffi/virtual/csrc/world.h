@@ -98,7 +98,7 @@ void close_context(struct context *context); /* has no handles left */
 
 struct handle *open_handle(struct context *context, struct reader *reader); /* NULL: too many */
 struct handle *find_handle(SCARDHANDLE number);
-/* SCARD_E_INVALID_HANDLE, SCARD_E_NO_SERVICE, or SCARD_E_INVALID_VALUE where its reader is gone */
+/* PCSC_NO_SUCH_HANDLE, SCARD_E_NO_SERVICE, or SCARD_E_INVALID_VALUE where its reader is gone */
 LONG find_usable_handle(SCARDHANDLE number, struct handle **handle);
 bool is_gone(const struct handle *handle); /* its reader was unplugged */
 void close_handle(struct handle *handle);  /* its transaction and exclusive access end */

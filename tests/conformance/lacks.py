@@ -1,11 +1,13 @@
-"""The cases that a library of macOS's shape cannot have, and why; they are left out where scardffi has that shape."""
+"""The cases that macOS and Windows cannot have, and why; they are left out where scardffi has the shape of either."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from support.shape import MACOS, WINDOWS
+
 
 class Lack(NamedTuple):
-    """One thing that macOS's PC/SC does not have, or has otherwise."""
+    """One thing that a platform's PC/SC does not have, or has otherwise."""
 
     reason: str
     cases: Mapping[str, str]
@@ -13,7 +15,7 @@ class Lack(NamedTuple):
 
 
 _SERVICE: Final = "test_what_a_program_sees_of_the_service"
-LACKS: Final = (
+_OF_MACOS: Final = (
     Lack(
         "There is no SCARD_AUTOALLOCATE.",
         {
@@ -69,6 +71,42 @@ LACKS: Final = (
         },
     ),
 )
+
+
+_OF_WINDOWS: Final = (
+    Lack(
+        "The core asks for strings in UTF-16, and allocates none in UTF-8.",
+        {
+            "test_a_list_is_allocated_by_the_library_on_request": "",
+            "test_a_list_cannot_be_allocated_without_a_place_for_its_address": "",
+            "test_the_name_is_allocated_by_the_library_on_request": "",
+            "test_nothing_is_allocated_without_a_place_for_its_address": "name",
+        },
+    ),
+    Lack(
+        "The core writes a string where all of it fits.",
+        {
+            "test_a_name_that_does_not_fit_is_cut": "",
+            "test_a_short_name_does_not_keep_the_atr_back": "",
+            "test_buffers_without_a_length_have_no_room": "",
+        },
+    ),
+    Lack(
+        "There is no pcsc_stringify_error.",
+        {
+            "test_every_code_has_words_of_its_own": "",
+            "test_an_unknown_code_is_told_by_its_number": "",
+            "test_the_words_of_one_thread_stay_when_another_asks": "",
+        },
+    ),
+    Lack("A DWORD has 4 bytes.", {"test_an_attribute_that_was_set_is_read_back": r"\x08"}),
+    Lack(
+        "SCardStatus does not count the cards that come and go.",
+        {"test_the_upper_half_of_the_state_counts_cards_coming_and_going": ""},
+    ),
+)
+LACKS: Final = _OF_MACOS if MACOS else _OF_WINDOWS if WINDOWS else ()
+"""What is lacking here."""
 
 
 def is_lacking(name: str) -> bool:

@@ -1,0 +1,121 @@
+/* The functions that Windows has beside those of winscard_text.h: the same with strings in UTF-16. */
+#include "winscard_text.h"
+
+#if defined(SCARDFFI_ABI_WINDOWS)
+
+#  include <stdlib.h>
+#  include <string.h>
+
+#  include "delivery.h"
+#  include "exports.h"
+#  include "utf16.h"
+#  include "world.h"
+
+enum { LONGEST_LIST = READERS * MAX_READERNAME + 1 };
+
+static size_t length_of(const uint16_t *text)
+{
+    size_t length = 0;
+    while (text[length] != 0)
+        length++;
+    return length;
+}
+
+/* In UTF-8, for the caller to free. */
+static char *narrow(const uint16_t *text)
+{
+    size_t units = length_of(text) + 1;
+    char *narrowed = malloc(utf16_to_utf8(text, units, NULL));
+    if (narrowed != NULL)
+        utf16_to_utf8(text, units, narrowed);
+    return narrowed;
+}
+
+/* `size` bytes of UTF-8, NULs and all, to a caller whose lengths count UTF-16 units. */
+static LONG deliver_wide(const char *text, DWORD size, uint16_t *buffer, DWORD *length)
+{
+    uint16_t wide[LONGEST_LIST];
+    DWORD units = (DWORD)utf16_from_utf8(text, size, wide); /* no name is plugged in that is no UTF-8 */
+    DWORD room = length != NULL ? *length : 0;
+    DWORD bytes = PCSC_AUTOALLOCATES(room) ? room : room * (DWORD)sizeof *wide;
+    LONG code = deliver_whole(wide, units * (DWORD)sizeof *wide, buffer, &bytes);
+    if (length != NULL)
+        *length = units;
+    return code;
+}
+
+EXPORTED LONG PCSC_CALL SCardConnectW(SCARDCONTEXT context_number, const uint16_t *reader_name, DWORD share_mode,
+                                      DWORD protocols, SCARDHANDLE *handle_number, DWORD *active_protocol)
+{
+    char *name = NULL;
+    if (reader_name != NULL && (name = narrow(reader_name)) == NULL)
+        return (LONG)SCARD_E_NO_MEMORY;
+    LONG code = SCardConnectA(context_number, name, share_mode, protocols, handle_number, active_protocol);
+    free(name);
+    return code;
+}
+
+EXPORTED LONG PCSC_CALL SCardStatusW(SCARDHANDLE handle_number, uint16_t *reader_name, DWORD *name_length,
+                                     DWORD *state, DWORD *protocol, unsigned char *atr, DWORD *atr_length)
+{
+    char name[MAX_READERNAME + 1];
+    DWORD size = sizeof name;
+    LONG code = SCardStatusA(handle_number, name, &size, state, protocol, atr, atr_length);
+    if (size == 0) /* it told nothing */
+        return code;
+    LONG name_code = deliver_wide(name, size, reader_name, name_length);
+    return name_code != SCARD_S_SUCCESS ? name_code : code;
+}
+
+/* The readers' names in UTF-8, NULL where there is no memory. */
+static SCARD_READERSTATE *narrowed_states(const SCARD_READERSTATE *states, DWORD count)
+{
+    SCARD_READERSTATE *copies = calloc(count > 0 ? count : 1, sizeof *copies);
+    for (DWORD i = 0; copies != NULL && i < count; i++) {
+        const uint16_t *name = (const uint16_t *)(const void *)states[i].szReader;
+        copies[i] = states[i];
+        copies[i].szReader = name != NULL ? narrow(name) : NULL;
+    }
+    return copies;
+}
+
+EXPORTED LONG PCSC_CALL SCardGetStatusChangeW(SCARDCONTEXT context_number, DWORD timeout, SCARD_READERSTATE *states,
+                                              DWORD count)
+{
+    if (states == NULL || count > READERS + 1)
+        return SCardGetStatusChangeA(context_number, timeout, states, count);
+    SCARD_READERSTATE *copies = narrowed_states(states, count);
+    if (copies == NULL)
+        return (LONG)SCARD_E_NO_MEMORY;
+    LONG code = SCardGetStatusChangeA(context_number, timeout, copies, count);
+    for (DWORD i = 0; i < count; i++) {
+        const char *name = states[i].szReader;
+        free((void *)(uintptr_t)copies[i].szReader);
+        states[i] = copies[i];
+        states[i].szReader = name;
+    }
+    free(copies);
+    return code;
+}
+
+EXPORTED LONG PCSC_CALL SCardListReadersW(SCARDCONTEXT context_number, const uint16_t *groups, uint16_t *names,
+                                          DWORD *length)
+{
+    (void)groups; /* as SCardListReadersA ignores them */
+    char list[LONGEST_LIST];
+    DWORD size = sizeof list;
+    LONG code = SCardListReadersA(context_number, NULL, list, length != NULL ? &size : NULL);
+    if (code == (LONG)SCARD_E_NO_READERS_AVAILABLE)
+        *length = size;
+    return code == SCARD_S_SUCCESS ? deliver_wide(list, size, names, length) : code;
+}
+
+EXPORTED LONG PCSC_CALL SCardListReaderGroupsW(SCARDCONTEXT context_number, uint16_t *names, DWORD *length)
+{
+    char list[MAX_READERNAME];
+    DWORD size = sizeof list;
+    LONG code = SCardListReaderGroupsA(context_number, list, length != NULL ? &size : NULL);
+    return code == SCARD_S_SUCCESS ? deliver_wide(list, size, names, length) : code;
+}
+
+#endif
