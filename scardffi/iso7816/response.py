@@ -1,0 +1,50 @@
+"""A response APDU: data and status word (ISO/IEC 7816-4, clause 5.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .malformed import MalformedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+
+class MalformedResponseError(MalformedError):
+    """The bytes are too few for a response APDU."""
+
+
+@dataclass(init=False, repr=False)
+class Response:
+    """What a card answered, with the attributes that :class:`scardffi.exchange.Reply` has.
+
+    Args:
+        raw: the whole response, 2 bytes or more, as ``transmit`` returns it.
+
+    Attributes:
+        data: the response without its status word, 0 bytes or more.
+        sw: the status word as an int, 0 to 0xFFFF; :mod:`.status_word` says what it means.
+
+    Raises:
+        MalformedResponseError: less than 2 bytes.
+    """
+
+    data: bytes
+    sw: int
+
+    def __init__(self, raw: Buffer) -> None:
+        whole = memoryview(raw).tobytes()
+        if len(whole) < 2:
+            raise MalformedResponseError("the response ends before its status word of 2 bytes", len(whole))
+        self.data = whole[:-2]
+        self.sw = int.from_bytes(whole[-2:], "big")
+
+    def __bytes__(self) -> bytes:
+        return self.data + self.sw.to_bytes(2, "big")
+
+    def __len__(self) -> int:
+        return len(self.data) + 2
+
+    def __repr__(self) -> str:
+        return f"<Response {len(self.data)} bytes, sw {self.sw:04X}>"

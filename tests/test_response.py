@@ -1,0 +1,52 @@
+"""Response APDUs: what is taken for one, and what it has in common with a reply of a script."""
+
+import pytest
+
+from scardffi import SCardManage, Script, virtual
+from scardffi.iso7816.malformed import MalformedError
+from scardffi.iso7816.response import MalformedResponseError, Response
+
+
+@pytest.mark.parametrize(
+    ("raw", "data", "sw"), [("9000", "", 0x9000), ("6A82", "", 0x6A82), ("00FF9000", "00FF", 0x9000)]
+)
+def test_a_response_is_its_data_and_its_status_word(raw: str, data: str, sw: int) -> None:
+    response = Response(bytes.fromhex(raw))
+    assert (response.data, response.sw) == (bytes.fromhex(data), sw)
+    assert bytes(response) == bytes.fromhex(raw)
+    assert len(response) == len(raw) // 2
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x90"])
+def test_less_than_a_status_word_is_no_response(raw: bytes) -> None:
+    with pytest.raises(MalformedResponseError, match=r"before its status word of 2 bytes") as caught:
+        Response(raw)
+    assert caught.value.offset == len(raw)
+    assert isinstance(caught.value, (MalformedError, ValueError))
+
+
+def test_any_buffer_is_taken_and_copied() -> None:
+    raw = bytearray.fromhex("01029000")
+    responses = [Response(raw), Response(memoryview(raw))]
+    raw[0] = 0xFF
+    assert [one.data for one in responses] == [b"\x01\x02"] * 2
+    with pytest.raises(TypeError):
+        Response("9000")  # type: ignore[arg-type]  # what it refuses
+
+
+def test_a_response_shows_its_length_and_not_its_data() -> None:
+    assert repr(Response(b"secret\x90\x00")) == "<Response 6 bytes, sw 9000>"
+
+
+def test_responses_are_equal_where_their_bytes_are() -> None:
+    assert Response(b"a\x90\x00") == Response(bytearray(b"a\x90\x00"))
+    assert Response(b"a\x90\x00") != Response(b"b\x90\x00")
+    assert Response(b"a\x90\x00") != Response(b"a\x90\x01")
+
+
+def test_a_reply_of_a_script_has_the_same_data_and_status_word() -> None:
+    with virtual.installed(), SCardManage().attach_by_ifd(virtual.DEFAULT_READER) as card:
+        (reply,) = Script([bytes.fromhex("00B0000004")]).run(card)
+        response = Response(bytes(reply))
+    assert (response.data, response.sw) == (bytes(reply.data), reply.sw)
+    assert len(response) == len(reply) == 6

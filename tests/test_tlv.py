@@ -1,0 +1,220 @@
+"""Data objects: BER-TLV and SIMPLE-TLV, there and back, and what is refused where."""
+
+import random
+
+import pytest
+
+from scardffi.iso7816.tlv import TLV, MalformedTLVError, SimpleTLV, decode, decode_simple, encode, find
+
+# What SELECT of a file answers: a template with size, descriptor, identifier and life cycle
+FCI = bytes.fromhex("6F11 8102 0100 8201 01 8302 3F01 8A01 05 8801 10".replace(" ", ""))
+
+ENCODED: list[tuple[TLV, str]] = [
+    (TLV(0x84, b"\xa0\x00"), "8402A000"),
+    (TLV(0x80), "8000"),
+    (TLV(0x5F20, b"A"), "5F2001" + "41"),
+    (TLV(0x9F02, b"\x00"), "9F020100"),
+    (TLV(0xDF8129, b"\x01"), "DF8129" + "0101"),
+    (TLV(0x81, bytes(127)), "817F" + "00" * 127),
+    (TLV(0x81, bytes(128)), "818180" + "00" * 128),
+    (TLV(0x81, bytes(255)), "8181FF" + "00" * 255),
+    (TLV(0x81, bytes(256)), "81820100" + "00" * 256),
+    (TLV(0x81, bytes(65535)), "8182FFFF" + "00" * 65535),
+    (TLV(0x81, bytes(65536)), "8183010000" + "00" * 65536),
+    (TLV(0x81, bytes(1 << 24)), "818401000000" + "00" * (1 << 24)),
+    (TLV(0x81, b"\x05", length_size=2), "81810105"),
+    (TLV(0x81, b"\x05", length_size=5), "81840000000105"),
+    (TLV(0x81, bytes(128), length_size=3), "81820080" + "00" * 128),
+    (TLV(0x62, encode([TLV(0x83, b"\x3f\x00")])), "620483023F00"),
+]
+
+
+@pytest.mark.parametrize(("data_object", "raw"), ENCODED, ids=[raw[:14] for _, raw in ENCODED])
+def test_an_object_is_encoded_and_decoded_as_the_standard_writes_it(data_object: TLV, raw: str) -> None:
+    assert encode([data_object]) == bytes.fromhex(raw)
+    assert decode(bytes.fromhex(raw)) == [data_object]
+
+
+def random_objects(source: random.Random, depth: int) -> bytes:
+    """A few objects, some of them constructed, with lengths of any size that the standard allows."""
+    raw = b""
+    for _ in range(source.randrange(4)):
+        constructed = depth > 0 and source.random() < 0.5
+        value = (
+            random_objects(source, depth - 1) if constructed else source.randbytes(source.choice([0, 1, 5, 130, 300]))
+        )
+        first = source.randrange(0x40, 0x100, 0x40) | (0x20 if constructed else 0)
+        number = source.choice(["01", "1E", "1F01", "1F7F", "1F8101"])
+        tag = int.from_bytes(bytes([first | int(number[:2], 16)]) + bytes.fromhex(number[2:]), "big")
+        shortest = 1 if len(value) < 128 else 2 if len(value) < 256 else 3
+        size = source.choice([0, *range(shortest + 1, 6)])
+        raw += bytes(TLV(tag, value, size))
+    return raw
+
+
+def rebuilt(objects: list[TLV]) -> bytes:
+    """The same bytes, with every constructed object made anew from what is in it."""
+    return encode(
+        TLV(one.tag, rebuilt(one.children()) if one.constructed else one.value, one.length_size) for one in objects
+    )
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_encoding_gives_back_what_was_decoded_however_long_the_lengths_were_written(seed: int) -> None:
+    raw = random_objects(random.Random(seed), 4)
+    assert rebuilt(decode(raw)) == raw
+
+
+def test_a_length_in_more_bytes_than_needed_is_another_encoding_of_the_same_value() -> None:
+    short, long = decode(bytes.fromhex("8101058182000105"))
+    assert (short.value, short.length_size) == (b"\x05", 0)
+    assert (long.value, long.length_size) == (b"\x05", 3)
+    assert short != long
+    assert bytes(TLV(long.tag, long.value)) == bytes(short)
+
+
+def test_nested_objects_are_found_by_their_path() -> None:
+    (template,) = decode(FCI)
+    assert template.constructed
+    assert [one.tag for one in template.children()] == [0x81, 0x82, 0x83, 0x8A, 0x88]
+    found = find(decode(FCI), 0x6F, 0x83)
+    assert found is not None
+    assert not found.constructed
+    assert (found.value, FCI[found.offset :][:2]) == (b"\x3f\x01", b"\x3f\x01")
+    assert find(decode(FCI), 0x6F, 0x84) is None
+    assert find(decode(FCI), 0x62, 0x83) is None
+    assert find([], 0x62) is None
+
+
+def test_the_first_of_several_is_found() -> None:
+    found = find(decode(bytes.fromhex("500101 500102")), 0x50)
+    assert found is not None
+    assert found.value == b"\x01"
+
+
+@pytest.mark.parametrize(
+    ("raw", "offset", "reason"),
+    [
+        ("84", 1, "end in tag or length of the object at byte 0"),
+        ("840101 5F", 4, "end in tag or length of the object at byte 3"),
+        ("5F20", 2, "end in tag or length of the object at byte 0"),
+        ("5F81", 2, "end in tag or length of the object at byte 0"),
+        ("848201", 3, "end in tag or length of the object at byte 0"),
+        ("840301", 3, "end after 1 of 3 bytes of the value of tag 84"),
+        ("84840100000000", 7, "end after 1 of 16777216 bytes of the value of tag 84"),
+        ("0000", 0, "a tag that begins with 00"),
+        ("840101 00", 3, "a tag that begins with 00"),
+        ("8480", 1, "a length that begins with 80; allowed are 00 to 7F and 81 to 84"),
+        ("84850000000001", 1, "a length that begins with 85"),
+        ("84FF", 1, "a length that begins with FF"),
+        ("5F800101", 1, "a tag whose second byte is 80"),
+        ("5F8181010101", 3, "a tag of more than 3 bytes"),
+    ],
+)
+def test_what_is_no_object_is_refused_with_the_place_and_the_reason(raw: str, offset: int, reason: str) -> None:
+    with pytest.raises(MalformedTLVError) as caught:
+        decode(bytes.fromhex(raw))
+    assert caught.value.offset == offset
+    assert str(caught.value).startswith(f"byte {offset}: ")
+    assert reason in str(caught.value)
+
+
+def test_what_is_wrong_inside_an_object_is_told_when_it_is_opened_by_its_place_in_the_whole() -> None:
+    raw = bytes.fromhex("840101 6F06 A504 8105 0102")
+    _, outer = decode(raw)
+    (inner,) = outer.children()
+    with pytest.raises(MalformedTLVError, match="after 2 of 5 bytes of the value of tag 81") as caught:
+        inner.children()
+    assert caught.value.offset == len(raw)
+    with pytest.raises(MalformedTLVError, match="begins with 80") as caught:
+        decode(bytes.fromhex("840101 6F02 8480"))[1].children()
+    assert caught.value.offset == 6
+    with pytest.raises(MalformedTLVError):
+        find(decode(raw), 0x6F, 0xA5, 0x81)
+
+
+def test_objects_nested_ten_thousand_deep_cost_nothing_until_they_are_opened() -> None:
+    raw = b""
+    for _ in range(10_000):
+        raw = bytes(TLV(0x30, raw))
+    (outermost,) = decode(raw)
+    assert bytes(outermost) == raw
+    assert find([outermost], *[0x30] * 20) is not None
+
+
+def test_padding_is_passed_over_only_where_that_is_asked_for() -> None:
+    padded = bytes.fromhex("0000 810105 00 8201FF FFFFFF")
+    assert encode(decode(padded, padding=True)).hex() == "8101058201ff"
+    assert [one.tag for one in TLV(0x62, padded).children(padding=True)] == [0x81, 0x82]
+    assert decode(b"\x00\xff\xff", padding=True) == []
+    with pytest.raises(MalformedTLVError):
+        decode(padded)
+    with pytest.raises(MalformedTLVError, match="tag FF"):
+        decode_simple(bytes.fromhex("010105FFFF00"))
+
+
+@pytest.mark.parametrize("tag", [-1, 0, 0x1F, 0x8401, 0x5F8020, 0x5F81, 0x5F2001, 0x5F818101])
+def test_a_number_that_is_no_tag_is_refused(tag: int) -> None:
+    with pytest.raises(ValueError, match=f"^tag: {tag:X} is no tag of 1 to 3 bytes"):
+        TLV(tag)
+
+
+@pytest.mark.parametrize(("length", "size"), [(5, 1), (5, 6), (128, 2), (256, 2), (5, -1)])
+def test_a_length_size_that_is_the_shortest_or_too_short_is_refused(length: int, size: int) -> None:
+    with pytest.raises(ValueError, match=f"length_size: {size} is not allowed; give 0 or "):
+        TLV(0x84, bytes(length), size)
+
+
+def test_an_object_shows_tag_and_length_and_not_its_value() -> None:
+    assert repr(TLV(0x84, b"secret")) == "<TLV 84, 6 bytes>"
+    assert repr(SimpleTLV(4, b"secret")) == "<SimpleTLV 04, 6 bytes>"
+
+
+# SIMPLE-TLV
+
+SIMPLE: list[tuple[SimpleTLV, str]] = [
+    (SimpleTLV(0x01), "0100"),
+    (SimpleTLV(0xFE, b"\x05"), "FE0105"),
+    (SimpleTLV(0x1F, bytes(254)), "1FFE" + "00" * 254),
+    (SimpleTLV(0x1F, bytes(255)), "1FFF00FF" + "00" * 255),
+    (SimpleTLV(0x1F, bytes(65535)), "1FFFFFFF" + "00" * 65535),
+    (SimpleTLV(0x1F, b"\x05", length_size=3), "1FFF000105"),
+]
+
+
+@pytest.mark.parametrize(("data_object", "raw"), SIMPLE, ids=[raw[:10] for _, raw in SIMPLE])
+def test_a_simple_object_is_encoded_and_decoded_as_the_standard_writes_it(data_object: SimpleTLV, raw: str) -> None:
+    assert encode([data_object, data_object]) == bytes.fromhex(raw) * 2
+    assert decode_simple(bytes.fromhex(raw) * 2) == [data_object, data_object]
+
+
+@pytest.mark.parametrize(
+    ("raw", "offset", "reason"),
+    [
+        ("01", 1, "end in tag or length of the object at byte 0"),
+        ("010105 02FF01", 6, "end in tag or length of the object at byte 3"),
+        ("010205", 3, "end after 1 of 2 bytes of the value of tag 01"),
+        ("0001", 0, "tag 00; allowed are 01 to FE"),
+        ("010105 FF0105", 3, "tag FF; allowed are 01 to FE"),
+    ],
+)
+def test_what_is_no_simple_object_is_refused_with_the_place_and_the_reason(raw: str, offset: int, reason: str) -> None:
+    with pytest.raises(MalformedTLVError) as caught:
+        decode_simple(bytes.fromhex(raw))
+    assert caught.value.offset == offset
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ((0, b""), "tag"),
+        ((255, b""), "tag"),
+        ((1, bytes(65536)), "value"),
+        ((1, b"", 1), "length_size"),
+        ((1, bytes(255), 3), "length_size"),
+    ],
+)
+def test_a_simple_object_that_cannot_be_written_is_refused(arguments: tuple[int, bytes], name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: "):
+        SimpleTLV(*arguments)
