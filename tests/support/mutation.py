@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from scardffi.iso7816.atr import Atr, MalformedAtrError
 from scardffi.iso7816.command import Command, MalformedCommandError
 from scardffi.iso7816.instructions import change_reference_data, read_binary, select_file, verify
 from scardffi.iso7816.malformed import MalformedError
@@ -64,6 +65,21 @@ def read_simple_tlv(raw: bytes) -> None:
     assert encode(decode_simple(raw)) == raw
 
 
+ATR_PROPERTIES = [name for name, value in vars(Atr).items() if isinstance(value, property)]
+
+
+def read_atr(raw: bytes) -> None:
+    lenient = Atr(raw, lenient=True)
+    strict = None if lenient.problems else Atr(raw)
+    for atr in filter(None, (lenient, strict)):
+        assert bytes(atr) == raw
+        for name in ATR_PROPERTIES:
+            getattr(atr, name)
+        atr.guard_time(1)
+        atr.historical()
+    Atr(raw)
+
+
 NESTED = TLV(0x6F, encode([TLV(0x84, b"\xa0\x00\x00"), TLV(0xA5, encode([TLV(0x9F38, bytes(3)), TLV(0x5F2D, b"en")]))]))
 PARSERS: dict[str, Parser] = {
     "command": Parser(
@@ -83,6 +99,17 @@ PARSERS: dict[str, Parser] = {
         ],
     ),
     "response": Parser(read_response, MalformedResponseError, [b"\x90\x00", b"data\x61\x10"]),
+    "ATR": Parser(
+        read_atr,
+        MalformedAtrError,
+        [
+            bytes.fromhex("3B02 1450"),
+            bytes.fromhex("3BE9000081 31FE45 4A434F503431563232 A7"),
+            bytes.fromhex("3B9F96801FC7 8031E073FE211B6340419183079000 50"),
+            bytes.fromhex("3B8F8001 804F0CA0000003060300010000 0000 6A"),
+            bytes.fromhex("3FE6960591 91F1FE45013FC38C 0031C0079000 28"),
+        ],
+    ),
     "BER-TLV": Parser(
         read_tlv,
         MalformedTLVError,

@@ -1,0 +1,413 @@
+"""The answer to reset (ISO/IEC 7816-3, clause 8) and its historical bytes (7816-4, clause 8; PC/SC part 3)."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from .malformed import MalformedError
+from .tlv import TLV
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+    from typing_extensions import Buffer
+
+_LONGEST: Final = 33
+_CONVENTIONS: Final = {0x3B: "direct", 0x3F: "inverse"}
+_FI: Final = {
+    0: (372, 4.0), 1: (372, 5.0), 2: (558, 6.0), 3: (744, 8.0), 4: (1116, 12.0), 5: (1488, 16.0), 6: (1860, 20.0),
+    9: (512, 5.0), 10: (768, 7.5), 11: (1024, 10.0), 12: (1536, 15.0), 13: (2048, 20.0),
+}  # fmt: skip
+"""The upper half of TA1: Fi, and the highest frequency in MHz (table 7)."""
+_DI: Final = {1: 1, 2: 2, 3: 4, 4: 8, 5: 16, 6: 32, 7: 64, 8: 12, 9: 20}
+"""The lower half of TA1: Di (table 8)."""
+_CLOCK_STOP: Final = ("not supported", "state L", "state H", "no preference")
+_CLASSES: Final = {0b000001: "A", 0b000010: "B", 0b000100: "C", 0b000011: "AB", 0b000110: "BC", 0b000111: "ABC"}
+_DEFAULT_TA1: Final = 0x11
+_NO_EXTRA_GUARD_TIME: Final = 255
+_GLOBAL: Final = 15
+"""The T that marks interface bytes about the card rather than a protocol."""
+
+_RID_OF_PCSC: Final = bytes.fromhex("A000000306")
+_STANDARDS: Final = {
+    0x00: "no information",
+    0x01: "ISO/IEC 14443 A, part 1", 0x02: "ISO/IEC 14443 A, part 2", 0x03: "ISO/IEC 14443 A, part 3",
+    0x05: "ISO/IEC 14443 B, part 1", 0x06: "ISO/IEC 14443 B, part 2", 0x07: "ISO/IEC 14443 B, part 3",
+    0x09: "ISO/IEC 15693, part 1", 0x0A: "ISO/IEC 15693, part 2", 0x0B: "ISO/IEC 15693, part 3",
+    0x0C: "ISO/IEC 15693, part 4",
+    0x0D: "ISO/IEC 7816-10, I2C", 0x0E: "ISO/IEC 7816-10, extended I2C", 0x0F: "ISO/IEC 7816-10, 2WBP",
+    0x10: "ISO/IEC 7816-10, 3WBP", 0x11: "FeliCa", 0x40: "low frequency contactless",
+}  # fmt: skip
+_CARD_NAMES: Final = {
+    0x00: "no name given", 0x01: "MIFARE Classic 1K", 0x02: "MIFARE Classic 4K", 0x03: "MIFARE Ultralight",
+    0x04: "SLE55R_XXXX", 0x06: "SR176", 0x07: "SRI X4K", 0x08: "AT88RF020", 0x09: "AT88SC0204CRF",
+    0x0A: "AT88SC0808CRF", 0x0B: "AT88SC1616CRF", 0x0C: "AT88SC3216CRF", 0x0D: "AT88SC6416CRF", 0x0E: "SRF55V10P",
+    0x0F: "SRF55V02P", 0x10: "SRF55V10S", 0x11: "SRF55V02S", 0x12: "TAG_IT", 0x13: "LRI512", 0x14: "ICODESLI",
+    0x15: "TEMPSENS", 0x16: "I.CODE1", 0x17: "PicoPass 2K", 0x18: "PicoPass 2KS", 0x19: "PicoPass 16K",
+    0x1A: "PicoPass 16KS", 0x1B: "PicoPass 16K(8x2)", 0x1C: "PicoPass 16KS(8x2)", 0x1D: "PicoPass 32KS(16+16)",
+    0x1E: "PicoPass 32KS(16+8x2)", 0x1F: "PicoPass 32KS(8x2+16)", 0x20: "PicoPass 32KS(8x2+8x2)", 0x21: "LRI64",
+    0x22: "I.CODE UID", 0x23: "I.CODE EPC", 0x24: "LRI12", 0x25: "LRI128", 0x26: "MIFARE Mini",
+    0x27: "my-d move (SLE 66R01P)", 0x28: "my-d NFC (SLE 66RxxP)", 0x29: "my-d proximity 2 (SLE 66RxxS)",
+    0x2A: "my-d proximity enhanced (SLE 55RxxE)", 0x2B: "my-d light (SRF 55V01P)", 0x2C: "PJM Stack Tag (SRF 66V10ST)",
+    0x2D: "PJM Item Tag (SRF 66V10IT)", 0x2E: "PJM Light (SRF 66V01ST)", 0x2F: "Jewel Tag", 0x30: "Topaz NFC Tag",
+    0x31: "AT88SC0104CRF", 0x32: "AT88SC0404CRF", 0x33: "AT88RF01C", 0x34: "AT88RF04C", 0x35: "i-Code SL2",
+    0x36: "MIFARE Plus SL1 2K", 0x37: "MIFARE Plus SL1 4K", 0x38: "MIFARE Plus SL2 2K", 0x39: "MIFARE Plus SL2 4K",
+    0x3A: "MIFARE Ultralight C", 0x3B: "FeliCa", 0x3C: "Melexis Sensor Tag (MLX90129)", 0x3D: "MIFARE Ultralight EV1",
+}  # fmt: skip
+
+
+class MalformedAtrError(MalformedError):
+    """The bytes are no answer to reset, or one that breaks the standard."""
+
+
+class SpecificMode(namedtuple("SpecificMode", "protocol changeable implicit")):
+    """TA2: the card speaks one protocol at once, and waits for no negotiation."""
+
+    __slots__ = ()
+
+    protocol: int
+    """The T that it speaks."""
+    changeable: bool
+    """Whether it can change to negotiable mode."""
+    implicit: bool
+    """Whether Fi and Di are agreed upon otherwise, rather than those of TA1."""
+
+
+class StorageCard(namedtuple("StorageCard", "ss nn")):
+    """What a reader says of a contactless storage card, which has no ATR of its own (PC/SC part 3, 3.1.3.2.3)."""
+
+    __slots__ = ()
+
+    ss: int
+    """The byte SS: which standard the card follows."""
+    nn: int
+    """The bytes NN: which card it is, 0 to 0xFFFF."""
+
+    @property
+    def standard(self) -> str:
+        """The standard in words."""
+        return _STANDARDS.get(self.ss, "unknown")
+
+    @property
+    def name(self) -> str:
+        """The card's name."""
+        return _CARD_NAMES.get(self.nn, "unknown")
+
+
+@dataclass(frozen=True)
+class HistoricalBytes:
+    """The historical bytes by their category indicator, the first of them (ISO/IEC 7816-4, clause 8.1.1).
+
+    Attributes:
+        category: 0x00 and 0x80 for COMPACT-TLV, 0x10 for a reference to DIR data; others are proprietary.
+        objects: the COMPACT-TLV objects, under their tags of two digits: 0x41 country, 0x42 issuer, 0x43 card service
+            data, 0x47 card capabilities, 0x48 status indicator, 0x4F application identifier.
+        life_cycle: the life cycle status byte, None where there is none.
+        sw: the status word, None where there is none.
+    """
+
+    category: int
+    objects: tuple[TLV, ...]
+    life_cycle: int | None
+    sw: int | None
+
+    @property
+    def supports_chaining(self) -> bool | None:
+        """Whether the card takes chained commands; None where it does not say."""
+        return self._capability(0x80)
+
+    @property
+    def supports_extended_length(self) -> bool | None:
+        """Whether the card takes extended commands; None where it does not say."""
+        return self._capability(0x40)
+
+    def _capability(self, bit: int) -> bool | None:
+        """A bit of the third byte of the card capabilities."""
+        tables = next((one.value for one in self.objects if one.tag == 0x47), b"")
+        return bool(tables[2] & bit) if len(tables) > 2 else None
+
+
+@dataclass(init=False, repr=False)
+class Atr:
+    """An answer to reset.
+
+    What the standard reserves is refused like what it forbids, unless ``lenient`` is set: then all that breaks the
+    standard is kept in ``problems``, and the rest read as far as it goes.
+
+    Args:
+        raw: the whole ATR, TS included.
+        lenient: refuse nothing but an ATR without TS and T0.
+
+    Attributes:
+        raw: the bytes.
+        interface: the interface bytes by name ("TA1", "TD1", ...), in their order.
+        historical_bytes: 0 to 15 bytes; :meth:`historical` reads them.
+        tck: the check byte, None where there is none.
+        problems: what breaks the standard; empty unless lenient.
+
+    Raises:
+        MalformedAtrError: what is wrong, where, and what is allowed.
+    """
+
+    raw: bytes
+    interface: dict[str, int]
+    historical_bytes: bytes
+    tck: int | None
+    problems: list[MalformedAtrError] = field(compare=False)
+
+    def __init__(self, raw: Buffer, *, lenient: bool = False) -> None:
+        self.raw = memoryview(raw).tobytes()
+        self.problems = []
+        self._lenient = lenient
+        if len(self.raw) < 2:
+            raise MalformedAtrError(f"the ATR ends before {'T0' if self.raw else 'TS'}", len(self.raw))
+        if self.raw[0] not in _CONVENTIONS:
+            self._problem(f"TS is {self.raw[0]:02X}; allowed are 3B and 3F", 0)
+        if len(self.raw) > _LONGEST:
+            self._problem(f"the ATR has {len(self.raw)} bytes; at most {_LONGEST} are allowed", _LONGEST)
+        place = self._read_interface()
+        expected = self.raw[1] & 0xF
+        self.historical_bytes = self.raw[place : place + expected]
+        if len(self.historical_bytes) < expected:
+            message = f"the ATR ends after {len(self.historical_bytes)} of {expected} historical bytes"
+            self._problem(message, len(self.raw))
+        self._read_tck(place + expected)
+        self._check_protocols()
+        self._check_reserved()
+
+    def _problem(self, message: str, offset: int) -> None:
+        error = MalformedAtrError(message, offset)
+        if not self._lenient:
+            raise error
+        self.problems.append(error)
+
+    def _read_interface(self) -> int:
+        """Read TA1, TB1, ... as each TD announces them; where the historical bytes begin."""
+        self.interface = {}
+        announced, by, level, place = self.raw[1] >> 4, "T0", 1, 2
+        while announced:
+            for bit, letter in enumerate("ABCD"):
+                if not announced >> bit & 1:
+                    continue
+                name = f"T{letter}{level}"
+                if place >= min(len(self.raw), _LONGEST):
+                    self._problem(f"the ATR ends before {name}, which {by} announces", place)
+                    return place
+                self.interface[name] = self.raw[place]
+                place += 1
+            by = f"TD{level}"
+            announced = self.interface.get(by, 0) >> 4
+            level += 1
+        return place
+
+    def _read_tck(self, place: int) -> None:
+        """Read the check byte and see that nothing follows."""
+        present = set(self._values_of_t()) != {0}
+        self.tck = self.raw[place] if present and place < len(self.raw) else None
+        if present and self.tck is None:
+            self._problem("TCK is missing, which an ATR has that indicates another protocol than T=0", len(self.raw))
+        end = place + present
+        if len(self.raw) > end:
+            ends = "TCK" if present else "the historical bytes, as there is no TCK where T=0 alone is indicated"
+            self._problem(f"{len(self.raw) - end} bytes follow; the ATR ends after {ends}", end)
+        if self.tck is None:
+            return
+        right = self.tck
+        for byte in self.raw[1 : place + 1]:
+            right ^= byte
+        if right != self.tck:
+            self._problem(f"TCK is {self.tck:02X}; {right:02X} is right for the bytes before it", place)
+
+    def _values_of_t(self) -> list[int]:
+        """The T of each TD, in their order; 0 where there is no TD."""
+        return [value & 0xF for name, value in self.interface.items() if name.startswith("TD")] or [0]
+
+    def _check_protocols(self) -> None:
+        """T=15 is not the first, and the values of T ascend (ISO/IEC 7816-3, clause 8.2.3)."""
+        values = self._values_of_t()
+        if values[0] == _GLOBAL:
+            self._reserved("TD1", "T=15; allowed are 0 to 14")
+        for level, (before, after) in enumerate(pairwise(values), start=2):
+            if after < before:
+                self._reserved(f"TD{level}", f"T={after} after T={before}; they must ascend")
+
+    def _check_reserved(self) -> None:
+        """The values that the standard reserves."""
+        if self.fi is None:
+            self._reserved("TA1", f"FI {self.interface['TA1'] >> 4}; allowed are 0 to 6 and 9 to 13")
+        if self.di is None:
+            self._reserved("TA1", f"DI {self.interface['TA1'] & 0xF}; allowed are 1 to 9")
+        if self.waiting_integer == 0:
+            self._reserved("TC2", "WI 0; allowed are 1 to 255")
+        if self.ifsc in {0, 0xFF}:
+            self._reserved(self._first("A", 1), f"IFSC {self.ifsc}; allowed are 1 to 254")
+        if self.bwi > 9:
+            self._reserved(self._first("B", 1), f"BWI {self.bwi}; allowed are 0 to 9")
+        if self.classes is None:
+            allowed = ", ".join(_CLASSES.values())
+            self._reserved(self._first("A", _GLOBAL), f"a class indicator that is reserved; allowed are {allowed}")
+
+    def _reserved(self, name: str, message: str) -> None:
+        self._problem(f"{name} says {message}", 2 + list(self.interface).index(name))
+
+    def _first(self, letter: str, protocol: int) -> str:
+        """The name of the first TA, TB or TC for a T, which are counted from level 3; empty where there is none."""
+        return next(
+            (
+                name
+                for name in self.interface
+                if name[1] == letter
+                and int(name[2:]) > 2
+                and self.interface[f"TD{int(name[2:]) - 1}"] & 0xF == protocol
+            ),
+            "",
+        )
+
+    def _specific(self, letter: str, protocol: int, default: int) -> int:
+        return self.interface.get(self._first(letter, protocol), default)
+
+    @property
+    def convention(self) -> str | None:
+        """How bits stand for bytes on the wire, by TS: "direct" or "inverse"."""
+        return _CONVENTIONS.get(self.raw[0])
+
+    @property
+    def protocols(self) -> tuple[int, ...]:
+        """The values of T that are offered, without 15. The first is the one to use where nothing is negotiated."""
+        return tuple(dict.fromkeys(value for value in self._values_of_t() if value != _GLOBAL))
+
+    @property
+    def fi(self) -> int | None:
+        """Fi, the clock rate conversion integer (TA1, else 372); None where it is reserved."""
+        return _FI.get(self.interface.get("TA1", _DEFAULT_TA1) >> 4, (None,))[0]
+
+    @property
+    def f_max(self) -> float | None:
+        """The highest clock frequency in MHz (TA1, else 5.0); None where it is reserved."""
+        return _FI.get(self.interface.get("TA1", _DEFAULT_TA1) >> 4, (None, None))[1]
+
+    @property
+    def di(self) -> int | None:
+        """Di, the baud rate adjustment integer (TA1, else 1); None where it is reserved."""
+        return _DI.get(self.interface.get("TA1", _DEFAULT_TA1) & 0xF)
+
+    @property
+    def extra_guard_time(self) -> int:
+        """N, the extra guard time integer (TC1, else 0); 255 stands for the shortest guard time."""
+        return self.interface.get("TC1", 0)
+
+    def guard_time(self, protocol: int) -> int:
+        """The least time between the starts of two characters to the card, in etu (clause 8.3).
+
+        Where T=15 is indicated, what goes beyond 12 counts in etu of Fi and Di, whatever is in use.
+        """
+        if self.extra_guard_time == _NO_EXTRA_GUARD_TIME:
+            return 11 if protocol == 1 else 12
+        return 12 + self.extra_guard_time
+
+    @property
+    def specific_mode(self) -> SpecificMode | None:
+        """TA2; None where the card is in negotiable mode."""
+        ta2 = self.interface.get("TA2")
+        return None if ta2 is None else SpecificMode(ta2 & 0xF, not ta2 & 0x80, bool(ta2 & 0x10))
+
+    @property
+    def waiting_integer(self) -> int:
+        """WI, which T=0 waits by (TC2, else 10)."""
+        return self.interface.get("TC2", 10)
+
+    @property
+    def ifsc(self) -> int:
+        """The longest information field of a block of T=1 to the card, in bytes (first TA for T=1, else 32)."""
+        return self._specific("A", 1, 32)
+
+    @property
+    def bwi(self) -> int:
+        """BWI, which T=1 waits for a block by (first TB for T=1, else 4)."""
+        return self._specific("B", 1, 0x4D) >> 4
+
+    @property
+    def cwi(self) -> int:
+        """CWI, which T=1 waits for a character by (first TB for T=1, else 13)."""
+        return self._specific("B", 1, 0x4D) & 0xF
+
+    @property
+    def error_detection(self) -> str:
+        """What ends a block of T=1: "LRC" or "CRC" (first TC for T=1, else LRC)."""
+        return "CRC" if self._specific("C", 1, 0) & 1 else "LRC"
+
+    @property
+    def clock_stop(self) -> str:
+        """Whether and in which state the clock may stop (first TA for T=15, else "not supported")."""
+        return _CLOCK_STOP[self._specific("A", _GLOBAL, 1) >> 6]
+
+    @property
+    def classes(self) -> str | None:
+        """The classes of operating conditions (first TA for T=15, else "A"): 5 V, 3 V, 1.8 V; None if reserved."""
+        return _CLASSES.get(self._specific("A", _GLOBAL, 1) & 0x3F)
+
+    @property
+    def spu(self) -> int:
+        """The use of contact C6 (first TB for T=15, else 0, which is none); bit 8 is set where it is proprietary."""
+        return self._specific("B", _GLOBAL, 0)
+
+    @property
+    def storage_card(self) -> StorageCard | None:
+        """What the reader says of a contactless storage card; None where the ATR is a card's own."""
+        historical = self.historical_bytes
+        if len(historical) < 11 or historical[:8] != b"\x80\x4f\x0c" + _RID_OF_PCSC:
+            return None
+        return StorageCard(historical[8], int.from_bytes(historical[9:11], "big"))
+
+    def historical(self) -> HistoricalBytes | None:
+        """The historical bytes by their category; None where there are none.
+
+        An ATR that was read leniently gives the objects before the first that is wrong.
+
+        Raises:
+            MalformedAtrError: their category promises COMPACT-TLV, and they are not.
+        """
+        if not self.historical_bytes:
+            return None
+        category, rest = self.historical_bytes[0], self.historical_bytes[1:]
+        objects: tuple[TLV, ...] = ()
+        status = b""
+        if category == 0x00:
+            if len(rest) < 3 and not self._lenient:
+                message = "the historical bytes end before the status indicator of 3 bytes that category 00 wants"
+                raise MalformedAtrError(message, 3 + len(self.interface) + len(rest))
+            objects, status = self._compact(rest[:-3]), rest[-3:]
+        elif category == 0x80:
+            objects = self._compact(rest)
+            status = next((one.value for one in objects if one.tag == 0x48), b"")
+        life_cycle = status[0] if len(status) in {1, 3} else None
+        sw = int.from_bytes(status[-2:], "big") if len(status) in {2, 3} else None
+        return HistoricalBytes(category, objects, life_cycle, sw)
+
+    def _compact(self, raw: bytes) -> tuple[TLV, ...]:
+        """The COMPACT-TLV objects behind the category indicator."""
+        base = 3 + len(self.interface)
+        if self.storage_card is not None:  # PC/SC writes its one object as BER-TLV
+            return (TLV(0x4F, raw[2:], offset=base + 2),)
+        objects = []
+        place = 0
+        while place < len(raw):
+            tag, length = raw[place] >> 4, raw[place] & 0xF
+            value = raw[place + 1 : place + 1 + length]
+            if len(value) < length and self._lenient:
+                break
+            if len(value) < length:
+                message = f"the historical bytes end after {len(value)} of {length} bytes of the object {tag:X}"
+                raise MalformedAtrError(message, base + len(raw))
+            objects.append(TLV(0x40 | tag, value, offset=base + place + 1))
+            place += 1 + length
+        return tuple(objects)
+
+    def __bytes__(self) -> bytes:
+        return self.raw
+
+    def __repr__(self) -> str:
+        return f"<Atr {self.raw.hex(' ').upper()}>"
