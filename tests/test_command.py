@@ -102,6 +102,12 @@ def test_data_that_are_no_buffer_are_refused() -> None:
         Command(0, 0, data=5)  # type: ignore[arg-type]  # bytearray(5) would be five zeros
 
 
+def test_a_number_that_is_no_int_is_refused() -> None:
+    for wrong in (1.0, "1", None):
+        with pytest.raises(TypeError):
+            Command(0, 0, wrong)  # type: ignore[arg-type]  # what it refuses
+
+
 def test_another_command_is_made_of_one_by_replacing_a_field() -> None:
     command = replace(iso.read_binary(0, 16), p2=16)
     assert bytes(command).hex() == "00b0001010"

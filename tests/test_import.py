@@ -1,4 +1,4 @@
-"""What ``import scardffi`` costs: no more than the import of pyscard."""
+"""What ``import scardffi`` costs: no more than the import of pyscard, and nothing for what is not in use."""
 
 import statistics
 import subprocess
@@ -41,3 +41,9 @@ def test_importing_takes_no_longer_than_importing_pyscard() -> None:
     figures = f"scardffi {ours / 1000:.1f} ms, smartcard.System {theirs / 1000:.1f} ms, ratio {ours / theirs:.2f}"
     report(f"import time, median of {ROUNDS}: {figures}")
     assert ours <= theirs
+
+
+def test_importing_scardffi_loads_nothing_of_iso7816() -> None:
+    assert "scardffi.constants" in import_times("scardffi")
+    assert [name for name in import_times("scardffi") if "iso7816" in name] == []
+    assert "scardffi.iso7816" in import_times("scardffi.iso7816.atr")

@@ -1,5 +1,8 @@
 """Response APDUs: what is taken for one, and what it has in common with a reply of a script."""
 
+import copy
+import pickle
+
 import pytest
 
 from scardffi import SCardManage, Script, virtual
@@ -23,6 +26,12 @@ def test_less_than_a_status_word_is_no_response(raw: bytes) -> None:
         Response(raw)
     assert caught.value.offset == len(raw)
     assert isinstance(caught.value, (MalformedError, ValueError))
+
+
+def test_an_error_survives_a_copy_with_its_place() -> None:
+    error = MalformedResponseError("too short", 1)
+    for again in (copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301  our own bytes
+        assert (type(again), again.offset, str(again)) == (MalformedResponseError, 1, "byte 1: too short")
 
 
 def test_any_buffer_is_taken_and_copied() -> None:

@@ -5,6 +5,7 @@ The commands by name, READ BINARY and the others, are built by :mod:`.instructio
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 
 from .malformed import MalformedError
@@ -37,9 +38,10 @@ def checked(name: str, value: int, low: int, high: int) -> int:
     """The value, which lies in these bounds, both of them allowed.
 
     Raises:
-        ValueError: it does not; the message names the argument, the value and the bounds.
+        TypeError: it is no int.
+        ValueError: it is outside of them; the message names the argument, the value and the bounds.
     """
-    if not low <= value <= high:
+    if not low <= operator.index(value) <= high:
         raise ValueError(f"{name}: {value} is not allowed; give {low} to {high}")
     return value
 
