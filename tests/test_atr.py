@@ -10,7 +10,7 @@ import pytest
 from support.reports import report
 from support.requirements import need, need_module
 
-from scardffi.iso7816.atr import Atr, MalformedAtrError
+from scardffi.iso7816.atr import Atr, MalformedAtrError, StorageCard
 from scardffi.iso7816.tlv import TLV
 
 PUBLIC_LIST = Path("/usr/share/pcsc/smartcard_list.txt")  # Debian: pcsc-tools
@@ -211,6 +211,13 @@ def test_a_storage_card_that_no_table_knows_keeps_its_numbers() -> None:
     assert (card.ss, card.nn, card.standard, card.name) == (0xF0, 0xFFEE, "unknown", "unknown")
 
 
+def test_every_number_that_pcsc_gives_has_its_words_and_no_other() -> None:
+    cards = [StorageCard(number, number) for number in range(0x100)]
+    assert [card.ss for card in cards if card.standard != "unknown"] == [0, 1, 2, 3, 5, 6, 7, *range(9, 0x12), 0x40]
+    assert [card.nn for card in cards if card.name != "unknown"] == [0, 1, 2, 3, 4, *range(6, 0x3E)]
+    assert len({card.name for card in cards}) == 62
+
+
 def test_an_application_identifier_of_somebody_else_is_no_storage_card() -> None:
     assert Atr(with_tck("3B8F8001 804F0C A000000307 03 0001 00000000")).storage_card is None
 
@@ -235,7 +242,10 @@ WRONG: list[tuple[str, int, str]] = [
     ("3B80 81 00 01", 3, "TD2 says T=0 after T=1; they must ascend"),
     ("3B10 71", 2, "TA1 says FI 7; allowed are 0 to 6 and 9 to 13"),
     ("3B10 F1", 2, "TA1 says FI 15; allowed are 0 to 6 and 9 to 13"),
+    ("3B10 81", 2, "TA1 says FI 8; allowed are 0 to 6 and 9 to 13"),
+    ("3B10 E1", 2, "TA1 says FI 14; allowed are 0 to 6 and 9 to 13"),
     ("3B10 10", 2, "TA1 says DI 0; allowed are 1 to 9"),
+    ("3B10 1A", 2, "TA1 says DI 10; allowed are 1 to 9"),
     ("3B80 40 00", 3, "TC2 says WI 0; allowed are 1 to 255"),
     ("3B80 81 11 00 10", 4, "TA3 says IFSC 0; allowed are 1 to 254"),
     ("3B80 81 11 FF EF", 4, "TA3 says IFSC 255; allowed are 1 to 254"),

@@ -72,6 +72,19 @@ def test_every_word_of_the_standard_s_groups_has_a_meaning_and_every_other_says_
     assert known == {SUCCESS, *range(0x6100, 0x7000)}
 
 
+def test_the_words_that_the_standard_names_one_by_one_are_these() -> None:
+    vague = ("not further specified", "a query of", "warning, counter", "wrong Le", "proprietary", "no status word")
+    precise = {sw for sw in range(0x6200, 0x10000) if not any(words in meaning(sw) for words in vague)}
+    groups = {sw1 << 8 for sw1 in range(0x62, 0x70) if sw1 != 0x6C}
+    assert precise - groups == {
+        SUCCESS, *range(0x6281, 0x6288), 0x6340, 0x6381, 0x6401, 0x6581, 0x6701, 0x6702, *range(0x6881, 0x6885),
+        *range(0x6981, 0x6989), *range(0x6A80, 0x6A8B),
+    }  # fmt: skip
+    queries = {sw for sw in range(0x10000) if "a query of" in meaning(sw)}
+    assert queries == {*range(0x6202, 0x6281), *range(0x6402, 0x6481)}
+    assert {sw for sw in range(0x10000) if "proprietary" in meaning(sw)} == {*range(0x9001, 0xA000)}
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     {

@@ -109,6 +109,7 @@ def test_the_first_of_several_is_found() -> None:
         ("84FF", 1, "a length that begins with FF"),
         ("5F800101", 1, "a tag whose second byte is 80"),
         ("5F8181010101", 3, "a tag of more than 3 bytes"),
+        ("5F8180010101", 3, "a tag of more than 3 bytes"),
     ],
 )
 def test_what_is_no_object_is_refused_with_the_place_and_the_reason(raw: str, offset: int, reason: str) -> None:
