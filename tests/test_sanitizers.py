@@ -56,14 +56,22 @@ def build(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         f"-I{PACKAGE / 'include'}",
         f"-I{PACKAGE / 'csrc'}",
     )
-    core, library = sorted((PACKAGE / "csrc").glob("*.c")), sorted((PACKAGE / "virtual" / "csrc").glob("*.c"))
+    core = sorted((PACKAGE / "csrc").glob("*.c"))
+    library = [*sorted((PACKAGE / "virtual" / "csrc").glob("*.c")), PACKAGE / "csrc" / "utf16.c"]
     assert core, "the installed package brings the core's sources"
     assert library, "the installed package brings the virtual library's sources"
     return Build(
         request.param,
         program(PROGRAM, out, *flags, *map(str, core), "-ldl"),
         shared_library(library[0], out, *flags, *map(str, library[1:])),
-        program(VIRTUAL_PROGRAM, out, *flags, f"-I{PACKAGE / 'virtual' / 'csrc'}", *map(str, library)),
+        program(
+            VIRTUAL_PROGRAM,
+            out,
+            *flags,
+            f"-I{PACKAGE / 'virtual' / 'csrc'}",
+            f"-I{PACKAGE / 'csrc'}",
+            *map(str, library),
+        ),
     )
 
 
