@@ -69,7 +69,6 @@ def build(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             out,
             *flags,
             f"-I{PACKAGE / 'virtual' / 'csrc'}",
-            f"-I{PACKAGE / 'csrc'}",
             *map(str, library),
         ),
     )

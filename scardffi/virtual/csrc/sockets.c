@@ -253,14 +253,25 @@ void socket_wait_for_hangup(socket_number connection)
 
 #else
 
+static void rest(int milliseconds)
+{
+#  if defined(_WIN32)
+    Sleep((DWORD)milliseconds);
+#  else
+    poll(NULL, 0, milliseconds);
+#  endif
+}
+
 /* Nothing tells of it but what can be read: a peek every now and then. */
 void socket_wait_for_hangup(socket_number connection)
 {
-    enum { PEEK_MS = 50 };
-    struct pollfd nothing = {.fd = (native)connection, .events = 0};
-    char byte;
-    while (recv((native)connection, &byte, 1, MSG_PEEK) > 0 || was_interrupted())
-        poll(&nothing, 1, PEEK_MS);
+    int64_t there;
+    do {
+        char byte;
+        there = recv((native)connection, &byte, 1, MSG_PEEK);
+        if (there > 0)
+            rest(50);
+    } while (there > 0 || (there < 0 && was_interrupted()));
 }
 
 #endif
