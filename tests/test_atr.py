@@ -218,6 +218,11 @@ def test_every_number_that_pcsc_gives_has_its_words_and_no_other() -> None:
     assert len({card.name for card in cards}) == 62
 
 
+def test_a_storage_card_is_one_only_where_its_name_is_there() -> None:
+    assert Atr(with_tck("3B8B8001 804F0C A000000306 03 0001")).storage_card == (0x03, 0x0001)
+    assert Atr(with_tck("3B8A8001 804F0C A000000306 03 00")).storage_card is None
+
+
 def test_an_application_identifier_of_somebody_else_is_no_storage_card() -> None:
     assert Atr(with_tck("3B8F8001 804F0C A000000307 03 0001 00000000")).storage_card is None
 

@@ -179,6 +179,7 @@ BY_NAME: list[tuple[Command, str]] = [
     (iso.erase_binary(4, 0x8000), "000E0004028000"),
     (iso.erase_binary(0x7FFF, 0xFFFF), "000E7FFF02FFFF"),
     (iso.erase_binary(0x7FFF, 0x10000), "000F0000095402" + "7FFF5403010000"),
+    (iso.erase_binary(0, 0x10000), "000F000008540100" + "5403010000"),
     (iso.erase_binary(0, 1), "000E0000020001"),
     (iso.erase_binary(0x8000, 0x10000, short_id=1), "000F0001095402800054" + "03010000"),
     (iso.read_record(1), "00B2010400"),
@@ -189,6 +190,9 @@ BY_NAME: list[tuple[Command, str]] = [
     (iso.read_record(5, records=RecordsBy.FIRST), "00B2050000"),
     (iso.write_record(3, b"\x01"), "00D203040101"),
     (iso.write_record(0, b"\x01", which=Occurrence.LAST), "00D200010101"),
+    (iso.write_record(1, b"\x01", short_id=3), "00D2011C0101"),
+    (iso.read_record(5, records=RecordsBy.LAST), "00B2050100"),
+    (iso.read_record(5, records=RecordsBy.PREVIOUS), "00B2050300"),
     (iso.update_record(3, b"\x01\x02", short_id=2), "00DC0314020102"),
     (iso.update_record(0, b"\x01", which=Occurrence.PREVIOUS), "00DC00030101"),
     (iso.append_record(b"\x01", short_id=30), "00E200F00101"),
@@ -213,6 +217,7 @@ BY_NAME: list[tuple[Command, str]] = [
     (iso.manage_channel(close=True, cla=2), "02708000"),
     (iso.verify(b"1234", 0x81), "0020008104" + b"1234".hex()),
     (iso.verify(reference=1), "00200001"),
+    (iso.end_verification(), "0020FF00"),
     (iso.end_verification(0x81), "0020FF81"),
     (iso.change_reference_data(b"1234", b"56789", 1), "0024000109" + b"123456789".hex()),
     (iso.change_reference_data(b"", b"5678", 1), "0024010104" + b"5678".hex()),
@@ -231,6 +236,7 @@ BY_NAME: list[tuple[Command, str]] = [
     (iso.delete_file(b"\x50\x31", SelectBy.CHILD_EF), "00E40200025031"),
     (iso.activate_file(b"\x50\x31"), "00440000025031"),
     (iso.deactivate_file(), "00040000"),
+    (iso.deactivate_file(b"\x50\x31", SelectBy.PATH_FROM_DF), "00040900025031"),
 ]  # fmt: skip
 
 
