@@ -1,7 +1,6 @@
 """Data objects: BER-TLV and SIMPLE-TLV (ISO/IEC 7816-4, clauses 5.2.1 and 5.2.2, 6.2 and 6.3 of later editions).
 
-Written here because the core depends on cffi alone, and because the small libraries that there are (ber-tlv, pytlv,
-uttlv) do not tell where bytes go wrong, nor give back the bytes that they read.
+Written here, rather than taken from a library such as ber-tlv, because the core depends on cffi alone.
 
 A length may be written in more bytes than it needs; the standard allows it and cards do it. It is read, and kept in
 ``length_size``, so that ``encode(decode(raw)) == raw`` for all that is read without ``padding``. What is written anew
