@@ -107,6 +107,12 @@ def test_a_list_is_told_by_length_in_a_buffer_and_in_memory_of_the_library_s(
     assert library.SCardListReadersW(context, None, None, None) == INVALID_PARAMETER
 
 
+def test_more_room_than_there_is_memory_is_room_enough(library: ctypes.CDLL, context: c_size_t) -> None:
+    names, length = (ctypes.c_uint16 * UNITS)(), c_uint32(0x80000000)
+    assert library.SCardListReadersW(context, None, names, byref(length)) == 0
+    assert (length.value, bytes(names)) == (UNITS, LIST)
+
+
 @pytest.mark.parametrize("name", [None, "none of this name", "x" * 127])
 def test_a_reader_that_is_not_there_is_not_connected(library: ctypes.CDLL, context: c_size_t, name: str | None) -> None:
     text = None if name is None else wide(name)

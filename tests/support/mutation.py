@@ -166,7 +166,7 @@ def run(parser: Parser, count: int, seed: int) -> Outcome:
         raw = mutated(source, parser.seeds)
         try:
             parser.read(raw)
-        except Exception as error:
+        except Exception as error:  # any: one that is not the parser's own is what is looked for
             if not isinstance(error, parser.error) or not 0 <= error.offset <= len(raw):
                 raise AssertionError(f"{error!r} for {raw.hex()}") from error
             refused += 1

@@ -37,7 +37,7 @@ static LONG deliver_wide(const char *text, DWORD size, uint16_t *buffer, DWORD *
     uint16_t wide[LONGEST_LIST];
     DWORD units = (DWORD)utf16_from_utf8(text, size, wide); /* no name is plugged in that is no UTF-8 */
     DWORD room = length != NULL ? *length : 0;
-    DWORD bytes = PCSC_AUTOALLOCATES(room) ? room : room * (DWORD)sizeof *wide;
+    DWORD bytes = PCSC_AUTOALLOCATES(room) ? room : (room < units ? room : units) * (DWORD)sizeof *wide;
     LONG code = deliver_whole(wide, units * (DWORD)sizeof *wide, buffer, &bytes);
     if (length != NULL)
         *length = units;
@@ -67,7 +67,14 @@ EXPORTED LONG PCSC_CALL SCardStatusW(SCARDHANDLE handle_number, uint16_t *reader
     return name_code != SCARD_S_SUCCESS ? name_code : code;
 }
 
-/* The readers' names in UTF-8, NULL where there is no memory. */
+static void free_states(SCARD_READERSTATE *copies, DWORD count)
+{
+    for (DWORD i = 0; i < count; i++)
+        free((void *)(uintptr_t)copies[i].szReader);
+    free(copies);
+}
+
+/* The readers' names in UTF-8, for free_states; NULL where there is no memory. */
 static SCARD_READERSTATE *narrowed_states(const SCARD_READERSTATE *states, DWORD count)
 {
     SCARD_READERSTATE *copies = calloc(count > 0 ? count : 1, sizeof *copies);
@@ -75,6 +82,10 @@ static SCARD_READERSTATE *narrowed_states(const SCARD_READERSTATE *states, DWORD
         const uint16_t *name = (const uint16_t *)(const void *)states[i].szReader;
         copies[i] = states[i];
         copies[i].szReader = name != NULL ? narrow(name) : NULL;
+        if (name != NULL && copies[i].szReader == NULL) {
+            free_states(copies, i);
+            return NULL;
+        }
     }
     return copies;
 }
@@ -89,12 +100,11 @@ EXPORTED LONG PCSC_CALL SCardGetStatusChangeW(SCARDCONTEXT context_number, DWORD
         return (LONG)SCARD_E_NO_MEMORY;
     LONG code = SCardGetStatusChangeA(context_number, timeout, copies, count);
     for (DWORD i = 0; i < count; i++) {
-        const char *name = states[i].szReader;
-        free((void *)(uintptr_t)copies[i].szReader);
-        states[i] = copies[i];
-        states[i].szReader = name;
+        states[i].dwEventState = copies[i].dwEventState;
+        states[i].cbAtr = copies[i].cbAtr;
+        memcpy(states[i].rgbAtr, copies[i].rgbAtr, sizeof states[i].rgbAtr);
     }
-    free(copies);
+    free_states(copies, count);
     return code;
 }
 
