@@ -7,6 +7,7 @@ of its own, because on pcsc-lite a second call on a busy one stalls the whole pr
 from __future__ import annotations
 
 import functools
+import math
 import sys
 import threading
 import time
@@ -341,14 +342,14 @@ class _Wait:
         return self._answer
 
     def _wait(self, limit: float | None, asked: list[tuple[str, int]]) -> None:
-        end = None if limit is None else time.monotonic() + limit
+        end = None if limit is None else time.perf_counter() + limit  # as in SCardManage.lock: steady and fine
         self.runs = True  # before the look at cancelled: _cancel sets that first, and then looks here
         try:
             ask = self._asker(asked)
             while not self.cancelled.is_set():
-                left_ms = INFINITE if end is None else max(0, -int(1000 * (time.monotonic() - end) // 1))  # rounded up
+                left_ms = INFINITE if end is None else max(0, math.ceil(1000 * (end - time.perf_counter())))
                 self._answer = ask(left_ms, asked)
-                if self._answer[0] != _TIMEOUT or (end is not None and time.monotonic() >= end):
+                if self._answer[0] != _TIMEOUT or (end is not None and time.perf_counter() >= end):
                     return
             self._answer = _CANCELLED, []
         except SCardError as error:

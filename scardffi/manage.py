@@ -294,12 +294,12 @@ class SCardManage:
         self._check(lib.manage_lock(self._native), "lock")
 
     def _wait_until_free(self, limit: float) -> None:
-        end = time.monotonic() + limit
+        end = time.perf_counter() + limit  # steady too, and fine: monotonic() ticks in 16 ms on Windows
         while True:
             result = lib.manage_probe(self._native)
             if result != _SHARING_VIOLATION:
                 return self._check(result, "lock")
-            left = end - time.monotonic()
+            left = end - time.perf_counter()
             if left <= 0:
                 raise from_hresult(_TIMEOUT, "lock", f"another handle held the card for {limit} s")
             time.sleep(min(_LOCK_POLL, left))

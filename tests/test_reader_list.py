@@ -95,10 +95,10 @@ def test_where_no_reader_comes_the_wait_is_over_in_time(
 ) -> None:
     states: list[str | ReaderState] = [PNP_NOTIFICATION, *context.get_status_change([beside.name])]
     for one in ([PNP_NOTIFICATION], states):
-        start = time.monotonic()
+        start = time.perf_counter()
         with pytest.raises(SCardTimeoutError):
             context.get_status_change(one, timeout)
-        assert timeout <= time.monotonic() - start < timeout + 1
+        assert timeout <= time.perf_counter() - start < timeout + 1
 
 
 def test_a_card_beside_the_list_is_seen(context: Context, beside: VirtualReader) -> None:
@@ -157,10 +157,10 @@ def test_cancel_ends_the_wait(context: Context, beside: VirtualReader, *, with_a
     if with_a_reader:
         states += context.get_status_change([beside.name])
     with soon(context.cancel):
-        start = time.monotonic()
+        start = time.perf_counter()
         with pytest.raises(CancelledError):
             context.get_status_change(states, 10)
-    assert time.monotonic() - start < 5
+    assert time.perf_counter() - start < 5
 
 
 @BY_THE_LIST

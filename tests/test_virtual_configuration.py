@@ -87,10 +87,10 @@ def test_readers_have_the_names_that_they_are_given_and_numbers_otherwise() -> N
 
 
 def test_latency_is_in_milliseconds() -> None:
-    start = time.monotonic()
+    start = time.perf_counter()
     with VirtualProgram("reader,latency=100") as program:
         assert [program.transmit(DEFAULT_READER, READ_4) for _ in range(5)] == [ANSWER_4] * 5
-    assert time.monotonic() - start >= 0.5
+    assert time.perf_counter() - start >= 0.5
 
 
 def test_there_is_room_for_64_readers_and_the_65th_is_told_about() -> None:
@@ -327,10 +327,10 @@ def test_who_listens_and_sends_too_slowly_for_an_atr_is_given_up() -> None:
                     time.sleep(0.3)
 
         threading.Thread(target=trickle, daemon=True).start()
-        start = time.monotonic()
+        start = time.perf_counter()
         with VirtualProgram(f"reader,name=slow,connect={server.getsockname()[1]}") as program:
             assert program.establish() == 0
-            assert time.monotonic() - start < 8, "33 bytes would take 10 seconds"
+            assert time.perf_counter() - start < 8, "33 bytes would take 10 seconds"
             assert program.attach("slow") == "SCARD_E_NO_SMARTCARD"
 
 
@@ -400,12 +400,12 @@ def test_several_programs_use_one_card_that_listens_at_the_same_time() -> None:
     ],
 )
 def test_a_fault_hits_the_call_that_it_names(fault: str, answers: list[str]) -> None:
-    start = time.monotonic()
+    start = time.perf_counter()
     with VirtualProgram(f"reader;fault,function=SCardTransmit,call=2,{fault}") as program:
         assert program.attach(DEFAULT_READER) is None
         assert [program.transmit_again(DEFAULT_READER, READ_4) for _ in answers] == answers
     assert program.complaints == ""
-    assert time.monotonic() - start >= 0.1 * fault.startswith("latency")
+    assert time.perf_counter() - start >= 0.1 * fault.startswith("latency")
 
 
 def test_a_fault_may_hit_the_first_call_of_all() -> None:

@@ -349,9 +349,9 @@ def test_a_card_taken_out_in_the_middle_of_a_command(place: Place, clients: Clie
 
 def test_an_answer_takes_the_time_it_takes(clients: Clients) -> None:
     card = clients.card()
-    start = time.monotonic()
+    start = time.perf_counter()
     assert card.transmit("80100064") == (SUCCESS, OK)
-    assert time.monotonic() - start >= 0.1
+    assert time.perf_counter() - start >= 0.1
 
 
 def test_while_one_card_works_another_answers(clients: Clients) -> None:
