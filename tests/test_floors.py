@@ -17,7 +17,7 @@ PACKAGE = Path(scardffi.__file__).parent
 FLOORS: list[set[str]] = [
     {"_native"},
     {"constants", "iso7816", "ffi_builder"},
-    {"errors"},
+    {"errors", "services"},
     {"library"},
     {"arguments"},
     {"answers"},
@@ -36,12 +36,13 @@ ALONE = {
     "constants": NOTHING,  # no ffi, no loading, no exceptions
     "iso7816": NOTHING,  # no PC/SC, no readers, no handles
     "errors": NOTHING,  # no ffi, no handles
+    "services": {"iso7816"},  # no PC/SC, no readers, no handles: a transmitter is all they have
     "reaper": NOTHING,  # it closes whatever it is handed
     "ffi_builder": NOTHING,  # it runs before the package is built
     "library": {"_native", "errors"},
 }
 
-# What is no part of the standard library: the build of this package and of those that include it
+# What is no part of the standard library, by module: the build of this package and of those that include it
 OUTSIDE = {"ffi_builder": {"cffi"}}
 
 # The compiled module: one gate to it at run time. Types may be named everywhere.
@@ -135,7 +136,7 @@ def test_the_compiled_module_is_imported_through_its_gate(module: str) -> None:
 @every_module
 def test_nothing_is_imported_but_the_standard_library_and_the_package(module: str) -> None:
     outside = {name.partition(".")[0] for name in imported(module)} - {"scardffi"}
-    assert outside - sys.stdlib_module_names == OUTSIDE.get(unit_of(module), NOTHING)
+    assert outside - sys.stdlib_module_names == OUTSIDE.get(module, NOTHING)
 
 
 def test_a_card_on_vpcds_framing_needs_nothing_of_the_package() -> None:
