@@ -29,11 +29,13 @@ from .arguments import (
     text,
     writable,
 )
+from .attachment import Attachment
 from .constants import MAX_BUFFER_SIZE_EXTENDED, CardState, Disposition, Flow, Protocol, Scope, ShareMode
 from .errors import (
     E_INVALIDARG,
     E_OUTOFMEMORY,
     E_UNEXPECTED,
+    InvalidArgumentError,
     InvalidHandleError,
     SCardError,
     from_hresult,
@@ -50,10 +52,13 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Any, Final, SupportsIndex
+    from uuid import UUID
 
     from typing_extensions import Buffer, Self
 
     from ._native import Bytes, CData, Manage, Memory, Slot
+    from .iso7816.status_word import StatusTable
+    from .services.card_auth import CardAuth
 
 _SHARING_VIOLATION: Final = 0x8010000B
 _TIMEOUT: Final = 0x8010000A
@@ -108,6 +113,7 @@ class SCardManage:
         self._owner = owner
         self._held: object = None
         self._spare: list[tuple[Slot, Memory]] = []
+        self._detachments = 0
         out = ffi.new("scard_manage **")
         self._check(lib.manage_new(self._library.native, out), "SCardManage")
         self._native: Manage = owning(out[0], lib.manage_free)
@@ -209,8 +215,10 @@ class SCardManage:
     def _let_go(self, disposition: Disposition) -> int:
         held = self._held
         result = lib.manage_detach(self._native, disposition)
-        if result != E_UNEXPECTED and self._held is held:
-            self._held = None
+        if result != E_UNEXPECTED:
+            self._detachments += 1
+            if self._held is held:
+                self._held = None
         return result
 
     def __enter__(self) -> Self:
@@ -649,6 +657,52 @@ class SCardManage:
         if not 1 <= size <= MAX_BUFFER_SIZE_EXTENDED:
             raise invalid("value", f"{size} bytes", f"1 to {MAX_BUFFER_SIZE_EXTENDED} bytes")
         self._check(result, "set_attribute", f"SCardSetAttrib for attribute 0x{number:08X}")
+
+    # services
+
+    def create_card_auth(self, *, cla: int = 0, table: StatusTable | None = None) -> CardAuth:
+        """Authentication of the card, and to it. Follows ISCardManage::CreateCardAuth.
+
+        This service and the next talk to the card that is attached now; once it was detached they raise
+        UnexpectedStateError. Every one of them may be made many times over.
+
+        Args:
+            cla: the class byte of its commands, 0 or that of a logical channel, for instance.
+            table: the card's own status words; see :mod:`scardffi.iso7816.status_word`.
+
+        Raises:
+            UnexpectedStateError: the object is not attached.
+            CardStateError: the card was reset or removed.
+        """
+        from .services.card_auth import CardAuth
+
+        return CardAuth(self._transmitter("create_card_auth"), cla=cla, table=table)
+
+    def create_interface(self, id_or_name: UUID | str, data: Any = None) -> Any:
+        """A service by its name or UUID, of this package or of another. Follows ISCardManage::CreateInterface.
+
+        Args:
+            id_or_name: one of :mod:`scardffi.services.interfaces`, which says how other packages bring theirs.
+            data: for the service, which says what it may be; for those of this package None, or a dict of keyword
+                arguments.
+
+        Raises:
+            InvalidArgumentError: there is none (HRESULT E_INVALIDARG); the message lists those that there are.
+            UnexpectedStateError: the object is not attached.
+        """
+        from .services.interfaces import UnknownInterfaceError, create
+
+        try:
+            return create(id_or_name, self._transmitter("create_interface"), data)
+        except UnknownInterfaceError as error:
+            raise InvalidArgumentError(str(error), hresult=E_INVALIDARG, function="create_interface") from None
+
+    def _transmitter(self, function: str) -> Attachment:
+        """The card that is attached now, and no other."""
+        if not self.is_attached:
+            self._check(E_UNEXPECTED, function)
+        number = self._detachments
+        return Attachment(self, lambda: self._detachments == number)
 
     def __repr__(self) -> str:
         state = f"handle {self.handle}" if self.is_attached else "detached"

@@ -22,7 +22,7 @@ FLOORS: list[set[str]] = [
     {"arguments"},
     {"answers"},
     {"raw_windows"},
-    {"raw", "reaper", "exchange", "embed"},
+    {"raw", "reaper", "exchange", "embed", "attachment"},
     {"virtual", "reader_list"},
     {"manage"},
     {"context"},
@@ -37,13 +37,14 @@ ALONE = {
     "iso7816": NOTHING,  # no PC/SC, no readers, no handles
     "errors": NOTHING,  # no ffi, no handles
     "services": {"iso7816"},  # no PC/SC, no readers, no handles: a transmitter is all they have
+    "attachment": {"errors"},  # no native object, no handle
     "reaper": NOTHING,  # it closes whatever it is handed
     "ffi_builder": NOTHING,  # it runs before the package is built
     "library": {"_native", "errors"},
 }
 
-# What is no part of the standard library, by module: the build of this package and of those that include it
-OUTSIDE = {"ffi_builder": {"cffi"}}
+# What is no part of the standard library, by module: the build of this package and of those that include it, extras
+OUTSIDE = {"ffi_builder": {"cffi"}, "services.aes": {"cryptography"}}
 
 # The compiled module: one gate to it at run time. Types may be named everywhere.
 GATE = {"_native": {"library"}}

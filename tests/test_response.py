@@ -1,13 +1,21 @@
 """Response APDUs: what is taken for one, and what it has in common with a reply of a script."""
 
+from __future__ import annotations
+
 import copy
 import pickle
+import traceback
+from typing import TYPE_CHECKING
 
 import pytest
 
 from scardffi import SCardManage, Script, virtual
+from scardffi.iso7816.command import Command
 from scardffi.iso7816.malformed import MalformedError
 from scardffi.iso7816.response import MalformedResponseError, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.mark.parametrize(
@@ -59,3 +67,11 @@ def test_a_reply_of_a_script_has_the_same_data_and_status_word() -> None:
         response = Response(bytes(reply))
     assert (response.data, response.sw) == (bytes(reply.data), reply.sw)
     assert len(response) == len(reply) == 6
+
+
+@pytest.mark.parametrize("make", [lambda: Response(b"\x90"), lambda: Command(0, 256), lambda: Command(256, 0)])
+def test_a_traceback_may_show_what_could_not_be_made(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match=r"allowed|ends before") as caught:
+        make()
+    shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+    assert "<Response 0 bytes, sw 0000>" in shown or "<Command " in shown

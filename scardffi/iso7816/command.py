@@ -79,13 +79,13 @@ class Command:
         ValueError: a number or a length that is not allowed.
     """
 
-    cla: int
-    ins: int
-    p1: int
-    p2: int
-    data: bytes | bytearray
-    le: int | None
-    extended: bool
+    cla: int = 0
+    ins: int = 0
+    p1: int = 0
+    p2: int = 0
+    data: bytes | bytearray = b""
+    le: int | None = None
+    extended: bool = False
 
     def __init__(
         self,

@@ -30,8 +30,8 @@ class Response:
         MalformedResponseError: less than 2 bytes.
     """
 
-    data: bytes
-    sw: int
+    data: bytes = b""
+    sw: int = 0
 
     def __init__(self, raw: Buffer) -> None:
         whole = memoryview(raw).tobytes()

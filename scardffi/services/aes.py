@@ -1,0 +1,49 @@
+"""AES for authentication with a card; it needs the package cryptography (``pip install scardffi[crypto]``)."""
+
+from __future__ import annotations
+
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.cmac import CMAC
+from cryptography.hazmat.primitives.constant_time import bytes_eq
+
+from ..iso7816.command import checked
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+
+class AesCmac:
+    """Proofs by AES-CMAC of the challenge (NIST SP 800-38B), made and checked. Its repr does not show the key.
+
+    Args:
+        key: 16, 24 or 32 bytes; cryptography keeps copies of it that cannot be wiped.
+        length: the first bytes of the CMAC that make the proof, 4 to 16.
+        challenge_length: the bytes of the challenge, 8 to 256.
+        reference: the number that the card knows the algorithm by, 0 to 255; 0 where it needs none.
+
+    Raises:
+        ValueError: an argument is not allowed.
+    """
+
+    def __init__(self, key: Buffer, *, length: int = 8, challenge_length: int = 16, reference: int = 0) -> None:
+        size = memoryview(key).nbytes
+        if size not in {16, 24, 32}:
+            raise ValueError(f"key: {size} bytes are not allowed; give 16, 24 or 32")
+        self._cipher = AES(memoryview(key).tobytes())
+        self._length = checked("length", length, 4, 16)
+        self.challenge_length = checked("challenge_length", challenge_length, 8, 256)
+        self.reference = checked("reference", reference, 0, 0xFF)
+
+    def prove(self, challenge: bytes) -> bytes:
+        """The beginning of the challenge's CMAC."""
+        mac = CMAC(self._cipher)
+        mac.update(challenge)
+        return mac.finalize()[: self._length]
+
+    def check(self, challenge: bytes, proof: bytes) -> bool:
+        """Whether that is the proof, in constant time."""
+        return bytes_eq(self.prove(challenge), proof)
+
+    def __repr__(self) -> str:
+        return f"<AesCmac of {self._cipher.key_size} bits, {self._length} bytes, number {self.reference}>"
