@@ -29,7 +29,6 @@ from .arguments import (
     text,
     writable,
 )
-from .attachment import Attachment
 from .constants import MAX_BUFFER_SIZE_EXTENDED, CardState, Disposition, Flow, Protocol, Scope, ShareMode
 from .errors import (
     E_INVALIDARG,
@@ -57,6 +56,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer, Self
 
     from ._native import Bytes, CData, Manage, Memory, Slot
+    from .attachment import Attachment
     from .iso7816.status_word import StatusTable
     from .services.card_auth import CardAuth
 
@@ -699,6 +699,8 @@ class SCardManage:
 
     def _transmitter(self, function: str) -> Attachment:
         """The card that is attached now, and no other."""
+        from .attachment import Attachment
+
         if not self.is_attached:
             self._check(E_UNEXPECTED, function)
         number = self._detachments

@@ -211,6 +211,8 @@ BY_NAME: list[tuple[Command, str]] = [
     (iso.external_authenticate(b"\x01", le=8), "0082000001" + "0108"),
     (iso.general_authenticate(b"\x7c\x00", le=None), "00860000027C00"),
     (iso.general_authenticate(b"\x7c\x00", 0x07, 0x9E), "0086079E027C0000"),
+    (iso.envelope(bytes(iso.get_challenge(8))), "00C2000005008400000800"),
+    (iso.envelope(b"\x00\x84\x00\x00", None, cla=1), "01C200000400840000"),
     (iso.manage_channel(), "0070000001"),
     (iso.manage_channel(3), "00700003"),
     (iso.manage_channel(3, close=True), "00708003"),
@@ -263,7 +265,7 @@ def test_every_function_is_tried_above_and_takes_a_class_byte() -> None:
         command = function(*needed, cla=0x83)
         assert command.cla == 0x83
         instructions.add(command.ins)
-    assert len(instructions) == 26
+    assert len(instructions) == 27
     assert instructions == tried
 
 

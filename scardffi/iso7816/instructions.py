@@ -229,6 +229,17 @@ def get_response(le: int = SHORT_LE, *, cla: int = 0) -> Command:
     return Command(cla, 0xC0, le=le)
 
 
+def envelope(command: Buffer, le: int | None = SHORT_LE, *, cla: int = 0) -> Command:
+    """ENVELOPE: carry a command inside of another, an extended one by T=0 for instance.
+
+    Args:
+        command: its APDU, such as ``bytes(other)``; longer ones go in several by ``Command.chain``.
+        le: see above.
+        cla: see above.
+    """
+    return Command(cla, 0xC2, 0, 0, command, le)
+
+
 def get_challenge(le: int = 8, algorithm: int = 0, *, cla: int = 0) -> Command:
     """GET CHALLENGE: random bytes for an authentication; ``algorithm`` 0 where the card knows which."""
     return Command(cla, 0x84, algorithm, le=le)
