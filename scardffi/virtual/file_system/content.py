@@ -1,0 +1,220 @@
+"""The commands on what is in files: binary, records, data objects (ISO/IEC 7816-4, clauses 7.2 to 7.4)."""
+
+from __future__ import annotations
+
+from ...iso7816.instructions import RecordsBy
+from ...iso7816.tlv import TLV, MalformedTLVError, decode
+from .session import AnsweredError, need
+from .tree import RecordEF, Structure, TransparentEF
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final
+
+    from ...iso7816.command import Command
+    from .session import Session
+
+_UNLIMITED: Final = {256, 65536}
+_OFFSET, _DATA = 0x54, 0x53
+_LONGEST_OBJECT: Final = 0x7FFF
+
+
+def _binary(session: Session, command: Command, operation: str) -> tuple[TransparentEF, list[int], bytes | bytearray]:
+    """The EF, made the current one, the offsets, and the data of a command with an even or odd instruction byte."""
+    number = command.p1 << 8 | command.p2
+    data: bytes | bytearray = command.data
+    if command.ins & 1:
+        ef = session.ef_by_short_id(number) if number < 0x20 else session.ef_by_id(number)
+        offsets, data = _offsets_and_data(command)
+    elif command.p1 & 0x80:
+        need(not command.p1 & 0x60 and command.p1 & 0x1F, 0x6A86)
+        ef = session.ef_by_short_id(command.p1 & 0x1F)
+        offsets = [command.p2]
+    else:
+        ef = session.current_ef()
+        offsets = [number]
+    if not isinstance(ef, TransparentEF):
+        raise AnsweredError(0x6981)
+    session.permit(operation, ef)
+    need(offsets[0] <= len(ef.content), 0x6B00)
+    return ef, offsets, data
+
+
+def _offsets_and_data(command: Command) -> tuple[list[int], bytes]:
+    try:
+        objects = decode(command.data)
+    except MalformedTLVError:
+        raise AnsweredError(0x6A80) from None
+    offsets = [int.from_bytes(one.value, "big") for one in objects if one.tag == _OFFSET]
+    need(offsets and all(one.tag in {_OFFSET, _DATA} for one in objects), 0x6A80)
+    return offsets, b"".join(one.value for one in objects if one.tag == _DATA)
+
+
+def _read_binary(session: Session, command: Command) -> bytes:
+    ef, (offset, *_), _ = _binary(session, command, "read")
+    if command.le is None:
+        raise AnsweredError(0x6700)
+    size = command.le
+    if command.ins & 1:  # tag and length count too
+        size -= 2 if size < 0x82 else 3 if size < 0x103 else 4
+        need(size >= 0, 0x6700)
+    data = bytes(ef.content[offset : offset + size])
+    answer = bytes(TLV(_DATA, data)) if command.ins & 1 else data
+    if len(data) < size and command.le not in _UNLIMITED:
+        raise AnsweredError(0x6282, answer)
+    return answer
+
+
+def _put_binary(session: Session, command: Command, operation: str) -> bytes:
+    ef, (offset, *_), data = _binary(session, command, operation)
+    need(data, 0x6700)
+    need(offset + len(data) <= len(ef.content), 0x6A84)
+    place = slice(offset, offset + len(data))
+    ef.content[place] = _ored(ef.content[place], data) if operation == "write" else data
+    return b""
+
+
+def _ored(old: bytes | bytearray, data: bytes | bytearray) -> bytes:
+    """What WRITE makes of old content: bits are set, none is cleared."""
+    return bytes(before | new for before, new in zip(old, data, strict=True))
+
+
+def _update_binary(session: Session, command: Command) -> bytes:
+    return _put_binary(session, command, "update")
+
+
+def _write_binary(session: Session, command: Command) -> bytes:
+    return _put_binary(session, command, "write")
+
+
+def _erase_binary(session: Session, command: Command) -> bytes:
+    ef, (offset, *ends), data = _binary(session, command, "erase")
+    if not command.ins & 1 and data:
+        need(len(data) == 2, 0x6700)
+        ends = [int.from_bytes(data, "big")]
+    end = ends[0] if ends else len(ef.content)
+    need(offset <= end <= len(ef.content), 0x6B00)
+    ef.content[offset:end] = bytes(end - offset)
+    return b""
+
+
+def _records(session: Session, command: Command, operation: str) -> RecordEF:
+    """The EF, made the current one."""
+    need(command.p1 != 0xFF, 0x6A86)
+    ef = session.ef_by_short_id(command.p2 >> 3)
+    if not isinstance(ef, RecordEF):
+        raise AnsweredError(0x6981)
+    session.permit(operation, ef)
+    return ef
+
+
+def _number(session: Session, ef: RecordEF, which: int, number: int) -> int:
+    """The number of the record that P1 and P2 mean, which is there."""
+    if which >= RecordsBy.NUMBER:
+        number = number or session.record
+        need(1 <= number <= len(ef.records), 0x6A83)
+        return number
+    found = [place for place, one in enumerate(ef.records, start=1) if not number or one[0] == number]
+    if session.record and which == RecordsBy.NEXT:
+        found = [place for place in found if place > session.record]
+    elif session.record and which == RecordsBy.PREVIOUS:
+        found = [place for place in found if place < session.record]
+    need(found, 0x6A83)
+    session.record = found[0 if which in {RecordsBy.FIRST, RecordsBy.NEXT} else -1]
+    return session.record
+
+
+def _read_record(session: Session, command: Command) -> bytes:
+    which = command.p2 & 7
+    need(which <= RecordsBy.LAST_TO_NUMBER, 0x6A86)
+    ef = _records(session, command, "read")
+    need(command.le is not None, 0x6700)
+    number = _number(session, ef, which, command.p1)
+    if which == RecordsBy.NUMBER_TO_LAST:
+        data = b"".join(ef.records[number - 1 :])
+    elif which == RecordsBy.LAST_TO_NUMBER:
+        data = b"".join(reversed(ef.records[number - 1 :]))
+    else:
+        data = bytes(ef.records[number - 1])
+    if command.le not in _UNLIMITED and len(data) < (command.le or 0):
+        raise AnsweredError(0x6282, data)
+    return data
+
+
+def _put_record(session: Session, command: Command, operation: str) -> bytes:
+    which = command.p2 & 7
+    need(which <= RecordsBy.NUMBER and (which == RecordsBy.NUMBER or not command.p1), 0x6A86)
+    ef = _records(session, command, operation)
+    _check_size(ef, command.data)
+    if ef.structure == Structure.CYCLIC and which == RecordsBy.PREVIOUS:
+        _add_record(session, ef, command.data)
+        return b""
+    number = _number(session, ef, which, command.p1)
+    old = ef.records[number - 1]
+    if operation == "write":
+        need(len(old) == len(command.data), 0x6700)
+    ef.records[number - 1] = bytearray(_ored(old, command.data) if operation == "write" else command.data)
+    return b""
+
+
+def _update_record(session: Session, command: Command) -> bytes:
+    return _put_record(session, command, "update")
+
+
+def _write_record(session: Session, command: Command) -> bytes:
+    return _put_record(session, command, "write")
+
+
+def _append_record(session: Session, command: Command) -> bytes:
+    need(not command.p1 and not command.p2 & 7, 0x6A86)
+    ef = _records(session, command, "append")
+    _check_size(ef, command.data)
+    _add_record(session, ef, command.data)
+    return b""
+
+
+def _check_size(ef: RecordEF, data: bytes | bytearray) -> None:
+    need(data and (ef.structure == Structure.LINEAR_VARIABLE or len(data) == ef.record_size), 0x6700)
+    need(len(data) <= ef.record_size, 0x6A84)
+
+
+def _add_record(session: Session, ef: RecordEF, data: bytes | bytearray) -> None:
+    if ef.structure == Structure.CYCLIC:
+        ef.records = [bytearray(data), *ef.records][: ef.capacity]
+        session.record = 1
+        return
+    need(len(ef.records) < ef.capacity, 0x6A84)
+    ef.records.append(bytearray(data))
+    session.record = len(ef.records)
+
+
+def _tag(command: Command) -> int:
+    tag = command.p1 << 8 | command.p2
+    need(0x40 <= tag < 0x300 or tag >= 0x4000, 0x6A86)
+    return tag
+
+
+def _get_data(session: Session, command: Command) -> bytes:
+    tag = _tag(command)
+    session.permit("get_data", session.df)
+    need(tag in session.df.data, 0x6A88)
+    return bytes(session.df.data[tag])
+
+
+def _put_data(session: Session, command: Command) -> bytes:
+    tag = _tag(command)
+    session.permit("put_data", session.df)
+    need(command.data, 0x6700)
+    need(len(command.data) <= _LONGEST_OBJECT, 0x6A84)
+    session.df.data[tag] = bytearray(command.data)
+    return b""
+
+
+COMMANDS: Final[dict[int, Callable[[Session, Command], bytes]]] = {
+    0xB0: _read_binary, 0xB1: _read_binary, 0xD6: _update_binary, 0xD7: _update_binary,
+    0xD0: _write_binary, 0xD1: _write_binary, 0x0E: _erase_binary, 0x0F: _erase_binary,
+    0xB2: _read_record, 0xDC: _update_record, 0xD2: _write_record, 0xE2: _append_record,
+    0xCA: _get_data, 0xDA: _put_data,
+}  # fmt: skip
+"""Each command by its instruction byte."""
