@@ -9,6 +9,7 @@ import pytest
 from support.requirements import need_module
 from support.scripted_card import ScriptedCard
 
+from scardffi.iso7816.instructions import FileInformation, select_file
 from scardffi.iso7816.response import MalformedResponseError
 from scardffi.iso7816.status_word import (
     AuthenticationBlockedError,
@@ -17,6 +18,8 @@ from scardffi.iso7816.status_word import (
     VerificationFailedError,
 )
 from scardffi.services.card_auth import CardAuth, WrongProofError
+from scardffi.virtual.file_system import DF, Key
+from scardffi.virtual.file_system_card import FileSystemCard
 
 if TYPE_CHECKING:
     from scardffi.services.aes import AesCmac
@@ -206,3 +209,21 @@ def test_what_is_no_aes_key_is_refused_and_not_shown(size: int) -> None:
 
 def test_a_repr_shows_no_key() -> None:
     assert repr(cmac(bytes.fromhex("41" * 32), reference=2)) == "<AesCmac of 256 bits, 8 bytes, number 2>"
+
+
+@pytest.mark.parametrize("reference", [1, 0x81])
+def test_a_card_with_files_and_a_program_know_each_other_by_aes(reference: int) -> None:
+    algorithms = {"aes": lambda key, challenge: cmac(key).prove(challenge)}
+    folder = DF(0x5000, references=[Key(0x81, RFC_4493_KEY, "aes")])
+    card = FileSystemCard(DF(files=[folder], references=[Key(1, RFC_4493_KEY, "aes")]), algorithms=algorithms)
+    card.transmit(select_file(b"\x50\x00", information=FileInformation.NONE).encode())
+    auth = CardAuth(card)
+    assert len(auth.icc_auth(cmac(), reference)) == 8
+    auth.app_auth(cmac(), reference)
+    with pytest.raises(VerificationFailedError) as caught:
+        auth.app_auth(cmac(bytes(16)), reference)
+    assert caught.value.tries_left == 14
+    with pytest.raises(WrongProofError):
+        auth.icc_auth(cmac(bytes(16)), reference)
+    with pytest.raises(ReferenceNotFoundError):
+        auth.icc_auth(cmac(), 2)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Final
 
-    from typing_extensions import Self
+    from typing_extensions import Buffer, Self
 
     from .file_system.session import Algorithm
     from .file_system.tree import DF
@@ -79,9 +79,9 @@ class FileSystemCard:
         self._pending = b""
         self._chain = Chain()
 
-    def transmit(self, command: bytes) -> bytes:
+    def transmit(self, command: Buffer) -> bytes:
         """Answer one command APDU. The copies that are made of it are overwritten."""
-        apdu = bytearray(command)
+        apdu = bytearray(memoryview(command))
         try:
             decoded = Command.decode(apdu)
         except MalformedCommandError:

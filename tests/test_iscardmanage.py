@@ -1,0 +1,352 @@
+"""ISCardManage and its family, method by method in the order of Microsoft's documents: what each one is here.
+
+Every test runs on a card with files in the virtual library, and on the same card in a real pcscd by vpcd.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING
+
+import pytest
+from conftest import Place
+from support.shape import PLACES
+
+from scardffi import (
+    CardState,
+    Context,
+    Disposition,
+    InvalidArgumentError,
+    InvalidHandleError,
+    Library,
+    NotTransactedError,
+    Protocol,
+    ResetCardError,
+    SCardManage,
+    ShareMode,
+    UnexpectedStateError,
+    UnknownReaderError,
+    virtual,
+)
+from scardffi.errors import E_INVALIDARG
+from scardffi.iso7816 import instructions as iso
+from scardffi.iso7816.command import Command
+from scardffi.iso7816.instructions import FileInformation, SelectBy
+from scardffi.iso7816.response import Response
+from scardffi.iso7816.status_word import VerificationFailedError
+from scardffi.services.card_auth import CardAuth, WrongProofError
+from scardffi.virtual.file_system import DF, Code, Key, RecordEF, TransparentEF
+from scardffi.virtual.file_system_card import FileSystemCard
+from scardffi.virtual.vpcd import VpcdCard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.pcscd import PrivatePcscd
+
+READER = "Reader of ISCardManage"
+AID = bytes.fromhex("A000000001")
+KEY = b"a key of the whole card"
+PIN, PUK = b"1234", b"87654321"
+
+
+class HmacProof:
+    """The algorithm of the card's key."""
+
+    reference = 0
+    challenge_length = 8
+
+    def __init__(self, key: bytes = KEY) -> None:
+        self._key = key
+
+    def prove(self, challenge: bytes) -> bytes:
+        """The beginning of the challenge's HMAC."""
+        return hmac.digest(self._key, challenge, hashlib.sha256)[:8]
+
+    def check(self, challenge: bytes, proof: bytes) -> bool:
+        """Whether it is that."""
+        return hmac.compare_digest(self.prove(challenge), proof)
+
+
+def make_card() -> FileSystemCard:
+    application = DF(
+        0x5000,
+        [
+            TransparentEF(0x5001, bytes(range(32)), short_id=1, access={"update": [0x81]}),
+            RecordEF(0x5002, [b"\1abc", b"\2def"], capacity=4, short_id=2),
+        ],
+        name=AID,
+        references=[Code(0x81, b"9876")],
+    )
+    mf = DF(
+        files=[application, TransparentEF(0x2F05, b"of the card")],
+        references=[Code(1, PIN, resetting_code=2), Code(2, PUK), Key(3, KEY, "hmac")],
+        data={0x0101: b"a data object"},
+    )
+    return FileSystemCard(mf, algorithms={"hmac": lambda key, challenge: HmacProof(key).prove(challenge)})
+
+
+class NewCard:
+    """A card with files that is made anew for each test."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Nothing is left of what was done to the last one."""
+        self._card = make_card()
+        self.atr, self.transmit, self.reset = self._card.atr, self._card.transmit, self._card.reset
+
+
+@pytest.fixture(scope="module", params=PLACES)
+def place_and_card(request: pytest.FixtureRequest) -> Iterator[tuple[Place, NewCard]]:
+    """The card in a reader of the virtual library, then of a real pcscd."""
+    card = NewCard()
+    if request.param == "virtual":
+        with virtual.VirtualReader(READER, card):
+            yield Place(Library(virtual.library_path()), READER), card
+        return
+    daemon: PrivatePcscd = request.getfixturevalue("daemon")
+    port: int = request.getfixturevalue("vpcd_port")
+    reader = daemon.vpcd_reader(port, 1)
+    with VpcdCard(card, port + 1):
+        daemon.wait_for_card(reader)
+        yield Place(Library("libpcsclite.so.1"), reader), card
+    daemon.wait_for_card(reader, present=False)
+
+
+@pytest.fixture
+def place(place_and_card: tuple[Place, NewCard]) -> Place:
+    place, card = place_and_card
+    card.renew()
+    return place
+
+
+@pytest.fixture
+def card(place: Place) -> Iterator[SCardManage]:
+    with SCardManage(place.library).attach_by_ifd(place.reader) as card:
+        yield card
+
+
+def sw(card: SCardManage, command: Command) -> int:
+    return Response(card.transmit(command.encode())).sw
+
+
+# ISCardManage
+
+
+def test_attach_by_handle(card: SCardManage, place: Place) -> None:
+    with SCardManage(place.library).attach_by_handle(card.handle) as other:
+        assert other.handle == card.handle
+        assert len(other.create_card_auth().get_challenge()) == 8
+    assert card.is_attached
+    with pytest.raises(InvalidHandleError) as caught:
+        SCardManage(place.library).attach_by_handle(card.handle ^ 0x5A5A)
+    assert caught.value.hresult == E_INVALIDARG
+
+
+def test_attach_by_ifd(place: Place) -> None:
+    card = SCardManage(place.library)
+    with pytest.raises(UnknownReaderError):
+        card.attach_by_ifd("no such reader")
+    with card.attach_by_ifd(place.reader):
+        assert card.atr == make_card().atr
+
+
+def test_detach(card: SCardManage) -> None:
+    card.detach()
+    assert not card.is_attached
+    with pytest.raises(UnexpectedStateError):
+        card.detach()
+
+
+def test_reconnect(card: SCardManage) -> None:
+    assert sw(card, iso.verify(PIN, 1)) == 0x9000
+    card.reconnect(initialization=Disposition.RESET)
+    assert sw(card, iso.verify(b"", 1)) == 0x63C3, "what was verified is forgotten"
+
+
+def test_scard_lock_and_scard_unlock(card: SCardManage, place: Place) -> None:
+    with SCardManage(place.library).attach_by_ifd(place.reader) as other:
+        card.lock()
+        with pytest.raises(TimeoutError):
+            other.lock(timeout=0)
+        card.unlock()
+        other.lock(timeout=1)
+        other.unlock(Disposition.RESET)
+        with pytest.raises(ResetCardError):
+            card.status()
+        card.reconnect()
+        other.reconnect()
+    with pytest.raises(NotTransactedError):
+        card.unlock()
+    with pytest.raises(InvalidArgumentError):
+        card.unlock(17)
+
+
+def test_status(card: SCardManage, place: Place) -> None:
+    status = card.status()
+    assert (status.reader, status.protocol, status.atr) == (place.reader, Protocol.T1, make_card().atr)
+    assert CardState.PRESENT in status.state
+
+
+def test_create_card_auth(card: SCardManage) -> None:
+    assert isinstance(card.create_card_auth(), CardAuth)
+
+
+def test_create_interface(card: SCardManage) -> None:
+    assert isinstance(card.create_interface("CardAuth"), CardAuth)
+    with pytest.raises(InvalidArgumentError, match="'CryptoProvider' is not there; there are CardAuth") as caught:
+        card.create_interface("CryptoProvider")
+    assert caught.value.hresult == E_INVALIDARG
+
+
+# ISCardAuth
+
+
+def test_app_auth(card: SCardManage) -> None:
+    card.create_card_auth().app_auth(HmacProof(), 3)
+    assert sw(card, iso.external_authenticate(b"", 0, 3)) == 0x9000, "authenticated"
+    with pytest.raises(VerificationFailedError) as caught:
+        card.create_card_auth().app_auth(HmacProof(b"another key"), 3)
+    assert caught.value.tries_left == 14
+
+
+def test_user_auth(card: SCardManage) -> None:
+    card.create_card_auth().user_auth(PIN, 1)
+    assert sw(card, iso.verify(b"", 1)) == 0x9000, "verified"
+
+
+def test_icc_auth(card: SCardManage) -> None:
+    challenge = bytes(8)
+    assert card.create_card_auth().icc_auth(HmacProof(), 3, challenge=challenge) == HmacProof().prove(challenge)
+    with pytest.raises(WrongProofError):
+        card.create_card_auth().icc_auth(HmacProof(b"another key"), 3)
+
+
+def test_get_challenge(card: SCardManage) -> None:
+    auth = card.create_card_auth()
+    assert len(auth.get_challenge(16)) == 16
+    assert auth.get_challenge() != auth.get_challenge()
+
+
+# ISCard
+
+
+def test_iscard_attach_by_reader_and_detach(place: Place) -> None:
+    with Context(library=place.library) as context:
+        card = context.attach(place.reader, ShareMode.EXCLUSIVE, Protocol.T1)
+        assert card.protocol == Protocol.T1
+        card.detach(Disposition.RESET)
+
+
+def test_iscard_reattach(card: SCardManage) -> None:
+    card.reconnect(ShareMode.EXCLUSIVE, Protocol.T1)
+    assert card.protocol == Protocol.T1
+
+
+def test_iscard_transaction(card: SCardManage) -> None:
+    with card.transaction():
+        assert card.transmit(iso.get_challenge(8).encode())[-2:] == b"\x90\x00"
+
+
+def test_iscard_properties(card: SCardManage) -> None:
+    assert card.atr == make_card().atr
+    assert card.protocol == Protocol.T1
+    assert card.handle == int(card.handle)
+    assert CardState.PRESENT in card.status().state
+    card.detach()
+    with pytest.raises(UnexpectedStateError):
+        _ = card.handle
+
+
+def test_iscard_context(place: Place) -> None:
+    with Context(library=place.library) as context:
+        assert context.is_valid()
+        assert isinstance(context.handle, int)
+
+
+# ISCardCmd
+
+
+def test_build_cmd_and_the_properties_of_a_command(card: SCardManage) -> None:
+    command = Command(0x00, 0xA4, 0x04, 0x0C, AID)
+    assert (command.cla, command.ins, command.p1, command.p2) == (0x00, 0xA4, 0x04, 0x0C)
+    assert (command.data, command.le, bytes(command)) == (AID, None, bytes.fromhex("00A4040C05A000000001"))
+    reply = Response(card.transmit(command.encode()))
+    assert (reply.data, reply.sw, reply.sw >> 8, reply.sw & 0xFF) == (b"", 0x9000, 0x90, 0x00)
+
+
+def test_encapsulate() -> None:
+    inner = iso.read_binary(0, 300)
+    assert Command.decode(bytes(iso.envelope(bytes(inner)))).data == bytes(inner)
+
+
+# ISCardISO7816
+
+
+SELECT = iso.select_file(AID, SelectBy.DF_NAME, information=FileInformation.NONE)
+
+
+def answers(card: SCardManage, *commands: Command) -> list[bytes]:
+    return [card.transmit(command.encode()) for command in commands]
+
+
+def test_append_record_read_record_update_record_write_record(card: SCardManage) -> None:
+    done = answers(
+        card,
+        SELECT,
+        iso.append_record(b"\3ghi", short_id=2),
+        iso.update_record(1, b"\4jkl", short_id=2),
+        iso.write_record(2, b"\0\0\0\1", short_id=2),
+        iso.read_record(1, short_id=2),
+        iso.read_record(2, short_id=2),
+        iso.read_record(3, short_id=2),
+    )
+    assert done == [b"\x90\x00"] * 4 + [b"\4jkl\x90\x00", b"\2deg\x90\x00", b"\3ghi\x90\x00"]
+
+
+def test_erase_binary_read_binary_update_binary_write_binary(card: SCardManage) -> None:
+    done = answers(
+        card,
+        SELECT,
+        iso.verify(b"9876", 0x81),
+        iso.update_binary(0, b"\x70\x71\x72", short_id=1),
+        iso.write_binary(1, b"\x0f", short_id=1),
+        iso.erase_binary(2, 4),
+        iso.read_binary(0, 6, short_id=1),
+    )
+    assert done == [b"\x90\x00"] * 5 + [b"\x70\x7f\0\0\x04\x05\x90\x00"]
+
+
+def test_external_authenticate_and_internal_authenticate(card: SCardManage) -> None:
+    (challenge,) = answers(card, iso.get_challenge(8))
+    proof = HmacProof().prove(challenge[:-2])
+    assert answers(card, iso.external_authenticate(proof, 0, 3)) == [b"\x90\x00"]
+    assert answers(card, iso.internal_authenticate(bytes(8), 0, 3)) == [HmacProof().prove(bytes(8)) + b"\x90\x00"]
+
+
+def test_get_data_and_put_data(card: SCardManage) -> None:
+    done = answers(card, iso.put_data(0x0102, b"new"), iso.get_data(0x0102), iso.get_data(0x0101))
+    assert done == [b"\x90\x00", b"new\x90\x00", b"a data object\x90\x00"]
+
+
+def test_get_response(card: SCardManage) -> None:
+    done = answers(card, SELECT, iso.read_binary(0, 4, short_id=1), iso.get_response())
+    assert done[1:] == [b"\0\1\2\3\x90\x00", b"\x69\x85"]
+
+
+def test_manage_channel(card: SCardManage) -> None:
+    assert sw(card, iso.manage_channel()) == 0x6D00, "this card has one channel"
+    assert iso.manage_channel(2, close=True) == Command(0, 0x70, 0x80, 2)
+
+
+def test_select_file_and_set_default_class_id(card: SCardManage) -> None:
+    assert answers(card, iso.select_file(b"\x2f\x05", information=FileInformation.NONE)) == [b"\x90\x00"]
+    assert sw(card, iso.select_file(AID, SelectBy.DF_NAME, cla=0x01)) == 0x6881, "the class byte is an argument"
+
+
+def test_verify(card: SCardManage) -> None:
+    assert sw(card, iso.verify(b"0000", 1)) == 0x63C2
+    assert sw(card, iso.verify(PIN, 1)) == 0x9000
