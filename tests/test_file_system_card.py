@@ -1,48 +1,21 @@
-"""The card with files: ISO/IEC 7816-4 in little, directly and through the virtual reader."""
+"""The card with files as a whole: its answer to reset, classes, chaining, long answers, and what carries it."""
 
-import hashlib
-import hmac
 import random
-from pathlib import Path
+
+import pytest
+from support.card_with_files import AID, APPLICATION, make_card, send
+from support.pcscd import PrivatePcscd
 
 from scardffi import Library, SCardManage, virtual
 from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.atr import Atr
-from scardffi.iso7816.command import Command
-from scardffi.iso7816.instructions import FileInformation, RecordsBy, SelectBy
+from scardffi.iso7816.instructions import SelectBy
 from scardffi.virtual import VirtualReader
-from scardffi.virtual.file_system import DF, NEVER, Code, Key, RecordEF, Structure, TransparentEF
+from scardffi.virtual.file_system import DF, Key, TransparentEF
 from scardffi.virtual.file_system_card import FileSystemCard
+from scardffi.virtual.vpcd import VpcdCard
 
 NAME = "Reader of a card with files"
-AID = bytes.fromhex("A000000001")
-
-
-def proof(key: bytes, challenge: bytes) -> bytes:
-    return hmac.digest(key, challenge, hashlib.sha256)[:8]
-
-
-def make_card() -> FileSystemCard:
-    application = DF(
-        0x5000,
-        [
-            TransparentEF(0x5001, bytes(range(16)), short_id=1, access={"read": [0x81], "update": [3], "erase": NEVER}),
-            RecordEF(0x5002, [b"\1abc", b"\2def"], capacity=3, short_id=2),
-            RecordEF(0x5003, [b"new", b"old"], Structure.CYCLIC),
-        ],
-        name=AID,
-        references=[Code(0x81, b"1234", resetting_code=0x82), Code(0x82, b"87654321")],
-    )
-    mf = DF(files=[application, TransparentEF(0x2F00, bytes(300))], references=[Key(3, b"secret key", "hmac")])
-    return FileSystemCard(mf, algorithms={"hmac": proof})
-
-
-def send(card: FileSystemCard, *commands: Command) -> str:
-    """The last answer."""
-    return [card.transmit(bytes(command)) for command in commands][-1].hex()
-
-
-SELECT = iso.select_file(AID, SelectBy.DF_NAME, information=FileInformation.NONE)
 
 
 def test_the_atr_tells_the_truth() -> None:
@@ -52,79 +25,163 @@ def test_the_atr_tells_the_truth() -> None:
     assert historical.supports_extended_length
 
 
-def test_a_file_that_a_code_guards_is_read_after_verification_until_reset() -> None:
-    card = make_card()
-    read = iso.read_binary(0, 4, short_id=1)
-    assert send(card, SELECT, read) == "6982"
-    assert send(card, iso.verify(b"1234", 0x81)) == "9000"
-    assert send(card, read) == "000102039000"
-    card.reset()
-    assert send(card, SELECT, read) == "6982"
-
-
-def test_wrong_codes_count_down_and_block_until_the_resetting_code_comes() -> None:
-    card = make_card()
-    wrong, right = iso.verify(b"0000", 0x81), iso.verify(b"1234", 0x81)
-    assert [send(card, SELECT, wrong) for _ in range(4)] == ["63c2", "63c1", "63c0", "6983"]
-    assert send(card, right) == "6983"
-    assert send(card, iso.reset_retry_counter(b"87654321", b"5555", 0x81)) == "9000"
-    assert send(card, right) == "63c2"
-    assert send(card, iso.verify(b"5555", 0x81)) == "9000"
-
-
-def test_a_key_proves_itself_once_by_a_challenge() -> None:
-    card = make_card()
-    challenge = card.transmit(bytes.fromhex("0084000008"))[:-2]
-    answer = iso.external_authenticate(proof(b"secret key", challenge), 0, 3)
-    assert send(card, answer) == "9000"
-    assert send(card, answer) == "6985"
-    assert send(card, SELECT, iso.update_binary(0, b"\xff", short_id=1)) == "9000"
-
-
-def test_records_are_read_by_number_and_order() -> None:
-    card = make_card()
-    assert send(card, SELECT, iso.read_record(2, short_id=2)) == b"\2def".hex() + "9000"
-    assert send(card, iso.read_record(3, short_id=2)) == "6a83"
-    assert send(card, iso.read_record(0, records=RecordsBy.LAST, short_id=2)) == b"\2def".hex() + "9000"
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        ("", "6700"),
+        ("00A404", "6700"),
+        ("00A4040005A00000", "6700"),
+        ("80A40000", "6E00"),
+        ("20A40000", "6E00"),
+        ("FFCA0000", "6E00"),
+        ("01A40000", "6881"),
+        ("43A40000", "6881"),
+        ("0CA40000", "6882"),
+        ("00860000", "6D00"),
+        ("00700000", "6D00"),
+        ("00B30100", "6D00"),
+        ("00C0000000", "6985"),
+        ("00C0010000", "6A86"),
+        ("00C00000", "6700"),
+        ("10C0000000", "6884"),
+    ],
+)
+def test_what_the_card_does_not_do_has_its_status_word(command: str, answer: str) -> None:
+    assert send(make_card(), command) == answer
 
 
 def test_chained_commands_are_one() -> None:
     card = make_card()
-    file = iso.select_file(b"\x2f\x00", information=FileInformation.NONE)
-    assert send(card, file, *iso.update_binary(0, b"x" * 300).chain()) == "9000"
-    assert card.transmit(bytes(iso.read_binary(0, 400))) == b"x" * 300 + b"\x62\x82"
+    assert send(card, "00A4000C022F05", *iso.update_binary(0, b"x" * 300).chain()) == "9000"
+    assert card.transmit(bytes(iso.read_binary(0, 301))) == b"x" * 300 + b"\x2c\x90\x00"
 
 
-def test_a_card_is_the_same_after_it_was_saved_and_loaded(tmp_path: Path) -> None:
+def test_a_chain_that_another_command_breaks_is_lost() -> None:
     card = make_card()
-    send(card, SELECT, iso.verify(b"0000", 0x81))
-    card.save(tmp_path / "card.json")
-    loaded = FileSystemCard.load(tmp_path / "card.json", algorithms={"hmac": proof})
-    assert loaded == card
-    assert loaded != make_card()
+    first, last = iso.update_binary(0, b"x" * 300).chain()
+    assert send(card, "00A4000C022F05", first, "0084000008") == "6883"
+    assert send(card, last, iso.read_binary(0, 2)) == "78789000", "the last part alone is a command of its own"
+    assert send(card, "10A4000C012F", first) == "6883"
+    assert send(card, "10A4000C012F", "00A4", "00A4000C0105") == "6A87", "what is no command ends the chain too"
+    card.transmit(bytes.fromhex("10A4000C012F"))
+    card.reset()
+    assert send(card, "00A4000C0105") == "6A87"
 
 
-def test_no_code_is_in_a_repr() -> None:
+def test_a_chain_is_at_most_as_long_as_an_extended_command() -> None:
+    part = b"\x10\xd6\0\0\0\xff\xff" + bytes(65535)
     card = make_card()
-    assert "1234" not in repr(card) + repr(card.mf)
-    assert "secret" not in repr(card.mf)
+    assert card.transmit(part) == b"\x90\x00"
+    assert send(card, "10D6000001FF") == "6700"
+
+
+def test_what_a_short_answer_cannot_hold_is_fetched_by_get_response() -> None:
+    card = make_card()
+    assert send(card, APPLICATION, iso.get_data(0x0101)) == "00" * 256 + "612C"
+    assert send(card, "00C0000020") == "00" * 32 + "610C"
+    assert send(card, "00C000000C") == "00" * 12 + "9000"
+    assert send(card, "00C000000C") == "6985"
+    assert send(card, iso.get_data(0x0101, 1), APPLICATION, "00C0000000") == "6985", "another command came between"
 
 
 def test_any_bytes_are_answered_with_a_status_word() -> None:
     chance = random.Random(7816)
-    card = make_card()
     known = bytes.fromhex("A4B0B1D6D7D0D10E0FB2DCD2E2CADA20242C28268488 82E0E44404C0")
-    for _ in range(5000):
-        body = chance.randbytes(chance.randrange(12))
+    card = make_card()
+    for number in range(20_000):
+        if number % 500 == 0:
+            card = make_card()
+            send(card, APPLICATION)
+        body = chance.choice(BODIES) if chance.random() < 0.3 else chance.randbytes(chance.randrange(12))
         head = bytes((chance.choice((0, 0, 0, 0x10, chance.randrange(256))), chance.choice(known)))
         command = head + bytes((chance.choice((0, 0, chance.randrange(256))), chance.randrange(256)))
         if body:
-            command += bytes((len(body),)) + body + chance.choice((b"", b"\0"))
+            command += bytes((len(body),)) + body
+        command += chance.choice((b"", b"\0", b"\1"))
         assert len(card.transmit(command[: chance.choice((99, 99, 99, chance.randrange(20)))])) >= 2
+
+
+BODIES = [
+    AID,
+    *map(bytes.fromhex, (
+        "3F00", "5000", "5001", "5002", "540100", "5402000053021122", "31323334", "3132333435363738", "54010A54010C",
+        "620A820101830270018002000A", "6207820138830270028400", "620C8205024100040283027003AB00", "88010885020102",
+        "4303313233343132333435", "6210820101830270048001028A0104A5028000", "6204820100FF",
+    )),
+]  # fmt: skip
+"""Data that commands have a use for."""
+
+
+def test_no_code_is_in_a_repr() -> None:
+    card = make_card()
+    assert repr(card) == "<FileSystemCard 4 DFs, 8 EFs>"
+    assert "1234" not in repr(card) + repr(card.mf)
+    assert "secret" not in repr(card.mf)
+
+
+def test_cards_are_equal_if_what_lasts_on_them_is() -> None:
+    card, other = make_card(), make_card()
+    send(card, APPLICATION, iso.verify(b"1234", 0x81))
+    assert card == other
+    assert card != 1
+    send(card, iso.verify(b"9999", 0x81))
+    assert card != other
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(card)
+
+
+def test_what_is_no_card_is_refused() -> None:
+    with pytest.raises(ValueError, match="mf: 5000"):
+        FileSystemCard(DF(0x5000))
+    with pytest.raises(ValueError, match="algorithms: 'aes'"):
+        FileSystemCard(DF(references=[Key(1, b"", "aes")]))
+
+
+def test_a_card_keeps_its_commands_to_itself() -> None:
+    command = bytearray(bytes(iso.verify(b"1234", 0x81)))
+    card = make_card()
+    send(card, APPLICATION)
+    assert card.transmit(command) == b"\x90\x00"
+    assert command[5:] == b"1234", "the caller's own is not wiped"
 
 
 def test_a_program_talks_to_the_card_through_the_reader() -> None:
     library = Library(virtual.library_path())
     with VirtualReader(NAME, make_card()), SCardManage(library).attach_by_ifd(NAME) as card:
-        assert card.transmit(SELECT.encode()) == b"\x90\x00"
+        assert card.transmit(APPLICATION.encode()) == b"\x90\x00"
         assert card.transmit(iso.verify(b"0000", 0x81).encode()) == b"\x63\xc2"
+
+
+def test_a_reset_by_a_reader_ends_what_was_verified() -> None:
+    library = Library(virtual.library_path())
+    read = bytes(iso.read_binary(0, 4, short_id=1))
+    with VirtualReader(NAME, make_card()) as reader:
+        with SCardManage(library).attach_by_ifd(NAME) as card:
+            card.transmit(bytes(APPLICATION))
+            assert card.transmit(bytes(iso.verify(b"1234", 0x81))) == b"\x90\x00"
+            assert card.transmit(read) == b"\0\1\2\3\x90\x00"
+        reader.reset()
+        with SCardManage(library).attach_by_ifd(NAME) as card:
+            assert card.transmit(read) == b"\x6a\x82"
+
+
+def test_a_real_pcscd_reads_the_card(daemon: PrivatePcscd, vpcd_port: int) -> None:
+    reader = daemon.vpcd_reader(vpcd_port)
+    content = bytes(range(256)) * 160
+    with VpcdCard(make_card(), vpcd_port) as plugged:
+        daemon.wait_for_card(reader)
+        with SCardManage().attach_by_ifd(reader) as card:
+            assert card.atr == plugged.card.atr
+            assert card.transmit(bytes(iso.select_file(AID, SelectBy.DF_NAME)))[-2:] == b"\x90\x00"
+            assert card.transmit(bytes(iso.verify(b"1234", 0x81))) == b"\x90\x00"
+            assert card.transmit(bytes.fromhex("00A4080C022F05")) == b"\x90\x00"
+            memory = bytearray(len(content))
+            assert card.read_binary_into(memory) == len(content)
+            assert memory == content
+    daemon.wait_for_card(reader, present=False)
+    assert plugged.errors == []
+
+
+def test_a_mf_alone_is_a_card() -> None:
+    assert send(FileSystemCard(DF()), "00A40000") == "9000"
+    assert send(FileSystemCard(DF(files=[TransparentEF(1)])), "00A4000002 0001 00")[-4:] == "9000"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ..iso7816.command import Command, MalformedCommandError
-from .file_system import content, management, security
+from .file_system import content, data_objects, management, security
 from .file_system.chain import Chain
+from .file_system.saving import load, save
 from .file_system.session import AnsweredError, Session, need
-from .file_system.tree import MF_ID, Key, load, save
+from .file_system.tree import MF_ID, Key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ FILE_SYSTEM_ATR: Final = bytes.fromhex("3B85 01 80 73 F7 41 C0 01")
 """T=1; card capabilities: files by name, partial name, path, identifier and short identifier, records by number
 and identifier, WRITE sets bits, command chaining, extended length."""
 
-_COMMANDS: Final = {**management.COMMANDS, **content.COMMANDS, **security.COMMANDS}
+_COMMANDS: Final = {**management.COMMANDS, **content.COMMANDS, **data_objects.COMMANDS, **security.COMMANDS}
 _GET_RESPONSE: Final = 0xC0
 
 
@@ -33,7 +34,7 @@ class FileSystemCard:
     Args:
         mf: the MF. It is the card's own from now on.
         algorithms: what keys are used with, by name: called with the key's value and the challenge, it returns what
-            the other side must answer.
+            the other side must answer, or raises a ValueError where it cannot take that challenge.
         atr: the answer to reset.
 
     Raises:
@@ -52,6 +53,7 @@ class FileSystemCard:
         missing = [key.algorithm for key in keys if key.algorithm not in self._algorithms]
         if missing:
             raise ValueError(f"algorithms: {missing[0]!r} is not there")
+        self._chain = Chain()
         self.reset()
 
     @classmethod
@@ -77,7 +79,7 @@ class FileSystemCard:
         """Forget what was selected and verified."""
         self._session = Session(self.mf, self._algorithms)
         self._pending = b""
-        self._chain = Chain()
+        self._chain.end()
 
     def transmit(self, command: Buffer) -> bytes:
         """Answer one command APDU. The copies that are made of it are overwritten."""
@@ -117,6 +119,7 @@ class FileSystemCard:
         if command.ins == _GET_RESPONSE:
             need(not command.cla, 0x6884)
             need(not command.p1 and not command.p2, 0x6A86)
+            need(command.le is not None and not command.data, 0x6700)
             need(pending, 0x6985)
             return pending
         whole = self._chain.add(command)

@@ -1,4 +1,4 @@
-"""The commands on what is in files: binary, records, data objects (ISO/IEC 7816-4, clauses 7.2 to 7.4)."""
+"""The commands on what is in EFs: bytes and records (ISO/IEC 7816-4, clauses 7.2 and 7.3)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _UNLIMITED: Final = {256, 65536}
 _OFFSET, _DATA = 0x54, 0x53
-_LONGEST_OBJECT: Final = 0x7FFF
 
 
 def _binary(session: Session, command: Command, operation: str) -> tuple[TransparentEF, list[int], bytes | bytearray]:
@@ -37,7 +36,6 @@ def _binary(session: Session, command: Command, operation: str) -> tuple[Transpa
     if not isinstance(ef, TransparentEF):
         raise AnsweredError(0x6981)
     session.permit(operation, ef)
-    need(offsets[0] <= len(ef.content), 0x6B00)
     return ef, offsets, data
 
 
@@ -46,16 +44,20 @@ def _offsets_and_data(command: Command) -> tuple[list[int], bytes]:
         objects = decode(command.data)
     except MalformedTLVError:
         raise AnsweredError(0x6A80) from None
-    offsets = [int.from_bytes(one.value, "big") for one in objects if one.tag == _OFFSET]
-    need(offsets and all(one.tag in {_OFFSET, _DATA} for one in objects), 0x6A80)
-    return offsets, b"".join(one.value for one in objects if one.tag == _DATA)
+    offsets = [one.value for one in objects if one.tag == _OFFSET]
+    need(offsets and all(offsets) and all(one.tag in {_OFFSET, _DATA} for one in objects), 0x6A80)
+    data = b"".join(one.value for one in objects if one.tag == _DATA)
+    return [int.from_bytes(offset, "big") for offset in offsets], data
 
 
 def _read_binary(session: Session, command: Command) -> bytes:
-    ef, (offset, *_), _ = _binary(session, command, "read")
+    ef, offsets, data = _binary(session, command, "read")
+    need(not data, 0x6A80 if command.ins & 1 else 0x6700)
+    need(len(offsets) == 1, 0x6A80)
     if command.le is None:
         raise AnsweredError(0x6700)
-    size = command.le
+    offset, size = offsets[0], command.le
+    need(offset < len(ef.content) or not offset, 0x6B00)
     if command.ins & 1:  # tag and length count too
         size -= 2 if size < 0x82 else 3 if size < 0x103 else 4
         need(size >= 0, 0x6700)
@@ -67,8 +69,11 @@ def _read_binary(session: Session, command: Command) -> bytes:
 
 
 def _put_binary(session: Session, command: Command, operation: str) -> bytes:
-    ef, (offset, *_), data = _binary(session, command, operation)
-    need(data, 0x6700)
+    ef, offsets, data = _binary(session, command, operation)
+    need(data, 0x6A80 if command.ins & 1 else 0x6700)
+    need(len(offsets) == 1, 0x6A80)
+    offset = offsets[0]
+    need(offset < len(ef.content), 0x6B00)
     need(offset + len(data) <= len(ef.content), 0x6A84)
     place = slice(offset, offset + len(data))
     ef.content[place] = _ored(ef.content[place], data) if operation == "write" else data
@@ -89,13 +94,15 @@ def _write_binary(session: Session, command: Command) -> bytes:
 
 
 def _erase_binary(session: Session, command: Command) -> bytes:
-    ef, (offset, *ends), data = _binary(session, command, "erase")
-    if not command.ins & 1 and data:
+    ef, offsets, data = _binary(session, command, "erase")
+    if data and not command.ins & 1:
         need(len(data) == 2, 0x6700)
-        ends = [int.from_bytes(data, "big")]
-    end = ends[0] if ends else len(ef.content)
-    need(offset <= end <= len(ef.content), 0x6B00)
-    ef.content[offset:end] = bytes(end - offset)
+        offsets, data = [*offsets, int.from_bytes(data, "big")], b""
+    need(len(offsets) <= 2 and not data, 0x6A80)
+    start, end = (*offsets, len(ef.content))[:2]
+    need(start < len(ef.content) and end <= len(ef.content), 0x6B00)
+    need(start < end, 0x6A80)
+    ef.content[start:end] = bytes(end - start)
     return b""
 
 
@@ -129,7 +136,8 @@ def _read_record(session: Session, command: Command) -> bytes:
     which = command.p2 & 7
     need(which <= RecordsBy.LAST_TO_NUMBER, 0x6A86)
     ef = _records(session, command, "read")
-    need(command.le is not None, 0x6700)
+    if command.le is None or command.data:
+        raise AnsweredError(0x6700)
     number = _number(session, ef, which, command.p1)
     if which == RecordsBy.NUMBER_TO_LAST:
         data = b"".join(ef.records[number - 1 :])
@@ -137,9 +145,11 @@ def _read_record(session: Session, command: Command) -> bytes:
         data = b"".join(reversed(ef.records[number - 1 :]))
     else:
         data = bytes(ef.records[number - 1])
-    if command.le not in _UNLIMITED and len(data) < (command.le or 0):
+    if command.le in _UNLIMITED:
+        return data
+    if len(data) < command.le:
         raise AnsweredError(0x6282, data)
-    return data
+    return data[: command.le]  # a part of a record may be read
 
 
 def _put_record(session: Session, command: Command, operation: str) -> bytes:
@@ -189,32 +199,9 @@ def _add_record(session: Session, ef: RecordEF, data: bytes | bytearray) -> None
     session.record = len(ef.records)
 
 
-def _tag(command: Command) -> int:
-    tag = command.p1 << 8 | command.p2
-    need(0x40 <= tag < 0x300 or tag >= 0x4000, 0x6A86)
-    return tag
-
-
-def _get_data(session: Session, command: Command) -> bytes:
-    tag = _tag(command)
-    session.permit("get_data", session.df)
-    need(tag in session.df.data, 0x6A88)
-    return bytes(session.df.data[tag])
-
-
-def _put_data(session: Session, command: Command) -> bytes:
-    tag = _tag(command)
-    session.permit("put_data", session.df)
-    need(command.data, 0x6700)
-    need(len(command.data) <= _LONGEST_OBJECT, 0x6A84)
-    session.df.data[tag] = bytearray(command.data)
-    return b""
-
-
 COMMANDS: Final[dict[int, Callable[[Session, Command], bytes]]] = {
     0xB0: _read_binary, 0xB1: _read_binary, 0xD6: _update_binary, 0xD7: _update_binary,
     0xD0: _write_binary, 0xD1: _write_binary, 0x0E: _erase_binary, 0x0F: _erase_binary,
     0xB2: _read_record, 0xDC: _update_record, 0xD2: _write_record, 0xE2: _append_record,
-    0xCA: _get_data, 0xDA: _put_data,
 }  # fmt: skip
 """Each command by its instruction byte."""

@@ -126,7 +126,7 @@ class Session:
 
     def _by_name(self, name: bytes, occurrence: Occurrence) -> tuple[DF, ...]:
         folders = list(self.mf.folders())
-        here = next(number for number, path in enumerate(folders) if path[-1] is self.df)
+        here = next((number for number, path in enumerate(folders) if path[-1] is self.df), 0)
         named = [number for number, path in enumerate(folders) if path[-1].name and path[-1].name.startswith(name)]
         if occurrence == Occurrence.NEXT:
             named = [number for number in named if number > here]

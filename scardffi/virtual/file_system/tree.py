@@ -1,17 +1,17 @@
-"""What lasts on a card with files: the tree of its files, with codes and keys, made in Python or read from JSON."""
+"""What lasts on a card with files: the tree of its files, with codes and keys."""
 
 from __future__ import annotations
 
-import json
-import os
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import IntEnum
-from pathlib import Path
+
+from ...iso7816.command import checked
+from ...iso7816.tlv import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import Any, Final, TypeAlias
+    from typing import Final, TypeAlias
 
     from typing_extensions import Buffer
 
@@ -24,11 +24,13 @@ NEVER: Final = None
 MF_ID: Final = 0x3F00
 LONGEST_FILE: Final = 0xFFFF
 LONGEST_NAME: Final = 16
+PROPRIETARY: Final = {0x85, 0xA5}
+"""The tags of proprietary parameters of a file."""
 DEEPEST: Final = 16
-_RESERVED_IDS: Final = {0x0000, MF_ID, 0x3FFF, 0xFFFF}
+_RESERVED_IDS: Final = {MF_ID, 0x3FFF}
 _MOST_RECORDS: Final = 0xFE
 _LOCAL: Final = 0x80
-_LIFE_CYCLE: Final = {"delete", "activate", "deactivate"}
+_ANY_FILE: Final = {"delete", "activate", "deactivate", "parameters"}
 
 
 class Structure(IntEnum):
@@ -85,13 +87,13 @@ class Code:
     ) -> None:
         self.number = _checked_number(number)
         self.value = bytearray(memoryview(value))
-        self.tries = _checked("tries", tries, 1, 15)
-        self.resetting_code = resetting_code
-        self.shortest = _checked("shortest", shortest, 1, longest)
-        self.longest = longest
-        _checked("length of value", len(self.value), 1, longest)
+        self.tries = checked("tries", tries, 1, 15)
+        self.resetting_code = None if resetting_code is None else _checked_number(resetting_code)
+        self.longest = checked("longest", longest, 1, LONGEST_FILE)
+        self.shortest = checked("shortest", shortest, 1, longest)
+        checked("length of value", len(self.value), 1, longest)
         self.access = _checked_access(access, {"change", "reset", "enable", "disable"})
-        self.tries_left = _checked("tries_left", tries if tries_left is None else tries_left, 0, tries)
+        self.tries_left = checked("tries_left", tries if tries_left is None else tries_left, 0, tries)
         self.enabled = bool(enabled)
         self.verified = False
 
@@ -129,10 +131,11 @@ class Key:
     ) -> None:
         self.number = _checked_number(number)
         self.value = bytearray(memoryview(value))
+        _checked_kinds("algorithm", [algorithm], str)
         self.algorithm = algorithm
-        self.tries = _checked("tries", tries, 1, 15)
+        self.tries = checked("tries", tries, 1, 15)
         self.access = _checked_access(access, {"internal"})
-        self.tries_left = _checked("tries_left", tries if tries_left is None else tries_left, 0, tries)
+        self.tries_left = checked("tries_left", tries if tries_left is None else tries_left, 0, tries)
         self.verified = False
 
 
@@ -145,9 +148,10 @@ class TransparentEF:
         content: its bytes, at most 65535; their number is the file's size.
         short_id: its short identifier, 1 to 30; None for none.
         access: which references an operation needs, all of them verified or authenticated: ``{"read": [0x81]}``, or
-            NEVER. The operations are read, update, write, erase, delete, activate and deactivate; what is not named is
-            always allowed.
+            NEVER. The operations are read, update, write, erase, delete, activate, deactivate and parameters (to
+            change them by PUT DATA); what is not named is always allowed.
         active: False for a deactivated file.
+        proprietary: data objects of tags 85 and A5, which are told among its parameters.
     """
 
     file_id: int
@@ -155,6 +159,7 @@ class TransparentEF:
     short_id: int | None
     access: dict[str, list[int] | None]
     active: bool
+    proprietary: bytes
 
     def __init__(
         self,
@@ -164,13 +169,15 @@ class TransparentEF:
         short_id: int | None = None,
         access: Access | None = None,
         active: bool = True,
+        proprietary: Buffer = b"",
     ) -> None:
         self.file_id = _checked_file_id(file_id)
         self.content = bytearray(memoryview(content))
-        _checked("length of content", len(self.content), 0, LONGEST_FILE)
-        self.short_id = None if short_id is None else _checked("short_id", short_id, 1, 30)
-        self.access = _checked_access(access, {"read", "update", "write", "erase"} | _LIFE_CYCLE)
+        checked("length of content", len(self.content), 0, LONGEST_FILE)
+        self.short_id = None if short_id is None else checked("short_id", short_id, 1, 30)
+        self.access = _checked_access(access, {"read", "update", "write", "erase"} | _ANY_FILE)
         self.active = bool(active)
+        self.proprietary = _checked_proprietary(proprietary)
 
 
 @dataclass(init=False)
@@ -186,6 +193,7 @@ class RecordEF:
         short_id: as for :class:`TransparentEF`.
         access: as for :class:`TransparentEF`, with append in place of erase.
         active: as for :class:`TransparentEF`.
+        proprietary: as for :class:`TransparentEF`.
     """
 
     file_id: int
@@ -196,6 +204,7 @@ class RecordEF:
     short_id: int | None
     access: dict[str, list[int] | None]
     active: bool
+    proprietary: bytes
 
     def __init__(
         self,
@@ -208,22 +217,24 @@ class RecordEF:
         short_id: int | None = None,
         access: Access | None = None,
         active: bool = True,
+        proprietary: Buffer = b"",
     ) -> None:
         self.file_id = _checked_file_id(file_id)
         self.records = [bytearray(memoryview(record)) for record in records]
         self.structure = Structure(structure)
         sizes = [len(record) for record in self.records]
-        self.record_size = _checked(
+        self.record_size = checked(
             "record_size", max(sizes, default=0) if record_size is None else record_size, 1, LONGEST_FILE
         )
-        self.capacity = _checked("capacity", len(sizes) if capacity is None else capacity, 1, _MOST_RECORDS)
-        _checked("number of records", len(sizes), 0, self.capacity)
+        self.capacity = checked("capacity", len(sizes) if capacity is None else capacity, 1, _MOST_RECORDS)
+        checked("number of records", len(sizes), 0, self.capacity)
         for size in sizes:
             least = 1 if self.structure == Structure.LINEAR_VARIABLE else self.record_size
-            _checked("length of a record", size, least, self.record_size)
-        self.short_id = None if short_id is None else _checked("short_id", short_id, 1, 30)
-        self.access = _checked_access(access, {"read", "update", "write", "append"} | _LIFE_CYCLE)
+            checked("length of a record", size, least, self.record_size)
+        self.short_id = None if short_id is None else checked("short_id", short_id, 1, 30)
+        self.access = _checked_access(access, {"read", "update", "write", "append"} | _ANY_FILE)
         self.active = bool(active)
+        self.proprietary = _checked_proprietary(proprietary)
 
 
 @dataclass(init=False)
@@ -236,9 +247,10 @@ class DF:
         name: its DF name, such as an application identifier, up to 16 bytes; empty for none.
         references: its codes and keys.
         data: the data objects that GET DATA finds where it is the current DF, by tag.
-        access: as for :class:`TransparentEF`; the operations are create, get_data, put_data, delete, activate and
-            deactivate.
-        active: False for a deactivated DF, in which nothing can be used.
+        access: as for :class:`TransparentEF`; the operations are create, get_data, put_data, delete, activate,
+            deactivate and parameters.
+        active: False for a deactivated DF, whose files and data cannot be used.
+        proprietary: as for :class:`TransparentEF`.
     """
 
     file_id: int
@@ -248,6 +260,7 @@ class DF:
     data: dict[int, bytearray] = field(repr=False)
     access: dict[str, list[int] | None]
     active: bool
+    proprietary: bytes
 
     def __init__(
         self,
@@ -259,15 +272,21 @@ class DF:
         data: Mapping[int, Buffer] | None = None,
         access: Access | None = None,
         active: bool = True,
+        proprietary: Buffer = b"",
     ) -> None:
         self.file_id = file_id if file_id == MF_ID else _checked_file_id(file_id)
         self.files = list(files)
         self.name = memoryview(name).tobytes()
-        _checked("length of name", len(self.name), 0, LONGEST_NAME)
+        checked("length of name", len(self.name), 0, LONGEST_NAME)
         self.references = list(references)
-        self.data = {int(tag): bytearray(memoryview(value)) for tag, value in (data or {}).items()}
-        self.access = _checked_access(access, {"create", "get_data", "put_data"} | _LIFE_CYCLE)
+        self.data = {
+            checked("tag", int(tag), 0x40, 0xFFFF): bytearray(memoryview(value)) for tag, value in (data or {}).items()
+        }
+        self.access = _checked_access(access, {"create", "get_data", "put_data"} | _ANY_FILE)
         self.active = bool(active)
+        self.proprietary = _checked_proprietary(proprietary)
+        _checked_kinds("files", self.files, DF, TransparentEF, RecordEF)
+        _checked_kinds("references", self.references, Code, Key)
         _all_different("file_id", [file.file_id for file in self.files])
         _all_different("short_id", [file.short_id for file in self.files if not isinstance(file, DF) and file.short_id])
         _all_different("number of a reference", [one.number for one in self.references])
@@ -285,67 +304,15 @@ class DF:
                 yield from file.folders(path)
 
 
-_CLASSES: Final = {one.__name__: one for one in (Code, Key, TransparentEF, RecordEF, DF)}
-
-
-def save(path: str | os.PathLike[str], mf: DF, atr: bytes) -> None:
-    """Write the tree into a file of JSON, codes and keys in plain hexadecimal; others than the owner cannot read it.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    text = json.dumps({"atr": atr, "mf": mf}, default=_plain, indent=1)
-    with open(path, "w", encoding="ascii", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(text)
-
-
-def load(path: str | os.PathLike[str]) -> tuple[DF, bytes]:
-    """The tree that a file of :func:`save` holds, and the answer to reset.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: it is no such file.
-    """
-    text = Path(path).read_text(encoding="utf-8", errors="replace")
-    try:
-        card = json.loads(text, object_hook=_of_plain)
-        mf, atr = card["mf"], bytes(card["atr"])
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        mf, atr = None, b""  # what was raised goes no further: it holds the text, and that the codes
-    if not isinstance(mf, DF):
-        raise ValueError(f"path: {os.fspath(path)} is no file of a saved card")  # noqa: TRY004  it is what the file says that is wrong
-    return mf, atr
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    """What JSON has no form for: bytes, and the classes here."""
-    if isinstance(value, (bytes, bytearray)):
-        return {"hex": value.hex()}
-    names = [one.name for one in fields(value) if one.compare]
-    return {"type": type(value).__name__, **{name: getattr(value, name) for name in names}}
-
-
-def _of_plain(plain: dict[str, Any]) -> Any:
-    if "hex" in plain:
-        return bytes.fromhex(plain["hex"])
-    if "type" in plain:
-        return _CLASSES[plain.pop("type")](**plain)
-    return plain
-
-
-def _checked(name: str, value: int, low: int, high: int) -> int:
-    if not low <= value <= high:
-        raise ValueError(f"{name}: {value} is not allowed; give {low} to {high}")
-    return value
-
-
 def _checked_file_id(file_id: int) -> int:
+    checked("file_id", file_id, 1, 0xFFFE)
     if file_id in _RESERVED_IDS:
         raise ValueError(f"file_id: {file_id:04X} is reserved")
-    return _checked("file_id", file_id, 1, 0xFFFE)
+    return file_id
 
 
 def _checked_number(number: int) -> int:
+    checked("number", number, 1, 0xFF)
     if not 1 <= number & ~_LOCAL <= 31:
         raise ValueError(f"number: {number} is not allowed; give 1 to 31 or 0x81 to 0x9F")
     return number
@@ -355,7 +322,24 @@ def _checked_access(access: Access | None, operations: set[str]) -> dict[str, li
     wrong = sorted(set(access or ()) - operations)
     if wrong:
         raise ValueError(f"access: {wrong[0]!r} is no operation here; give {', '.join(sorted(operations))}")
-    return {name: None if needed is None else list(needed) for name, needed in (access or {}).items()}
+    return {
+        name: None if needed is None else [_checked_number(number) for number in needed]
+        for name, needed in (access or {}).items()
+    }
+
+
+def _checked_proprietary(proprietary: Buffer) -> bytes:
+    if any(one.tag not in PROPRIETARY for one in decode(proprietary)):
+        raise ValueError("proprietary: give data objects of tags 85 and A5")
+    return memoryview(proprietary).tobytes()
+
+
+def _checked_kinds(name: str, values: Iterable[object], *kinds: type) -> None:
+    for one in values:
+        if not isinstance(one, kinds):
+            raise TypeError(
+                f"{name}: a {type(one).__name__} is not allowed; give {', '.join(kind.__name__ for kind in kinds)}"
+            )
 
 
 def _all_different(name: str, numbers: list[int]) -> None:

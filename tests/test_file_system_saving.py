@@ -1,0 +1,179 @@
+"""The tree of a card with files: what is refused, and saving and loading it."""
+
+import json
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.card_with_files import APPLICATION, make_card, proof, select, send
+
+from scardffi.iso7816 import instructions as iso
+from scardffi.virtual.file_system import DF, NEVER, Code, Key, RecordEF, Structure, TransparentEF
+from scardffi.virtual.file_system_card import FileSystemCard
+
+
+def test_a_card_is_the_same_after_it_was_saved_and_loaded(tmp_path: Path) -> None:
+    card = make_card()
+    send(card, APPLICATION, iso.verify(b"9999", 0x81), iso.append_record(b"\3tri", short_id=2))
+    send(card, select("5005"), iso.put_data(0x62, bytes.fromhex("85021122")), iso.deactivate_file())
+    card.save(tmp_path / "card.json")
+    loaded = FileSystemCard.load(tmp_path / "card.json", algorithms={"hmac": proof})
+    assert loaded == card
+    assert loaded != make_card()
+    assert send(loaded, APPLICATION, iso.verify(b"", 0x81)) == "63C2"
+
+
+def test_what_was_selected_and_verified_is_not_saved(tmp_path: Path) -> None:
+    card = make_card()
+    send(card, iso.verify(b"0000", 1))
+    card.save(str(tmp_path / "card.json"))
+    loaded = FileSystemCard.load(str(tmp_path / "card.json"), algorithms={"hmac": proof})
+    assert send(loaded, iso.verify(b"", 1)) == "63C3"
+
+
+def test_a_saved_card_is_one_s_own_even_where_a_file_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "card.json"
+    path.write_text("old")
+    path.chmod(0o644)
+    make_card().save(path)
+    if os.name == "posix":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [one.name for one in tmp_path.iterdir()] == ["card.json"]
+
+
+def test_a_card_that_cannot_be_saved_leaves_what_was_there(tmp_path: Path) -> None:
+    folder = tmp_path / "card.json"
+    folder.mkdir()
+    with pytest.raises(OSError, match=r"card\.json"):
+        make_card().save(folder)
+    assert [one.name for one in tmp_path.iterdir()] == ["card.json"]
+    with pytest.raises(FileNotFoundError):
+        make_card().save(tmp_path / "nowhere" / "card.json")
+
+
+def test_a_file_that_is_not_there_is_not_loaded(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        FileSystemCard.load(tmp_path / "card.json")
+
+
+def test_a_key_needs_its_algorithm(tmp_path: Path) -> None:
+    make_card().save(tmp_path / "card.json")
+    with pytest.raises(ValueError, match="algorithms: 'hmac' is not there"):
+        FileSystemCard.load(tmp_path / "card.json")
+
+
+MF = {"type": "DF", "file_id": 0x3F00}
+CODE = {"type": "Code", "number": 1, "value": {"hex": "31323334"}}
+EF = {"type": "TransparentEF", "file_id": 1}
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        "no JSON: 31323334",
+        [],
+        {},
+        {"mf": MF},
+        {"mf": {"hex": "00"}, "atr": {"hex": "3b00"}},
+        {"mf": MF, "atr": 10**12},
+        {"mf": MF, "atr": {"hex": "3b0"}},
+        {"mf": {"type": "dict"}, "atr": {"hex": "3b00"}},
+        {"mf": {**MF, "files": [1]}, "atr": {"hex": "3b00"}},
+        {"mf": {**MF, "files": [{**EF, "file_id": 1.5}]}, "atr": {"hex": "3b00"}},
+        {"mf": {**MF, "files": [{**EF, "access": {"read": "1"}}]}, "atr": {"hex": "3b00"}},
+        {"mf": {**MF, "files": [{**EF, "access": {"fly": []}}]}, "atr": {"hex": "3b00"}},
+        {"mf": {**MF, "files": [EF, EF]}, "atr": {"hex": "3b00"}},
+        {"mf": {**MF, "references": [EF]}, "atr": {"hex": "3b00"}},
+        {"mf": {**MF, "references": [{**CODE, "tries_left": 4}]}, "atr": {"hex": "3b00"}},
+        {"mf": {**MF, "references": [{**CODE, "type": "Key", "algorithm": []}]}, "atr": {"hex": "3b00"}},
+        {"mf": {**MF, "data": {"x": {"hex": ""}}}, "atr": {"hex": "3b00"}},
+        {"mf": {**MF, "proprietary": {"hex": "800100"}}, "atr": {"hex": "3b00"}},
+    ],
+)
+def test_what_is_no_saved_card_is_refused_and_not_shown(card: Any, tmp_path: Path) -> None:
+    path = tmp_path / "card.json"
+    path.write_text(card if isinstance(card, str) else json.dumps(card))
+    with pytest.raises(ValueError, match="is no file of a saved card") as refused:
+        FileSystemCard.load(path)
+    assert "31323334" not in str(refused.value)
+    assert refused.value.__context__ is None
+
+
+# What can be no file, no code and no key
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: TransparentEF(0x3F00), "file_id: 3F00 is reserved"),
+        (lambda: TransparentEF(0x3FFF), "file_id: 3FFF is reserved"),
+        (lambda: TransparentEF(0), "file_id: 0 is not allowed; give 1 to 65534"),
+        (lambda: TransparentEF(1, bytes(65536)), "length of content: 65536"),
+        (lambda: TransparentEF(1, short_id=31), "short_id: 31 is not allowed; give 1 to 30"),
+        (lambda: TransparentEF(1, access={"append": []}), "access: 'append' is no operation here"),
+        (lambda: TransparentEF(1, access={"read": [0x20]}), "number: 32 is not allowed"),
+        (lambda: TransparentEF(1, proprietary=b"\x80\0"), "proprietary: give data objects of tags 85 and A5"),
+        (lambda: TransparentEF(1, proprietary=b"\x85\1"), "byte 2: "),
+        (lambda: RecordEF(1), "record_size: 0 is not allowed"),
+        (lambda: RecordEF(1, record_size=1), "capacity: 0 is not allowed"),
+        (lambda: RecordEF(1, record_size=1, capacity=255), "capacity: 255"),
+        (lambda: RecordEF(1, [b"a", b"b"], capacity=1), "number of records: 2"),
+        (lambda: RecordEF(1, [b"a", b"bc"]), "length of a record: 1"),
+        (lambda: RecordEF(1, [b"", b"bc"], Structure.LINEAR_VARIABLE), "length of a record: 0"),
+        (lambda: DF(1, name=bytes(17)), "length of name: 17"),
+        (lambda: DF(files=[DF()]), "files: the MF, 3F00, lies in no DF"),
+        (lambda: DF(files=[DF(1), TransparentEF(1)]), "file_id: 1 is there twice"),
+        (lambda: DF(files=[TransparentEF(1, short_id=2), TransparentEF(2, short_id=2)]), "short_id: 2 is there twice"),
+        (lambda: DF(references=[Code(1, b"1"), Code(1, b"1")]), "number of a reference: 1 is there twice"),
+        (lambda: DF(1, references=[Code(1, b"1")]), "references: 1 to 31 stand in the MF"),
+        (lambda: DF(data={1: b""}), "tag: 1 is not allowed"),
+        (lambda: Code(0, b"1234"), "number: 0 is not allowed"),
+        (lambda: Code(0x80, b"1234"), "number: 128 is not allowed"),
+        (lambda: Code(0x100, b"1234"), "number: 256 is not allowed"),
+        (lambda: Code(1, b""), "length of value: 0"),
+        (lambda: Code(1, b"12345", longest=4), "length of value: 5"),
+        (lambda: Code(1, b"1234", shortest=9, longest=8), "shortest: 9"),
+        (lambda: Code(1, b"1234", tries=16), "tries: 16"),
+        (lambda: Code(1, b"1234", tries_left=4), "tries_left: 4"),
+        (lambda: Code(1, b"1234", resetting_code=99), "number: 99"),
+        (lambda: Code(1, b"1234", access={"read": NEVER}), "access: 'read' is no operation here; give change, disable"),
+        (lambda: Key(1, b"", "aes", tries=0), "tries: 0"),
+    ],
+)
+def test_what_cannot_be_is_refused(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: DF(files=["file"]),  # type: ignore[list-item]  # that is what is refused
+        lambda: DF(references=["code"]),  # type: ignore[list-item]  # that is what is refused
+        lambda: Key(1, b"", None),  # type: ignore[arg-type]  # that is what is refused
+        lambda: TransparentEF(1.5),  # type: ignore[arg-type]  # that is what is refused
+        lambda: Code(1, "1234"),  # type: ignore[arg-type]  # that is what is refused
+    ],
+)
+def test_wrong_types_are_type_errors(make: Callable[[], object]) -> None:
+    with pytest.raises(TypeError):
+        make()
+
+
+def test_values_are_copied() -> None:
+    value, content = bytearray(b"1234"), bytearray(b"content")
+    code, file = Code(1, value), TransparentEF(1, content)
+    value[:] = content[:] = b"x"
+    assert code.value == b"1234"
+    assert file.content == b"content"
+
+
+def test_files_differ_by_what_lasts() -> None:
+    code, verified = Code(1, b"1234"), Code(1, b"1234")
+    verified.verified = True
+    assert code == verified
+    assert code != Code(1, b"1235")
+    assert TransparentEF(1, b"a") != TransparentEF(1, b"b")
