@@ -447,6 +447,8 @@ class SCardManage:
         send = readable("command", command)
         length = _slot_send(slot, send, len(send))
         answer: bytes = response[: max(length, 0)]
+        if type(command) is not bytes:  # it may be secret, and the response an echo of it
+            lib.platform_wipe(lib.exchange_slot_response(slot), length if length >= 0 else MAX_BUFFER_SIZE_EXTENDED)
         if len(self._spare) < _SPARE_SLOTS:
             self._spare.append((slot, response))
         if length < 0:
@@ -469,7 +471,10 @@ class SCardManage:
         length = lib.exchange_transmit(self._native, flow, source, len(send), memory, MAX_BUFFER_SIZE_EXTENDED, arrived)
         if length < 0:
             raise self._exchange_error("transmit", length, send, arrived=arrived[0], partial=response)
-        return bytes(ffi.buffer(response, length))
+        answer = bytes(ffi.buffer(response, length))
+        if type(send) is not bytes:  # as in _transmit_any
+            lib.platform_wipe(response, length)
+        return answer
 
     def transmit_into(self, command: Buffer, response: Buffer, flow: SupportsIndex = 0) -> int:
         """Send a command APDU and receive the response in the caller's memory. Wraps ``SCardTransmit``.
@@ -616,8 +621,11 @@ class SCardManage:
         release(send)
         if size > MAX_BUFFER_SIZE_EXTENDED:
             raise invalid("data", f"{size} bytes", f"at most {MAX_BUFFER_SIZE_EXTENDED} bytes")
+        answer = bytes(ffi.buffer(response, received[0] if result == 0 else 0))
+        if type(data) is not bytes:  # as in _transmit_any
+            lib.platform_wipe(response, len(answer) if result == 0 else MAX_BUFFER_SIZE_EXTENDED)
         self._check(result, "control", f"SCardControl with code 0x{number:08X}")
-        return bytes(ffi.buffer(response, received[0]))
+        return answer
 
     def get_attribute(self, attribute: SupportsIndex) -> bytes:
         """Read an attribute of the reader or card. Wraps ``SCardGetAttrib`` (PC/SC part 3, section 3.1).
@@ -733,6 +741,7 @@ class SCardManage:
         error = exchange_error(function, self._native, hresult, required, len(send), capacity, arrived)
         if partial is not None:
             error.partial = bytes(ffi.buffer(partial, arrived))
+            lib.platform_wipe(partial, MAX_BUFFER_SIZE_EXTENDED)
         release(send, *([] if receive is None else [receive]))
         return error
 

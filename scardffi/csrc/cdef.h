@@ -54,6 +54,7 @@ LONG SCardSetAttrib(SCARDHANDLE handle, DWORD attribute, const unsigned char *va
 
 /* platform.h */
 unsigned platform_process(void);
+void platform_wipe(void *memory, size_t size);
 
 /* pcsc_api.h */
 typedef struct scardffi_library pcsc_api;

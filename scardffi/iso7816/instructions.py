@@ -411,9 +411,10 @@ def _secret(cla: int, ins: int, p1: int, p2: int, *parts: Buffer) -> Command:
     size = sum(len(view) for view in views)
     checked("length of the code", size, 0, EXTENDED_DATA)
     data = bytearray(size)
+    whole = memoryview(data)  # a slice of the bytearray itself would be set by way of a copy
     place = 0
     for view in views:
-        data[place : place + len(view)] = view
+        whole[place : place + len(view)] = view
         place += len(view)
     try:
         return Command(cla, ins, p1, p2, data)

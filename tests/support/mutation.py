@@ -1,4 +1,4 @@
-"""Mutated inputs for the parsers of scardffi.iso7816, from a seed: each is read, or refused by the parser's own error.
+"""Mutated inputs for the parsers of ISO/IEC 7816 and of readers' pads, by a seed: each is read, or refused by an error.
 
 The tests give each parser 20 000 of them. By hand, a million for each, or as many as you say:
 
@@ -17,6 +17,14 @@ from scardffi.iso7816.instructions import change_reference_data, read_binary, se
 from scardffi.iso7816.malformed import MalformedError
 from scardffi.iso7816.response import MalformedResponseError, Response
 from scardffi.iso7816.tlv import TLV, MalformedTLVError, SimpleTLV, decode, decode_simple, encode
+from scardffi.services.pin_structures import (
+    MalformedPinDataError,
+    PinModify,
+    PinProperties,
+    PinVerify,
+    decode_features,
+    decode_properties,
+)
 
 DEPTH = 8
 
@@ -80,6 +88,22 @@ def read_atr(raw: bytes) -> None:
     Atr(raw)
 
 
+def void(_: object) -> None:
+    """Nothing: what was read needs no look."""
+
+
+def read_pin_verify(raw: bytes) -> None:
+    assert PinVerify.decode(raw).encode() == raw
+
+
+def read_pin_modify(raw: bytes) -> None:
+    assert PinModify.decode(raw).encode() == raw
+
+
+def read_pin_properties(raw: bytes) -> None:
+    assert PinProperties.decode(raw).encode() == raw
+
+
 NESTED = TLV(0x6F, encode([TLV(0x84, b"\xa0\x00\x00"), TLV(0xA5, encode([TLV(0x9F38, bytes(3)), TLV(0x5F2D, b"en")]))]))
 PARSERS: dict[str, Parser] = {
     "command": Parser(
@@ -124,6 +148,19 @@ PARSERS: dict[str, Parser] = {
         read_simple_tlv,
         MalformedTLVError,
         [encode([SimpleTLV(1, b"\x01"), SimpleTLV(2, b"\x02", 3), SimpleTLV(3, bytes(260))]), bytes(SimpleTLV(0xFE))],
+    ),
+    "PIN_VERIFY": Parser(read_pin_verify, MalformedPinDataError, [PinVerify(data=bytes(range(13))).encode()]),
+    "PIN_MODIFY": Parser(read_pin_modify, MalformedPinDataError, [PinModify(data=bytes(range(21))).encode()]),
+    "PIN_PROPERTIES": Parser(read_pin_properties, MalformedPinDataError, [PinProperties(0x0210).encode()]),
+    "features": Parser(
+        lambda raw: void(decode_features(raw)),
+        MalformedPinDataError,
+        [bytes.fromhex("06044200 0BB8 0704 42000BB9 0A04 42000BBA")],
+    ),
+    "properties": Parser(
+        lambda raw: void(decode_properties(raw)),
+        MalformedPinDataError,
+        [bytes.fromhex("01021002 060104 07010C 0803312E30 0A0400000100")],
     ),
 }
 

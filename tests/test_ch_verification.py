@@ -1,0 +1,372 @@
+"""Codes on a card: directly, through the virtual reader, and on cards that answer otherwise."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import pytest
+from support.codes_card import LOCAL_PIN, PIN, PUK, codes_card
+from support.scripted_card import ScriptedCard
+
+from scardffi import Library, SCardManage, virtual
+from scardffi.iso7816 import instructions as iso
+from scardffi.iso7816.response import Response
+from scardffi.iso7816.status_word import (
+    AuthenticationBlockedError,
+    NotSupportedError,
+    ReferenceNotFoundError,
+    SecurityStatusNotSatisfiedError,
+    StatusError,
+    StatusInfo,
+    VerificationFailedError,
+    WrongParametersError,
+)
+from scardffi.services.ch_verification import CHVerification
+from scardffi.services.codes import Padding, padded
+from scardffi.services.transmitter import Transmitter
+from scardffi.virtual import VirtualReader
+
+READER = "Reader of a card with codes"
+
+
+@pytest.fixture(params=["direct", "reader"])
+def transmitter(request: pytest.FixtureRequest) -> Iterator[Transmitter]:
+    """The card with codes itself, then behind SCardManage."""
+    card = codes_card()
+    if request.param == "direct":
+        yield card
+        return
+    library = Library(virtual.library_path())
+    with VirtualReader(READER, card), SCardManage(library).attach_by_ifd(READER) as attached:
+        yield attached
+
+
+@pytest.fixture
+def service(transmitter: Transmitter) -> CHVerification:
+    return CHVerification(transmitter)
+
+
+def wrong(service: CHVerification, times: int = 1) -> list[int | None]:
+    """So many wrong tries of code 1: what each error says of the tries left."""
+    left = []
+    for _ in range(times):
+        with pytest.raises(VerificationFailedError) as raised:
+            service.verify(b"0000", 1)
+        left.append(raised.value.tries_left)
+    return left
+
+
+def readable(transmitter: Transmitter) -> bool:
+    """Whether the file that code 1 guards can be read."""
+    return Response(transmitter.transmit(iso.read_binary(0, 4, short_id=1).encode())).sw == 0x9000
+
+
+# On a card that follows the standard
+
+
+def test_a_right_code_opens_what_it_guards(transmitter: Transmitter, service: CHVerification) -> None:
+    assert not readable(transmitter)
+    service.verify(PIN, 1)
+    assert readable(transmitter)
+
+
+@pytest.mark.parametrize("code", [PIN, bytearray(PIN), memoryview(PIN), PIN.decode()])
+def test_a_code_comes_in_every_form(code: bytes | bytearray | memoryview | str, service: CHVerification) -> None:
+    service.verify(code, 1)
+
+
+def test_wrong_codes_count_down_to_the_block_and_the_resetting_code_ends_it(service: CHVerification) -> None:
+    assert service.tries_left(1) == 3
+    assert wrong(service, 3) == [2, 1, 0]
+    assert service.tries_left(1) == 0
+    with pytest.raises(AuthenticationBlockedError):
+        service.verify(PIN, 1)
+    service.unblock(PUK, b"5555", 1)
+    assert service.tries_left(1) == 3
+    service.verify(b"5555", 1)
+
+
+def test_asking_for_the_tries_spends_none(service: CHVerification) -> None:
+    wrong(service)
+    assert [service.tries_left(1) for _ in range(10)] == [2] * 10
+
+
+def test_a_verified_code_tells_no_tries(service: CHVerification) -> None:
+    service.verify(PIN, 1)
+    assert service.tries_left(1) is None
+
+
+def test_a_code_is_changed(service: CHVerification) -> None:
+    service.change_code(PIN, b"55555", 1)
+    with pytest.raises(VerificationFailedError):
+        service.verify(PIN, 1)
+    service.verify(b"55555", 1)
+
+
+def test_a_change_with_a_wrong_code_counts_and_changes_nothing(service: CHVerification) -> None:
+    with pytest.raises(VerificationFailedError) as raised:
+        service.change_code(b"0000", b"5555", 1)
+    assert raised.value.tries_left == 2
+    service.verify(PIN, 1)
+
+
+def test_unblocking_without_a_new_code_keeps_the_old_one(service: CHVerification) -> None:
+    wrong(service, 3)
+    service.unblock(PUK, None, 1)
+    service.verify(PIN, 1)
+
+
+def test_a_wrong_resetting_code_counts_its_own_tries(service: CHVerification) -> None:
+    wrong(service, 3)
+    with pytest.raises(VerificationFailedError) as raised:
+        service.unblock(b"00000000", b"5555", 1)
+    assert raised.value.tries_left == 2
+    assert (service.tries_left(1), service.tries_left(2)) == (0, 2)
+
+
+def test_unblocking_without_a_resetting_code_is_for_the_card_to_allow(service: CHVerification) -> None:
+    with pytest.raises(SecurityStatusNotSatisfiedError):
+        service.unblock(None, b"5555", 1)
+    with pytest.raises(SecurityStatusNotSatisfiedError):
+        service.unblock(reference=1)
+
+
+def test_a_code_is_not_asked_for_and_asked_for_again(transmitter: Transmitter, service: CHVerification) -> None:
+    service.disable(PIN, 1)
+    assert readable(transmitter)
+    service.enable(PIN, 1)
+    assert not readable(transmitter)
+
+
+def test_a_global_and_a_local_code_of_one_number_are_two(transmitter: Transmitter, service: CHVerification) -> None:
+    application = iso.select_file(b"\xa0\x00\x00\x00\x01", iso.SelectBy.DF_NAME)
+    transmitter.transmit(application.encode())
+    service.verify(LOCAL_PIN, 1, local=True)
+    service.verify(PIN, 1)
+    assert service.tries_left(1, local=True) is None
+    service.reset_security_state(1, local=True)
+    assert (service.tries_left(1), service.tries_left(1, local=True)) == (None, 3)
+
+
+def test_a_code_that_is_not_there_is_told(service: CHVerification) -> None:
+    for call in (service.verify, service.enable, service.disable):
+        with pytest.raises(ReferenceNotFoundError):
+            call(PIN, 9)
+    with pytest.raises(ReferenceNotFoundError):
+        service.tries_left(9)
+
+
+def test_what_was_verified_through_the_object_is_reset(service: CHVerification) -> None:
+    service.verify(PIN, 1)
+    service.verify(PUK, 2)
+    service.reset_security_state()
+    assert (service.tries_left(1), service.tries_left(2)) == (3, 3)
+
+
+def test_one_of_them_is_reset(service: CHVerification) -> None:
+    service.verify(PIN, 1)
+    service.verify(PUK, 2)
+    service.reset_security_state(2)
+    assert (service.tries_left(1), service.tries_left(2)) == (None, 3)
+
+
+@pytest.mark.parametrize("padding", [Padding.FF, Padding.FORMAT_2])
+def test_padded_codes_are_verified_and_changed(padding: Padding) -> None:
+    service = CHVerification(codes_card(bytes(padded(PIN, padding)), bytes(padded(PUK, padding))), padding=padding)
+    service.verify(PIN, 1)
+    service.change_code(PIN, b"654321", 1)
+    service.verify("654321", 1)
+    service.unblock(PUK, PIN, 1)
+    service.verify(PIN, 1)
+
+
+# What is sent
+
+
+SENT: dict[str, tuple[Callable[[CHVerification], None], str]] = {
+    "verify": (lambda one: one.verify(PIN), "0020 0000 04 31323334"),
+    "verify local": (lambda one: one.verify(PIN, 3, local=True), "0020 0083 04 31323334"),
+    "verify the last one": (lambda one: one.verify(PIN, 31), "0020 001F 04 31323334"),
+    "change": (lambda one: one.change_code(PIN, "5678", 1), "0024 0001 08 31323334 35363738"),
+    "change without the old": (lambda one: one.change_code(None, "5678", 1), "0024 0101 04 35363738"),
+    "unblock": (lambda one: one.unblock("87", "5678", 1), "002C 0001 06 3837 35363738"),
+    "unblock, keeping": (lambda one: one.unblock("87", None, 1), "002C 0101 02 3837"),
+    "unblock without": (lambda one: one.unblock(None, "5678", 1), "002C 0201 04 35363738"),
+    "unblock with nothing": (lambda one: one.unblock(reference=1), "002C 0301"),
+    "enable": (lambda one: one.enable(PIN, 1), "0028 0001 04 31323334"),
+    "enable without": (lambda one: one.enable(reference=1), "0028 0101"),
+    "disable": (lambda one: one.disable(PIN, 1), "0026 0001 04 31323334"),
+    "disable without": (lambda one: one.disable(reference=1, local=True), "0026 0181"),
+    "reset": (lambda one: one.reset_security_state(1), "0020 FF01"),
+}
+
+
+@pytest.mark.parametrize("name", SENT)
+def test_commands_are_those_of_the_standard(name: str) -> None:
+    call, expected = SENT[name]
+    card = ScriptedCard("9000")
+    call(CHVerification(card))
+    assert card.sent == [expected.replace(" ", "")]
+
+
+def test_the_class_byte_is_that_of_the_channel() -> None:
+    card = ScriptedCard("9000", "63C3", "9000")
+    service = CHVerification(card, cla=1)
+    service.verify(PIN, 1)
+    assert service.tries_left(1) == 3
+    service.reset_security_state()
+    assert card.sent == ["012000010431323334", "01200001", "0120FF01"]
+
+
+def test_nothing_is_reset_where_nothing_was_verified() -> None:
+    card = ScriptedCard("63C2")
+    service = CHVerification(card)
+    with contextlib.suppress(StatusError):
+        service.verify(PIN, 1)
+    service.reset_security_state()
+    assert len(card.sent) == 1
+
+
+# Cards that answer otherwise
+
+
+@pytest.mark.parametrize(
+    ("answer", "left"), [("63CF", 15), ("63C0", 0), ("6983", 0), ("9000", None), ("6300", None), ("6340", None)]
+)
+def test_tries_are_read_from_what_the_card_says(answer: str, left: int | None) -> None:
+    card = ScriptedCard(answer)
+    assert CHVerification(card).tries_left(1, local=True) == left
+    assert card.sent == ["00200081"]
+
+
+@pytest.mark.parametrize("answer", ["6982", "6A88", "6D00", "6700"])
+def test_a_card_that_does_not_tell_tries_refuses(answer: str) -> None:
+    with pytest.raises(StatusError, match=answer):
+        CHVerification(ScriptedCard(answer)).tries_left(1)
+
+
+def test_a_card_s_own_status_words_are_understood() -> None:
+    own = {0x9840: StatusInfo("code blocked", AuthenticationBlockedError)}
+    service = CHVerification(ScriptedCard("9840", "9840"), table=own)
+    with pytest.raises(AuthenticationBlockedError):
+        service.verify(PIN, 1)
+    assert service.tries_left(1) == 0
+
+
+def test_a_card_that_resets_nothing_refuses_and_the_others_are_tried() -> None:
+    card = ScriptedCard("9000", "9000", "9000", "6A86", "9000", "6D00", "9000", "9000")
+    service = CHVerification(card)
+    for reference in (1, 2, 3):
+        service.verify(PIN, reference)
+    with pytest.raises(WrongParametersError):
+        service.reset_security_state()
+    assert card.sent[3:] == ["0020FF01", "0020FF02", "0020FF03"]
+    service.reset_security_state()
+    assert card.sent[6:] == ["0020FF01", "0020FF03"]
+
+
+def test_a_code_is_never_sent_twice() -> None:
+    card = ScriptedCard("6C04", "9000")
+    with pytest.raises(StatusError):
+        CHVerification(card).verify(PIN, 1)
+    assert len(card.sent) == 1
+
+
+# What is refused before anything is sent
+
+
+REFUSED: dict[str, tuple[Callable[[CHVerification], object], str]] = {
+    "reference": (lambda one: one.verify(PIN, 32), "reference: 32 is not allowed; give 0 to 31"),
+    "negative": (lambda one: one.enable(PIN, -1), "reference: -1 is not allowed; give 0 to 31"),
+    "with bit 8": (lambda one: one.disable(PIN, 0x81), "reference: 129 is not allowed; give 0 to 31"),
+    "tries": (lambda one: one.tries_left(64), "reference: 64 is not allowed"),
+    "reset": (lambda one: one.reset_security_state(32), "reference: 32 is not allowed"),
+    "reset of all local ones": (lambda one: one.reset_security_state(local=True), "local: True is not allowed without"),
+    "empty": (lambda one: one.verify(b"", 1), "code: 0 bytes are not allowed; give 1 to 255"),
+    "long": (lambda one: one.verify(bytes(256), 1), "code: 256 bytes are not allowed; give 1 to 255"),
+    "empty new": (lambda one: one.change_code(PIN, "", 1), "new: 0 bytes are not allowed"),
+    "empty old": (lambda one: one.change_code(b"", PIN, 1), "old: 0 bytes are not allowed"),
+    "empty resetting code": (lambda one: one.unblock("", PIN, 1), "resetting_code: 0 bytes are not allowed"),
+    "no text of ASCII": (lambda one: one.verify("\u0661\u0662", 1), "code: a str must be ASCII"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_allowed_is_named_and_not_sent(name: str) -> None:
+    call, message = REFUSED[name]
+    card = ScriptedCard()
+    with pytest.raises(ValueError, match=message):
+        call(CHVerification(card))
+    assert card.sent == []
+
+
+@pytest.mark.parametrize("name", ["verify", "change_code"])
+def test_no_code_at_all_is_refused(name: str) -> None:
+    card = ScriptedCard()
+    with pytest.raises(TypeError, match="expected a bytearray, bytes or str, got None without pin_pad"):
+        getattr(CHVerification(card), name)(None, reference=1)
+    with pytest.raises(TypeError, match="code: expected a bytearray, bytes or str, got int"):
+        CHVerification(card).verify(1234, 1)  # type: ignore[arg-type]  # that is what is tested
+    assert card.sent == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cla": 256}, "cla: 256"),
+        ({"length": 0}, "length: 0 is not allowed; give 1 to 255"),
+        ({"length": 256}, "length: 256 is not allowed; give 1 to 255"),
+        ({"padding": Padding.FORMAT_2, "length": 16}, "length: 16 is not allowed; give 8 to 8"),
+        ({"padding": "hex"}, "'hex' is not a valid Padding"),
+    ],
+)
+def test_a_service_that_cannot_be_is_not_made(options: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        CHVerification(ScriptedCard(), **options)  # type: ignore[arg-type]  # wrong ones are what is tested
+
+
+# Padding
+
+
+@pytest.mark.parametrize(
+    ("padding", "length", "code", "block"),
+    [
+        (Padding.NONE, 8, "1234", "31323334"),
+        (Padding.NONE, 2, b"\x00" * 255, "00" * 255),
+        (Padding.FF, 8, "1234", "31323334FFFFFFFF"),
+        (Padding.FF, 8, "12345678", "3132333435363738"),
+        (Padding.FF, 1, b"\xff", "FF"),
+        (Padding.FORMAT_2, 8, "1234", "241234FFFFFFFFFF"),
+        (Padding.FORMAT_2, 8, "12345", "2512345FFFFFFFFF"),
+        (Padding.FORMAT_2, 8, b"123456789012", "2C123456789012FF"),
+    ],
+)
+def test_codes_are_filled_up(padding: Padding, length: int, code: bytes | str, block: str) -> None:
+    made = padded(code, padding, length)
+    assert type(made) is bytearray
+    assert made.hex().upper() == block
+
+
+@pytest.mark.parametrize(
+    ("padding", "code", "message"),
+    [
+        (Padding.FF, b"123456789", "code: 9 bytes are not allowed; give 1 to 8"),
+        (Padding.FF, b"", "code: 0 bytes are not allowed; give 1 to 8"),
+        (Padding.FORMAT_2, b"123", "code: 3 bytes are not allowed; give 4 to 12"),
+        (Padding.FORMAT_2, b"1234567890123", "code: 13 bytes are not allowed; give 4 to 12"),
+        (Padding.FORMAT_2, b"12a4", "code: only the digits 0 to 9 are allowed"),
+        (Padding.FORMAT_2, b"", "code: only the digits 0 to 9 are allowed"),
+    ],
+)
+def test_codes_that_do_not_fit_are_refused(padding: Padding, code: bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        padded(code, padding)
+
+
+def test_a_view_with_gaps_and_of_wide_items_is_a_code_too() -> None:
+    assert padded(memoryview(b"1x2x3x4x")[::2]) == b"1234"
+    assert padded(memoryview(bytearray(b"1234")).cast("H")) == b"1234"
+
+
+def test_a_card_without_verify_says_so() -> None:
+    with pytest.raises(NotSupportedError):
+        CHVerification(ScriptedCard("6D00")).verify(PIN, 1)

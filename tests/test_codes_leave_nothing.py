@@ -1,0 +1,235 @@
+"""After a code was sent it is nowhere: in no memory of the process, no log, no traceback, no repr."""
+
+import contextlib
+import logging
+import secrets
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support.alone import run_alone
+from support.codes_card import PIN, codes_card
+from support.pcscd import PrivatePcscd
+from support.recording_card import RecordingCard
+from support.scripted_card import ScriptedCard
+
+from scardffi import Flow, Library, NotTransactedError, SCardManage, virtual
+from scardffi.constants import control_code
+from scardffi.iso7816.response import MalformedResponseError
+from scardffi.iso7816.status_word import StatusError
+from scardffi.services.ch_verification import CHVerification
+from scardffi.services.codes import Padding, padded
+from scardffi.virtual import VirtualReader
+from scardffi.virtual.vpcd import VpcdCard
+
+TRIES = 15
+WRONG = b"\x63\xc5"
+SECRET = bytes.fromhex("5EC4E7F00D11")
+ECHO = bytes.fromhex("8018000006") + SECRET
+
+reads_its_memory = pytest.mark.skipif(sys.platform != "linux", reason="/proc/self/mem is Linux's")
+MANY = ",".join(map(str, range(20, 211, 19)))  # one of them lies where nothing else came to lie
+shapes = pytest.mark.parametrize(
+    ("lengths", "padding"),
+    [("8", "NONE"), (MANY, "NONE"), (MANY, "FF"), ("12", "FORMAT_2")],
+    ids=["8", "many", "many filled up", "block"],
+)
+
+
+# In memory: the card is in this process, behind a socket, and the program that uses it is another one
+
+
+def look(reader: str, lengths: str, padding: str, left: str, environment: dict[str, str]) -> dict[str, int]:
+    """Where a process that sent a code of this length finds it afterwards."""
+    number = str(secrets.randbelow(1 << 62))
+    outcome, _ = run_alone("code_in_memory", reader, number, lengths, padding, left, environment=environment)
+    assert outcome["said"] == ["63C5"] * 5 * len(lengths.split(","))  # the card has seen each one
+    found: dict[str, int] = outcome["found"]
+    return found
+
+
+@pytest.fixture
+def connected() -> Iterator[dict[str, str]]:
+    """The virtual library, which goes to the card by `connect=`."""
+    with VpcdCard(RecordingCard(lambda _: WRONG), 0, listen=True) as card:
+        world = f"reader,name=Gate,connect={card.port}"
+        yield {"SCARDFFI_LIBRARY": virtual.library_path(), "SCARDFFI_VIRTUAL": world}
+    assert card.errors == []
+
+
+@reads_its_memory
+@shapes
+def test_a_code_is_in_no_memory_after_it_went_through_the_virtual_library(
+    lengths: str, padding: str, connected: dict[str, str]
+) -> None:
+    assert look("Gate", lengths, padding, "nothing", connected) == {}
+
+
+@reads_its_memory
+@pytest.mark.parametrize("left", ["buffer", "bytes", "piece"])
+@pytest.mark.parametrize(("length", "padding"), [("8", "NONE"), ("210", "FF"), ("12", "FORMAT_2")])
+def test_what_is_left_on_purpose_is_found(length: str, padding: str, left: str, connected: dict[str, str]) -> None:
+    assert look("Gate", length, padding, left, connected) != {}
+
+
+@reads_its_memory
+@shapes
+def test_a_code_is_in_no_memory_after_it_went_through_libpcsclite(
+    lengths: str, padding: str, daemon: PrivatePcscd, vpcd_port: int
+) -> None:
+    reader = daemon.vpcd_reader(vpcd_port)
+    with VpcdCard(RecordingCard(lambda _: WRONG), vpcd_port) as card:
+        daemon.wait_for_card(reader)
+        found = look(reader, lengths, padding, "nothing", {"SCARDFFI_LIBRARY": "libpcsclite.so.1"})
+    daemon.wait_for_card(reader, present=False)
+    assert found == {}
+    assert card.errors == []
+
+
+# In the core's own buffers, where a card sends it back
+
+
+def slot(card: SCardManage, length: int) -> bytes:
+    """The beginning of the buffer that the next response will land in."""
+    return bytes(card._spare[-1][1][:length])
+
+
+@pytest.fixture
+def card(virtual_place: tuple[Library, str]) -> Iterator[SCardManage]:
+    library, reader = virtual_place
+    with SCardManage(library).attach_by_ifd(reader) as attached:
+        yield attached
+
+
+def test_the_echo_of_a_bytearray_does_not_stay_in_the_core(card: SCardManage) -> None:
+    assert card.transmit(bytearray(ECHO)) == SECRET + b"\x90\x00"
+    assert slot(card, 8) == bytes(8)
+    assert card.transmit(ECHO) == SECRET + b"\x90\x00"
+    assert slot(card, 8) == SECRET + b"\x90\x00"  # the program holds the bytes itself
+
+
+def test_nor_does_it_where_the_library_says_that_it_failed(card: SCardManage) -> None:
+    card.transmit(ECHO)
+    with virtual.fault("SCardTransmit", code=0x80100016), pytest.raises(NotTransactedError):
+        card.transmit(bytearray(ECHO))
+    assert slot(card, 8) == bytes(8)
+
+
+def test_continued_and_control_answers_are_what_they_were(card: SCardManage) -> None:
+    assert card.transmit(bytearray(ECHO), flow=Flow.GET_RESPONSE) == SECRET + b"\x90\x00"
+    assert card.control(control_code(2000), bytearray(SECRET)) == SECRET
+
+
+# In tracebacks, logs and reprs
+
+
+def everything_told(error: BaseException) -> str:
+    """What a logger or a crash reporter could write: the traceback, locals and causes included, and the reprs."""
+    told = []
+    one: BaseException | None = error
+    while one is not None:
+        extracted = traceback.TracebackException.from_exception(one, capture_locals=True)
+        for frame in extracted.stack:
+            if "tests" not in Path(frame.filename).parts:  # those are the caller's own
+                told.extend([f"{name} = {value}" for name, value in (frame.locals or {}).items()])
+        told += [str(one), repr(one), repr(one.args)]
+        one = one.__cause__ or one.__context__
+    return "\n".join(told)
+
+
+CALLS: dict[str, Callable[[CHVerification, bytes | str], None]] = {
+    "verify": lambda service, code: service.verify(code, 1),
+    "enable": lambda service, code: service.enable(code, 1),
+    "disable": lambda service, code: service.disable(code, 1),
+    "change, old": lambda service, code: service.change_code(code, "777777", 1),
+    "change, new": lambda service, code: service.change_code("777777", code, 1),
+    "unblock, old": lambda service, code: service.unblock(code, "777777", 1),
+    "unblock, new": lambda service, code: service.unblock("777777", code, 1),
+    "no such reference": lambda service, code: service.verify(code, 32),
+    "no such pad": lambda service, code: service.verify(code, 1, pin_pad=True),
+}
+CODES: dict[str, bytes | str] = {
+    "bytes": b"918273645546",
+    "text": "918273645546",
+    "too long": b"918273645546" * 3,
+    "no digits": b"918273645546X",
+    "not ASCII": "918273645546\xe9",
+}
+
+
+@pytest.mark.parametrize("padding", Padding)
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("call", CALLS)
+def test_no_error_tells_the_code(
+    call: str, code: str, padding: Padding, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    service = CHVerification(codes_card(tries=TRIES), padding=padding, length=8 if padding is Padding.FORMAT_2 else 16)
+    with pytest.raises((StatusError, ValueError)) as raised:
+        CALLS[call](service, CODES[code])
+    told = everything_told(raised.value) + repr(service) + caplog.text + "".join(capfd.readouterr())
+    hidden = told.replace(" ", "").replace("\\x", "").lower()
+    for shown in ("91827364", b"91827364".hex(), "91, 82", "57, 49, 56"):
+        assert shown.replace(" ", "") not in hidden
+
+
+def test_an_error_of_the_transmitter_tells_nothing_either() -> None:
+    class Broken:
+        """Looks at its callers while they have sent a code, as a logger with locals does."""
+
+        def __init__(self) -> None:
+            self.seen = ""
+
+        def transmit(self, _command: object, /) -> bytes:
+            frames = traceback.StackSummary.extract(traceback.walk_stack(None), capture_locals=True)
+            mine = [one for one in frames if "services" in Path(one.filename).parts]
+            self.seen = "".join(f"{one.locals}" for one in mine if one.name != "_transmit")  # there it is the APDU
+            raise OSError("the cable")
+
+    broken = Broken()
+    with pytest.raises(OSError, match="the cable") as raised:
+        CHVerification(broken).verify(b"918273645546", 1)
+    assert "9182" not in everything_told(raised.value)
+    assert "command" in broken.seen
+    assert "9182" not in broken.seen
+
+
+def test_what_was_handed_to_the_transmitter_is_overwritten_whatever_comes_back() -> None:
+    for answers in (["9000"], ["63C2"], ["6983"], ["90"], []):
+        card = ScriptedCard(*answers)
+        with contextlib.suppress(StatusError, MalformedResponseError, IndexError):
+            CHVerification(card).verify(PIN, 1)
+        assert card.sent == ["0020000104" + PIN.hex()]
+        assert card.buffers == [bytearray(9)]
+
+
+def test_the_caller_s_own_bytearray_stays_as_it_is() -> None:
+    code = bytearray(PIN)
+    CHVerification(ScriptedCard("9000")).verify(code, 1)
+    assert code == PIN
+    code.extend(b"5")  # nothing has it locked
+
+
+def test_a_block_is_wiped_where_the_second_code_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = []
+
+    def spy(*arguments: object, **names: object) -> bytearray:
+        blocks.append(padded(*arguments, **names))  # type: ignore[arg-type]  # handed on as they are
+        return blocks[-1]
+
+    monkeypatch.setattr("scardffi.services.ch_verification.padded", spy)
+    with pytest.raises(ValueError, match="new: 300 bytes"):
+        CHVerification(ScriptedCard()).change_code(PIN, bytes(300), 1)
+    assert blocks == [bytearray(4)]
+
+
+def test_the_same_through_a_reader() -> None:
+    library = Library(virtual.library_path())
+    name = "Reader of a card with codes"
+    with VirtualReader(name, codes_card()), SCardManage(library).attach_by_ifd(name) as card:
+        with pytest.raises(StatusError) as raised:
+            CHVerification(card).verify(b"918273645546", 1)
+        assert "9182" not in everything_told(raised.value)
+        assert slot(card, 2) == bytes(2)
