@@ -9,8 +9,9 @@ from support.pcscd import PrivatePcscd
 from scardffi import Library, SCardManage, virtual
 from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.atr import Atr
+from scardffi.iso7816.command import Command
 from scardffi.iso7816.instructions import SelectBy
-from scardffi.virtual import VirtualReader
+from scardffi.virtual import VirtualReader, file_system_card
 from scardffi.virtual.file_system import DF, Key, TransparentEF
 from scardffi.virtual.file_system_card import FileSystemCard
 from scardffi.virtual.vpcd import VpcdCard
@@ -185,3 +186,21 @@ def test_a_real_pcscd_reads_the_card(daemon: PrivatePcscd, vpcd_port: int) -> No
 def test_a_mf_alone_is_a_card() -> None:
     assert send(FileSystemCard(DF()), "00A40000") == "9000"
     assert send(FileSystemCard(DF(files=[TransparentEF(1)])), "00A4000002 0001 00")[-4:] == "9000"
+
+
+def test_no_copy_of_what_was_sent_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Command] = []
+
+    def keep(_: object, command: Command) -> bytes:
+        assert command.data == b"1234"
+        seen.append(command)
+        return b""
+
+    monkeypatch.setitem(file_system_card._COMMANDS, 0x20, keep)
+    card = make_card()
+    assert send(card, "1020000102 3132") == "9000"
+    (part,) = card._chain._parts
+    assert send(card, "0020000102 3334") == "9000"
+    assert send(card, iso.verify(b"1234", 1)) == "9000"
+    assert not any(part)
+    assert [bytes(command.data) for command in seen] == [bytes(4), bytes(4)]

@@ -56,6 +56,7 @@ def test_a_file_is_found(begin: str, file: str, by: SelectBy, found: str) -> Non
     [
         ("5101", SelectBy.FILE_ID, "6A82"),
         ("6001", SelectBy.FILE_ID, "6A82"),
+        ("0000", SelectBy.FILE_ID, "6A82"),
         ("50", SelectBy.FILE_ID, "6A87"),
         ("500150", SelectBy.FILE_ID, "6A87"),
         ("5001", SelectBy.CHILD_DF, "6A82"),

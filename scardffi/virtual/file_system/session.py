@@ -106,7 +106,7 @@ class Session:
             need(len(self.path) > 1, 0x6A82)
             return self.path[:-1], None
         need(len(data) == 2 or (by == SelectBy.FILE_ID and not data), 0x6A87)
-        file_id = int.from_bytes(data, "big") or MF_ID
+        file_id = int.from_bytes(data, "big") if data else MF_ID
         if by == SelectBy.FILE_ID:
             return self._nearby(file_id)
         path, ef = _down(self.path, [file_id])
