@@ -1,0 +1,377 @@
+"""A transparent file as a file object: the same bytes as in memory, nothing made on the way, and what refuses."""
+
+from __future__ import annotations
+
+import io
+import random
+import tracemalloc
+from typing import TYPE_CHECKING
+
+import pytest
+from support.file_cards import KINDS, READER_TOO, make_card, transmitter
+from support.reports import report
+from support.scripted_card import ScriptedCard
+
+from scardffi import RemovedCardError, SCardManage, virtual
+from scardffi.iso7816.malformed import MalformedError
+from scardffi.iso7816.response import MalformedResponseError
+from scardffi.iso7816.status_word import SecurityStatusNotSatisfiedError, StatusError, WrongParametersError
+from scardffi.services.file_access import FileAccess
+from scardffi.virtual.file_system import DF, TransparentEF
+from scardffi.virtual.file_system_card import FileSystemCard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import Buffer
+
+    from scardffi.services.card_file import CardFile
+
+OPERATIONS = 10_000
+LARGE = 32 * 1024
+NO_ATR = ""
+
+
+def card_of(content: bytes) -> FileSystemCard:
+    return FileSystemCard(DF(files=[TransparentEF(0x5001, content)]))
+
+
+def scripted(*answers: str, size: int | None = None) -> tuple[ScriptedCard, CardFile]:
+    """A file of a card that answers as told, opened for reading and writing."""
+    fcp = "9000" if size is None else f"6207820101 8002{size:04X} 9000".replace(" ", "")
+    card = ScriptedCard(fcp, *([] if size is not None else ["9000"]), *answers, atr=NO_ATR)
+    file = FileAccess(card).open(0x5001, "r+b")
+    card.sent.clear()
+    return card, file
+
+
+def operate(chance: random.Random, card: io.RawIOBase, memory: io.BytesIO, size: int) -> None:
+    """The same operation on both, with the same outcome; what a file of fixed size cannot take is left out."""
+    what = chance.randrange(5)
+    if what == 0:
+        place, whence = chance.choice(
+            [(chance.randrange(size + 10), 0), (chance.randrange(size), 1), (-chance.randrange(size), 2)]
+        )
+        assert card.seek(place, whence) == memory.seek(place, whence)
+    elif what == 1:
+        wanted = chance.choice([0, 1, chance.randrange(700), size])
+        assert card.read(wanted) == memory.read(wanted)
+    elif what == 2:
+        ours, theirs = bytearray(b"#" * chance.randrange(700)), bytearray()
+        theirs[:] = ours
+        assert card.readinto(ours) == memory.readinto(theirs)
+        assert ours == theirs
+    elif what == 3 and memory.tell() < size:
+        data = chance.randbytes(chance.randrange(600))
+        written = card.write(data)
+        assert written == min(len(data), size - memory.tell())
+        assert memory.write(data[:written]) == written
+    else:
+        assert card.tell() == memory.tell()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_random_operations_do_what_they_do_in_memory(kind: str, seed: int) -> None:
+    chance = random.Random(seed)
+    size = (40_000, 999, 33_000)[seed - 1]
+    content = chance.randbytes(size)
+    memory = io.BytesIO(content)
+    card = card_of(content)
+    with transmitter(kind, card) as way, FileAccess(way).open(0x5001, "r+b") as file:
+        for _ in range(OPERATIONS):
+            operate(chance, file, memory, size)
+        file.seek(0)
+        assert file.read() == memory.getvalue()
+    (ef,) = card.mf.files
+    assert isinstance(ef, TransparentEF)
+    assert ef.content == memory.getvalue()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_large_file_comes_back_as_it_was_written(kind: str) -> None:
+    content = random.Random(32).randbytes(LARGE)
+    buffer = bytearray(LARGE)
+    with transmitter(kind, card_of(bytes(LARGE))) as way:
+        files = FileAccess(way)
+        with files.open(0x5001, "wb") as file:
+            assert file.write(content) == LARGE
+        assert files.open(0x5001).readinto(buffer) == LARGE
+    assert buffer == content
+
+
+class Counting:
+    """A transmitter that counts the reads that reach SCardManage; without a card's own files it has one of 32 KiB."""
+
+    def __init__(self, manage: SCardManage, answer: bytes | None = None) -> None:
+        self._manage = manage
+        self._answer = answer
+        self.calls = 0
+
+    def transmit(self, command: Buffer, /) -> bytes:
+        """The answer to a command."""
+        return self._manage.transmit(command) if self._answer is None else self._answer
+
+    def read_binary_into(self, buffer: Buffer, offset: int = 0) -> int:
+        """The same as that of SCardManage."""
+        self.calls += 1
+        return self._manage.read_binary_into(buffer, offset)
+
+
+def measured(way: Counting, file: CardFile, buffer: bytearray) -> tuple[int, int]:
+    """Read the file once more: bytes of Python's that are there afterwards, and the most at a time."""
+    assert file.readinto(buffer) == LARGE
+    buffer[:] = bytes(LARGE)
+    file.seek(0)
+    way.calls = 0
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        length = file.readinto(buffer)
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert length == LARGE
+    assert way.calls == 1
+    return after - before, peak - before
+
+
+def test_a_large_file_is_read_in_one_call_and_nothing_is_made() -> None:
+    """By a card in C, which makes nothing in Python itself."""
+    fcp = bytes.fromhex("62078201018002") + LARGE.to_bytes(2, "big") + b"\x90\x00"
+    buffer = bytearray(LARGE)
+    with virtual.installed(), SCardManage().attach_by_ifd(virtual.DEFAULT_READER) as manage:
+        way = Counting(manage, fcp)
+        kept, most = measured(way, FileAccess(way).open(0x5001), buffer)
+    assert buffer == bytes((place ^ place >> 8) & 0xFF for place in range(LARGE))
+    report(f"32 KiB by open().readinto(): 1 call, {kept} bytes of Python's kept, {most} at most at a time")
+    assert kept < 256
+    assert most < 2048
+
+
+def test_a_large_file_that_was_written_is_read_in_one_call() -> None:
+    """By a card in Python, whose own bytes for one command at a time count too."""
+    content = random.Random(33).randbytes(LARGE)
+    buffer = bytearray(LARGE)
+    with transmitter(READER_TOO, card_of(bytes(LARGE))) as manage:
+        assert isinstance(manage, SCardManage)
+        way = Counting(manage)
+        files = FileAccess(way)
+        assert files.open(0x5001, "wb").write(content) == LARGE
+        kept, most = measured(way, files.open(0x5001), buffer)
+    assert buffer == content
+    report(f"the same with a card in Python: {kept} bytes kept, {most} at most at a time")
+    assert most < LARGE // 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_is_a_raw_file_of_io(kind: str) -> None:
+    with transmitter(kind, make_card()) as way:
+        files = FileAccess(way)
+        with files.open("5000/5001", "r+b") as raw, io.BufferedRandom(raw) as buffered:
+            assert buffered.read(3) == b"\0\1\2"
+            buffered.seek(-2, io.SEEK_END)
+            buffered.write(b"AB")
+            buffered.seek(97)
+            assert buffered.read() == b"aAB"
+        assert raw.closed
+        assert io.BufferedReader(files.open("5000/5001")).read() == bytes(range(98)) + b"AB"
+        lines = io.TextIOWrapper(io.BufferedReader(files.open("5000/5010/5001")), encoding="ascii")
+        assert lines.readline() == "another one"
+
+
+def test_files_of_fixed_size_take_what_fits() -> None:
+    file = FileAccess(card_of(bytes(10))).open(0x5001, "r+b")
+    file.seek(8)
+    assert file.write(b"abcd") == 2
+    assert file.tell() == 10
+    assert file.write(b"") == 0
+    with pytest.raises(OSError, match="the file has 10 bytes, and cannot grow"):
+        file.write(b"x")
+    file.seek(12)
+    assert file.read(1) == file.read() == b""
+    with pytest.raises(io.UnsupportedOperation):
+        file.truncate()
+
+
+def test_modes_say_what_a_file_is_for() -> None:
+    files = FileAccess(card_of(bytes(10)))
+    reading, writing = files.open(0x5001), files.open(0x5001, "wb")
+    assert (reading.readable(), reading.writable(), reading.seekable()) == (True, False, True)
+    assert (writing.readable(), writing.writable(), writing.seekable()) == (False, True, True)
+    with pytest.raises(io.UnsupportedOperation, match="3F00/5001 was not opened to write: its mode is 'rb'"):
+        reading.write(b"x")
+    with pytest.raises(io.UnsupportedOperation, match="was not opened to read"):
+        writing.read()
+    with pytest.raises(ValueError, match=r"mode: 'ab' is not allowed; give 'rb', 'r[+]b' or 'wb'"):
+        files.open(0x5001, "ab")
+    reading.close()
+    for use in (reading.read, reading.tell, lambda: reading.seek(0), lambda: reading.readinto(bytearray(1))):
+        with pytest.raises(ValueError, match="closed file"):
+            use()
+    assert repr(reading) == "<CardFile 3F00/5001, mode 'rb', closed>"
+
+
+def test_seek_has_bounds() -> None:
+    file = FileAccess(card_of(bytes(10))).open(0x5001)
+    with pytest.raises(ValueError, match="offset: -1 from 0 is not allowed"):
+        file.seek(-1)
+    with pytest.raises(ValueError, match="whence: 3 is not allowed; give 0, 1 or 2"):
+        file.seek(0, 3)
+    assert file.tell() == 0
+
+
+@pytest.mark.parametrize("size", [0, 1, 5, 256, 300, 1000])
+def test_a_size_that_is_not_told_is_found(size: int) -> None:
+    class Silent(FileSystemCard):
+        def transmit(self, command: Buffer) -> bytes:
+            answer = super().transmit(command)
+            return answer[-2:] if memoryview(command)[1] == 0xA4 else answer
+
+    content = random.Random(size).randbytes(size)
+    card = Silent(DF(files=[TransparentEF(0x5001, content)]))
+    file = FileAccess(card).open(0x5001)
+    assert file.properties.size is None
+    assert file.seek(0, io.SEEK_END) == size
+    file.seek(0)
+    assert file.read() == content
+
+
+@pytest.mark.parametrize("end", ["6B00", "6282", "6700", "9000"])
+def test_every_end_of_a_file_is_one(end: str) -> None:
+    _, file = scripted("01" * 256 + "9000", end, *([end] if end == "6700" else []), end, end)
+    assert file.read(300) == b"\1" * 256
+    assert file.read(300) == b""
+
+
+def test_a_wrong_le_at_the_end_is_corrected() -> None:
+    card, file = scripted("6C03", "0102039000", "6B00")
+    assert file.read(5) == b"\1\2\3"
+    assert card.sent == ["00B0000005", "00B0000003", "00B0000302"]
+
+
+def test_what_has_arrived_is_kept_and_the_error_comes_next() -> None:
+    _, file = scripted("02" * 256 + "9000", "6982", "6982", size=1000)
+    assert file.read() == b"\2" * 256
+    _, file = scripted("02" * 256 + "9000", "6982", "6982", size=1000)
+    assert file.readinto(bytearray(600)) == 256
+    with pytest.raises(SecurityStatusNotSatisfiedError):
+        file.readinto(bytearray(600))
+    assert file.tell() == 256
+
+
+def test_a_write_tells_how_much_was_written() -> None:
+    card, file = scripted("9000", "63C1", "6982", "6982", size=1000)
+    assert file.write(bytes(1000)) == 510
+    assert [command[:10] for command in card.sent] == ["00D60000FF", "00D600FFFF", "00D601FEFF"]
+    with pytest.raises(SecurityStatusNotSatisfiedError):
+        file.write(bytes(490))
+    assert file.tell() == 510
+    assert all(not any(buffer) for buffer in card.buffers)
+
+
+def test_far_offsets_stand_in_data_objects() -> None:
+    card, file = scripted("5302AABB9000", "9000", size=0xFFFF)
+    file.seek(0x8000)
+    assert file.read(2) == b"\xaa\xbb"
+    assert file.write(b"zz") == 2
+    assert card.sent == ["00B10000045402800004", "00D700000854028002 53027A7A".replace(" ", "")]
+
+
+@pytest.mark.parametrize(
+    ("offset", "answer", "error"),
+    [
+        (0, "0102039000", MalformedResponseError),
+        (0, "90", MalformedResponseError),
+        (0x8000, "AABB9000", MalformedError),
+        (0x8000, "5402AABB9000", MalformedResponseError),
+        (0x8000, "5303AABBCC9000", MalformedResponseError),
+        (0x8000, "5302AA9000", MalformedError),
+        (0, "6B00", WrongParametersError),
+        (0, "6F00", StatusError),
+    ],
+)
+def test_hostile_answers_are_our_errors(offset: int, answer: str, error: type[Exception]) -> None:
+    _, file = scripted(answer, size=0xFFFF)
+    file.seek(offset)
+    with pytest.raises(error):
+        file.read(2)
+
+
+def test_random_answers_raise_our_errors_alone() -> None:
+    chance = random.Random(82)
+    for _ in range(1000):
+        answers = [chance.randbytes(chance.randrange(9)) + chance.choice((b"", b"\x90\0")) for _ in range(60)]
+        card = ScriptedCard(*(answer.hex() for answer in answers), atr=NO_ATR)
+        try:
+            file = FileAccess(card).open(0x5001, "r+b")
+            file.seek(chance.choice((0, 0x8000)))
+            file.read(10)
+            file.write(bytes(3))
+            file.seek(0, io.SEEK_END)
+        except (StatusError, MalformedError, IndexError, OSError):
+            pass  # an IndexError is the script's: it has no answer left
+
+
+def test_chunks_can_be_set() -> None:
+    card = card_of(bytes(range(200)) * 5)
+    file = FileAccess(card).open(0x5001, "r+b")
+    file.read_chunk, file.write_chunk = 1000, 700
+    assert file.read() == bytes(range(200)) * 5
+    file.seek(0)
+    assert file.write(bytes(1000)) == 1000
+    for value in (0, 65537):
+        with pytest.raises(ValueError, match=f"read_chunk: {value} is not allowed; give 1 to 65536"):
+            file.read_chunk = value
+    with pytest.raises(ValueError, match="write_chunk: 0 is not allowed; give 1 to 65535"):
+        file.write_chunk = 0
+    assert (file.read_chunk, file.write_chunk) == (1000, 700)
+
+
+def test_a_card_s_own_limits_are_kept() -> None:
+    limits = bytes.fromhex("7F66080202 0040 0202 0030")
+    card = FileSystemCard(DF(files=[TransparentEF(0x2F01, limits), TransparentEF(0x5001, bytes(100))]))
+    with transmitter(READER_TOO, card) as way:
+        file = FileAccess(way).open(0x5001, "r+b")
+        assert (file.read_chunk, file.write_chunk) == (0x30 - 2, 0x40 - 9)
+        assert file.write(bytes(range(100))) == 100
+        file.seek(0)
+        assert file.read() == bytes(range(100))
+
+
+def test_the_transmitter_s_own_methods_know_class_00_alone() -> None:
+    class Channel:
+        def __init__(self, card: FileSystemCard) -> None:
+            self._card = card
+
+        def transmit(self, command: Buffer, /) -> bytes:
+            whole = bytes(memoryview(command))
+            assert whole[0] == 1
+            return self._card.transmit(b"\0" + whole[1:])
+
+        def read_binary_into(self, buffer: Buffer, offset: int = 0) -> int:
+            raise AssertionError(buffer, offset)
+
+    file = FileAccess(Channel(card_of(b"on channel 1")), cla=1).open(0x5001)
+    assert file.read() == b"on channel 1"
+
+
+def test_an_error_of_the_transmitter_goes_out_and_the_file_is_selected_again() -> None:
+    with transmitter(READER_TOO, card_of(b"content")) as way:
+        assert isinstance(way, SCardManage)
+        file = FileAccess(way).open(0x5001)
+        assert file.read(3) == b"con"
+        with virtual.fault("SCardTransmit", code=0x80100069), pytest.raises(RemovedCardError):
+            file.read()
+        assert file.read() == b"tent"
+
+
+def test_refusals_of_the_transmitter_s_own_methods_are_status_errors() -> None:
+    card = FileSystemCard(DF(files=[TransparentEF(0x5001, bytes(9), access={"read": [1], "update": [1]})]))
+    with transmitter(READER_TOO, card) as way:
+        file = FileAccess(way).open(0x5001, "r+b")
+        uses: list[Callable[[], object]] = [file.read, lambda: file.write(b"x")]
+        for use in uses:
+            with pytest.raises(SecurityStatusNotSatisfiedError):
+                use()

@@ -1,0 +1,498 @@
+"""A card's files as a person knows files: directories, references, properties, and what comes and goes."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+from support.file_cards import AID, KINDS, make_card, transmitter
+from support.scripted_card import ScriptedCard
+
+from scardffi.iso7816.command import Command
+from scardffi.iso7816.malformed import MalformedError
+from scardffi.iso7816.status_word import (
+    CardFileExistsError,
+    CardFileNotFoundError,
+    ConditionsNotSatisfiedError,
+    SecurityStatusNotSatisfiedError,
+    StatusError,
+    WrongParametersError,
+)
+from scardffi.iso7816.tlv import TLV
+from scardffi.services.file_access import FileAccess
+from scardffi.services.file_properties import FileKind, FileProperties, LifeCycle, WrongKindError
+from scardffi.services.file_reference import FileRef
+from scardffi.virtual.file_system import DF, Code, RecordEF, TransparentEF
+from scardffi.virtual.file_system_card import FileSystemCard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from typing_extensions import Buffer
+
+NAME = AID.hex().upper()
+
+
+@pytest.fixture(params=KINDS)
+def files(request: pytest.FixtureRequest) -> Iterator[FileAccess]:
+    with transmitter(request.param, make_card()) as way:
+        yield FileAccess(way)
+
+
+class Keeping:
+    """A transmitter that keeps what it sends to a card, which may not know some ways to select."""
+
+    def __init__(self, card: FileSystemCard, refused: dict[int, str] | None = None) -> None:
+        self.atr = card.atr
+        self._card = card
+        self._refused = refused or {}
+        self.sent: list[str] = []
+
+    def transmit(self, command: Buffer, /) -> bytes:
+        """The card's answer, or the refusal of that P1 of SELECT."""
+        whole = bytes(memoryview(command))
+        self.sent.append(whole.hex().upper())
+        if whole[1] == 0xA4 and whole[2] in self._refused:
+            return bytes.fromhex(self._refused[whole[2]])
+        return self._card.transmit(whole)
+
+
+def test_directories_are_changed_by_every_reference(files: FileAccess) -> None:
+    assert files.current_dir == "3F00"
+    assert files.change_dir(0x5000).file_id == 0x5000
+    assert files.current_dir == "3F00/5000"
+    files.change_dir("5010")
+    assert files.current_dir == "3F00/5000/5010"
+    files.change_dir("../..")
+    assert files.current_dir == "3F00"
+    assert files.change_dir(AID).name == AID
+    assert files.current_dir == NAME
+    files.change_dir("/5000")
+    assert files.current_dir == "3F00/5000"
+    files.change_dir(FileRef.by_name(AID[:6]))
+    assert files.current_dir == NAME
+    files.change_dir("..")
+    assert files.current_dir == "3F00"
+    files.change_dir(NAME + "/.")
+    assert files.change_dir(FileRef.any(0x3F00)).file_id == 0x3F00
+    assert files.change_dir(FileRef.any(AID)).file_id == 0x5015
+    assert files.open("4401").read() == b"token"
+
+
+@pytest.mark.parametrize("wrong", [0x7777, "5777/5001", "/5777", b"\xa0\0\0\0\x99", FileRef.by_path("5010/7777")])
+def test_a_failed_change_leaves_the_directory(files: FileAccess, wrong: int | str | bytes | FileRef) -> None:
+    files.change_dir("/5000")
+    with pytest.raises(CardFileNotFoundError):
+        files.change_dir(wrong)
+    assert files.current_dir == "3F00/5000"
+    assert files.open(0x5001).read(2) == b"\0\1"
+
+
+def test_a_file_is_no_directory_and_a_directory_no_file(files: FileAccess) -> None:
+    files.change_dir("/5000/5010")
+    with pytest.raises(WrongKindError, match="3F00/2F00 is TRANSPARENT; needed is a directory") as caught:
+        files.change_dir("/2F00")
+    assert caught.value.kind == FileKind.TRANSPARENT
+    assert files.current_dir == "3F00/5000/5010"
+    for call, kind in ((files.open, "DF"), (files.records, "DF")):
+        with pytest.raises(WrongKindError, match=f"3F00/5000 is {kind}"):
+            call("/5000")
+    with pytest.raises(WrongKindError, match=r"records\(\) opens those with records"):
+        files.open("/5000/5002")
+    with pytest.raises(WrongKindError, match="needed is an EF with records"):
+        files.records("/5000/5001")
+
+
+def test_wrong_references_are_refused_before_anything_is_sent() -> None:
+    card = ScriptedCard()
+    files = FileAccess(card)
+    for call in (files.change_dir, files.open, files.records, files.properties, files.delete, files.invalidate):
+        with pytest.raises(ValueError, match="file_id: 65536 is not allowed; give 0 to 65535"):
+            call(0x10000)
+        with pytest.raises(TypeError, match="reference"):
+            call(None)  # type: ignore[arg-type]  # that is what is tested
+    with pytest.raises(ValueError, match="above the MF"):
+        files.change_dir("..")
+    with pytest.raises(ValueError, match="cla: 256 is not allowed"):
+        FileAccess(card, cla=256)
+    assert card.sent == []
+
+
+def test_open_files_keep_their_own_place(files: FileAccess) -> None:
+    here, there = files.open("/5000/5001"), files.open("/5000/5010/5001")
+    files.change_dir(AID)
+    token = files.open(0x4401, "r+b")
+    assert (here.read(2), there.read(3), token.read(2)) == (b"\0\1", b"ano", b"to")
+    records = files.records("/5000/5002")
+    assert (here.read(2), records[1], there.read(3), token.read(9)) == (b"\2\3", b"\2def", b"the", b"ken")
+    assert files.current_dir == NAME
+
+
+def test_short_identifiers_and_any(files: FileAccess) -> None:
+    files.change_dir("/5000")
+    file = files.open(FileRef.by_short_id(1))
+    assert file.read(2) == b"\0\1"
+    assert files.records(FileRef.by_short_id(2))[0] == b"\1abc"
+    assert files.properties(FileRef.by_short_id(1)).short_id == 1
+    assert files.open(FileRef.any(1)).read(1) == b"\0"
+    assert files.open(FileRef.any(b"\x50\x01")).read(1) == b"\0"
+    files.change_dir(AID)
+    assert file.read(2) == b"\2\3"
+    with pytest.raises(StatusError):
+        files.open(FileRef.by_short_id(9))
+    assert files.open(0x4401).read() == b"token"
+
+
+def test_short_identifiers_of_a_card_that_tells_nothing() -> None:
+    class Silent(FileSystemCard):
+        def transmit(self, command: Buffer) -> bytes:
+            decoded = Command.decode(command)
+            answer = super().transmit(command)
+            return answer[-2:] if decoded.ins in {0xA4, 0xCA} else answer
+
+    files = FileAccess(Silent(DF(files=[TransparentEF(1, b"one", short_id=4), RecordEF(2, [b"two"], short_id=5)])))
+    file = files.open(FileRef.by_short_id(4))
+    assert file.properties == FileProperties(kind=FileKind.TRANSPARENT, short_id=4)
+    assert file.read() == b"one"
+    assert list(files.records(FileRef.by_short_id(5))) == [b"two"]
+    file.seek(1)
+    assert file.read() == b"ne"
+    with pytest.raises(WrongKindError):
+        files.open(FileRef.by_short_id(5))
+
+
+def test_any_reference_tells_the_last_error() -> None:
+    with pytest.raises(CardFileNotFoundError):
+        FileAccess(make_card()).open(FileRef.any(9))
+
+
+def test_properties_are_named(files: FileAccess) -> None:
+    properties = files.properties("/5000/5002")
+    assert (properties.kind, properties.file_id, properties.short_id) == (FileKind.LINEAR_FIXED, 0x5002, 2)
+    assert (properties.record_size, properties.record_count, properties.size) == (4, 3, 12)
+    assert files.properties().file_id == 0x3F00
+    files.change_dir(AID)
+    assert files.properties(".").name == AID
+    assert files.properties("/5000").kind == FileKind.DF
+    assert files.current_dir == NAME
+
+
+def test_what_is_told_of_a_directory_is_told_of_that_one(files: FileAccess) -> None:
+    files.change_dir("/")
+    files.open("/5000/5001")
+    assert files.properties("/5000").file_id == 0x5000
+    files.open("/5000/5010/5001")
+    assert files.change_dir("/5000/5010").file_id == 0x5010
+    assert files.change_dir("/").file_id == 0x3F00
+
+
+def test_files_come_and_go(files: FileAccess) -> None:
+    files.change_dir("/5000/5010")
+    made = files.create(kind=FileKind.TRANSPARENT, file_id=0x6001, size=40, short_id=7)
+    assert str(made) == "3F00/5000/5010/6001"
+    with files.open(made, "r+b") as file:
+        assert file.write(b"hello") == 5
+    folder = files.create(FileProperties(kind=FileKind.DF, file_id=0x6100, name=b"\xa0\0\0\0\x61"))
+    assert files.current_dir == "3F00/5000/5010"
+    files.change_dir(folder)
+    rows = files.create(kind=FileKind.LINEAR_FIXED, file_id=0x6101, size=9, record_size=3, record_count=3)
+    records = files.records(rows)
+    records.append(b"abc")
+    assert list(records) == [b"abc"]
+    with pytest.raises(CardFileExistsError):
+        files.create(kind=FileKind.TRANSPARENT, file_id=0x6101, size=1)
+    files.delete("..")
+    assert files.current_dir == "3F00/5000"
+    assert files.properties().file_id == 0x5000
+    with pytest.raises(CardFileNotFoundError):
+        files.properties(made)
+    files.delete("5001")
+    with pytest.raises(CardFileNotFoundError):
+        files.open("5001")
+    assert len(list(files.records("5002"))) == 2
+
+
+def test_a_directory_is_deleted_though_a_file_in_it_is_the_current_one(files: FileAccess) -> None:
+    files.change_dir("/5000/5010")
+    assert files.open(0x5001).read(1) == b"a"
+    files.delete(".")
+    assert files.current_dir == "3F00/5000"
+    with pytest.raises(CardFileNotFoundError):
+        files.properties("5010")
+    assert files.open(0x5001).read(1) == b"\0"
+
+
+def test_a_new_file_must_be_described() -> None:
+    card = ScriptedCard()
+    files = FileAccess(card)
+    with pytest.raises(ValueError, match="kind, file_id: None is not allowed"):
+        files.create(kind=FileKind.TRANSPARENT, size=3)
+    with pytest.raises(ValueError, match="size: -1 is not allowed"):
+        files.create(kind=FileKind.TRANSPARENT, file_id=1, size=-1)
+    with pytest.raises(TypeError, match="colour"):
+        files.create(kind=FileKind.TRANSPARENT, file_id=1, colour=3)
+    with pytest.raises(ValueError, match="nothing is to be changed"):
+        files.set_properties(1)
+    assert card.sent == []
+
+
+def test_files_are_invalidated_and_rehabilitated(files: FileAccess) -> None:
+    file = files.open("/5000/5001")
+    files.invalidate("/5000/5001")
+    assert files.properties("/5000/5001").life_cycle == LifeCycle.DEACTIVATED
+    assert not files.properties("/5000/5001").is_active
+    with pytest.raises(ConditionsNotSatisfiedError):
+        file.read()
+    files.rehabilitate("/5000/5001")
+    assert files.properties("/5000/5001").is_active
+    assert file.read(2) == b"\0\1"
+    files.invalidate("/5000")
+    assert not files.properties("/5000").is_active
+    files.rehabilitate("/5000")
+    files.change_dir("/5000")
+    files.invalidate(".")
+    assert not files.properties().is_active
+
+
+def test_a_card_that_wants_the_identifier_gets_it() -> None:
+    card = ScriptedCard("62078201018302" + "50019000", "6A86", "9000", "9000", atr="")
+    FileAccess(card).invalidate(0x5001)
+    assert card.sent == ["00A40800025001" + "00", "00040000", "00040000025001"]
+
+
+def test_properties_are_set_by_put_data() -> None:
+    card = ScriptedCard("6205820101 8A00 9000".replace(" ", ""), "9000", "6F00", atr="")
+    FileAccess(card).set_properties(0x5001, short_id=3, proprietary=(TLV(0x85, b"x"),))
+    assert card.sent[:2] == ["00A4080002500100", "00DA006206880118850178"]
+    card = ScriptedCard("6F04840201029000", "9000", "6F0584036E65779000", atr="")
+    files = FileAccess(card)
+    files.change_dir(b"\1\2")
+    files.set_properties(".", name=b"new")
+    assert card.sent[-2:] == ["00DA00620584036E6577", "00A40400036E657700"]
+    assert files.current_dir == "6E6577"
+
+
+def test_properties_are_set(files: FileAccess) -> None:
+    file = files.open("/5000/5001")
+    files.set_properties("/5000/5001", FileProperties(short_id=9), proprietary=(TLV(0x85, b"ours"),))
+    said = files.properties("/5000/5001")
+    assert (said.short_id, said.proprietary) == (9, (TLV(0x85, b"ours"),))
+    files.change_dir("/5000")
+    assert files.open(FileRef.by_short_id(9)).read(2) == file.read(2) == b"\0\1"
+    files.set_properties(".", name=b"\xa0\0\0\0\x77")
+    assert files.properties().name == b"\xa0\0\0\0\x77"
+    files.change_dir(AID)
+    files.set_properties(".", name=b"renamed")
+    assert files.current_dir == b"renamed".hex().upper()
+    assert files.open(0x4401).read() == b"token"
+    with pytest.raises(WrongParametersError):
+        files.set_properties("/5000/5001", size=3)
+    assert files.open(0x4401).read() == b"token"
+
+
+def test_what_was_verified_for_an_application_is_not_lost_by_its_files() -> None:
+    application = DF(
+        0x5015, [TransparentEF(1, b"secret", access={"read": [0x81]})], name=AID, references=[Code(0x81, b"1234")]
+    )
+    card = FileSystemCard(DF(files=[application]))
+    way = Keeping(card)
+    files = FileAccess(way)
+    files.change_dir(AID)
+    file = files.open(1)
+    with pytest.raises(SecurityStatusNotSatisfiedError):
+        file.read()
+    card.transmit(bytes.fromhex("002000810431323334"))
+    way.sent.clear()
+    files.change_dir(AID)
+    files.change_dir(".")
+    assert file.read() + files.open(1).read() == b"secret" * 2
+    assert files.properties().name == AID
+    assert not [command for command in way.sent if command.startswith("00A404")]
+
+
+def test_a_directory_is_listed_as_far_as_the_card_tells(files: FileAccess) -> None:
+    found = {entry.name: entry for entry in files.directory()}
+    assert found[AID].label == "My app"
+    assert (found[AID].kind, found[AID].file_id) == (FileKind.DF, 0x5015)
+    assert b"\xa0\0\0\0\x18" in found
+    assert files.current_dir == "3F00"
+    assert [entry.name for entry in files.directory(prefix=AID[:7])] == [AID]
+    files.change_dir(found[AID].reference)
+    assert files.current_dir == NAME
+
+
+def test_identifiers_are_probed(files: FileAccess) -> None:
+    files.change_dir("/5000")
+    probe = range(0x5000, 0x5012)
+    found = {entry.file_id: entry.kind for entry in files.directory(probe=probe)}
+    assert found == {
+        0x5001: FileKind.TRANSPARENT,
+        0x5002: FileKind.LINEAR_FIXED,
+        0x5003: FileKind.CYCLIC,
+        0x5010: FileKind.DF,
+    }
+    assert [entry.file_id for entry in files.directory(FileKind.DF, probe=probe)] == [0x5010]
+    both = {FileKind.CYCLIC, FileKind.TRANSPARENT}
+    entries = files.directory(both, probe=probe)
+    assert {entry.file_id for entry in entries} == {0x5001, 0x5003}
+    assert {entry.short_id for entry in entries} == {1, None}
+    assert {entry.file_id: entry.short_id for entry in files.directory()} == {0x5001: 1, 0x5002: 2}
+    assert files.current_dir == "3F00/5000"
+    files.change_dir("/")
+    assert files.open(next(entry.reference for entry in entries if entry.short_id)).read(1) == b"\0"
+
+
+def test_files_that_a_directory_announces_are_listed() -> None:
+    announcing = bytes(TLV(0x6F, bytes.fromhex("820138 83025000 A20E 880108 51025001 880110 51025002")))
+    unreadable = "6982"
+    card = ScriptedCard(announcing.hex() + "9000", "62038201019000", unreadable, atr="")
+    files = FileAccess(card)
+    files.change_dir("/5000")
+    found = [(entry.file_id, entry.short_id, entry.kind) for entry in files.directory()]
+    assert found == [(0x5001, 1, FileKind.TRANSPARENT), (0x5002, 2, None)]
+    assert files.current_dir == "3F00/5000"
+
+
+def test_names_that_come_again_end_the_list() -> None:
+    name = bytes(TLV(0x6F, bytes(TLV(0x84, AID)))).hex() + "9000"
+    card = ScriptedCard("6A82", name, name, *["6A82"] * 3, atr="")
+    assert [entry.name for entry in FileAccess(card).directory()] == [AID]
+
+
+def test_ef_dir_may_have_records_and_rubbish() -> None:
+    application = bytes.fromhex("61094F05A0000000015000")
+    rows = RecordEF(0x2F00, [application + b"\xff" * 5, b"\x61\x7f" + b"rubbish" * 2], record_size=16, capacity=2)
+    found = FileAccess(FileSystemCard(DF(files=[rows]))).directory()
+    assert [(entry.name, entry.label) for entry in found] == [(bytes.fromhex("A000000001"), "")]
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        {8: "6A86", 9: "6A86"},
+        {8: "6A81", 9: "6B00", 2: "6A86", 1: "6A86"},
+        {2: "6A86"},
+        {8: "6A86", 3: "6A86", 9: "6A86", 2: "6A86"},
+    ],
+)
+def test_cards_that_do_not_know_every_way_to_select(refused: dict[int, str]) -> None:
+    way = Keeping(make_card(), refused)
+    files = FileAccess(way)
+    assert files.open("/5000/5010/5001").read(2) == b"an"
+    assert files.open("/5000/5001").read(2) == b"\0\1"
+    files.change_dir("5000/5010")
+    assert files.open("5001").read(2) == b"an"
+    files.change_dir("..")
+    with pytest.raises(CardFileNotFoundError):
+        files.change_dir("/5777")
+    assert files.open("5001").read(1) == b"\0"
+    files.change_dir(AID)
+    assert files.open(0x4401).read() == b"token"
+
+
+def test_inside_an_application_ways_go_up_and_down() -> None:
+    tree = DF(0x10, [DF(0x11, [TransparentEF(1, b"deep")]), DF(0x12, [TransparentEF(1, b"other")])], name=AID)
+    for refused in ({}, {3: "6A86"}, {9: "6A86"}, {3: "6A86", 9: "6A86", 2: "6A86"}):
+        way = Keeping(FileSystemCard(DF(files=[tree])), refused)
+        files = FileAccess(way)
+        files.change_dir(NAME + "/0011")
+        assert files.open("0001").read() == b"deep"
+        assert files.open("../0012/0001").read() == b"other"
+        assert files.current_dir == NAME + "/0011"
+        files.change_dir("..")
+        assert files.current_dir == NAME
+        if 3 not in refused:
+            assert len([command for command in way.sent if command.startswith("00A404")]) == 1
+
+
+def test_cards_differ_in_what_they_tell_and_how_they_are_asked() -> None:
+    fcp = bytes(TLV(0x62, bytes.fromhex("820101 80020003"))).hex()
+    card = ScriptedCard("6A86", fcp + "9000", fcp + "9000", atr="")
+    files = FileAccess(card)
+    assert files.properties("/5001").size == 3
+    assert card.sent[:2] == ["00A4080002500100", "00A4080402500100"]
+    card = ScriptedCard("9000", fcp + "9000", fcp + "9000", atr="")
+    assert FileAccess(card).open("/5001").properties.size == 3
+    card = ScriptedCard("6A86", "6A86", "9000", atr="")
+    assert FileAccess(card).open("/5001").properties == FileProperties()
+    assert card.sent[-1] == "00A4080C025001"
+    card = ScriptedCard(*["6A86"] * 12, atr="")
+    with pytest.raises(WrongParametersError):
+        FileAccess(card).open("/5001")
+
+
+def test_the_card_s_capabilities_are_read_once_and_disturb_nothing(files: FileAccess) -> None:
+    files.change_dir("/5000")
+    said = files.capabilities()
+    assert (said.command_limit, said.response_limit) == (0x0400, 0x0800)
+    assert (said.extended_length, said.has_mf) == (True, True)
+    assert files.current_dir == "3F00/5000"
+    assert files.open(0x5001).read(2) == b"\0\1"
+    assert files.capabilities() == said
+
+
+def test_a_card_without_ef_atr_has_capabilities_too() -> None:
+    said = FileAccess(FileSystemCard(DF())).capabilities()
+    assert said.extended_length
+    assert said.command_limit is None
+
+
+def test_larger_chunks_are_used_where_the_card_states_them() -> None:
+    content = random.Random(5).randbytes(5000)
+    limits = TransparentEF(0x2F01, bytes.fromhex("7F66 08 0202 0400 0202 0800"))
+    way = Keeping(FileSystemCard(DF(files=[TransparentEF(1, content), limits])))
+    file = FileAccess(way).open(1, "r+b")
+    assert (file.read_chunk, file.write_chunk) == (0x0800 - 2, 0x0400 - 9)
+    way.sent.clear()
+    assert file.read() == content
+    assert len(way.sent) == 3
+    file.seek(0)
+    assert file.write(content[::-1]) == 5000
+    file.seek(0)
+    assert file.read() == content[::-1]
+
+
+def test_a_selection_of_somebody_else_is_forgotten_on_request(files: FileAccess) -> None:
+    file = files.open("/5000/5001")
+    with_others = FileAccess(files._selection.sender.transmitter)
+    assert with_others.open("/5000/5010/5001").read(3) == b"ano"
+    files.forget_selection()
+    assert file.read(3) == b"\0\1\2"
+
+
+def test_threads_get_their_own_answers(files: FileAccess) -> None:
+    paths = {"/5000/5001": bytes(range(100)), "/5000/5010/5001": b"another one", f"{NAME}/4401": b"token"}
+
+    def read(path: str) -> bool:
+        file = files.open(path)
+        return all(file.seek(0) == 0 and file.read() == paths[path] for _ in range(30))
+
+    with ThreadPoolExecutor(6) as pool:
+        assert all(pool.map(read, list(paths) * 4))
+
+
+def test_hostile_cards_raise_our_errors_alone() -> None:
+    chance = random.Random(7816)
+    for _ in range(600):
+        answers = [
+            bytes(TLV(chance.choice((0x62, 0x6F)), chance.randbytes(chance.randrange(20)))).hex() + "9000"
+            if chance.randrange(3)
+            else chance.choice(("9000", "6A82", "6A86", "6283", "6282", "90", chance.randbytes(5).hex()))
+            for _ in range(40)
+        ]
+        files = FileAccess(ScriptedCard(*answers, atr=""))
+        uses: list[Callable[[], object]] = [
+            partial(files.directory, probe=[1, 2]),
+            partial(files.change_dir, "/5000"),
+            files.capabilities,
+            lambda: files.open("5001").read(100),  # noqa: B023  called in the same round
+            lambda: files.records(FileRef.by_short_id(1))[0],  # noqa: B023  the same
+            partial(files.delete, 0x5001),
+        ]
+        for use in chance.sample(uses, 3):
+            with suppress(StatusError, MalformedError, WrongKindError, IndexError):  # the last: the script has ended
+                use()
