@@ -59,6 +59,9 @@ if TYPE_CHECKING:
     from .attachment import Attachment
     from .iso7816.status_word import StatusTable
     from .services.card_auth import CardAuth
+    from .services.ch_verification import CHVerification
+    from .services.codes import Padding
+    from .services.file_access import FileAccess
 
 _SHARING_VIOLATION: Final = 0x8010000B
 _TIMEOUT: Final = 0x8010000A
@@ -671,8 +674,8 @@ class SCardManage:
     def create_card_auth(self, *, cla: int = 0, table: StatusTable | None = None) -> CardAuth:
         """Authentication of the card, and to it. Follows ISCardManage::CreateCardAuth.
 
-        This service and the next talk to the card that is attached now; once it was detached they raise
-        UnexpectedStateError. Every one of them may be made many times over.
+        This service and those below talk to the card that is attached now; once it was detached they raise
+        UnexpectedStateError. There may be several of each.
 
         Args:
             cla: the class byte of its commands, 0 or that of a logical channel, for instance.
@@ -685,6 +688,46 @@ class SCardManage:
         from .services.card_auth import CardAuth
 
         return CardAuth(self._transmitter("create_card_auth"), cla=cla, table=table)
+
+    def create_ch_verification(
+        self,
+        *,
+        cla: int = 0,
+        table: StatusTable | None = None,
+        padding: Padding | str = "none",
+        length: int = 8,
+    ) -> CHVerification:
+        """The codes of the card, PINs and passwords. Follows ISCardManage::CreateCHVerification.
+
+        Args:
+            cla: as for :meth:`create_card_auth`.
+            table: the same.
+            padding: how the card wants its codes filled up, a :class:`~scardffi.services.codes.Padding` or its value:
+                "none", "FF" or "format 2".
+            length: the bytes that they are filled up to, 1 to 255.
+
+        Raises:
+            ValueError: no such padding or length.
+            UnexpectedStateError, CardStateError: as for :meth:`create_card_auth`.
+        """
+        from .services.ch_verification import CHVerification
+
+        card = self._transmitter("create_ch_verification")
+        return CHVerification(card, cla=cla, table=table, padding=padding, length=length)
+
+    def create_file_access(self, *, cla: int = 0, table: StatusTable | None = None) -> FileAccess:
+        """The files of the card. Follows ISCardManage::CreateFileAccess.
+
+        Args:
+            cla: as for :meth:`create_card_auth`.
+            table: the same.
+
+        Raises:
+            UnexpectedStateError, CardStateError: as for :meth:`create_card_auth`.
+        """
+        from .services.file_access import FileAccess
+
+        return FileAccess(self._transmitter("create_file_access"), cla=cla, table=table)
 
     def create_interface(self, id_or_name: UUID | str, data: Any = None) -> Any:
         """A service by its name or UUID, of this package or of another. Follows ISCardManage::CreateInterface.

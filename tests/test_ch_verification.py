@@ -316,7 +316,7 @@ def test_no_code_at_all_is_refused(name: str) -> None:
         ({"length": 0}, "length: 0 is not allowed; give 1 to 255"),
         ({"length": 256}, "length: 256 is not allowed; give 1 to 255"),
         ({"padding": Padding.FORMAT_2, "length": 16}, "length: 16 is not allowed; give 8 to 8"),
-        ({"padding": "hex"}, "'hex' is not a valid Padding"),
+        ({"padding": "hex"}, "padding: 'hex' is not allowed; give 'none', 'FF', 'format 2'"),
     ],
 )
 def test_a_service_that_cannot_be_is_not_made(options: dict[str, int], message: str) -> None:

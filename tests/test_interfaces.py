@@ -13,7 +13,10 @@ from scardffi import InvalidArgumentError, SCardManage, UnexpectedStateError, vi
 from scardffi.errors import E_INVALIDARG
 from scardffi.services import interfaces
 from scardffi.services.card_auth import CardAuth
-from scardffi.services.interfaces import CARD_AUTH, UnknownInterfaceError
+from scardffi.services.ch_verification import CHVerification
+from scardffi.services.file_access import FileAccess
+from scardffi.services.interfaces import CARD_AUTH, CH_VERIFICATION, FILE_ACCESS, PIN_PAD, UnknownInterfaceError
+from scardffi.services.pin_pad import PinPad
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +24,12 @@ if TYPE_CHECKING:
 
 READER = "scardffi Virtual Reader 0"
 THEIRS = UUID("5f3f0b0e-5b3f-4ad8-9f0c-2a6f9d3f7a10")
+
+
+class CardInAReader(ScriptedCard):
+    """A transmitter whose reader has a driver, which is not asked here."""
+
+    control = print
 
 
 @pytest.fixture
@@ -55,6 +64,21 @@ def test_ours_are_found_by_name_and_by_uuid(id_or_name: str | UUID, card: SCardM
     service = card.create_interface(id_or_name)
     assert isinstance(service, CardAuth)
     assert len(service.get_challenge()) == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "uuid", "service"),
+    [
+        ("CardAuth", CARD_AUTH, CardAuth),
+        ("CHVerification", CH_VERIFICATION, CHVerification),
+        ("FileAccess", FILE_ACCESS, FileAccess),
+        ("PinPad", PIN_PAD, PinPad),
+    ],
+)
+def test_each_of_ours_is_there(name: str, uuid: UUID, service: type) -> None:
+    card = CardInAReader()
+    assert type(interfaces.create(name, card)) is type(interfaces.create(uuid, card)) is service
+    assert name in interfaces.names()
 
 
 def test_ours_take_their_keyword_arguments() -> None:
@@ -100,7 +124,8 @@ def test_what_is_no_name_is_a_type_error(id_or_name: object, card: SCardManage) 
 def test_nothing_is_created_without_a_card() -> None:
     with virtual.installed():
         card = SCardManage()
-    for create in (card.create_card_auth, lambda: card.create_interface("CardAuth")):
+    creators = card.create_card_auth, card.create_ch_verification, card.create_file_access
+    for create in (*creators, lambda: card.create_interface("CardAuth")):
         with pytest.raises(UnexpectedStateError, match="not attached"):
             create()
 

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 from conftest import Place
+from support import vicc
+from support.requirements import need
 from support.shape import PLACES
 
 from scardffi import (
@@ -34,8 +37,18 @@ from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.command import Command
 from scardffi.iso7816.instructions import FileInformation, SelectBy
 from scardffi.iso7816.response import Response
-from scardffi.iso7816.status_word import VerificationFailedError
+from scardffi.iso7816.status_word import (
+    AuthenticationBlockedError,
+    CardFileNotFoundError,
+    SecurityStatusNotSatisfiedError,
+    StatusError,
+    VerificationFailedError,
+)
 from scardffi.services.card_auth import CardAuth, WrongProofError
+from scardffi.services.ch_verification import CHVerification
+from scardffi.services.file_access import FileAccess
+from scardffi.services.file_properties import FileKind, FileProperties
+from scardffi.services.file_reference import FileRef
 from scardffi.virtual.file_system import DF, Code, Key, RecordEF, TransparentEF
 from scardffi.virtual.file_system_card import FileSystemCard
 from scardffi.virtual.vpcd import VpcdCard
@@ -44,6 +57,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from support.pcscd import PrivatePcscd
+    from typing_extensions import Buffer
+
+    from scardffi.services.file_reference import Reference
 
 READER = "Reader of ISCardManage"
 AID = bytes.fromhex("A000000001")
@@ -195,6 +211,16 @@ def test_create_card_auth(card: SCardManage) -> None:
     assert isinstance(card.create_card_auth(), CardAuth)
 
 
+def test_create_ch_verification(card: SCardManage) -> None:
+    assert isinstance(card.create_ch_verification(), CHVerification)
+    with pytest.raises(ValueError, match="padding"):
+        card.create_ch_verification(padding="zeros")
+
+
+def test_create_file_access(card: SCardManage) -> None:
+    assert isinstance(card.create_file_access(), FileAccess)
+
+
 def test_create_interface(card: SCardManage) -> None:
     assert isinstance(card.create_interface("CardAuth"), CardAuth)
     with pytest.raises(InvalidArgumentError, match="'CryptoProvider' is not there; there are CardAuth") as caught:
@@ -231,6 +257,171 @@ def test_get_challenge(card: SCardManage) -> None:
     assert auth.get_challenge() != auth.get_challenge()
 
 
+# ISCardVerify
+
+
+def test_verify_with_global_and_local_references(card: SCardManage) -> None:
+    codes = card.create_ch_verification()
+    with pytest.raises(VerificationFailedError) as caught:
+        codes.verify("0000", 1)
+    assert caught.value.tries_left == codes.tries_left(1) == 2
+    codes.verify(bytearray(PIN), 1)
+    card.create_file_access().change_dir(AID)
+    codes.verify("9876", 1, local=True)
+    assert codes.tries_left(1, local=True) is None, "verified"
+
+
+def test_change_code(card: SCardManage) -> None:
+    codes = card.create_ch_verification()
+    codes.change_code(PIN, "55555", 1)
+    codes.verify("55555", 1)
+
+
+def test_unblock(card: SCardManage) -> None:
+    codes = card.create_ch_verification()
+    for tries_left in (2, 1, 0):
+        with pytest.raises(VerificationFailedError) as caught:
+            codes.verify("0000", 1)
+        assert caught.value.tries_left == tries_left
+    with pytest.raises(AuthenticationBlockedError):
+        codes.verify(PIN, 1)
+    codes.unblock(PUK, "5555", 1)
+    assert codes.tries_left(1) == 3
+    codes.verify("5555", 1)
+
+
+def test_reset_security_state(card: SCardManage) -> None:
+    codes = card.create_ch_verification()
+    codes.verify(PIN, 1)
+    codes.reset_security_state()
+    assert codes.tries_left(1) == 3, "not verified any more"
+
+
+def test_enable_and_disable_the_requirement(card: SCardManage) -> None:
+    files, codes = card.create_file_access(), card.create_ch_verification()
+    file = files.open("/5000/5001", "r+b")
+    with pytest.raises(SecurityStatusNotSatisfiedError):
+        file.write(b"new")
+    codes.disable("9876", 1, local=True)
+    assert file.write(b"new") == 3
+    codes.enable("9876", 1, local=True)
+    file.seek(0)
+    with pytest.raises(SecurityStatusNotSatisfiedError):
+        file.write(b"old")
+
+
+# ISCardFileAccess
+
+
+def test_change_dir_and_get_current_dir(card: SCardManage) -> None:
+    files = card.create_file_access()
+    assert files.current_dir == "3F00"
+    files.change_dir(0x5000)
+    assert files.current_dir == "3F00/5000"
+    files.change_dir("..")
+    assert files.current_dir == "3F00"
+    with pytest.raises(CardFileNotFoundError):
+        files.change_dir(0x6000)
+    assert files.current_dir == "3F00"
+
+
+def test_directory_by_file_type(card: SCardManage) -> None:
+    files = card.create_file_access()
+    assert [entry.name for entry in files.directory(FileKind.DF)] == [AID]
+    files.change_dir(AID)
+    entries = files.directory(probe=range(0x5000, 0x5010))
+    assert {(entry.file_id, entry.short_id) for entry in entries} == {(0x5001, 1), (0x5002, 2)}
+    assert [entry.file_id for entry in files.directory(FileKind.LINEAR_FIXED)] == [0x5002]
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [FileRef.by_short_id(1), 0x5001, "5001", "/5000/5001", FileRef.by_id(0x5001), FileRef.by_path("3F00/5000/5001")],
+    ids=str,
+)
+def test_open_read_seek_and_close_by_every_reference(reference: Reference, card: SCardManage) -> None:
+    files = card.create_file_access()
+    files.change_dir(FileRef.by_name(AID))
+    with files.open(reference) as file:
+        assert file.read(4) == b"\0\1\2\3"
+        assert file.seek(-2, os.SEEK_END) == 30
+        assert file.read() == b"\x1e\x1f"
+        assert file.seek(8) == 8
+        assert file.seek(2, os.SEEK_CUR) == 10
+        assert file.read(1) == b"\x0a"
+    assert file.closed
+
+
+def test_write(card: SCardManage) -> None:
+    card.create_file_access().change_dir(AID)
+    card.create_ch_verification().verify("9876", 1, local=True)
+    files = card.create_file_access()
+    with files.open("/5000/5001", "r+b") as file:
+        assert file.write(b"new") == 3
+    with files.open("/5000/5001") as file:
+        assert file.read(5) == b"new\3\4"
+
+
+def test_the_records_of_a_file(card: SCardManage) -> None:
+    records = card.create_file_access().records("/5000/5002")
+    assert list(records) == [b"\1abc", b"\2def"]
+    records.append(b"\3ghi")
+    records[0] = b"\4jkl"
+    assert records[:] == [b"\4jkl", b"\2def", b"\3ghi"]
+
+
+def test_create_and_delete(card: SCardManage) -> None:
+    files = card.create_file_access()
+    reference = files.create(kind=FileKind.TRANSPARENT, file_id=0x6001, size=8, short_id=6)
+    with files.open(reference, "r+b") as file:
+        file.write(b"contents")
+    assert files.open(FileRef.by_short_id(6)).read() == b"contents"
+    files.delete(reference)
+    with pytest.raises(CardFileNotFoundError):
+        files.open(0x6001)
+
+
+def test_get_file_capabilities(card: SCardManage) -> None:
+    capabilities = card.create_file_access().capabilities()
+    assert capabilities.chaining
+    assert capabilities.extended_length
+
+
+def test_get_properties_and_set_properties(card: SCardManage) -> None:
+    files = card.create_file_access()
+    properties = files.properties("/5000/5001")
+    assert (properties.kind, properties.file_id, properties.size) == (FileKind.TRANSPARENT, 0x5001, 32)
+    assert (properties.short_id, properties.is_active) == (1, True)
+    files.set_properties(0x2F05, short_id=9)
+    assert files.properties(0x2F05).short_id == 9
+
+
+def test_invalidate_and_rehabilitate(card: SCardManage) -> None:
+    files = card.create_file_access()
+    files.invalidate(0x2F05)
+    assert not files.properties(0x2F05).is_active
+    with pytest.raises(StatusError):
+        files.open(0x2F05).read()
+    files.rehabilitate(0x2F05)
+    assert files.open(0x2F05).read() == b"of the card"
+
+
+def test_the_flag_for_secure_messaging(card: SCardManage) -> None:
+    class Secured:
+        """A transmitter that would wrap each command and unwrap each answer."""
+
+        atr = card.atr
+
+        def transmit(self, command: Buffer, /) -> bytes:
+            """Count, and send."""
+            wrapped.append(len(memoryview(command)))
+            return card.transmit(command)
+
+    wrapped: list[int] = []
+    assert FileAccess(Secured()).open(0x2F05).read() == b"of the card"
+    assert len(wrapped) >= 2
+
+
 # ISCard
 
 
@@ -246,9 +437,13 @@ def test_iscard_reattach(card: SCardManage) -> None:
     assert card.protocol == Protocol.T1
 
 
+def test_iscard_lock_scard_and_unlock_scard(card: SCardManage) -> None:
+    card.lock()
+    card.unlock(Disposition.LEAVE)
+
+
 def test_iscard_transaction(card: SCardManage) -> None:
-    with card.transaction():
-        assert card.transmit(iso.get_challenge(8).encode())[-2:] == b"\x90\x00"
+    assert card.transmit(iso.get_challenge(8).encode())[-2:] == b"\x90\x00"
 
 
 def test_iscard_properties(card: SCardManage) -> None:
@@ -350,3 +545,66 @@ def test_select_file_and_set_default_class_id(card: SCardManage) -> None:
 def test_verify(card: SCardManage) -> None:
     assert sw(card, iso.verify(b"0000", 1)) == 0x63C2
     assert sw(card, iso.verify(PIN, 1)) == 0x9000
+
+
+# On vicc, where it can
+
+
+@pytest.fixture(scope="module")
+def vicc_place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A card that nobody of this project wrote, in a real pcscd."""
+    if "pcscd" not in PLACES:
+        pytest.skip("vicc needs a pcscd, whose library has another shape than this build")
+    need([reason] if (reason := vicc.unavailable_reason()) else [])
+    daemon: PrivatePcscd = request.getfixturevalue("daemon")
+    port: int = request.getfixturevalue("vpcd_port")
+    reader = daemon.vpcd_reader(port)
+    with vicc.Vicc(port, tmp_path_factory.mktemp("vicc")):
+        daemon.wait_for_card(reader)
+        yield Place(Library("libpcsclite.so.1"), reader)
+    daemon.wait_for_card(reader, present=False)
+
+
+@pytest.fixture
+def foreign(vicc_place: Place) -> Iterator[SCardManage]:
+    with SCardManage(vicc_place.library).attach_by_ifd(vicc_place.reader) as card:
+        yield card
+
+
+def test_vicc_is_attached_to_locked_and_reconnected(foreign: SCardManage, vicc_place: Place) -> None:
+    with SCardManage(vicc_place.library).attach_by_handle(foreign.handle, share_mode=ShareMode.SHARED) as other:
+        with other.transaction():
+            assert other.status().reader == vicc_place.reader
+        other.reconnect()
+    assert CardState.PRESENT in foreign.status().state
+
+
+def test_vicc_gives_challenges_and_refuses_a_wrong_key(foreign: SCardManage) -> None:
+    auth = foreign.create_interface("CardAuth")
+    assert auth.get_challenge() != auth.get_challenge()
+    with pytest.raises(WrongProofError):
+        auth.icc_auth(HmacProof())
+    with pytest.raises(VerificationFailedError):
+        auth.app_auth(HmacProof())
+
+
+def test_vicc_verifies_its_code(foreign: SCardManage) -> None:
+    codes = foreign.create_ch_verification()
+    with pytest.raises(VerificationFailedError) as caught:
+        codes.verify("0000")
+    assert caught.value.tries_left is None, "it answers 6300"
+    codes.verify("1234")
+    foreign.create_card_auth().user_auth(b"1234")
+
+
+def test_vicc_has_a_file_created_read_and_deleted(foreign: SCardManage) -> None:
+    """By commands of their own names: a SELECT that asks for file control parameters ends this vicc."""
+    parameters = FileProperties(kind=FileKind.TRANSPARENT, file_id=0x5001, size=32, short_id=1)
+    created = [sw(foreign, iso.create_file(parameters.encode()))]
+    select = iso.select_file(b"\x50\x01", SelectBy.CHILD_EF, information=FileInformation.NONE)
+    assert [*created, sw(foreign, select)] == [0x9000, 0x9000]
+    assert foreign.read_binary_into(content := bytearray(32)) == 32
+    assert content == bytes(32)
+    assert foreign.transmit(iso.read_binary(0, 4, short_id=1).encode()) == b"\0\0\0\0\x90\x00"
+    assert sw(foreign, iso.delete_file(b"\x50\x01", SelectBy.CHILD_EF)) == 0x9000
+    assert sw(foreign, select) == 0x6A82

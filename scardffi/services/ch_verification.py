@@ -7,7 +7,7 @@ from dataclasses import replace
 from ..iso7816 import instructions
 from ..iso7816.command import checked
 from ..iso7816.status_word import AuthenticationBlockedError, StatusError, VerificationFailedError
-from .codes import BLOCK, Padding, checked_length, padded, placeholder, wipe
+from .codes import BLOCK, Padding, checked_length, checked_padding, padded, placeholder, wipe
 from .pin_pad import PinPad
 from .transmitter import Sender
 
@@ -43,7 +43,7 @@ class CHVerification:
         transmitter: where the commands go; see :class:`.transmitter.Transmitter`.
         cla: the class byte of the commands.
         table: the card's own status words; see :mod:`scardffi.iso7816.status_word`.
-        padding: how the card wants its codes filled up.
+        padding: how the card wants its codes filled up, a Padding or its value.
         length: the bytes that they are filled up to, 1 to 255; 8 for a format 2 block.
     """
 
@@ -53,11 +53,11 @@ class CHVerification:
         *,
         cla: int = 0,
         table: StatusTable | None = None,
-        padding: Padding = Padding.NONE,
+        padding: Padding | str = Padding.NONE,
         length: int = BLOCK,
     ) -> None:
         self._sender = Sender(transmitter, checked("cla", cla, 0, 0xFF), table)
-        self._padding = Padding(padding)
+        self._padding = checked_padding(padding)
         self._length = checked_length(self._padding, length)
         self._verified: dict[int, None] = {}  # P2 of each, in order
 

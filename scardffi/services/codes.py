@@ -39,6 +39,19 @@ class Padding(Enum):
     nibbles F up to 8 bytes."""
 
 
+def checked_padding(padding: Padding | str) -> Padding:
+    """A padding, or the one that has this value.
+
+    Raises:
+        ValueError: there is none of that value.
+    """
+    try:
+        return Padding(padding)
+    except ValueError:
+        allowed = ", ".join(repr(one.value) for one in Padding)
+        raise ValueError(f"padding: {padding!r} is not allowed; give {allowed}") from None
+
+
 def checked_length(padding: Padding, length: int) -> int:
     """The number of bytes that codes are filled up to, which is allowed with this padding.
 

@@ -24,9 +24,15 @@ if TYPE_CHECKING:
 GROUP: Final = "scardffi.interfaces"
 
 CARD_AUTH: Final = UUID("b89ca925-210a-461f-85b7-453afa9b08b2")
+CH_VERIFICATION: Final = UUID("113165c9-302f-4685-a462-2f8ae0ea6633")
+FILE_ACCESS: Final = UUID("fc366fd5-d957-474e-856f-c67a7b0c2bfd")
+PIN_PAD: Final = UUID("55999f77-26be-495b-a2b1-c1073d28a673")
 
 _OURS: Final = {
     "CardAuth": (CARD_AUTH, ".card_auth"),
+    "CHVerification": (CH_VERIFICATION, ".ch_verification"),
+    "FileAccess": (FILE_ACCESS, ".file_access"),
+    "PinPad": (PIN_PAD, ".pin_pad"),
 }
 """Each class by its name: its UUID, and the module that it stands in."""
 
