@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from .manage import SCardManage
+    from .services.transmitter import ReaderTransmitter
 
 
 class Attachment:
@@ -24,11 +24,11 @@ class Attachment:
         lasts: tells whether the card is still the one that it was.
     """
 
-    def __init__(self, card: SCardManage, lasts: Callable[[], bool]) -> None:
+    def __init__(self, card: ReaderTransmitter, lasts: Callable[[], bool]) -> None:
         self._card = card
         self._lasts = lasts
 
-    def _attached(self, function: str) -> SCardManage:
+    def _attached(self, function: str) -> ReaderTransmitter:
         if not self._lasts():
             raise from_hresult(E_UNEXPECTED, function, "the card was detached; create the service anew on the next one")
         return self._card

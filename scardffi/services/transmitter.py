@@ -14,7 +14,7 @@ from ..iso7816.status_word import raise_for
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container
-    from typing import Final
+    from typing import Final, SupportsIndex
 
     from typing_extensions import Buffer
 
@@ -28,14 +28,34 @@ _FIRST_PROPRIETARY_CLASS: Final = 0x80
 
 
 class Transmitter(Protocol):
-    """Anything that sends a card a command APDU; :class:`scardffi.SCardManage` is one, a card in Python another.
-
-    Services use these too where they are there, with the meaning that they have in SCardManage: ``atr``,
-    ``read_binary_into``, ``update_binary_from`` and ``control``.
-    """
+    """Anything that sends a card a command APDU; :class:`scardffi.SCardManage` is one, a card in Python another."""
 
     def transmit(self, command: Buffer, /) -> bytes:
         """The response APDU, status word included. The command is overwritten once this has returned."""
+        ...
+
+
+class ReaderTransmitter(Transmitter, Protocol):
+    """What a transmitter may offer beyond that, as SCardManage does; services use each where it is there."""
+
+    @property
+    def atr(self) -> bytes:
+        """The card's answer to reset, which tells whether it takes extended and chained commands."""
+        ...
+
+    def read_binary_into(self, buffer: Buffer, offset: int = 0) -> int:
+        """Read the selected transparent file into this memory; how many bytes, fewer where the file ends.
+
+        An error of the card's is an exception with ``sw`` and ``arrived``, the number of bytes read before.
+        """
+        ...
+
+    def update_binary_from(self, buffer: Buffer, offset: int = 0) -> int:
+        """Write this memory into the selected transparent file; errors as for :meth:`read_binary_into`."""
+        ...
+
+    def control(self, code: SupportsIndex, data: Buffer = b"") -> bytes:
+        """Send a command to the reader's driver (PC/SC part 10)."""
         ...
 
 
