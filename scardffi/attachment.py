@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .errors import E_UNEXPECTED, from_hresult
+from .iso7816.command import SHORT_DATA, SHORT_LE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,13 +43,13 @@ class Attachment:
         """Send a command APDU, return the response APDU."""
         return self._attached("transmit").transmit(command)
 
-    def read_binary_into(self, buffer: Buffer, offset: int = 0) -> int:
+    def read_binary_into(self, buffer: Buffer, offset: int = 0, *, chunk: int = SHORT_LE) -> int:
         """Read the selected transparent file in place."""
-        return self._attached("read_binary_into").read_binary_into(buffer, offset)
+        return self._attached("read_binary_into").read_binary_into(buffer, offset, chunk=chunk)
 
-    def update_binary_from(self, buffer: Buffer, offset: int = 0) -> int:
+    def update_binary_from(self, buffer: Buffer, offset: int = 0, *, chunk: int = SHORT_DATA) -> int:
         """Write the selected transparent file."""
-        return self._attached("update_binary_from").update_binary_from(buffer, offset)
+        return self._attached("update_binary_from").update_binary_from(buffer, offset, chunk=chunk)
 
     def control(self, code: SupportsIndex, data: Buffer = b"") -> bytes:
         """Send a command to the reader's driver."""

@@ -75,6 +75,10 @@ _WRAPPERS: Final = 16
 _STRETCH_MS: Final = 50
 _SW_SUCCESS: Final = 0x9000
 _FILE_END: Final = 1 << 24
+_SHORT_READ: Final = 256
+_SHORT_UPDATE: Final = 255
+_LONGEST_READ: Final = 65536
+_LONGEST_UPDATE: Final = 65535
 
 _slot_send: Final = lib.exchange_slot_send
 _plain: Final = lib.exchange_plain
@@ -536,7 +540,7 @@ class SCardManage:
         """Bind two buffers for many exchanges; see :class:`~scardffi.exchange.Exchange`."""
         return Exchange(self, command, response, flow)
 
-    def read_binary_into(self, buffer: Buffer, offset: int = 0) -> int:
+    def read_binary_into(self, buffer: Buffer, offset: int = 0, *, chunk: int = _SHORT_READ) -> int:
         """Read the selected transparent file into the caller's memory (READ BINARY; ISO/IEC 7816-4, clause 11.2).
 
         Each chunk is received in place; 61xx and 6Cxx are followed. From offset 32768 on the odd instruction B1 is
@@ -545,19 +549,22 @@ class SCardManage:
         Args:
             buffer: a writable, contiguous buffer.
             offset: where to begin in the file, in bytes.
+            chunk: the most bytes that one command asks for, 1 to 65536. Above 256 it takes extended commands, which
+                not every card knows; with T=0 there are none, and 256 is used.
 
         Returns:
-            The number of bytes read: fewer than the buffer's length where the file ends. The two bytes behind them
-            may have been overwritten by a status word.
+            The number of bytes read: fewer than the buffer's length where the file ends. Up to 8 bytes behind them
+            may have been overwritten.
 
         Raises:
             StatusWordError: the card refused; ``sw`` is its status word and ``arrived`` the number of bytes read.
             SCardError: the exchange failed; ``arrived`` tells the same.
         """
         start = integer("offset", offset)
-        return self._whole_file(lib.binary_read, "read_binary_into", writable("buffer", buffer), start)
+        most = _chunk(chunk, _LONGEST_READ)
+        return self._whole_file(lib.binary_read, "read_binary_into", writable("buffer", buffer), start, most)
 
-    def update_binary_from(self, buffer: Buffer, offset: int = 0) -> int:
+    def update_binary_from(self, buffer: Buffer, offset: int = 0, *, chunk: int = _SHORT_UPDATE) -> int:
         """Write the caller's memory into the selected transparent file (UPDATE BINARY; ISO/IEC 7816-4, clause 11.2).
 
         From offset 32768 on the odd instruction D7 is used. Ctrl-C has its turn as in :meth:`read_binary_into`.
@@ -565,6 +572,7 @@ class SCardManage:
         Args:
             buffer: what to write, a contiguous buffer.
             offset: where to begin in the file, in bytes.
+            chunk: the most bytes that one command brings, 1 to 65535; above 255 as for :meth:`read_binary_into`.
 
         Returns:
             The number of bytes written, all of them.
@@ -574,10 +582,16 @@ class SCardManage:
             SCardError: the exchange failed; ``arrived`` tells the same.
         """
         start = integer("offset", offset)
-        return self._whole_file(lib.binary_update, "update_binary_from", locked("buffer", buffer), start)
+        most = _chunk(chunk, _LONGEST_UPDATE)
+        return self._whole_file(lib.binary_update, "update_binary_from", locked("buffer", buffer), start, most)
 
     def _whole_file(
-        self, step: Callable[[Manage, CData, int, int, int, CData], int], function: str, memory: CData, offset: int
+        self,
+        step: Callable[[Manage, CData, int, int, int, int, CData], int],
+        function: str,
+        memory: CData,
+        offset: int,
+        chunk: int,
     ) -> int:
         """Stretch by stretch, until C says that it is finished."""
         progress = ffi.new("uint32_t[3]")  # done, status word, finished: see binary_file.h
@@ -587,7 +601,7 @@ class SCardManage:
             if not 0 <= offset <= _FILE_END - size:
                 raise invalid("offset", offset, f"0 to {_FILE_END - size} for a buffer of {size} bytes")
             while True:
-                failure = step(self._native, memory + done, size - done, offset + done, _STRETCH_MS, progress)
+                failure = step(self._native, memory + done, size - done, offset + done, chunk, _STRETCH_MS, progress)
                 done += progress[0]
                 if failure < 0:
                     raise exchange_error(function, self._native, -failure & 0xFFFFFFFF, 0, 1, 2, done)
@@ -807,6 +821,14 @@ class _Transaction:
         except SCardError:
             if error is None:
                 raise
+
+
+def _chunk(chunk: int, most: int) -> int:
+    """The most bytes that one command moves."""
+    number = integer("chunk", chunk)
+    if not 1 <= number <= most:
+        raise invalid("chunk", number, f"1 to {most}")
+    return number
 
 
 def _handle_number(source: object, library: Library) -> int:

@@ -112,10 +112,10 @@ class Counting:
         """The answer to a command."""
         return self._manage.transmit(command) if self._answer is None else self._answer
 
-    def read_binary_into(self, buffer: Buffer, offset: int = 0) -> int:
+    def read_binary_into(self, buffer: Buffer, offset: int = 0, *, chunk: int = 256) -> int:
         """The same as that of SCardManage."""
         self.calls += 1
-        return self._manage.read_binary_into(buffer, offset)
+        return self._manage.read_binary_into(buffer, offset, chunk=chunk)
 
 
 def measured(way: Counting, file: CardFile, buffer: bytearray) -> tuple[int, int]:

@@ -37,7 +37,7 @@ ALONE = {
     "iso7816": NOTHING,  # no PC/SC, no readers, no handles
     "errors": NOTHING,  # no ffi, no handles
     "services": {"iso7816"},  # no PC/SC, no readers, no handles: a transmitter is all they have
-    "attachment": {"errors"},  # no native object, no handle
+    "attachment": {"errors", "iso7816"},  # no native object, no handle
     "reaper": NOTHING,  # it closes whatever it is handed
     "ffi_builder": NOTHING,  # it runs before the package is built
     "library": {"_native", "errors"},

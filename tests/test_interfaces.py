@@ -54,7 +54,7 @@ def their_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
         "Broken = no_such_module:Nothing\n"
         "CardAuth = no_such_module:Nothing\n"
     )
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     yield
     sys.modules.pop("their_package", None)
 

@@ -1,6 +1,7 @@
 /* READ BINARY and UPDATE BINARY over a whole transparent file. */
 #include "binary_file.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -11,10 +12,12 @@ enum {
     TAG_OFFSET = 0x54,
     TAG_DATA = 0x53,
     NEAR_END = 0x8000,
-    READ_CHUNK = 256,
-    UPDATE_CHUNK = 255,
-    FAR_READ_CHUNK = 250,   /* 256 less tag and length, and a little */
-    FAR_UPDATE_CHUNK = 245, /* 255 less both tags, lengths and the offset */
+    SHORT_READ = 256,       /* the most that a short command brings */
+    SHORT_UPDATE = 255,
+    SHORT_FAR_READ = 250,   /* 256 less tag and length, and a little */
+    READ_OBJECT = 4,        /* the longest tag and length */
+    UPDATE_OBJECTS = 10,    /* the longest tags, lengths and offset */
+    EXTENDED_HEADER = 7,
     FAR_END = 0x1000000,    /* offsets of three bytes */
     SW_SUCCESS = 0x9000,
     STATUS_WORD = 2
@@ -22,11 +25,25 @@ enum {
 
 /* One exchange on a part of the file: reads into or writes from `memory`, tells how much and the status word. */
 typedef int64_t (*chunk_function)(card_handle *card, unsigned char *memory, size_t size, size_t offset,
-                                  size_t *moved, unsigned *sw);
+                                  size_t chunk, size_t *moved, unsigned *sw);
 
 static unsigned status_word(const unsigned char *response, int64_t length)
 {
     return (unsigned)response[length - 2] << 8 | response[length - 1];
+}
+
+/* The Le field behind the header or, behind data, without its zero; how many bytes it has. */
+static size_t put_le(unsigned char *field, size_t le, int extended, int behind_data)
+{
+    size_t length = 0;
+
+    if (extended) {
+        if (!behind_data)
+            field[length++] = 0;
+        field[length++] = (unsigned char)(le >> 8); /* 65536 is 0 0 */
+    }
+    field[length++] = (unsigned char)le; /* 256 is 0 in a short field */
+    return length;
 }
 
 static size_t put_offset(unsigned char *data, size_t offset)
@@ -63,12 +80,12 @@ static const unsigned char *unwrap(const unsigned char *answer, size_t length, s
 }
 
 /* One READ BINARY with the offset in P1-P2, in place where the status word has room behind the data. */
-static int64_t read_near(card_handle *card, unsigned char *memory, size_t size, size_t offset, size_t *got,
-                         unsigned *sw)
+static int64_t read_near(card_handle *card, unsigned char *memory, size_t size, size_t offset, size_t chunk,
+                         size_t *got, unsigned *sw)
 {
-    unsigned char scratch[READ_CHUNK + STATUS_WORD];
-    size_t wanted = size < READ_CHUNK ? size : READ_CHUNK;
-    unsigned char command[5] = {0, INS_READ, (unsigned char)(offset >> 8), (unsigned char)offset, 0};
+    unsigned char scratch[SHORT_READ + STATUS_WORD];
+    unsigned char command[4 + 3] = {0, INS_READ, (unsigned char)(offset >> 8), (unsigned char)offset};
+    size_t wanted = size < chunk ? size : chunk, length = 4;
     int in_place;
     unsigned char *response;
     int64_t received;
@@ -76,10 +93,12 @@ static int64_t read_near(card_handle *card, unsigned char *memory, size_t size, 
 
     if (wanted > NEAR_END - offset)
         wanted = NEAR_END - offset;
+    if (wanted > SHORT_READ && wanted > size - STATUS_WORD)
+        wanted = size - STATUS_WORD; /* in place, and two bytes are left for another */
     in_place = size >= wanted + STATUS_WORD;
     response = in_place ? memory : scratch;
-    command[4] = (unsigned char)wanted; /* 256 is 0 */
-    received = flow_locked(card, FLOW_GET_RESPONSE | FLOW_CORRECT_LE, command, sizeof command, response,
+    length += put_le(command + length, wanted, wanted > SHORT_READ, 0);
+    received = flow_locked(card, FLOW_GET_RESPONSE | FLOW_CORRECT_LE, command, length, response,
                            in_place ? size : sizeof scratch, &arrived);
     if (received < 0)
         return received;
@@ -92,20 +111,35 @@ static int64_t read_near(card_handle *card, unsigned char *memory, size_t size, 
     return 0;
 }
 
-static int64_t read_far(card_handle *card, unsigned char *memory, size_t size, size_t offset, size_t *got,
-                        unsigned *sw)
+/* One READ BINARY with the offset in a data object; its answer, in one too, is moved to its place. */
+static int64_t read_far(card_handle *card, unsigned char *memory, size_t size, size_t offset, size_t chunk,
+                        size_t *got, unsigned *sw)
 {
-    unsigned char response[READ_CHUNK + STATUS_WORD];
-    unsigned char command[11] = {0, INS_READ_FAR, 0, 0, 5};
-    size_t wanted = size < FAR_READ_CHUNK ? size : FAR_READ_CHUNK;
+    unsigned char scratch[SHORT_READ + STATUS_WORD];
+    unsigned char command[EXTENDED_HEADER + 5 + 2] = {0, INS_READ_FAR, 0, 0};
+    int long_one = chunk > SHORT_READ && size > SHORT_FAR_READ + READ_OBJECT + STATUS_WORD;
+    unsigned char *response = long_one ? memory : scratch;
+    size_t capacity = long_one ? size : sizeof scratch, length = 4, most, wanted, le;
     const unsigned char *content;
     int64_t received;
     uint32_t arrived;
 
-    put_offset(command + 5, offset);
-    command[10] = (unsigned char)(wanted + (wanted < 0x80 ? 2 : 3));
-    received = flow_locked(card, FLOW_GET_RESPONSE | FLOW_CORRECT_LE, command, sizeof command, response,
-                           sizeof response, &arrived);
+    if (long_one) {
+        most = size - READ_OBJECT - STATUS_WORD;
+        wanted = most < chunk - READ_OBJECT ? most : chunk - READ_OBJECT;
+    } else {
+        most = chunk < SHORT_READ ? (chunk > READ_OBJECT ? chunk - READ_OBJECT : 1) : SHORT_FAR_READ;
+        wanted = size < most ? size : most;
+    }
+    le = wanted + (wanted < 0x80 ? 2 : wanted < 0x100 ? 3 : READ_OBJECT);
+    if (le > SHORT_READ) {
+        command[length++] = 0;
+        command[length++] = 0;
+    }
+    command[length++] = 5;
+    length += put_offset(command + length, offset);
+    length += put_le(command + length, le, le > SHORT_READ, 1);
+    received = flow_locked(card, FLOW_GET_RESPONSE | FLOW_CORRECT_LE, command, length, response, capacity, &arrived);
     if (received < 0)
         return received;
     if (received < STATUS_WORD)
@@ -117,46 +151,71 @@ static int64_t read_far(card_handle *card, unsigned char *memory, size_t size, s
     content = unwrap(response, (size_t)received - STATUS_WORD, got);
     if (content == NULL || *got > size)
         return exchange_failure(SCARD_F_COMM_ERROR, 0);
-    memcpy(memory, content, *got);
+    memmove(memory, content, *got);
     return 0;
 }
 
-static int64_t read_chunk(card_handle *card, unsigned char *memory, size_t size, size_t offset, size_t *got,
-                          unsigned *sw)
+static int64_t read_chunk(card_handle *card, unsigned char *memory, size_t size, size_t offset, size_t chunk,
+                          size_t *got, unsigned *sw)
 {
-    return (offset < NEAR_END ? read_near : read_far)(card, memory, size, offset, got, sw);
+    return (offset < NEAR_END ? read_near : read_far)(card, memory, size, offset, chunk, got, sw);
 }
 
-static int64_t update_chunk(card_handle *card, unsigned char *memory, size_t size, size_t offset, size_t *sent,
-                            unsigned *sw)
+/* The UPDATE BINARY that carries `sent` bytes, in `command`, which has room for it; its length. */
+static size_t build_update(unsigned char *command, const unsigned char *memory, size_t sent, size_t offset)
 {
-    unsigned char command[5 + UPDATE_CHUNK], response[READ_CHUNK + STATUS_WORD];
-    size_t length = 5;
-    int64_t received;
-    uint32_t arrived;
+    unsigned char objects[UPDATE_OBJECTS];
+    size_t before = 0, length = 4, lc;
 
-    memset(command, 0, 5);
+    memset(command, 0, EXTENDED_HEADER);
     if (offset < NEAR_END) {
-        *sent = size < UPDATE_CHUNK ? size : UPDATE_CHUNK;
-        if (*sent > NEAR_END - offset)
-            *sent = NEAR_END - offset;
         command[1] = INS_UPDATE;
         command[2] = (unsigned char)(offset >> 8);
         command[3] = (unsigned char)offset;
     } else {
-        *sent = size < FAR_UPDATE_CHUNK ? size : FAR_UPDATE_CHUNK;
         command[1] = INS_UPDATE_FAR;
-        length += put_offset(command + length, offset);
-        command[length++] = TAG_DATA;
-        if (*sent >= 0x80)
-            command[length++] = 0x81;
-        command[length++] = (unsigned char)*sent;
+        before = put_offset(objects, offset);
+        objects[before++] = TAG_DATA;
+        if (sent >= 0x100) {
+            objects[before++] = 0x82;
+            objects[before++] = (unsigned char)(sent >> 8);
+        } else if (sent >= 0x80) {
+            objects[before++] = 0x81;
+        }
+        objects[before++] = (unsigned char)sent;
     }
-    memcpy(command + length, memory, *sent);
-    length += *sent;
-    command[4] = (unsigned char)(length - 5);
+    lc = before + sent;
+    if (lc > SHORT_UPDATE) {
+        length++; /* a zero */
+        command[length++] = (unsigned char)(lc >> 8);
+    }
+    command[length++] = (unsigned char)lc;
+    memcpy(command + length, objects, before);
+    memcpy(command + length + before, memory, sent);
+    return length + lc;
+}
+
+static int64_t update_chunk(card_handle *card, unsigned char *memory, size_t size, size_t offset, size_t chunk,
+                            size_t *sent, unsigned *sw)
+{
+    unsigned char short_one[EXTENDED_HEADER + SHORT_UPDATE], response[SHORT_READ + STATUS_WORD];
+    unsigned char *command = short_one;
+    size_t objects = offset < NEAR_END ? 0 : UPDATE_OBJECTS, most = chunk > objects ? chunk - objects : 1, length;
+    int64_t received;
+    uint32_t arrived;
+
+    if (offset < NEAR_END && most > NEAR_END - offset)
+        most = NEAR_END - offset;
+    *sent = size < most ? size : most;
+    if (*sent + objects > SHORT_UPDATE)
+        command = malloc(EXTENDED_HEADER + objects + *sent);
+    if (command == NULL)
+        return exchange_failure(HR_OUTOFMEMORY, 0);
+    length = build_update(command, memory, *sent, offset);
     received = flow_locked(card, FLOW_GET_RESPONSE, command, length, response, sizeof response, &arrived);
-    platform_wipe(command, sizeof command);
+    platform_wipe(command, length);
+    if (command != short_one)
+        free(command);
     if (received < 0)
         return received;
     if (received < STATUS_WORD)
@@ -172,16 +231,17 @@ static int is_end(unsigned sw, size_t got, size_t done)
 }
 
 /* Chunk by chunk, until there is nothing left to do, the card refuses, or the time is over. */
-static int64_t walk(scard_manage *manage, chunk_function chunk, unsigned char *memory, size_t size, size_t offset,
-                    uint32_t milliseconds, uint32_t *progress)
+static int64_t walk(scard_manage *manage, chunk_function move, unsigned char *memory, size_t size, size_t offset,
+                    size_t chunk, uint32_t milliseconds, uint32_t *progress)
 {
+    size_t short_chunk = move == read_chunk ? SHORT_READ : SHORT_UPDATE;
     uint64_t deadline = platform_nanoseconds() + milliseconds * 1000000ull;
     card_handle *card;
     size_t done = 0;
     int64_t result = 0;
 
     memset(progress, 0, BINARY_PROGRESS * sizeof *progress);
-    if (offset >= FAR_END || size > FAR_END - offset)
+    if (offset >= FAR_END || size > FAR_END - offset || chunk == 0 || chunk > (move == read_chunk ? 65536u : 65535u))
         return exchange_failure(HR_INVALIDARG, 0);
     card = manage_enter(manage);
     if (card == NULL)
@@ -189,14 +249,16 @@ static int64_t walk(scard_manage *manage, chunk_function chunk, unsigned char *m
     progress[BINARY_SW] = SW_SUCCESS;
     progress[BINARY_FINISHED] = size == 0;
     while (!progress[BINARY_FINISHED]) {
+        int extended = card->protocol != 0 && card->protocol != SCARD_PROTOCOL_T0; /* T=0 has short commands alone */
         size_t moved = 0;
         unsigned sw = 0;
-        result = chunk(card, memory + done, size - done, offset + done, &moved, &sw);
+        result = move(card, memory + done, size - done, offset + done,
+                      extended || chunk < short_chunk ? chunk : short_chunk, &moved, &sw);
         if (result < 0)
             break;
         if (sw == SW_SUCCESS || sw == 0x6282)
             done += moved;
-        progress[BINARY_SW] = chunk == read_chunk && is_end(sw, moved, done) ? SW_SUCCESS : sw;
+        progress[BINARY_SW] = move == read_chunk && is_end(sw, moved, done) ? SW_SUCCESS : sw;
         progress[BINARY_FINISHED] = sw != SW_SUCCESS || moved == 0 || done == size;
         if (platform_nanoseconds() >= deadline)
             break;
@@ -206,15 +268,15 @@ static int64_t walk(scard_manage *manage, chunk_function chunk, unsigned char *m
     return result;
 }
 
-int64_t binary_read(scard_manage *manage, unsigned char *memory, size_t size, size_t offset,
+int64_t binary_read(scard_manage *manage, unsigned char *memory, size_t size, size_t offset, size_t chunk,
                     uint32_t milliseconds, uint32_t *progress)
 {
-    return walk(manage, read_chunk, memory, size, offset, milliseconds, progress);
+    return walk(manage, read_chunk, memory, size, offset, chunk, milliseconds, progress);
 }
 
-int64_t binary_update(scard_manage *manage, const unsigned char *memory, size_t size, size_t offset,
+int64_t binary_update(scard_manage *manage, const unsigned char *memory, size_t size, size_t offset, size_t chunk,
                       uint32_t milliseconds, uint32_t *progress)
 {
     /* update_chunk only reads */
-    return walk(manage, update_chunk, (unsigned char *)(uintptr_t)memory, size, offset, milliseconds, progress);
+    return walk(manage, update_chunk, (unsigned char *)(uintptr_t)memory, size, offset, chunk, milliseconds, progress);
 }

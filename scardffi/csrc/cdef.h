@@ -215,9 +215,9 @@ const size_t *script_run_offsets(const script_run *run);
 const uint64_t *script_run_elapsed(const script_run *run);
 
 /* binary_file.h */
-int64_t binary_read(scard_manage *manage, unsigned char *memory, size_t size, size_t offset,
+int64_t binary_read(scard_manage *manage, unsigned char *memory, size_t size, size_t offset, size_t chunk,
                     uint32_t milliseconds, uint32_t *progress);
-int64_t binary_update(scard_manage *manage, const unsigned char *memory, size_t size, size_t offset,
+int64_t binary_update(scard_manage *manage, const unsigned char *memory, size_t size, size_t offset, size_t chunk,
                       uint32_t milliseconds, uint32_t *progress);
 
 /* embed.h */

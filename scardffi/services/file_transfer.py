@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..iso7816 import instructions as iso
-from ..iso7816.command import SHORT_DATA, SHORT_LE
+from ..iso7816.command import SHORT_LE
 from ..iso7816.response import MalformedResponseError
 from ..iso7816.status_word import StatusError, raise_for
 from ..iso7816.tlv import decode, find
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .card_capabilities import CardCapabilities
     from .file_selection import Selection
 
-    Whole: TypeAlias = Callable[[memoryview, int], int]
+    Whole: TypeAlias = Callable[..., int]
 
 LAST_OFFSET: Final = 0xFFFFFFFF
 """The last offset that a command can name."""
@@ -54,8 +54,8 @@ class Transfer:
         self._selection = selection
         self._reader = _own(selection, "read_binary_into")
         self._writer = _own(selection, "update_binary_from")
-        self.read_chunk = min(capabilities.read_chunk, SHORT_LE if self._reader else LAST_OFFSET)
-        self.write_chunk = min(capabilities.write_chunk, SHORT_DATA if self._writer else LAST_OFFSET)
+        self.read_chunk = capabilities.read_chunk
+        self.write_chunk = capabilities.write_chunk
 
     def read_into(self, memory: memoryview, offset: int) -> int:
         """Read into this memory until it is full or the file ends.
@@ -67,19 +67,18 @@ class Transfer:
             StatusError: the card refused.
             MalformedError: it answered what is no answer.
         """
-        own = self._reader is not None and self.read_chunk == SHORT_LE
-        done, error = _moved(self._reader if own and self._reader else self._read_all, memory, offset)
+        done, error = _moved(self._reader or self._read_all, memory, offset, self.read_chunk)
         if done == 0 and offset and error is not None and refused(error) in _END:
             return 0
         return self._settled(done, error)
 
     def update_from(self, memory: memoryview, offset: int) -> int:
         """Write this memory; how many bytes were written, and errors as for :meth:`read_into`."""
-        if self._writer is not None and self.write_chunk == SHORT_DATA:
-            done, error = _moved(self._writer, memory, offset)
+        if self._writer is not None:
+            done, error = _moved(self._writer, memory, offset, self.write_chunk)
             if done or error is None or refused(error) not in _WRITTEN:
                 return self._settled(done, error)
-        return self._settled(*_moved(self._update_all, memory, offset))
+        return self._settled(*_moved(self._update_all, memory, offset, self.write_chunk))
 
     def has_byte(self, offset: int) -> bool:
         """Whether the file has a byte there. Errors as for :meth:`read_into`."""
@@ -105,11 +104,11 @@ class Transfer:
             raise ours from error
         return done
 
-    def _read_all(self, memory: memoryview, offset: int) -> int:
+    def _read_all(self, memory: memoryview, offset: int, *, chunk: int) -> int:
         done = 0
         try:
             while done < len(memory):
-                data, sw = self._read(offset + done, min(self.read_chunk, len(memory) - done))
+                data, sw = self._read(offset + done, min(chunk, len(memory) - done))
                 memory[done : done + len(data)] = data
                 done += len(data)
                 if not data or sw == _END_WARNING:
@@ -139,11 +138,11 @@ class Transfer:
             raise MalformedResponseError(f"{len(data)} bytes came where {size} were asked for")
         return data, response.sw
 
-    def _update_all(self, memory: memoryview, offset: int) -> int:
+    def _update_all(self, memory: memoryview, offset: int, *, chunk: int) -> int:
         done = 0
         try:
             while done < len(memory):
-                done += self._update(memory[done : done + self.write_chunk], offset + done)
+                done += self._update(memory[done : done + chunk], offset + done)
         except Exception as error:
             raise _StoppedError(done) from error
         return done
@@ -170,10 +169,10 @@ class _StoppedError(Exception):
         self.done = done
 
 
-def _moved(move: Whole, memory: memoryview, offset: int) -> tuple[int, Exception | None]:
+def _moved(move: Whole, memory: memoryview, offset: int, chunk: int) -> tuple[int, Exception | None]:
     """How many bytes were moved, and why there were no more."""
     try:
-        return move(memory, offset), None
+        return move(memory, offset, chunk=chunk), None
     except _StoppedError as stopped:
         cause = stopped.__cause__
         return stopped.done, cause if isinstance(cause, Exception) else stopped

@@ -43,14 +43,15 @@ class ReaderTransmitter(Transmitter, Protocol):
         """The card's answer to reset, which tells whether it takes extended and chained commands."""
         ...
 
-    def read_binary_into(self, buffer: Buffer, offset: int = 0) -> int:
+    def read_binary_into(self, buffer: Buffer, offset: int = 0, *, chunk: int = SHORT_LE) -> int:
         """Read the selected transparent file into this memory; how many bytes, fewer where the file ends.
 
+        One command asks for no more bytes than a chunk.
         An error of the card's is an exception with ``sw`` and ``arrived``, the number of bytes read before.
         """
         ...
 
-    def update_binary_from(self, buffer: Buffer, offset: int = 0) -> int:
+    def update_binary_from(self, buffer: Buffer, offset: int = 0, *, chunk: int = SHORT_DATA) -> int:
         """Write this memory into the selected transparent file; errors as for :meth:`read_binary_into`."""
         ...
 
