@@ -23,10 +23,14 @@ class Attachment:
     Args:
         card: where the commands go.
         lasts: tells whether the card is still the one that it was.
+
+    Attributes:
+        turns: what the services of the card share.
     """
 
     def __init__(self, card: ReaderTransmitter, lasts: Callable[[], bool]) -> None:
         self._card = card
+        self.turns = card.turns
         self._lasts = lasts
 
     def _attached(self, function: str) -> ReaderTransmitter:

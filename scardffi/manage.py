@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from .services.ch_verification import CHVerification
     from .services.codes import Padding
     from .services.file_access import FileAccess
+    from .services.transmitter import Turns
 
 _SHARING_VIOLATION: Final = 0x8010000B
 _TIMEOUT: Final = 0x8010000A
@@ -121,6 +122,7 @@ class SCardManage:
         self._held: object = None
         self._spare: list[tuple[Slot, Memory]] = []
         self._detachments = 0
+        self._turns: Turns | None = None
         out = ffi.new("scard_manage **")
         self._check(lib.manage_new(self._library.native, out), "SCardManage")
         self._native: Manage = owning(out[0], lib.manage_free)
@@ -224,6 +226,7 @@ class SCardManage:
         result = lib.manage_detach(self._native, disposition)
         if result != E_UNEXPECTED:
             self._detachments += 1
+            self._forget_selection()
             if self._held is held:
                 self._held = None
         return result
@@ -281,6 +284,7 @@ class SCardManage:
         if result == E_INVALIDARG:
             detail = "share_mode must be given: it is not known how this borrowed handle was opened"
         self._check(result, "reconnect", detail)
+        self._forget_selection()
 
     # transactions
 
@@ -332,6 +336,8 @@ class SCardManage:
         """
         chosen = member("disposition", disposition, Disposition)
         self._check(lib.manage_unlock(self._native, chosen), "unlock")
+        if chosen != Disposition.LEAVE:
+            self._forget_selection()
 
     def transaction(self) -> AbstractContextManager[SCardManage]:
         """A context manager that locks at its start and unlocks at its end.
@@ -689,7 +695,8 @@ class SCardManage:
         """Authentication of the card, and to it. Follows ISCardManage::CreateCardAuth.
 
         This service and those below talk to the card that is attached now; once it was detached they raise
-        UnexpectedStateError. There may be several of each.
+        UnexpectedStateError. There may be several of each. The ATR is read, for what the card can: that waits, and
+        cannot be interrupted, while another handle holds a transaction.
 
         Args:
             cla: the class byte of its commands, 0 or that of a logical channel, for instance.
@@ -753,7 +760,8 @@ class SCardManage:
 
         Raises:
             InvalidArgumentError: there is none (HRESULT E_INVALIDARG); the message lists those that there are.
-            UnexpectedStateError: the object is not attached.
+            UnexpectedStateError, CardStateError: as for :meth:`create_card_auth`.
+            TypeError: ``id_or_name`` or ``data`` is of another type.
         """
         from .services.interfaces import UnknownInterfaceError, create
 
@@ -761,6 +769,19 @@ class SCardManage:
             return create(id_or_name, self._transmitter("create_interface"), data)
         except UnknownInterfaceError as error:
             raise InvalidArgumentError(str(error), hresult=E_INVALIDARG, function="create_interface") from None
+
+    @property
+    def turns(self) -> Turns:
+        """What all services of this object share: they take turns, and know when another one has selected a file."""
+        if self._turns is None:
+            from .services.transmitter import Turns
+
+            self._turns = Turns()
+        return self._turns
+
+    def _forget_selection(self) -> None:
+        if self._turns is not None:
+            self._turns.selected_by = None
 
     def _transmitter(self, function: str) -> Attachment:
         """The card that is attached now, and no other."""

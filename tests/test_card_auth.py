@@ -95,7 +95,7 @@ def test_the_card_proves_its_key() -> None:
 
 def test_a_card_that_does_not_have_the_key_is_not_believed() -> None:
     for proof in ["01020304", "", "0403020100"]:
-        with pytest.raises(WrongProofError, match="key 03"):
+        with pytest.raises(WrongProofError, match="key 0x03"):
             CardAuth(ScriptedCard(proof + "9000")).icc_auth(Reversal(), 3, challenge=b"\1\2\3\4")
     with pytest.raises(ReferenceNotFoundError):
         CardAuth(ScriptedCard("6A88")).icc_auth(Reversal())

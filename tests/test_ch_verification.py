@@ -1,7 +1,9 @@
 """Codes on a card: directly, through the virtual reader, and on cards that answer otherwise."""
 
 import contextlib
+import traceback
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from support.codes_card import LOCAL_PIN, PIN, PUK, codes_card
@@ -20,6 +22,7 @@ from scardffi.iso7816.status_word import (
     VerificationFailedError,
     WrongParametersError,
 )
+from scardffi.services.card_auth import CardAuth
 from scardffi.services.ch_verification import CHVerification
 from scardffi.services.codes import Padding, padded
 from scardffi.services.transmitter import Transmitter
@@ -275,11 +278,11 @@ def test_a_code_is_never_sent_twice() -> None:
 
 
 REFUSED: dict[str, tuple[Callable[[CHVerification], object], str]] = {
-    "reference": (lambda one: one.verify(PIN, 32), "reference: 32 is not allowed; give 0 to 31"),
-    "negative": (lambda one: one.enable(PIN, -1), "reference: -1 is not allowed; give 0 to 31"),
-    "with bit 8": (lambda one: one.disable(PIN, 0x81), "reference: 129 is not allowed; give 0 to 31"),
-    "tries": (lambda one: one.tries_left(64), "reference: 64 is not allowed"),
-    "reset": (lambda one: one.reset_security_state(32), "reference: 32 is not allowed"),
+    "reference": (lambda one: one.verify(PIN, 32), "reference: 0x20 is not allowed; give 0 to 31"),
+    "negative": (lambda one: one.enable(PIN, -1), "reference: -0x1 is not allowed; give 0 to 31"),
+    "beyond bit 8": (lambda one: one.disable(PIN, 0x181), "reference: 0x181 is not allowed; give 0 to 31"),
+    "tries": (lambda one: one.tries_left(64), "reference: 0x40 is not allowed"),
+    "reset": (lambda one: one.reset_security_state(32), "reference: 0x20 is not allowed"),
     "reset of all local ones": (lambda one: one.reset_security_state(local=True), "local: True is not allowed without"),
     "empty": (lambda one: one.verify(b"", 1), "code: 0 bytes are not allowed; give 1 to 255"),
     "long": (lambda one: one.verify(bytes(256), 1), "code: 256 bytes are not allowed; give 1 to 255"),
@@ -370,3 +373,31 @@ def test_a_view_with_gaps_and_of_wide_items_is_a_code_too() -> None:
 def test_a_card_without_verify_says_so() -> None:
     with pytest.raises(NotSupportedError):
         CHVerification(ScriptedCard("6D00")).verify(PIN, 1)
+
+
+def test_a_reference_may_have_bit_8_itself() -> None:
+    card = ScriptedCard("9000", "9000", "9000")
+    for verify in ({"reference": 0x81}, {"reference": 1, "local": True}, {"reference": 0x81, "local": True}):
+        CHVerification(card).verify(b"1234", **verify)  # type: ignore[arg-type]  # the dict's types are mixed
+    assert set(card.sent) == {"002000810431323334"}
+
+
+def test_a_wrong_code_is_told_in_words() -> None:
+    with pytest.raises(VerificationFailedError, match=r"wrong, 2 tries left \(63C2\)") as caught:
+        CHVerification(ScriptedCard("63C2")).verify("1234")
+    assert caught.value.tries_left == 2
+    with pytest.raises(AuthenticationBlockedError) as blocked:
+        CHVerification(ScriptedCard("6983")).verify("1234")
+    assert blocked.value.tries_left == 0
+
+
+@pytest.mark.parametrize("code", ["SECRET-é", b"S" * 300, ["SECRET"]])
+def test_a_code_that_cannot_be_sent_is_in_no_traceback(code: object) -> None:
+    ways: list[Callable[[Any, int], None]] = [CHVerification(ScriptedCard()).verify, CardAuth(ScriptedCard()).user_auth]
+    for prove in ways:
+        with pytest.raises((ValueError, TypeError)) as caught:
+            prove(code, 1)
+        frames = list(traceback.walk_tb(caught.value.__traceback__))[1:]  # those of the service
+        assert frames
+        assert not [name for frame, _ in frames for name, value in frame.f_locals.items() if "S" * 6 in repr(value)]
+        assert not [name for frame, _ in frames for name, value in frame.f_locals.items() if "SECRET" in repr(value)]

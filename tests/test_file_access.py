@@ -101,7 +101,7 @@ def test_a_file_is_no_directory_and_a_directory_no_file(files: FileAccess) -> No
     for call, kind in ((files.open, "DF"), (files.records, "DF")):
         with pytest.raises(WrongKindError, match=f"3F00/5000 is {kind}"):
             call("/5000")
-    with pytest.raises(WrongKindError, match=r"records\(\) opens those with records"):
+    with pytest.raises(WrongKindError, match=r"records\(\) opens it"):
         files.open("/5000/5002")
     with pytest.raises(WrongKindError, match="needed is an EF with records"):
         files.records("/5000/5001")

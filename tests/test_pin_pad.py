@@ -201,7 +201,7 @@ def test_a_code_and_a_pad_are_refused_together() -> None:
 
 def test_a_wrong_reference_lets_nobody_type() -> None:
     reader = Pad(codes_card(), "1234")
-    with pytest.raises(ValueError, match="reference: 32"):
+    with pytest.raises(ValueError, match="reference: 0x20"):
         CHVerification(reader).verify(reference=32, pin_pad=True)
     assert reader.seen == []
 

@@ -41,6 +41,8 @@ def checked(name: str, value: int, low: int, high: int) -> int:
         TypeError: it is no int.
         ValueError: it is outside of them; the message names the argument, the value and the bounds.
     """
+    if not hasattr(value, "__index__"):
+        raise TypeError(f"{name}: expected an int, got {type(value).__name__}")
     if not low <= operator.index(value) <= high:
         raise ValueError(f"{name}: {value} is not allowed; give {low} to {high}")
     return value

@@ -59,6 +59,9 @@ class VerificationFailedError(StatusError):
 class AuthenticationBlockedError(StatusError):
     """The PIN or key cannot be used any more, until it is unblocked."""
 
+    tries_left: Final = 0
+    """As VerificationFailedError has it."""
+
 
 class SecurityStatusNotSatisfiedError(StatusError):
     """Something must be verified or authenticated first."""

@@ -8,12 +8,13 @@ from typing import Protocol
 from ..iso7816 import instructions
 from ..iso7816.command import EXTENDED_DATA, SHORT_DATA, SHORT_LE, checked
 from ..iso7816.response import MalformedResponseError
-from .transmitter import Sender
+from .transmitter import WRONG_CODE, Sender
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+    from ..iso7816.command import Command
     from ..iso7816.status_word import StatusTable
     from .transmitter import Transmitter
 
@@ -81,7 +82,7 @@ class CardAuth:
     """
 
     def __init__(self, transmitter: Transmitter, *, cla: int = 0, table: StatusTable | None = None) -> None:
-        self._sender = Sender(transmitter, checked("cla", cla, 0, 0xFF), table)
+        self._sender = Sender(transmitter, checked("cla", cla, 0, 0xFF), {**WRONG_CODE, **(table or {})})
 
     def get_challenge(self, length: int = 8, algorithm: int = 0) -> bytes:
         """Random bytes of the card's, for one authentication (GET CHALLENGE; ISO/IEC 7816-4, clause 11.5.3).
@@ -119,16 +120,16 @@ class CardAuth:
             StatusError: the card refused.
             ValueError: ``key`` or ``challenge`` is not allowed; nothing was sent.
         """
+        _reference("key", key)
+        _able(algorithm, "check")
         if challenge is None:
             challenge = secrets.token_bytes(algorithm.challenge_length)
         question = memoryview(challenge).tobytes()
         checked("length of challenge", len(question), 1, EXTENDED_DATA)
-        command = instructions.internal_authenticate(
-            question, algorithm.reference, _reference("key", key), SHORT_LE, cla=self._sender.cla
-        )
+        command = instructions.internal_authenticate(question, algorithm.reference, key, SHORT_LE, cla=self._sender.cla)
         proof = self._sender.send(command).data
         if not algorithm.check(question, proof):
-            raise WrongProofError(f"the card did not prove that it has key {key:02X}")
+            raise WrongProofError(f"the card did not prove that it has key {key:#04x}")
         return proof
 
     def app_auth(self, algorithm: Prover, key: int = 0) -> None:
@@ -148,9 +149,11 @@ class CardAuth:
             ValueError: ``key`` is not allowed; nothing was sent.
         """
         _reference("key", key)
-        challenge = self.get_challenge(algorithm.challenge_length, algorithm.reference)
-        proof = algorithm.prove(challenge)
-        self._sender.send(instructions.external_authenticate(proof, algorithm.reference, key, cla=self._sender.cla))
+        _able(algorithm, "prove")
+        with self._sender.turns.lock:
+            challenge = self.get_challenge(algorithm.challenge_length, algorithm.reference)
+            proof = algorithm.prove(challenge)
+            self._sender.send(instructions.external_authenticate(proof, algorithm.reference, key, cla=self._sender.cla))
 
     def user_auth(self, code: Buffer, reference: int = 0, *, algorithm: Protector | None = None) -> None:
         """Prove to the card that its user is there, by what the user knows (VERIFY; ibid., clause 11.5.6).
@@ -169,25 +172,43 @@ class CardAuth:
             StatusError: the card refused for another reason.
             ValueError: an argument is not allowed; nothing was sent.
         """
-        _reference("reference", reference)
-        checked("length of code", memoryview(code).nbytes, 1, SHORT_DATA)
-        command = instructions.verify(code, reference, cla=self._sender.cla)
-        del code  # no frame of ours holds it when an error goes out
         try:
+            _reference("reference", reference)
             if algorithm is not None:
-                challenge = self.get_challenge(algorithm.challenge_length)
-                plain = command
-                command = instructions.verify(
-                    algorithm.protect(memoryview(plain.data), challenge), reference, cla=self._sender.cla
-                )
-                plain.wipe()
-            self._sender.send(command)
+                _able(algorithm, "protect")
+            command = self._verify(code, reference)
+        finally:
+            del code  # no frame of ours holds it when an error goes out
+        try:
+            with self._sender.turns.lock:
+                if algorithm is not None:
+                    challenge = self.get_challenge(algorithm.challenge_length)
+                    plain = command
+                    command = self._verify(algorithm.protect(memoryview(plain.data), challenge), reference)
+                    plain.wipe()
+                self._sender.send(command)
         finally:
             command.wipe()
 
+    def _verify(self, code: Buffer, reference: int) -> Command:
+        try:
+            checked("length of code", memoryview(code).nbytes, 1, SHORT_DATA)
+            return instructions.verify(code, reference, cla=self._sender.cla)
+        finally:
+            del code
 
-def _reference(name: str, number: int) -> int:
-    """The reference of a key or code, where it is one."""
-    if not 0 <= number <= 0x9F or number & 0x60:
+
+def _reference(name: str, number: int) -> None:
+    """It is the reference of a key or code."""
+    if checked(name, number, 0, 0x9F) & 0x60:
         raise ValueError(f"{name}: {number} is not allowed; give 0 to 31, or 0x80 to 0x9F")
-    return number
+
+
+def _able(algorithm: object, method: str) -> None:
+    """It is an algorithm that can do this."""
+    lacking = [name for name in ("challenge_length", method) if not hasattr(algorithm, name)]
+    if lacking:
+        kind = type(algorithm).__name__
+        raise TypeError(
+            f"algorithm: expected an object with challenge_length and {method}(), such as AesCmac, got {kind}"
+        )

@@ -35,7 +35,7 @@ class CardFile(io.RawIOBase):
 
     Its size is fixed: a write that does not fit writes what fits. It is read and written by READ BINARY and UPDATE
     BINARY (ISO/IEC 7816-4, clause 11.3), straight from and into the caller's memory where the transmitter can. When
-    another file was used meanwhile it is selected again. Where a read or a write fails after some bytes have gone
+    another file was used meanwhile it is selected again. Where readinto or write fails after some bytes have gone
     through it returns their number, and the next one meets the error.
 
     Attributes:
@@ -121,7 +121,7 @@ class CardFile(io.RawIOBase):
         self._check()
         if whence not in {os.SEEK_SET, os.SEEK_CUR, os.SEEK_END}:
             raise ValueError(f"whence: {whence} is not allowed; give 0, 1 or 2")
-        with self._selection.lock:
+        with self._selection:
             start = 0 if whence == os.SEEK_SET else self._position if whence == os.SEEK_CUR else self._length()
             if start + offset < 0:
                 raise ValueError(f"offset: {offset} from {start} is not allowed; the file begins at 0")
@@ -132,8 +132,8 @@ class CardFile(io.RawIOBase):
         """Read into the caller's memory, until it is full or the file ends.
 
         Returns:
-            The number of bytes read; 0 at the end. Where the card does not tell the file's size the two bytes behind
-            them may have been overwritten.
+            The number of bytes read; 0 at the end. Where the card does not tell the file's size up to 8 bytes
+            behind them may have been overwritten.
 
         Raises:
             StatusError: the card refused.
@@ -141,31 +141,34 @@ class CardFile(io.RawIOBase):
             OSError: the file was opened for writing alone.
         """
         self._check(None if self._readable else "read")
-        lock = self._selection.lock
-        with memoryview(buffer).cast("B") as whole, lock, whole[: self._room(len(whole))] as part:
+        selection = self._selection
+        with memoryview(buffer).cast("B") as whole, selection, whole[: self._room(len(whole))] as part:
             return self._move(self._transfer.read_into, part)
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Up to so many bytes; without a size, up to the end of the file. Errors as for :meth:`readinto`."""
+        """Up to so many bytes, fewer where the file ends; without a size, all of them.
+
+        Errors as for :meth:`readinto`, also where bytes have come before: the place in the file is what it was then.
+        """
         self._check(None if self._readable else "read")
         most = sys.maxsize if size is None or size < 0 else size
         data = bytearray()
-        with self._selection.lock:
-            while len(data) < most:
-                part = bytearray(self._room(min(most - len(data), _STRETCH)))
-                try:
+        with self._selection:
+            start = self._position
+            try:
+                while len(data) < most:
+                    part = bytearray(self._room(min(most - len(data), _STRETCH)))
                     done = self.readinto(part)
-                except Exception:
-                    if not data:
-                        raise
-                    break
-                data += part[:done]
-                if done < len(part) or not part:
-                    break
+                    if not done:
+                        break
+                    data += part[:done]
+            except BaseException:
+                self._position = start
+                raise
         return bytes(data)
 
     def readall(self) -> bytes:
-        """All from here to the end. Errors as for :meth:`readinto`, where no byte has come before."""
+        """All from here to the end. Errors as for :meth:`read`."""
         return self.read()
 
     def write(self, data: Buffer, /) -> int:
@@ -179,7 +182,7 @@ class CardFile(io.RawIOBase):
             OSError: there is no room at all (ENOSPC), or the file was opened for reading alone.
         """
         self._check(None if self._writable else "write")
-        with memoryview(data).cast("B") as whole, self._selection.lock:
+        with memoryview(data).cast("B") as whole, self._selection:
             size = self._room(len(whole))
             if size == 0 and len(whole):
                 raise OSError(errno.ENOSPC, f"the file has {self._size} bytes, and cannot grow", self.name)

@@ -50,7 +50,7 @@ class Records(Sequence[bytes]):
 
     def __len__(self) -> int:
         """How many there are: as many as the card says where it has the last one of them, else as many as it has."""
-        with self._selection.lock:
+        with self._selection:
             if self._count is None:
                 self._count = self._counted()
             return self._count
@@ -66,7 +66,7 @@ class Records(Sequence[bytes]):
             IndexError: there is no such record.
             StatusError: the card refused.
         """
-        with self._selection.lock:
+        with self._selection:
             if isinstance(index, slice):
                 return [self._read(number + 1) for number in range(*index.indices(len(self)))]
             try:
@@ -85,7 +85,7 @@ class Records(Sequence[bytes]):
             IndexError: there is no such record.
             StatusError: the card refused.
         """
-        with self._selection.lock:
+        with self._selection:
             command = iso.update_record(self._number(index), data, cla=self._selection.sender.cla)
             self._selection.need_ef(self._place)
             try:
@@ -96,7 +96,7 @@ class Records(Sequence[bytes]):
     def __iter__(self) -> Iterator[bytes]:
         for number in range(1, _MOST + 1):
             try:
-                with self._selection.lock:
+                with self._selection:
                     record = self._read(number)
             except RecordNotFoundError:
                 return
@@ -111,7 +111,7 @@ class Records(Sequence[bytes]):
             NoSpaceError: the file is full.
             StatusError: the card refused for another reason.
         """
-        with self._selection.lock:
+        with self._selection:
             self._selection.need_ef(self._place)
             cla = self._selection.sender.cla
             try:

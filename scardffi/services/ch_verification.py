@@ -9,7 +9,7 @@ from ..iso7816.command import checked
 from ..iso7816.status_word import AuthenticationBlockedError, StatusError, VerificationFailedError
 from .codes import BLOCK, Padding, checked_length, checked_padding, padded, placeholder, wipe
 from .pin_pad import PinPad
-from .transmitter import Sender
+from .transmitter import WRONG_CODE, Sender
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ class CHVerification:
     it yourself**; a str and bytes cannot be overwritten, and stay in memory until that is used for something else.
 
     A ``reference`` says which code: 0 where the card knows which, 1 to 31 for one of the whole card; with
-    ``local=True`` one of the current DF (bit 8 of P2).
+    ``local=True``, or as 0x81 to 0x9F, one of the current DF (bit 8 of P2), which must be selected before:
+    :meth:`.file_access.FileAccess.change_dir` does.
 
     With ``pin_pad=True``, or a :class:`.pin_pad.PinPad` that you made, codes are typed on the reader's own pad and
     never come to this machine; give none then. Such a call **comes back when the user has typed, cancelled or waited
@@ -56,7 +57,7 @@ class CHVerification:
         padding: Padding | str = Padding.NONE,
         length: int = BLOCK,
     ) -> None:
-        self._sender = Sender(transmitter, checked("cla", cla, 0, 0xFF), table)
+        self._sender = Sender(transmitter, checked("cla", cla, 0, 0xFF), {**WRONG_CODE, **(table or {})})
         self._padding = checked_padding(padding)
         self._length = checked_length(self._padding, length)
         self._verified: dict[int, None] = {}  # P2 of each, in order
@@ -235,8 +236,11 @@ class CHVerification:
                 self._verified.pop(p2, None)
             except StatusError as error:
                 refusal = refusal or error
-        if refusal is not None:
-            raise refusal
+        try:
+            if refusal is not None:
+                raise refusal
+        finally:
+            del refusal  # its traceback holds this frame: the two would keep the card alive
 
     def _step(
         self,
@@ -251,7 +255,8 @@ class CHVerification:
         try:
             p2 = _p2(reference, local)
             if not pin_pad:
-                blocks.extend(self._block(name, codes) for name in codes)
+                for name in tuple(codes):
+                    blocks.append(self._block(name, codes))  # noqa: PERF401  a generator's frame would hold the codes
                 return build(*blocks, p2, cla=self._sender.cla), None
             given = [name for name in codes if codes[name] is not None]
             if given:
@@ -283,4 +288,7 @@ class CHVerification:
 
 
 def _p2(reference: int, local: bool) -> int:
-    return checked("reference", reference, 0, _LAST_REFERENCE) | (_LOCAL if local else 0)
+    """P2: the reference as it is, bit 8 set for one of the current DF."""
+    if not 0 <= reference & ~_LOCAL <= _LAST_REFERENCE or reference < 0:
+        raise ValueError(f"reference: {reference:#x} is not allowed; give 0 to 31, or 0x80 to 0x9F or local=True")
+    return reference | (_LOCAL if local else 0)

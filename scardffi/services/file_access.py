@@ -16,7 +16,7 @@ from .card_file import MODES, CardFile
 from .card_records import Records
 from .file_directory import EF_DIR, applications, children, merged, named
 from .file_properties import FileKind, FileProperties, WrongKindError
-from .file_reference import FileRef, Location
+from .file_reference import MF, UP, FileRef, Location
 from .file_selection import Selection
 
 TYPE_CHECKING = False
@@ -84,7 +84,7 @@ class FileAccess:
             WrongKindError: it is an EF; the current directory is what it was.
         """
         wanted = FileRef.of(reference)
-        with self._selection.lock:
+        with self._selection:
             with self._selection.excursion():
                 place, properties = self._selection.find(wanted, folder=True)
                 if properties.kind not in {None, FileKind.DF}:
@@ -116,7 +116,7 @@ class FileAccess:
         wanted = memoryview(prefix).tobytes()
         checked("length of prefix", len(wanted), 0, 16)
         identifiers = [checked("probe", one, 0, 0xFFFF) for one in probe]
-        with self._selection.lock, self._selection.excursion():
+        with self._selection, self._selection.excursion():
             folder = self._selection.folder
             sources = [children(self._selection, folder, identifiers)]
             if folder.is_root:
@@ -139,11 +139,11 @@ class FileAccess:
         if mode not in MODES:
             raise ValueError(f"mode: {mode!r} is not allowed; give 'rb', 'r+b' or 'wb'")
         wanted = FileRef.of(reference)
-        with self._selection.lock:
+        with self._selection, self._selection.excursion(stay=True):
             self._learn_limits(wanted)
             place, properties = self._selection.find(wanted, folder=False)
             if properties.kind not in {None, FileKind.TRANSPARENT}:
-                raise _wrong_kind(place, properties, "a transparent EF; records() opens those with records")
+                raise _wrong_kind(place, properties, "a transparent EF")
             said = CardCapabilities.of(self._selection.atr, self._ef_atr or b"", properties.objects)
             return CardFile(self._selection, place, properties, mode, said)
 
@@ -155,7 +155,7 @@ class FileAccess:
             WrongKindError: it is a DF or has no records.
         """
         wanted = FileRef.of(reference)
-        with self._selection.lock:
+        with self._selection, self._selection.excursion(stay=True):
             place, properties = self._selection.find(wanted, folder=False)
             if properties.kind is not None and not properties.kind.is_records:
                 raise _wrong_kind(place, properties, "an EF with records")
@@ -170,7 +170,7 @@ class FileAccess:
             StatusError: the card refused.
         """
         wanted = FileRef.of(reference)
-        with self._selection.lock, self._selection.excursion():
+        with self._selection, self._selection.excursion():
             return self._selection.find(wanted)[1]
 
     def set_properties(self, reference: Reference, properties: FileProperties | None = None, **names: Any) -> None:
@@ -192,12 +192,13 @@ class FileAccess:
         data = encode(changed.parameters())
         if not data:
             raise ValueError("properties: nothing is to be changed; give at least one")
-        with self._selection.lock, self._selection.excursion():
-            place, _ = self._selection.find(wanted, alone=True)
+        with self._selection, self._selection.excursion():
+            place, said = self._selection.find(wanted, alone=True)
             self._selection.folder_has_changed()
             self._selection.send(iso.put_data(_FILE_CONTROL_PARAMETERS, data, cla=self._selection.sender.cla))
             folder = self._selection.folder
-            if changed.name and place.name == folder.name and not place.steps and place.name:
+            is_folder = folder.name and (said.name == folder.name or (place.name == folder.name and not place.steps))
+            if changed.name and is_folder:
                 self._selection.forget()
                 self._selection.folder = folder._replace(name=changed.name)
 
@@ -210,6 +211,7 @@ class FileAccess:
             names: the same by the names of the attributes of FileProperties, which precede those of ``properties``::
 
                 files.create(kind=FileKind.TRANSPARENT, file_id=0x5001, size=100)
+                files.create(kind=FileKind.LINEAR_FIXED, file_id=0x5002, record_size=12, record_count=5)
 
         Returns:
             A reference to the file, for every current directory.
@@ -221,8 +223,14 @@ class FileAccess:
         wanted = replace(properties or FileProperties(), **names)
         if wanted.kind is None or wanted.file_id is None:
             raise ValueError("kind, file_id: None is not allowed; a new file needs both")
+        if wanted.file_id == MF:
+            raise ValueError("file_id: 3F00 is not allowed; it is the MF's")
+        if wanted.kind.is_records and None in {wanted.record_size, wanted.record_count}:
+            raise ValueError("record_size, record_count: None is not allowed; a new file of records needs both")
+        if wanted.kind is FileKind.TRANSPARENT and wanted.size is None and wanted.total_size is None:
+            raise ValueError("size: None is not allowed; a new transparent file needs its number of bytes")
         template = wanted.encode()
-        with self._selection.lock, self._selection.excursion():
+        with self._selection, self._selection.excursion():
             self._selection.need_folder()
             place = self._selection.folder.child(wanted.file_id)
             self._selection.folder_has_changed()
@@ -239,11 +247,14 @@ class FileAccess:
         Raises:
             StatusError: the card refused.
         """
-        with self._selection.lock, self._selection.excursion():
+        with self._selection, self._selection.excursion():
             place, properties = self._act(iso.delete_file, reference)
             self._forget(properties)
             folder = self._selection.folder
-            if place.short_id is None and folder.name == place.name and folder.steps[: len(place.steps)] == place.steps:
+            is_above = folder.name == place.name and folder.steps[: len(place.steps)] == place.steps
+            if properties.name and properties.name == folder.name:
+                self._selection.folder = Location()
+            elif place.short_id is None and is_above:
                 self._selection.folder = place.folder if place.steps else Location()
 
     def invalidate(self, reference: Reference) -> None:
@@ -254,7 +265,7 @@ class FileAccess:
         Raises:
             StatusError: the card refused.
         """
-        with self._selection.lock, self._selection.excursion():
+        with self._selection, self._selection.excursion():
             self._act(iso.deactivate_file, reference)
 
     def rehabilitate(self, reference: Reference) -> None:
@@ -263,7 +274,7 @@ class FileAccess:
         Raises:
             StatusError: the card refused.
         """
-        with self._selection.lock, self._selection.excursion():
+        with self._selection, self._selection.excursion():
             self._act(iso.activate_file, reference)
 
     def capabilities(self) -> CardCapabilities:
@@ -272,7 +283,7 @@ class FileAccess:
         EF.ATR is read once, from the MF; the current directory is what it was in the end, but what was verified for
         it may be lost. So ask before. Follows ISCardFileAccess::GetFileCapabilities.
         """
-        with self._selection.lock:
+        with self._selection:
             if self._ef_atr is None:
                 with self._selection.excursion():
                     self._ef_atr = b"".join(self._content(_EF_ATR))
@@ -284,7 +295,7 @@ class FileAccess:
 
     def forget_selection(self) -> None:
         """Select anew before the next access, because somebody else may have selected another file, or a reset was."""
-        with self._selection.lock:
+        with self._selection:
             self._selection.forget()
 
     def _learn_limits(self, wanted: FileRef) -> None:
@@ -319,7 +330,7 @@ class FileAccess:
         try:
             selection.send(command(cla=cla))
         except (WrongParametersError, WrongLengthError):
-            if not place.steps or place.short_id is not None:
+            if not place.steps or place.steps[-1] == UP or place.short_id is not None:
                 raise
             if properties.kind == FileKind.DF:
                 selection.select(place.folder, folder=True)
@@ -335,4 +346,5 @@ def _is_wanted(kind: FileKind | None, wanted: FileKind | Container[FileKind | No
 
 def _wrong_kind(place: Location, properties: FileProperties, wanted: str) -> WrongKindError:
     kind = properties.kind or FileKind.DF
-    return WrongKindError(f"{place} is {kind.name}; needed is {wanted}", kind)
+    way = "change_dir() goes there" if kind is FileKind.DF else "records() opens it" if kind.is_records else ""
+    return WrongKindError(f"{place} is {kind.name}; needed is {wanted}{way and '; ' + way}", kind)

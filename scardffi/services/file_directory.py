@@ -10,7 +10,7 @@ from ..iso7816.malformed import MalformedError
 from ..iso7816.status_word import StatusError
 from ..iso7816.tlv import decode, find
 from .file_properties import FileKind, FileProperties
-from .file_reference import FileRef, Location
+from .file_reference import MF, FileRef, Location
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ def children(selection: Selection, folder: Location, probe: Iterable[int]) -> It
         folder, said = selection.select(folder, folder=True)
         announced = {file_id: short_id for short_id, file_id in said.short_ids.items()}
     for file_id in dict.fromkeys((*announced, *probe)):
+        if file_id == MF:
+            continue
         place = folder.child(file_id)
         said = FileProperties(file_id=file_id, short_id=announced.get(file_id))
         try:

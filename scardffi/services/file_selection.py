@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from threading import RLock
 
 from ..iso7816 import instructions as iso
 from ..iso7816.instructions import FileInformation, Occurrence, SelectBy
 from ..iso7816.malformed import MalformedError
-from ..iso7816.status_word import StatusError, raise_for
+from ..iso7816.status_word import (
+    CardFileNotFoundError,
+    ConditionsNotSatisfiedError,
+    NotSupportedError,
+    ReferenceNotFoundError,
+    StatusError,
+    WrongParametersError,
+    raise_for,
+)
 from .card_capabilities import CardCapabilities
 from .file_properties import FileKind, FileProperties, WrongKindError
 from .file_reference import MF, UP, Location
@@ -33,10 +40,17 @@ _OPTIONAL: Final = frozenset({SelectBy.CHILD_EF, SelectBy.PATH_FROM_MF, SelectBy
 _FILE_CONTROL_PARAMETERS: Final = 0x62
 _SOME_EF: Final = Location(short_id=0)
 """What stands for an EF of which nothing is known, not even whether there is one."""
+_NOT_THERE: Final = (
+    CardFileNotFoundError, ReferenceNotFoundError, WrongParametersError, NotSupportedError, ConditionsNotSatisfiedError,
+)  # fmt: skip
+"""What a card says of a file that is not there, or not to be had in this way."""
 
 
 class Selection:
-    """What a card has selected, as far as one service knows. Its methods are called under its lock.
+    """What a card has selected, as far as one service knows. Its methods are called in a turn: ``with selection:``.
+
+    A turn is one thread's alone, and one service's. Where another service of the card has selected a file since the
+    last one, or the card was reset, nothing is known of what is selected at the beginning.
 
     Args:
         transmitter: where the commands go.
@@ -45,7 +59,6 @@ class Selection:
 
     Attributes:
         sender: what sends.
-        lock: for one sequence of commands at a time.
         folder: the current directory of the service's user.
         df: the card's current DF; None where it is not known.
         ef: the card's current EF; None where there is none.
@@ -54,11 +67,11 @@ class Selection:
 
     def __init__(self, transmitter: Transmitter, cla: int, table: StatusTable | None) -> None:
         self.sender = Sender(transmitter, cla, table)
-        self.lock = RLock()
+        self._mark = object()
         self.folder = Location()
         self.df: Location | None = None
         self.ef: Location | None = None
-        self.atr: bytes = getattr(transmitter, "atr", b"")
+        self.atr: bytes = getattr(transmitter, "atr", None) or b""
         self._told: tuple[Location, FileProperties] | None = None
         self._refusal = 0
         self._sent = 0
@@ -66,6 +79,16 @@ class Selection:
         self._is_silent = False
         by_path = CardCapabilities.of(self.atr).select_by_path
         self._unknown = {SelectBy.PATH_FROM_MF, SelectBy.PATH_FROM_DF} if by_path is False else set[SelectBy]()
+
+    def __enter__(self) -> None:
+        turns = self.sender.turns
+        turns.lock.acquire()
+        if turns.selected_by is not self._mark:
+            turns.selected_by = self._mark
+            self.forget()
+
+    def __exit__(self, *_: object) -> None:
+        self.sender.turns.lock.release()
 
     def forget(self) -> None:
         """Nothing is known of the card's current DF and EF any more."""
@@ -96,7 +119,7 @@ class Selection:
         """Select the first file that a reference may mean; arguments and results as for :meth:`select`."""
         places = reference.locations(self.folder)
         for place in places[:-1]:
-            with suppress(StatusError):
+            with suppress(*_NOT_THERE):
                 return self.select(place, folder=folder, alone=alone)
         return self.select(places[-1], folder=folder, alone=alone)
 
@@ -151,8 +174,11 @@ class Selection:
         self._told = None
 
     @contextmanager
-    def excursion(self) -> Iterator[None]:
+    def excursion(self, *, stay: bool = False) -> Iterator[None]:
         """Whatever is selected in the body, the user's current directory is the card's again behind it.
+
+        Args:
+            stay: only where the body fails.
 
         Where the card refuses that it is tried again when it is needed, and the error goes out then. Nothing is sent
         where nothing was, or where no answer came.
@@ -164,7 +190,7 @@ class Selection:
             if self._sent > sent:
                 self._return()
             raise
-        if self._sent > sent:
+        if self._sent > sent and not stay:
             self._return()
 
     def _return(self) -> None:
@@ -288,8 +314,8 @@ def _path(steps: Sequence[int]) -> bytes:
 
 
 def _own_words(place: Location, properties: FileProperties) -> Location:
-    """Where a DF is, when the card says its whole name, or that it is the MF."""
-    if properties.file_id == MF:
+    """Where a DF is, when the card says its whole name, or that the way upwards has come to the MF."""
+    if properties.file_id == MF and UP in place.steps:
         return Location()
     if not place.steps and place.name and (properties.name or b"").startswith(place.name):
         return Location(properties.name or b"")

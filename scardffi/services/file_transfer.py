@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LAST_OFFSET: Final = 0xFFFFFFFF
 """The last offset that a command can name."""
+_OWN_END: Final = 1 << 24
+"""Where a transmitter's own means end."""
 _FAR: Final = 0x8000
 """The first offset that stands in a data object."""
 _DATA: Final = 0x53
@@ -67,18 +69,27 @@ class Transfer:
             StatusError: the card refused.
             MalformedError: it answered what is no answer.
         """
-        done, error = _moved(self._reader or self._read_all, memory, offset, self.read_chunk)
-        if done == 0 and offset and error is not None and refused(error) in _END:
-            return 0
-        return self._settled(done, error)
+        own = self._reader if offset + len(memory) <= _OWN_END else None
+        done, error = _moved(own or self._read_all, memory, offset, self.read_chunk)
+        try:
+            if done == 0 and offset and error is not None and refused(error) in _END:
+                return 0
+            return self._settled(done, error)
+        finally:
+            del error  # its traceback holds this frame: the two would keep the card alive
 
     def update_from(self, memory: memoryview, offset: int) -> int:
         """Write this memory; how many bytes were written, and errors as for :meth:`read_into`."""
-        if self._writer is not None:
-            done, error = _moved(self._writer, memory, offset, self.write_chunk)
-            if done or error is None or refused(error) not in _WRITTEN:
-                return self._settled(done, error)
-        return self._settled(*_moved(self._update_all, memory, offset, self.write_chunk))
+        error: BaseException | None = None
+        try:
+            if self._writer is not None and offset + len(memory) <= _OWN_END:
+                done, error = _moved(self._writer, memory, offset, self.write_chunk)
+                if done or error is None or refused(error) not in _WRITTEN:
+                    return self._settled(done, error)
+            done, error = _moved(self._update_all, memory, offset, self.write_chunk)
+            return self._settled(done, error)
+        finally:
+            del error  # as above
 
     def has_byte(self, offset: int) -> bool:
         """Whether the file has a byte there. Errors as for :meth:`read_into`."""
@@ -89,20 +100,23 @@ class Transfer:
                 return False
             raise
 
-    def _settled(self, done: int, error: Exception | None) -> int:
+    def _settled(self, done: int, error: BaseException | None) -> int:
         """What comes out of a transfer: how many bytes it moved, or the error where it moved none."""
-        sw = None if error is None else refused(error)
-        if error is not None and sw is None:
-            self._selection.forget()
-        if done or error is None:
-            return done
-        if sw is None or isinstance(error, StatusError):
-            raise error
         try:
-            raise_for(sw, table=self._selection.sender.table)
-        except StatusError as ours:
-            raise ours from error
-        return done
+            sw = None if error is None else refused(error)
+            if error is not None and sw is None:
+                self._selection.forget()
+            if done or error is None:
+                return done
+            if sw is None or isinstance(error, StatusError):
+                raise error
+            try:
+                raise_for(sw, table=self._selection.sender.table)
+            except StatusError as ours:
+                raise ours from error
+            return done
+        finally:
+            del error
 
     def _read_all(self, memory: memoryview, offset: int, *, chunk: int) -> int:
         done = 0
@@ -169,13 +183,12 @@ class _StoppedError(Exception):
         self.done = done
 
 
-def _moved(move: Whole, memory: memoryview, offset: int, chunk: int) -> tuple[int, Exception | None]:
+def _moved(move: Whole, memory: memoryview, offset: int, chunk: int) -> tuple[int, BaseException | None]:
     """How many bytes were moved, and why there were no more."""
     try:
         return move(memory, offset, chunk=chunk), None
     except _StoppedError as stopped:
-        cause = stopped.__cause__
-        return stopped.done, cause if isinstance(cause, Exception) else stopped
+        return stopped.done, stopped.__cause__
     except Exception as error:  # noqa: BLE001  it goes out as it came, where nothing was moved before
         arrived = getattr(error, "arrived", 0)
         return arrived if isinstance(arrived, int) else 0, error

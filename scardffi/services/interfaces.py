@@ -10,6 +10,7 @@ transmitter and the caller's data, and returns the service::
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from uuid import UUID
@@ -51,13 +52,15 @@ def create(id_or_name: UUID | str, transmitter: Transmitter, data: Any = None) -
 
     Raises:
         UnknownInterfaceError: there is none; the message lists those that there are.
-        TypeError: ``id_or_name`` is neither a UUID nor text.
+        TypeError: ``id_or_name`` is neither a UUID nor text, or ``data`` is of another type.
     """
     if not isinstance(id_or_name, (str, UUID)):
         raise TypeError(f"id_or_name: expected a UUID or a name, got {type(id_or_name).__name__}")
     wanted = _uuid(id_or_name) or id_or_name
     for name, (uuid, module) in _OURS.items():
         if wanted in {name, uuid}:
+            if data is not None and not isinstance(data, Mapping):
+                raise TypeError(f"data: expected a dict of keyword arguments or None, got {type(data).__name__}")
             return getattr(import_module(module, __package__), name)(transmitter, **(data or {}))
     for point in entry_points(group=GROUP):
         if wanted == (_uuid(point.name) or point.name):

@@ -52,7 +52,9 @@ class FileSystemCard:
         keys = [one for path in mf.folders() for one in path[-1].references if isinstance(one, Key)]
         missing = [key.algorithm for key in keys if key.algorithm not in self._algorithms]
         if missing:
-            raise ValueError(f"algorithms: {missing[0]!r} is not there")
+            raise ValueError(
+                f"algorithms: {missing[0]!r} is not there, which a key has; give a function under that name"
+            )
         self._chain = Chain()
         self.reset()
 
