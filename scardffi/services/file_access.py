@@ -46,9 +46,15 @@ class FileAccess:
     ("3F00/5000/5001", "/5000", "../5001"), bytes are a DF name, and :class:`.file_reference.FileRef` has these and
     short identifiers by name. A wrong reference is a ValueError or TypeError before anything is sent.
 
-    Any thread may call any method; their commands take turns. When another program, another service or a reset has
-    selected something else on the card, this object does not know: keep others out by ``card.transaction()``, and call
-    :meth:`forget_selection` where they were not kept out.
+    Any thread may call any method; their commands take turns, with those of the other services of one SCardManage too,
+    and what such a service or a reset by that object has selected is selected anew. What other programs and handles
+    select this object does not know: keep them out by ``card.transaction()``, and call :meth:`forget_selection` where
+    they were not kept out.
+
+    A file that lies elsewhere is selected with its DF: once it was opened, read or written, that is the card's current
+    DF, and :meth:`change_dir` to :attr:`current_dir` is the way back, before a code of that DF is verified for
+    instance. On a card that selects by P1 00 alone, an identifier may find a file of the DF above (ISO/IEC 7816-4,
+    clause 11.2.2); no program can tell.
 
     What the card refuses is a StatusError, and what it answers that cannot be read a MalformedError.
 
