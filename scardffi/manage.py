@@ -8,6 +8,7 @@ turns in C, each caller gets its own answer, and other cards do not wait.
 from __future__ import annotations
 
 import sys
+import threading
 import time
 import warnings
 from collections import namedtuple
@@ -81,6 +82,7 @@ _SHORT_UPDATE: Final = 255
 _LONGEST_READ: Final = 65536
 _LONGEST_UPDATE: Final = 65535
 
+_turns_lock: Final = threading.Lock()
 _slot_send: Final = lib.exchange_slot_send
 _plain: Final = lib.exchange_plain
 _from_buffer: Final = ffi.from_buffer
@@ -773,11 +775,12 @@ class SCardManage:
     @property
     def turns(self) -> Turns:
         """What all services of this object share: they take turns, and know when another one has selected a file."""
-        if self._turns is None:
-            from .services.transmitter import Turns
+        from .services.transmitter import Turns
 
-            self._turns = Turns()
-        return self._turns
+        with _turns_lock:  # two threads may create the first services
+            if self._turns is None:
+                self._turns = Turns()
+            return self._turns
 
     def _forget_selection(self) -> None:
         if self._turns is not None:
