@@ -6,10 +6,10 @@ of its own, because on pcsc-lite a second call on a busy one stalls the whole pr
 
 from __future__ import annotations
 
+import _thread
 import functools
 import math
 import sys
-import threading
 import time
 import warnings
 from collections import namedtuple
@@ -81,8 +81,8 @@ class Context:
         self._scope = member("scope", scope, Scope)
         self._library = chosen_library(library)
         self._process = lib.platform_process()
-        self._short = threading.Lock()  # one short question at a time on the native context
-        self._state = threading.Lock()  # guards what follows
+        self._short = _thread.allocate_lock()  # one short question at a time on the native context
+        self._state = _thread.allocate_lock()  # guards what follows
         self._waits: set[_Wait] = set()
         self._cards: WeakKeyDictionary[SCardManage, int] = WeakKeyDictionary()  # with the handle attached here
         self._context: int | None = None
@@ -323,6 +323,8 @@ class _Wait:
     def __init__(self, library: Library, context: int) -> None:
         self.library = library
         self.context = context
+        import threading  # as late as a wait: it is a tenth of the time that importing scardffi takes
+
         self.cancelled = threading.Event()
         self.runs = False  # C is waiting, or about to
         self.ended = threading.Event()
@@ -331,6 +333,8 @@ class _Wait:
 
     def until(self, limit: float | None, asked: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
         """Wait. Python looks at signals on the main thread alone, between C calls: there C waits on another one."""
+        import threading
+
         if threading.current_thread() is threading.main_thread():
             threading.Thread(target=self._wait, args=(limit, asked), name="scardffi wait", daemon=True).start()
             while not self.ended.wait(_SIGNAL_CHECK):

@@ -7,8 +7,8 @@ turns in C, each caller gets its own answer, and other cards do not wait.
 
 from __future__ import annotations
 
+import _thread
 import sys
-import threading
 import time
 import warnings
 from collections import namedtuple
@@ -82,7 +82,7 @@ _SHORT_UPDATE: Final = 255
 _LONGEST_READ: Final = 65536
 _LONGEST_UPDATE: Final = 65535
 
-_turns_lock: Final = threading.Lock()
+_turns_lock: Final = _thread.allocate_lock()
 _slot_send: Final = lib.exchange_slot_send
 _plain: Final = lib.exchange_plain
 _from_buffer: Final = ffi.from_buffer
