@@ -127,7 +127,7 @@ class Transfer:
                 done += len(data)
                 if not data or sw == _END_WARNING:
                     break
-        except Exception as error:
+        except Exception as error:  # whatever it is, it goes on with how much came before it
             raise _StoppedError(done) from error
         return done
 
@@ -157,7 +157,7 @@ class Transfer:
         try:
             while done < len(memory):
                 done += self._update(memory[done : done + chunk], offset + done)
-        except Exception as error:
+        except Exception as error:  # whatever it is, it goes on with how much came before it
             raise _StoppedError(done) from error
         return done
 
