@@ -55,7 +55,7 @@ class BuildExt(build_ext):
         if ext.name == NATIVE:
             generated = Path(self.build_temp) / "_native.c"
             generated.parent.mkdir(parents=True, exist_ok=True)
-            builder: FFI = run_path(str(PACKAGE / "ffi_builder.py"))["ffi_builder"]()  # the package is not built yet
+            builder: FFI = run_path(str(PACKAGE / "_cdef.py"))["ffi_builder"]()  # the package is not built yet
             builder.emit_c_code(str(generated))
             ext.sources = [*ext.sources, str(generated)]
             if LINUX:

@@ -8,6 +8,7 @@ PYTEST_DONT_REWRITE: nothing here asserts, and pytest need not warn where this w
 from __future__ import annotations
 
 from . import constants, errors, raw
+from ._loader import LibraryInfo, ffi, lib
 from .constants import (
     Attribute,
     CardState,
@@ -54,9 +55,8 @@ from .errors import (
     UnsupportedFunctionError,
 )
 from .exchange import Exchange, Replies, Reply, Script
-from .library import LibraryInfo, ffi, lib
+from .library import Library
 from .manage import SCardManage, Status
-from .raw import Library
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

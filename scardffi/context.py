@@ -14,13 +14,13 @@ import time
 import warnings
 from collections import namedtuple
 
-from .arguments import integer, invalid, member, seconds
+from ._arguments import integer, invalid, member, seconds
+from ._loader import lib
+from ._reaper import close_later
 from .constants import INFINITE, PNP_NOTIFICATION, Protocol, ReaderStateFlag, Scope, ShareMode
 from .errors import E_UNEXPECTED, SCardError, from_code, from_hresult
-from .library import lib
+from .library import chosen_library
 from .manage import SCardManage
-from .raw import chosen_library
-from .reaper import close_later
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from .raw import Library
+    from .library import Library
 
     _Answer = TypeVar("_Answer")
 
@@ -365,7 +365,7 @@ class _Wait:
         """What waits for a change, or for some of the time, given the milliseconds and what is asked."""
         if _NOTIFIED or all(reader != PNP_NOTIFICATION for reader, _ in asked):
             return functools.partial(self.library.SCardGetStatusChange, self.context)
-        from .reader_list import ReaderListWatch  # here, since most programs never need it
+        from ._reader_polling import ReaderListWatch  # here, since most programs never need it
 
         return ReaderListWatch(self.library, self.context, self.cancelled).step
 

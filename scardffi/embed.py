@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 from pathlib import Path
 
-from .library import ffi, lib
+from ._loader import ffi, lib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def ffi_builder() -> FFI:
 
     Its own C source includes ``scardffi.h`` from :func:`get_include`. Needs what building with cffi needs.
     """
-    from .ffi_builder import ffi_builder as build  # here, since it imports cffi's parser
+    from ._cdef import ffi_builder as build  # here, since it imports cffi's parser
 
     return build()
 

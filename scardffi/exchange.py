@@ -12,7 +12,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence as _Sequence
 
-from .arguments import flags, integer, invalid, locked, pinned, readable, release, writable
+from ._arguments import flags, integer, invalid, locked, pinned, readable, release, writable
+from ._loader import ffi, lib, owning
 from .constants import MAX_BUFFER_SIZE_EXTENDED, Flow
 from .errors import (
     E_FAIL,
@@ -24,7 +25,6 @@ from .errors import (
     ScriptError,
     from_hresult,
 )
-from .library import ffi, lib, owning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

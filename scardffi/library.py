@@ -1,145 +1,380 @@
-"""Which PC/SC library: find it, load it once or by path, and tell what it has.
+"""Library: the SCard* functions of a PC/SC library of your choice, as methods.
 
-The only importer of the compiled module; everybody else takes ``ffi`` and ``lib`` from here. Nothing is loaded
-by importing: the platform's library (or the one that ``SCARDFFI_LIBRARY`` names) is loaded at its first use.
+Nothing here raises for a return code: the first thing that comes back is the code, as an unsigned 32-bit number, 0 for
+success. :mod:`scardffi.raw` has the same functions on the default library.
+
+References: PC/SC part 5; "winscard.h" in Microsoft's and pcsc-lite's documentation.
 """
 
 from __future__ import annotations
 
-import os
-from _weakref import ref  # weakref is slow to import
-from collections import namedtuple
-
-from ._native import ffi, lib
-from .errors import (
-    E_OUTOFMEMORY,
-    LibraryError,
-    LibraryNotFoundError,
-    LibraryNotLoadableError,
-    MissingSymbolError,
-    OutOfMemoryError,
-)
+from ._arguments import address, dword, handle, pair_of_buffers, readable, text, writable
+from ._loader import LibraryInfo, default_table, ffi, lib, library_info, open_table
+from ._marshalling import ATR_ROOM, INSUFFICIENT_BUFFER, AskedStates, multi_string, names_in, present
+from ._windows_functions import WindowsFunctions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import os
+    from collections.abc import Sequence
+    from typing import Final, SupportsIndex
+
+    from typing_extensions import Buffer
 
     from ._native import Api, CData
 
-__all__ = ["LibraryInfo", "default_table", "ffi", "lib", "library_info", "open_table", "owning", "set_default_table"]
-
-_DETAIL_SIZE = 8192
-# What pcsc_open answers, as pcsc_api.h numbers it
-_NOT_FOUND, _NOT_LOADABLE, _NO_MEMORY = 1, 2, 4
+_NAME_ROOM: Final = 256
 
 
-class LibraryInfo(namedtuple("LibraryInfo", "path version functions missing")):
-    """What is known of a loaded PC/SC library."""
+class Library(WindowsFunctions):
+    """A PC/SC library loaded by path or name, with the SCard* functions as methods.
 
-    __slots__ = ()
+    Several may be loaded at once; each stays loaded as long as the process runs.
 
-    path: str
-    """The file it was loaded from."""
-    version: str | None
-    """The version that the file's name carries, such as 1.0.0; None where there is none."""
-    functions: frozenset[str]
-    """The SCard* functions that it has, of those that scardffi knows."""
-    missing: frozenset[str]
-    """Those that it lacks: calling one raises UnsupportedFunctionError."""
-
-
-def open_table(path: str | os.PathLike[str]) -> Api:
-    """Load the PC/SC library of this path or name; the same library gives the same function table again.
+    Args:
+        path: a file, or a name that the system's loader looks up.
 
     Raises:
-        LibraryError: one of its classes for no such file, a file that cannot be loaded, or no PC/SC library.
+        LibraryError: a class each for a file that does not exist, one that cannot be loaded, and one that is
+            no PC/SC library.
     """
-    name = os.fspath(path) if hasattr(path, "__fspath__") else path
-    if not isinstance(name, str):
-        raise TypeError(f"path: expected a str or a PathLike of str, got {type(path).__name__}")
-    if not name or "\0" in name:
-        raise LibraryNotFoundError(f"path: {name!r} is not the name of a file; give a path or a library's name")
-    table = ffi.new("pcsc_api **")
-    detail = ffi.new("char[]", _DETAIL_SIZE)
-    _check(lib.pcsc_open(os.fsencode(name), table, detail, _DETAIL_SIZE), detail)
-    opened: Api = table[0]
-    return opened
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._table = open_table(path)
+
+    @classmethod
+    def default(cls) -> Library:
+        """The default library as it is now: the platform's, or what ``SCARDFFI_LIBRARY`` names.
+
+        A later change of the default does not touch the object that this returns.
+        """
+        library = cls.__new__(cls)
+        library._table = default_table()  # noqa: SLF001  its own
+        return library
+
+    @property
+    def native(self) -> Api:
+        """The library in C (``scardffi_library *``)."""
+        return self._table
+
+    def info(self) -> LibraryInfo:
+        """Path, version where it can be told, and which functions the library has."""
+        return library_info(self.native)
+
+    def __eq__(self, other: object) -> bool:
+        return self.native == other.native if isinstance(other, Library) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.native)
+
+    def __repr__(self) -> str:
+        return f"<scardffi.Library {self.info().path}>"
+
+    # contexts
+
+    def SCardEstablishContext(self, scope: SupportsIndex) -> tuple[int, int]:
+        """Open a context. Wraps ``SCardEstablishContext``.
+
+        Args:
+            scope: a :class:`~scardffi.constants.Scope`.
+
+        Returns:
+            (code, context)
+        """
+        context = ffi.new("SCARDCONTEXT *")
+        code = lib.pcsc_SCardEstablishContext(self.native, dword("scope", scope), ffi.NULL, ffi.NULL, context)
+        return present(code, "SCardEstablishContext"), context[0]
+
+    def SCardReleaseContext(self, context: SupportsIndex) -> int:
+        """Close a context and every handle connected on it. Wraps ``SCardReleaseContext``.
+
+        On pcsc-lite it does not wake a thread that waits on the context: cancel and join first.
+        """
+        code = lib.pcsc_SCardReleaseContext(self.native, handle("context", context))
+        return present(code, "SCardReleaseContext")
+
+    def SCardIsValidContext(self, context: SupportsIndex) -> int:
+        """Whether a context is open: code 0. Wraps ``SCardIsValidContext``.
+
+        On pcsc-lite it stays 0 after the daemon has been restarted.
+        """
+        code = lib.pcsc_SCardIsValidContext(self.native, handle("context", context))
+        return present(code, "SCardIsValidContext")
+
+    def SCardCancel(self, context: SupportsIndex) -> int:
+        """Wake the thread that waits in SCardGetStatusChange on this context. Wraps ``SCardCancel``.
+
+        It does nothing for a wait that begins later.
+        """
+        code = lib.pcsc_SCardCancel(self.native, handle("context", context))
+        return present(code, "SCardCancel")
+
+    def SCardFreeMemory(self, context: SupportsIndex, memory: SupportsIndex) -> int:
+        """Free what the library allocated for an SCARD_AUTOALLOCATE call. Wraps ``SCardFreeMemory``.
+
+        Args:
+            context: the context it was allocated on.
+            memory: its address.
+        """
+        code = lib.pcsc_SCardFreeMemory(self.native, handle("context", context), address("memory", memory))
+        return present(code, "SCardFreeMemory")
+
+    # readers
+
+    def SCardListReaders(self, context: SupportsIndex, groups: str | None = None) -> tuple[int, list[str]]:
+        """The names of the readers. Wraps ``SCardListReaders``.
+
+        Args:
+            context: an open context.
+            groups: only readers of this group; None for all. pcsc-lite ignores it.
+
+        Returns:
+            (code, names); no reader at all is the code SCARD_E_NO_READERS_AVAILABLE.
+        """
+        group = ffi.NULL if groups is None else ffi.from_buffer(text("groups", groups) + b"\0\0")
+        context = handle("context", context)
+
+        def fetch(names: CData, length: CData) -> int:
+            return lib.pcsc_SCardListReaders(self.native, context, group, names, length)
+
+        code, names = multi_string(fetch)
+        return present(code, "SCardListReaders"), names
+
+    def SCardListReaderGroups(self, context: SupportsIndex) -> tuple[int, list[str]]:
+        """The names of the groups of readers. Wraps ``SCardListReaderGroups``.
+
+        Returns:
+            (code, names)
+        """
+        context = handle("context", context)
+
+        def fetch(names: CData, length: CData) -> int:
+            return lib.pcsc_SCardListReaderGroups(self.native, context, names, length)
+
+        code, names = multi_string(fetch)
+        return present(code, "SCardListReaderGroups"), names
+
+    def SCardGetStatusChange(
+        self, context: SupportsIndex, timeout: SupportsIndex, states: Sequence[tuple[str, int]]
+    ) -> tuple[int, list[tuple[int, bytes]]]:
+        """Wait until the state of a reader differs from the one given. Wraps ``SCardGetStatusChange``.
+
+        It blocks without a look at signals; :meth:`SCardCancel` from another thread ends it.
+
+        Args:
+            context: an open context that no other thread uses meanwhile.
+            timeout: milliseconds; 0 to answer at once, INFINITE to wait for ever.
+            states: (reader, current state) each; the state in full, event counter included.
+
+        Returns:
+            (code, [(event state, ATR), ...]) in the order of ``states``
+        """
+        asked = AskedStates(states)
+        code = lib.pcsc_get_status_change(
+            self.native,
+            handle("context", context),
+            dword("timeout", timeout),
+            asked.count,
+            asked.readers,
+            asked.numbers,
+            asked.atrs,
+        )
+        return present(code, "SCardGetStatusChange"), asked.answers()
+
+    # cards
+
+    def SCardConnect(
+        self, context: SupportsIndex, reader: str, share_mode: SupportsIndex, protocols: SupportsIndex
+    ) -> tuple[int, int, int]:
+        """Open a card handle. Wraps ``SCardConnect``.
+
+        It waits without bound, and cannot be interrupted, while another handle holds a transaction.
+
+        Args:
+            context: an open context that no other thread uses meanwhile.
+            reader: a name from :meth:`SCardListReaders`.
+            share_mode: a :class:`~scardffi.constants.ShareMode`.
+            protocols: a :class:`~scardffi.constants.Protocol`, or several.
+
+        Returns:
+            (code, handle, active protocol)
+        """
+        card = ffi.new("SCARDHANDLE *")
+        protocol = ffi.new("DWORD *")
+        code = lib.pcsc_SCardConnect(
+            self.native,
+            handle("context", context),
+            text("reader", reader),
+            dword("share_mode", share_mode),
+            dword("protocols", protocols),
+            card,
+            protocol,
+        )
+        return present(code, "SCardConnect"), card[0], protocol[0]
+
+    def SCardReconnect(
+        self,
+        card: SupportsIndex,
+        share_mode: SupportsIndex,
+        protocols: SupportsIndex,
+        initialization: SupportsIndex,
+    ) -> tuple[int, int]:
+        """Establish a connection anew, after a reset for instance. Wraps ``SCardReconnect``.
+
+        Args:
+            card: an open card handle.
+            share_mode: a :class:`~scardffi.constants.ShareMode`.
+            protocols: a :class:`~scardffi.constants.Protocol`, or several.
+            initialization: a :class:`~scardffi.constants.Disposition`.
+
+        Returns:
+            (code, active protocol)
+        """
+        protocol = ffi.new("DWORD *")
+        code = lib.pcsc_SCardReconnect(
+            self.native,
+            handle("card", card),
+            dword("share_mode", share_mode),
+            dword("protocols", protocols),
+            dword("initialization", initialization),
+            protocol,
+        )
+        return present(code, "SCardReconnect"), protocol[0]
+
+    def SCardDisconnect(self, card: SupportsIndex, disposition: SupportsIndex) -> int:
+        """Close a card handle. Wraps ``SCardDisconnect``.
+
+        Args:
+            card: an open card handle.
+            disposition: a :class:`~scardffi.constants.Disposition`.
+        """
+        code = lib.pcsc_SCardDisconnect(self.native, handle("card", card), dword("disposition", disposition))
+        return present(code, "SCardDisconnect")
+
+    def SCardBeginTransaction(self, card: SupportsIndex) -> int:
+        """Hold the card alone. Wraps ``SCardBeginTransaction``.
+
+        It waits without bound, and cannot be interrupted, while another handle holds a transaction.
+        """
+        code = lib.pcsc_SCardBeginTransaction(self.native, handle("card", card))
+        return present(code, "SCardBeginTransaction")
+
+    def SCardEndTransaction(self, card: SupportsIndex, disposition: SupportsIndex) -> int:
+        """End a transaction. Wraps ``SCardEndTransaction``.
+
+        Args:
+            card: the handle that holds it.
+            disposition: a :class:`~scardffi.constants.Disposition`.
+        """
+        code = lib.pcsc_SCardEndTransaction(self.native, handle("card", card), dword("disposition", disposition))
+        return present(code, "SCardEndTransaction")
+
+    def SCardStatus(self, card: SupportsIndex) -> tuple[int, str, int, int, bytes]:
+        """Reader, state, protocol and ATR of a connected card. Wraps ``SCardStatus``.
+
+        It waits while another handle holds a transaction.
+
+        Returns:
+            (code, reader, state as the platform says it, active protocol, ATR); the state is bits of
+            :class:`~scardffi.constants.CardState`, on Windows one of its seven numbers instead
+        """
+        number = handle("card", card)
+        length = ffi.new("DWORD *", _NAME_ROOM)
+        numbers = ffi.new("DWORD[3]")  # state, protocol, length of the ATR
+        atr = ffi.new("unsigned char[]", ATR_ROOM)
+
+        def fetch() -> tuple[int, CData]:
+            reader = ffi.new("char[]", length[0])
+            numbers[2] = ATR_ROOM
+            code = lib.pcsc_SCardStatus(self.native, number, reader, length, numbers, numbers + 1, atr, numbers + 2)
+            return code, reader
+
+        code, reader = fetch()
+        if code == INSUFFICIENT_BUFFER and length[0] > _NAME_ROOM:
+            code, reader = fetch()
+        names = names_in(bytes(ffi.buffer(reader)))
+        answer = bytes(ffi.buffer(atr)[0 : min(numbers[2], ATR_ROOM)])
+        return present(code, "SCardStatus"), names[0] if names else "", numbers[0], numbers[1], answer
+
+    def SCardTransmit(
+        self, card: SupportsIndex, protocol: SupportsIndex, command: Buffer, response: Buffer
+    ) -> tuple[int, int]:
+        """Send a command to the card and receive its response. Wraps ``SCardTransmit``.
+
+        It cannot be interrupted. SCARD_EINSUFFICIENT_BUFFER means that the card has executed the command.
+
+        Args:
+            card: an open card handle that no other thread uses meanwhile.
+            protocol: the active :class:`~scardffi.constants.Protocol`.
+            command: the command APDU, a contiguous buffer.
+            response: where the response goes, status word included; a writable, contiguous buffer.
+
+        Returns:
+            (code, length of the response in bytes, or the length that it needs)
+        """
+        pci = ffi.new("SCARD_IO_REQUEST *", (dword("protocol", protocol), ffi.sizeof("SCARD_IO_REQUEST")))
+        number = handle("card", card)
+        send, receive = pair_of_buffers(command, response)
+        length = ffi.new("DWORD *", len(receive))
+        code = lib.pcsc_SCardTransmit(self.native, number, pci, send, len(send), ffi.NULL, receive, length)
+        return present(code, "SCardTransmit"), length[0]
+
+    def SCardControl(
+        self, card: SupportsIndex, control_code: SupportsIndex, command: Buffer, response: Buffer
+    ) -> tuple[int, int]:
+        """Send a command to the reader's driver. Wraps ``SCardControl``.
+
+        Args:
+            card: an open card handle that no other thread uses meanwhile.
+            control_code: see :func:`~scardffi.constants.control_code`.
+            command: what the driver receives, a contiguous buffer.
+            response: where its answer goes; a writable, contiguous buffer.
+
+        Returns:
+            (code, length of the answer in bytes)
+        """
+        number, control = handle("card", card), dword("control_code", control_code)
+        send, receive = pair_of_buffers(command, response)
+        source = ffi.from_buffer(send) if type(send) is bytes else send
+        length = ffi.new("DWORD *")
+        code = lib.pcsc_SCardControl(self.native, number, control, source, len(send), receive, len(receive), length)
+        return present(code, "SCardControl"), length[0]
+
+    def SCardGetAttrib(self, card: SupportsIndex, attribute: SupportsIndex, value: Buffer) -> tuple[int, int]:
+        """Read an attribute of the reader or card. Wraps ``SCardGetAttrib``.
+
+        Args:
+            card: an open card handle.
+            attribute: an :class:`~scardffi.constants.Attribute`.
+            value: where it goes; a writable, contiguous buffer, on pcsc-lite of 264 bytes at most.
+
+        Returns:
+            (code, length of the value in bytes)
+        """
+        number, which = handle("card", card), dword("attribute", attribute)
+        receive = writable("value", value)
+        length = ffi.new("DWORD *", len(receive))
+        code = lib.pcsc_SCardGetAttrib(self.native, number, which, receive, length)
+        return present(code, "SCardGetAttrib"), length[0]
+
+    def SCardSetAttrib(self, card: SupportsIndex, attribute: SupportsIndex, value: Buffer) -> int:
+        """Write an attribute of the reader. Wraps ``SCardSetAttrib``.
+
+        Args:
+            card: an open card handle.
+            attribute: an :class:`~scardffi.constants.Attribute`.
+            value: its new value, a contiguous buffer.
+        """
+        number, which = handle("card", card), dword("attribute", attribute)
+        send = readable("value", value)
+        code = lib.pcsc_SCardSetAttrib(self.native, number, which, send, len(send))
+        return present(code, "SCardSetAttrib")
 
 
-def default_table() -> Api:
-    """The function table of the default library, loaded now if it is not yet.
-
-    Raises:
-        LibraryError: as for :func:`open_table`.
-    """
-    table = ffi.new("pcsc_api **")
-    detail = ffi.new("char[]", _DETAIL_SIZE)
-    _check(lib.pcsc_open_default(table, detail, _DETAIL_SIZE), detail)
-    opened: Api = table[0]
-    return opened
-
-
-def set_default_table(table: Api | None) -> Api | None:
-    """Make ``table`` the default, or with None let the next use load the platform's; answers the previous one.
-
-    Objects that exist keep the library that they were made with.
-    """
-    previous = lib.pcsc_set_default(ffi.NULL if table is None else table)
-    return previous or None
-
-
-def library_info(table: Api) -> LibraryInfo:
-    """Path, version and functions of a loaded library."""
-    file = _text(lib.pcsc_path(table))
-    _, found, version = file.rpartition(".so.")
-    functions: set[str] = set()
-    missing: set[str] = set()
-    index = 0
-    while name := lib.pcsc_function_name(index):
-        (functions if lib.pcsc_has_function(table, index) else missing).add(_text(name))
-        index += 1
-    return LibraryInfo(file, version if found and "." in version else None, frozenset(functions), frozenset(missing))
-
-
-_references: dict[int, ref[CData]] = {}
-"""What waits for each owning pointer's end, by its id."""
-
-
-def owning(pointer: CData, free: Callable[[CData], object]) -> CData:
-    """``pointer`` itself, for whose memory ``free`` is called when nobody holds the pointer any more.
-
-    ``ffi.gc`` frees too early: in a reference cycle that is collected, before the finalizers of its other objects have
-    run, and these may still use the memory. ``free`` must not hold what could hold the pointer.
-    """
-    same = ffi.cast(ffi.typeof(pointer), pointer)
-
-    def gone(reference: ref[CData]) -> None:
-        del _references[id(reference)]
-        free(same)
-
-    reference = ref(pointer, gone)
-    _references[id(reference)] = reference
-    return pointer
-
-
-def _text(string: CData) -> str:
-    return os.fsdecode(ffi.string(string))
-
-
-def _check(result: int, detail: CData) -> None:
-    if result == 0:
-        return
-    text = _text(detail)
-    if result == _NO_MEMORY:
-        raise OutOfMemoryError("no memory for a function table", hresult=E_OUTOFMEMORY)
-    kind: type[LibraryError]
-    if result == _NOT_FOUND:
-        kind = LibraryNotFoundError
-        text = f"no PC/SC library found; tried: {text}. Install one (Debian: libpcsclite1) or set SCARDFFI_LIBRARY"
-    elif result == _NOT_LOADABLE:
-        kind = LibraryNotLoadableError
-        text = f"the PC/SC library cannot be loaded: {text}"
-    else:
-        kind = MissingSymbolError
-        text = f"this is no PC/SC library; it lacks: {text}"
-    raise kind(text)
+def chosen_library(library: Library | None) -> Library:
+    """The library of an object's choice, the default one for None."""
+    if library is None:
+        return Library.default()
+    if not isinstance(library, Library):
+        raise TypeError(f"library: expected a scardffi.Library or None, got {type(library).__name__}")
+    return library

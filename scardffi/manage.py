@@ -13,7 +13,7 @@ import time
 import warnings
 from collections import namedtuple
 
-from .arguments import (
+from ._arguments import (
     HANDLE_BITS,
     UNSIGNED_CHARS,
     dword,
@@ -30,6 +30,8 @@ from .arguments import (
     text,
     writable,
 )
+from ._loader import ffi, lib, owning
+from ._reaper import close_later
 from .constants import MAX_BUFFER_SIZE_EXTENDED, CardState, Disposition, Flow, Protocol, Scope, ShareMode
 from .errors import (
     E_INVALIDARG,
@@ -42,9 +44,7 @@ from .errors import (
     status_word_error,
 )
 from .exchange import Exchange, exchange_error, state_detail
-from .library import ffi, lib, owning
-from .raw import Library, chosen_library
-from .reaper import close_later
+from .library import Library, chosen_library
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer, Self
 
+    from ._attachment import Attachment
     from ._native import Bytes, CData, Manage, Memory, Slot
-    from .attachment import Attachment
     from .iso7816.status_word import StatusTable
     from .services.card_auth import CardAuth
     from .services.ch_verification import CHVerification
@@ -788,7 +788,7 @@ class SCardManage:
 
     def _transmitter(self, function: str) -> Attachment:
         """The card that is attached now, and no other."""
-        from .attachment import Attachment
+        from ._attachment import Attachment
 
         if not self.is_attached:
             self._check(E_UNEXPECTED, function)

@@ -14,7 +14,7 @@ from support.requirements import need_program
 
 import scardffi
 from scardffi import SCardManage, embed, ffi, virtual
-from scardffi.raw_windows import WindowsFunctions
+from scardffi._windows_functions import WindowsFunctions
 
 PACKAGE = Path(scardffi.__file__).parent
 HEADER = PACKAGE / "include" / "scardffi.h"
@@ -134,9 +134,9 @@ def test_the_capsule_holds_the_table_and_is_made_once() -> None:
 def test_importing_scardffi_pays_for_none_of_it() -> None:
     code = """
         import sys, scardffi
-        print([name for name in ("ctypes", "cffi", "scardffi.embed", "scardffi.ffi_builder") if name in sys.modules])
+        print([name for name in ("ctypes", "cffi", "scardffi.embed", "scardffi._cdef") if name in sys.modules])
         scardffi.C_API
-        print([name for name in ("cffi", "scardffi.ffi_builder") if name in sys.modules])
+        print([name for name in ("cffi", "scardffi._cdef") if name in sys.modules])
     """
     assert run_python(code) == ["[]", "[]"]
 

@@ -16,14 +16,15 @@ PACKAGE = Path(scardffi.__file__).parent
 # unit and stands for all its modules; "scardffi" is the package's __init__, which gathers the public names.
 FLOORS: list[set[str]] = [
     {"_native"},
-    {"constants", "iso7816", "ffi_builder"},
+    {"constants", "iso7816", "_cdef"},
     {"errors", "services"},
+    {"_loader"},
+    {"_arguments"},
+    {"_marshalling"},
+    {"_windows_functions"},
     {"library"},
-    {"arguments"},
-    {"answers"},
-    {"raw_windows"},
-    {"raw", "reaper", "exchange", "embed", "attachment"},
-    {"virtual", "reader_list"},
+    {"raw", "_reaper", "exchange", "embed", "_attachment"},
+    {"virtual", "_reader_polling"},
     {"manage"},
     {"context"},
     {"scardffi"},
@@ -37,17 +38,17 @@ ALONE = {
     "iso7816": NOTHING,  # no PC/SC, no readers, no handles
     "errors": NOTHING,  # no ffi, no handles
     "services": {"iso7816"},  # no PC/SC, no readers, no handles: a transmitter is all they have
-    "attachment": {"errors", "iso7816"},  # no native object, no handle
-    "reaper": NOTHING,  # it closes whatever it is handed
-    "ffi_builder": NOTHING,  # it runs before the package is built
-    "library": {"_native", "errors"},
+    "_attachment": {"errors", "iso7816"},  # no native object, no handle
+    "_reaper": NOTHING,  # it closes whatever it is handed
+    "_cdef": NOTHING,  # it runs before the package is built
+    "_loader": {"_native", "errors"},
 }
 
 # What is no part of the standard library, by module: the build of this package and of those that include it, extras
-OUTSIDE = {"ffi_builder": {"cffi"}, "services.aes": {"cryptography"}}
+OUTSIDE = {"_cdef": {"cffi"}, "services.aes": {"cryptography"}}
 
 # The compiled module: one gate to it at run time. Types may be named everywhere.
-GATE = {"_native": {"library"}}
+GATE = {"_native": {"_loader"}}
 
 UNITS = set().union(*FLOORS)
 SOURCES = {
@@ -149,7 +150,7 @@ def test_no_import_goes_in_a_circle() -> None:
 
 
 def test_this_file_reads_imports_as_python_does() -> None:
-    assert inner_imports("library") == {"_native", "errors"}
+    assert inner_imports("_loader") == {"_native", "errors"}
     assert {"constants", "errors", "raw", "context"} <= inner_imports("")
     assert {"", "cli.readers", "cli.send", "virtual"} <= inner_imports("cli.main")
     assert {"iso7816.status_word"} <= inner_imports("cli.send")

@@ -31,8 +31,8 @@ from scardffi import (
     raw,
     virtual,
 )
-from scardffi.library import set_default_table
-from scardffi.raw_windows import WindowsFunctions
+from scardffi._loader import set_default_table
+from scardffi._windows_functions import WindowsFunctions
 
 PACKAGE = Path(scardffi.__file__).parent
 SOURCES = Path(__file__).parent / "csrc"

@@ -25,9 +25,9 @@ from scardffi import (
     lib,
     raw,
 )
+from scardffi._loader import set_default_table
+from scardffi._windows_functions import WindowsFunctions
 from scardffi.constants import INFINITE
-from scardffi.library import set_default_table
-from scardffi.raw_windows import WindowsFunctions
 
 SUCCESS = 0
 CANCELLED = 0x80100002

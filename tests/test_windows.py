@@ -12,7 +12,7 @@ from support.windows_shape import windows_shape
 
 import scardffi
 from scardffi import CardState, Library, UnsupportedFunctionError, raw, virtual
-from scardffi.raw_windows import WindowsFunctions
+from scardffi._windows_functions import WindowsFunctions
 
 PACKAGE = Path(scardffi.__file__).parent
 SOURCE = Path(__file__).parent / "csrc" / "stand_in_winscard.c"

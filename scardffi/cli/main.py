@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..errors import SCardError
-from ..raw import Library
+from ..library import Library
 from ..virtual import library_path
 from . import readers, send
 

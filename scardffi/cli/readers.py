@@ -10,7 +10,7 @@ from ..context import Context
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from ..raw import Library
+    from ..library import Library
 
 
 def add_arguments(_parser: ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from ..iso7816.status_word import SUCCESS, meaning
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from ..raw import Library
+    from ..library import Library
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -21,7 +21,7 @@ typedef struct {
     ...;
 } SCARD_READERSTATE;
 
-#include "scardffi.h" /* ffi_builder.py puts its declarations here */
+#include "scardffi.h" /* _cdef.py puts its declarations here */
 
 /* pcsc_abi.h */
 #define PCSC_NOTIFIES_OF_READERS ...

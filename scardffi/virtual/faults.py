@@ -6,7 +6,7 @@ import os
 import threading
 from contextlib import contextmanager
 
-from ..arguments import dword, integer, invalid, text
+from .._arguments import dword, integer, invalid, text
 from ..errors import InvalidArgumentError
 from . import world
 

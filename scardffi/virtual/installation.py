@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 
-from ..library import set_default_table
-from ..raw import Library
+from .._loader import set_default_table
+from ..library import Library
 from .files import library_path
 
 TYPE_CHECKING = False

@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from ctypes import byref
 
-from ..arguments import invalid, text
+from .._arguments import invalid, text
 from ..errors import E_UNEXPECTED, SCardError, SharingViolationError, from_hresult
 from . import world
 from .card import AnsweringCard

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from ctypes import CFUNCTYPE, POINTER, byref, c_char_p, c_int64, c_size_t, c_uint32
 
-from ..arguments import invalid, seconds
+from .._arguments import invalid, seconds
 from ..errors import from_code
 from .files import library_path
 

@@ -14,7 +14,7 @@ import numba
 import numpy as np
 
 from scardffi import Library, SCardManage, embed
-from scardffi.library import set_default_table
+from scardffi._loader import set_default_table
 
 READ_SIXTEEN: Any = np.frombuffer(bytes.fromhex("00B0000010"), np.uint8)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .arguments import dword, pairs, text
+from ._arguments import dword, pairs, text
+from ._loader import ffi
 from .errors import E_NOTIMPL, from_hresult
-from .library import ffi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

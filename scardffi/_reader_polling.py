@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import threading
     from typing import Final
 
-    from .raw import Library
+    from .library import Library
 
 _LOOK_AGAIN_MS: Final = 1000
 _TIMEOUT: Final = 0x8010000A

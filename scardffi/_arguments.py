@@ -9,9 +9,9 @@ from __future__ import annotations
 import functools
 import operator
 
+from ._loader import ffi
 from .constants import INFINITE
 from .errors import E_INVALIDARG, InvalidArgumentError, InvalidHandleError
-from .library import ffi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ References: "winscard.h" in Microsoft's documentation.
 
 from __future__ import annotations
 
-from .answers import ATR_ROOM, AskedStates, multi_string, present
-from .arguments import dword, handle, invalid, locked, pairs, readable, text, writable
-from .library import ffi, lib
+from ._arguments import dword, handle, invalid, locked, pairs, readable, text, writable
+from ._loader import ffi, lib
+from ._marshalling import ATR_ROOM, AskedStates, multi_string, present
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
