@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .constants import PNP_NOTIFICATION, ReaderStateFlag
+from .constants import PNP_NOTIFICATION, ReaderStateFlag, ReturnCode
 from .errors import from_code
 
 TYPE_CHECKING = False
@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from .library import Library
 
 _LOOK_AGAIN_MS: Final = 1000
-_TIMEOUT: Final = 0x8010000A
-_UNKNOWN_READER: Final = 0x80100009
-_NO_READERS: Final = 0x8010002E
 
 
 class ReaderListWatch:
@@ -37,7 +34,7 @@ class ReaderListWatch:
         self._first = self._now = self._look()
 
     def step(self, timeout: int, asked: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
-        """As SCardGetStatusChange, but for a second at most: the code SCARD_E_TIMEOUT may come early.
+        """As SCardGetStatusChange, but for a second at most: the code SCARD_EReturnCode.SCARD_E_TIMEOUT may come early.
 
         The high word of the list's state tells one list from another.
 
@@ -47,7 +44,9 @@ class ReaderListWatch:
         others = [one for one in asked if one[0] != PNP_NOTIFICATION]
         code, answers = self._wait_for(others, 0 if self._has_changed(asked) else min(timeout, _LOOK_AGAIN_MS))
         self._now = self._look()
-        if code in {_TIMEOUT, _UNKNOWN_READER} and self._has_changed(asked):  # who waits for the list hears of it first
+        if code in {ReturnCode.SCARD_E_TIMEOUT, ReturnCode.SCARD_E_UNKNOWN_READER} and self._has_changed(
+            asked
+        ):  # who waits for the list hears of it first
             code, answers = 0, self._unchanged(others)
         if code != 0:
             return code, []
@@ -59,7 +58,7 @@ class ReaderListWatch:
     def _look(self) -> int:
         """A number for the list of readers as it is now, of 16 bits and not 0."""
         code, names = self._library.SCardListReaders(self._context)
-        if code not in {0, _NO_READERS}:
+        if code not in {0, ReturnCode.SCARD_E_NO_READERS_AVAILABLE}:
             raise from_code(code, "SCardListReaders")
         return hash(frozenset(names)) % 0xFFFF + 1
 
@@ -78,7 +77,7 @@ class ReaderListWatch:
         if others:
             return self._library.SCardGetStatusChange(self._context, timeout, others)
         self._cancelled.wait(timeout / 1000)
-        return _TIMEOUT, []
+        return ReturnCode.SCARD_E_TIMEOUT, []
 
     def _unchanged(self, others: list[tuple[str, int]]) -> list[tuple[int, bytes]]:
         """The states as they were given, for a later wait to compare, with the ATRs."""

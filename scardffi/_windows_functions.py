@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ._arguments import dword, handle, invalid, locked, pairs, readable, text, writable
 from ._loader import ffi, lib
-from ._marshalling import ATR_ROOM, AskedStates, multi_string, present
+from ._marshalling import ATR_ROOM, ReaderStates, check_present, fetch_multi_string
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class WindowsFunctions:
         def fetch(names: CData, length: CData) -> int:
             return lib.pcsc_SCardListCards(self.native, number, wanted, guids, len(guids) // _GUID_SIZE, names, length)
 
-        code, names = multi_string(fetch)
-        return present(code, "SCardListCards"), names
+        code, names = fetch_multi_string(fetch)
+        return check_present(code, "SCardListCards"), names
 
     def SCardListInterfaces(self, context: SupportsIndex, card: str) -> tuple[int, list[bytes]]:
         """The interfaces that a kind of card has. Wraps ``SCardListInterfaces``.
@@ -71,7 +71,7 @@ class WindowsFunctions:
             code = lib.pcsc_SCardListInterfaces(self.native, number, name, guids, count)
         memory = bytes(ffi.buffer(guids))
         found = [memory[start : start + _GUID_SIZE] for start in range(0, len(memory), _GUID_SIZE)]
-        return present(code, "SCardListInterfaces"), found[: count[0]] if code == 0 else []
+        return check_present(code, "SCardListInterfaces"), found[: count[0]] if code == 0 else []
 
     def SCardGetProviderId(self, context: SupportsIndex, card: str) -> tuple[int, bytes]:
         """The primary service provider of a kind of card. Wraps ``SCardGetProviderId``.
@@ -81,7 +81,7 @@ class WindowsFunctions:
         """
         guid = ffi.new("unsigned char[]", _GUID_SIZE)
         code = lib.pcsc_SCardGetProviderId(self.native, handle("context", context), text("card", card), guid)
-        return present(code, "SCardGetProviderId"), bytes(ffi.buffer(guid))
+        return check_present(code, "SCardGetProviderId"), bytes(ffi.buffer(guid))
 
     def SCardGetCardTypeProviderName(
         self, context: SupportsIndex, card: str, provider_id: SupportsIndex
@@ -101,8 +101,8 @@ class WindowsFunctions:
         def fetch(provider: CData, length: CData) -> int:
             return lib.pcsc_SCardGetCardTypeProviderName(self.native, number, name, which, provider, length)
 
-        code, names = multi_string(fetch)
-        return present(code, "SCardGetCardTypeProviderName"), names[0] if names else ""
+        code, names = fetch_multi_string(fetch)
+        return check_present(code, "SCardGetCardTypeProviderName"), names[0] if names else ""
 
     def SCardSetCardTypeProviderName(
         self, context: SupportsIndex, card: str, provider_id: SupportsIndex, provider: str
@@ -122,7 +122,7 @@ class WindowsFunctions:
             dword("provider_id", provider_id),
             text("provider", provider),
         )
-        return present(code, "SCardSetCardTypeProviderName")
+        return check_present(code, "SCardSetCardTypeProviderName")
 
     def SCardIntroduceCardType(
         self,
@@ -152,12 +152,12 @@ class WindowsFunctions:
         code = lib.pcsc_SCardIntroduceCardType(
             self.native, number, name, primary, guids, len(guids) // _GUID_SIZE, known, bits, len(known)
         )
-        return present(code, "SCardIntroduceCardType")
+        return check_present(code, "SCardIntroduceCardType")
 
     def SCardForgetCardType(self, context: SupportsIndex, card: str) -> int:
         """Take a kind of card away from those that Windows knows. Wraps ``SCardForgetCardType``."""
         code = lib.pcsc_SCardForgetCardType(self.native, handle("context", context), text("card", card))
-        return present(code, "SCardForgetCardType")
+        return check_present(code, "SCardForgetCardType")
 
     def SCardLocateCards(
         self, context: SupportsIndex, cards: Iterable[str], states: Sequence[tuple[str, int]]
@@ -173,9 +173,11 @@ class WindowsFunctions:
             (code, [(event state, ATR), ...]) in the order of ``states``
         """
         names = b"".join(text("cards", card) + b"\0" for card in cards) + b"\0"
-        number, asked = handle("context", context), AskedStates(states)
-        code = lib.pcsc_locate_cards(self.native, number, names, asked.count, asked.readers, asked.numbers, asked.atrs)
-        return present(code, "SCardLocateCards"), asked.answers()
+        number, watched = handle("context", context), ReaderStates(states)
+        code = lib.pcsc_locate_cards(
+            self.native, number, names, watched.count, watched.readers, watched.numbers, watched.atrs
+        )
+        return check_present(code, "SCardLocateCards"), watched.results()
 
     def SCardLocateCardsByATR(
         self, context: SupportsIndex, masks: Iterable[tuple[Buffer, Buffer]], states: Sequence[tuple[str, int]]
@@ -196,23 +198,31 @@ class WindowsFunctions:
                 raise invalid("masks", (atr.hex(), mask.hex()), f"an ATR and a mask of its length, {ATR_ROOM} at most")
         packed = b"".join(part.ljust(ATR_ROOM, b"\0") for one in wanted for part in one)
         lengths = ffi.new("uint32_t[]", [len(atr) for atr, _ in wanted])
-        number, asked = handle("context", context), AskedStates(states)
+        number, watched = handle("context", context), ReaderStates(states)
         code = lib.pcsc_locate_cards_by_atr(
-            self.native, number, len(wanted), packed, lengths, asked.count, asked.readers, asked.numbers, asked.atrs
+            self.native,
+            number,
+            len(wanted),
+            packed,
+            lengths,
+            watched.count,
+            watched.readers,
+            watched.numbers,
+            watched.atrs,
         )
-        return present(code, "SCardLocateCardsByATR"), asked.answers()
+        return check_present(code, "SCardLocateCardsByATR"), watched.results()
 
     # readers and their groups
 
     def SCardIntroduceReaderGroup(self, context: SupportsIndex, group: str) -> int:
         """Make a group of readers; Windows keeps it once a reader is in it. Wraps ``SCardIntroduceReaderGroup``."""
         code = lib.pcsc_SCardIntroduceReaderGroup(self.native, handle("context", context), text("group", group))
-        return present(code, "SCardIntroduceReaderGroup")
+        return check_present(code, "SCardIntroduceReaderGroup")
 
     def SCardForgetReaderGroup(self, context: SupportsIndex, group: str) -> int:
         """Take a group of readers away; the readers stay. Wraps ``SCardForgetReaderGroup``."""
         code = lib.pcsc_SCardForgetReaderGroup(self.native, handle("context", context), text("group", group))
-        return present(code, "SCardForgetReaderGroup")
+        return check_present(code, "SCardForgetReaderGroup")
 
     def SCardIntroduceReader(self, context: SupportsIndex, reader: str, device: str) -> int:
         """Give a reader that is there one more name. Wraps ``SCardIntroduceReader``.
@@ -225,26 +235,26 @@ class WindowsFunctions:
         code = lib.pcsc_SCardIntroduceReader(
             self.native, handle("context", context), text("reader", reader), text("device", device)
         )
-        return present(code, "SCardIntroduceReader")
+        return check_present(code, "SCardIntroduceReader")
 
     def SCardForgetReader(self, context: SupportsIndex, reader: str) -> int:
         """Take a name of a reader away. Wraps ``SCardForgetReader``."""
         code = lib.pcsc_SCardForgetReader(self.native, handle("context", context), text("reader", reader))
-        return present(code, "SCardForgetReader")
+        return check_present(code, "SCardForgetReader")
 
     def SCardAddReaderToGroup(self, context: SupportsIndex, reader: str, group: str) -> int:
         """Put a reader into a group. Wraps ``SCardAddReaderToGroup``."""
         code = lib.pcsc_SCardAddReaderToGroup(
             self.native, handle("context", context), text("reader", reader), text("group", group)
         )
-        return present(code, "SCardAddReaderToGroup")
+        return check_present(code, "SCardAddReaderToGroup")
 
     def SCardRemoveReaderFromGroup(self, context: SupportsIndex, reader: str, group: str) -> int:
         """Take a reader out of a group. Wraps ``SCardRemoveReaderFromGroup``."""
         code = lib.pcsc_SCardRemoveReaderFromGroup(
             self.native, handle("context", context), text("reader", reader), text("group", group)
         )
-        return present(code, "SCardRemoveReaderFromGroup")
+        return check_present(code, "SCardRemoveReaderFromGroup")
 
     def SCardGetReaderIcon(self, context: SupportsIndex, reader: str, icon: Buffer) -> tuple[int, int]:
         """A reader's icon. Wraps ``SCardGetReaderIcon``.
@@ -261,7 +271,7 @@ class WindowsFunctions:
         receive = writable("icon", icon)
         length = ffi.new("DWORD *", len(receive))
         code = lib.pcsc_SCardGetReaderIcon(self.native, number, name, receive, length)
-        return present(code, "SCardGetReaderIcon"), length[0]
+        return check_present(code, "SCardGetReaderIcon"), length[0]
 
     def SCardGetDeviceTypeId(self, context: SupportsIndex, reader: str) -> tuple[int, int]:
         """A reader's kind of device. Wraps ``SCardGetDeviceTypeId``.
@@ -271,7 +281,7 @@ class WindowsFunctions:
         """
         kind = ffi.new("DWORD *")
         code = lib.pcsc_SCardGetDeviceTypeId(self.native, handle("context", context), text("reader", reader), kind)
-        return present(code, "SCardGetDeviceTypeId"), kind[0]
+        return check_present(code, "SCardGetDeviceTypeId"), kind[0]
 
     def SCardGetReaderDeviceInstanceId(self, context: SupportsIndex, reader: str) -> tuple[int, str]:
         """A reader's device instance ID in Plug and Play. Wraps ``SCardGetReaderDeviceInstanceId``.
@@ -284,8 +294,8 @@ class WindowsFunctions:
         def fetch(device: CData, length: CData) -> int:
             return lib.pcsc_SCardGetReaderDeviceInstanceId(self.native, number, name, device, length)
 
-        code, names = multi_string(fetch)
-        return present(code, "SCardGetReaderDeviceInstanceId"), names[0] if names else ""
+        code, names = fetch_multi_string(fetch)
+        return check_present(code, "SCardGetReaderDeviceInstanceId"), names[0] if names else ""
 
     def SCardListReadersWithDeviceInstanceId(self, context: SupportsIndex, device: str) -> tuple[int, list[str]]:
         """The readers of a device in Plug and Play. Wraps ``SCardListReadersWithDeviceInstanceId``.
@@ -298,8 +308,8 @@ class WindowsFunctions:
         def fetch(names: CData, length: CData) -> int:
             return lib.pcsc_SCardListReadersWithDeviceInstanceId(self.native, number, name, names, length)
 
-        code, names = multi_string(fetch)
-        return present(code, "SCardListReadersWithDeviceInstanceId"), names
+        code, names = fetch_multi_string(fetch)
+        return check_present(code, "SCardListReadersWithDeviceInstanceId"), names
 
     # cards at work
 
@@ -313,7 +323,7 @@ class WindowsFunctions:
         atr = ffi.new("unsigned char[]", ATR_ROOM)
         code = lib.pcsc_SCardState(self.native, handle("card", card), numbers, numbers + 1, atr, numbers + 2)
         answer = bytes(ffi.buffer(atr)[0 : min(numbers[2], ATR_ROOM)]) if code == 0 else b""
-        return present(code, "SCardState"), numbers[0], numbers[1], answer
+        return check_present(code, "SCardState"), numbers[0], numbers[1], answer
 
     def SCardGetTransmitCount(self, card: SupportsIndex) -> tuple[int, int]:
         """How many commands were transmitted since the card was inserted. Wraps ``SCardGetTransmitCount``.
@@ -323,11 +333,13 @@ class WindowsFunctions:
         """
         count = ffi.new("DWORD *")
         code = lib.pcsc_SCardGetTransmitCount(self.native, handle("card", card), count)
-        return present(code, "SCardGetTransmitCount"), count[0]
+        return check_present(code, "SCardGetTransmitCount"), count[0]
 
     def SCardCancelTransaction(self, card: SupportsIndex) -> int:
         """Give a transaction up; many versions of Windows lack it. Wraps ``SCardCancelTransaction``."""
-        return present(lib.pcsc_SCardCancelTransaction(self.native, handle("card", card)), "SCardCancelTransaction")
+        return check_present(
+            lib.pcsc_SCardCancelTransaction(self.native, handle("card", card)), "SCardCancelTransaction"
+        )
 
     def SCardReadCache(
         self, context: SupportsIndex, card: Buffer, freshness: SupportsIndex, item: str, data: Buffer
@@ -349,7 +361,7 @@ class WindowsFunctions:
         receive = writable("data", data)
         length = ffi.new("DWORD *", len(receive))
         code = lib.pcsc_SCardReadCache(self.native, number, guid, counter, name, receive, length)
-        return present(code, "SCardReadCache"), length[0]
+        return check_present(code, "SCardReadCache"), length[0]
 
     def SCardWriteCache(
         self, context: SupportsIndex, card: Buffer, freshness: SupportsIndex, item: str, data: Buffer
@@ -367,7 +379,7 @@ class WindowsFunctions:
         counter = dword("freshness", freshness)
         send = readable("data", data)
         code = lib.pcsc_SCardWriteCache(self.native, number, guid, counter, name, send, len(send))
-        return present(code, "SCardWriteCache")
+        return check_present(code, "SCardWriteCache")
 
     # the service
 
@@ -379,11 +391,11 @@ class WindowsFunctions:
         """
         event = ffi.new("uintptr_t *")
         code = lib.pcsc_SCardAccessStartedEvent(self.native, event)
-        return present(code, "SCardAccessStartedEvent"), event[0]
+        return check_present(code, "SCardAccessStartedEvent"), event[0]
 
     def SCardReleaseStartedEvent(self) -> int:
         """Give the event of :meth:`SCardAccessStartedEvent` back. Wraps ``SCardReleaseStartedEvent``."""
-        return present(lib.pcsc_SCardReleaseStartedEvent(self.native), "SCardReleaseStartedEvent")
+        return check_present(lib.pcsc_SCardReleaseStartedEvent(self.native), "SCardReleaseStartedEvent")
 
     def SCardAudit(self, context: SupportsIndex, event: SupportsIndex) -> int:
         """Write an event into Windows' security log. Wraps ``SCardAudit``.
@@ -393,7 +405,7 @@ class WindowsFunctions:
             event: 0 a wrong PIN (SCARD_AUDIT_CHV_FAILURE), 1 a right one (SCARD_AUDIT_CHV_SUCCESS).
         """
         code = lib.pcsc_SCardAudit(self.native, handle("context", context), dword("event", event))
-        return present(code, "SCardAudit")
+        return check_present(code, "SCardAudit")
 
 
 def _bytes(name: str, value: Buffer) -> bytes:

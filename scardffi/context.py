@@ -17,7 +17,7 @@ from collections import namedtuple
 from ._arguments import integer, invalid, member, seconds
 from ._loader import lib
 from ._reaper import close_later
-from .constants import INFINITE, PNP_NOTIFICATION, Protocol, ReaderStateFlag, Scope, ShareMode
+from .constants import INFINITE, PNP_NOTIFICATION, Protocol, ReaderStateFlag, ReturnCode, Scope, ShareMode
 from .errors import E_UNEXPECTED, SCardError, from_code, from_hresult
 from .library import chosen_library
 from .manage import SCardManage
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 
     _Answer = TypeVar("_Answer")
 
-_CANCELLED: Final = 0x80100002
-_TIMEOUT: Final = 0x8010000A
-_NO_READERS: Final = 0x8010002E
 _SIGNAL_CHECK: Final = None if sys.platform != "win32" else 0.08  # there a lock cannot be interrupted
 _CANCEL_AGAIN: Final = 0.01
 _NOTIFIED: Final = bool(lib.PCSC_NOTIFIES_OF_READERS)  # else PNP_NOTIFICATION is left to ReaderListWatch
@@ -123,7 +120,7 @@ class Context:
             UnexpectedStateError: the context is released.
         """
         code, names = self._ask(self._library.SCardListReaders)
-        if code not in {0, _NO_READERS}:
+        if code not in {0, ReturnCode.SCARD_E_NO_READERS_AVAILABLE}:
             raise from_code(code, "SCardListReaders")
         return names
 
@@ -328,7 +325,7 @@ class _Wait:
         self.cancelled = threading.Event()
         self.runs = False  # C is waiting, or about to
         self.ended = threading.Event()
-        self._answer: tuple[int, list[tuple[int, bytes]]] = _CANCELLED, []
+        self._answer: tuple[int, list[tuple[int, bytes]]] = ReturnCode.SCARD_E_CANCELLED, []
         self._error: SCardError | None = None
 
     def until(self, limit: float | None, asked: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
@@ -353,9 +350,9 @@ class _Wait:
             while not self.cancelled.is_set():
                 left_ms = INFINITE if end is None else max(0, math.ceil(1000 * (end - time.perf_counter())))
                 self._answer = ask(left_ms, asked)
-                if self._answer[0] != _TIMEOUT or (end is not None and time.perf_counter() >= end):
+                if self._answer[0] != ReturnCode.SCARD_E_TIMEOUT or (end is not None and time.perf_counter() >= end):
                     return
-            self._answer = _CANCELLED, []
+            self._answer = ReturnCode.SCARD_E_CANCELLED, []
         except SCardError as error:
             self._error = error
         finally:

@@ -8,22 +8,22 @@ References: PC/SC part 5; "winscard.h" in Microsoft's and pcsc-lite's documentat
 
 from __future__ import annotations
 
+import functools
+from typing import TYPE_CHECKING
+
 from ._arguments import address, dword, handle, pair_of_buffers, readable, text, writable
 from ._loader import LibraryInfo, default_table, ffi, lib, library_info, open_table
-from ._marshalling import ATR_ROOM, INSUFFICIENT_BUFFER, AskedStates, multi_string, names_in, present
+from ._marshalling import ReaderStates, check_present, fetch_multi_string, fetch_status
 from ._windows_functions import WindowsFunctions
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
-    from typing import Final, SupportsIndex
+    from typing import SupportsIndex
 
     from typing_extensions import Buffer
 
     from ._native import Api, CData
-
-_NAME_ROOM: Final = 256
 
 
 class Library(WindowsFunctions):
@@ -83,7 +83,7 @@ class Library(WindowsFunctions):
         """
         context = ffi.new("SCARDCONTEXT *")
         code = lib.pcsc_SCardEstablishContext(self.native, dword("scope", scope), ffi.NULL, ffi.NULL, context)
-        return present(code, "SCardEstablishContext"), context[0]
+        return check_present(code, "SCardEstablishContext"), context[0]
 
     def SCardReleaseContext(self, context: SupportsIndex) -> int:
         """Close a context and every handle connected on it. Wraps ``SCardReleaseContext``.
@@ -91,7 +91,7 @@ class Library(WindowsFunctions):
         On pcsc-lite it does not wake a thread that waits on the context: cancel and join first.
         """
         code = lib.pcsc_SCardReleaseContext(self.native, handle("context", context))
-        return present(code, "SCardReleaseContext")
+        return check_present(code, "SCardReleaseContext")
 
     def SCardIsValidContext(self, context: SupportsIndex) -> int:
         """Whether a context is open: code 0. Wraps ``SCardIsValidContext``.
@@ -99,7 +99,7 @@ class Library(WindowsFunctions):
         On pcsc-lite it stays 0 after the daemon has been restarted.
         """
         code = lib.pcsc_SCardIsValidContext(self.native, handle("context", context))
-        return present(code, "SCardIsValidContext")
+        return check_present(code, "SCardIsValidContext")
 
     def SCardCancel(self, context: SupportsIndex) -> int:
         """Wake the thread that waits in SCardGetStatusChange on this context. Wraps ``SCardCancel``.
@@ -107,7 +107,7 @@ class Library(WindowsFunctions):
         It does nothing for a wait that begins later.
         """
         code = lib.pcsc_SCardCancel(self.native, handle("context", context))
-        return present(code, "SCardCancel")
+        return check_present(code, "SCardCancel")
 
     def SCardFreeMemory(self, context: SupportsIndex, memory: SupportsIndex) -> int:
         """Free what the library allocated for an SCARD_AUTOALLOCATE call. Wraps ``SCardFreeMemory``.
@@ -117,7 +117,7 @@ class Library(WindowsFunctions):
             memory: its address.
         """
         code = lib.pcsc_SCardFreeMemory(self.native, handle("context", context), address("memory", memory))
-        return present(code, "SCardFreeMemory")
+        return check_present(code, "SCardFreeMemory")
 
     # readers
 
@@ -137,8 +137,8 @@ class Library(WindowsFunctions):
         def fetch(names: CData, length: CData) -> int:
             return lib.pcsc_SCardListReaders(self.native, context, group, names, length)
 
-        code, names = multi_string(fetch)
-        return present(code, "SCardListReaders"), names
+        code, names = fetch_multi_string(fetch)
+        return check_present(code, "SCardListReaders"), names
 
     def SCardListReaderGroups(self, context: SupportsIndex) -> tuple[int, list[str]]:
         """The names of the groups of readers. Wraps ``SCardListReaderGroups``.
@@ -151,8 +151,8 @@ class Library(WindowsFunctions):
         def fetch(names: CData, length: CData) -> int:
             return lib.pcsc_SCardListReaderGroups(self.native, context, names, length)
 
-        code, names = multi_string(fetch)
-        return present(code, "SCardListReaderGroups"), names
+        code, names = fetch_multi_string(fetch)
+        return check_present(code, "SCardListReaderGroups"), names
 
     def SCardGetStatusChange(
         self, context: SupportsIndex, timeout: SupportsIndex, states: Sequence[tuple[str, int]]
@@ -169,17 +169,17 @@ class Library(WindowsFunctions):
         Returns:
             (code, [(event state, ATR), ...]) in the order of ``states``
         """
-        asked = AskedStates(states)
+        watched = ReaderStates(states)
         code = lib.pcsc_get_status_change(
             self.native,
             handle("context", context),
             dword("timeout", timeout),
-            asked.count,
-            asked.readers,
-            asked.numbers,
-            asked.atrs,
+            watched.count,
+            watched.readers,
+            watched.numbers,
+            watched.atrs,
         )
-        return present(code, "SCardGetStatusChange"), asked.answers()
+        return check_present(code, "SCardGetStatusChange"), watched.results()
 
     # cards
 
@@ -210,7 +210,7 @@ class Library(WindowsFunctions):
             card,
             protocol,
         )
-        return present(code, "SCardConnect"), card[0], protocol[0]
+        return check_present(code, "SCardConnect"), card[0], protocol[0]
 
     def SCardReconnect(
         self,
@@ -239,7 +239,7 @@ class Library(WindowsFunctions):
             dword("initialization", initialization),
             protocol,
         )
-        return present(code, "SCardReconnect"), protocol[0]
+        return check_present(code, "SCardReconnect"), protocol[0]
 
     def SCardDisconnect(self, card: SupportsIndex, disposition: SupportsIndex) -> int:
         """Close a card handle. Wraps ``SCardDisconnect``.
@@ -249,7 +249,7 @@ class Library(WindowsFunctions):
             disposition: a :class:`~scardffi.constants.Disposition`.
         """
         code = lib.pcsc_SCardDisconnect(self.native, handle("card", card), dword("disposition", disposition))
-        return present(code, "SCardDisconnect")
+        return check_present(code, "SCardDisconnect")
 
     def SCardBeginTransaction(self, card: SupportsIndex) -> int:
         """Hold the card alone. Wraps ``SCardBeginTransaction``.
@@ -257,7 +257,7 @@ class Library(WindowsFunctions):
         It waits without bound, and cannot be interrupted, while another handle holds a transaction.
         """
         code = lib.pcsc_SCardBeginTransaction(self.native, handle("card", card))
-        return present(code, "SCardBeginTransaction")
+        return check_present(code, "SCardBeginTransaction")
 
     def SCardEndTransaction(self, card: SupportsIndex, disposition: SupportsIndex) -> int:
         """End a transaction. Wraps ``SCardEndTransaction``.
@@ -267,7 +267,7 @@ class Library(WindowsFunctions):
             disposition: a :class:`~scardffi.constants.Disposition`.
         """
         code = lib.pcsc_SCardEndTransaction(self.native, handle("card", card), dword("disposition", disposition))
-        return present(code, "SCardEndTransaction")
+        return check_present(code, "SCardEndTransaction")
 
     def SCardStatus(self, card: SupportsIndex) -> tuple[int, str, int, int, bytes]:
         """Reader, state, protocol and ATR of a connected card. Wraps ``SCardStatus``.
@@ -279,29 +279,16 @@ class Library(WindowsFunctions):
             :class:`~scardffi.constants.CardState`, on Windows one of its seven numbers instead
         """
         number = handle("card", card)
-        length = ffi.new("DWORD *", _NAME_ROOM)
-        numbers = ffi.new("DWORD[3]")  # state, protocol, length of the ATR
-        atr = ffi.new("unsigned char[]", ATR_ROOM)
-
-        def fetch() -> tuple[int, CData]:
-            reader = ffi.new("char[]", length[0])
-            numbers[2] = ATR_ROOM
-            code = lib.pcsc_SCardStatus(self.native, number, reader, length, numbers, numbers + 1, atr, numbers + 2)
-            return code, reader
-
-        code, reader = fetch()
-        if code == INSUFFICIENT_BUFFER and length[0] > _NAME_ROOM:
-            code, reader = fetch()
-        names = names_in(bytes(ffi.buffer(reader)))
-        answer = bytes(ffi.buffer(atr)[0 : min(numbers[2], ATR_ROOM)])
-        return present(code, "SCardStatus"), names[0] if names else "", numbers[0], numbers[1], answer
+        fetch = functools.partial(lib.pcsc_SCardStatus, self.native, number)
+        code, reader, state, protocol, atr = fetch_status("DWORD", fetch)
+        return check_present(code, "SCardStatus"), reader, state, protocol, atr
 
     def SCardTransmit(
         self, card: SupportsIndex, protocol: SupportsIndex, command: Buffer, response: Buffer
     ) -> tuple[int, int]:
         """Send a command to the card and receive its response. Wraps ``SCardTransmit``.
 
-        It cannot be interrupted. SCARD_EINSUFFICIENT_BUFFER means that the card has executed the command.
+        It cannot be interrupted. SCARD_E_INSUFFICIENT_BUFFER means that the card has executed the command.
 
         Args:
             card: an open card handle that no other thread uses meanwhile.
@@ -317,7 +304,7 @@ class Library(WindowsFunctions):
         send, receive = pair_of_buffers(command, response)
         length = ffi.new("DWORD *", len(receive))
         code = lib.pcsc_SCardTransmit(self.native, number, pci, send, len(send), ffi.NULL, receive, length)
-        return present(code, "SCardTransmit"), length[0]
+        return check_present(code, "SCardTransmit"), length[0]
 
     def SCardControl(
         self, card: SupportsIndex, control_code: SupportsIndex, command: Buffer, response: Buffer
@@ -338,7 +325,7 @@ class Library(WindowsFunctions):
         source = ffi.from_buffer(send) if type(send) is bytes else send
         length = ffi.new("DWORD *")
         code = lib.pcsc_SCardControl(self.native, number, control, source, len(send), receive, len(receive), length)
-        return present(code, "SCardControl"), length[0]
+        return check_present(code, "SCardControl"), length[0]
 
     def SCardGetAttrib(self, card: SupportsIndex, attribute: SupportsIndex, value: Buffer) -> tuple[int, int]:
         """Read an attribute of the reader or card. Wraps ``SCardGetAttrib``.
@@ -355,7 +342,7 @@ class Library(WindowsFunctions):
         receive = writable("value", value)
         length = ffi.new("DWORD *", len(receive))
         code = lib.pcsc_SCardGetAttrib(self.native, number, which, receive, length)
-        return present(code, "SCardGetAttrib"), length[0]
+        return check_present(code, "SCardGetAttrib"), length[0]
 
     def SCardSetAttrib(self, card: SupportsIndex, attribute: SupportsIndex, value: Buffer) -> int:
         """Write an attribute of the reader. Wraps ``SCardSetAttrib``.
@@ -368,7 +355,7 @@ class Library(WindowsFunctions):
         number, which = handle("card", card), dword("attribute", attribute)
         send = readable("value", value)
         code = lib.pcsc_SCardSetAttrib(self.native, number, which, send, len(send))
-        return present(code, "SCardSetAttrib")
+        return check_present(code, "SCardSetAttrib")
 
 
 def chosen_library(library: Library | None) -> Library:
