@@ -145,8 +145,8 @@ def test_importing_scardffi_pays_for_none_of_it() -> None:
 
 
 def test_a_prototype_has_the_sizes_and_signs_of_c() -> None:
-    send = embed.prototype("exchange_new")
-    assert [ctypes.sizeof(kind) for kind in send.argtypes] == [8, 4, 8, 8, 8, 8, 8]
+    send, pointer = embed.prototype("exchange_new"), ctypes.sizeof(ctypes.c_void_p)
+    assert [ctypes.sizeof(kind) for kind in send.argtypes] == [pointer, 4, *[pointer] * 5]
     assert send.restype is ctypes.c_uint32
     assert embed.prototype("exchange_send").restype(-1).value == -1
     assert embed.prototype("manage_free").restype is None
