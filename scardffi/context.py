@@ -26,9 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
-    from typing import Any, Final, SupportsIndex, TypeVar
-
-    from typing_extensions import Self
+    from typing import Any, Final, Self, SupportsIndex, TypeVar
 
     from .library import Library
 

@@ -51,10 +51,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from types import TracebackType
-    from typing import Any, Final, SupportsIndex
+    from typing import Any, Final, Self, SupportsIndex
     from uuid import UUID
 
-    from typing_extensions import Buffer, Self
+    from typing_extensions import Buffer
 
     from ._attachment import Attachment
     from ._native import Bytes, CData, Manage, Memory, Slot
