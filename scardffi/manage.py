@@ -125,7 +125,7 @@ class SCardManage:
         self._spare: list[tuple[Slot, Memory]] = []
         self._detachments = 0
         self._turns: Turns | None = None
-        out = ffi.new("scard_manage **")
+        out = ffi.new("scardffi_manage **")
         self._check(lib.manage_new(self._library.native, out), "SCardManage")
         self._native: Manage = owning(out[0], lib.manage_free)
 
