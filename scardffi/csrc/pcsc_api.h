@@ -124,6 +124,7 @@ struct scardffi_library {
 #undef DECLARE_MEMBER
     void *(PCSC_CALL *SCardAccessStartedEvent)(void); /* these two of Windows answer no code */
     void(PCSC_CALL *SCardReleaseStartedEvent)(void);
+    const char *(PCSC_CALL *pcsc_stringify_error)(LONG code); /* not on Windows; it returns a text */
 };
 
 /* What pcsc_open answers; with what `detail` then holds. */
@@ -165,6 +166,9 @@ PCSC_EVERY_FUNCTION(DECLARE_CALLER)
 
 uint32_t pcsc_SCardAccessStartedEvent(const scardffi_library *api, uintptr_t *event);
 uint32_t pcsc_SCardReleaseStartedEvent(const scardffi_library *api);
+/* The library's text for a return code, which its next call may overwrite; NULL if the library has no
+ * pcsc_stringify_error. */
+const char *pcsc_stringify(const scardffi_library *library, uint32_t code);
 
 /* SCardGetStatusChange without a struct in the caller's hands: `states` has three numbers for each reader,
  * in: the current state; out: the event state and the length of the ATR; `atrs` has room for
