@@ -10,7 +10,15 @@ import os
 from _weakref import ref  # weakref is slow to import
 from collections import namedtuple
 
-from ._native import ffi, lib
+try:
+    from ._native import ffi, lib
+except ModuleNotFoundError as error:
+    if error.name != f"{__package__}._native":
+        raise
+    raise ImportError(
+        f"{__file__} is in a source folder without the compiled module _native: run 'pip install -e .' in the folder "
+        "above, or start Python in another folder to import the installed package"
+    ) from None
 from .errors import (
     E_OUTOFMEMORY,
     LibraryError,
