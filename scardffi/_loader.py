@@ -10,7 +10,15 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import ref
 
-from ._native import ffi, lib
+try:
+    from ._native import ffi, lib
+except ModuleNotFoundError as error:
+    if error.name != f"{__package__}._native":
+        raise
+    raise ImportError(
+        f"{__file__} is in a source folder without the compiled module _native: run 'pip install -e .' in the folder "
+        "above, or start Python in another folder to import the installed package"
+    ) from None
 from .errors import (
     E_OUTOFMEMORY,
     LibraryError,
@@ -58,7 +66,7 @@ def open_table(path: str | os.PathLike[str]) -> Api:
         raise TypeError(f"path: expected a str or a PathLike of str, got {type(path).__name__}")
     if not name or "\0" in name:
         raise LibraryNotFoundError(f"path: {name!r} is not allowed; give the path or the name of a library")
-    table = ffi.new("pcsc_api **")
+    table = ffi.new("scardffi_library **")
     detail = ffi.new("char[]", _DETAIL_SIZE)
     _check(lib.pcsc_open(os.fsencode(name), table, detail, _DETAIL_SIZE), detail)
     opened: Api = table[0]
@@ -71,7 +79,7 @@ def default_table() -> Api:
     Raises:
         LibraryError: as for :func:`open_table`.
     """
-    table = ffi.new("pcsc_api **")
+    table = ffi.new("scardffi_library **")
     detail = ffi.new("char[]", _DETAIL_SIZE)
     _check(lib.pcsc_open_default(table, detail, _DETAIL_SIZE), detail)
     opened: Api = table[0]

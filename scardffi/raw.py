@@ -35,6 +35,7 @@ SCardReleaseContext = _default.SCardReleaseContext
 SCardIsValidContext = _default.SCardIsValidContext
 SCardCancel = _default.SCardCancel
 SCardFreeMemory = _default.SCardFreeMemory
+pcsc_stringify_error = _default.pcsc_stringify_error
 SCardListReaders = _default.SCardListReaders
 SCardListReaderGroups = _default.SCardListReaderGroups
 SCardGetStatusChange = _default.SCardGetStatusChange
