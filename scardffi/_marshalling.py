@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from ._arguments import dword, pairs, text
@@ -35,6 +36,12 @@ def split_multi_string(multi_string: bytes) -> list[str]:
             break
         names.append(name.decode("utf-8", "surrogateescape"))
     return names
+
+
+def multi_string(name: str, strings: str | Iterable[str]) -> bytes:
+    """Return one string or several as a multi-string, for the argument ``name``."""
+    several = strings if isinstance(strings, Iterable) and not isinstance(strings, (str, bytes)) else [strings]
+    return b"".join(text(name, one) + b"\0" for one in several) + b"\0"
 
 
 def fetch_multi_string(fetch: Callable[[CData, CData], int]) -> tuple[int, list[str]]:
