@@ -252,7 +252,7 @@ def test_it():
     [
         ('"SCardTransmitt", code=1', "function: 'SCardTransmitt' is not allowed; give a function of PC/SC"),
         ('"SCardConnect", removal=True', "function: 'SCardConnect' is not allowed"),
-        ('"SCardTransmit"', "effect: 0 is not allowed; give exactly one of code, answer, latency"),
+        ('"SCardTransmit"', "number of effects: 0 is not allowed; give exactly one of code, answer, latency"),
         ('"SCardTransmit", code=1, calls=2', "unexpected keyword argument 'calls'"),
         ('"SCardTransmit", code=1, call=0', "call: 0 is not allowed; give 1 to 0xFFFFFFFF"),
         ("5, code=1", "function: expected a str, got int"),
