@@ -7,7 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import tomllib
-from itertools import pairwise
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,10 +74,11 @@ class Example(NamedTuple):
 
 
 def examples() -> list[Example]:
-    found = []
+    found: list[Example] = []
     for page in PAGES:
-        for block, after in pairwise([*blocks(page), None]):
-            if block and block.language == "python" and not block.file and not block.excerpt_of:
+        of_page = blocks(page)
+        for block, after in zip_longest(of_page, of_page[1:]):
+            if block.language == "python" and not block.file and not block.excerpt_of:
                 shown = after is not None and after.language == "text" and not after.before.strip()
                 number = 1 + sum(one.name.startswith(page.stem) for one in found)
                 found.append(Example(f"{page.stem}-{number}", block.code, after.code if shown else None))
