@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
-from support.scripted_card import ScriptedCard
+from support.cards import ScriptedCard
 
 from scardffi import InvalidArgumentError, SCardManage, UnexpectedStateError, virtual
 from scardffi.errors import E_INVALIDARG
