@@ -95,21 +95,21 @@ def test_the_first_of_several_is_found() -> None:
 @pytest.mark.parametrize(
     ("raw", "offset", "reason"),
     [
-        ("84", 1, "end in tag or length of the object at byte 0"),
-        ("840101 5F", 4, "end in tag or length of the object at byte 3"),
-        ("5F20", 2, "end in tag or length of the object at byte 0"),
-        ("5F81", 2, "end in tag or length of the object at byte 0"),
-        ("848201", 3, "end in tag or length of the object at byte 0"),
+        ("84", 1, "end in the tag or the length of the object at byte 0"),
+        ("840101 5F", 4, "end in the tag or the length of the object at byte 3"),
+        ("5F20", 2, "end in the tag or the length of the object at byte 0"),
+        ("5F81", 2, "end in the tag or the length of the object at byte 0"),
+        ("848201", 3, "end in the tag or the length of the object at byte 0"),
         ("840301", 3, "end after 1 of 3 bytes of the value of tag 84"),
         ("84840100000000", 7, "end after 1 of 16777216 bytes of the value of tag 84"),
-        ("0000", 0, "a tag that begins with 00"),
-        ("840101 00", 3, "a tag that begins with 00"),
-        ("8480", 1, "a length that begins with 80; allowed are 00 to 7F and 81 to 84"),
-        ("84850000000001", 1, "a length that begins with 85"),
-        ("84FF", 1, "a length that begins with FF"),
-        ("5F800101", 1, "a tag whose second byte is 80"),
-        ("5F8181010101", 3, "a tag of more than 3 bytes"),
-        ("5F8180010101", 3, "a tag of more than 3 bytes"),
+        ("0000", 0, "a tag begins with 00"),
+        ("840101 00", 3, "a tag begins with 00"),
+        ("8480", 1, "the length begins with 80; allowed are 00 to 7F and 81 to 84"),
+        ("84850000000001", 1, "the length begins with 85"),
+        ("84FF", 1, "the length begins with FF"),
+        ("5F800101", 1, "the second byte of a tag is 80"),
+        ("5F8181010101", 3, "a tag has more than 3 bytes"),
+        ("5F8180010101", 3, "a tag has more than 3 bytes"),
     ],
 )
 def test_what_is_no_object_is_refused_with_the_place_and_the_reason(raw: str, offset: int, reason: str) -> None:
@@ -156,7 +156,7 @@ def test_padding_is_passed_over_only_where_that_is_asked_for() -> None:
 
 @pytest.mark.parametrize("tag", [-1, 0, 0x1F, 0x8401, 0x5F8020, 0x5F81, 0x5F2001, 0x5F818101])
 def test_a_number_that_is_no_tag_is_refused(tag: int) -> None:
-    with pytest.raises(ValueError, match=f"^tag: {tag:X} is no tag of 1 to 3 bytes"):
+    with pytest.raises(ValueError, match=f"^tag: {tag:X} is not allowed; give a BER-TLV tag of 1 to 3 bytes"):
         TLV(tag)
 
 
@@ -192,8 +192,8 @@ def test_a_simple_object_is_encoded_and_decoded_as_the_standard_writes_it(data_o
 @pytest.mark.parametrize(
     ("raw", "offset", "reason"),
     [
-        ("01", 1, "end in tag or length of the object at byte 0"),
-        ("010105 02FF01", 6, "end in tag or length of the object at byte 3"),
+        ("01", 1, "end in the tag or the length of the object at byte 0"),
+        ("010105 02FF01", 6, "end in the tag or the length of the object at byte 3"),
         ("010205", 3, "end after 1 of 2 bytes of the value of tag 01"),
         ("0001", 0, "tag 00; allowed are 01 to FE"),
         ("010105 FF0105", 3, "tag FF; allowed are 01 to FE"),
