@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cffi import FFI
     from setuptools import Extension
 
-PACKAGE = Path(__file__).parent / "scardffi"
+ROOT = Path(__file__).parent
 NATIVE = "scardffi._native"
 VIRTUAL = "scardffi.virtual.libscardvirtual"
 STAND_IN = "scardffi.virtual.standin.libpcsclite"
@@ -25,7 +25,19 @@ PLAIN_LIBRARIES = {  # no Python modules, and so of another name than those have
     VIRTUAL: {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so"),
     STAND_IN: ".so.1",
 }
+SOURCES = {
+    NATIVE: ["scardffi/csrc/*.c"],
+    # and the files that it shares with the core
+    VIRTUAL: ["scardffi/virtual/csrc/*.c", "scardffi/csrc/apdu.c", "scardffi/csrc/utf16.c"],
+    STAND_IN: ["scardffi/virtual/standin/*.c"],
+}
+INCLUDE = ["scardffi/include", "scardffi/csrc"]
 LINUX = sys.platform.startswith("linux")
+
+
+def find(*patterns: str) -> list[str]:
+    """Return the files of these patterns, as paths below the project's folder."""
+    return [path.relative_to(ROOT).as_posix() for pattern in patterns for path in sorted(ROOT.glob(pattern))]
 
 
 class BuildExt(build_ext):
@@ -33,6 +45,11 @@ class BuildExt(build_ext):
 
     def finalize_options(self) -> None:
         super().finalize_options()
+        headers = find(*(f"{folder}/*.h" for folder in (*INCLUDE, "scardffi/virtual/csrc")))
+        for ext in self.extensions:
+            ext.sources = find(*SOURCES[ext.name])
+            ext.include_dirs = [*INCLUDE, str(Path(ext.sources[0]).parent)]
+            ext.depends = ["build_ffi.py", "scardffi/_cdef.py", *headers]
         if not LINUX:  # elsewhere programs do not load PC/SC by the name that the stand-in has
             self.extensions = [ext for ext in self.extensions if ext.name != STAND_IN]
 
@@ -55,7 +72,7 @@ class BuildExt(build_ext):
         if ext.name == NATIVE:
             generated = Path(self.build_temp) / "_native.c"
             generated.parent.mkdir(parents=True, exist_ok=True)
-            builder: FFI = run_path(str(PACKAGE / "_cdef.py"))["ffi_builder"]()  # the package is not built yet
+            builder: FFI = run_path(str(ROOT / "scardffi" / "_cdef.py"))["ffi_builder"]()  # the package is not built yet
             builder.emit_c_code(str(generated))
             ext.sources = [*ext.sources, str(generated)]
             if LINUX:

@@ -1,65 +1,70 @@
-"""What stands in for PNP_NOTIFICATION where the platform has none: a look at the list of readers every second."""
+"""Polling of the list of readers, for platforms that do not notify of readers that come and go (macOS)."""
 
 from __future__ import annotations
 
-from .constants import PNP_NOTIFICATION, ReaderStateFlag
+from typing import TYPE_CHECKING, Final
+
+from .constants import PNP_NOTIFICATION, ReaderStateFlag, ReturnCode
 from .errors import from_code
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
-    from typing import Final
 
     from .library import Library
 
-_LOOK_AGAIN_MS: Final = 1000
-_TIMEOUT: Final = 0x8010000A
-_UNKNOWN_READER: Final = 0x80100009
-_NO_READERS: Final = 0x8010002E
+_POLL_MS: Final = 1000
 
 
-class ReaderListWatch:
-    """One wait for a change of the list of readers, and of the readers asked for beside it.
+class ReaderPolling:
+    """One wait for a change of the list of readers, and of the states of other readers at the same time.
 
     Args:
         library: the PC/SC library.
-        context: a native context of the wait's own.
-        cancelled: set when the wait shall end.
+        context: a native context that only this wait uses.
+        cancelled: is set when the wait must end.
 
     Raises:
-        SCardError: what the resource manager said when it was asked for the list.
+        SCardError: the resource manager refused to list the readers.
     """
 
     def __init__(self, library: Library, context: int, cancelled: threading.Event) -> None:
         self._library = library
         self._context = context
         self._cancelled = cancelled
-        self._first = self._now = self._look()
+        self._first = self._now = self._list_hash()
 
-    def step(self, timeout: int, asked: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
-        """As SCardGetStatusChange, but for a second at most: the code SCARD_E_TIMEOUT may come early.
+    def step(self, timeout: int, states: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
+        """Wait as SCardGetStatusChange does, but not longer than a second: SCARD_E_TIMEOUT may come early.
 
-        The high word of the list's state tells one list from another.
+        The high word of the state of PNP_NOTIFICATION is a hash of the list of readers.
+
+        Args:
+            timeout: milliseconds.
+            states: pairs of (reader, current state); one reader is PNP_NOTIFICATION.
+
+        Returns:
+            (code, [(event state, ATR), ...]) in the order of ``states``; no states if the code is not 0
 
         Raises:
-            SCardError: as the class says.
+            SCardError: the resource manager refused to list the readers.
         """
-        others = [one for one in asked if one[0] != PNP_NOTIFICATION]
-        code, answers = self._wait_for(others, 0 if self._has_changed(asked) else min(timeout, _LOOK_AGAIN_MS))
-        self._now = self._look()
-        if code in {_TIMEOUT, _UNKNOWN_READER} and self._has_changed(asked):  # who waits for the list hears of it first
-            code, answers = 0, self._unchanged(others)
+        others = [one for one in states if one[0] != PNP_NOTIFICATION]
+        code, results = self._wait_for(others, 0 if self._list_changed(states) else min(timeout, _POLL_MS))
+        self._now = self._list_hash()
+        nothing_new = code in {ReturnCode.SCARD_E_TIMEOUT, ReturnCode.SCARD_E_UNKNOWN_READER}
+        if nothing_new and self._list_changed(states):  # a reader that was unplugged is a change, not an error
+            code, results = 0, self._unchanged(others)
         if code != 0:
             return code, []
-        each = iter(answers)
+        each = iter(results)
         return 0, [
-            (self._state_of_list(state), b"") if reader == PNP_NOTIFICATION else next(each) for reader, state in asked
+            (self._state_of_list(state), b"") if reader == PNP_NOTIFICATION else next(each) for reader, state in states
         ]
 
-    def _look(self) -> int:
-        """A number for the list of readers as it is now, of 16 bits and not 0."""
+    def _list_hash(self) -> int:
+        """Return a number of 16 bits for the present list of readers; it is never 0."""
         code, names = self._library.SCardListReaders(self._context)
-        if code not in {0, _NO_READERS}:
+        if code not in {0, ReturnCode.SCARD_E_NO_READERS_AVAILABLE}:
             raise from_code(code, "SCardListReaders")
         return hash(frozenset(names)) % 0xFFFF + 1
 
@@ -67,10 +72,10 @@ class ReaderListWatch:
         changed = self._now != self._first or known >> 16 not in {0, self._now}
         return self._now << 16 | (ReaderStateFlag.CHANGED if changed else 0)
 
-    def _has_changed(self, asked: list[tuple[str, int]]) -> bool:
+    def _list_changed(self, states: list[tuple[str, int]]) -> bool:
         return any(
             self._state_of_list(state) & ReaderStateFlag.CHANGED
-            for reader, state in asked
+            for reader, state in states
             if reader == PNP_NOTIFICATION
         )
 
@@ -78,10 +83,10 @@ class ReaderListWatch:
         if others:
             return self._library.SCardGetStatusChange(self._context, timeout, others)
         self._cancelled.wait(timeout / 1000)
-        return _TIMEOUT, []
+        return ReturnCode.SCARD_E_TIMEOUT, []
 
     def _unchanged(self, others: list[tuple[str, int]]) -> list[tuple[int, bytes]]:
-        """The states as they were given, for a later wait to compare, with the ATRs."""
+        """Return the states that the caller gave, so that the next wait compares with them, and the ATRs."""
         unaware = [(reader, int(ReaderStateFlag.UNAWARE)) for reader, _ in others]
-        _, answers = self._library.SCardGetStatusChange(self._context, 0, unaware)
-        return [(state, atr) for (_, state), (_, atr) in zip(others, answers, strict=True)]
+        _, results = self._library.SCardGetStatusChange(self._context, 0, unaware)
+        return [(state, atr) for (_, state), (_, atr) in zip(others, results, strict=True)]

@@ -1,48 +1,50 @@
-"""The SCard* functions that Windows alone has, for :mod:`scardffi.raw`: cards, readers and caches that it knows of.
+"""The SCard* functions that only Windows has: its database of card types and readers, its cache, its service.
 
-On every other platform they raise :class:`~scardffi.errors.UnsupportedFunctionError`. A GUID is its 16 bytes in memory,
-as ``uuid.UUID.bytes_le`` has them.
+On other platforms they raise :class:`~scardffi.errors.UnsupportedFunctionError`. A GUID is 16 bytes, such as
+``uuid.UUID.bytes_le``.
 
 References: "winscard.h" in Microsoft's documentation.
 """
 
 from __future__ import annotations
 
+import functools
+from typing import TYPE_CHECKING, Final
+
 from ._arguments import dword, handle, invalid, locked, pairs, readable, text, writable
 from ._loader import ffi, lib
-from ._marshalling import ATR_ROOM, AskedStates, multi_string, present
+from ._marshalling import ATR_ROOM, ReaderStates, check_present, fetch_multi_string, multi_string
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import Final, SupportsIndex
+    from typing import SupportsIndex
 
     from typing_extensions import Buffer
 
-    from ._native import Api, CData
+    from ._native import Api
 
 _GUID_SIZE: Final = 16
 
 
 class WindowsFunctions:
-    """The functions as methods of :class:`~scardffi.Library`."""
+    """The functions as methods; a base class of :class:`~scardffi.Library`."""
 
     @property
     def native(self) -> Api:
         """The function table in C (``pcsc_api *``)."""
         raise NotImplementedError
 
-    # kinds of cards
+    # Card types
 
     def SCardListCards(
         self, context: SupportsIndex, atr: Buffer | None = None, interfaces: Iterable[Buffer] = ()
     ) -> tuple[int, list[str]]:
-        """The names of the kinds of cards that Windows knows. Wraps ``SCardListCards``.
+        """Return the names of the card types that Windows knows. Wraps ``SCardListCards``.
 
         Args:
             context: an open context.
-            atr: only those that have this ATR; None for all.
-            interfaces: only those that have all these interfaces, a GUID each.
+            atr: list only card types with this ATR; None for all.
+            interfaces: GUIDs; list only card types that have all these interfaces.
 
         Returns:
             (code, names)
@@ -51,14 +53,12 @@ class WindowsFunctions:
         wanted = ffi.NULL if atr is None else _padded("atr", atr)
         guids = _guids("interfaces", interfaces)
 
-        def fetch(names: CData, length: CData) -> int:
-            return lib.pcsc_SCardListCards(self.native, number, wanted, guids, len(guids) // _GUID_SIZE, names, length)
-
-        code, names = multi_string(fetch)
-        return present(code, "SCardListCards"), names
+        fetch = functools.partial(lib.pcsc_SCardListCards, self.native, number, wanted, guids, len(guids) // _GUID_SIZE)
+        code, names = fetch_multi_string(fetch)
+        return check_present(code, "SCardListCards"), names
 
     def SCardListInterfaces(self, context: SupportsIndex, card: str) -> tuple[int, list[bytes]]:
-        """The interfaces that a kind of card has. Wraps ``SCardListInterfaces``.
+        """Return the interfaces of a card type. Wraps ``SCardListInterfaces``.
 
         Returns:
             (code, GUIDs)
@@ -71,26 +71,26 @@ class WindowsFunctions:
             code = lib.pcsc_SCardListInterfaces(self.native, number, name, guids, count)
         memory = bytes(ffi.buffer(guids))
         found = [memory[start : start + _GUID_SIZE] for start in range(0, len(memory), _GUID_SIZE)]
-        return present(code, "SCardListInterfaces"), found[: count[0]] if code == 0 else []
+        return check_present(code, "SCardListInterfaces"), found[: count[0]] if code == 0 else []
 
     def SCardGetProviderId(self, context: SupportsIndex, card: str) -> tuple[int, bytes]:
-        """The primary service provider of a kind of card. Wraps ``SCardGetProviderId``.
+        """Return the primary service provider of a card type. Wraps ``SCardGetProviderId``.
 
         Returns:
             (code, GUID)
         """
         guid = ffi.new("unsigned char[]", _GUID_SIZE)
         code = lib.pcsc_SCardGetProviderId(self.native, handle("context", context), text("card", card), guid)
-        return present(code, "SCardGetProviderId"), bytes(ffi.buffer(guid))
+        return check_present(code, "SCardGetProviderId"), bytes(ffi.buffer(guid))
 
     def SCardGetCardTypeProviderName(
         self, context: SupportsIndex, card: str, provider_id: SupportsIndex
     ) -> tuple[int, str]:
-        """The name of a provider of a kind of card. Wraps ``SCardGetCardTypeProviderName``.
+        """Return the name of a provider of a card type. Wraps ``SCardGetCardTypeProviderName``.
 
         Args:
             context: an open context.
-            card: the name of the kind of card.
+            card: the name of the card type.
             provider_id: 1 the primary service provider, 2 the CSP, 3 the KSP, 0x80000001 the minidriver's file.
 
         Returns:
@@ -98,20 +98,18 @@ class WindowsFunctions:
         """
         number, name, which = handle("context", context), text("card", card), dword("provider_id", provider_id)
 
-        def fetch(provider: CData, length: CData) -> int:
-            return lib.pcsc_SCardGetCardTypeProviderName(self.native, number, name, which, provider, length)
-
-        code, names = multi_string(fetch)
-        return present(code, "SCardGetCardTypeProviderName"), names[0] if names else ""
+        fetch = functools.partial(lib.pcsc_SCardGetCardTypeProviderName, self.native, number, name, which)
+        code, names = fetch_multi_string(fetch)
+        return check_present(code, "SCardGetCardTypeProviderName"), names[0] if names else ""
 
     def SCardSetCardTypeProviderName(
         self, context: SupportsIndex, card: str, provider_id: SupportsIndex, provider: str
     ) -> int:
-        """Name a provider of a kind of card. Wraps ``SCardSetCardTypeProviderName``.
+        """Set the name of a provider of a card type. Wraps ``SCardSetCardTypeProviderName``.
 
         Args:
             context: an open context.
-            card: the name of the kind of card.
+            card: the name of the card type.
             provider_id: as for :meth:`SCardGetCardTypeProviderName`.
             provider: the provider's name.
         """
@@ -122,7 +120,7 @@ class WindowsFunctions:
             dword("provider_id", provider_id),
             text("provider", provider),
         )
-        return present(code, "SCardSetCardTypeProviderName")
+        return check_present(code, "SCardSetCardTypeProviderName")
 
     def SCardIntroduceCardType(
         self,
@@ -133,13 +131,13 @@ class WindowsFunctions:
         provider: Buffer | None = None,
         interfaces: Iterable[Buffer] = (),
     ) -> int:
-        """Make a kind of card known to Windows. Wraps ``SCardIntroduceCardType``.
+        """Add a card type to those that Windows knows. Wraps ``SCardIntroduceCardType``.
 
         Args:
             context: an open context.
-            card: the name of the kind of card.
+            card: the name of the card type.
             atr: its ATR.
-            mask: as long as the ATR, with the bits set that count; None for all.
+            mask: as long as the ATR; only bits that are set in it are compared. None for all bits.
             provider: the GUID of its primary service provider.
             interfaces: the GUIDs of its interfaces.
         """
@@ -152,40 +150,42 @@ class WindowsFunctions:
         code = lib.pcsc_SCardIntroduceCardType(
             self.native, number, name, primary, guids, len(guids) // _GUID_SIZE, known, bits, len(known)
         )
-        return present(code, "SCardIntroduceCardType")
+        return check_present(code, "SCardIntroduceCardType")
 
     def SCardForgetCardType(self, context: SupportsIndex, card: str) -> int:
-        """Take a kind of card away from those that Windows knows. Wraps ``SCardForgetCardType``."""
+        """Remove a card type from those that Windows knows. Wraps ``SCardForgetCardType``."""
         code = lib.pcsc_SCardForgetCardType(self.native, handle("context", context), text("card", card))
-        return present(code, "SCardForgetCardType")
+        return check_present(code, "SCardForgetCardType")
 
     def SCardLocateCards(
         self, context: SupportsIndex, cards: Iterable[str], states: Sequence[tuple[str, int]]
     ) -> tuple[int, list[tuple[int, bytes]]]:
-        """Look in readers for kinds of cards: ATRMATCH is set where one is. Wraps ``SCardLocateCards``.
+        """Search readers for card types; ATRMATCH is set in the state of a match. Wraps ``SCardLocateCards``.
 
         Args:
             context: an open context.
-            cards: names of kinds of cards.
-            states: (reader, current state) each, as for SCardGetStatusChange.
+            cards: names of card types.
+            states: pairs of (reader, current state), as for SCardGetStatusChange.
 
         Returns:
             (code, [(event state, ATR), ...]) in the order of ``states``
         """
-        names = b"".join(text("cards", card) + b"\0" for card in cards) + b"\0"
-        number, asked = handle("context", context), AskedStates(states)
-        code = lib.pcsc_locate_cards(self.native, number, names, asked.count, asked.readers, asked.numbers, asked.atrs)
-        return present(code, "SCardLocateCards"), asked.answers()
+        names = multi_string("cards", cards)
+        number, watched = handle("context", context), ReaderStates(states)
+        code = lib.pcsc_locate_cards(
+            self.native, number, names, watched.count, watched.readers, watched.numbers, watched.atrs
+        )
+        return check_present(code, "SCardLocateCards"), watched.results()
 
     def SCardLocateCardsByATR(
         self, context: SupportsIndex, masks: Iterable[tuple[Buffer, Buffer]], states: Sequence[tuple[str, int]]
     ) -> tuple[int, list[tuple[int, bytes]]]:
-        """Look in readers for these ATRs: ATRMATCH is set where one is. Wraps ``SCardLocateCardsByATR``.
+        """Search readers for ATRs; ATRMATCH is set in the state of a match. Wraps ``SCardLocateCardsByATR``.
 
         Args:
             context: an open context.
-            masks: (ATR, mask with the bits set that count) each, both of the same length.
-            states: (reader, current state) each, as for SCardGetStatusChange.
+            masks: pairs of (ATR, mask) of the same length; only bits that are set in the mask are compared.
+            states: pairs of (reader, current state), as for SCardGetStatusChange.
 
         Returns:
             (code, [(event state, ATR), ...]) in the order of ``states``
@@ -193,29 +193,44 @@ class WindowsFunctions:
         wanted = [(_bytes("atr", atr), _bytes("mask", mask)) for atr, mask in pairs("masks", masks, "(ATR, mask)")]
         for atr, mask in wanted:
             if len(atr) != len(mask) or len(atr) > ATR_ROOM:
-                raise invalid("masks", (atr.hex(), mask.hex()), f"an ATR and a mask of its length, {ATR_ROOM} at most")
+                raise invalid(
+                    "masks",
+                    (atr.hex(), mask.hex()),
+                    f"an ATR of at most {ATR_ROOM} bytes and a mask of the same length",
+                )
         packed = b"".join(part.ljust(ATR_ROOM, b"\0") for one in wanted for part in one)
         lengths = ffi.new("uint32_t[]", [len(atr) for atr, _ in wanted])
-        number, asked = handle("context", context), AskedStates(states)
+        number, watched = handle("context", context), ReaderStates(states)
         code = lib.pcsc_locate_cards_by_atr(
-            self.native, number, len(wanted), packed, lengths, asked.count, asked.readers, asked.numbers, asked.atrs
+            self.native,
+            number,
+            len(wanted),
+            packed,
+            lengths,
+            watched.count,
+            watched.readers,
+            watched.numbers,
+            watched.atrs,
         )
-        return present(code, "SCardLocateCardsByATR"), asked.answers()
+        return check_present(code, "SCardLocateCardsByATR"), watched.results()
 
-    # readers and their groups
+    # Readers and reader groups
 
     def SCardIntroduceReaderGroup(self, context: SupportsIndex, group: str) -> int:
-        """Make a group of readers; Windows keeps it once a reader is in it. Wraps ``SCardIntroduceReaderGroup``."""
+        """Add a reader group. Wraps ``SCardIntroduceReaderGroup``.
+
+        Windows keeps the group only after a reader was added to it.
+        """
         code = lib.pcsc_SCardIntroduceReaderGroup(self.native, handle("context", context), text("group", group))
-        return present(code, "SCardIntroduceReaderGroup")
+        return check_present(code, "SCardIntroduceReaderGroup")
 
     def SCardForgetReaderGroup(self, context: SupportsIndex, group: str) -> int:
-        """Take a group of readers away; the readers stay. Wraps ``SCardForgetReaderGroup``."""
+        """Remove a reader group; its readers stay. Wraps ``SCardForgetReaderGroup``."""
         code = lib.pcsc_SCardForgetReaderGroup(self.native, handle("context", context), text("group", group))
-        return present(code, "SCardForgetReaderGroup")
+        return check_present(code, "SCardForgetReaderGroup")
 
     def SCardIntroduceReader(self, context: SupportsIndex, reader: str, device: str) -> int:
-        """Give a reader that is there one more name. Wraps ``SCardIntroduceReader``.
+        """Add a name to an existing reader. Wraps ``SCardIntroduceReader``.
 
         Args:
             context: an open context.
@@ -225,34 +240,34 @@ class WindowsFunctions:
         code = lib.pcsc_SCardIntroduceReader(
             self.native, handle("context", context), text("reader", reader), text("device", device)
         )
-        return present(code, "SCardIntroduceReader")
+        return check_present(code, "SCardIntroduceReader")
 
     def SCardForgetReader(self, context: SupportsIndex, reader: str) -> int:
-        """Take a name of a reader away. Wraps ``SCardForgetReader``."""
+        """Remove a name of a reader. Wraps ``SCardForgetReader``."""
         code = lib.pcsc_SCardForgetReader(self.native, handle("context", context), text("reader", reader))
-        return present(code, "SCardForgetReader")
+        return check_present(code, "SCardForgetReader")
 
     def SCardAddReaderToGroup(self, context: SupportsIndex, reader: str, group: str) -> int:
-        """Put a reader into a group. Wraps ``SCardAddReaderToGroup``."""
+        """Add a reader to a reader group. Wraps ``SCardAddReaderToGroup``."""
         code = lib.pcsc_SCardAddReaderToGroup(
             self.native, handle("context", context), text("reader", reader), text("group", group)
         )
-        return present(code, "SCardAddReaderToGroup")
+        return check_present(code, "SCardAddReaderToGroup")
 
     def SCardRemoveReaderFromGroup(self, context: SupportsIndex, reader: str, group: str) -> int:
-        """Take a reader out of a group. Wraps ``SCardRemoveReaderFromGroup``."""
+        """Remove a reader from a reader group. Wraps ``SCardRemoveReaderFromGroup``."""
         code = lib.pcsc_SCardRemoveReaderFromGroup(
             self.native, handle("context", context), text("reader", reader), text("group", group)
         )
-        return present(code, "SCardRemoveReaderFromGroup")
+        return check_present(code, "SCardRemoveReaderFromGroup")
 
     def SCardGetReaderIcon(self, context: SupportsIndex, reader: str, icon: Buffer) -> tuple[int, int]:
-        """A reader's icon. Wraps ``SCardGetReaderIcon``.
+        """Read the icon of a reader. Wraps ``SCardGetReaderIcon``.
 
         Args:
             context: an open context.
             reader: a name from SCardListReaders.
-            icon: where it goes, in the format of .ico files; a writable, contiguous buffer.
+            icon: receives the icon in the format of .ico files; a writable, contiguous buffer.
 
         Returns:
             (code, length of the icon in bytes)
@@ -261,85 +276,83 @@ class WindowsFunctions:
         receive = writable("icon", icon)
         length = ffi.new("DWORD *", len(receive))
         code = lib.pcsc_SCardGetReaderIcon(self.native, number, name, receive, length)
-        return present(code, "SCardGetReaderIcon"), length[0]
+        return check_present(code, "SCardGetReaderIcon"), length[0]
 
     def SCardGetDeviceTypeId(self, context: SupportsIndex, reader: str) -> tuple[int, int]:
-        """A reader's kind of device. Wraps ``SCardGetDeviceTypeId``.
+        """Return the device type of a reader. Wraps ``SCardGetDeviceTypeId``.
 
         Returns:
-            (code, number of the kind, of which Windows defines SCARD_READER_TYPE_*)
+            (code, device type, a number that Windows calls SCARD_READER_TYPE_*)
         """
         kind = ffi.new("DWORD *")
         code = lib.pcsc_SCardGetDeviceTypeId(self.native, handle("context", context), text("reader", reader), kind)
-        return present(code, "SCardGetDeviceTypeId"), kind[0]
+        return check_present(code, "SCardGetDeviceTypeId"), kind[0]
 
     def SCardGetReaderDeviceInstanceId(self, context: SupportsIndex, reader: str) -> tuple[int, str]:
-        """A reader's device instance ID in Plug and Play. Wraps ``SCardGetReaderDeviceInstanceId``.
+        """Return the Plug and Play device instance ID of a reader. Wraps ``SCardGetReaderDeviceInstanceId``.
 
         Returns:
             (code, ID)
         """
         number, name = handle("context", context), text("reader", reader)
 
-        def fetch(device: CData, length: CData) -> int:
-            return lib.pcsc_SCardGetReaderDeviceInstanceId(self.native, number, name, device, length)
-
-        code, names = multi_string(fetch)
-        return present(code, "SCardGetReaderDeviceInstanceId"), names[0] if names else ""
+        fetch = functools.partial(lib.pcsc_SCardGetReaderDeviceInstanceId, self.native, number, name)
+        code, names = fetch_multi_string(fetch)
+        return check_present(code, "SCardGetReaderDeviceInstanceId"), names[0] if names else ""
 
     def SCardListReadersWithDeviceInstanceId(self, context: SupportsIndex, device: str) -> tuple[int, list[str]]:
-        """The readers of a device in Plug and Play. Wraps ``SCardListReadersWithDeviceInstanceId``.
+        """Return the names of the readers of a Plug and Play device. Wraps ``SCardListReadersWithDeviceInstanceId``.
 
         Returns:
             (code, names)
         """
         number, name = handle("context", context), text("device", device)
 
-        def fetch(names: CData, length: CData) -> int:
-            return lib.pcsc_SCardListReadersWithDeviceInstanceId(self.native, number, name, names, length)
+        fetch = functools.partial(lib.pcsc_SCardListReadersWithDeviceInstanceId, self.native, number, name)
+        code, names = fetch_multi_string(fetch)
+        return check_present(code, "SCardListReadersWithDeviceInstanceId"), names
 
-        code, names = multi_string(fetch)
-        return present(code, "SCardListReadersWithDeviceInstanceId"), names
-
-    # cards at work
+    # Connected cards
 
     def SCardState(self, card: SupportsIndex) -> tuple[int, int, int, bytes]:
-        """State, protocol and ATR of a connected card; SCardStatus replaces it. Wraps ``SCardState``.
+        """Return state, protocol and ATR of a connected card. SCardStatus has replaced it. Wraps ``SCardState``.
 
         Returns:
-            (code, state as the platform says it, active protocol, ATR)
+            (code, state as a number from 0 to 6, active protocol, ATR)
         """
         numbers = ffi.new("DWORD[3]", [0, 0, ATR_ROOM])
         atr = ffi.new("unsigned char[]", ATR_ROOM)
         code = lib.pcsc_SCardState(self.native, handle("card", card), numbers, numbers + 1, atr, numbers + 2)
         answer = bytes(ffi.buffer(atr)[0 : min(numbers[2], ATR_ROOM)]) if code == 0 else b""
-        return present(code, "SCardState"), numbers[0], numbers[1], answer
+        return check_present(code, "SCardState"), numbers[0], numbers[1], answer
 
     def SCardGetTransmitCount(self, card: SupportsIndex) -> tuple[int, int]:
-        """How many commands were transmitted since the card was inserted. Wraps ``SCardGetTransmitCount``.
+        """Return the number of commands transmitted since the card was inserted. Wraps ``SCardGetTransmitCount``.
 
         Returns:
             (code, count)
         """
         count = ffi.new("DWORD *")
         code = lib.pcsc_SCardGetTransmitCount(self.native, handle("card", card), count)
-        return present(code, "SCardGetTransmitCount"), count[0]
+        return check_present(code, "SCardGetTransmitCount"), count[0]
 
     def SCardCancelTransaction(self, card: SupportsIndex) -> int:
-        """Give a transaction up; many versions of Windows lack it. Wraps ``SCardCancelTransaction``."""
-        return present(lib.pcsc_SCardCancelTransaction(self.native, handle("card", card)), "SCardCancelTransaction")
+        """Cancel a transaction. Many versions of Windows lack the function. Wraps ``SCardCancelTransaction``."""
+        return check_present(
+            lib.pcsc_SCardCancelTransaction(self.native, handle("card", card)), "SCardCancelTransaction"
+        )
 
     def SCardReadCache(
         self, context: SupportsIndex, card: Buffer, freshness: SupportsIndex, item: str, data: Buffer
     ) -> tuple[int, int]:
-        """Read what Windows keeps of a card's contents. Wraps ``SCardReadCache``.
+        """Read an item of a card from the cache of Windows. Wraps ``SCardReadCache``.
 
         Args:
             context: an open context.
             card: the card's GUID.
-            freshness: the counter that the card has now; what was kept at an older one is stale.
-            item: the name of what is kept.
-            data: where it goes; a writable, contiguous buffer.
+            freshness: the present counter of the card; an item written with an older counter is stale.
+            item: the name of the item.
+            data: receives the item; a writable, contiguous buffer.
 
         Returns:
             (code, length of the data in bytes)
@@ -349,63 +362,63 @@ class WindowsFunctions:
         receive = writable("data", data)
         length = ffi.new("DWORD *", len(receive))
         code = lib.pcsc_SCardReadCache(self.native, number, guid, counter, name, receive, length)
-        return present(code, "SCardReadCache"), length[0]
+        return check_present(code, "SCardReadCache"), length[0]
 
     def SCardWriteCache(
         self, context: SupportsIndex, card: Buffer, freshness: SupportsIndex, item: str, data: Buffer
     ) -> int:
-        """Let Windows keep something of a card's contents. Wraps ``SCardWriteCache``.
+        """Write an item of a card into the cache of Windows. Wraps ``SCardWriteCache``.
 
         Args:
             context: an open context.
             card: the card's GUID.
-            freshness: the counter that the card has now.
-            item: the name of what is kept.
-            data: what is kept, a contiguous buffer.
+            freshness: the present counter of the card.
+            item: the name of the item.
+            data: the item, a contiguous buffer.
         """
         number, guid, name = handle("context", context), _guid("card", card), text("item", item)
         counter = dword("freshness", freshness)
         send = readable("data", data)
         code = lib.pcsc_SCardWriteCache(self.native, number, guid, counter, name, send, len(send))
-        return present(code, "SCardWriteCache")
+        return check_present(code, "SCardWriteCache")
 
-    # the service
+    # The service
 
     def SCardAccessStartedEvent(self) -> tuple[int, int]:
-        """The event that is set while the resource manager runs. Wraps ``SCardAccessStartedEvent``.
+        """Return the event that is set while the resource manager runs. Wraps ``SCardAccessStartedEvent``.
 
         Returns:
-            (code, handle to wait on), SCARD_F_INTERNAL_ERROR where Windows has no event
+            (code, handle to wait on); the code is SCARD_F_INTERNAL_ERROR if Windows has no event
         """
         event = ffi.new("uintptr_t *")
         code = lib.pcsc_SCardAccessStartedEvent(self.native, event)
-        return present(code, "SCardAccessStartedEvent"), event[0]
+        return check_present(code, "SCardAccessStartedEvent"), event[0]
 
     def SCardReleaseStartedEvent(self) -> int:
-        """Give the event of :meth:`SCardAccessStartedEvent` back. Wraps ``SCardReleaseStartedEvent``."""
-        return present(lib.pcsc_SCardReleaseStartedEvent(self.native), "SCardReleaseStartedEvent")
+        """Release the event of :meth:`SCardAccessStartedEvent`. Wraps ``SCardReleaseStartedEvent``."""
+        return check_present(lib.pcsc_SCardReleaseStartedEvent(self.native), "SCardReleaseStartedEvent")
 
     def SCardAudit(self, context: SupportsIndex, event: SupportsIndex) -> int:
-        """Write an event into Windows' security log. Wraps ``SCardAudit``.
+        """Write an event into the security log of Windows. Wraps ``SCardAudit``.
 
         Args:
             context: an open context.
-            event: 0 a wrong PIN (SCARD_AUDIT_CHV_FAILURE), 1 a right one (SCARD_AUDIT_CHV_SUCCESS).
+            event: 0 for a wrong PIN (SCARD_AUDIT_CHV_FAILURE), 1 for a right PIN (SCARD_AUDIT_CHV_SUCCESS).
         """
         code = lib.pcsc_SCardAudit(self.native, handle("context", context), dword("event", event))
-        return present(code, "SCardAudit")
+        return check_present(code, "SCardAudit")
 
 
 def _bytes(name: str, value: Buffer) -> bytes:
-    """A copy: these calls are rare, and what they take is short."""
+    """Copy a buffer; the calls are rare and the buffers short."""
     return bytes(ffi.buffer(locked(name, value)))
 
 
 def _padded(name: str, value: Buffer) -> bytes:
-    """An ATR with room behind it: Windows reads its length from its contents."""
+    """Pad an ATR with zeros, because Windows reads its length from its contents."""
     atr = _bytes(name, value)
     if len(atr) > ATR_ROOM:
-        raise invalid(name, atr.hex(), f"{ATR_ROOM} bytes at most")
+        raise invalid(name, atr.hex(), f"at most {ATR_ROOM} bytes")
     return atr.ljust(ATR_ROOM, b"\0")
 
 

@@ -1,64 +1,56 @@
-"""Context: establish, list readers, attach to cards, wait for changes, cancel, release.
+"""Context: lists readers, attaches to cards, and waits for readers and cards to change.
 
-The native context of this object serves the short questions. Each attachment and each wait has a native context
-of its own, because on pcsc-lite a second call on a busy one stalls the whole process.
+The native context of a Context object answers short questions only. Each attachment and each wait has a native context
+of its own, because on pcsc-lite a second call on a busy context blocks every PC/SC call of the process.
 """
 
 from __future__ import annotations
 
-import _thread
 import functools
 import math
 import sys
+import threading
 import time
 import warnings
-from collections import namedtuple
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
 
 from ._arguments import integer, invalid, member, seconds
 from ._loader import lib
+from ._reader_polling import ReaderPolling
 from ._reaper import close_later
-from .constants import INFINITE, PNP_NOTIFICATION, Protocol, ReaderStateFlag, Scope, ShareMode
+from .constants import INFINITE, PNP_NOTIFICATION, Protocol, ReaderStateFlag, ReturnCode, Scope, ShareMode
 from .errors import E_UNEXPECTED, SCardError, from_code, from_hresult
 from .library import chosen_library
 from .manage import SCardManage
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
-    from typing import Any, Final, SupportsIndex, TypeVar
-
-    from typing_extensions import Self
+    from typing import Any, Self, SupportsIndex
 
     from .library import Library
 
-    _Answer = TypeVar("_Answer")
+_Answer = TypeVar("_Answer")
 
-_CANCELLED: Final = 0x80100002
-_TIMEOUT: Final = 0x8010000A
-_NO_READERS: Final = 0x8010002E
-_SIGNAL_CHECK: Final = None if sys.platform != "win32" else 0.08  # there a lock cannot be interrupted
+_SIGNAL_CHECK: Final = None if sys.platform != "win32" else 0.08  # on Windows a lock cannot be interrupted
 _CANCEL_AGAIN: Final = 0.01
-_NOTIFIED: Final = bool(lib.PCSC_NOTIFIES_OF_READERS)  # else PNP_NOTIFICATION is left to ReaderListWatch
+_NOTIFIED: Final = bool(lib.PCSC_NOTIFIES_OF_READERS)  # if false, ReaderPolling watches PNP_NOTIFICATION
 
 
-_UNAWARE: Final = ReaderStateFlag.UNAWARE
-
-
-class ReaderState(namedtuple("ReaderState", "reader state event_count atr", defaults=(_UNAWARE, 0, b""))):
-    """State of one reader: what :meth:`Context.get_status_change` takes and gives back."""
-
-    __slots__ = ()
+class ReaderState(NamedTuple):
+    """The state of one reader, as :meth:`Context.get_status_change` takes and returns it."""
 
     reader: str
     """The reader's name."""
-    state: ReaderStateFlag
+    state: ReaderStateFlag = ReaderStateFlag.UNAWARE
     """Its state."""
-    event_count: int
-    """How often its card came or went, as far as the platform counts (16 bits); it tells a list of readers from another
-    where the reader is PNP_NOTIFICATION."""
-    atr: bytes
-    """The answer to reset of its card, empty without one."""
+    event_count: int = 0
+    """How often a card was inserted or removed, modulo 65536; 0 if the platform does not count. If the reader is
+    PNP_NOTIFICATION, a number that differs between two lists of readers."""
+    atr: bytes = b""
+    """The answer to reset of its card; empty without a card."""
 
 
 class Context:
@@ -68,23 +60,21 @@ class Context:
 
     Args:
         scope: a :class:`~scardffi.constants.Scope`.
-        library: the PC/SC library; None for the default one as it is now.
+        library: the PC/SC library; None for the present default library.
 
     Raises:
         NoServiceError: the resource manager does not run.
-        LibraryError: there is no PC/SC library to load.
+        LibraryError: no PC/SC library can be loaded.
     """
 
     def __init__(self, scope: SupportsIndex = Scope.SYSTEM, *, library: Library | None = None) -> None:
-        from weakref import WeakKeyDictionary  # here, since importing it is a twentieth of importing scardffi
-
         self._scope = member("scope", scope, Scope)
         self._library = chosen_library(library)
         self._process = lib.platform_process()
-        self._short = _thread.allocate_lock()  # one short question at a time on the native context
-        self._state = _thread.allocate_lock()  # guards what follows
+        self._question = threading.Lock()  # held while the native context answers a question
+        self._state = threading.Lock()  # guards the attributes below
         self._waits: set[_Wait] = set()
-        self._cards: WeakKeyDictionary[SCardManage, int] = WeakKeyDictionary()  # with the handle attached here
+        self._cards: WeakKeyDictionary[SCardManage, int] = WeakKeyDictionary()  # the handle that each had at attach
         self._context: int | None = None
         self._context = self._establish()
 
@@ -95,10 +85,10 @@ class Context:
 
     @property
     def handle(self) -> int:
-        """The native context (SCARDCONTEXT) as a plain int.
+        """The native context (SCARDCONTEXT) as an int.
 
         Raises:
-            UnexpectedStateError: the context is released, or inherited by a fork.
+            UnexpectedStateError: the context is released, or a fork inherited it.
         """
         self._refuse_in_fork()
         if self._context is None:
@@ -106,32 +96,32 @@ class Context:
         return self._context
 
     def is_valid(self) -> bool:
-        """Whether the resource manager knows the context. Wraps ``SCardIsValidContext``.
+        """Return whether the resource manager knows the context. Wraps ``SCardIsValidContext``.
 
-        On pcsc-lite this stays true after the daemon has been restarted; real calls then raise NoServiceError
-        or CommunicationError.
+        On pcsc-lite this stays true after the daemon was restarted; other calls then raise NoServiceError or
+        CommunicationError.
         """
         if self._context is None:
             return False
         return self._ask(self._library.SCardIsValidContext) == 0
 
     def list_readers(self) -> list[str]:
-        """The names of the readers, none if there is no reader. Wraps ``SCardListReaders``.
+        """Return the names of the readers; an empty list if there are no readers. Wraps ``SCardListReaders``.
 
         Raises:
-            NoServiceError: the resource manager has gone.
+            NoServiceError: the resource manager does not run any more.
             UnexpectedStateError: the context is released.
         """
         code, names = self._ask(self._library.SCardListReaders)
-        if code not in {0, _NO_READERS}:
+        if code not in {0, ReturnCode.SCARD_E_NO_READERS_AVAILABLE}:
             raise from_code(code, "SCardListReaders")
         return names
 
     def list_reader_groups(self) -> list[str]:
-        """The names of the groups of readers. Wraps ``SCardListReaderGroups``.
+        """Return the names of the reader groups. Wraps ``SCardListReaderGroups``.
 
         Raises:
-            NoServiceError: the resource manager has gone.
+            NoServiceError: the resource manager does not run any more.
             UnexpectedStateError: the context is released.
         """
         code, names = self._ask(self._library.SCardListReaderGroups)
@@ -147,67 +137,70 @@ class Context:
     ) -> SCardManage:
         """Attach to the card in a reader. Wraps ``SCardConnect``.
 
-        The card keeps this context alive, and :meth:`release` detaches it. It waits without bound, and cannot
-        be interrupted, while another handle holds a transaction.
+        The card keeps this context alive, and :meth:`release` detaches the card. While another handle holds a
+        transaction, the call waits without limit and cannot be interrupted.
 
         Args:
             reader: a name from :meth:`list_readers`.
             share_mode: a :class:`~scardffi.constants.ShareMode`.
-            protocols: a :class:`~scardffi.constants.Protocol`, or several.
+            protocols: one or several of :class:`~scardffi.constants.Protocol`.
 
         Raises:
-            UnknownReaderError, NoSmartCardError, SharingViolationError, ProtocolMismatchError,
-            UnresponsiveCardError: as their names say.
+            UnknownReaderError: no reader has this name.
+            NoSmartCardError: the reader has no card.
+            SharingViolationError: another connection excludes this one.
+            ProtocolMismatchError: the card speaks none of the protocols.
+            UnresponsiveCardError: the card does not answer to a reset.
             UnexpectedStateError: the context is released.
         """
-        self.handle  # noqa: B018  refuses where the context is released
+        self.handle  # noqa: B018  raises if the context is released
         card = SCardManage(self._library, owner=self)
         card.attach_by_ifd(reader, share_mode, protocols, scope=self._scope)
         with self._state:
             if self._context is not None:
                 self._cards[card] = card.handle
                 return card
-        card.detach()  # released while we connected
+        card.detach()  # another thread released the context during the attach
         raise from_hresult(E_UNEXPECTED, "Context", "it is released")
 
     def get_status_change(self, states: Iterable[str | ReaderState], timeout: float | None = None) -> list[ReaderState]:
-        """Wait until a reader's state differs from the one given. Wraps ``SCardGetStatusChange``.
+        """Wait until the state of a reader differs from the given state. Wraps ``SCardGetStatusChange``.
 
-        Ctrl-C ends the wait within 100 ms; :meth:`cancel` ends it from another thread. Any number of threads
-        may wait at a time.
+        Ctrl-C ends the wait within 100 ms. :meth:`cancel` ends it from another thread. Several threads may wait at the
+        same time.
 
         Args:
-            states: readers to watch: a name, of whose state nothing is known (it is then told at once), or what
-                an earlier call gave back. PNP_NOTIFICATION stands for readers that come and go; on macOS, which
-                has no notification of them, the list of readers is looked at every second, and a reader that goes
-                and comes back in between is missed.
-            timeout: seconds; 0 to look and not wait, None to wait for ever.
+            states: the readers to watch. For a name, the call returns the present state at once. For a ReaderState
+                that an earlier call returned, it waits for a difference. PNP_NOTIFICATION watches the list of readers.
+                macOS does not notify of it: there the list is polled every second, and a reader that is unplugged and
+                plugged in again within a second is missed.
+            timeout: seconds; 0 to return at once, None to wait without limit.
 
         Returns:
-            The states in the same order; ``ReaderStateFlag.CHANGED`` is set in those that differ.
+            The states in the same order. ``ReaderStateFlag.CHANGED`` is set in those that differ.
 
         Raises:
             SCardTimeoutError: nothing changed in that time.
             CancelledError: :meth:`cancel` or :meth:`release` was called.
-            UnknownReaderError: no such reader.
+            UnknownReaderError: no reader has this name.
             UnexpectedStateError: the context is released.
         """
         limit = seconds("timeout", timeout)
-        known = _known_states(states)
-        asked = [(one.reader, one.event_count << 16 | int(one.state & ~ReaderStateFlag.CHANGED)) for one in known]
-        code, answers = self._wait(limit, asked)
+        known = _checked_states(states)
+        watched = [(one.reader, one.event_count << 16 | int(one.state & ~ReaderStateFlag.CHANGED)) for one in known]
+        code, results = self._wait(limit, watched)
         if code != 0:
             raise from_code(code, "SCardGetStatusChange", f"watching {', '.join(one.reader for one in known)}")
         return [
             ReaderState(one.reader, ReaderStateFlag(event & 0xFFFF), event >> 16, atr)
-            for one, (event, atr) in zip(known, answers, strict=True)
+            for one, (event, atr) in zip(known, results, strict=True)
         ]
 
     def cancel(self) -> None:
-        """End every wait that is under way in :meth:`get_status_change`, and none that begins later.
+        """End the waits of :meth:`get_status_change` that have begun; later waits are not affected.
 
-        Wraps ``SCardCancel``, which gets lost when it comes too early: it is repeated until the waits have
-        ended.
+        Wraps ``SCardCancel``. SCardCancel has no effect if the wait has not yet entered the library, so it is repeated
+        until each wait has ended.
         """
         self._refuse_in_fork()
         with self._state:
@@ -215,16 +208,14 @@ class Context:
         _cancel(waits)
 
     def release(self) -> None:
-        """End the waits, detach the cards, close the context. Wraps ``SCardReleaseContext``.
+        """End the waits, detach the cards and close the context. Wraps ``SCardReleaseContext``.
 
-        Releasing twice is nothing. A card's call that is under way is waited for. In a fork of the process
-        that made the context nothing is closed: it belongs to the parent.
+        A second call has no effect. If a card is in a call, the release waits for its end. In a fork nothing is
+        closed, because the context belongs to the parent process.
 
         Raises:
-            SCardError: what the resource manager said; it is released all the same.
+            SCardError: the resource manager reported an error; the context is released nevertheless.
         """
-        from contextlib import ExitStack  # here, since importing it is a twentieth of importing scardffi
-
         if self._process != lib.platform_process():
             return
         with self._state:
@@ -232,10 +223,10 @@ class Context:
             cards = list(self._cards.items())
         if context is None:
             return
-        with ExitStack() as closing:  # each is closed, also where one before it fails
+        with ExitStack() as closing:  # closes each one, even if another one fails
             closing.callback(self._release_native, context)
             for card, handle in cards:
-                if card.is_attached and card.handle == handle:  # else it has moved on
+                if card.is_attached and card.handle == handle:  # it may be attached elsewhere by now
                     closing.push(card)
             closing.callback(self.cancel)
 
@@ -265,7 +256,7 @@ class Context:
 
     def _refuse_in_fork(self) -> None:
         if self._process != lib.platform_process():
-            raise from_hresult(E_UNEXPECTED, "Context", "it was made in another process, of which this is a fork")
+            raise from_hresult(E_UNEXPECTED, "Context", "it was made in the parent process, before the fork")
 
     def _establish(self) -> int:
         code, context = self._library.SCardEstablishContext(self._scope)
@@ -274,26 +265,26 @@ class Context:
         return context
 
     def _ask(self, question: Callable[[int], _Answer]) -> _Answer:
-        """Ask a short question of the native context, one at a time."""
-        self.handle  # noqa: B018  refuses in a fork before it takes a lock that nobody there gives back
-        with self._short:
+        """Call a short function on the native context, one at a time."""
+        self.handle  # noqa: B018  raises in a fork, whose copy of the lock may be held for ever
+        with self._question:
             return question(self.handle)
 
     def _release_native(self, context: int) -> None:
-        with self._short:
+        with self._question:
             code = self._library.SCardReleaseContext(context)
         if code != 0:
             raise from_code(code, "SCardReleaseContext")
 
-    def _wait(self, limit: float | None, asked: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
-        """Wait on a native context of its own, known to cancel()."""
-        self.handle  # noqa: B018  refuses where the context is released
+    def _wait(self, limit: float | None, watched: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
+        """Wait on a new native context, so that cancel() can end it."""
+        self.handle  # noqa: B018  raises if the context is released
         wait = _Wait(self._library, self._establish())
         try:
             with self._state:
-                self.handle  # noqa: B018  it may have been released meanwhile
+                self.handle  # noqa: B018  another thread may have released it
                 self._waits.add(wait)
-            return wait.until(limit, asked)
+            return wait.run(limit, watched)
         finally:
             _cancel([wait])
             with self._state:
@@ -301,8 +292,8 @@ class Context:
             self._library.SCardReleaseContext(wait.context)
 
 
-def _known_states(states: Iterable[str | ReaderState]) -> list[ReaderState]:
-    """What a caller knows of each reader, checked."""
+def _checked_states(states: Iterable[str | ReaderState]) -> list[ReaderState]:
+    """Check the argument of get_status_change and return a ReaderState for each item."""
     if isinstance(states, str) or not hasattr(states, "__iter__"):
         raise TypeError(f"states: expected names or ReaderStates in a list, got {states!r}")
     known = []
@@ -323,55 +314,53 @@ class _Wait:
     def __init__(self, library: Library, context: int) -> None:
         self.library = library
         self.context = context
-        import threading  # as late as a wait: it is a tenth of the time that importing scardffi takes
-
         self.cancelled = threading.Event()
-        self.runs = False  # C is waiting, or about to
+        self.runs = False  # the wait is in C, or enters it soon
         self.ended = threading.Event()
-        self._answer: tuple[int, list[tuple[int, bytes]]] = _CANCELLED, []
+        self._answer: tuple[int, list[tuple[int, bytes]]] = ReturnCode.SCARD_E_CANCELLED, []
         self._error: SCardError | None = None
 
-    def until(self, limit: float | None, asked: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
-        """Wait. Python looks at signals on the main thread alone, between C calls: there C waits on another one."""
-        import threading
+    def run(self, limit: float | None, watched: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
+        """Wait for a change.
 
+        Python handles signals only on the main thread and only between C calls. So the main thread lets another thread
+        wait in C.
+        """
         if threading.current_thread() is threading.main_thread():
-            threading.Thread(target=self._wait, args=(limit, asked), name="scardffi wait", daemon=True).start()
+            threading.Thread(target=self._run, args=(limit, watched), name="scardffi wait", daemon=True).start()
             while not self.ended.wait(_SIGNAL_CHECK):
                 pass
         else:
-            self._wait(limit, asked)
+            self._run(limit, watched)
         if self._error is not None:
             raise self._error
         return self._answer
 
-    def _wait(self, limit: float | None, asked: list[tuple[str, int]]) -> None:
-        end = None if limit is None else time.perf_counter() + limit  # as in SCardManage.lock: steady and fine
-        self.runs = True  # before the look at cancelled: _cancel sets that first, and then looks here
+    def _run(self, limit: float | None, watched: list[tuple[str, int]]) -> None:
+        end = None if limit is None else time.perf_counter() + limit  # monotonic() ticks in 16 ms on Windows
+        self.runs = True  # set before cancelled is read; _cancel sets cancelled before it reads runs
         try:
-            ask = self._asker(asked)
+            step = self._step(watched)
             while not self.cancelled.is_set():
                 left_ms = INFINITE if end is None else max(0, math.ceil(1000 * (end - time.perf_counter())))
-                self._answer = ask(left_ms, asked)
-                if self._answer[0] != _TIMEOUT or (end is not None and time.perf_counter() >= end):
+                self._answer = step(left_ms, watched)
+                if self._answer[0] != ReturnCode.SCARD_E_TIMEOUT or (end is not None and time.perf_counter() >= end):
                     return
-            self._answer = _CANCELLED, []
+            self._answer = ReturnCode.SCARD_E_CANCELLED, []
         except SCardError as error:
             self._error = error
         finally:
             self.ended.set()
 
-    def _asker(self, asked: list[tuple[str, int]]) -> Callable[..., tuple[int, list[tuple[int, bytes]]]]:
-        """What waits for a change, or for some of the time, given the milliseconds and what is asked."""
-        if _NOTIFIED or all(reader != PNP_NOTIFICATION for reader, _ in asked):
+    def _step(self, watched: list[tuple[str, int]]) -> Callable[..., tuple[int, list[tuple[int, bytes]]]]:
+        """Return the function that waits for a change, given milliseconds and states; it may return early."""
+        if _NOTIFIED or all(reader != PNP_NOTIFICATION for reader, _ in watched):
             return functools.partial(self.library.SCardGetStatusChange, self.context)
-        from ._reader_polling import ReaderListWatch  # here, since most programs never need it
-
-        return ReaderListWatch(self.library, self.context, self.cancelled).step
+        return ReaderPolling(self.library, self.context, self.cancelled).step
 
 
 def _cancel(waits: list[_Wait]) -> None:
-    """End the waits in C. SCardCancel is lost where it comes too early: it is repeated until each has ended."""
+    """End the waits in C, repeating SCardCancel until each has ended."""
     for wait in waits:
         wait.cancelled.set()
     while running := [wait for wait in waits if wait.runs and not wait.ended.is_set()]:

@@ -8,12 +8,12 @@ the table does not know raises :class:`SCardError` itself and keeps the number.
 from __future__ import annotations
 
 import sys
-from collections import namedtuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-TYPE_CHECKING = False
+from .constants import ReturnCode
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Final
 
 E_NOTIMPL: Final = 0x80004001
 E_POINTER: Final = 0x80004003
@@ -207,10 +207,8 @@ class ScriptError(SCardError):
     sw: int | None = None
 
 
-class CodeInfo(namedtuple("CodeInfo", "name error meaning remedy")):
-    """What is known of a return code."""
-
-    __slots__ = ()
+class CodeInfo(NamedTuple):
+    """The name, error class, meaning and remedy of a return code."""
 
     name: str
     error: type[SCardError]
@@ -222,159 +220,194 @@ _BUG: Final = "Report it to the maker of the resource manager or driver."
 _RETRY: Final = "Try again; if it stays, restart the resource manager."
 _MINIDRIVER: Final = "It concerns card modules of the Windows crypto API; see the module's documentation."
 
-_CODES: Final[dict[int, CodeInfo]] = {
-    0x00000000: CodeInfo("SCARD_S_SUCCESS", SCardError, "no error", "Nothing to do."),
-    0x80100001: CodeInfo(
-        "SCARD_F_INTERNAL_ERROR", SCardError, "an internal check of the resource manager failed",
+_RETURN_CODES: Final[dict[ReturnCode, tuple[type[SCardError], str, str]]] = {
+    ReturnCode.SCARD_S_SUCCESS: (SCardError, "no error", "Nothing to do."),
+    ReturnCode.SCARD_F_INTERNAL_ERROR: (
+        SCardError, "an internal check of the resource manager failed",
         "Look at its log. pcscd also says so when it has no room for another client.",
     ),
-    0x80100002: CodeInfo("SCARD_E_CANCELLED", CancelledError, "the wait was cancelled", "Nothing to do."),
-    0x80100003: CodeInfo(
-        "SCARD_E_INVALID_HANDLE", InvalidHandleError, "the handle is not valid",
+    ReturnCode.SCARD_E_CANCELLED: (
+        CancelledError, "the wait was cancelled", "Nothing to do."),
+    ReturnCode.SCARD_E_INVALID_HANDLE: (
+        InvalidHandleError, "the handle is not valid",
         "Use a handle that was opened in this process through the same PC/SC library and is still open.",
     ),
-    0x80100004: CodeInfo(
-        "SCARD_E_INVALID_PARAMETER", InvalidArgumentError, "a parameter is missing or not allowed",
+    ReturnCode.SCARD_E_INVALID_PARAMETER: (
+        InvalidArgumentError, "a parameter is missing or not allowed",
         "Check the arguments against the function's documentation.",
     ),
-    0x80100005: CodeInfo("SCARD_E_INVALID_TARGET", SCardError, "the registry entry for start-up is not valid", _BUG),
-    0x80100006: CodeInfo(
-        "SCARD_E_NO_MEMORY", OutOfMemoryError, "the resource manager has no memory left",
+    ReturnCode.SCARD_E_INVALID_TARGET: (
+        SCardError, "the registry entry for start-up is not valid", _BUG),
+    ReturnCode.SCARD_E_NO_MEMORY: (
+        OutOfMemoryError, "the resource manager has no memory left",
         "Close contexts and handles that are not used.",
     ),
-    0x80100007: CodeInfo("SCARD_F_WAITED_TOO_LONG", SCardError, "an internal timer has expired", _RETRY),
-    0x80100008: CodeInfo(
-        "SCARD_E_INSUFFICIENT_BUFFER", InsufficientBufferError, "the buffer is too small for the answer",
+    ReturnCode.SCARD_F_WAITED_TOO_LONG: (
+        SCardError, "an internal timer has expired", _RETRY),
+    ReturnCode.SCARD_E_INSUFFICIENT_BUFFER: (
+        InsufficientBufferError, "the buffer is too small for the answer",
         "Give a larger buffer. A command to card or reader has been executed: do not send it again unawares.",
     ),
-    0x80100009: CodeInfo(
-        "SCARD_E_UNKNOWN_READER", UnknownReaderError, "no reader has this name",
+    ReturnCode.SCARD_E_UNKNOWN_READER: (
+        UnknownReaderError, "no reader has this name",
         "Take the name from list_readers(); it changes when readers are plugged.",
     ),
-    0x8010000A: CodeInfo("SCARD_E_TIMEOUT", SCardTimeoutError, "the time is over", "Wait longer, or go on."),
-    0x8010000B: CodeInfo(
-        "SCARD_E_SHARING_VIOLATION", SharingViolationError, "another connection holds the card",
+    ReturnCode.SCARD_E_TIMEOUT: (
+        SCardTimeoutError, "the time is over", "Wait longer, or go on."),
+    ReturnCode.SCARD_E_SHARING_VIOLATION: (
+        SharingViolationError, "another connection holds the card",
         "Wait for its transaction to end, or find the program that connected exclusively.",
     ),
-    0x8010000C: CodeInfo(
-        "SCARD_E_NO_SMARTCARD", NoSmartCardError, "there is no card in the reader",
+    ReturnCode.SCARD_E_NO_SMARTCARD: (
+        NoSmartCardError, "there is no card in the reader",
         "Insert a card, or connect with ShareMode.DIRECT to talk to the reader.",
     ),
-    0x8010000D: CodeInfo("SCARD_E_UNKNOWN_CARD", SCardError, "the card's type is not known", "Register its type."),
-    0x8010000E: CodeInfo(
-        "SCARD_E_CANT_DISPOSE", SCardError, "the card cannot be left in this way", "Choose another disposition.",
+    ReturnCode.SCARD_E_UNKNOWN_CARD: (
+        SCardError, "the card's type is not known", "Register its type."),
+    ReturnCode.SCARD_E_CANT_DISPOSE: (
+        SCardError, "the card cannot be left in this way", "Choose another disposition.",
     ),
-    0x8010000F: CodeInfo(
-        "SCARD_E_PROTO_MISMATCH", ProtocolMismatchError, "the protocols do not match",
+    ReturnCode.SCARD_E_PROTO_MISMATCH: (
+        ProtocolMismatchError, "the protocols do not match",
         "Ask for Protocol.ANY. Where the owner of a borrowed handle has reconnected it, attach again.",
     ),
-    0x80100010: CodeInfo("SCARD_E_NOT_READY", ReaderUnavailableError, "the reader or card is not ready", _RETRY),
-    0x80100011: CodeInfo(
-        "SCARD_E_INVALID_VALUE", InvalidArgumentError, "a value cannot be interpreted",
+    ReturnCode.SCARD_E_NOT_READY: (
+        ReaderUnavailableError, "the reader or card is not ready", _RETRY),
+    ReturnCode.SCARD_E_INVALID_VALUE: (
+        InvalidArgumentError, "a value cannot be interpreted",
         "Check share mode, protocols and disposition; or the reader was unplugged meanwhile: attach again.",
     ),
-    0x80100012: CodeInfo("SCARD_E_SYSTEM_CANCELLED", CancelledError, "the system cancelled it", "Start again later."),
-    0x80100013: CodeInfo(
-        "SCARD_F_COMM_ERROR", CommunicationError, "an internal communication failed",
+    ReturnCode.SCARD_E_SYSTEM_CANCELLED: (
+        CancelledError, "the system cancelled it", "Start again later."),
+    ReturnCode.SCARD_F_COMM_ERROR: (
+        CommunicationError, "an internal communication failed",
         "Look at the resource manager's log; it may have been restarted.",
     ),
-    0x80100014: CodeInfo("SCARD_F_UNKNOWN_ERROR", SCardError, "an internal error of unknown cause", _BUG),
-    0x80100015: CodeInfo("SCARD_E_INVALID_ATR", SCardError, "the ATR is not a valid one", "Check the ATR's length."),
-    0x80100016: CodeInfo(
-        "SCARD_E_NOT_TRANSACTED", NotTransactedError, "there is no transaction, or the exchange failed on the wire",
+    ReturnCode.SCARD_F_UNKNOWN_ERROR: (
+        SCardError, "an internal error of unknown cause", _BUG),
+    ReturnCode.SCARD_E_INVALID_ATR: (
+        SCardError, "the ATR is not a valid one", "Check the ATR's length."),
+    ReturnCode.SCARD_E_NOT_TRANSACTED: (
+        NotTransactedError, "there is no transaction, or the exchange failed on the wire",
         "End only what was begun. After a transmit: the card or the reader broke the exchange off.",
     ),
-    0x80100017: CodeInfo(
-        "SCARD_E_READER_UNAVAILABLE", ReaderUnavailableError, "the reader is not there any more",
+    ReturnCode.SCARD_E_READER_UNAVAILABLE: (
+        ReaderUnavailableError, "the reader is not there any more",
         "Plug it in, then attach again.",
     ),
-    0x80100018: CodeInfo("SCARD_P_SHUTDOWN", CancelledError, "the system is shutting down", "Nothing to do."),
-    0x80100019: CodeInfo(
-        "SCARD_E_PCI_TOO_SMALL", InvalidArgumentError, "the protocol control structure is too short",
+    ReturnCode.SCARD_P_SHUTDOWN: (
+        CancelledError, "the system is shutting down", "Nothing to do."),
+    ReturnCode.SCARD_E_PCI_TOO_SMALL: (
+        InvalidArgumentError, "the protocol control structure is too short",
         "Give a structure of at least 8 bytes on Windows and macOS, 16 on pcsc-lite.",
     ),
-    0x8010001A: CodeInfo(
-        "SCARD_E_READER_UNSUPPORTED", SCardError, "the driver does not meet the requirements", "Update the driver.",
+    ReturnCode.SCARD_E_READER_UNSUPPORTED: (
+        SCardError, "the driver does not meet the requirements", "Update the driver.",
     ),
-    0x8010001B: CodeInfo(
-        "SCARD_E_DUPLICATE_READER", SCardError, "the reader's name is not unique", "Choose another name.",
+    ReturnCode.SCARD_E_DUPLICATE_READER: (
+        SCardError, "the reader's name is not unique", "Choose another name.",
     ),
-    0x8010001C: CodeInfo(
-        "SCARD_E_CARD_UNSUPPORTED", SCardError, "the card does not meet the requirements", "Use another card.",
+    ReturnCode.SCARD_E_CARD_UNSUPPORTED: (
+        SCardError, "the card does not meet the requirements", "Use another card.",
     ),
-    0x8010001D: CodeInfo(
-        "SCARD_E_NO_SERVICE", NoServiceError, "the resource manager does not run",
+    ReturnCode.SCARD_E_NO_SERVICE: (
+        NoServiceError, "the resource manager does not run",
         "Start it (pcscd on Linux and BSD); on Windows it stops with the last reader: establish a new context.",
     ),
-    0x8010001E: CodeInfo(
-        "SCARD_E_SERVICE_STOPPED", ServiceStoppedError, "the resource manager has stopped",
+    ReturnCode.SCARD_E_SERVICE_STOPPED: (
+        ServiceStoppedError, "the resource manager has stopped",
         "Establish a new context. In a container: client library and pcscd must be of the same version.",
     ),
-    0x8010001F: CodeInfo(
-        "SCARD_E_UNSUPPORTED_FEATURE", UnsupportedFeatureError, "the reader or driver cannot do this",
+    ReturnCode.SCARD_E_UNSUPPORTED_FEATURE: (
+        UnsupportedFeatureError, "the reader or driver cannot do this",
         "Ask the reader for its features first.",
     ),
-    0x80100020: CodeInfo("SCARD_E_ICC_INSTALLATION", SCardError, "the card has no primary provider", _MINIDRIVER),
-    0x80100021: CodeInfo("SCARD_E_ICC_CREATEORDER", SCardError, "objects were created in a wrong order", _MINIDRIVER),
-    0x80100022: CodeInfo(
-        "SCARD_E_UNSUPPORTED_FEATURE", UnsupportedFeatureError, "the reader or driver cannot do this",
-        "Ask the reader for its features first.",
+    ReturnCode.SCARD_E_ICC_INSTALLATION: (
+        SCardError, "the card has no primary provider", _MINIDRIVER),
+    ReturnCode.SCARD_E_ICC_CREATEORDER: (
+        SCardError, "objects were created in a wrong order", _MINIDRIVER),
+    ReturnCode.SCARD_E_DIR_NOT_FOUND: (
+        SCardError, "the directory is not on the card", _MINIDRIVER),
+    ReturnCode.SCARD_E_FILE_NOT_FOUND: (
+        SCardError, "the file is not on the card", _MINIDRIVER),
+    ReturnCode.SCARD_E_NO_DIR: (
+        SCardError, "the path is no directory", _MINIDRIVER),
+    ReturnCode.SCARD_E_NO_FILE: (
+        SCardError, "the path is no file", _MINIDRIVER),
+    ReturnCode.SCARD_E_NO_ACCESS: (
+        SCardError, "access to the file is denied", _MINIDRIVER),
+    ReturnCode.SCARD_E_WRITE_TOO_MANY: (
+        SCardError, "the card has no room for the data", _MINIDRIVER),
+    ReturnCode.SCARD_E_BAD_SEEK: (
+        SCardError, "the position is outside the file", _MINIDRIVER),
+    ReturnCode.SCARD_E_INVALID_CHV: (
+        SCardError, "the code has a form that is not allowed", _MINIDRIVER),
+    ReturnCode.SCARD_E_UNKNOWN_RES_MNG: (
+        SCardError, "another layer answered an unknown error", _BUG),
+    ReturnCode.SCARD_E_NO_SUCH_CERTIFICATE: (
+        SCardError, "the certificate does not exist", _MINIDRIVER),
+    ReturnCode.SCARD_E_CERTIFICATE_UNAVAILABLE: (
+        SCardError, "the certificate cannot be had", _MINIDRIVER,
     ),
-    0x80100023: CodeInfo("SCARD_E_DIR_NOT_FOUND", SCardError, "the directory is not on the card", _MINIDRIVER),
-    0x80100024: CodeInfo("SCARD_E_FILE_NOT_FOUND", SCardError, "the file is not on the card", _MINIDRIVER),
-    0x80100025: CodeInfo("SCARD_E_NO_DIR", SCardError, "the path is no directory", _MINIDRIVER),
-    0x80100026: CodeInfo("SCARD_E_NO_FILE", SCardError, "the path is no file", _MINIDRIVER),
-    0x80100027: CodeInfo("SCARD_E_NO_ACCESS", SCardError, "access to the file is denied", _MINIDRIVER),
-    0x80100028: CodeInfo("SCARD_E_WRITE_TOO_MANY", SCardError, "the card has no room for the data", _MINIDRIVER),
-    0x80100029: CodeInfo("SCARD_E_BAD_SEEK", SCardError, "the position is outside the file", _MINIDRIVER),
-    0x8010002A: CodeInfo("SCARD_E_INVALID_CHV", SCardError, "the code has a form that is not allowed", _MINIDRIVER),
-    0x8010002B: CodeInfo("SCARD_E_UNKNOWN_RES_MNG", SCardError, "another layer answered an unknown error", _BUG),
-    0x8010002C: CodeInfo("SCARD_E_NO_SUCH_CERTIFICATE", SCardError, "the certificate does not exist", _MINIDRIVER),
-    0x8010002D: CodeInfo(
-        "SCARD_E_CERTIFICATE_UNAVAILABLE", SCardError, "the certificate cannot be had", _MINIDRIVER,
-    ),
-    0x8010002E: CodeInfo(
-        "SCARD_E_NO_READERS_AVAILABLE", NoReadersError, "there is no reader",
+    ReturnCode.SCARD_E_NO_READERS_AVAILABLE: (
+        NoReadersError, "there is no reader",
         "Plug one in; check that its driver runs.",
     ),
-    0x8010002F: CodeInfo("SCARD_E_COMM_DATA_LOST", CommunicationError, "data from the card was lost", _RETRY),
-    0x80100030: CodeInfo("SCARD_E_NO_KEY_CONTAINER", SCardError, "the key container does not exist", _MINIDRIVER),
-    0x80100031: CodeInfo("SCARD_E_SERVER_TOO_BUSY", SCardError, "the resource manager is too busy", _RETRY),
-    0x80100032: CodeInfo("SCARD_E_PIN_CACHE_EXPIRED", SCardError, "the cached PIN has expired", _MINIDRIVER),
-    0x80100033: CodeInfo("SCARD_E_NO_PIN_CACHE", SCardError, "the PIN cannot be cached", _MINIDRIVER),
-    0x80100034: CodeInfo("SCARD_E_READ_ONLY_CARD", SCardError, "the card cannot be written", _MINIDRIVER),
-    0x80100065: CodeInfo(
-        "SCARD_W_UNSUPPORTED_CARD", SCardError, "the reader cannot talk to this card",
+    ReturnCode.SCARD_E_COMM_DATA_LOST: (
+        CommunicationError, "data from the card was lost", _RETRY),
+    ReturnCode.SCARD_E_NO_KEY_CONTAINER: (
+        SCardError, "the key container does not exist", _MINIDRIVER),
+    ReturnCode.SCARD_E_SERVER_TOO_BUSY: (
+        SCardError, "the resource manager is too busy", _RETRY),
+    ReturnCode.SCARD_E_PIN_CACHE_EXPIRED: (
+        SCardError, "the cached PIN has expired", _MINIDRIVER),
+    ReturnCode.SCARD_E_NO_PIN_CACHE: (
+        SCardError, "the PIN cannot be cached", _MINIDRIVER),
+    ReturnCode.SCARD_E_READ_ONLY_CARD: (
+        SCardError, "the card cannot be written", _MINIDRIVER),
+    ReturnCode.SCARD_W_UNSUPPORTED_CARD: (
+        SCardError, "the reader cannot talk to this card",
         "Its ATR asks for what the reader lacks: try another reader.",
     ),
-    0x80100066: CodeInfo(
-        "SCARD_W_UNRESPONSIVE_CARD", UnresponsiveCardError, "the card does not answer to a reset",
+    ReturnCode.SCARD_W_UNRESPONSIVE_CARD: (
+        UnresponsiveCardError, "the card does not answer to a reset",
         "Insert it the right way round; clean its contacts.",
     ),
-    0x80100067: CodeInfo(
-        "SCARD_W_UNPOWERED_CARD", UnpoweredCardError, "the card was switched off",
+    ReturnCode.SCARD_W_UNPOWERED_CARD: (
+        UnpoweredCardError, "the card was switched off",
         "Call reconnect() with initialization RESET, then select and verify anew.",
     ),
-    0x80100068: CodeInfo(
-        "SCARD_W_RESET_CARD", ResetCardError, "the card was reset",
+    ReturnCode.SCARD_W_RESET_CARD: (
+        ResetCardError, "the card was reset",
         "Call reconnect(), then select and verify anew.",
     ),
-    0x80100069: CodeInfo(
-        "SCARD_W_REMOVED_CARD", RemovedCardError, "the card was taken out",
+    ReturnCode.SCARD_W_REMOVED_CARD: (
+        RemovedCardError, "the card was taken out",
         "Insert it and attach again; select and verify anew.",
     ),
-    0x8010006A: CodeInfo(
-        "SCARD_W_SECURITY_VIOLATION", SCardError, "access was denied by a security rule",
+    ReturnCode.SCARD_W_SECURITY_VIOLATION: (
+        SCardError, "access was denied by a security rule",
         "Check the system's policy for smart cards. pcscd also says so when it has no room for another client.",
     ),
-    0x8010006B: CodeInfo("SCARD_W_WRONG_CHV", SCardError, "the code is wrong", _MINIDRIVER),
-    0x8010006C: CodeInfo("SCARD_W_CHV_BLOCKED", SCardError, "the code is blocked", _MINIDRIVER),
-    0x8010006D: CodeInfo("SCARD_W_EOF", SCardError, "the end of the file is reached", _MINIDRIVER),
-    0x8010006E: CodeInfo("SCARD_W_CANCELLED_BY_USER", CancelledError, "the user cancelled it", "Nothing to do."),
-    0x8010006F: CodeInfo("SCARD_W_CARD_NOT_AUTHENTICATED", SCardError, "no code was verified", _MINIDRIVER),
-    0x80100070: CodeInfo("SCARD_W_CACHE_ITEM_NOT_FOUND", SCardError, "the item is not in the cache", "Write it first."),
-    0x80100071: CodeInfo("SCARD_W_CACHE_ITEM_STALE", SCardError, "the item in the cache is too old", "Write it anew."),
-    0x80100072: CodeInfo("SCARD_W_CACHE_ITEM_TOO_BIG", SCardError, "the item is too big for the cache", "Shorten it."),
+    ReturnCode.SCARD_W_WRONG_CHV: (
+        SCardError, "the code is wrong", _MINIDRIVER),
+    ReturnCode.SCARD_W_CHV_BLOCKED: (
+        SCardError, "the code is blocked", _MINIDRIVER),
+    ReturnCode.SCARD_W_EOF: (
+        SCardError, "the end of the file is reached", _MINIDRIVER),
+    ReturnCode.SCARD_W_CANCELLED_BY_USER: (
+        CancelledError, "the user cancelled it", "Nothing to do."),
+    ReturnCode.SCARD_W_CARD_NOT_AUTHENTICATED: (
+        SCardError, "no code was verified", _MINIDRIVER),
+    ReturnCode.SCARD_W_CACHE_ITEM_NOT_FOUND: (
+        SCardError, "the item is not in the cache", "Write it first."),
+    ReturnCode.SCARD_W_CACHE_ITEM_STALE: (
+        SCardError, "the item in the cache is too old", "Write it anew."),
+    ReturnCode.SCARD_W_CACHE_ITEM_TOO_BIG: (
+        SCardError, "the item is too big for the cache", "Shorten it."),
+}  # fmt: skip
+
+_HRESULTS: Final = {
     E_NOTIMPL: CodeInfo(
         "E_NOTIMPL", UnsupportedFunctionError, "the PC/SC library does not have this function",
         "See Library.info() for what it has.",
@@ -389,8 +422,7 @@ _CODES: Final[dict[int, CodeInfo]] = {
     E_INVALIDARG: CodeInfo("E_INVALIDARG", InvalidArgumentError, "an argument is not valid", "See the message."),
 }  # fmt: skip
 
-_WINDOWS_CODES: Final[dict[int, CodeInfo]] = {
-    # winscard.dll lets some codes of the system through
+_WINDOWS_CODES: Final = {  # winscard.dll passes some Win32 codes through
     1: CodeInfo("ERROR_INVALID_FUNCTION", UnsupportedFeatureError, "the driver cannot do this", "Ask for features."),
     5: CodeInfo("ERROR_ACCESS_DENIED", SCardError, "access is denied", "Check the user's rights."),
     6: CodeInfo(
@@ -402,11 +434,17 @@ _WINDOWS_CODES: Final[dict[int, CodeInfo]] = {
     50: CodeInfo("ERROR_NOT_SUPPORTED", UnsupportedFeatureError, "the driver cannot do this", "Ask for features."),
     109: CodeInfo("ERROR_BROKEN_PIPE", NoServiceError, "the service cannot be reached from here", "Log on locally."),
     121: CodeInfo("ERROR_SEM_TIMEOUT", CommunicationError, "the device did not answer in time", _RETRY),
-    0x8010001F: CodeInfo("SCARD_E_UNEXPECTED", SCardError, "an unexpected card error", _RETRY),
+    ReturnCode.SCARD_E_UNEXPECTED: CodeInfo("SCARD_E_UNEXPECTED", SCardError, "an unexpected card error", _RETRY),
 }  # fmt: skip
 
+_CODES: Final[dict[int, CodeInfo]] = {
+    **{code: CodeInfo(code.name, *row) for code, row in _RETURN_CODES.items()},
+    **_HRESULTS,
+}
 if sys.platform == "win32":
     _CODES.update(_WINDOWS_CODES)
+else:
+    _CODES[0x80100022] = _CODES[ReturnCode.SCARD_E_UNSUPPORTED_FEATURE]  # the number that Windows uses
 
 
 def lookup(code: int) -> CodeInfo:

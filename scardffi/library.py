@@ -1,42 +1,46 @@
 """Library: the SCard* functions of a PC/SC library of your choice, as methods.
 
-Nothing here raises for a return code: the first thing that comes back is the code, as an unsigned 32-bit number, 0 for
-success. :mod:`scardffi.raw` has the same functions on the default library.
+No function raises for a return code. Each returns the code, or a tuple that begins with it: an unsigned 32-bit number
+(:class:`~scardffi.constants.ReturnCode`), 0 for success. Contexts and handles are ints that only the caller closes.
+
+Arguments are checked: a TypeError or an :class:`~scardffi.errors.InvalidArgumentError` names the wrong one. A function
+raises :class:`~scardffi.errors.UnsupportedFunctionError` if the library lacks it. All functions release the GIL.
 
 References: PC/SC part 5; "winscard.h" in Microsoft's and pcsc-lite's documentation.
 """
 
 from __future__ import annotations
 
+import functools
+from typing import TYPE_CHECKING
+
 from ._arguments import address, dword, handle, pair_of_buffers, readable, text, writable
 from ._loader import LibraryInfo, default_table, ffi, lib, library_info, open_table
-from ._marshalling import ATR_ROOM, INSUFFICIENT_BUFFER, AskedStates, multi_string, names_in, present
+from ._marshalling import ReaderStates, check_present, fetch_multi_string, fetch_status, multi_string
 from ._windows_functions import WindowsFunctions
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
-    from typing import Final, SupportsIndex
+    from collections.abc import Iterable, Sequence
+    from typing import SupportsIndex
 
     from typing_extensions import Buffer
 
-    from ._native import Api, CData
-
-_NAME_ROOM: Final = 256
+    from ._native import Api
 
 
 class Library(WindowsFunctions):
     """A PC/SC library loaded by path or name, with the SCard* functions as methods.
 
-    Several may be loaded at once; each stays loaded as long as the process runs.
+    Several libraries may be loaded at the same time. Each stays loaded until the process ends.
 
     Args:
         path: a file, or a name that the system's loader looks up.
 
     Raises:
-        LibraryError: a class each for a file that does not exist, one that cannot be loaded, and one that is
-            no PC/SC library.
+        LibraryNotFoundError: no such file exists.
+        LibraryNotLoadableError: the system's loader refuses the file.
+        MissingSymbolError: the file is not a PC/SC library.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -44,9 +48,12 @@ class Library(WindowsFunctions):
 
     @classmethod
     def default(cls) -> Library:
-        """The default library as it is now: the platform's, or what ``SCARDFFI_LIBRARY`` names.
+        """Return the present default library: the platform's, or the one that ``SCARDFFI_LIBRARY`` names.
 
-        A later change of the default does not touch the object that this returns.
+        If the default changes later, the returned object stays as it is.
+
+        Raises:
+            LibraryError: no PC/SC library can be loaded.
         """
         library = cls.__new__(cls)
         library._table = default_table()  # noqa: SLF001  its own
@@ -58,7 +65,7 @@ class Library(WindowsFunctions):
         return self._table
 
     def info(self) -> LibraryInfo:
-        """Path, version where it can be told, and which functions the library has."""
+        """Return the path of the library, its version if its file name has one, and the functions that it has."""
         return library_info(self.native)
 
     def __eq__(self, other: object) -> bool:
@@ -70,7 +77,7 @@ class Library(WindowsFunctions):
     def __repr__(self) -> str:
         return f"<scardffi.Library {self.info().path}>"
 
-    # contexts
+    # Contexts
 
     def SCardEstablishContext(self, scope: SupportsIndex) -> tuple[int, int]:
         """Open a context. Wraps ``SCardEstablishContext``.
@@ -83,118 +90,114 @@ class Library(WindowsFunctions):
         """
         context = ffi.new("SCARDCONTEXT *")
         code = lib.pcsc_SCardEstablishContext(self.native, dword("scope", scope), ffi.NULL, ffi.NULL, context)
-        return present(code, "SCardEstablishContext"), context[0]
+        return check_present(code, "SCardEstablishContext"), context[0]
 
     def SCardReleaseContext(self, context: SupportsIndex) -> int:
-        """Close a context and every handle connected on it. Wraps ``SCardReleaseContext``.
+        """Close a context and every handle that was connected on it. Wraps ``SCardReleaseContext``.
 
-        On pcsc-lite it does not wake a thread that waits on the context: cancel and join first.
+        On pcsc-lite it does not wake a thread that waits on the context: cancel the wait and join the thread first.
         """
         code = lib.pcsc_SCardReleaseContext(self.native, handle("context", context))
-        return present(code, "SCardReleaseContext")
+        return check_present(code, "SCardReleaseContext")
 
     def SCardIsValidContext(self, context: SupportsIndex) -> int:
-        """Whether a context is open: code 0. Wraps ``SCardIsValidContext``.
+        """Return code 0 if a context is open. Wraps ``SCardIsValidContext``.
 
-        On pcsc-lite it stays 0 after the daemon has been restarted.
+        On pcsc-lite the code stays 0 after the daemon was restarted.
         """
         code = lib.pcsc_SCardIsValidContext(self.native, handle("context", context))
-        return present(code, "SCardIsValidContext")
+        return check_present(code, "SCardIsValidContext")
 
     def SCardCancel(self, context: SupportsIndex) -> int:
         """Wake the thread that waits in SCardGetStatusChange on this context. Wraps ``SCardCancel``.
 
-        It does nothing for a wait that begins later.
+        It has no effect on a wait that begins later.
         """
         code = lib.pcsc_SCardCancel(self.native, handle("context", context))
-        return present(code, "SCardCancel")
+        return check_present(code, "SCardCancel")
 
     def SCardFreeMemory(self, context: SupportsIndex, memory: SupportsIndex) -> int:
-        """Free what the library allocated for an SCARD_AUTOALLOCATE call. Wraps ``SCardFreeMemory``.
+        """Free memory that the library allocated for an SCARD_AUTOALLOCATE call. Wraps ``SCardFreeMemory``.
 
         Args:
-            context: the context it was allocated on.
-            memory: its address.
+            context: the context of that call.
+            memory: the address of the memory.
         """
         code = lib.pcsc_SCardFreeMemory(self.native, handle("context", context), address("memory", memory))
-        return present(code, "SCardFreeMemory")
+        return check_present(code, "SCardFreeMemory")
 
-    # readers
+    # Readers
 
-    def SCardListReaders(self, context: SupportsIndex, groups: str | None = None) -> tuple[int, list[str]]:
-        """The names of the readers. Wraps ``SCardListReaders``.
+    def SCardListReaders(
+        self, context: SupportsIndex, groups: str | Iterable[str] | None = None
+    ) -> tuple[int, list[str]]:
+        """Return the names of the readers. Wraps ``SCardListReaders``.
 
         Args:
             context: an open context.
-            groups: only readers of this group; None for all. pcsc-lite ignores it.
+            groups: one reader group or several, to list only their readers; None for all readers. pcsc-lite ignores
+                it.
 
         Returns:
-            (code, names); no reader at all is the code SCARD_E_NO_READERS_AVAILABLE.
+            (code, names); without readers the code is SCARD_E_NO_READERS_AVAILABLE
         """
-        group = ffi.NULL if groups is None else ffi.from_buffer(text("groups", groups) + b"\0\0")
-        context = handle("context", context)
-
-        def fetch(names: CData, length: CData) -> int:
-            return lib.pcsc_SCardListReaders(self.native, context, group, names, length)
-
-        code, names = multi_string(fetch)
-        return present(code, "SCardListReaders"), names
+        wanted = ffi.NULL if groups is None else ffi.from_buffer(multi_string("groups", groups))
+        number = handle("context", context)
+        fetch = functools.partial(lib.pcsc_SCardListReaders, self.native, number, wanted)
+        code, names = fetch_multi_string(fetch)
+        return check_present(code, "SCardListReaders"), names
 
     def SCardListReaderGroups(self, context: SupportsIndex) -> tuple[int, list[str]]:
-        """The names of the groups of readers. Wraps ``SCardListReaderGroups``.
+        """Return the names of the reader groups. Wraps ``SCardListReaderGroups``.
 
         Returns:
             (code, names)
         """
-        context = handle("context", context)
-
-        def fetch(names: CData, length: CData) -> int:
-            return lib.pcsc_SCardListReaderGroups(self.native, context, names, length)
-
-        code, names = multi_string(fetch)
-        return present(code, "SCardListReaderGroups"), names
+        fetch = functools.partial(lib.pcsc_SCardListReaderGroups, self.native, handle("context", context))
+        code, names = fetch_multi_string(fetch)
+        return check_present(code, "SCardListReaderGroups"), names
 
     def SCardGetStatusChange(
         self, context: SupportsIndex, timeout: SupportsIndex, states: Sequence[tuple[str, int]]
     ) -> tuple[int, list[tuple[int, bytes]]]:
-        """Wait until the state of a reader differs from the one given. Wraps ``SCardGetStatusChange``.
+        """Wait until the state of a reader differs from the given state. Wraps ``SCardGetStatusChange``.
 
-        It blocks without a look at signals; :meth:`SCardCancel` from another thread ends it.
+        Ctrl-C does not end it. :meth:`SCardCancel` from another thread does.
 
         Args:
-            context: an open context that no other thread uses meanwhile.
-            timeout: milliseconds; 0 to answer at once, INFINITE to wait for ever.
-            states: (reader, current state) each; the state in full, event counter included.
+            context: an open context that no other thread uses at the same time.
+            timeout: milliseconds; 0 to return at once, INFINITE to wait without limit.
+            states: pairs of (reader, current state); the state includes the event counter in its high word.
 
         Returns:
             (code, [(event state, ATR), ...]) in the order of ``states``
         """
-        asked = AskedStates(states)
+        watched = ReaderStates(states)
         code = lib.pcsc_get_status_change(
             self.native,
             handle("context", context),
             dword("timeout", timeout),
-            asked.count,
-            asked.readers,
-            asked.numbers,
-            asked.atrs,
+            watched.count,
+            watched.readers,
+            watched.numbers,
+            watched.atrs,
         )
-        return present(code, "SCardGetStatusChange"), asked.answers()
+        return check_present(code, "SCardGetStatusChange"), watched.results()
 
-    # cards
+    # Cards
 
     def SCardConnect(
         self, context: SupportsIndex, reader: str, share_mode: SupportsIndex, protocols: SupportsIndex
     ) -> tuple[int, int, int]:
         """Open a card handle. Wraps ``SCardConnect``.
 
-        It waits without bound, and cannot be interrupted, while another handle holds a transaction.
+        While another handle holds a transaction, it waits without limit and cannot be interrupted.
 
         Args:
-            context: an open context that no other thread uses meanwhile.
+            context: an open context that no other thread uses at the same time.
             reader: a name from :meth:`SCardListReaders`.
             share_mode: a :class:`~scardffi.constants.ShareMode`.
-            protocols: a :class:`~scardffi.constants.Protocol`, or several.
+            protocols: one or several of :class:`~scardffi.constants.Protocol`.
 
         Returns:
             (code, handle, active protocol)
@@ -210,7 +213,7 @@ class Library(WindowsFunctions):
             card,
             protocol,
         )
-        return present(code, "SCardConnect"), card[0], protocol[0]
+        return check_present(code, "SCardConnect"), card[0], protocol[0]
 
     def SCardReconnect(
         self,
@@ -219,12 +222,12 @@ class Library(WindowsFunctions):
         protocols: SupportsIndex,
         initialization: SupportsIndex,
     ) -> tuple[int, int]:
-        """Establish a connection anew, after a reset for instance. Wraps ``SCardReconnect``.
+        """Connect an open handle again, for example after a reset. Wraps ``SCardReconnect``.
 
         Args:
             card: an open card handle.
             share_mode: a :class:`~scardffi.constants.ShareMode`.
-            protocols: a :class:`~scardffi.constants.Protocol`, or several.
+            protocols: one or several of :class:`~scardffi.constants.Protocol`.
             initialization: a :class:`~scardffi.constants.Disposition`.
 
         Returns:
@@ -239,7 +242,7 @@ class Library(WindowsFunctions):
             dword("initialization", initialization),
             protocol,
         )
-        return present(code, "SCardReconnect"), protocol[0]
+        return check_present(code, "SCardReconnect"), protocol[0]
 
     def SCardDisconnect(self, card: SupportsIndex, disposition: SupportsIndex) -> int:
         """Close a card handle. Wraps ``SCardDisconnect``.
@@ -249,75 +252,62 @@ class Library(WindowsFunctions):
             disposition: a :class:`~scardffi.constants.Disposition`.
         """
         code = lib.pcsc_SCardDisconnect(self.native, handle("card", card), dword("disposition", disposition))
-        return present(code, "SCardDisconnect")
+        return check_present(code, "SCardDisconnect")
 
     def SCardBeginTransaction(self, card: SupportsIndex) -> int:
-        """Hold the card alone. Wraps ``SCardBeginTransaction``.
+        """Begin a transaction, which keeps other handles from the card. Wraps ``SCardBeginTransaction``.
 
-        It waits without bound, and cannot be interrupted, while another handle holds a transaction.
+        While another handle holds a transaction, it waits without limit and cannot be interrupted.
         """
         code = lib.pcsc_SCardBeginTransaction(self.native, handle("card", card))
-        return present(code, "SCardBeginTransaction")
+        return check_present(code, "SCardBeginTransaction")
 
     def SCardEndTransaction(self, card: SupportsIndex, disposition: SupportsIndex) -> int:
         """End a transaction. Wraps ``SCardEndTransaction``.
 
         Args:
-            card: the handle that holds it.
+            card: the handle that began it.
             disposition: a :class:`~scardffi.constants.Disposition`.
         """
         code = lib.pcsc_SCardEndTransaction(self.native, handle("card", card), dword("disposition", disposition))
-        return present(code, "SCardEndTransaction")
+        return check_present(code, "SCardEndTransaction")
 
     def SCardStatus(self, card: SupportsIndex) -> tuple[int, str, int, int, bytes]:
-        """Reader, state, protocol and ATR of a connected card. Wraps ``SCardStatus``.
+        """Return reader, state, protocol and ATR of a connected card. Wraps ``SCardStatus``.
 
         It waits while another handle holds a transaction.
 
         Returns:
-            (code, reader, state as the platform says it, active protocol, ATR); the state is bits of
-            :class:`~scardffi.constants.CardState`, on Windows one of its seven numbers instead
+            (code, reader, state, active protocol, ATR); the state has bits of :class:`~scardffi.constants.CardState`,
+            on Windows it is one of the numbers 0 to 6 instead
         """
         number = handle("card", card)
-        length = ffi.new("DWORD *", _NAME_ROOM)
-        numbers = ffi.new("DWORD[3]")  # state, protocol, length of the ATR
-        atr = ffi.new("unsigned char[]", ATR_ROOM)
-
-        def fetch() -> tuple[int, CData]:
-            reader = ffi.new("char[]", length[0])
-            numbers[2] = ATR_ROOM
-            code = lib.pcsc_SCardStatus(self.native, number, reader, length, numbers, numbers + 1, atr, numbers + 2)
-            return code, reader
-
-        code, reader = fetch()
-        if code == INSUFFICIENT_BUFFER and length[0] > _NAME_ROOM:
-            code, reader = fetch()
-        names = names_in(bytes(ffi.buffer(reader)))
-        answer = bytes(ffi.buffer(atr)[0 : min(numbers[2], ATR_ROOM)])
-        return present(code, "SCardStatus"), names[0] if names else "", numbers[0], numbers[1], answer
+        fetch = functools.partial(lib.pcsc_SCardStatus, self.native, number)
+        code, reader, state, protocol, atr = fetch_status("DWORD", fetch)
+        return check_present(code, "SCardStatus"), reader, state, protocol, atr
 
     def SCardTransmit(
         self, card: SupportsIndex, protocol: SupportsIndex, command: Buffer, response: Buffer
     ) -> tuple[int, int]:
         """Send a command to the card and receive its response. Wraps ``SCardTransmit``.
 
-        It cannot be interrupted. SCARD_EINSUFFICIENT_BUFFER means that the card has executed the command.
+        It cannot be interrupted. If the code is SCARD_E_INSUFFICIENT_BUFFER, the card has executed the command.
 
         Args:
-            card: an open card handle that no other thread uses meanwhile.
+            card: an open card handle that no other thread uses at the same time.
             protocol: the active :class:`~scardffi.constants.Protocol`.
             command: the command APDU, a contiguous buffer.
-            response: where the response goes, status word included; a writable, contiguous buffer.
+            response: receives the response with its status word; a writable, contiguous buffer.
 
         Returns:
-            (code, length of the response in bytes, or the length that it needs)
+            (code, length of the response in bytes); with SCARD_E_INSUFFICIENT_BUFFER the length that it needs
         """
         pci = ffi.new("SCARD_IO_REQUEST *", (dword("protocol", protocol), ffi.sizeof("SCARD_IO_REQUEST")))
         number = handle("card", card)
         send, receive = pair_of_buffers(command, response)
         length = ffi.new("DWORD *", len(receive))
         code = lib.pcsc_SCardTransmit(self.native, number, pci, send, len(send), ffi.NULL, receive, length)
-        return present(code, "SCardTransmit"), length[0]
+        return check_present(code, "SCardTransmit"), length[0]
 
     def SCardControl(
         self, card: SupportsIndex, control_code: SupportsIndex, command: Buffer, response: Buffer
@@ -325,10 +315,10 @@ class Library(WindowsFunctions):
         """Send a command to the reader's driver. Wraps ``SCardControl``.
 
         Args:
-            card: an open card handle that no other thread uses meanwhile.
+            card: an open card handle that no other thread uses at the same time.
             control_code: see :func:`~scardffi.constants.control_code`.
-            command: what the driver receives, a contiguous buffer.
-            response: where its answer goes; a writable, contiguous buffer.
+            command: the bytes for the driver, a contiguous buffer.
+            response: receives the answer; a writable, contiguous buffer.
 
         Returns:
             (code, length of the answer in bytes)
@@ -338,7 +328,7 @@ class Library(WindowsFunctions):
         source = ffi.from_buffer(send) if type(send) is bytes else send
         length = ffi.new("DWORD *")
         code = lib.pcsc_SCardControl(self.native, number, control, source, len(send), receive, len(receive), length)
-        return present(code, "SCardControl"), length[0]
+        return check_present(code, "SCardControl"), length[0]
 
     def SCardGetAttrib(self, card: SupportsIndex, attribute: SupportsIndex, value: Buffer) -> tuple[int, int]:
         """Read an attribute of the reader or card. Wraps ``SCardGetAttrib``.
@@ -346,7 +336,7 @@ class Library(WindowsFunctions):
         Args:
             card: an open card handle.
             attribute: an :class:`~scardffi.constants.Attribute`.
-            value: where it goes; a writable, contiguous buffer, on pcsc-lite of 264 bytes at most.
+            value: receives the value; a writable, contiguous buffer, on pcsc-lite of at most 264 bytes.
 
         Returns:
             (code, length of the value in bytes)
@@ -355,7 +345,7 @@ class Library(WindowsFunctions):
         receive = writable("value", value)
         length = ffi.new("DWORD *", len(receive))
         code = lib.pcsc_SCardGetAttrib(self.native, number, which, receive, length)
-        return present(code, "SCardGetAttrib"), length[0]
+        return check_present(code, "SCardGetAttrib"), length[0]
 
     def SCardSetAttrib(self, card: SupportsIndex, attribute: SupportsIndex, value: Buffer) -> int:
         """Write an attribute of the reader. Wraps ``SCardSetAttrib``.
@@ -363,16 +353,16 @@ class Library(WindowsFunctions):
         Args:
             card: an open card handle.
             attribute: an :class:`~scardffi.constants.Attribute`.
-            value: its new value, a contiguous buffer.
+            value: the new value, a contiguous buffer.
         """
         number, which = handle("card", card), dword("attribute", attribute)
         send = readable("value", value)
         code = lib.pcsc_SCardSetAttrib(self.native, number, which, send, len(send))
-        return present(code, "SCardSetAttrib")
+        return check_present(code, "SCardSetAttrib")
 
 
 def chosen_library(library: Library | None) -> Library:
-    """The library of an object's choice, the default one for None."""
+    """Check a library argument, and return the default library for None."""
     if library is None:
         return Library.default()
     if not isinstance(library, Library):

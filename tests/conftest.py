@@ -66,7 +66,7 @@ def _idle_wait(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]
     if not any("idle_wait" in getattr(item, "fixturenames", ()) for item in request.session.items):
         yield None
         return
-    program = Path(__file__).parent / "support" / "idle_wait.py"
+    program = Path(__file__).parent / "programs" / "idle_wait.py"
     command = [sys.executable, str(program), str(IDLE_SECONDS)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         yield process
@@ -75,7 +75,7 @@ def _idle_wait(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]
 
 @pytest.fixture
 def idle_wait(_idle_wait: subprocess.Popen[str]) -> subprocess.Popen[str]:
-    """The process of support/idle_wait.py, started with the session."""
+    """The process of programs/idle_wait.py, started with the session."""
     return _idle_wait
 
 

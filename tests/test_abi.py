@@ -202,6 +202,7 @@ C_NAMES = {
     "CardState": "SCARD_{}",
     "ReaderStateFlag": "SCARD_STATE_{}",
     "Attribute": "SCARD_ATTR_{}",
+    "ReturnCode": "{}",
 }
 PLAIN_CONSTANTS = ("MAX_ATR_SIZE", "MAX_BUFFER_SIZE_EXTENDED", "INFINITE")
 

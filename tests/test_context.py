@@ -309,8 +309,8 @@ def test_release_leaves_alone_what_it_did_not_attach(virtual_place: Place) -> No
         ([5], "states: item 0 is 5; expected a reader's name or a ReaderState"),
         (["a", b"x"], "states: item 1 is b'x'"),
         ([ReaderState("a", event_count=-1)], "states: event_count of item 0: -1 is not allowed; give 0 to 0xFFFF"),
-        ([ReaderState("a", 1 << 40)], "states: state of item 0: 1099511627776"),
-        ([ReaderState("a", "x")], "states: state of item 0: expected an int, got str"),
+        ([ReaderState("a", 1 << 40)], "states: state of item 0: 1099511627776"),  # type: ignore[arg-type]  # on purpose
+        ([ReaderState("a", "x")], "states: state of item 0: expected an int, got str"),  # type: ignore[arg-type]  # too
     ],
     ids=repr,
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support.compile import program, shared_library
+from support.compile import program, shared_library, virtual_library_sources
 from support.pcscd import free_vpcd_port
 from support.reports import report
 
@@ -57,7 +57,7 @@ def build(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         f"-I{PACKAGE / 'csrc'}",
     )
     core = sorted((PACKAGE / "csrc").glob("*.c"))
-    library = [*sorted((PACKAGE / "virtual" / "csrc").glob("*.c")), PACKAGE / "csrc" / "utf16.c"]
+    library = virtual_library_sources(PACKAGE)
     assert core, "the installed package brings the core's sources"
     assert library, "the installed package brings the virtual library's sources"
     return Build(

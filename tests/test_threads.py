@@ -171,7 +171,7 @@ def test_a_reset_by_one_thread_is_seen_by_the_others_as_a_reset_or_an_answer(pla
         assert seen["answers"] > 0
 
 
-SCALING = Path(__file__).parent / "support" / "scaling.py"
+SCALING = Path(__file__).parent / "programs" / "scaling.py"
 
 
 def test_sixteen_slow_cards_on_sixteen_threads_give_twelve_times_the_throughput_of_one(

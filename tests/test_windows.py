@@ -251,12 +251,12 @@ def test_the_event_of_the_service_is_accessed_and_released(windows: Windows) -> 
 @pytest.mark.parametrize(
     ("function", "arguments", "words"),
     [
-        ("SCardListCards", (bytes(37),), "atr: .* is not allowed; give 36 bytes at most"),
+        ("SCardListCards", (bytes(37),), "atr: .* is not allowed; give at most 36 bytes"),
         ("SCardListCards", (None, [bytes(15)]), "interfaces: .* is not allowed; give a GUID of 16 bytes"),
         ("SCardIntroduceCardType", ("a", ATR, b"\xff"), "mask: 'ff' is not allowed; give 2 bytes"),
         ("SCardIntroduceCardType", ("a", ATR, None, b"1"), "provider: .* is not allowed; give a GUID"),
-        ("SCardLocateCardsByATR", ([(ATR, b"\xff")], []), "masks: .* is not allowed; give an ATR and a mask"),
-        ("SCardLocateCardsByATR", ([(bytes(37), bytes(37))], []), "masks: .* is not allowed; give an ATR and a mask"),
+        ("SCardLocateCardsByATR", ([(ATR, b"\xff")], []), "masks: .* is not allowed; give an ATR of at most"),
+        ("SCardLocateCardsByATR", ([(bytes(37), bytes(37))], []), "masks: .* is not allowed; give an ATR of at most"),
         ("SCardReadCache", (b"1", 0, "a", bytearray(1)), "card: .* is not allowed; give a GUID"),
     ],
 )

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apdu.h"
+
 enum {
     INS_READ = 0xB0,        /* offset in P1-P2, up to 15 bits */
     INS_READ_FAR = 0xB1,    /* offset in a data object; the answer is wrapped in one */
@@ -20,31 +22,12 @@ enum {
     EXTENDED_HEADER = 7,
     FAR_END = 0x1000000,    /* offsets of three bytes */
     SW_SUCCESS = 0x9000,
-    STATUS_WORD = 2
+    OFFSET_OBJECT = 5       /* tag, length and offset */
 };
 
 /* One exchange on a part of the file: reads into or writes from `memory`, tells how much and the status word. */
 typedef int64_t (*chunk_function)(card_handle *card, unsigned char *memory, size_t size, size_t offset,
                                   size_t chunk, size_t *moved, unsigned *sw);
-
-static unsigned status_word(const unsigned char *response, int64_t length)
-{
-    return (unsigned)response[length - 2] << 8 | response[length - 1];
-}
-
-/* The Le field behind the header or, behind data, without its zero; how many bytes it has. */
-static size_t put_le(unsigned char *field, size_t le, int extended, int behind_data)
-{
-    size_t length = 0;
-
-    if (extended) {
-        if (!behind_data)
-            field[length++] = 0;
-        field[length++] = (unsigned char)(le >> 8); /* 65536 is 0 0 */
-    }
-    field[length++] = (unsigned char)le; /* 256 is 0 in a short field */
-    return length;
-}
 
 static size_t put_offset(unsigned char *data, size_t offset)
 {
@@ -53,7 +36,7 @@ static size_t put_offset(unsigned char *data, size_t offset)
     data[2] = (unsigned char)(offset >> 16);
     data[3] = (unsigned char)(offset >> 8);
     data[4] = (unsigned char)offset;
-    return 5;
+    return OFFSET_OBJECT;
 }
 
 /* The content of the data object '53' in `answer`; its start, or NULL where there is none. */
@@ -83,7 +66,7 @@ static const unsigned char *unwrap(const unsigned char *answer, size_t length, s
 static int64_t read_near(card_handle *card, unsigned char *memory, size_t size, size_t offset, size_t chunk,
                          size_t *got, unsigned *sw)
 {
-    unsigned char scratch[SHORT_READ + STATUS_WORD];
+    unsigned char scratch[SHORT_READ + APDU_SW_SIZE];
     unsigned char command[4 + 3] = {0, INS_READ, (unsigned char)(offset >> 8), (unsigned char)offset};
     size_t wanted = size < chunk ? size : chunk, length = 4;
     int in_place;
@@ -93,19 +76,19 @@ static int64_t read_near(card_handle *card, unsigned char *memory, size_t size, 
 
     if (wanted > NEAR_END - offset)
         wanted = NEAR_END - offset;
-    if (wanted > SHORT_READ && wanted > size - STATUS_WORD)
-        wanted = size - STATUS_WORD; /* in place, and two bytes are left for another */
-    in_place = size >= wanted + STATUS_WORD;
+    if (wanted > SHORT_READ && wanted > size - APDU_SW_SIZE)
+        wanted = size - APDU_SW_SIZE; /* in place, and two bytes are left for another */
+    in_place = size >= wanted + APDU_SW_SIZE;
     response = in_place ? memory : scratch;
-    length += put_le(command + length, wanted, wanted > SHORT_READ, 0);
+    length += apdu_put_le(command + length, wanted, wanted > SHORT_READ, false);
     received = flow_locked(card, FLOW_GET_RESPONSE | FLOW_CORRECT_LE, command, length, response,
                            in_place ? size : sizeof scratch, &arrived);
     if (received < 0)
         return received;
-    if (received < STATUS_WORD || (size_t)received > wanted + STATUS_WORD)
+    if (received < APDU_SW_SIZE || (size_t)received > wanted + APDU_SW_SIZE)
         return exchange_failure(SCARD_F_COMM_ERROR, 0);
-    *sw = status_word(response, received);
-    *got = (size_t)received - STATUS_WORD;
+    *sw = apdu_status_word(response, (size_t)received);
+    *got = (size_t)received - APDU_SW_SIZE;
     if (!in_place)
         memcpy(memory, scratch, *got);
     return 0;
@@ -115,9 +98,9 @@ static int64_t read_near(card_handle *card, unsigned char *memory, size_t size, 
 static int64_t read_far(card_handle *card, unsigned char *memory, size_t size, size_t offset, size_t chunk,
                         size_t *got, unsigned *sw)
 {
-    unsigned char scratch[SHORT_READ + STATUS_WORD];
-    unsigned char command[EXTENDED_HEADER + 5 + 2] = {0, INS_READ_FAR, 0, 0};
-    int long_one = chunk > SHORT_READ && size > SHORT_FAR_READ + READ_OBJECT + STATUS_WORD;
+    unsigned char scratch[SHORT_READ + APDU_SW_SIZE];
+    unsigned char command[EXTENDED_HEADER + OFFSET_OBJECT + 2] = {0, INS_READ_FAR, 0, 0};
+    int long_one = chunk > SHORT_READ && size > SHORT_FAR_READ + READ_OBJECT + APDU_SW_SIZE;
     unsigned char *response = long_one ? memory : scratch;
     size_t capacity = long_one ? size : sizeof scratch, length = 4, most, wanted, le;
     const unsigned char *content;
@@ -125,30 +108,26 @@ static int64_t read_far(card_handle *card, unsigned char *memory, size_t size, s
     uint32_t arrived;
 
     if (long_one) {
-        most = size - READ_OBJECT - STATUS_WORD;
+        most = size - READ_OBJECT - APDU_SW_SIZE;
         wanted = most < chunk - READ_OBJECT ? most : chunk - READ_OBJECT;
     } else {
         most = chunk < SHORT_READ ? (chunk > READ_OBJECT ? chunk - READ_OBJECT : 1) : SHORT_FAR_READ;
         wanted = size < most ? size : most;
     }
     le = wanted + (wanted < 0x80 ? 2 : wanted < 0x100 ? 3 : READ_OBJECT);
-    if (le > SHORT_READ) {
-        command[length++] = 0;
-        command[length++] = 0;
-    }
-    command[length++] = 5;
+    length += apdu_put_lc(command + length, OFFSET_OBJECT, le > SHORT_READ);
     length += put_offset(command + length, offset);
-    length += put_le(command + length, le, le > SHORT_READ, 1);
+    length += apdu_put_le(command + length, le, le > SHORT_READ, true);
     received = flow_locked(card, FLOW_GET_RESPONSE | FLOW_CORRECT_LE, command, length, response, capacity, &arrived);
     if (received < 0)
         return received;
-    if (received < STATUS_WORD)
+    if (received < APDU_SW_SIZE)
         return exchange_failure(SCARD_F_COMM_ERROR, 0);
-    *sw = status_word(response, received);
+    *sw = apdu_status_word(response, (size_t)received);
     *got = 0;
-    if (received == STATUS_WORD)
+    if (received == APDU_SW_SIZE)
         return 0;
-    content = unwrap(response, (size_t)received - STATUS_WORD, got);
+    content = unwrap(response, (size_t)received - APDU_SW_SIZE, got);
     if (content == NULL || *got > size)
         return exchange_failure(SCARD_F_COMM_ERROR, 0);
     memmove(memory, content, *got);
@@ -185,11 +164,7 @@ static size_t build_update(unsigned char *command, const unsigned char *memory, 
         objects[before++] = (unsigned char)sent;
     }
     lc = before + sent;
-    if (lc > SHORT_UPDATE) {
-        length++; /* a zero */
-        command[length++] = (unsigned char)(lc >> 8);
-    }
-    command[length++] = (unsigned char)lc;
+    length += apdu_put_lc(command + length, lc, lc > SHORT_UPDATE);
     memcpy(command + length, objects, before);
     memcpy(command + length + before, memory, sent);
     return length + lc;
@@ -198,7 +173,7 @@ static size_t build_update(unsigned char *command, const unsigned char *memory, 
 static int64_t update_chunk(card_handle *card, unsigned char *memory, size_t size, size_t offset, size_t chunk,
                             size_t *sent, unsigned *sw)
 {
-    unsigned char short_one[EXTENDED_HEADER + SHORT_UPDATE], response[SHORT_READ + STATUS_WORD];
+    unsigned char short_one[EXTENDED_HEADER + SHORT_UPDATE], response[SHORT_READ + APDU_SW_SIZE];
     unsigned char *command = short_one;
     size_t objects = offset < NEAR_END ? 0 : UPDATE_OBJECTS, most = chunk > objects ? chunk - objects : 1, length;
     int64_t received;
@@ -218,9 +193,9 @@ static int64_t update_chunk(card_handle *card, unsigned char *memory, size_t siz
         free(command);
     if (received < 0)
         return received;
-    if (received < STATUS_WORD)
+    if (received < APDU_SW_SIZE)
         return exchange_failure(SCARD_F_COMM_ERROR, 0);
-    *sw = status_word(response, received);
+    *sw = apdu_status_word(response, (size_t)received);
     return 0;
 }
 

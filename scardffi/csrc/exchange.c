@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apdu.h"
+
 struct exchange_slot {
     scard_manage *manage;
     unsigned char response[MAX_BUFFER_SIZE_EXTENDED];
@@ -112,10 +114,8 @@ static int64_t send(exchange *object, size_t length)
     } else {
         result = exchange_checked(object->manage, object->flow, object->command, length, object->response,
                                   object->capacity, &object->arrived);
-        object->sw = 0;
-        if (result >= 2) {
-            object->sw = (uint32_t)object->response[result - 2] << 8 | object->response[result - 1];
-        } else if (result < 0) {
+        object->sw = result > 0 ? apdu_status_word(object->response, (size_t)result) : 0;
+        if (result < 0) {
             object->required = (uint32_t)((uint64_t)-result >> 32);
             result = -(int64_t)((uint64_t)-result & 0xFFFFFFFFu);
         }

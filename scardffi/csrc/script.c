@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apdu.h"
+
 /* Fast exchanges look at the clock once in so many; one that takes longer is followed by a look each. */
-enum { FAST_STRIDE = 64, FAST_NANOSECONDS = 1000, STATUS_WORD = 2 };
+enum { FAST_STRIDE = 64, FAST_NANOSECONDS = 1000 };
 
 typedef struct {
     size_t offset; /* of the command in bytes */
@@ -44,26 +46,14 @@ struct scardffi_run {
     int timed;
 };
 
-/* Le + 2 where the command says Le, else room for whatever comes. */
+/* Le and a status word if the command's fields say so. Extended commands with data and commands whose lengths do not add
+ * up have room for any response. */
 static uint32_t response_room(const unsigned char *command, uint32_t length)
 {
-    uint32_t data = 0;
-
-    if (length == 4)
-        return STATUS_WORD; /* case 1 */
-    if (length == 5) {
-        data = command[4] != 0 ? command[4] : 256;
-    } else if (length == 7 && command[4] == 0) {
-        data = (uint32_t)command[5] << 8 | command[6];
-        data = data != 0 ? data : 65536;
-    } else if (length > 5 && command[4] != 0 && length == 5u + command[4]) {
-        data = 0; /* case 3 */
-    } else if (length > 6 && command[4] != 0 && length == 6u + command[4]) {
-        data = command[length - 1] != 0 ? command[length - 1] : 256;
-    } else {
+    struct apdu apdu;
+    if (!apdu_parse(command, length, &apdu) || (apdu.extended && apdu.lc > 0))
         return MAX_BUFFER_SIZE_EXTENDED;
-    }
-    return data + STATUS_WORD;
+    return (uint32_t)apdu.le + APDU_SW_SIZE;
 }
 
 script *script_new(size_t count, const unsigned char *bytes, const uint32_t *lengths, unsigned flow)
@@ -189,12 +179,6 @@ static int make_room(script_run *run, size_t size)
     return 1;
 }
 
-/* Of a response of this length that ends here; 0 where it has none. */
-static unsigned status_word(const unsigned char *end, size_t length)
-{
-    return length < STATUS_WORD ? 0 : (unsigned)end[-2] << 8 | end[-1];
-}
-
 static int is_expected(const script *object, const script_command *command, unsigned sw)
 {
     for (uint32_t i = command->expect; i < command->expect + command->expect_count; i++) {
@@ -251,7 +235,7 @@ static int run_fast(script_run *run, const card_handle *card)
         used += received;
         *++offset = used;
         done++;
-        if (command->expect_count != 0 && !is_expected(object, command, status_word(run->arena + used, received)))
+        if (command->expect_count != 0 && !is_expected(object, command, apdu_status_word(run->arena + used - received, received)))
             result = SCRIPT_MISSED;
     }
     run->count += done;
@@ -287,7 +271,7 @@ static int run_one(script_run *run, card_handle *card)
     run->offsets[++run->count] = used + (size_t)received;
     run->index++;
     run->executed++;
-    if (is_expected(object, command, status_word(response + received, (size_t)received)))
+    if (is_expected(object, command, apdu_status_word(response, (size_t)received)))
         return SCRIPT_MORE;
     return SCRIPT_MISSED;
 }

@@ -46,7 +46,7 @@ _OF_MACOS: Final = (
     ),
     Lack("A DWORD has 4 bytes.", {"test_an_attribute_that_was_set_is_read_back": r"\x08"}),
     Lack(
-        "No reader stands for the list of readers: Context looks at the list instead (tests/test_reader_list.py).",
+        "No reader stands for the list of readers: Context looks at the list instead (tests/test_reader_polling.py).",
         {
             "test_the_notification_of_readers_has_nothing_to_tell_at_once": "",
             "test_the_notification_of_readers_compares_its_count": "",

@@ -1,4 +1,4 @@
-"""A resource manager without readers, one that stops, and one that is there again: service_program.py on each place."""
+"""A resource manager without readers, one that stops, and one that is there again: service_restart.py on each place."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from .codes import (
     UNKNOWN_READER,
 )
 
-PROGRAM = Path(__file__).with_name("service_program.py")
+PROGRAM = Path(__file__).parent.parent / "programs" / "service_restart.py"
 OF_A_CARD = [
     "status", "transmit", "begin", "end", "control", "get_attribute", "set_attribute", "reconnect",
     "reconnect_with_a_reset", "disconnect",

@@ -1,4 +1,4 @@
-"""Runs a program of this folder in an interpreter of its own, and reads what it found out."""
+"""Runs a program of tests/programs in an interpreter of its own, and reads what it found out."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-_FOLDER = Path(__file__).parent
+_PROGRAMS = Path(__file__).parent.parent / "programs"
 
 
 def run_alone(
@@ -22,7 +22,7 @@ def run_alone(
 
     The program takes its arguments as text; the installed scardffi is the one that it imports.
     """
-    command = [sys.executable, "-X", "faulthandler", *options, str(_FOLDER / f"{program}.py"), *arguments]
+    command = [sys.executable, "-X", "faulthandler", *options, str(_PROGRAMS / f"{program}.py"), *arguments]
     done = subprocess.run(
         command,
         capture_output=True,

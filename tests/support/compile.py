@@ -40,6 +40,12 @@ def python_library_flags() -> list[str]:
     return [f"-L{folder}", library, f"-Wl,-rpath,{folder}", *shlex.split(" ".join(values))]
 
 
+def virtual_library_sources(package: Path) -> list[Path]:
+    """The C files of the virtual library: its own, and those that it shares with the core."""
+    shared = [package / "csrc" / name for name in ("apdu.c", "utf16.c")]
+    return [*sorted((package / "virtual" / "csrc").glob("*.c")), *shared]
+
+
 def need_pcsclite_headers() -> None:
     """pcsc-lite's headers and a C compiler are installed."""
     need_program(compiler()[0])

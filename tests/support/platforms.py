@@ -15,12 +15,13 @@ FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no
 
 
 def evaluated_on(platform: str, name: str) -> ModuleType:
-    """A fresh copy of the module `scardffi.<name>`, made with this `sys.platform`; one without relative imports."""
+    """A fresh copy of the module `scardffi.<name>`, made with this `sys.platform`; it may import the constants."""
+    constants = {} if name == "constants" else {"scardffi.constants": evaluated_on(platform, "constants")}
     source = Path(scardffi.__file__).with_name(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(f"{name}_on_{platform}", source)
+    spec = importlib.util.spec_from_file_location(f"scardffi.{name}_on_{platform}", source)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    with mock.patch.object(sys, "platform", platform):
+    with mock.patch.object(sys, "platform", platform), mock.patch.dict(sys.modules, constants):
         spec.loader.exec_module(module)
     return module

@@ -33,7 +33,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How Context learns of readers; the first is what this platform has."""
     way: str = request.param
     monkeypatch.setattr("scardffi.context._NOTIFIED", way == "notification")
-    monkeypatch.setattr("scardffi._reader_polling._LOOK_AGAIN_MS", 100)
+    monkeypatch.setattr("scardffi._reader_polling._POLL_MS", 100)
     return way
 
 

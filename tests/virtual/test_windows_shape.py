@@ -8,7 +8,7 @@ from ctypes import byref, c_size_t, c_uint32
 from pathlib import Path
 
 import pytest
-from support.compile import compiler
+from support.compile import compiler, virtual_library_sources
 from support.requirements import need_program
 
 import scardffi
@@ -45,7 +45,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     need_program(compiler()[0])
     path = tmp_path_factory.mktemp("windows") / "scardvirtual.so"
     folders = (PACKAGE / "include", PACKAGE / "virtual" / "csrc", PACKAGE / "csrc")
-    sources = [*sorted((PACKAGE / "virtual" / "csrc").glob("*.c")), PACKAGE / "csrc" / "utf16.c"]
+    sources = virtual_library_sources(PACKAGE)
     flags = ("-std=c11", "-O1", "-shared", "-fPIC", "-fvisibility=hidden", "-pthread", "-DSCARDFFI_ABI_WINDOWS")
     command = [*compiler(), *flags, *(f"-I{folder}" for folder in folders), "-o", str(path), *map(str, sources)]
     subprocess.run(command, check=True)

@@ -36,7 +36,7 @@ NOTHING: set[str] = set()
 ALONE = {
     "constants": NOTHING,  # no ffi, no loading, no exceptions
     "iso7816": NOTHING,  # no PC/SC, no readers, no handles
-    "errors": NOTHING,  # no ffi, no handles
+    "errors": {"constants"},  # no ffi, no handles
     "services": {"iso7816"},  # no PC/SC, no readers, no handles: a transmitter is all they have
     "_attachment": {"errors", "iso7816"},  # no native object, no handle
     "_reaper": NOTHING,  # it closes whatever it is handed
