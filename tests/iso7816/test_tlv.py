@@ -1,7 +1,5 @@
 """Data objects: BER-TLV and SIMPLE-TLV, there and back, and what is refused where."""
 
-import random
-
 import pytest
 
 from scardffi.iso7816.tlv import TLV, MalformedTLVError, SimpleTLV, decode, decode_simple, encode, find
@@ -33,36 +31,6 @@ ENCODED: list[tuple[TLV, str]] = [
 def test_an_object_is_encoded_and_decoded_as_the_standard_writes_it(data_object: TLV, raw: str) -> None:
     assert encode([data_object]) == bytes.fromhex(raw)
     assert decode(bytes.fromhex(raw)) == [data_object]
-
-
-def random_objects(source: random.Random, depth: int) -> bytes:
-    """A few objects, some of them constructed, with lengths of any size that the standard allows."""
-    raw = b""
-    for _ in range(source.randrange(4)):
-        constructed = depth > 0 and source.random() < 0.5
-        value = (
-            random_objects(source, depth - 1) if constructed else source.randbytes(source.choice([0, 1, 5, 130, 300]))
-        )
-        first = source.randrange(0x40, 0x100, 0x40) | (0x20 if constructed else 0)
-        number = source.choice(["01", "1E", "1F01", "1F7F", "1F8101"])
-        tag = int.from_bytes(bytes([first | int(number[:2], 16)]) + bytes.fromhex(number[2:]), "big")
-        shortest = 1 if len(value) < 128 else 2 if len(value) < 256 else 3
-        size = source.choice([0, *range(shortest + 1, 6)])
-        raw += bytes(TLV(tag, value, size))
-    return raw
-
-
-def rebuilt(objects: list[TLV]) -> bytes:
-    """The same bytes, with every constructed object made anew from what is in it."""
-    return encode(
-        TLV(one.tag, rebuilt(one.children()) if one.constructed else one.value, one.length_size) for one in objects
-    )
-
-
-@pytest.mark.parametrize("seed", range(200))
-def test_encoding_gives_back_what_was_decoded_however_long_the_lengths_were_written(seed: int) -> None:
-    raw = random_objects(random.Random(seed), 4)
-    assert rebuilt(decode(raw)) == raw
 
 
 def test_a_length_in_more_bytes_than_needed_is_another_encoding_of_the_same_value() -> None:
