@@ -187,6 +187,12 @@ def test_one_required_function_that_is_missing_is_told(tmp_path: Path) -> None:
         Library(file)
 
 
+def test_the_library_names_a_return_code_if_it_can(bare: Library) -> None:
+    library = Library(virtual.library_path())
+    assert ffi.string(lib.pcsc_stringify(library.native, 0x8010000C)) == b"No card in the reader"
+    assert lib.pcsc_stringify(bare.native, 0x8010000C) == ffi.NULL
+
+
 # SCARDFFI_LIBRARY
 
 WHICH = "import scardffi; print(scardffi.Library.default().info().path)"
