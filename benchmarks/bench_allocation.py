@@ -4,9 +4,9 @@ Runs a loop of exchanges with responses of 255 bytes on the null library. The fi
 allocated after the loop (net) and the maximum during the loop (peak), both from tracemalloc, and the change of
 sys.getallocatedblocks. The buffers of the caller are created before the loop.
 
-Does not show: memory that C code allocates without Python's allocator. libpcsclite does that, the null library does not.
-Blocks on Python's free lists count as allocated since the warm-up. The peak is that of one call, because the result of
-each call is freed at the next call.
+Does not show: memory that C code allocates without Python's allocator. libpcsclite does that, the null library does
+not. Blocks on Python's free lists count as allocated since the warm-up. The peak is that of one call, because the
+result of each call is freed at the next call.
 """
 
 import gc

@@ -1,8 +1,8 @@
 """Measure the time of one exchange through a real resource manager.
 
 Runs SCardTransmit through libpcsclite and a pcscd that is started for this run. Its reader driver, the IFD handler of
-the tests, answers from memory. Client and daemon are pinned to one core. On two cores, the time that the kernel takes to
-wake up the other core would be most of the figure and would differ from run to run. The rounds and the comparison of
+the tests, answers from memory. Client and daemon are pinned to one core. On two cores, the time that the kernel takes
+to wake up the other core would be most of the figure and would differ from run to run. The rounds and the comparison of
 responses are those of bench_exchange.py.
 
 Does not show: a reader and a card, which take milliseconds. The driver writes a log line for each command, which adds

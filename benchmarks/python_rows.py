@@ -183,9 +183,7 @@ def _common_answer(replies: Any) -> bytes:
     """Return the response that all replies of the script have."""
     different = {bytes(reply) for reply in replies}
     if len(replies) != COMMANDS_IN_SCRIPT or len(different) != 1:
-        raise RuntimeError(
-            f"{len(replies)} replies with {len(different)} different responses; {COMMANDS_IN_SCRIPT} equal ones were expected"
-        )
+        raise RuntimeError(f"{len(replies)} replies with {len(different)} different responses; all must be equal")
     return different.pop()
 
 

@@ -129,9 +129,8 @@ def _counts(
             results[index]["why"][str(wanted.length)] = str(why)
             continue
         if answer != wanted.answer:
-            raise RuntimeError(
-                f"{each.label} received a wrong response of {len(answer)} bytes: {answer[:32].hex()}; {wanted.answer[:32].hex()} was expected"
-            )
+            received, expected = answer[:32].hex(), wanted.answer[:32].hex()
+            raise RuntimeError(f"{each.label} received {received}... of {len(answer)} bytes instead of {expected}...")
         counts[index] = _count_for(each, wanted, seconds)
     return counts
 
@@ -148,7 +147,7 @@ def _time_rounds(
 
 
 def _count_for(each: Competitor, wanted: Exchange, seconds: float) -> int:
-    """Return the number of exchanges that take about this time, after a warm-up, which a just-in-time compiler needs."""
+    """Return the number of exchanges that take about this time, after a warm-up for just-in-time compilers."""
     warm = time.monotonic() + _WARM_UP_SECONDS
     count = 10
     while time.monotonic() < warm:

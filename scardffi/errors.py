@@ -392,7 +392,8 @@ _WINDOWS_CODES: Final = {  # winscard.dll returns some Win32 codes too
         "Use an open handle of this process. If the service has stopped, establish a new context.",
     ),
     22: CodeInfo(
-        "ERROR_BAD_COMMAND", UnsupportedFeatureError, "the driver does not know the command", "See the reader's manual.",
+        "ERROR_BAD_COMMAND", UnsupportedFeatureError, "the driver does not know the command",
+        "See the manual of the reader.",
     ),
     31: CodeInfo(
         "ERROR_GEN_FAILURE", CommunicationError, "the device does not work", "Unplug the reader and plug it in again.",

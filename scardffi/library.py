@@ -12,6 +12,7 @@ References: PC/SC part 5; "winscard.h" in Microsoft's and pcsc-lite's documentat
 from __future__ import annotations
 
 import functools
+import os
 from typing import TYPE_CHECKING
 
 from ._arguments import address, dword, handle, pair_of_buffers, readable, text, writable
@@ -21,7 +22,6 @@ from ._windows_functions import WindowsFunctions
 from .errors import E_NOTIMPL, from_hresult
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Sequence
     from typing import SupportsIndex
 
@@ -136,7 +136,7 @@ class Library(WindowsFunctions):
         message = lib.pcsc_stringify(self.native, dword("code", code))
         if not message:
             raise from_hresult(E_NOTIMPL, "pcsc_stringify_error")
-        return bytes(ffi.string(message)).decode("utf-8", "replace")
+        return os.fsdecode(ffi.string(message))
 
     # Readers
 
