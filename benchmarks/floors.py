@@ -12,7 +12,7 @@ PEAK: Final = 1024
 class Floor(NamedTuple):
     """The minimum speed of a row relative to another row."""
 
-    question: str
+    part: str
     """The part of the results: exchange (the null library) or pcscd."""
     row: str
     against: str
@@ -77,14 +77,14 @@ def floors(results: dict[str, Any], margin: float = 1.0) -> list[Verdict]:
 
 
 def _ratio(results: dict[str, Any], floor: Floor, margin: float) -> Verdict:
-    where = "through pcscd" if floor.question == "pcscd" else "null library"
+    where = "through pcscd" if floor.part == "pcscd" else "null library"
     what = f"{floor.row} against {floor.against}, {floor.length} bytes, {where}"
     text = f"{floor.at_least:.2f}x as fast"
-    part = results[floor.question]
-    absent = {entry["row"] for entry in part["absent"]}
+    measured = results[floor.part]
+    absent = {entry["row"] for entry in measured["absent"]}
     if floor.against in absent or "pcscd" in absent:
         return Verdict(what, "not measured", text, None)
-    times = {entry["row"]: entry["ns"][str(floor.length)] for entry in part["rows"]}
+    times = {entry["row"]: entry["ns"][str(floor.length)] for entry in measured["rows"]}
     ratio = times[floor.against] / times[floor.row]
     return Verdict(what, f"{ratio:.2f}x", text, ratio >= floor.at_least * margin)
 
