@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 BLOCK: Final = 8
 """The length of a format 2 PIN block, and of most padded codes, in bytes."""
-FEWEST_DIGITS: Final = 4
+MIN_DIGITS: Final = 4
 """The minimum number of digits in a format 2 PIN block."""
-MOST_DIGITS: Final = 12
+MAX_DIGITS: Final = 12
 """The maximum number of digits in a format 2 PIN block."""
 _FORMAT_2: Final = 0x20
 
@@ -136,7 +136,7 @@ def _checked_size(name: str, raw: bytearray, fewest: int, most: int) -> None:
 def _format_2(name: str, digits: bytearray) -> bytearray:
     if not digits.isdigit():
         raise ValueError(f"{name}: only the digits 0 to 9 are allowed in a format 2 block")
-    _checked_size(name, digits, FEWEST_DIGITS, MOST_DIGITS)
+    _checked_size(name, digits, MIN_DIGITS, MAX_DIGITS)
     block = bytearray(b"\xff" * BLOCK)
     block[0] = _FORMAT_2 | len(digits)
     for place, digit in enumerate(digits, start=2):

@@ -19,7 +19,7 @@ MF: Final = 0x3F00
 UP: Final = -1
 """The step to the DF above. It is needed if a DF is known only by its name."""
 _ID_DIGITS: Final = 4
-_PATH: Final = 'give steps of 4 hexadecimal digits, ".." or ".", after "/", "3F00", a DF name or nothing'
+_PATH: Final = 'give steps of 4 hexadecimal digits, ".." or ".", and before them optionally "/", "3F00" or a DF name'
 
 
 class Location(NamedTuple):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..iso7816.command import checked
 from ..iso7816.response import Response
 from ..iso7816.status_word import StatusError, StatusInfo, raise_for
-from .codes import MOST_DIGITS, Padding
+from .codes import MAX_DIGITS, Padding
 from .pin_structures import (
     EntryValidation,
     Feature,
@@ -81,9 +81,9 @@ class PinPad:
         table: the card's own status words; those of :data:`PIN_PAD` take precedence.
         feature_request: the control code CM_IOCTL_GET_FEATURE_REQUEST, if the reader has another one.
         time_out: seconds to wait for the first key, 0 to 255; 0 for the reader's default.
-        fewest: the minimum number of digits, 0 to 255.
-        most: the maximum number of digits, 1 to 255.
-        ends: what ends the input.
+        min_digits: the minimum number of digits, 0 to 255.
+        max_digits: the maximum number of digits, 1 to 255.
+        entry_validation: what ends the input.
         lang_id: the language of the reader's messages, as a Windows language number.
 
     Raises:
@@ -98,9 +98,9 @@ class PinPad:
         table: StatusTable | None = None,
         feature_request: int = GET_FEATURE_REQUEST,
         time_out: int = 0,
-        fewest: int = 4,
-        most: int = MOST_DIGITS,
-        ends: EntryValidation = EntryValidation.KEY_PRESSED,
+        min_digits: int = 4,
+        max_digits: int = MAX_DIGITS,
+        entry_validation: EntryValidation = EntryValidation.KEY_PRESSED,
         lang_id: int = ENGLISH,
     ) -> None:
         control = getattr(transmitter, "control", None)
@@ -109,11 +109,11 @@ class PinPad:
         self._control: Any = control
         self._table = {**(table or {}), **PIN_PAD}
         self._feature_request = checked("feature_request", feature_request, 0, 0xFFFFFFFF)
-        self._fewest = checked("fewest", fewest, 0, 0xFF)
-        self._most = checked("most", most, max(fewest, 1), 0xFF)
+        self._min_digits = checked("min_digits", min_digits, 0, 0xFF)
+        self._max_digits = checked("max_digits", max_digits, max(min_digits, 1), 0xFF)
         self._input_options = {
             "time_out": checked("time_out", time_out, 0, 0xFF),
-            "entry_validation_condition": checked("ends", ends, 0, 0xFF),
+            "entry_validation_condition": checked("entry_validation", entry_validation, 0, 0xFF),
             "lang_id": checked("lang_id", lang_id, 0, 0xFFFF),
         }
 
@@ -194,15 +194,19 @@ class PinPad:
 
     def _common(self, padding: Padding, size: int) -> dict[str, int]:
         """Return the fields that both structures have; ``size`` is the length of one padded code."""
-        most = self._most
+        max_digits = self._max_digits
         if padding is Padding.FORMAT_2:
-            most = min(most, MOST_DIGITS)
+            max_digits = min(max_digits, MAX_DIGITS)
             format_fields = {"format_string": 0x89, "pin_block_string": 0x47, "pin_length_format": 0x04}
         else:
             if padding is Padding.FF:
-                most = min(most, checked("length", size, 1, _LARGEST_BLOCK))
+                max_digits = min(max_digits, checked("length", size, 1, _LARGEST_BLOCK))
             format_fields = {"format_string": 0x82, "pin_block_string": size, "pin_length_format": 0}
-        return {**self._input_options, **format_fields, "pin_max_extra_digit": min(self._fewest, most) << 8 | most}
+        return {
+            **self._input_options,
+            **format_fields,
+            "pin_max_extra_digit": min(self._min_digits, max_digits) << 8 | max_digits,
+        }
 
     def _request(self, feature: Feature, structure: PinVerify | PinModify) -> None:
         answer = Response(self._control(self._control_code(feature), structure.encode()))

@@ -146,6 +146,16 @@ class PinProperties(_Structure):
         return cls(**cls._decode_numbers(whole))
 
 
+_FIRST_FIELDS: Final = {
+    "time_out": 1,
+    "time_out_2": 1,
+    "format_string": 1,
+    "pin_block_string": 1,
+    "pin_length_format": 1,
+}
+"""The beginning of the layouts of :class:`PinVerify` and :class:`PinModify`."""
+
+
 @dataclass(frozen=True)
 class _PinEntry(_Structure):
     """The fields that :class:`PinVerify` and :class:`PinModify` have in common, and their APDU."""
@@ -212,11 +222,7 @@ class PinVerify(_PinEntry):
     msg_index: int = 0
 
     _LAYOUT: ClassVar[dict[str, int]] = {
-        "time_out": 1,
-        "time_out_2": 1,
-        "format_string": 1,
-        "pin_block_string": 1,
-        "pin_length_format": 1,
+        **_FIRST_FIELDS,
         "pin_max_extra_digit": 2,
         "entry_validation_condition": 1,
         "number_message": 1,
@@ -254,11 +260,7 @@ class PinModify(_PinEntry):
     msg_index_3: int = 2
 
     _LAYOUT: ClassVar[dict[str, int]] = {
-        "time_out": 1,
-        "time_out_2": 1,
-        "format_string": 1,
-        "pin_block_string": 1,
-        "pin_length_format": 1,
+        **_FIRST_FIELDS,
         "insertion_offset_old": 1,
         "insertion_offset_new": 1,
         "pin_max_extra_digit": 2,

@@ -251,17 +251,32 @@ def test_structures_are_packed_as_the_standard_has_them(
 
 def test_how_the_user_types_can_be_chosen() -> None:
     said = PinVerify.decode(
-        told(Padding.NONE, verify, time_out=30, fewest=6, most=6, ends=EntryValidation.MAX_SIZE, lang_id=0x0407)
+        told(
+            Padding.NONE,
+            verify,
+            time_out=30,
+            min_digits=6,
+            max_digits=6,
+            entry_validation=EntryValidation.MAX_SIZE,
+            lang_id=0x0407,
+        )
     )
     assert (said.time_out, said.pin_max_extra_digit, said.entry_validation_condition) == (30, 0x0606, 1)
     assert said.lang_id == 0x0407
-    short = PinVerify.decode(told(Padding.FF, verify, fewest=9, most=20))
+    short = PinVerify.decode(told(Padding.FF, verify, min_digits=9, max_digits=20))
     assert short.pin_max_extra_digit == 0x0808
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("time_out", 256), ("fewest", -1), ("most", 3), ("most", 256), ("lang_id", 65536), ("feature_request", -1)],
+    [
+        ("time_out", 256),
+        ("min_digits", -1),
+        ("max_digits", 3),
+        ("max_digits", 256),
+        ("lang_id", 65536),
+        ("feature_request", -1),
+    ],
 )
 def test_what_no_structure_can_hold_is_refused(name: str, value: int) -> None:
     with pytest.raises(ValueError, match=f"{name}: {value} is not allowed"):
