@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the virtual library is built for Linux")
 
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent / "docs" / "testing.md"
 
 CARDS = """
 import pytest
@@ -363,11 +363,11 @@ def test_that_fails_by_itself(virtual_card):
     result.stdout.fnmatch_lines(["*its own reason*"])
 
 
-# The README
+# The documentation
 
 
-def test_the_examples_of_the_readme_run_as_they_stand(pytester: pytest.Pytester) -> None:
-    files = dict(re.findall(r"```python\n# (\w*door\.py)\n(.+?)```", README.read_text(encoding="utf-8"), re.DOTALL))
+def test_the_examples_of_the_documentation_pass(pytester: pytest.Pytester) -> None:
+    files = dict(re.findall(r"```python\n# (\w*door\.py)\n(.+?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
     assert list(files) == ["door.py", "test_door.py", "test_pyscard_door.py"]
     for name, code in files.items():
         (pytester.path / name).write_text(code, encoding="utf-8")
