@@ -1,7 +1,7 @@
 /*
  * A reader driver for pcscd whose cards live in this file: up to 16 readers, each with the same test card.
  *
- * Loaded by a private pcscd as a driver of USB readers (csrc/stand_in_udev.c makes them come and go); a reader's device
+ * Loaded by a private pcscd as a driver of USB readers (csrc/fake_udev.c makes them come and go); a reader's device
  * name ends in its number N. The folder named by SCARDFFI_TEST_IFD controls it and receives its logs:
  *   absent-N      while this file exists the card of reader N is removed
  *   atr-N         the ATR of the card in reader N in hexadecimal, read at power-up and reset; an empty file is a mute card
