@@ -72,7 +72,8 @@ class BuildExt(build_ext):
         if ext.name == NATIVE:
             generated = Path(self.build_temp) / "_native.c"
             generated.parent.mkdir(parents=True, exist_ok=True)
-            builder: FFI = run_path(str(ROOT / "scardffi" / "_cdef.py"))["ffi_builder"]()  # the package is not built yet
+            # By path: the package cannot be imported before this is built.
+            builder: FFI = run_path(str(ROOT / "scardffi" / "_cdef.py"))["ffi_builder"]()
             builder.emit_c_code(str(generated))
             ext.sources = [*ext.sources, str(generated)]
             if LINUX:

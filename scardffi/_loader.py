@@ -59,7 +59,7 @@ def open_table(path: str | os.PathLike[str]) -> Api:
         raise TypeError(f"path: expected a str or a PathLike of str, got {type(path).__name__}")
     if not name or "\0" in name:
         raise LibraryNotFoundError(f"path: {name!r} is not the name of a file; give a path or a library's name")
-    table = ffi.new("pcsc_api **")
+    table = ffi.new("scardffi_library **")
     detail = ffi.new("char[]", _DETAIL_SIZE)
     _check(lib.pcsc_open(os.fsencode(name), table, detail, _DETAIL_SIZE), detail)
     opened: Api = table[0]
@@ -72,7 +72,7 @@ def default_table() -> Api:
     Raises:
         LibraryError: as for :func:`open_table`.
     """
-    table = ffi.new("pcsc_api **")
+    table = ffi.new("scardffi_library **")
     detail = ffi.new("char[]", _DETAIL_SIZE)
     _check(lib.pcsc_open_default(table, detail, _DETAIL_SIZE), detail)
     opened: Api = table[0]

@@ -14,9 +14,9 @@ Slot: TypeAlias = CData
 ExchangeObject: TypeAlias = CData
 """scardffi_exchange *: an exchange with everything bound beforehand."""
 ScriptObject: TypeAlias = CData
-"""script *: packed commands."""
+"""scardffi_script *: packed commands."""
 ScriptRun: TypeAlias = CData
-"""script_run *: one run of a script."""
+"""scardffi_run *: one run of a script."""
 Memory: TypeAlias = buffer
 """The bytes that a char pointer points to, by ffi.buffer; a slice of it is bytes."""
 Bytes: TypeAlias = CData | bytes

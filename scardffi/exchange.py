@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from types import TracebackType
-    from typing import Final, Protocol, SupportsIndex, TypeAlias, overload
+    from typing import Final, Protocol, Self, SupportsIndex, TypeAlias, overload
 
-    from typing_extensions import Buffer, Self
+    from typing_extensions import Buffer
 
     from ._native import ExchangeObject, Manage, ScriptRun
 

@@ -51,10 +51,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from types import TracebackType
-    from typing import Any, Final, SupportsIndex
+    from typing import Any, Final, Self, SupportsIndex
     from uuid import UUID
 
-    from typing_extensions import Buffer, Self
+    from typing_extensions import Buffer
 
     from ._attachment import Attachment
     from ._native import Bytes, CData, Manage, Memory, Slot
@@ -125,7 +125,7 @@ class SCardManage:
         self._spare: list[tuple[Slot, Memory]] = []
         self._detachments = 0
         self._turns: Turns | None = None
-        out = ffi.new("scard_manage **")
+        out = ffi.new("scardffi_manage **")
         self._check(lib.manage_new(self._library.native, out), "SCardManage")
         self._native: Manage = owning(out[0], lib.manage_free)
 

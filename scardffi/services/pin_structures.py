@@ -12,9 +12,9 @@ from ..iso7816.malformed import MalformedError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Final
+    from typing import Final, Self
 
-    from typing_extensions import Buffer, Self
+    from typing_extensions import Buffer
 
 _CODE_SIZE: Final = 4
 _LENGTH_SIZE: Final = 4

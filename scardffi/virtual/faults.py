@@ -14,9 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
-    from typing import Final, SupportsIndex
-
-    from typing_extensions import Self
+    from typing import Final, Self, SupportsIndex
 
 # enum effect of faults.h
 _CODE, _STOP, _RESET, _LATENCY, _REMOVAL, _ANSWER = 1, 2, 3, 4, 5, 6

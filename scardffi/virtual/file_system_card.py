@@ -13,9 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
-    from typing import Final
+    from typing import Final, Self
 
-    from typing_extensions import Buffer, Self
+    from typing_extensions import Buffer
 
     from .file_system.session import Algorithm
     from .file_system.tree import DF

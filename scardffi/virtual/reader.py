@@ -20,9 +20,7 @@ from .card import AnsweringCard
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any, Final
-
-    from typing_extensions import Self
+    from typing import Any, Final, Self
 
     from .card import Card
 

@@ -20,9 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
-    from typing import Any, BinaryIO, Final
-
-    from typing_extensions import Self
+    from typing import Any, BinaryIO, Final, Self
 
     from .card import Card
 
