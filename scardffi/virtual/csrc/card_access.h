@@ -32,8 +32,8 @@ LONG code_if_stopped_during_call(LONG code);
  * it is not closed before the reset ends. The mutex is unlocked during the reset. */
 void reader_reset_card(struct reader *reader, struct handle *handle, bool powered);
 
-/* In between the reader is busy for a handle, or for none (NULL), and the mutex may be unlocked. reader_end_use
- * returns false if the card was removed or exchanged in between. */
+/* Make the reader busy for a handle, or for none (NULL), until reader_end_use; meanwhile the mutex may be unlocked.
+ * reader_end_use returns false if the card was removed or exchanged meanwhile. */
 void reader_begin_use(struct reader *reader, struct handle *handle);
 bool reader_end_use(struct reader *reader);
 

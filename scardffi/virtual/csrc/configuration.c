@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "answering_card.h"
-#include "vpcd.h"
 #include "environment.h"
 #include "faults.h"
 #include "resource_manager.h"
+#include "vpcd.h"
 
 enum { MAX_ENTRY_SIZE = 1024, MAX_FIELDS = 16, MAX_ANSWER_SIZE = MAX_ENTRY_SIZE / 2 };
 

@@ -2,9 +2,9 @@
 #include "initialization.h"
 
 #include "configuration.h"
-#include "vpcd.h"
 #include "faults.h"
 #include "resource_manager.h"
+#include "vpcd.h"
 
 /* Guarded by the mutex. */
 static bool is_initialized;

@@ -59,7 +59,7 @@ struct reader {
     uint32_t latency_us;                      /* added to each command */
     unsigned char ifs_request[sizeof(DWORD)]; /* SCARD_ATTR_SUPRESS_T1_IFS_REQUEST */
     DWORD ifs_request_length;
-    struct scardvirtual_control control; /* if its function is NULL, the library answers control codes itself */
+    struct scardvirtual_control control; /* its function is NULL if there is no callback */
 };
 
 extern pthread_mutex_t manager_mutex;

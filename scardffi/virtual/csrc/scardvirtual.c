@@ -3,10 +3,10 @@
 
 #include "answering_card.h"
 #include "callback_card.h"
+#include "card_access.h"
 #include "exports.h"
 #include "faults.h"
 #include "initialization.h"
-#include "card_access.h"
 #include "resource_manager.h"
 
 /* Afterwards the mutex is locked if the code is SCARD_S_SUCCESS. */

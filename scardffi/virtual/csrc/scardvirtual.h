@@ -24,7 +24,7 @@ struct scardvirtual_card {
     void (*released)(uintptr_t data);
 };
 
-/* The result of scardvirtual_control.control for a control code that the reader shall answer itself. */
+/* A callback's result for a control code that it leaves to the virtual reader. */
 #define SCARDVIRTUAL_NOT_HANDLED INT64_MIN
 
 /* A callback for control codes, which must stay valid while the process lives. *result is as above, or

@@ -1,11 +1,11 @@
 /* SCardConnect, SCardReconnect and SCardDisconnect. */
 #include <string.h>
 
+#include "card_access.h"
 #include "exports.h"
 #include "faults.h"
-#include "card_access.h"
-#include "winscard_strings.h"
 #include "resource_manager.h"
+#include "winscard_strings.h"
 
 static LONG check_protocols(DWORD share_mode, DWORD protocols)
 {

@@ -1,8 +1,8 @@
 /* SCardEstablishContext, SCardReleaseContext, SCardIsValidContext and SCardCancel. */
+#include "card_access.h"
 #include "exports.h"
 #include "faults.h"
 #include "initialization.h"
-#include "card_access.h"
 
 EXPORTED LONG PCSC_CALL SCardEstablishContext(DWORD scope, const void *reserved1, const void *reserved2,
                                               SCARDCONTEXT *context_number)

@@ -1,9 +1,9 @@
 /* SCardControl: control codes of PC/SC part 10 that the reader answers, and those that its callback answers. */
 #include <string.h>
 
+#include "card_access.h"
 #include "exports.h"
 #include "faults.h"
-#include "card_access.h"
 #include "resource_manager.h"
 
 #define CM_IOCTL_GET_FEATURE_REQUEST SCARD_CTL_CODE(3400u)

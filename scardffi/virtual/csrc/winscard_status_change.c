@@ -3,12 +3,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "card_access.h"
 #include "deadline.h"
 #include "exports.h"
 #include "faults.h"
-#include "card_access.h"
-#include "winscard_strings.h"
 #include "resource_manager.h"
+#include "winscard_strings.h"
 
 /* This name stands for the list of readers. */
 static const char pnp_notification[] = "\\\\?PnP?\\Notification";

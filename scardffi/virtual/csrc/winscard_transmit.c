@@ -1,7 +1,7 @@
 /* SCardTransmit, and the constants that programs pass to it as protocol headers. */
+#include "card_access.h"
 #include "exports.h"
 #include "faults.h"
-#include "card_access.h"
 #include "resource_manager.h"
 
 EXPORTED const SCARD_IO_REQUEST g_rgSCardT0Pci = {SCARD_PROTOCOL_T0, sizeof(SCARD_IO_REQUEST)};

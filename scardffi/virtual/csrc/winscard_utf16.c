@@ -6,10 +6,10 @@
 #  include <stdlib.h>
 #  include <string.h>
 
-#  include "output_buffer.h"
 #  include "exports.h"
-#  include "utf16.h"
+#  include "output_buffer.h"
 #  include "resource_manager.h"
+#  include "utf16.h"
 
 enum { LONGEST_LIST = MAX_READERS * MAX_READERNAME + 1 };
 
