@@ -5,6 +5,8 @@
 
 #include "flow.h"
 
+/* [declarations] that Python sees */
+
 /* `arrived` receives how many bytes of data lie in `response` when a continuation fails. */
 int64_t exchange_transmit(scardffi_manage *manage, unsigned flow, const unsigned char *command,
                           size_t command_length, unsigned char *response, size_t capacity, uint32_t *arrived);
@@ -24,16 +26,18 @@ int64_t exchange_slot_send(exchange_slot *slot, const unsigned char *command, si
  * exchange_close. It serves one thread at a time: a second one gets HR_UNEXPECTED before anything is sent. */
 scardffi_exchange *exchange_new(scardffi_manage *manage, unsigned flow, const unsigned char *command, size_t command_length,
                        unsigned char *response, size_t capacity); /* NULL where memory is out */
-void exchange_free(scardffi_exchange *object);
+void exchange_free(scardffi_exchange *exchange);
 /* The length of the response, or the negated HRESULT alone; exchange_required and exchange_arrived tell more. */
-int64_t exchange_send(scardffi_exchange *object);
+int64_t exchange_send(scardffi_exchange *exchange);
 /* The first `length` bytes of the command buffer. */
-int64_t exchange_send_part(scardffi_exchange *object, size_t length);
+int64_t exchange_send_part(scardffi_exchange *exchange, size_t length);
 /* The status word of the last response, 0 while there is none. */
-uint32_t exchange_sw(const scardffi_exchange *object);
-uint32_t exchange_required(const scardffi_exchange *object);
-uint32_t exchange_arrived(const scardffi_exchange *object);
+uint32_t exchange_sw(const scardffi_exchange *exchange);
+uint32_t exchange_required(const scardffi_exchange *exchange);
+uint32_t exchange_arrived(const scardffi_exchange *exchange);
 /* From now on every use answers HR_UNEXPECTED. 0 where a call is under way: then nothing was done. */
-int exchange_close(scardffi_exchange *object);
+int exchange_close(scardffi_exchange *exchange);
+
+/* [end] */
 
 #endif

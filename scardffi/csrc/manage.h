@@ -17,6 +17,8 @@
 #define HR_INVALIDARG 0x80070057u
 
 
+/* [declarations] that Python sees */
+
 uint32_t manage_new(const scardffi_library *api, scardffi_manage **manage);
 /* Free the object; an attached handle is forgotten and left as it is. Never blocks, never calls PC/SC. */
 void manage_free(scardffi_manage *manage);
@@ -55,6 +57,8 @@ int manage_handle(const scardffi_manage *manage, SCARDHANDLE *handle);
 int manage_is_owned(const scardffi_manage *manage);
 int manage_needs_detach(const scardffi_manage *manage);
 int manage_is_forked(const scardffi_manage *manage);
+
+/* [end] */
 
 /* For the core's own use: the handle, locked, or NULL where HR_UNEXPECTED is the answer; and its end, which
  * turns the resource manager's code into an HRESULT. */

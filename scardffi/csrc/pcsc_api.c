@@ -71,6 +71,9 @@ static int bind(scardffi_library *table, char *detail, size_t size)
 {
     int result = PCSC_OPENED;
 
+    void *stringify = platform_library_symbol(table->library, "pcsc_stringify_error");
+
+    memcpy(&table->pcsc_stringify_error, &stringify, sizeof stringify);
     detail[0] = '\0';
     for (size_t i = 0; i < FUNCTION_COUNT; i++) {
         void *symbol = platform_library_symbol(table->library, symbol_of(&functions[i]));
@@ -216,6 +219,11 @@ uint32_t pcsc_SCardReleaseStartedEvent(const scardffi_library *api)
         return HR_NOTIMPL;
     api->SCardReleaseStartedEvent();
     return SCARD_S_SUCCESS;
+}
+
+const char *pcsc_stringify(const scardffi_library *library, uint32_t code)
+{
+    return library->pcsc_stringify_error != NULL ? library->pcsc_stringify_error((LONG)code) : NULL;
 }
 
 #define WITHOUT_PARENTHESES(...) __VA_ARGS__

@@ -124,6 +124,7 @@ struct scardffi_library {
 #undef DECLARE_MEMBER
     void *(PCSC_CALL *SCardAccessStartedEvent)(void); /* these two of Windows answer no code */
     void(PCSC_CALL *SCardReleaseStartedEvent)(void);
+    const char *(PCSC_CALL *pcsc_stringify_error)(LONG code); /* not on Windows; it returns a text */
 };
 
 /* What pcsc_open answers; with what `detail` then holds. */
@@ -134,6 +135,8 @@ enum {
     PCSC_MISSING_SYMBOL = 3, /* the required functions that the file lacks, separated by ", " */
     PCSC_NO_MEMORY = 4
 };
+
+/* [declarations] that Python sees */
 
 /* The table of the library at `path` (or of that name); of the platform's, or of the one that
  * SCARDFFI_LIBRARY names, where `path` is NULL. The same library gets the same table again. */
@@ -150,14 +153,22 @@ const char *pcsc_path(const scardffi_library *api);
 const char *pcsc_function_name(size_t index);
 int pcsc_has_function(const scardffi_library *api, size_t index);
 
+/* [end] */
+
 /* Each function on a table of one's choice: pcsc_SCardX(api, ...). Answers the library's code as an
  * unsigned 32-bit number on every platform, or HR_NOTIMPL where the table lacks the function.
  * On Windows a string that is no UTF-8 and SCARD_AUTOALLOCATE for one are SCARD_E_INVALID_PARAMETER. */
 #define DECLARE_CALLER(need, name, arguments, ...) uint32_t pcsc_##name(const scardffi_library *api, __VA_ARGS__);
 PCSC_EVERY_FUNCTION(DECLARE_CALLER)
 #undef DECLARE_CALLER
+
+/* [declarations] that Python sees */
+
 uint32_t pcsc_SCardAccessStartedEvent(const scardffi_library *api, uintptr_t *event);
 uint32_t pcsc_SCardReleaseStartedEvent(const scardffi_library *api);
+/* The library's text for a return code, which its next call may overwrite; NULL if the library has no
+ * pcsc_stringify_error. */
+const char *pcsc_stringify(const scardffi_library *library, uint32_t code);
 
 /* SCardGetStatusChange without a struct in the caller's hands: `states` has three numbers for each reader,
  * in: the current state; out: the event state and the length of the ATR; `atrs` has room for
@@ -172,6 +183,8 @@ uint32_t pcsc_locate_cards(const scardffi_library *api, SCARDCONTEXT context, co
 uint32_t pcsc_locate_cards_by_atr(const scardffi_library *api, SCARDCONTEXT context, size_t mask_count,
                                   const unsigned char *masks, const uint32_t *mask_lengths, size_t count,
                                   const char *const *readers, uint32_t *states, unsigned char *atrs);
+
+/* [end] */
 
 /* Each function under its own name, on the default library, with the library's own code. Where there is no
  * PC/SC library these answer SCARD_E_NO_SERVICE, where it lacks the function SCARD_E_UNSUPPORTED_FEATURE.

@@ -11,13 +11,15 @@
 #include "flow.h"
 
 
-/* `bytes` holds the commands one behind the other, `lengths` the length of each. Both are copied. */
-scardffi_script *script_new(size_t count, const unsigned char *bytes, const uint32_t *lengths, unsigned flow);
-void script_free(scardffi_script *object); /* wipes the commands: they may have held a PIN */
+/* [declarations] that Python sees */
+
+/* `packed` holds the commands one behind the other, `lengths` the length of each. Both are copied. */
+scardffi_script *script_new(size_t count, const unsigned char *packed, const uint32_t *lengths, unsigned flow);
+void script_free(scardffi_script *script); /* wipes the commands: they may have held a PIN */
 /* Expect of command `index` (of each command, where it is SCRIPT_ALL) a status word sw with
  * (sw & mask) == value for one of the pairs; 0 where memory is out. */
 #define SCRIPT_ALL 0xFFFFFFFFu
-int script_expect(scardffi_script *object, uint32_t index, size_t count, const uint16_t *values, const uint16_t *masks);
+int script_expect(scardffi_script *script, uint32_t index, size_t count, const uint16_t *values, const uint16_t *masks);
 
 enum {
     SCRIPT_DONE = 0,
@@ -27,7 +29,7 @@ enum {
 };
 
 /* `keep_all`: the replies of every pass rather than of the last one; `timed`: measure each exchange. */
-scardffi_run *script_run_new(const scardffi_script *object, scardffi_manage *manage, uint64_t repeat, int keep_all, int timed);
+scardffi_run *script_run_new(const scardffi_script *script, scardffi_manage *manage, uint64_t repeat, int keep_all, int timed);
 void script_run_free(scardffi_run *run);
 /* Run on for at most about `milliseconds` where no single command takes longer. */
 int script_step(scardffi_run *run, uint32_t milliseconds);
@@ -43,5 +45,7 @@ size_t script_run_count(const scardffi_run *run);
 unsigned char *script_run_arena(const scardffi_run *run);
 const size_t *script_run_offsets(const scardffi_run *run);
 const uint64_t *script_run_elapsed(const scardffi_run *run);
+
+/* [end] */
 
 #endif
