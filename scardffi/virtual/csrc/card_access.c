@@ -94,6 +94,11 @@ bool reader_end_use(struct reader *reader)
     return is_same_card;
 }
 
+bool disposition_resets_card(DWORD disposition)
+{
+    return disposition == SCARD_RESET_CARD || disposition == SCARD_UNPOWER_CARD;
+}
+
 void reader_reset_card(struct reader *reader, struct handle *handle, bool powered)
 {
     struct card *card = reader->card;

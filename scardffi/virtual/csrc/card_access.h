@@ -27,6 +27,9 @@ LONG handle_check_card_event(const struct handle *handle);
 /* If the service stops during a call, its connection breaks: SCARD_F_COMM_ERROR replaces SCARD_E_NO_SERVICE. */
 LONG code_if_stopped_during_call(LONG code);
 
+/* True for the dispositions that reset the card. */
+bool disposition_resets_card(DWORD disposition);
+
 /* Reset the card, or power it down if not `powered`. Each handle of the reader gets SCARD_W_RESET_CARD, and the
  * protocol is negotiated again. The reader must not be busy. `handle`, or NULL, is the handle that asks for the reset:
  * it is not closed before the reset ends. The mutex is unlocked during the reset. */

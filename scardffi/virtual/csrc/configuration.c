@@ -1,7 +1,7 @@
 /* Parse and apply SCARDFFI_VIRTUAL: entries separated by semicolons, each a word and fields separated by commas:
  *   reader[,name=TEXT][,card=answering|none][,latency=MS][,listen=PORT][,connect=PORT]
  *   fault,function=NAME[,call=N][,times=N],code=N | answer=HEX | latency=MS | removal | reset | stop
- * The default is "reader": one reader with an answering card. A set-uid process ignores the variable.
+ * If the variable is not set, there is one reader with an answering card. A set-uid process ignores the variable.
  */
 #include "configuration.h"
 

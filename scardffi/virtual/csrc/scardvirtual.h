@@ -31,7 +31,7 @@ struct scardvirtual_card {
  * SCARDVIRTUAL_NOT_HANDLED. */
 struct scardvirtual_control {
     uintptr_t data;
-    void (*control)(uintptr_t data, uint32_t code, const unsigned char *command, size_t length, unsigned char *answer,
+    void (*control)(uintptr_t data, uint32_t code, const unsigned char *command, size_t length, unsigned char *output,
                     size_t room, int64_t *result);
 };
 

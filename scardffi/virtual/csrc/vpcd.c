@@ -11,7 +11,7 @@
 #include "sockets.h"
 
 enum { POWER_ON = 1, RESET = 2, GET_ATR = 4 }; /* messages of 1 byte; only GET_ATR has a response */
-enum { LONGEST_MESSAGE = 65535, ATR_SECONDS = 5 };
+enum { MAX_MESSAGE_SIZE = 65535, ATR_SECONDS = 5 };
 
 /* A port of a reader. It is never freed. */
 struct vpcd_port {
@@ -71,7 +71,7 @@ static int64_t transmit(struct card *card, const unsigned char *command, size_t 
                         size_t room)
 {
     socket_number connection = ((struct vpcd_card *)card)->connection;
-    if (length < 2 || length > LONGEST_MESSAGE)
+    if (length < 2 || length > MAX_MESSAGE_SIZE)
         return -(int64_t)SCARD_E_NOT_TRANSACTED;
     int64_t received = -1;
     if (send_message(connection, command, length))

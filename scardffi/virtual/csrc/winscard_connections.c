@@ -205,7 +205,6 @@ EXPORTED LONG PCSC_CALL SCardReconnect(SCARDHANDLE handle_number, DWORD share_mo
 /* A handle of an unplugged reader can be closed. A handle whose context is lost is closed with its context. */
 static LONG disconnect_locked(SCARDHANDLE handle_number, DWORD disposition)
 {
-    bool is_reset = disposition == SCARD_RESET_CARD || disposition == SCARD_UNPOWER_CARD;
     struct handle *handle;
     LONG code = handle_find_usable(handle_number, &handle);
     if (handle == NULL || handle->context->is_lost)
@@ -216,7 +215,7 @@ static LONG disconnect_locked(SCARDHANDLE handle_number, DWORD disposition)
         code = handle_wait_for_card(handle_number, &handle);
     if (code == (LONG)SCARD_E_SHARING_VIOLATION)
         return code;
-    if (is_reset && code == SCARD_S_SUCCESS)
+    if (code == SCARD_S_SUCCESS && disposition_resets_card(disposition))
         reader_reset_card(handle->reader, handle, disposition == SCARD_RESET_CARD);
     code = handle_wait_for_own_command(handle_number, &handle);
     if (code == SCARD_S_SUCCESS)

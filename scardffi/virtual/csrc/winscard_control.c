@@ -1,4 +1,4 @@
-/* SCardControl: control codes of PC/SC part 10 that the reader answers, and those that its callback answers. */
+/* SCardControl: the control codes of PC/SC part 10, and those of the reader's callback. */
 #include <string.h>
 
 #include "card_access.h"
@@ -35,33 +35,33 @@ struct request {
     DWORD room;
 };
 
-/* Write the answer if it fits. Returns its length. */
-static int64_t write_answer(const struct request *request, const unsigned char *bytes, size_t length)
+/* Write the output if it fits. Returns its length. */
+static int64_t write_output(const struct request *request, const unsigned char *bytes, size_t length)
 {
     if (length > 0 && length <= request->room)
         memmove(request->output, bytes, length);
     return (int64_t)length;
 }
 
-/* Returns the length of the answer, or minus a PC/SC code. */
-static int64_t answer_by_reader(const struct request *request)
+/* Returns the length of the output, or minus a PC/SC code. */
+static int64_t run_reader_control(const struct request *request)
 {
     switch (request->code) {
     case CM_IOCTL_GET_FEATURE_REQUEST:
-        return write_answer(request, features, sizeof features);
+        return write_output(request, features, sizeof features);
     case IOCTL_PIN_PROPERTIES:
-        return write_answer(request, pin_properties, sizeof pin_properties);
+        return write_output(request, pin_properties, sizeof pin_properties);
     case IOCTL_TLV_PROPERTIES:
-        return write_answer(request, tlv_properties, sizeof tlv_properties);
+        return write_output(request, tlv_properties, sizeof tlv_properties);
     case IOCTL_ECHO:
-        return write_answer(request, request->input, request->input_length);
+        return write_output(request, request->input, request->input_length);
     default:
         return -(int64_t)SCARD_E_UNSUPPORTED_FEATURE;
     }
 }
 
 /* The reader is busy meanwhile, so that the callback runs once at a time, and never during a command. */
-static int64_t answer_by_callback(const struct scardvirtual_control *callback, const struct request *request)
+static int64_t run_callback(const struct scardvirtual_control *callback, const struct request *request)
 {
     int64_t result = -(int64_t)SCARD_F_COMM_ERROR;
     callback->control(callback->data, (uint32_t)request->code, request->input, request->input_length, request->output,
@@ -95,7 +95,7 @@ EXPORTED LONG PCSC_CALL PCSC_CONTROL(SCARDHANDLE handle_number, DWORD control_co
     if ((input == NULL && input_length > 0) || (output == NULL && output_size > 0))
         return (LONG)SCARD_E_INVALID_PARAMETER;
 
-    /* A reset of the card does not matter here, because the reader answers, not the card. */
+    /* Unlike in SCardTransmit, a reset or removal of the card does not matter. */
     pthread_mutex_lock(&manager_mutex);
     if (input_length > MAX_BUFFER_SIZE_EXTENDED && handle_find(handle_number) != NULL) {
         pthread_mutex_unlock(&manager_mutex);
@@ -110,9 +110,9 @@ EXPORTED LONG PCSC_CALL PCSC_CONTROL(SCARDHANDLE handle_number, DWORD control_co
     pthread_mutex_unlock(&manager_mutex);
 
     const struct request request = {control_code, input, input_length, output, output_size};
-    int64_t length = callback.control != NULL ? answer_by_callback(&callback, &request) : SCARDVIRTUAL_NOT_HANDLED;
+    int64_t length = callback.control != NULL ? run_callback(&callback, &request) : SCARDVIRTUAL_NOT_HANDLED;
     if (length == SCARDVIRTUAL_NOT_HANDLED)
-        length = answer_by_reader(&request);
+        length = run_reader_control(&request);
     pthread_mutex_lock(&manager_mutex);
     reader_end_use(reader);
     pthread_mutex_unlock(&manager_mutex);

@@ -34,7 +34,6 @@ EXPORTED LONG PCSC_CALL SCardBeginTransaction(SCARDHANDLE handle_number)
 /* Only the owner of a transaction can end it, or reset the card while it lasts. */
 static LONG end_transaction_locked(SCARDHANDLE handle_number, DWORD disposition)
 {
-    bool is_reset = disposition == SCARD_RESET_CARD || disposition == SCARD_UNPOWER_CARD;
     struct handle *handle;
     LONG code = handle_find_usable(handle_number, &handle);
     if (code == SCARD_S_SUCCESS && disposition > SCARD_EJECT_CARD)
@@ -43,14 +42,14 @@ static LONG end_transaction_locked(SCARDHANDLE handle_number, DWORD disposition)
         code = handle_check_card_event(handle);
     if (code == SCARD_S_SUCCESS)
         code = handle_check_transaction(handle);
-    if (code == SCARD_S_SUCCESS && is_reset)
+    if (code == SCARD_S_SUCCESS && disposition_resets_card(disposition))
         code = handle_wait_for_card(handle_number, &handle);
     if (code != SCARD_S_SUCCESS)
         return code;
 
     /* SCARD_UNPOWER_CARD resets too: the card has power afterwards. The caller's own handle must reconnect as well. */
     bool is_owner = handle->reader->transaction_owner == handle;
-    if (is_reset)
+    if (disposition_resets_card(disposition))
         reader_reset_card(handle->reader, handle, true);
     struct reader *reader = handle->reader;
     if (!is_owner)
