@@ -17,7 +17,7 @@ class MalformedResponseError(MalformedError):
 
 @dataclass(init=False, repr=False)
 class Response:
-    """What a card answered, with the attributes that :class:`scardffi.exchange.Reply` has.
+    """What a card answered, with the attributes that :class:`scardffi.script.Reply` has.
 
     Args:
         raw: the whole response, 2 bytes or more, as ``transmit`` returns it.

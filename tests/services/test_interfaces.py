@@ -135,10 +135,10 @@ def test_after_detach_a_service_refuses_even_where_another_card_is_attached(card
     other = card.create_card_auth(cla=0)
     assert auth.get_challenge() != other.get_challenge()
     card.detach()
-    with pytest.raises(UnexpectedStateError, match="create the service anew"):
+    with pytest.raises(UnexpectedStateError, match="create a new service"):
         auth.get_challenge()
     card.attach_by_ifd(READER)
-    with pytest.raises(UnexpectedStateError, match="create the service anew"):
+    with pytest.raises(UnexpectedStateError, match="create a new service"):
         auth.get_challenge()
     assert len(card.create_card_auth().get_challenge()) == 8
 
