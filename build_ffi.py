@@ -1,4 +1,8 @@
-"""The build command: scardffi/'s C sources become scardffi._native and the virtual library."""
+"""The build command of setuptools: compile ``scardffi._native``, the virtual library and the stand-in.
+
+``python build_ffi.py`` writes the two files that are generated from the C headers and are checked in: the stub
+``scardffi/_native.pyi`` and Cython's ``scardffi/__init__.pxd``.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +36,7 @@ SOURCES = {
     STAND_IN: ["scardffi/virtual/standin/*.c"],
 }
 INCLUDE = ["scardffi/include", "scardffi/csrc"]
+CDEF = run_path(str(ROOT / "scardffi" / "_cdef.py"))  # the package cannot be imported before it is built
 LINUX = sys.platform.startswith("linux")
 
 
@@ -72,7 +77,7 @@ class BuildExt(build_ext):
         if ext.name == NATIVE:
             generated = Path(self.build_temp) / "_native.c"
             generated.parent.mkdir(parents=True, exist_ok=True)
-            builder: FFI = run_path(str(ROOT / "scardffi" / "_cdef.py"))["ffi_builder"]()  # the package is not built yet
+            builder: FFI = CDEF["ffi_builder"]()
             builder.emit_c_code(str(generated))
             ext.sources = [*ext.sources, str(generated)]
             if LINUX:
@@ -100,3 +105,7 @@ class BuildExt(build_ext):
         if ext.name in PLAIN_LIBRARIES:  # no Python module: it has no PyInit function
             return list(ext.export_symbols or [])
         return list(super().get_export_symbols(ext))  # type: ignore[no-untyped-call]  # setuptools
+
+
+if __name__ == "__main__":
+    CDEF["write_generated_files"]()

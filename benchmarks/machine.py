@@ -16,7 +16,7 @@ def describe() -> dict[str, str]:
     pyscard, cffi, scardffi = (metadata.version(name) for name in ("pyscard", "cffi", "scardffi"))
     crates = sorted(path.name for path in build.CRATES.glob("pcsc-[0-9]*"))
     return {
-        "date": dt.datetime.now(tz=dt.timezone.utc).date().isoformat(),
+        "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",

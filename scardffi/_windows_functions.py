@@ -31,7 +31,7 @@ class WindowsFunctions:
 
     @property
     def native(self) -> Api:
-        """The function table in C (``pcsc_api *``)."""
+        """The function table in C (``scardffi_library *``)."""
         raise NotImplementedError
 
     # Card types

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ._native import CData
     from .library import Library
 
-_MANAGE: Final = ffi.typeof("scard_manage *")
+_MANAGE: Final = ffi.typeof("scardffi_manage *")
 _MOST_DECORATORS: Final = 16
 
 

@@ -73,7 +73,7 @@ class SCardManage(ExchangeMethods):
         self._library = chosen_library(library)
         self._owner = owner
         self._attachment: Attachment | None = None  # the present one or, while detached, the last one
-        out = ffi.new("scard_manage **")
+        out = ffi.new("scardffi_manage **")
         result = lib.manage_new(self._library.native, out)
         if result != 0:
             raise from_hresult(result, "SCardManage")
@@ -110,11 +110,11 @@ class SCardManage(ExchangeMethods):
             raise TypeError(f"owned: expected a bool, got {owned!r}")
         number = handle_number(handle, self._library)
         mode = 0 if share_mode is None else int(member("share_mode", share_mode, ShareMode))
-        said = ffi.new("uint32_t *")
-        result = lib.manage_attach_by_handle(self._native, number, owned, mode, said)
+        code = ffi.new("uint32_t *")
+        result = lib.manage_attach_by_handle(self._native, number, owned, mode, code)
         if result == E_INVALIDARG:
-            raise _invalid_handle(number, said[0])
-        self._check(result, "attach_by_handle", said=said[0])
+            raise _invalid_handle(number, code[0])
+        self._check(result, "attach_by_handle", code=code[0])
         self._attachment = Attachment(handle, self._attachment)
         return self
 
@@ -517,13 +517,13 @@ class SCardManage(ExchangeMethods):
         state = f"handle {self.handle}" if self.is_attached else "detached"
         return f"<scardffi.SCardManage {state}>"
 
-    def _check(self, result: int, function: str, detail: str = "", *, said: int | None = None) -> None:
+    def _check(self, result: int, function: str, detail: str = "", *, code: int | None = None) -> None:
         """Raise if the HRESULT is not S_OK."""
         if result == 0:
             return
         if result == E_UNEXPECTED:
             detail = state_detail(self._native, function)
-        raise from_hresult(result, function, detail, said=said)
+        raise from_hresult(result, function, detail, code=code)
 
 
 class _Transaction:
@@ -554,12 +554,12 @@ def _protocols(value: SupportsIndex, share_mode: int) -> Protocol:
     return protocols
 
 
-def _invalid_handle(number: int, said: int) -> InvalidHandleError:
-    """Return the error for E_INVALIDARG of attach_by_handle; ``said`` is the code of the resource manager."""
+def _invalid_handle(number: int, code: int) -> InvalidHandleError:
+    """Return the error for E_INVALIDARG of attach_by_handle; ``code`` is the resource manager's."""
     return InvalidHandleError(
-        f"handle: {number} is not a valid card handle here (the resource manager answered 0x{said:08X}); give one "
+        f"handle: {number} is not a valid card handle here (the resource manager answered 0x{code:08X}); give one "
         "that was opened in this process with the same PC/SC library and is still open",
-        code=said,
+        code=code,
         hresult=E_INVALIDARG,
         function="attach_by_handle",
     )

@@ -16,6 +16,7 @@ from support.platforms import evaluated_on
 from support.requirements import need_program
 
 import scardffi
+from scardffi import _cdef
 
 PACKAGE = Path(scardffi.__file__).parent
 INCLUDE = PACKAGE / "include"
@@ -347,9 +348,8 @@ def test_the_functions_of_32_bit_windows_take_as_much_of_the_stack_as_the_tables
 
 @functools.cache
 def declared_functions() -> dict[str, int]:
-    """The functions of cdef.h and how many parameters each has."""
-    text = re.sub(r"/\*.*?\*/", "", (CSRC / "cdef.h").read_text(), flags=re.DOTALL)
-    found = re.findall(r"^[\w ]+?[ *](\w+)\(([^)]*)\);", text, flags=re.MULTILINE)
+    """Each function that Python sees, and how many parameters it has."""
+    found = re.findall(r"^[\w ]+?[ *](\w+)\(([^)]*)\);", _cdef.declarations(), flags=re.MULTILINE)
     return {name: 0 if parameters == "void" else parameters.count(",") + 1 for name, parameters in found}
 
 

@@ -1,11 +1,16 @@
 """What ``import scardffi`` costs: no more than the import of pyscard, and nothing for what is not in use."""
 
+import shutil
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 
 from support.reports import report
 
+import scardffi
+
+PACKAGE = Path(scardffi.__file__).parent
 ROUNDS = 11
 TRIES = 3
 
@@ -47,3 +52,13 @@ def test_importing_scardffi_loads_nothing_of_iso7816() -> None:
     assert "scardffi.constants" in import_times("scardffi")
     assert [name for name in import_times("scardffi") if "iso7816" in name] == []
     assert "scardffi.iso7816" in import_times("scardffi.iso7816.atr")
+
+
+def test_a_source_folder_without_the_compiled_module_says_what_to_do(tmp_path: Path) -> None:
+    folder = tmp_path / "scardffi"
+    shutil.copytree(PACKAGE, folder, ignore=shutil.ignore_patterns("_native*.so", "_native*.pyd", "__pycache__"))
+    command = [sys.executable, "-S", "-c", "import scardffi"]  # -S: an editable install would find _native
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"ImportError: {folder / '_loader.py'} is in a source folder without the compiled module")
+    assert "pip install -e ." in last

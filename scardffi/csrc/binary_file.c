@@ -206,7 +206,7 @@ static int is_end(unsigned sw, size_t got, size_t done)
 }
 
 /* Chunk by chunk, until there is nothing left to do, the card refuses, or the time is over. */
-static int64_t walk(scard_manage *manage, chunk_function move, unsigned char *memory, size_t size, size_t offset,
+static int64_t walk(scardffi_manage *manage, chunk_function move, unsigned char *memory, size_t size, size_t offset,
                     size_t chunk, uint32_t milliseconds, uint32_t *progress)
 {
     size_t short_chunk = move == read_chunk ? SHORT_READ : SHORT_UPDATE;
@@ -243,13 +243,13 @@ static int64_t walk(scard_manage *manage, chunk_function move, unsigned char *me
     return result;
 }
 
-int64_t binary_read(scard_manage *manage, unsigned char *memory, size_t size, size_t offset, size_t chunk,
+int64_t binary_read(scardffi_manage *manage, unsigned char *memory, size_t size, size_t offset, size_t chunk,
                     uint32_t milliseconds, uint32_t *progress)
 {
     return walk(manage, read_chunk, memory, size, offset, chunk, milliseconds, progress);
 }
 
-int64_t binary_update(scard_manage *manage, const unsigned char *memory, size_t size, size_t offset, size_t chunk,
+int64_t binary_update(scardffi_manage *manage, const unsigned char *memory, size_t size, size_t offset, size_t chunk,
                       uint32_t milliseconds, uint32_t *progress)
 {
     /* update_chunk only reads */

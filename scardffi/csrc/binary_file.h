@@ -9,14 +9,18 @@
  * 1 where there is nothing left to do: all is read or written, or the file or the card has ended it. */
 enum { BINARY_DONE = 0, BINARY_SW = 1, BINARY_FINISHED = 2, BINARY_PROGRESS = 3 };
 
+/* [declarations] that Python sees */
+
 /* Read the selected file from `offset` on into `memory`, until it is full, the file ends or about `milliseconds`
  * have passed. Answers 0, or a failure as transmit.h says it; `progress` is right in either case. What lies
  * behind the bytes read may have been overwritten. `chunk` is the most that one command moves, its data objects
  * included: above 256 to read and 255 to write by extended commands, which T=0 has none of and is spared. */
-int64_t binary_read(scard_manage *manage, unsigned char *memory, size_t size, size_t offset, size_t chunk,
+int64_t binary_read(scardffi_manage *manage, unsigned char *memory, size_t size, size_t offset, size_t chunk,
                     uint32_t milliseconds, uint32_t *progress);
 /* Write `memory` into the selected file from `offset` on. */
-int64_t binary_update(scard_manage *manage, const unsigned char *memory, size_t size, size_t offset, size_t chunk,
+int64_t binary_update(scardffi_manage *manage, const unsigned char *memory, size_t size, size_t offset, size_t chunk,
                       uint32_t milliseconds, uint32_t *progress);
+
+/* [end] */
 
 #endif

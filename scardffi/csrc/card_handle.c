@@ -32,7 +32,7 @@ static void forget_parent(void)
     }
 }
 
-card_handle *card_handle_acquire(const pcsc_api *api, SCARDHANDLE value)
+card_handle *card_handle_acquire(const scardffi_library *api, SCARDHANDLE value)
 {
     card_handle *card;
 

@@ -13,7 +13,7 @@
 
 typedef struct card_handle {
     platform_mutex mutex;
-    const pcsc_api *api;
+    const scardffi_library *api;
     SCARDHANDLE value;
     DWORD protocol;           /* active protocol, 0 while it is not known; guarded by mutex */
     unsigned references;      /* guarded by the global lock, like next */
@@ -21,7 +21,7 @@ typedef struct card_handle {
 } card_handle;
 
 /* The one struct of this handle, made at its first use; NULL where memory is out. */
-card_handle *card_handle_acquire(const pcsc_api *api, SCARDHANDLE value);
+card_handle *card_handle_acquire(const scardffi_library *api, SCARDHANDLE value);
 void card_handle_release(card_handle *card);
 
 #endif

@@ -6,8 +6,8 @@
 
 #define FLOWS (FLOW_GET_RESPONSE | FLOW_CORRECT_LE | FLOW_CHAIN)
 
-static uint32_t new_exchange(scard_manage *manage, unsigned flow, const unsigned char *command, size_t command_length,
-                             unsigned char *response, size_t capacity, exchange **made)
+static uint32_t new_exchange(scardffi_manage *manage, unsigned flow, const unsigned char *command, size_t command_length,
+                             unsigned char *response, size_t capacity, scardffi_exchange **made)
 {
     uint32_t refusal = transmit_check(command, command_length, response, capacity);
 
@@ -22,7 +22,7 @@ static uint32_t new_exchange(scard_manage *manage, unsigned flow, const unsigned
 }
 
 static uint32_t new_script(size_t count, const unsigned char *bytes, const uint32_t *lengths, unsigned flow,
-                           script **made)
+                           scardffi_script **made)
 {
     size_t size = 0;
 

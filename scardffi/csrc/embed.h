@@ -4,8 +4,12 @@
 
 #include "scardffi.h"
 
+/* [declarations] that Python sees */
+
 const scardffi_api *embed_table(void);
 /* SCARDFFI_CAPSULE as memory that outlives every capsule of that name. */
 const char *embed_capsule_name(void);
+
+/* [end] */
 
 #endif

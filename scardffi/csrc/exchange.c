@@ -7,12 +7,12 @@
 #include "apdu.h"
 
 struct exchange_slot {
-    scard_manage *manage;
+    scardffi_manage *manage;
     unsigned char response[MAX_BUFFER_SIZE_EXTENDED];
 };
 
 struct scardffi_exchange {
-    scard_manage *manage;
+    scardffi_manage *manage;
     const unsigned char *command; /* NULL: closed */
     unsigned char *response;
     size_t command_length;
@@ -24,7 +24,7 @@ struct scardffi_exchange {
     platform_flag busy; /* a call is under way */
 };
 
-static int64_t exchange_checked(scard_manage *manage, unsigned flow, const unsigned char *command,
+static int64_t exchange_checked(scardffi_manage *manage, unsigned flow, const unsigned char *command,
                                 size_t command_length, unsigned char *response, size_t capacity,
                                 uint32_t *arrived)
 {
@@ -41,7 +41,7 @@ static int64_t exchange_checked(scard_manage *manage, unsigned flow, const unsig
     return result;
 }
 
-int64_t exchange_transmit(scard_manage *manage, unsigned flow, const unsigned char *command,
+int64_t exchange_transmit(scardffi_manage *manage, unsigned flow, const unsigned char *command,
                           size_t command_length, unsigned char *response, size_t capacity, uint32_t *arrived)
 {
     uint32_t refusal = transmit_check(command, command_length, response, capacity);
@@ -51,13 +51,13 @@ int64_t exchange_transmit(scard_manage *manage, unsigned flow, const unsigned ch
     return exchange_checked(manage, flow, command, command_length, response, capacity, arrived);
 }
 
-int64_t exchange_plain(scard_manage *manage, const unsigned char *command, size_t command_length,
+int64_t exchange_plain(scardffi_manage *manage, const unsigned char *command, size_t command_length,
                        unsigned char *response, size_t capacity)
 {
     return exchange_transmit(manage, 0, command, command_length, response, capacity, NULL);
 }
 
-exchange_slot *exchange_slot_new(scard_manage *manage)
+exchange_slot *exchange_slot_new(scardffi_manage *manage)
 {
     exchange_slot *slot = malloc(sizeof *slot);
 
@@ -81,10 +81,10 @@ int64_t exchange_slot_send(exchange_slot *slot, const unsigned char *command, si
     return exchange_plain(slot->manage, command, command_length, slot->response, sizeof slot->response);
 }
 
-exchange *exchange_new(scard_manage *manage, unsigned flow, const unsigned char *command, size_t command_length,
+scardffi_exchange *exchange_new(scardffi_manage *manage, unsigned flow, const unsigned char *command, size_t command_length,
                        unsigned char *response, size_t capacity)
 {
-    exchange *object = calloc(1, sizeof *object);
+    scardffi_exchange *object = calloc(1, sizeof *object);
 
     if (object == NULL)
         return NULL;
@@ -97,13 +97,13 @@ exchange *exchange_new(scard_manage *manage, unsigned flow, const unsigned char 
     return object;
 }
 
-void exchange_free(exchange *object)
+void exchange_free(scardffi_exchange *object)
 {
     free(object);
 }
 
 /* The lengths were checked when the buffers were bound; `length` is not above them. */
-static int64_t send(exchange *object, size_t length)
+static int64_t send(scardffi_exchange *object, size_t length)
 {
     int64_t result;
 
@@ -124,34 +124,34 @@ static int64_t send(exchange *object, size_t length)
     return result;
 }
 
-int64_t exchange_send(exchange *object)
+int64_t exchange_send(scardffi_exchange *object)
 {
     return send(object, object->command_length);
 }
 
-int64_t exchange_send_part(exchange *object, size_t length)
+int64_t exchange_send_part(scardffi_exchange *object, size_t length)
 {
     if (length == 0 || length > object->command_length)
         return -(int64_t)HR_INVALIDARG;
     return send(object, length);
 }
 
-uint32_t exchange_sw(const exchange *object)
+uint32_t exchange_sw(const scardffi_exchange *object)
 {
     return object->sw;
 }
 
-uint32_t exchange_required(const exchange *object)
+uint32_t exchange_required(const scardffi_exchange *object)
 {
     return object->required;
 }
 
-uint32_t exchange_arrived(const exchange *object)
+uint32_t exchange_arrived(const scardffi_exchange *object)
 {
     return object->arrived;
 }
 
-int exchange_close(exchange *object)
+int exchange_close(scardffi_exchange *object)
 {
     if (!platform_flag_take(&object->busy))
         return 0;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 struct scardffi_manage {
-    const pcsc_api *api;
+    const scardffi_library *api;
     unsigned process;       /* platform_process() at the time it was made */
     platform_mutex mutex;   /* guards attach against detach */
     card_handle *card;      /* atomic; NULL while detached; changes under mutex and the card's mutex */
@@ -26,9 +26,9 @@ uint32_t manage_hresult(uint32_t code)
     return 0x80070000u | (code & 0xFFFFu);
 }
 
-uint32_t manage_new(const pcsc_api *api, scard_manage **manage)
+uint32_t manage_new(const scardffi_library *api, scardffi_manage **manage)
 {
-    scard_manage *object;
+    scardffi_manage *object;
 
     if (api == NULL || manage == NULL)
         return HR_POINTER;
@@ -43,12 +43,12 @@ uint32_t manage_new(const pcsc_api *api, scard_manage **manage)
     return HR_OK;
 }
 
-int manage_is_forked(const scard_manage *manage)
+int manage_is_forked(const scardffi_manage *manage)
 {
     return manage->process != platform_process();
 }
 
-void manage_free(scard_manage *manage)
+void manage_free(scardffi_manage *manage)
 {
     if (manage == NULL)
         return;
@@ -58,7 +58,7 @@ void manage_free(scard_manage *manage)
     free(manage);
 }
 
-card_handle *manage_enter(scard_manage *manage)
+card_handle *manage_enter(scardffi_manage *manage)
 {
     card_handle *card;
 
@@ -80,7 +80,7 @@ uint32_t manage_leave(card_handle *card, uint32_t code)
 }
 
 /* Ask for a small attribute: answers at once, whoever holds the card. */
-static uint32_t probe(const pcsc_api *api, SCARDHANDLE handle)
+static uint32_t probe(const scardffi_library *api, SCARDHANDLE handle)
 {
     unsigned char name[MAX_READERNAME];
     DWORD length = sizeof name;
@@ -109,7 +109,7 @@ static uint32_t probe_verdict(uint32_t code)
 }
 
 /* Some libraries load themselves inside the first SCardEstablishContext and know nothing before it. */
-static uint32_t probe_after_context(const pcsc_api *api, SCARDHANDLE handle)
+static uint32_t probe_after_context(const scardffi_library *api, SCARDHANDLE handle)
 {
     SCARDCONTEXT context;
     uint32_t code = pcsc_SCardEstablishContext(api, SCARD_SCOPE_SYSTEM, NULL, NULL, &context);
@@ -122,7 +122,7 @@ static uint32_t probe_after_context(const pcsc_api *api, SCARDHANDLE handle)
 }
 
 /* The attachment begins; the object's mutex and the card's are held. */
-static void attach(scard_manage *manage, card_handle *card, int owned, uint32_t share_mode)
+static void attach(scardffi_manage *manage, card_handle *card, int owned, uint32_t share_mode)
 {
     platform_atomic_store(&manage->handle, card->value);
     platform_atomic_store(&manage->owned, owned);
@@ -134,7 +134,7 @@ static void attach(scard_manage *manage, card_handle *card, int owned, uint32_t 
 
 /* Validate the handle and attach; the object's mutex is held. The handle's turn is waited for: a call of
  * another object on it may be under way, perhaps the one that closes it. */
-static uint32_t probe_and_attach(scard_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode,
+static uint32_t probe_and_attach(scardffi_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode,
                                  uint32_t *said)
 {
     card_handle *card = card_handle_acquire(manage->api, handle);
@@ -158,7 +158,7 @@ static uint32_t probe_and_attach(scard_manage *manage, SCARDHANDLE handle, int o
     return result;
 }
 
-uint32_t manage_attach_by_handle(scard_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode,
+uint32_t manage_attach_by_handle(scardffi_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode,
                                  uint32_t *said)
 {
     uint32_t result = HR_UNEXPECTED;
@@ -178,7 +178,7 @@ uint32_t manage_attach_by_handle(scard_manage *manage, SCARDHANDLE handle, int o
 }
 
 /* Connect on `context`, which the attachment keeps; the object's mutex is held. */
-static uint32_t connect_and_attach(scard_manage *manage, SCARDCONTEXT context, const char *reader,
+static uint32_t connect_and_attach(scardffi_manage *manage, SCARDCONTEXT context, const char *reader,
                                    uint32_t share_mode, uint32_t protocols)
 {
     SCARDHANDLE handle;
@@ -204,7 +204,7 @@ static uint32_t connect_and_attach(scard_manage *manage, SCARDCONTEXT context, c
     return HR_OK;
 }
 
-uint32_t manage_attach_by_ifd(scard_manage *manage, uint32_t scope, const char *reader, uint32_t share_mode,
+uint32_t manage_attach_by_ifd(scardffi_manage *manage, uint32_t scope, const char *reader, uint32_t share_mode,
                               uint32_t protocols)
 {
     SCARDCONTEXT context;
@@ -230,7 +230,7 @@ uint32_t manage_attach_by_ifd(scard_manage *manage, uint32_t scope, const char *
 }
 
 /* End what was begun here; 0 where a transaction may still be held: a card that was reset refuses to end one. */
-static int end_transactions(scard_manage *manage, card_handle *card)
+static int end_transactions(scardffi_manage *manage, card_handle *card)
 {
     uint32_t code = SCARD_S_SUCCESS;
 
@@ -245,7 +245,7 @@ static int end_transactions(scard_manage *manage, card_handle *card)
  * SCardDisconnect walks the list of contexts without its lock, and crashes when another thread releases one
  * at that moment (seen on 1.9.9). The daemon resets a card whose transaction ends with the context, so those
  * are ended first. */
-static uint32_t close_handle(scard_manage *manage, card_handle *card, uint32_t disposition)
+static uint32_t close_handle(scardffi_manage *manage, card_handle *card, uint32_t disposition)
 {
     uint32_t code = SCARD_S_SUCCESS, release_code;
     int with_context = manage->has_context && PCSC_RELEASE_LEAVES_CARD && disposition == SCARD_LEAVE_CARD;
@@ -262,7 +262,7 @@ static uint32_t close_handle(scard_manage *manage, card_handle *card, uint32_t d
     return code;
 }
 
-uint32_t manage_detach(scard_manage *manage, uint32_t disposition)
+uint32_t manage_detach(scardffi_manage *manage, uint32_t disposition)
 {
     card_handle *card;
     uint32_t result = HR_UNEXPECTED;
@@ -285,7 +285,7 @@ uint32_t manage_detach(scard_manage *manage, uint32_t disposition)
     return result;
 }
 
-uint32_t manage_reconnect(scard_manage *manage, uint32_t share_mode, uint32_t protocols,
+uint32_t manage_reconnect(scardffi_manage *manage, uint32_t share_mode, uint32_t protocols,
                           uint32_t initialization)
 {
     DWORD protocol = SCARD_PROTOCOL_UNDEFINED;
@@ -309,7 +309,7 @@ uint32_t manage_reconnect(scard_manage *manage, uint32_t share_mode, uint32_t pr
     return manage_leave(card, code);
 }
 
-uint32_t manage_lock(scard_manage *manage)
+uint32_t manage_lock(scardffi_manage *manage)
 {
     card_handle *card = manage_enter(manage);
     uint32_t code;
@@ -322,7 +322,7 @@ uint32_t manage_lock(scard_manage *manage)
     return manage_leave(card, code);
 }
 
-uint32_t manage_unlock(scard_manage *manage, uint32_t disposition)
+uint32_t manage_unlock(scardffi_manage *manage, uint32_t disposition)
 {
     card_handle *card;
     uint32_t code;
@@ -338,7 +338,7 @@ uint32_t manage_unlock(scard_manage *manage, uint32_t disposition)
     return manage_leave(card, code);
 }
 
-uint32_t manage_probe(scard_manage *manage)
+uint32_t manage_probe(scardffi_manage *manage)
 {
     card_handle *card = manage_enter(manage);
     uint32_t code;
@@ -387,7 +387,7 @@ static uint32_t card_state(DWORD said)
     return (uint32_t)said & 0xFFFFu; /* above: an event counter */
 }
 
-uint32_t manage_status(scard_manage *manage, uint32_t *state, uint32_t *protocol, char *reader,
+uint32_t manage_status(scardffi_manage *manage, uint32_t *state, uint32_t *protocol, char *reader,
                        uint32_t *reader_length, unsigned char *atr, uint32_t *atr_length)
 {
     DWORD native_state = 0, native_protocol = 0;
@@ -415,7 +415,7 @@ uint32_t manage_status(scard_manage *manage, uint32_t *state, uint32_t *protocol
     return manage_leave(card, code);
 }
 
-uint32_t manage_control(scard_manage *manage, uint32_t control_code, const unsigned char *command,
+uint32_t manage_control(scardffi_manage *manage, uint32_t control_code, const unsigned char *command,
                         size_t command_length, unsigned char *response, size_t capacity, uint32_t *received)
 {
     DWORD length = 0;
@@ -437,7 +437,7 @@ uint32_t manage_control(scard_manage *manage, uint32_t control_code, const unsig
     return manage_leave(card, code);
 }
 
-uint32_t manage_get_attribute(scard_manage *manage, uint32_t attribute, unsigned char *value,
+uint32_t manage_get_attribute(scardffi_manage *manage, uint32_t attribute, unsigned char *value,
                               uint32_t *length)
 {
     DWORD native_length;
@@ -457,7 +457,7 @@ uint32_t manage_get_attribute(scard_manage *manage, uint32_t attribute, unsigned
     return manage_leave(card, code);
 }
 
-uint32_t manage_set_attribute(scard_manage *manage, uint32_t attribute, const unsigned char *value,
+uint32_t manage_set_attribute(scardffi_manage *manage, uint32_t attribute, const unsigned char *value,
                               size_t length)
 {
     card_handle *card;
@@ -472,7 +472,7 @@ uint32_t manage_set_attribute(scard_manage *manage, uint32_t attribute, const un
     return manage_leave(card, pcsc_SCardSetAttrib(card->api, card->value, attribute, value, (DWORD)length));
 }
 
-int manage_handle(const scard_manage *manage, SCARDHANDLE *handle)
+int manage_handle(const scardffi_manage *manage, SCARDHANDLE *handle)
 {
     if (platform_atomic_load(&manage->card) == NULL || manage_is_forked(manage))
         return 0;
@@ -480,12 +480,12 @@ int manage_handle(const scard_manage *manage, SCARDHANDLE *handle)
     return 1;
 }
 
-int manage_is_owned(const scard_manage *manage)
+int manage_is_owned(const scardffi_manage *manage)
 {
     return platform_atomic_load(&manage->owned) != 0;
 }
 
-int manage_needs_detach(const scard_manage *manage)
+int manage_needs_detach(const scardffi_manage *manage)
 {
     return manage_is_owned(manage) || platform_atomic_load(&manage->locks) != 0;
 }

@@ -11,16 +11,16 @@ typedef struct {
     const char *name;
     const char *symbol; /* the name that the library exports it under */
     int required;
-    size_t offset; /* of its member in pcsc_api */
+    size_t offset; /* of its member in scardffi_library */
 } function_entry;
 
 #define STRING_OF(name) #name
 #define STRING(name) STRING_OF(name)
 
 static const function_entry functions[] = {
-#define NUMBER_ENTRY(need, function, arguments, ...) {#function, #function, need, offsetof(pcsc_api, function)},
+#define NUMBER_ENTRY(need, function, arguments, ...) {#function, #function, need, offsetof(scardffi_library, function)},
 #define TEXT_ENTRY(need, function, arguments, ...) \
-    {#function, #function PCSC_TEXT_SUFFIX, need, offsetof(pcsc_api, function)},
+    {#function, #function PCSC_TEXT_SUFFIX, need, offsetof(scardffi_library, function)},
     PCSC_EVERY_NUMBER_FUNCTION(NUMBER_ENTRY)
     PCSC_EVERY_TEXT_FUNCTION(TEXT_ENTRY)
     NUMBER_ENTRY(PCSC_OPTIONAL, SCardAccessStartedEvent, (void), void)
@@ -30,8 +30,8 @@ static const function_entry functions[] = {
 };
 #define FUNCTION_COUNT (sizeof functions / sizeof functions[0])
 
-static pcsc_api *tables;        /* guarded by the global lock; a table is never taken out */
-static pcsc_api *default_table; /* atomic; written under the global lock */
+static scardffi_library *tables;        /* guarded by the global lock; a table is never taken out */
+static scardffi_library *default_table; /* atomic; written under the global lock */
 
 /* Append `text` to the list in `detail`, cut where it is full. */
 static void list_append(char *detail, size_t size, const char *text)
@@ -67,10 +67,13 @@ static const char *symbol_of(const function_entry *function)
     return strcmp(function->name, "SCardControl") == 0 ? STRING(PCSC_CONTROL) : function->symbol;
 }
 
-static int bind(pcsc_api *table, char *detail, size_t size)
+static int bind(scardffi_library *table, char *detail, size_t size)
 {
     int result = PCSC_OPENED;
 
+    void *stringify = platform_library_symbol(table->library, "pcsc_stringify_error");
+
+    memcpy(&table->pcsc_stringify_error, &stringify, sizeof stringify);
     detail[0] = '\0';
     for (size_t i = 0; i < FUNCTION_COUNT; i++) {
         void *symbol = platform_library_symbol(table->library, symbol_of(&functions[i]));
@@ -84,9 +87,9 @@ static int bind(pcsc_api *table, char *detail, size_t size)
 }
 
 /* A table bound to `library`, which is loaded; what pcsc_open answers. */
-static int make_table(void *library, pcsc_api **made, char *detail, size_t size)
+static int make_table(void *library, scardffi_library **made, char *detail, size_t size)
 {
-    pcsc_api *table = calloc(1, sizeof *table);
+    scardffi_library *table = calloc(1, sizeof *table);
     void *symbol;
     int result;
 
@@ -107,9 +110,9 @@ static int make_table(void *library, pcsc_api **made, char *detail, size_t size)
 }
 
 /* Keep the table, or drop it for the one that this library has already. */
-static pcsc_api *keep_table(pcsc_api *table)
+static scardffi_library *keep_table(scardffi_library *table)
 {
-    pcsc_api *known;
+    scardffi_library *known;
 
     platform_global_lock();
     for (known = tables; known != NULL && known->library != table->library; known = known->next)
@@ -127,7 +130,7 @@ static pcsc_api *keep_table(pcsc_api *table)
 }
 
 /* The library is loaded outside the lock: what runs in its constructor is nobody's to foresee. */
-int pcsc_open(const char *path, pcsc_api **api, char *detail, size_t size)
+int pcsc_open(const char *path, scardffi_library **api, char *detail, size_t size)
 {
     const char *single[2] = {path != NULL ? path : platform_environment("SCARDFFI_LIBRARY"), NULL};
     int use_platform = single[0] == NULL || (path == NULL && single[0][0] == '\0');
@@ -142,9 +145,9 @@ int pcsc_open(const char *path, pcsc_api **api, char *detail, size_t size)
     return result;
 }
 
-int pcsc_open_default(pcsc_api **api, char *detail, size_t size)
+int pcsc_open_default(scardffi_library **api, char *detail, size_t size)
 {
-    pcsc_api *loaded = NULL;
+    scardffi_library *loaded = NULL;
     int result;
 
     *api = platform_atomic_load(&default_table);
@@ -161,9 +164,9 @@ int pcsc_open_default(pcsc_api **api, char *detail, size_t size)
     return PCSC_OPENED;
 }
 
-pcsc_api *pcsc_set_default(pcsc_api *api)
+scardffi_library *pcsc_set_default(scardffi_library *api)
 {
-    pcsc_api *previous;
+    scardffi_library *previous;
 
     platform_global_lock();
     previous = default_table;
@@ -172,7 +175,7 @@ pcsc_api *pcsc_set_default(pcsc_api *api)
     return previous;
 }
 
-const char *pcsc_path(const pcsc_api *api)
+const char *pcsc_path(const scardffi_library *api)
 {
     return api->path;
 }
@@ -182,7 +185,7 @@ const char *pcsc_function_name(size_t index)
     return index < FUNCTION_COUNT ? functions[index].name : NULL;
 }
 
-int pcsc_has_function(const pcsc_api *api, size_t index)
+int pcsc_has_function(const scardffi_library *api, size_t index)
 {
     void *symbol;
 
@@ -193,7 +196,7 @@ int pcsc_has_function(const pcsc_api *api, size_t index)
 }
 
 #define DEFINE_CALLER(need, name, arguments, ...)                                                           \
-    uint32_t pcsc_##name(const pcsc_api *api, __VA_ARGS__)                                                  \
+    uint32_t pcsc_##name(const scardffi_library *api, __VA_ARGS__)                                                  \
     {                                                                                                       \
         return api->name != NULL ? (uint32_t)api->name arguments : HR_NOTIMPL;                              \
     }
@@ -202,7 +205,7 @@ PCSC_EVERY_NUMBER_FUNCTION(DEFINE_CALLER)
 PCSC_EVERY_TEXT_FUNCTION(DEFINE_CALLER)
 #endif
 
-uint32_t pcsc_SCardAccessStartedEvent(const pcsc_api *api, uintptr_t *event)
+uint32_t pcsc_SCardAccessStartedEvent(const scardffi_library *api, uintptr_t *event)
 {
     if (api->SCardAccessStartedEvent == NULL)
         return HR_NOTIMPL;
@@ -210,7 +213,7 @@ uint32_t pcsc_SCardAccessStartedEvent(const pcsc_api *api, uintptr_t *event)
     return *event != 0 ? SCARD_S_SUCCESS : SCARD_F_INTERNAL_ERROR;
 }
 
-uint32_t pcsc_SCardReleaseStartedEvent(const pcsc_api *api)
+uint32_t pcsc_SCardReleaseStartedEvent(const scardffi_library *api)
 {
     if (api->SCardReleaseStartedEvent == NULL)
         return HR_NOTIMPL;
@@ -218,12 +221,17 @@ uint32_t pcsc_SCardReleaseStartedEvent(const pcsc_api *api)
     return SCARD_S_SUCCESS;
 }
 
+const char *pcsc_stringify(const scardffi_library *library, uint32_t code)
+{
+    return library->pcsc_stringify_error != NULL ? library->pcsc_stringify_error((LONG)code) : NULL;
+}
+
 #define WITHOUT_PARENTHESES(...) __VA_ARGS__
 #define DEFINE_PLAIN(need, name, arguments, ...)                                                            \
     LONG name(__VA_ARGS__)                                                                                \
     {                                                                                                       \
         char detail[512];                                                                                   \
-        pcsc_api *api;                                                                                      \
+        scardffi_library *api;                                                                                      \
         if (pcsc_open_default(&api, detail, sizeof detail) != PCSC_OPENED)                                  \
             return (LONG)SCARD_E_NO_SERVICE;                                                                \
         if (api->name == NULL)                                                                              \
@@ -255,7 +263,7 @@ static void tell_states(SCARD_READERSTATE *array, size_t count, uint32_t *states
     free(array);
 }
 
-uint32_t pcsc_get_status_change(const pcsc_api *api, SCARDCONTEXT context, DWORD timeout, size_t count,
+uint32_t pcsc_get_status_change(const scardffi_library *api, SCARDCONTEXT context, DWORD timeout, size_t count,
                                 const char *const *readers, uint32_t *states, unsigned char *atrs)
 {
     SCARD_READERSTATE *array = new_states(count, readers, states);
@@ -268,7 +276,7 @@ uint32_t pcsc_get_status_change(const pcsc_api *api, SCARDCONTEXT context, DWORD
     return code;
 }
 
-uint32_t pcsc_locate_cards(const pcsc_api *api, SCARDCONTEXT context, const char *cards, size_t count,
+uint32_t pcsc_locate_cards(const scardffi_library *api, SCARDCONTEXT context, const char *cards, size_t count,
                            const char *const *readers, uint32_t *states, unsigned char *atrs)
 {
     SCARD_READERSTATE *array = new_states(count, readers, states);
@@ -281,7 +289,7 @@ uint32_t pcsc_locate_cards(const pcsc_api *api, SCARDCONTEXT context, const char
     return code;
 }
 
-uint32_t pcsc_locate_cards_by_atr(const pcsc_api *api, SCARDCONTEXT context, size_t mask_count,
+uint32_t pcsc_locate_cards_by_atr(const scardffi_library *api, SCARDCONTEXT context, size_t mask_count,
                                   const unsigned char *masks, const uint32_t *mask_lengths, size_t count,
                                   const char *const *readers, uint32_t *states, unsigned char *atrs)
 {

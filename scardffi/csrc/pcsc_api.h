@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#include "pcsc_abi.h"
+#include "scardffi.h"
 
 #define PCSC_REQUIRED 1
 #define PCSC_OPTIONAL 0
@@ -115,7 +115,7 @@
 #define PCSC_EVERY_FUNCTION(F) PCSC_EVERY_NUMBER_FUNCTION(F) PCSC_EVERY_TEXT_FUNCTION(F)
 
 /* Strings go to the members as the library has them: in UTF-16 on Windows. The callers below take UTF-8 everywhere. */
-typedef struct scardffi_library {
+struct scardffi_library {
     void *library;
     char *path; /* the file it was loaded from */
     struct scardffi_library *next;
@@ -124,7 +124,8 @@ typedef struct scardffi_library {
 #undef DECLARE_MEMBER
     void *(PCSC_CALL *SCardAccessStartedEvent)(void); /* these two of Windows answer no code */
     void(PCSC_CALL *SCardReleaseStartedEvent)(void);
-} pcsc_api;
+    const char *(PCSC_CALL *pcsc_stringify_error)(LONG code); /* not on Windows; it returns a text */
+};
 
 /* What pcsc_open answers; with what `detail` then holds. */
 enum {
@@ -135,43 +136,55 @@ enum {
     PCSC_NO_MEMORY = 4
 };
 
+/* [declarations] that Python sees */
+
 /* The table of the library at `path` (or of that name); of the platform's, or of the one that
  * SCARDFFI_LIBRARY names, where `path` is NULL. The same library gets the same table again. */
-int pcsc_open(const char *path, pcsc_api **api, char *detail, size_t size);
+int pcsc_open(const char *path, scardffi_library **api, char *detail, size_t size);
 
 /* The default table, loaded by pcsc_open(NULL) at the first call. */
-int pcsc_open_default(pcsc_api **api, char *detail, size_t size);
+int pcsc_open_default(scardffi_library **api, char *detail, size_t size);
 /* Make `api` the default; NULL: the next use loads it anew. Answers the table that was the default. */
-pcsc_api *pcsc_set_default(pcsc_api *api);
+scardffi_library *pcsc_set_default(scardffi_library *api);
 
 /* The file that a table was loaded from. */
-const char *pcsc_path(const pcsc_api *api);
+const char *pcsc_path(const scardffi_library *api);
 /* The name of the index-th function of the list, NULL behind the end; whether the table has it. */
 const char *pcsc_function_name(size_t index);
-int pcsc_has_function(const pcsc_api *api, size_t index);
+int pcsc_has_function(const scardffi_library *api, size_t index);
+
+/* [end] */
 
 /* Each function on a table of one's choice: pcsc_SCardX(api, ...). Answers the library's code as an
  * unsigned 32-bit number on every platform, or HR_NOTIMPL where the table lacks the function.
  * On Windows a string that is no UTF-8 and SCARD_AUTOALLOCATE for one are SCARD_E_INVALID_PARAMETER. */
-#define DECLARE_CALLER(need, name, arguments, ...) uint32_t pcsc_##name(const pcsc_api *api, __VA_ARGS__);
+#define DECLARE_CALLER(need, name, arguments, ...) uint32_t pcsc_##name(const scardffi_library *api, __VA_ARGS__);
 PCSC_EVERY_FUNCTION(DECLARE_CALLER)
 #undef DECLARE_CALLER
-uint32_t pcsc_SCardAccessStartedEvent(const pcsc_api *api, uintptr_t *event);
-uint32_t pcsc_SCardReleaseStartedEvent(const pcsc_api *api);
+
+/* [declarations] that Python sees */
+
+uint32_t pcsc_SCardAccessStartedEvent(const scardffi_library *api, uintptr_t *event);
+uint32_t pcsc_SCardReleaseStartedEvent(const scardffi_library *api);
+/* The library's text for a return code, which its next call may overwrite; NULL if the library has no
+ * pcsc_stringify_error. */
+const char *pcsc_stringify(const scardffi_library *library, uint32_t code);
 
 /* SCardGetStatusChange without a struct in the caller's hands: `states` has three numbers for each reader,
  * in: the current state; out: the event state and the length of the ATR; `atrs` has room for
  * PCSC_STATE_ATR bytes each. */
 #define PCSC_STATE_ATR 36
-uint32_t pcsc_get_status_change(const pcsc_api *api, SCARDCONTEXT context, DWORD timeout, size_t count,
+uint32_t pcsc_get_status_change(const scardffi_library *api, SCARDCONTEXT context, DWORD timeout, size_t count,
                                 const char *const *readers, uint32_t *states, unsigned char *atrs);
 /* The same for SCardLocateCards, which looks for the cards of a multi-string, and SCardLocateCardsByATR: `masks` has
  * PCSC_STATE_ATR bytes of an ATR and as many of a mask for each length in `mask_lengths`. */
-uint32_t pcsc_locate_cards(const pcsc_api *api, SCARDCONTEXT context, const char *cards, size_t count,
+uint32_t pcsc_locate_cards(const scardffi_library *api, SCARDCONTEXT context, const char *cards, size_t count,
                            const char *const *readers, uint32_t *states, unsigned char *atrs);
-uint32_t pcsc_locate_cards_by_atr(const pcsc_api *api, SCARDCONTEXT context, size_t mask_count,
+uint32_t pcsc_locate_cards_by_atr(const scardffi_library *api, SCARDCONTEXT context, size_t mask_count,
                                   const unsigned char *masks, const uint32_t *mask_lengths, size_t count,
                                   const char *const *readers, uint32_t *states, unsigned char *atrs);
+
+/* [end] */
 
 /* Each function under its own name, on the default library, with the library's own code. Where there is no
  * PC/SC library these answer SCARD_E_NO_SERVICE, where it lacks the function SCARD_E_UNSUPPORTED_FEATURE.

@@ -104,7 +104,10 @@ void platform_global_unlock(void)
     ReleaseSRWLockExclusive(&global_mutex);
 }
 
-unsigned platform_process_number; /* Windows has no fork */
+unsigned platform_process(void)
+{
+    return 0; /* Windows has no fork */
+}
 
 void platform_watch_forks(void)
 {
@@ -124,7 +127,7 @@ const char *const platform_pcsc_names[] = {"libpcsclite.so.1", "libpcsclite.so",
 #  endif
 
 static pthread_mutex_t global_mutex = PTHREAD_MUTEX_INITIALIZER;
-unsigned platform_process_number;
+static unsigned process_number;
 static pthread_once_t forks_watched = PTHREAD_ONCE_INIT;
 
 void platform_mutex_init(platform_mutex *mutex)
@@ -199,7 +202,7 @@ static void after_fork_in_parent(void)
 
 static void after_fork_in_child(void)
 {
-    platform_process_number++;
+    process_number++;
     pthread_mutex_unlock(&global_mutex);
 }
 
@@ -217,6 +220,11 @@ void platform_global_lock(void)
 void platform_global_unlock(void)
 {
     pthread_mutex_unlock(&global_mutex);
+}
+
+unsigned platform_process(void)
+{
+    return process_number;
 }
 
 void platform_watch_forks(void)

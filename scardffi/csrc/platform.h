@@ -41,7 +41,9 @@ typedef volatile long platform_flag;
 #endif
 
 /* Overwrite with zeros; a compiler may drop a memset before a free. */
+/* [declarations] that Python sees */
 void platform_wipe(void *memory, size_t size);
+/* [end] */
 
 /* A steady clock */
 uint64_t platform_nanoseconds(void);
@@ -68,7 +70,8 @@ void platform_global_unlock(void);
 
 /* A number that changes in the child of every fork. It is counted from the first platform_watch_forks on. */
 void platform_watch_forks(void);
-extern unsigned platform_process_number;
-#define platform_process() (platform_process_number)
+/* [declarations] that Python sees */
+unsigned platform_process(void);
+/* [end] */
 
 #endif

@@ -29,8 +29,8 @@ struct scardffi_script {
 };
 
 struct scardffi_run {
-    const script *script;
-    scard_manage *manage;
+    const scardffi_script *script;
+    scardffi_manage *manage;
     uint64_t repeat; /* passes left, the current one included */
     uint64_t executed;
     int keep_all;
@@ -56,9 +56,9 @@ static uint32_t response_room(const unsigned char *command, uint32_t length)
     return (uint32_t)apdu.le + APDU_SW_SIZE;
 }
 
-script *script_new(size_t count, const unsigned char *bytes, const uint32_t *lengths, unsigned flow)
+scardffi_script *script_new(size_t count, const unsigned char *bytes, const uint32_t *lengths, unsigned flow)
 {
-    script *object = calloc(1, sizeof *object);
+    scardffi_script *object = calloc(1, sizeof *object);
     size_t size = 0;
 
     if (object == NULL)
@@ -83,7 +83,7 @@ script *script_new(size_t count, const unsigned char *bytes, const uint32_t *len
     return object;
 }
 
-void script_free(script *object)
+void script_free(scardffi_script *object)
 {
     if (object == NULL)
         return;
@@ -96,7 +96,7 @@ void script_free(script *object)
     free(object);
 }
 
-int script_expect(script *object, uint32_t index, size_t count, const uint16_t *values, const uint16_t *masks)
+int script_expect(scardffi_script *object, uint32_t index, size_t count, const uint16_t *values, const uint16_t *masks)
 {
     size_t pairs = object->pairs + count;
     uint16_t *grown = realloc(object->values, pairs * sizeof *grown);
@@ -120,9 +120,9 @@ int script_expect(script *object, uint32_t index, size_t count, const uint16_t *
     return 1;
 }
 
-script_run *script_run_new(const script *object, scard_manage *manage, uint64_t repeat, int keep_all, int timed)
+scardffi_run *script_run_new(const scardffi_script *object, scardffi_manage *manage, uint64_t repeat, int keep_all, int timed)
 {
-    script_run *run = calloc(1, sizeof *run);
+    scardffi_run *run = calloc(1, sizeof *run);
 
     if (run == NULL)
         return NULL;
@@ -139,7 +139,7 @@ script_run *script_run_new(const script *object, scard_manage *manage, uint64_t 
     return run;
 }
 
-void script_run_free(script_run *run)
+void script_run_free(scardffi_run *run)
 {
     if (run == NULL)
         return;
@@ -150,7 +150,7 @@ void script_run_free(script_run *run)
 }
 
 /* Room for one more reply of `size` bytes; 0 where memory is out. */
-static int make_room(script_run *run, size_t size)
+static int make_room(scardffi_run *run, size_t size)
 {
     size_t used = run->offsets[run->count];
 
@@ -179,7 +179,7 @@ static int make_room(script_run *run, size_t size)
     return 1;
 }
 
-static int is_expected(const script *object, const script_command *command, unsigned sw)
+static int is_expected(const scardffi_script *object, const script_command *command, unsigned sw)
 {
     for (uint32_t i = command->expect; i < command->expect + command->expect_count; i++) {
         if ((sw & object->masks[i]) == object->values[i])
@@ -188,13 +188,13 @@ static int is_expected(const script *object, const script_command *command, unsi
     return command->expect_count == 0;
 }
 
-static int has_room(const script_run *run, const script_command *command)
+static int has_room(const scardffi_run *run, const script_command *command)
 {
     return run->count < run->room && run->arena_size - run->offsets[run->count] >= command->room;
 }
 
 /* The next pass begins: without keep_all its replies take the place of the last one's. */
-static void begin_pass(script_run *run)
+static void begin_pass(scardffi_run *run)
 {
     run->index = 0;
     run->repeat--;
@@ -204,9 +204,9 @@ static void begin_pass(script_run *run)
 
 /* Up to FAST_STRIDE commands in the tightest loop there is; it stops before one that has no room yet. Answers
  * SCRIPT_MORE, SCRIPT_FAILED or SCRIPT_MISSED. */
-static int run_fast(script_run *run, const card_handle *card)
+static int run_fast(scardffi_run *run, const card_handle *card)
 {
-    const script *object = run->script;
+    const scardffi_script *object = run->script;
     const script_command *command = object->commands + run->index;
     const SCARD_IO_REQUEST pci = {card->protocol, sizeof pci};
     const SCARDHANDLE handle = card->value;
@@ -245,9 +245,9 @@ static int run_fast(script_run *run, const card_handle *card)
 }
 
 /* One command with all that a script can ask for. Answers as run_fast. */
-static int run_one(script_run *run, card_handle *card)
+static int run_one(scardffi_run *run, card_handle *card)
 {
-    const script *object = run->script;
+    const scardffi_script *object = run->script;
     const script_command *command = &object->commands[run->index];
     const unsigned char *bytes = object->bytes + command->offset;
     unsigned char *response;
@@ -276,9 +276,9 @@ static int run_one(script_run *run, card_handle *card)
     return SCRIPT_MISSED;
 }
 
-static int run_locked(script_run *run, card_handle *card, uint64_t deadline)
+static int run_locked(scardffi_run *run, card_handle *card, uint64_t deadline)
 {
-    const script *object = run->script;
+    const scardffi_script *object = run->script;
     const int plain = object->flow == 0 && !run->timed;
     uint64_t before = platform_nanoseconds(), now;
     int fast = 0; /* the last commands took less than FAST_NANOSECONDS each */
@@ -305,7 +305,7 @@ static int run_locked(script_run *run, card_handle *card, uint64_t deadline)
     return SCRIPT_DONE;
 }
 
-int script_step(script_run *run, uint32_t milliseconds)
+int script_step(scardffi_run *run, uint32_t milliseconds)
 {
     card_handle *card = manage_enter(run->manage);
     int result;
@@ -319,42 +319,42 @@ int script_step(script_run *run, uint32_t milliseconds)
     return result;
 }
 
-uint64_t script_run_executed(const script_run *run)
+uint64_t script_run_executed(const scardffi_run *run)
 {
     return run->executed;
 }
 
-size_t script_run_index(const script_run *run)
+size_t script_run_index(const scardffi_run *run)
 {
     return run->index;
 }
 
-int64_t script_run_failure(const script_run *run)
+int64_t script_run_failure(const scardffi_run *run)
 {
     return run->failure;
 }
 
-uint32_t script_run_arrived(const script_run *run)
+uint32_t script_run_arrived(const scardffi_run *run)
 {
     return run->arrived;
 }
 
-size_t script_run_count(const script_run *run)
+size_t script_run_count(const scardffi_run *run)
 {
     return run->count;
 }
 
-unsigned char *script_run_arena(const script_run *run)
+unsigned char *script_run_arena(const scardffi_run *run)
 {
     return run->arena;
 }
 
-const size_t *script_run_offsets(const script_run *run)
+const size_t *script_run_offsets(const scardffi_run *run)
 {
     return run->offsets;
 }
 
-const uint64_t *script_run_elapsed(const script_run *run)
+const uint64_t *script_run_elapsed(const scardffi_run *run)
 {
     return run->elapsed;
 }

@@ -10,16 +10,16 @@
 
 #include "flow.h"
 
-typedef struct scardffi_script script;
-typedef struct scardffi_run script_run;
 
-/* `bytes` holds the commands one behind the other, `lengths` the length of each. Both are copied. */
-script *script_new(size_t count, const unsigned char *bytes, const uint32_t *lengths, unsigned flow);
-void script_free(script *object); /* wipes the commands: they may have held a PIN */
+/* [declarations] that Python sees */
+
+/* `packed` holds the commands one behind the other, `lengths` the length of each. Both are copied. */
+scardffi_script *script_new(size_t count, const unsigned char *packed, const uint32_t *lengths, unsigned flow);
+void script_free(scardffi_script *script); /* wipes the commands: they may have held a PIN */
 /* Expect of command `index` (of each command, where it is SCRIPT_ALL) a status word sw with
  * (sw & mask) == value for one of the pairs; 0 where memory is out. */
 #define SCRIPT_ALL 0xFFFFFFFFu
-int script_expect(script *object, uint32_t index, size_t count, const uint16_t *values, const uint16_t *masks);
+int script_expect(scardffi_script *script, uint32_t index, size_t count, const uint16_t *values, const uint16_t *masks);
 
 enum {
     SCRIPT_DONE = 0,
@@ -29,21 +29,23 @@ enum {
 };
 
 /* `keep_all`: the replies of every pass rather than of the last one; `timed`: measure each exchange. */
-script_run *script_run_new(const script *object, scard_manage *manage, uint64_t repeat, int keep_all, int timed);
-void script_run_free(script_run *run);
+scardffi_run *script_run_new(const scardffi_script *script, scardffi_manage *manage, uint64_t repeat, int keep_all, int timed);
+void script_run_free(scardffi_run *run);
 /* Run on for at most about `milliseconds` where no single command takes longer. */
-int script_step(script_run *run, uint32_t milliseconds);
+int script_step(scardffi_run *run, uint32_t milliseconds);
 
 /* How many commands have been executed over all passes; which one stopped it, and how, as transmit.h says. */
-uint64_t script_run_executed(const script_run *run);
-size_t script_run_index(const script_run *run);
-int64_t script_run_failure(const script_run *run);
-uint32_t script_run_arrived(const script_run *run); /* bytes of the failed reply, behind those of the last */
+uint64_t script_run_executed(const scardffi_run *run);
+size_t script_run_index(const scardffi_run *run);
+int64_t script_run_failure(const scardffi_run *run);
+uint32_t script_run_arrived(const scardffi_run *run); /* bytes of the failed reply, behind those of the last */
 /* The replies that are kept: how many, and of each the offset in the arena (with one more for the end) and the
  * nanoseconds it took (NULL where it was not timed). */
-size_t script_run_count(const script_run *run);
-unsigned char *script_run_arena(const script_run *run);
-const size_t *script_run_offsets(const script_run *run);
-const uint64_t *script_run_elapsed(const script_run *run);
+size_t script_run_count(const scardffi_run *run);
+unsigned char *script_run_arena(const scardffi_run *run);
+const size_t *script_run_offsets(const scardffi_run *run);
+const uint64_t *script_run_elapsed(const scardffi_run *run);
+
+/* [end] */
 
 #endif

@@ -17,8 +17,10 @@ static inline int64_t exchange_failure(uint32_t hresult, uint64_t required)
 /* HR_OK, or what forbids the exchange before anything is sent: HR_POINTER; HR_INVALIDARG for a command that is
  * empty or above MAX_BUFFER_SIZE_EXTENDED, a response below the 2 bytes of a status word, and buffers that
  * overlap. */
+/* [declarations] that Python sees */
 uint32_t transmit_check(const unsigned char *command, size_t command_length, const unsigned char *response,
                         size_t capacity);
+/* [end] */
 
 /* The failure for the library's code, with the length that it says the response needs. */
 int64_t transmit_failure(uint32_t code, DWORD received, DWORD capacity);

@@ -83,7 +83,7 @@ static uint32_t narrow(const char *wide, size_t units, char *text, DWORD *length
 }
 
 /* Hand over what the library has said, and free it; what the call answers. */
-static uint32_t deliver(const pcsc_api *api, SCARDCONTEXT context, answer *wide, uint32_t code, char *text,
+static uint32_t deliver(const scardffi_library *api, SCARDCONTEXT context, answer *wide, uint32_t code, char *text,
                         DWORD *length)
 {
     if (wide->memory == NULL)
@@ -160,14 +160,14 @@ static uint32_t widen_names(SCARD_READERSTATE *states, DWORD count, const char *
       if (names != NULL)                                                                                    \
           give_names_back(states, count, names)
 
-uint32_t pcsc_SCardConnect(const pcsc_api *api, SCARDCONTEXT context, const char *reader, DWORD share_mode,
+uint32_t pcsc_SCardConnect(const scardffi_library *api, SCARDCONTEXT context, const char *reader, DWORD share_mode,
                            DWORD protocols, SCARDHANDLE *handle, DWORD *protocol)
 {
     WITH_STRING(SCardConnect, reader, context, wide, share_mode, protocols, handle, protocol);
 }
 
 /* Into memory of this call's own: there is no context to free the library's on. */
-uint32_t pcsc_SCardStatus(const pcsc_api *api, SCARDHANDLE handle, char *reader, DWORD *reader_length,
+uint32_t pcsc_SCardStatus(const scardffi_library *api, SCARDHANDLE handle, char *reader, DWORD *reader_length,
                           DWORD *state, DWORD *protocol, unsigned char *atr, DWORD *atr_length)
 {
     uint16_t name[1024];
@@ -182,14 +182,14 @@ uint32_t pcsc_SCardStatus(const pcsc_api *api, SCARDHANDLE handle, char *reader,
     return code;
 }
 
-uint32_t pcsc_SCardGetStatusChange(const pcsc_api *api, SCARDCONTEXT context, DWORD timeout,
+uint32_t pcsc_SCardGetStatusChange(const scardffi_library *api, SCARDCONTEXT context, DWORD timeout,
                                    SCARD_READERSTATE *states, DWORD count)
 {
     WITH_STATES(SCardGetStatusChange, states, count, SCARD_S_SUCCESS, context, timeout, states, count);
     return code;
 }
 
-uint32_t pcsc_SCardListReaderGroups(const pcsc_api *api, SCARDCONTEXT context, char *groups, DWORD *length)
+uint32_t pcsc_SCardListReaderGroups(const scardffi_library *api, SCARDCONTEXT context, char *groups, DWORD *length)
 {
     answer wide = NO_ANSWER;
     CALL(SCardListReaderGroups, check_room(groups, length), context, TEXT_OF(wide), &wide.units);
@@ -206,13 +206,13 @@ uint32_t pcsc_SCardListReaderGroups(const pcsc_api *api, SCARDCONTEXT context, c
       free(wide);                                                                                           \
       return deliver(api, context, &wide_answer, code, text, length)
 
-uint32_t pcsc_SCardListReaders(const pcsc_api *api, SCARDCONTEXT context, const char *groups, char *readers,
+uint32_t pcsc_SCardListReaders(const scardffi_library *api, SCARDCONTEXT context, const char *groups, char *readers,
                                DWORD *length)
 {
     ANSWER_FOR_STRING(SCardListReaders, widen_multi_string(groups, &wide), readers, length, context, wide);
 }
 
-uint32_t pcsc_SCardListCards(const pcsc_api *api, SCARDCONTEXT context, const unsigned char *atr,
+uint32_t pcsc_SCardListCards(const scardffi_library *api, SCARDCONTEXT context, const unsigned char *atr,
                              const unsigned char *interfaces, DWORD interface_count, char *cards, DWORD *length)
 {
     answer wide = NO_ANSWER;
@@ -221,65 +221,65 @@ uint32_t pcsc_SCardListCards(const pcsc_api *api, SCARDCONTEXT context, const un
     return deliver(api, context, &wide, code, cards, length);
 }
 
-uint32_t pcsc_SCardListInterfaces(const pcsc_api *api, SCARDCONTEXT context, const char *card,
+uint32_t pcsc_SCardListInterfaces(const scardffi_library *api, SCARDCONTEXT context, const char *card,
                                   unsigned char *interfaces, DWORD *count)
 {
     WITH_STRING(SCardListInterfaces, card, context, wide, interfaces, count);
 }
 
-uint32_t pcsc_SCardGetProviderId(const pcsc_api *api, SCARDCONTEXT context, const char *card,
+uint32_t pcsc_SCardGetProviderId(const scardffi_library *api, SCARDCONTEXT context, const char *card,
                                  unsigned char *provider)
 {
     WITH_STRING(SCardGetProviderId, card, context, wide, provider);
 }
 
-uint32_t pcsc_SCardGetCardTypeProviderName(const pcsc_api *api, SCARDCONTEXT context, const char *card,
+uint32_t pcsc_SCardGetCardTypeProviderName(const scardffi_library *api, SCARDCONTEXT context, const char *card,
                                            DWORD kind, char *provider, DWORD *length)
 {
     ANSWER_FOR_STRING(SCardGetCardTypeProviderName, widen_string(card, &wide), provider, length, context, wide,
                       kind);
 }
 
-uint32_t pcsc_SCardSetCardTypeProviderName(const pcsc_api *api, SCARDCONTEXT context, const char *card,
+uint32_t pcsc_SCardSetCardTypeProviderName(const scardffi_library *api, SCARDCONTEXT context, const char *card,
                                            DWORD kind, const char *provider)
 {
     WITH_STRINGS(SCardSetCardTypeProviderName, card, provider, context, wide, kind, wide_too);
 }
 
-uint32_t pcsc_SCardIntroduceReaderGroup(const pcsc_api *api, SCARDCONTEXT context, const char *group)
+uint32_t pcsc_SCardIntroduceReaderGroup(const scardffi_library *api, SCARDCONTEXT context, const char *group)
 {
     WITH_STRING(SCardIntroduceReaderGroup, group, context, wide);
 }
 
-uint32_t pcsc_SCardForgetReaderGroup(const pcsc_api *api, SCARDCONTEXT context, const char *group)
+uint32_t pcsc_SCardForgetReaderGroup(const scardffi_library *api, SCARDCONTEXT context, const char *group)
 {
     WITH_STRING(SCardForgetReaderGroup, group, context, wide);
 }
 
-uint32_t pcsc_SCardIntroduceReader(const pcsc_api *api, SCARDCONTEXT context, const char *reader,
+uint32_t pcsc_SCardIntroduceReader(const scardffi_library *api, SCARDCONTEXT context, const char *reader,
                                    const char *device)
 {
     WITH_STRINGS(SCardIntroduceReader, reader, device, context, wide, wide_too);
 }
 
-uint32_t pcsc_SCardForgetReader(const pcsc_api *api, SCARDCONTEXT context, const char *reader)
+uint32_t pcsc_SCardForgetReader(const scardffi_library *api, SCARDCONTEXT context, const char *reader)
 {
     WITH_STRING(SCardForgetReader, reader, context, wide);
 }
 
-uint32_t pcsc_SCardAddReaderToGroup(const pcsc_api *api, SCARDCONTEXT context, const char *reader,
+uint32_t pcsc_SCardAddReaderToGroup(const scardffi_library *api, SCARDCONTEXT context, const char *reader,
                                     const char *group)
 {
     WITH_STRINGS(SCardAddReaderToGroup, reader, group, context, wide, wide_too);
 }
 
-uint32_t pcsc_SCardRemoveReaderFromGroup(const pcsc_api *api, SCARDCONTEXT context, const char *reader,
+uint32_t pcsc_SCardRemoveReaderFromGroup(const scardffi_library *api, SCARDCONTEXT context, const char *reader,
                                          const char *group)
 {
     WITH_STRINGS(SCardRemoveReaderFromGroup, reader, group, context, wide, wide_too);
 }
 
-uint32_t pcsc_SCardIntroduceCardType(const pcsc_api *api, SCARDCONTEXT context, const char *card,
+uint32_t pcsc_SCardIntroduceCardType(const scardffi_library *api, SCARDCONTEXT context, const char *card,
                                      const unsigned char *provider, const unsigned char *interfaces,
                                      DWORD interface_count, const unsigned char *atr, const unsigned char *mask,
                                      DWORD atr_length)
@@ -288,12 +288,12 @@ uint32_t pcsc_SCardIntroduceCardType(const pcsc_api *api, SCARDCONTEXT context, 
                 atr_length);
 }
 
-uint32_t pcsc_SCardForgetCardType(const pcsc_api *api, SCARDCONTEXT context, const char *card)
+uint32_t pcsc_SCardForgetCardType(const scardffi_library *api, SCARDCONTEXT context, const char *card)
 {
     WITH_STRING(SCardForgetCardType, card, context, wide);
 }
 
-uint32_t pcsc_SCardLocateCards(const pcsc_api *api, SCARDCONTEXT context, const char *cards,
+uint32_t pcsc_SCardLocateCards(const scardffi_library *api, SCARDCONTEXT context, const char *cards,
                                SCARD_READERSTATE *states, DWORD count)
 {
     char *wide = NULL;
@@ -302,44 +302,44 @@ uint32_t pcsc_SCardLocateCards(const pcsc_api *api, SCARDCONTEXT context, const 
     return code;
 }
 
-uint32_t pcsc_SCardLocateCardsByATR(const pcsc_api *api, SCARDCONTEXT context, const SCARD_ATRMASK *masks,
+uint32_t pcsc_SCardLocateCardsByATR(const scardffi_library *api, SCARDCONTEXT context, const SCARD_ATRMASK *masks,
                                     DWORD mask_count, SCARD_READERSTATE *states, DWORD count)
 {
     WITH_STATES(SCardLocateCardsByATR, states, count, SCARD_S_SUCCESS, context, masks, mask_count, states, count);
     return code;
 }
 
-uint32_t pcsc_SCardReadCache(const pcsc_api *api, SCARDCONTEXT context, const unsigned char *card,
+uint32_t pcsc_SCardReadCache(const scardffi_library *api, SCARDCONTEXT context, const unsigned char *card,
                              DWORD freshness, const char *item, unsigned char *data, DWORD *length)
 {
     WITH_STRING(SCardReadCache, item, context, card, freshness, wide, data, length);
 }
 
-uint32_t pcsc_SCardWriteCache(const pcsc_api *api, SCARDCONTEXT context, const unsigned char *card,
+uint32_t pcsc_SCardWriteCache(const scardffi_library *api, SCARDCONTEXT context, const unsigned char *card,
                               DWORD freshness, const char *item, const unsigned char *data, DWORD length)
 {
     WITH_STRING(SCardWriteCache, item, context, card, freshness, wide, data, length);
 }
 
-uint32_t pcsc_SCardGetReaderIcon(const pcsc_api *api, SCARDCONTEXT context, const char *reader,
+uint32_t pcsc_SCardGetReaderIcon(const scardffi_library *api, SCARDCONTEXT context, const char *reader,
                                  unsigned char *icon, DWORD *length)
 {
     WITH_STRING(SCardGetReaderIcon, reader, context, wide, icon, length);
 }
 
-uint32_t pcsc_SCardGetDeviceTypeId(const pcsc_api *api, SCARDCONTEXT context, const char *reader, DWORD *kind)
+uint32_t pcsc_SCardGetDeviceTypeId(const scardffi_library *api, SCARDCONTEXT context, const char *reader, DWORD *kind)
 {
     WITH_STRING(SCardGetDeviceTypeId, reader, context, wide, kind);
 }
 
-uint32_t pcsc_SCardGetReaderDeviceInstanceId(const pcsc_api *api, SCARDCONTEXT context, const char *reader,
+uint32_t pcsc_SCardGetReaderDeviceInstanceId(const scardffi_library *api, SCARDCONTEXT context, const char *reader,
                                              char *device, DWORD *length)
 {
     ANSWER_FOR_STRING(SCardGetReaderDeviceInstanceId, widen_string(reader, &wide), device, length, context,
                       wide);
 }
 
-uint32_t pcsc_SCardListReadersWithDeviceInstanceId(const pcsc_api *api, SCARDCONTEXT context,
+uint32_t pcsc_SCardListReadersWithDeviceInstanceId(const scardffi_library *api, SCARDCONTEXT context,
                                                    const char *device, char *readers, DWORD *length)
 {
     ANSWER_FOR_STRING(SCardListReadersWithDeviceInstanceId, widen_string(device, &wide), readers, length,

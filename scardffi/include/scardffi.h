@@ -48,7 +48,7 @@
 extern "C" {
 #endif
 
-/* [declarations] up to the end mark they are read by cffi too */
+/* [declarations] that Python sees */
 
 typedef struct scardffi_library scardffi_library;   /* a loaded PC/SC library; lives as long as the process */
 typedef struct scardffi_manage scardffi_manage;     /* the manage object: SCardManage.native */
@@ -149,7 +149,7 @@ typedef struct scardffi_api {
     LONG (*SCardSetAttrib)(SCARDHANDLE handle, DWORD attribute, const unsigned char *value, DWORD length);
 } scardffi_api;
 
-/* [end of the declarations] */
+/* [end] */
 
 #ifdef Py_PYTHON_H
 /* The table, or NULL with Python's exception set. The GIL is needed for this, and for nothing else here. */

@@ -12,9 +12,9 @@ from .malformed import MalformedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
+    from typing import Final, Self
 
-    from typing_extensions import Buffer, Self
+    from typing_extensions import Buffer
 
 SHORT_DATA: Final = 255
 """The most bytes of data in a short command."""

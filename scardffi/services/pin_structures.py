@@ -5,16 +5,15 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, fields
 from enum import IntEnum, IntFlag
+from typing import TYPE_CHECKING, Final, Self
 
 from ..iso7816.command import checked
 from ..iso7816.malformed import MalformedError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Final
 
-    from typing_extensions import Buffer, Self
+    from typing_extensions import Buffer
 
 _CODE_SIZE: Final = 4
 _LENGTH_SIZE: Final = 4

@@ -42,7 +42,7 @@ enum { THREADS = 4, EXCHANGES = 1000, RACES = 10000, LEAST_USES = 20 };
 
 static const char READER[] = "scardffi Virtual Reader 0";
 static const unsigned char READ_4[] = {0, 0xB0, 0, 0, 4};
-static const pcsc_api *api;
+static const scardffi_library *api;
 
 static SCARDHANDLE connect_raw(SCARDCONTEXT *context)
 {
@@ -54,35 +54,35 @@ static SCARDHANDLE connect_raw(SCARDCONTEXT *context)
     return handle;
 }
 
-static scard_manage *new_manage(void)
+static scardffi_manage *new_manage(void)
 {
-    scard_manage *manage;
+    scardffi_manage *manage;
 
     ANSWERS(HR_OK, manage_new(api, &manage));
     return manage;
 }
 
-static uint32_t attach_by_ifd(scard_manage *manage)
+static uint32_t attach_by_ifd(scardffi_manage *manage)
 {
     return manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, READER, SCARD_SHARE_SHARED, 3);
 }
 
-static uint32_t attach_by_handle(scard_manage *manage, SCARDHANDLE handle)
+static uint32_t attach_by_handle(scardffi_manage *manage, SCARDHANDLE handle)
 {
     uint32_t said;
 
     return manage_attach_by_handle(manage, handle, 0, SCARD_SHARE_SHARED, &said);
 }
 
-static scard_manage *new_attached(void)
+static scardffi_manage *new_attached(void)
 {
-    scard_manage *manage = new_manage();
+    scardffi_manage *manage = new_manage();
 
     ANSWERS(HR_OK, attach_by_ifd(manage));
     return manage;
 }
 
-static void detach_and_free(scard_manage *manage)
+static void detach_and_free(scardffi_manage *manage)
 {
     ANSWERS(HR_OK, manage_detach(manage, SCARD_LEAVE_CARD));
     manage_free(manage);
@@ -93,7 +93,7 @@ static void detach_and_free(scard_manage *manage)
 static void opens_a_library_once(const char *path)
 {
     char detail[256], tiny[1];
-    pcsc_api *first, *second = NULL;
+    scardffi_library *first, *second = NULL;
 
     CHECK(pcsc_open(path, &first, detail, sizeof detail) == PCSC_OPENED);
     CHECK(pcsc_open(path, &second, detail, sizeof detail) == PCSC_OPENED && second == first);
@@ -140,7 +140,7 @@ static void tells_status_changes(void)
 static void refuses_what_is_no_handle(SCARDHANDLE stale)
 {
     const SCARDHANDLE wrong[] = {0, -1, 12345, stale};
-    scard_manage *manage = new_manage();
+    scardffi_manage *manage = new_manage();
     uint32_t said;
 
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -157,7 +157,7 @@ static void refuses_what_is_no_handle(SCARDHANDLE stale)
 
 static void refuses_what_is_no_reader(void)
 {
-    scard_manage *manage = new_manage();
+    scardffi_manage *manage = new_manage();
 
     ANSWERS(HR_POINTER, manage_attach_by_ifd(NULL, SCARD_SCOPE_SYSTEM, READER, SCARD_SHARE_SHARED, 3));
     ANSWERS(HR_POINTER, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, NULL, SCARD_SHARE_SHARED, 3));
@@ -170,7 +170,7 @@ static void refuses_what_is_no_reader(void)
 }
 
 /* Every use of an object that is detached, or that is inherited over a fork. */
-static void refuses_every_use(scard_manage *manage)
+static void refuses_every_use(scardffi_manage *manage)
 {
     unsigned char buffer[8];
     uint32_t number = sizeof buffer, other;
@@ -191,7 +191,7 @@ static void refuses_every_use(scard_manage *manage)
 
 static void attaches_and_detaches(void)
 {
-    scard_manage *owner = new_manage(), *borrower = new_manage();
+    scardffi_manage *owner = new_manage(), *borrower = new_manage();
     SCARDCONTEXT context;
     SCARDHANDLE handle, own;
     uint32_t said;
@@ -229,7 +229,7 @@ static void attaches_and_detaches(void)
 
 static void is_refused_in_a_fork(void)
 {
-    scard_manage *manage = new_attached();
+    scardffi_manage *manage = new_attached();
     int status = -1;
     pid_t child = fork();
 
@@ -269,7 +269,7 @@ static bool is_answer(const unsigned char *response, size_t le)
 }
 
 /* Both buffers have exactly the size that is told. */
-static void reads(scard_manage *manage, size_t le)
+static void reads(scardffi_manage *manage, size_t le)
 {
     unsigned char header[7];
     size_t length = read_command(header, le);
@@ -293,7 +293,7 @@ static void reads(scard_manage *manage, size_t le)
 static void transmits_every_length(void)
 {
     static const size_t lengths[] = {257, 258, 511, 512, 4096, 32767, 32768, 65535, 65536};
-    scard_manage *manage = new_attached();
+    scardffi_manage *manage = new_attached();
 
     for (size_t le = 1; le <= 256; le++)
         reads(manage, le);
@@ -311,7 +311,7 @@ static void transmits_every_length(void)
 static void refuses_wrong_buffers(void)
 {
     static unsigned char memory[MAX_BUFFER_SIZE_EXTENDED + 64];
-    scard_manage *manage = new_attached();
+    scardffi_manage *manage = new_attached();
 
     memcpy(memory, READ_4, sizeof READ_4);
     FAILS(HR_POINTER, exchange_plain(manage, NULL, 5, memory, 8));
@@ -334,7 +334,7 @@ static void refuses_wrong_buffers(void)
 
 static void transmits_through_a_slot(void)
 {
-    scard_manage *manage = new_attached();
+    scardffi_manage *manage = new_attached();
     exchange_slot *slot = exchange_slot_new(manage);
     unsigned char command[7];
     size_t length = read_command(command, 65536);
@@ -354,7 +354,7 @@ static void transmits_through_a_slot(void)
 
 static void tells_the_status(void)
 {
-    scard_manage *manage = new_attached();
+    scardffi_manage *manage = new_attached();
     uint32_t state, protocol, name_length, atr_length;
     char *name = malloc(sizeof READER);
     unsigned char *atr = malloc(13);
@@ -386,7 +386,7 @@ static void tells_the_status(void)
 
 static void reads_and_writes_attributes(void)
 {
-    scard_manage *manage = new_attached();
+    scardffi_manage *manage = new_attached();
     unsigned char *value = malloc(sizeof "scardffi");
     uint32_t length = sizeof "scardffi";
     static unsigned char much[MAX_BUFFER_SIZE_EXTENDED + 1];
@@ -410,7 +410,7 @@ static void reads_and_writes_attributes(void)
 static void controls_the_reader(void)
 {
     static unsigned char much[MAX_BUFFER_SIZE_EXTENDED + 1];
-    scard_manage *manage = new_attached();
+    scardffi_manage *manage = new_attached();
     unsigned char byte = 0;
     uint32_t received = 1;
 
@@ -429,7 +429,7 @@ static void controls_the_reader(void)
 
 static void locks_and_unlocks(void)
 {
-    scard_manage *mine = new_manage(), *other = new_attached();
+    scardffi_manage *mine = new_manage(), *other = new_attached();
     unsigned char response[6];
     SCARDCONTEXT context;
     SCARDHANDLE handle = connect_raw(&context);
@@ -465,7 +465,7 @@ static void locks_and_unlocks(void)
 /* Threads */
 
 typedef struct {
-    scard_manage *manage;
+    scardffi_manage *manage;
     SCARDHANDLE handle;
     size_t le;
     unsigned used, refused; /* atomic */
@@ -495,7 +495,7 @@ static void *transmit_many(void *argument)
     return NULL;
 }
 
-static void serves_threads(scard_manage *const *objects, size_t count)
+static void serves_threads(scardffi_manage *const *objects, size_t count)
 {
     pthread_t threads[THREADS];
     work works[THREADS] = {0};
@@ -511,7 +511,7 @@ static void serves_threads(scard_manage *const *objects, size_t count)
 
 static void serves_threads_on_one_object_and_on_two_with_one_handle(void)
 {
-    scard_manage *objects[2] = {new_manage(), new_manage()};
+    scardffi_manage *objects[2] = {new_manage(), new_manage()};
     SCARDCONTEXT context;
     SCARDHANDLE handle = connect_raw(&context);
 
@@ -577,7 +577,7 @@ static void *lock_in_a_race(void *argument)
 static void *borrow_in_a_race(void *argument)
 {
     work *mine = argument;
-    scard_manage *own = new_manage();
+    scardffi_manage *own = new_manage();
     unsigned char response[6];
 
     while (!__atomic_load_n(mine->stop, __ATOMIC_RELAXED)) {
@@ -601,7 +601,7 @@ static void survives_races_of_attach_and_detach(void)
     void *(*jobs[])(void *) = {borrow_in_a_race, transmit_in_a_race, transmit_in_a_race, look_in_a_race,
                                lock_in_a_race};
     enum { JOBS = sizeof jobs / sizeof jobs[0] };
-    scard_manage *manage = new_manage();
+    scardffi_manage *manage = new_manage();
     pthread_t threads[JOBS];
     work works[JOBS] = {0};
     SCARDCONTEXT context;
@@ -636,7 +636,7 @@ static void *open_in_a_race(void *argument)
     work *mine = argument;
     const char *path = pcsc_path(api);
     char detail[256];
-    pcsc_api *opened;
+    scardffi_library *opened;
 
     for (int i = 0; i < EXCHANGES; i++) {
         CHECK(pcsc_open(path, &opened, detail, sizeof detail) == PCSC_OPENED && opened == api);
@@ -673,7 +673,7 @@ static void *transmit_into_shared_memory(void *argument)
 
 static void break_the_rules(void)
 {
-    scard_manage *manage = new_attached();
+    scardffi_manage *manage = new_attached();
     work first = {.manage = manage}, second = {.manage = manage};
     unsigned char *too_small = malloc(5);
     pthread_t thread = start(transmit_into_shared_memory, &first);
