@@ -329,7 +329,7 @@ class ExchangeMethods:
         chunk: int,
     ) -> int:
         """Call the step in C until it reports that the file is finished."""
-        progress = ffi.new("uint32_t[3]")  # done, status word, finished: see binary_file.h
+        progress = ffi.new("uint32_t[]", lib.BINARY_PROGRESS)
         size = len(memory)
         done: int = 0
         try:
@@ -337,15 +337,16 @@ class ExchangeMethods:
                 raise invalid("offset", offset, f"0 to {_FILE_END - size} for a buffer of {size} bytes")
             while True:
                 answer = step(self._native, memory + done, size - done, offset + done, chunk, SIGNAL_CHECK_MS, progress)
-                done += progress[0]
+                done += progress[lib.BINARY_DONE]
                 if answer < 0:
                     raise ExchangeFailure.decode(answer, done)._replace(required=0).error(function, self._native)
-                if progress[2]:
+                if progress[lib.BINARY_FINISHED]:
                     break
         finally:
             release(memory)
-        if progress[1] not in {0, 0x9000}:  # 0: no command was sent
-            raise status_word_error(function, progress[1], offset, done)
+        sw = progress[lib.BINARY_SW]
+        if sw not in {0, 0x9000}:
+            raise status_word_error(function, sw, offset, done)
         return done
 
     def _exchange_error(

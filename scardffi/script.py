@@ -6,7 +6,7 @@ The C core (csrc/script.c) sends the commands and returns at times, so that Ctrl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, overload
+from typing import TYPE_CHECKING, Protocol, TypeAlias, overload
 
 from ._arguments import flags, integer, invalid, readable, release
 from ._loader import ffi, lib, owning
@@ -24,12 +24,6 @@ if TYPE_CHECKING:
     from ._native import Manage, ScriptRun
 
 StatusPattern: TypeAlias = int | tuple[int, int] | set[int] | frozenset[int]
-
-# The results of script_step, as script.h numbers them
-_MORE: Final = 1
-_FAILED: Final = 2
-_MISSED: Final = 3
-_ALL: Final = 0xFFFFFFFF
 
 
 class AttachedCard(Protocol):
@@ -169,7 +163,7 @@ class Script:
         if expect is None:
             return
         if not isinstance(expect, list):
-            yield _ALL, expect  # type: ignore[misc]  # only a list has one for each command
+            yield lib.SCRIPT_ALL, expect  # type: ignore[misc]  # only a list has one for each command
             return
         if len(expect) != self._count:
             raise invalid("expect", f"a list of {len(expect)}", f"one for each of the {self._count} commands")
@@ -251,7 +245,7 @@ class Script:
         cancel: CancelFlag | None,
     ) -> Replies:
         try:
-            while (state := lib.script_step(run, SIGNAL_CHECK_MS)) == _MORE:
+            while (state := lib.script_step(run, SIGNAL_CHECK_MS)) == lib.SCRIPT_MORE:
                 if progress is not None:
                     progress(lib.script_run_executed(run), times * self._count)
                 if cancel is not None and cancel.is_set():
@@ -260,11 +254,11 @@ class Script:
         except KeyboardInterrupt as interrupt:
             vars(interrupt)["replies"] = Replies(run, timed=timed)
             raise
-        if state == _FAILED:
+        if state == lib.SCRIPT_FAILED:
             failure = ExchangeFailure.decode(lib.script_run_failure(run), lib.script_run_arrived(run))
             cause = failure.error("transmit", card.native)
             raise self._ended(run, timed, str(cause), cause) from cause
-        if state == _MISSED:
+        if state == lib.SCRIPT_MISSED:
             raise self._ended(run, timed)
         if progress is not None:
             progress(lib.script_run_executed(run), times * self._count)
