@@ -339,7 +339,8 @@ class ExchangeMethods:
                 answer = step(self._native, memory + done, size - done, offset + done, chunk, SIGNAL_CHECK_MS, progress)
                 done += progress[lib.BINARY_DONE]
                 if answer < 0:
-                    raise ExchangeFailure.decode(answer, done)._replace(required=0).error(function, self._native)
+                    failure = ExchangeFailure.decode(answer, done)._replace(required=0)  # the length of one chunk only
+                    raise failure.error(function, self._native)
                 if progress[lib.BINARY_FINISHED]:
                     break
         finally:

@@ -488,7 +488,7 @@ class SCardManage(ExchangeMethods):
         return self._create("create_interface", id_or_name, data)
 
     def _create(self, function: str, id_or_name: UUID | str, data: Any) -> Any:
-        """Create a service on the present attachment, for the method that is named."""
+        """Create a service for the present attachment; ``function`` is the name of the caller."""
         from .services.interfaces import UnknownInterfaceError, create  # `import scardffi` must not load services
 
         transmitter = AttachmentTransmitter(self, self._present_attachment(function))
@@ -547,7 +547,7 @@ class _Transaction:
 
 
 def _protocols(value: SupportsIndex, share_mode: int) -> Protocol:
-    """Return the checked protocols. Only ShareMode.DIRECT allows none, or an unknown share mode, which is 0."""
+    """Return the checked protocols. There may be none if the share mode is DIRECT, or unknown (0)."""
     protocols = flags("protocols", value, Protocol)
     if not protocols and share_mode not in {0, ShareMode.DIRECT}:
         raise invalid("protocols", int(protocols), "one or more of T0, T1, RAW; none only with ShareMode.DIRECT")
