@@ -250,10 +250,10 @@ def card_with_codes(pin: bytes = PIN, puk: bytes = PUK, *, tries: int = 3) -> Fi
 
     PIN 1 is unblocked by PUK 2, and guards a file of 4 bytes with the short identifier 1.
     """
-    application = DF(0x5000, name=AID, references=[Code(0x81, LOCAL_PIN, longest=24)])
+    application = DF(0x5000, name=AID, references=[Code(0x81, LOCAL_PIN, max_length=24)])
     file = TransparentEF(0x2F01, b"data", short_id=1, access={"read": [1]})
     codes = [
-        Code(1, pin, tries=tries, resetting_code=2, longest=24),
-        Code(2, puk, tries=tries, longest=24),
+        Code(1, pin, tries=tries, resetting_code=2, max_length=24),
+        Code(2, puk, tries=tries, max_length=24),
     ]
     return FileSystemCard(DF(files=[application, file], references=codes))
