@@ -311,7 +311,9 @@ def test_where_no_emulator_listens_the_reader_is_empty(port: int) -> None:
         assert len(program.readers()) == 2
         assert program.transmit(DEFAULT_READER, READ_4) == "SCARD_E_NO_SMARTCARD"
         assert program.transmit("scardffi Virtual Reader 1", READ_4) == ANSWER_4
-    assert program.complaints.endswith(f"no emulator listens at the port of this reader, which stays empty: {DEFAULT_READER}\n")
+    assert program.complaints.endswith(
+        f"no emulator listens at the port of this reader, which stays empty: {DEFAULT_READER}\n"
+    )
 
 
 def test_who_listens_and_sends_too_slowly_for_an_atr_is_given_up() -> None:
@@ -440,12 +442,18 @@ def test_a_foreign_program_meets_a_fault() -> None:
         ("reader,listen=0", "invalid field of a reader: listen"),
         ("reader,listen=65536", "invalid field of a reader: listen"),
         ("reader,connect=port", "invalid field of a reader: connect"),
-        ("reader,listen=4000,connect=4000", "a reader can have only one of listen, connect and card: scardffi Virtual Reader 0"),
+        (
+            "reader,listen=4000,connect=4000",
+            "a reader can have only one of listen, connect and card: scardffi Virtual Reader 0",
+        ),
         ("fault", "invalid function, effect, call or times of a fault: "),
         ("fault,function=SCardTransmit", "invalid function, effect, call or times of a fault: SCardTransmit"),
         ("fault,function=SCardTransmitt,code=1", "invalid function, effect, call or times of a fault: SCardTransmitt"),
         ("fault,function=SCardConnect,removal", "invalid function, effect, call or times of a fault: SCardConnect"),
-        ("fault,function=SCardConnect,code=1,call=0", "invalid function, effect, call or times of a fault: SCardConnect"),
+        (
+            "fault,function=SCardConnect,code=1,call=0",
+            "invalid function, effect, call or times of a fault: SCardConnect",
+        ),
         ("fault,function=SCardConnect,code=1,stop", "invalid field of a fault: stop"),
         ("fault,function=SCardConnect,code=0x1ffffffff", "invalid field of a fault: code"),
         ("fault,function=SCardConnect,code=SCARD_E_NO_MEMORY", "invalid field of a fault: code"),
@@ -455,10 +463,19 @@ def test_a_foreign_program_meets_a_fault() -> None:
         ("fault,function=SCardTransmit,latency=", "invalid field of a fault: latency"),
         ("fault,function=SCardTransmit,probability=1", "invalid field of a fault: probability"),
         ("reader," + "x" * 2000, "an entry is too long, has too many fields, or has a field twice: reader,xxx"),
-        ("reader,name=A,name=B", "an entry is too long, has too many fields, or has a field twice: reader,name=A,name=B"),
+        (
+            "reader,name=A,name=B",
+            "an entry is too long, has too many fields, or has a field twice: reader,name=A,name=B",
+        ),
         ("reader=Gate", "the first word of an entry has no value; use name= or function=: reader"),
-        ("reader,listen=1,card=answering", "a reader can have only one of listen, connect and card: scardffi Virtual Reader 0"),
-        ("reader" + ",latency=1" * 20, "an entry is too long, has too many fields, or has a field twice: reader,latency=1"),
+        (
+            "reader,listen=1,card=answering",
+            "a reader can have only one of listen, connect and card: scardffi Virtual Reader 0",
+        ),
+        (
+            "reader" + ",latency=1" * 20,
+            "an entry is too long, has too many fields, or has a field twice: reader,latency=1",
+        ),
     ],
     ids=lambda text: text[:60],
 )
@@ -475,7 +492,10 @@ def test_a_text_that_cannot_be_followed_is_no_service_and_stderr_says_what_is_wr
 def test_a_text_that_cannot_be_followed_to_its_end_has_no_effect(port: int) -> None:
     with VirtualProgram(f"reader,listen={port};fault,function=SCardEstablishContext,code=1;radar") as program:
         assert [program.establish() for _ in range(3)] == [NO_SERVICE] * 3
-    assert program.complaints == 'scardffi virtual library: SCARDFFI_VIRTUAL: an entry must begin with "reader" or "fault": radar\n'
+    assert (
+        program.complaints
+        == 'scardffi virtual library: SCARDFFI_VIRTUAL: an entry must begin with "reader" or "fault": radar\n'
+    )
 
 
 def test_a_port_that_another_has_is_told_about() -> None:
@@ -532,7 +552,10 @@ def test_a_child_of_a_fork_has_no_listening_reader_and_the_parent_keeps_its_card
         program.wait(EMULATED, present=False)
         with VpcdCard(card, port):
             program.wait(EMULATED, present=True)
-    assert program.complaints == f"scardffi virtual library: SCARDFFI_VIRTUAL: the port of this reader is not available: {EMULATED}\n"
+    assert (
+        program.complaints
+        == f"scardffi virtual library: SCARDFFI_VIRTUAL: the port of this reader is not available: {EMULATED}\n"
+    )
 
 
 def test_a_child_of_a_fork_connects_to_the_emulator_by_itself() -> None:
