@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from importlib.metadata import EntryPoint
 
     from .transmitter import Transmitter
 
@@ -61,7 +61,7 @@ def create(id_or_name: UUID | str, transmitter: Transmitter, data: Any = None) -
             if data is not None and not isinstance(data, Mapping):
                 raise TypeError(f"data: expected a dict of keyword arguments or None, got {type(data).__name__}")
             return getattr(import_module(module, __package__), name)(transmitter, **(data or {}))
-    for point in entry_points(group=GROUP):
+    for point in _entry_points():
         if wanted == (_uuid(point.name) or point.name):
             make: Callable[[Transmitter, Any], Any] = point.load()
             return make(transmitter, data)
@@ -70,7 +70,14 @@ def create(id_or_name: UUID | str, transmitter: Transmitter, data: Any = None) -
 
 def names() -> list[str]:
     """Return the names of all services, and UUIDs that other packages have registered."""
-    return [*_OURS, *sorted({point.name for point in entry_points(group=GROUP)} - set(_OURS))]
+    return [*_OURS, *sorted({point.name for point in _entry_points()} - set(_OURS))]
+
+
+def _entry_points() -> Iterable[EntryPoint]:
+    """Return the entry points of other packages."""
+    from importlib.metadata import entry_points  # importing it takes longer than to create a service of this package
+
+    return entry_points(group=GROUP)
 
 
 def _uuid(text: UUID | str) -> UUID | None:
