@@ -60,7 +60,7 @@ def virtual_reader() -> Iterator[VirtualReader]:
     """
     __tracebackhide__ = True
     from scardffi import UnknownReaderError, virtual
-    from scardffi.virtual import world
+    from scardffi.virtual import _scardvirtual
     from scardffi.virtual.faults import armed
 
     reader = virtual.VirtualReader()
@@ -70,7 +70,7 @@ def virtual_reader() -> Iterator[VirtualReader]:
         yield reader
         for fault in armed - armed_before:
             fault.end()
-        world.start_service()
+        _scardvirtual.start_service()
         with suppress(UnknownReaderError):  # the test has unplugged it
             reader.unplug()
     if reader.errors:
@@ -124,11 +124,11 @@ def _faults_armed(item: pytest.Item) -> Iterator[list[Fault]]:
         yield []
         return
     from scardffi import virtual
-    from scardffi.virtual import world
+    from scardffi.virtual import _scardvirtual
 
     with ExitStack() as stack:  # pytest tells the marker closest to the test first
         yield [stack.enter_context(virtual.fault(*one.args, **one.kwargs)) for one in reversed(markers)]
-    world.start_service()  # a fault may have stopped it
+    _scardvirtual.start_service()  # a fault may have stopped it
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Runs all benchmarks: `python -m benchmarks`, from a clone with `pip install -e ".[test,bench]"`.
 
-Without options it takes some minutes, writes results.json, results.md and exchange.svg into benchmarks/results and puts
-tables and chart into the README. With --quick it takes about a minute and prints; it writes only where --output says.
+Without options it takes some minutes, writes results.json, results.md and exchange.svg into benchmarks/results, and
+puts the tables into docs/benchmarks.md and three rows into the README. With --quick it takes about a minute and
+prints; it writes only where --output says.
 """
 
 import argparse
@@ -67,9 +68,9 @@ def check(results: dict[str, Any], margin: float) -> bool:
 def main() -> int:
     """The command; answers its exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="short rounds; the README is left alone")
+    parser.add_argument("--quick", action="store_true", help="short rounds; the pages are left alone")
     parser.add_argument("--check", action="store_true", help="exit with 1 where a ratio or an allocation is bad")
-    parser.add_argument("--output", type=Path, help="the folder for results; the README is left alone")
+    parser.add_argument("--output", type=Path, help="the folder for results; the pages are left alone")
     options = parser.parse_args()
 
     results = measure(quick=options.quick)
@@ -78,7 +79,8 @@ def main() -> int:
         write(results, options.output)
     elif not options.quick:
         write(results, _RESULTS)
-        report.update_readme(ROOT / "README.md", results)
+        report.update(ROOT / "docs" / "benchmarks.md", report.page_section(results))
+        report.update(ROOT / "README.md", report.readme_section(results))
     held = not options.check or check(results, MARGIN if options.quick else 1.0)
     return 0 if held else 1
 

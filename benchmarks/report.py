@@ -1,4 +1,4 @@
-"""Turns the results of a run into a Markdown block, a chart, and the README's section."""
+"""Turn the results of a run into tables, a chart, and the generated sections of docs/benchmarks.md and README.md."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +12,9 @@ _QUESTIONS: Final = {
     "exchange": "A library that answers at once (the binding's own cost)",
     "pcscd": "A real pcscd, client and daemon on one core",
 }
+_README_LENGTH: Final = "16"
+_README_COLUMNS: Final = {"exchange": "on a library that answers at once", "pcscd": "on a real pcscd"}
+_README_ROWS: Final = ("scardffi `exchange()`", "scardffi `card.transmit()`", "pyscard `connection.transmit`")
 _LIMITS: Final = """\
 A real card takes milliseconds for an exchange, whatever calls it; the first table is what a binding adds, measured on
 a library that does nothing. The saved time matters for readers in parallel, emulators, fuzzing, fast contactless cards
@@ -32,19 +35,32 @@ def markdown(results: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def readme_section(results: dict[str, Any]) -> str:
-    """What stands in the README between the markers."""
-    chart = "![One exchange: time by path, logarithmic](benchmarks/results/exchange.svg)"
+def page_section(results: dict[str, Any]) -> str:
+    """Return what docs/benchmarks.md shows between the markers: the chart and all tables."""
+    chart = "![One exchange: time by path, logarithmic](../benchmarks/results/exchange.svg)"
     return f"{BEGIN}\n{chart}\n\n{markdown(results)}{END}"
 
 
-def update_readme(readme: Path, results: dict[str, Any]) -> None:
-    """Replace the README's section."""
-    text = readme.read_text(encoding="utf-8")
+def readme_section(results: dict[str, Any]) -> str:
+    """Return what the README shows between the markers: a row for each path that most programs use."""
+    lines = [_row([f"an exchange of {_README_LENGTH} bytes", *_README_COLUMNS.values()])]
+    lines.append("|---" * (1 + len(_README_COLUMNS)) + "|")
+    parts = [{row["label"]: row for row in results[name]["rows"]} for name in _README_COLUMNS]
+    cells = [
+        [_cell(part[label], _README_LENGTH) if label in part else "absent" for part in parts] for label in _README_ROWS
+    ]
+    lines += [_row([label, *row]) for label, row in zip(_README_ROWS, cells, strict=True)]
+    note = "In brackets: the time relative to the same loop in C. Figures of one machine; compare the ratios."
+    return "\n".join([BEGIN, *lines, "", note, END])
+
+
+def update(page: Path, section: str) -> None:
+    """Replace what a page shows between the markers by this section."""
+    text = page.read_text(encoding="utf-8")
     if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise RuntimeError(f"{readme} needs {BEGIN} and {END} once, where the tables shall stand")
+        raise RuntimeError(f"{page} must contain {BEGIN} and {END} once each")
     before, _, rest = text.partition(BEGIN)
-    readme.write_text(before + readme_section(results) + rest.partition(END)[2], encoding="utf-8")
+    page.write_text(before + section + rest.partition(END)[2], encoding="utf-8")
 
 
 def chart(results: dict[str, Any], path: Path) -> None:

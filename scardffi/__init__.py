@@ -1,11 +1,14 @@
-"""PC/SC smart cards through cffi: raw handles, attach by handle, no copy in Python on the transmit loop.
+"""PC/SC smart cards through cffi: raw handles, attach by handle, and no copy in Python on the transmit loop.
 
-Importing this loads no PC/SC library; the first use does. See the README for a first example of each use.
+The import loads no PC/SC library; the first use does. README.md has examples.
 
-PYTEST_DONT_REWRITE: nothing here asserts, and pytest need not warn where this was imported before it.
+PYTEST_DONT_REWRITE: this module has no assertions, and pytest must not warn if it was imported before.
 """
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from . import constants, errors, raw
 from ._loader import LibraryInfo, ffi, lib
@@ -59,14 +62,13 @@ from .exchange import Exchange, Replies, Reply, Script
 from .library import Library
 from .manage import SCardManage, Status
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from . import embed, virtual
 
     C_API: Any
-    """The table of C functions as a PyCapsule; see :mod:`scardffi.embed`."""
+    """The table of C functions as a PyCapsule, for :mod:`scardffi.embed`."""
 
 __version__ = "0.1.0"
 
@@ -135,13 +137,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """``virtual``, ``embed`` and ``C_API`` are made when they are asked for: most programs never do."""
-    from importlib import import_module
-
+    """Load ``virtual``, ``embed`` and ``C_API`` at their first use, because they import ctypes."""
     if name == "C_API":
-        global C_API  # noqa: PLW0603  the next use finds it
+        global C_API  # noqa: PLW0603  a module attribute, so that the next use does not come here
         C_API = import_module(".embed", __name__).capsule()
         return C_API
     if name in {"embed", "virtual"}:
         return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,48 +1,48 @@
-"""Checks of what callers hand in: numbers, names, times and buffers.
+"""Checks of arguments: numbers, names, times and buffers.
 
-Each error names the argument, the value and what is allowed, and comes before anything is sent. Buffers are
-not copied: what comes back is the caller's own memory, locked against resizing while the result lives.
+Each error names the argument, the value and what is allowed, and is raised before anything is sent. Buffers are not
+copied: the functions return the caller's memory, locked against resizing until the returned object is collected.
 """
 
 from __future__ import annotations
 
 import functools
 import operator
+from enum import IntEnum, IntFlag
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ._loader import ffi
 from .constants import INFINITE
 from .errors import E_INVALIDARG, InvalidArgumentError, InvalidHandleError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from enum import IntEnum, IntFlag
-    from typing import Final, SupportsIndex, TypeVar
+    from typing import SupportsIndex
 
     from typing_extensions import Buffer
 
     from ._native import Bytes, CData
 
-    _Enum = TypeVar("_Enum", bound=IntEnum)
-    _Flags = TypeVar("_Flags", bound=IntFlag)
-    _First = TypeVar("_First")
-    _Second = TypeVar("_Second")
+_Enum = TypeVar("_Enum", bound=IntEnum)
+_Flags = TypeVar("_Flags", bound=IntFlag)
+_First = TypeVar("_First")
+_Second = TypeVar("_Second")
 
 UNSIGNED_CHARS: Final = ffi.typeof("unsigned char[]")
-"""The C type of every buffer, for ``ffi.from_buffer``."""
+"""The C type of every buffer, for ``ffi.from_buffer``; naming it by text at each call is slower."""
 HANDLE_BITS: Final = 8 * ffi.sizeof("SCARDHANDLE")
-"""Width of a card handle and of a context on this platform."""
+"""Bits of a card handle and of a context on this platform."""
 _POINTER_BITS: Final = 8 * ffi.sizeof("void *")
 _LONGEST_WAIT: Final = (INFINITE - 1) / 1000
 
 
 def invalid(name: str, value: object, allowed: str) -> InvalidArgumentError:
-    """The error for an argument with a value that is not allowed, ready to be raised."""
+    """Return the error for an argument whose value is not allowed."""
     return InvalidArgumentError(f"{name}: {value!r} is not allowed; give {allowed}", hresult=E_INVALIDARG)
 
 
 def integer(name: str, value: SupportsIndex) -> int:
-    """An int, or anything with ``__index__``, but no bool."""
+    """Return an int, or the int of an object with ``__index__``; a bool is refused."""
     if isinstance(value, bool):
         raise TypeError(f"{name}: expected an int, got the bool {value}")
     try:
@@ -52,7 +52,7 @@ def integer(name: str, value: SupportsIndex) -> int:
 
 
 def dword(name: str, value: SupportsIndex) -> int:
-    """An unsigned 32-bit number."""
+    """Return an unsigned 32-bit number."""
     number = integer(name, value)
     if not 0 <= number <= 0xFFFFFFFF:
         raise invalid(name, number, "0 to 0xFFFFFFFF")
@@ -60,17 +60,17 @@ def dword(name: str, value: SupportsIndex) -> int:
 
 
 def handle(name: str, value: SupportsIndex) -> int:
-    """A card handle or context, signed or unsigned, as the platform's type holds it."""
+    """Return a card handle or context as the platform's type holds it; a signed and an unsigned number are allowed."""
     number = integer(name, value)
     if not -(1 << HANDLE_BITS - 1) <= number < 1 << HANDLE_BITS:
         raise InvalidHandleError(
-            f"{name}: {number} does not fit a handle; give one of {HANDLE_BITS} bits", hresult=E_INVALIDARG
+            f"{name}: {number} is not allowed; give a handle of {HANDLE_BITS} bits", hresult=E_INVALIDARG
         )
     return int(ffi.cast("SCARDHANDLE", number))
 
 
 def address(name: str, value: SupportsIndex) -> CData:
-    """An address in memory, as a pointer."""
+    """Return an address in memory as a pointer."""
     number = integer(name, value)
     if not 0 <= number < 1 << _POINTER_BITS:
         raise invalid(name, number, f"an address of {_POINTER_BITS} bits")
@@ -78,7 +78,7 @@ def address(name: str, value: SupportsIndex) -> CData:
 
 
 def member(name: str, value: SupportsIndex, enum: type[_Enum]) -> _Enum:
-    """A member of an enumeration, or its number."""
+    """Return the member of an enumeration for a member or its number."""
     number = integer(name, value)
     try:
         return enum(number)
@@ -88,17 +88,17 @@ def member(name: str, value: SupportsIndex, enum: type[_Enum]) -> _Enum:
 
 
 def flags(name: str, value: SupportsIndex, enum: type[_Flags]) -> _Flags:
-    """Members of an enumeration of flags, or their number."""
+    """Return the flags for a combination of members or its number."""
     number = integer(name, value)
     known = int(functools.reduce(operator.or_, enum))
     if number & ~known:
-        bits = [one for one in enum if one.value.bit_count() == 1]  # Python 3.10 also counts none and combinations
-        raise invalid(name, number, f"any of {', '.join(f'{enum.__name__}.{one.name} ({one.value})' for one in bits)}")
+        choices = ", ".join(f"{enum.__name__}.{one.name} ({one.value})" for one in enum)
+        raise invalid(name, number, f"any of {choices}")
     return enum(number)
 
 
 def text(name: str, value: str) -> bytes:
-    """A name for the resource manager: no NUL in it."""
+    """Return a name in UTF-8 for the resource manager; a NUL in it is refused."""
     if not isinstance(value, str):
         raise TypeError(f"{name}: expected a str, got {type(value).__name__}")
     if "\0" in value:
@@ -106,11 +106,11 @@ def text(name: str, value: str) -> bytes:
     try:
         return value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        raise invalid(name, value, "a name that UTF-8 can carry") from None
+        raise invalid(name, value, "a name that can be encoded in UTF-8") from None
 
 
 def pairs(name: str, value: Iterable[tuple[_First, _Second]], meaning: str) -> list[tuple[_First, _Second]]:
-    """A sequence of pairs."""
+    """Return a list of pairs; ``meaning`` says in the error what a pair holds."""
     checked = []
     for index, one in enumerate(value):
         if not isinstance(one, tuple) or len(one) != 2:
@@ -120,23 +120,23 @@ def pairs(name: str, value: Iterable[tuple[_First, _Second]], meaning: str) -> l
 
 
 def seconds(name: str, value: float | None) -> float | None:
-    """A time in seconds, None for ever."""
+    """Return a time in seconds, or None for a wait without limit."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name}: expected seconds as int or float, or None, got {type(value).__name__}")
     if not 0 <= value <= _LONGEST_WAIT:
-        raise invalid(name, value, f"seconds from 0 to {_LONGEST_WAIT:.0f}, or None to wait for ever")
+        raise invalid(name, value, f"seconds from 0 to {_LONGEST_WAIT:.0f}, or None to wait without limit")
     return value
 
 
 def readable(name: str, value: Buffer) -> Bytes:
-    """Memory that C reads for one call: bytes as they are, anything else with a contiguous buffer locked."""
+    """Return memory that C reads during one call: bytes unchanged, another contiguous buffer locked."""
     return value if type(value) is bytes else locked(name, value)
 
 
 def locked(name: str, value: Buffer) -> CData:
-    """Memory that C reads, locked in place and kept alive."""
+    """Return memory that C reads, locked and kept alive."""
     try:
         return ffi.from_buffer(UNSIGNED_CHARS, value, False)
     except (TypeError, ValueError, BufferError):
@@ -146,7 +146,7 @@ def locked(name: str, value: Buffer) -> CData:
 
 
 def writable(name: str, value: Buffer) -> CData:
-    """Memory that C writes: anything with a writable, contiguous buffer, locked in place."""
+    """Return memory that C writes: a writable, contiguous buffer, locked and kept alive."""
     try:
         return ffi.from_buffer(UNSIGNED_CHARS, value, True)
     except (TypeError, ValueError, BufferError):
@@ -156,7 +156,7 @@ def writable(name: str, value: Buffer) -> CData:
 
 
 def pair_of_buffers(command: Buffer, response: Buffer) -> tuple[Bytes, CData]:
-    """A command that C reads and a response that it writes; nothing stays locked where one is refused."""
+    """Return a command that C reads and a response that C writes; if one is refused, neither stays locked."""
     receive = writable("response", response)
     try:
         return readable("command", command), receive
@@ -166,9 +166,9 @@ def pair_of_buffers(command: Buffer, response: Buffer) -> tuple[Bytes, CData]:
 
 
 def release(*memories: Bytes) -> None:
-    """Unlock what was locked, before an error is raised: its traceback would keep it locked.
+    """Unlock memory before an error is raised, because the error's traceback would keep it locked.
 
-    A memoryview that is locked and garbage at the same time even crashes Python up to 3.12.
+    Python up to 3.12 crashes if a memoryview and its lock become garbage at the same time.
     """
     for memory in memories:
         if not isinstance(memory, bytes):
@@ -176,15 +176,15 @@ def release(*memories: Bytes) -> None:
 
 
 def pinned(memory: CData, value: Buffer) -> tuple[CData, CData]:
-    """Locked memory to be kept for long, and what keeps it: the exporter of a memoryview rather than the view.
+    """Return locked memory for a long-lived object, and the object that keeps it locked.
 
-    See :func:`release` for the reason.
+    For a memoryview its exporter is locked instead of the view, for the reason that :func:`release` gives.
     """
     if not isinstance(value, memoryview):
         return memory, memory
     try:
         exporter = ffi.from_buffer(UNSIGNED_CHARS, value.obj)
-    except (TypeError, ValueError, BufferError):  # an exporter that is not contiguous itself
+    except (TypeError, ValueError, BufferError):  # the exporter itself is not contiguous
         return memory, memory
     start = int(ffi.cast("uintptr_t", memory)) - int(ffi.cast("uintptr_t", exporter))
     size = len(memory)

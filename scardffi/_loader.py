@@ -1,14 +1,14 @@
-"""Which PC/SC library: find it, load it once or by path, and tell what it has.
+"""Finds and loads PC/SC libraries, and is the only module that imports the compiled module.
 
-The only importer of the compiled module; everybody else takes ``ffi`` and ``lib`` from here. Nothing is loaded
-by importing: the platform's library (or the one that ``SCARDFFI_LIBRARY`` names) is loaded at its first use.
+Other modules take ``ffi`` and ``lib`` from here. The import loads no PC/SC library. The default library
+(the platform's, or the one that ``SCARDFFI_LIBRARY`` names) is loaded at its first use.
 """
 
 from __future__ import annotations
 
 import os
-from _weakref import ref  # weakref is slow to import
-from collections import namedtuple
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import ref
 
 try:
     from ._native import ffi, lib
@@ -28,7 +28,6 @@ from .errors import (
     OutOfMemoryError,
 )
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,36 +36,36 @@ if TYPE_CHECKING:
 __all__ = ["LibraryInfo", "default_table", "ffi", "lib", "library_info", "open_table", "owning", "set_default_table"]
 
 _DETAIL_SIZE = 8192
-# What pcsc_open answers, as pcsc_api.h numbers it
+# The results of pcsc_open, in pcsc_api.h
 _NOT_FOUND, _NOT_LOADABLE, _NO_MEMORY = 1, 2, 4
 
 
-class LibraryInfo(namedtuple("LibraryInfo", "path version functions missing")):
-    """What is known of a loaded PC/SC library."""
-
-    __slots__ = ()
+class LibraryInfo(NamedTuple):
+    """Path, version and functions of a loaded PC/SC library."""
 
     path: str
-    """The file it was loaded from."""
+    """The file that it was loaded from."""
     version: str | None
-    """The version that the file's name carries, such as 1.0.0; None where there is none."""
+    """The version in the file's name, such as 1.0.0; None if the name has none."""
     functions: frozenset[str]
-    """The SCard* functions that it has, of those that scardffi knows."""
+    """The functions that it has, of those that scardffi knows."""
     missing: frozenset[str]
-    """Those that it lacks: calling one raises UnsupportedFunctionError."""
+    """The functions that it lacks; calling one raises UnsupportedFunctionError."""
 
 
 def open_table(path: str | os.PathLike[str]) -> Api:
-    """Load the PC/SC library of this path or name; the same library gives the same function table again.
+    """Load the PC/SC library of this path or name; the same library returns the same function table.
 
     Raises:
-        LibraryError: one of its classes for no such file, a file that cannot be loaded, or no PC/SC library.
+        LibraryNotFoundError: no such file exists.
+        LibraryNotLoadableError: the system's loader refuses the file.
+        MissingSymbolError: the file is not a PC/SC library.
     """
     name = os.fspath(path) if hasattr(path, "__fspath__") else path
     if not isinstance(name, str):
         raise TypeError(f"path: expected a str or a PathLike of str, got {type(path).__name__}")
     if not name or "\0" in name:
-        raise LibraryNotFoundError(f"path: {name!r} is not the name of a file; give a path or a library's name")
+        raise LibraryNotFoundError(f"path: {name!r} is not allowed; give the path or the name of a library")
     table = ffi.new("scardffi_library **")
     detail = ffi.new("char[]", _DETAIL_SIZE)
     _check(lib.pcsc_open(os.fsencode(name), table, detail, _DETAIL_SIZE), detail)
@@ -75,7 +74,7 @@ def open_table(path: str | os.PathLike[str]) -> Api:
 
 
 def default_table() -> Api:
-    """The function table of the default library, loaded now if it is not yet.
+    """Return the function table of the default library, which is loaded now if it was not before.
 
     Raises:
         LibraryError: as for :func:`open_table`.
@@ -88,16 +87,16 @@ def default_table() -> Api:
 
 
 def set_default_table(table: Api | None) -> Api | None:
-    """Make ``table`` the default, or with None let the next use load the platform's; answers the previous one.
+    """Make ``table`` the default and return the previous one; with None the next use loads the platform's library.
 
-    Objects that exist keep the library that they were made with.
+    Existing objects keep the library that they were made with.
     """
     previous = lib.pcsc_set_default(ffi.NULL if table is None else table)
     return previous or None
 
 
 def library_info(table: Api) -> LibraryInfo:
-    """Path, version and functions of a loaded library."""
+    """Return path, version and functions of a loaded library."""
     file = _text(lib.pcsc_path(table))
     _, found, version = file.rpartition(".so.")
     functions: set[str] = set()
@@ -110,14 +109,14 @@ def library_info(table: Api) -> LibraryInfo:
 
 
 _references: dict[int, ref[CData]] = {}
-"""What waits for each owning pointer's end, by its id."""
+"""The weak reference to each owning pointer, by the reference's id."""
 
 
 def owning(pointer: CData, free: Callable[[CData], object]) -> CData:
-    """``pointer`` itself, for whose memory ``free`` is called when nobody holds the pointer any more.
+    """Return ``pointer``, and call ``free`` for its memory when the pointer is collected.
 
-    ``ffi.gc`` frees too early: in a reference cycle that is collected, before the finalizers of its other objects have
-    run, and these may still use the memory. ``free`` must not hold what could hold the pointer.
+    ``ffi.gc`` frees too early: if a reference cycle is collected, it frees before the finalizers of the other objects
+    run, and these may still use the memory. ``free`` must not refer to an object that refers to the pointer.
     """
     same = ffi.cast(ffi.typeof(pointer), pointer)
 
@@ -149,5 +148,5 @@ def _check(result: int, detail: CData) -> None:
         text = f"the PC/SC library cannot be loaded: {text}"
     else:
         kind = MissingSymbolError
-        text = f"this is no PC/SC library; it lacks: {text}"
+        text = f"this is not a PC/SC library; it lacks: {text}"
     raise kind(text)

@@ -1,7 +1,7 @@
 """The constants of PC/SC as enumerations, with the values of the platform that Python runs on.
 
-Members drop the ``SCARD_`` prefix of PC/SC part 5. Everything here is an ``int``: a plain number from an
-older program is as good as a member.
+Members have the names of PC/SC part 5 without the prefix ``SCARD_``; only those of :class:`ReturnCode` keep it. All
+members are ints, and a function that takes a member takes its number too.
 """
 
 from __future__ import annotations
@@ -15,15 +15,19 @@ _WINDOWS: Final = sys.platform == "win32"
 MAX_ATR_SIZE: Final = 33
 """The longest answer to reset, in bytes (ISO/IEC 7816-3, clause 8.2)."""
 MAX_BUFFER_SIZE_EXTENDED: Final = 65548
-"""The longest command or response that a resource manager carries, in bytes."""
+"""The longest command or response that a resource manager transmits, in bytes."""
 INFINITE: Final = 0xFFFFFFFF
-"""The timeout in milliseconds that never ends, for raw functions."""
+"""The timeout, in milliseconds, that makes a raw function wait without limit."""
 PNP_NOTIFICATION: Final = "\\\\?PnP?\\Notification"
-"""The pseudo-reader whose state changes when readers come and go (on macOS for Context.get_status_change alone)."""
+"""The name that stands for the list of readers: its state changes if a reader is plugged in or unplugged.
+
+:meth:`scardffi.Context.get_status_change` takes it on every platform, raw SCardGetStatusChange on Windows and pcsc-lite
+only, because macOS does not know it.
+"""
 
 
 class Scope(IntEnum):
-    """Scope of a context, for SCardEstablishContext."""
+    """Scopes of a context, for SCardEstablishContext."""
 
     USER = 0
     """Operations within the domain of the user."""
@@ -34,86 +38,86 @@ class Scope(IntEnum):
 
 
 class ShareMode(IntEnum):
-    """Who else may use the card, for SCardConnect and SCardReconnect."""
+    """Ways to share a card with other connections, for SCardConnect and SCardReconnect."""
 
     EXCLUSIVE = 1
-    """Nobody else."""
+    """No other connection may use the card."""
     SHARED = 2
-    """Everybody who asks for it shared as well."""
+    """Other connections that ask for SHARED may use the card too."""
     DIRECT = 3
-    """The reader rather than the card: it works with no card inserted."""
+    """A connection to the reader, which needs no card."""
 
 
 class Protocol(IntFlag):
-    """Transmission protocols (ISO/IEC 7816-3), as one value or as a choice of several."""
+    """Transmission protocols (ISO/IEC 7816-3): one, or a combination to choose from."""
 
     UNDEFINED = 0
-    """None: no card, or nothing negotiated."""
+    """No protocol: there is no card, or no protocol was negotiated."""
     T0 = 1
-    """T=0, byte-oriented."""
+    """T=0, which transmits bytes."""
     T1 = 2
-    """T=1, block-oriented."""
+    """T=1, which transmits blocks."""
     RAW = 0x10000 if _WINDOWS else 4
-    """Bytes as they are; the card's protocol is the caller's business."""
+    """The bytes are transmitted unchanged, without a protocol."""
     ANY = 3
-    """T=0 or T=1, whichever the card offers."""
+    """T=0 or T=1, as the card offers."""
 
 
 class Disposition(IntEnum):
-    """What becomes of the card when a connection or a transaction ends, or at its start anew."""
+    """Actions on the card at the end of a connection or transaction, or at a reconnect."""
 
     LEAVE = 0
-    """Leave the card as it is."""
+    """No action."""
     RESET = 1
-    """Reset the card: selection and verified codes are lost."""
+    """Reset the card; what was selected and verified is lost."""
     UNPOWER = 2
-    """Switch the card off."""
+    """Power the card down."""
     EJECT = 3
-    """Eject the card, where the reader can."""
+    """Eject the card, if the reader can."""
 
 
 class CardState(IntFlag):
-    """State of the card in a reader, as SCardStatus tells it."""
+    """States of the card in a reader, from SCardStatus."""
 
     UNKNOWN = 0x01
     """The state is not known."""
     ABSENT = 0x02
-    """No card."""
+    """The reader has no card."""
     PRESENT = 0x04
-    """A card is there."""
+    """The reader has a card."""
     SWALLOWED = 0x08
-    """The card is in position and not powered."""
+    """The card is in position, but not powered."""
     POWERED = 0x10
-    """The card is powered; the reader does not know its mode."""
+    """The card is powered, but its mode is not known."""
     NEGOTIABLE = 0x20
-    """The card was reset and waits for the choice of a protocol."""
+    """The card was reset, and no protocol is set yet."""
     SPECIFIC = 0x40
     """The card was reset and a protocol is set."""
 
 
 class ReaderStateFlag(IntFlag):
-    """State of a reader, for SCardGetStatusChange."""
+    """States of a reader, for SCardGetStatusChange."""
 
     UNAWARE = 0x0000
-    """The caller knows nothing yet: answer at once."""
+    """The caller does not know the state: return it at once."""
     IGNORE = 0x0001
-    """Do not look at this reader."""
+    """Ignore this reader."""
     CHANGED = 0x0002
-    """The state differs from what the caller knew."""
+    """The state differs from the one that the caller gave."""
     UNKNOWN = 0x0004
-    """No such reader."""
+    """No reader has this name."""
     UNAVAILABLE = 0x0008
     """The reader cannot be used."""
     EMPTY = 0x0010
-    """No card."""
+    """The reader has no card."""
     PRESENT = 0x0020
-    """A card is there."""
+    """The reader has a card."""
     ATRMATCH = 0x0040
-    """The card's ATR is one of those looked for."""
+    """The card's ATR matches one that SCardLocateCards searches for."""
     EXCLUSIVE = 0x0080
-    """Another program uses the card exclusively."""
+    """A connection uses the card exclusively."""
     INUSE = 0x0100
-    """Another program uses the card."""
+    """A connection uses the card."""
     MUTE = 0x0200
     """The card does not answer to a reset."""
     UNPOWERED = 0x0400
@@ -124,17 +128,17 @@ class Attribute(IntEnum):
     """Attributes of a reader or its card, for SCardGetAttrib and SCardSetAttrib (PC/SC part 3, section 3.1)."""
 
     VENDOR_NAME = 0x00010100
-    """Name of the maker, as text."""
+    """Name of the manufacturer, as text."""
     VENDOR_IFD_TYPE = 0x00010101
-    """The maker's name for the model, as text."""
+    """The manufacturer's name of the model, as text."""
     VENDOR_IFD_VERSION = 0x00010102
     """Version of the reader: a DWORD 0xMMmmbbbb of major, minor and build number."""
     VENDOR_IFD_SERIAL_NO = 0x00010103
     """Serial number of the reader, as text."""
     CHANNEL_ID = 0x00020110
-    """How the reader is connected: a DWORD 0xDDDDCCCC of channel type and number."""
+    """Connection of the reader: a DWORD 0xDDDDCCCC of channel type and number."""
     ASYNC_PROTOCOL_TYPES = 0x00030120
-    """Asynchronous protocols that the reader speaks: a DWORD of bits."""
+    """Asynchronous protocols of the reader: a DWORD of bits."""
     DEFAULT_CLK = 0x00030121
     """Default clock rate in kHz: a DWORD."""
     MAX_CLK = 0x00030122
@@ -146,13 +150,13 @@ class Attribute(IntEnum):
     MAX_IFSD = 0x00030125
     """Longest information field of the reader, in bytes: a DWORD."""
     SYNC_PROTOCOL_TYPES = 0x00030126
-    """Synchronous protocols that the reader speaks: a DWORD of bits."""
+    """Synchronous protocols of the reader: a DWORD of bits."""
     POWER_MGMT_SUPPORT = 0x00040131
-    """Whether the reader can be powered down: a DWORD."""
+    """1 if the reader can be powered down: a DWORD."""
     USER_TO_CARD_AUTH_DEVICE = 0x00050140
-    """Ways by which the reader authenticates its user to the card: a DWORD of bits."""
+    """Devices by which the user is authenticated to the card: a DWORD of bits."""
     USER_AUTH_INPUT_DEVICE = 0x00050142
-    """Ways by which the reader takes a user's input: a DWORD of bits."""
+    """Devices by which the user is authenticated to the reader: a DWORD of bits."""
     CHARACTERISTICS = 0x00060150
     """Mechanical properties: a DWORD of bits."""
     CURRENT_PROTOCOL_TYPE = 0x00080201
@@ -180,9 +184,9 @@ class Attribute(IntEnum):
     EXTENDED_BWT = 0x0008020C
     """Block waiting time extension in use: a DWORD."""
     ICC_PRESENCE = 0x00090300
-    """Whether a card is there: one byte."""
+    """Presence of a card: one byte."""
     ICC_INTERFACE_STATUS = 0x00090301
-    """Whether the contacts are active: one byte."""
+    """State of the contacts: one byte."""
     CURRENT_IO_STATE = 0x00090302
     """State of the I/O line: a DWORD."""
     ATR_STRING = 0x00090303
@@ -190,15 +194,15 @@ class Attribute(IntEnum):
     ICC_TYPE_PER_ATR = 0x00090304
     """Type of the card: one byte."""
     ESC_RESET = 0x0007A000
-    """Reset by a maker's escape command."""
+    """Reset by an escape command of the manufacturer."""
     ESC_CANCEL = 0x0007A003
-    """Cancel by a maker's escape command."""
+    """Cancel by an escape command of the manufacturer."""
     ESC_AUTHREQUEST = 0x0007A005
-    """Authentication request by a maker's escape command."""
+    """Authentication request by an escape command of the manufacturer."""
     MAXINPUT = 0x0007A007
-    """Longest input of the reader: a DWORD."""
+    """Longest input of the reader, in bytes: a DWORD."""
     DEVICE_UNIT = 0x7FFF0001
-    """Number of the reader among those of its model: a DWORD."""
+    """Number of the reader among those of the same model: a DWORD."""
     DEVICE_IN_USE = 0x7FFF0002
     """Reserved."""
     DEVICE_FRIENDLY_NAME = 0x7FFF0003
@@ -210,7 +214,7 @@ class Attribute(IntEnum):
     DEVICE_SYSTEM_NAME_W = 0x7FFF0006
     """The reader's name in the system in UTF-16 (Windows)."""
     SUPRESS_T1_IFS_REQUEST = 0x7FFF0007
-    """Whether the reader shall leave out T=1's IFS request. The spelling is PC/SC's."""
+    """1 to leave out the IFS request of T=1. The spelling is PC/SC's."""
 
 
 class ReturnCode(IntEnum):
@@ -290,27 +294,27 @@ class ReturnCode(IntEnum):
 
 
 class Flow(IntFlag):
-    """What is done around one exchange, on request (ISO/IEC 7816-4, clause 5; ISO/IEC 7816-3, clause 12.2)."""
+    """Steps around an exchange, done only on request (ISO/IEC 7816-4, clause 5; ISO/IEC 7816-3, clause 12.2)."""
 
     GET_RESPONSE = 1
-    """On 61xx fetch the rest with GET RESPONSE, behind the data that is there."""
+    """After 61xx, fetch the rest of the response with GET RESPONSE and append it."""
     CORRECT_LE = 2
-    """On 6Cxx send the same command once more with Le = xx."""
+    """After 6Cxx, send the same command once more with Le = xx."""
     CHAIN = 4
     """Send an extended command as a chain of short ones."""
 
 
 def control_code(function: int) -> int:
-    """The control code of a driver's function number: the macro SCARD_CTL_CODE.
+    """Return the control code for a function number of a driver, as the macro SCARD_CTL_CODE does.
 
     Args:
-        function: the number, 0 to 4095 (3400 is GET_FEATURE_REQUEST of PC/SC part 10).
+        function: 0 to 4095; 3400 is GET_FEATURE_REQUEST of PC/SC part 10.
 
     Returns:
-        The code that SCardControl takes on this platform.
+        The code for SCardControl on this platform.
 
     Raises:
-        ValueError: no such number.
+        ValueError: the number is not in this range.
     """
     if not 0 <= function <= 4095:
         raise ValueError(f"function: {function} is not allowed; give 0 to 4095")

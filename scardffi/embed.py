@@ -1,21 +1,21 @@
-"""scardffi for other FFI tools: its table of C functions, by every way that they take one.
+"""The table of scardffi's C functions, for C extensions, Cython, cffi, ctypes, numba and other FFI tools.
 
-The table (``scardffi_api`` of ``scardffi.h`` in :func:`get_include`) is the same memory for all of them: the PyCapsule
-``scardffi.C_API`` for C extensions and Cython, :func:`table` for cffi, :func:`prototype` for ctypes and numba, and
-:func:`address` for whatever takes a number. Its functions need no GIL. ``SCardManage.native``, ``Exchange.native`` and
-``Library.native`` are the objects that they take: keep the Python object alive while C uses its ``native``.
+The table is the struct ``scardffi_api`` of ``scardffi.h``, whose folder :func:`get_include` returns. C extensions and
+Cython get it as the PyCapsule ``scardffi.C_API``, cffi by :func:`table`, ctypes and numba by :func:`prototype`, other
+tools as a number by :func:`address`. Its functions do not need the GIL. They take ``SCardManage.native``,
+``Exchange.native`` and ``Library.native``; keep the Python object alive while C uses its ``native``.
 """
 
 from __future__ import annotations
 
 import ctypes
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from ._loader import ffi, lib
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Final
+    from typing import Any
 
     from cffi import FFI
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["address", "capsule", "ffi_builder", "get_include", "names", "prototype", "table"]
 
-# By sign and size
+# ctypes' integers by (is signed, bytes)
 _INTEGERS: Final = {
     (signed, ctypes.sizeof(kind)): kind
     for signed, kinds in (
@@ -35,36 +35,37 @@ _INTEGERS: Final = {
 
 
 def get_include() -> str:
-    """The folder of ``scardffi.h`` and ``pcsc_abi.h``, for a C compiler's ``-I``."""
+    """Return the folder of ``scardffi.h`` and ``pcsc_abi.h``, for a C compiler's ``-I``."""
     return str(Path(__file__).resolve().parent / "include")
 
 
 def ffi_builder() -> FFI:
-    """The builder of ``scardffi.ffi``, for another cffi project to ``include``: pointers then pass both ways.
+    """Return the builder of ``scardffi.ffi``, for ``include()`` in another cffi project.
 
-    Its own C source includes ``scardffi.h`` from :func:`get_include`. Needs what building with cffi needs.
+    Both projects can then pass pointers to each other. The other project's C source must include ``scardffi.h`` from
+    :func:`get_include`.
     """
-    from ._cdef import ffi_builder as build  # here, since it imports cffi's parser
+    from ._cdef import ffi_builder as build  # imports cffi and its parser, which only a build needs
 
     return build()
 
 
 def table() -> Any:
-    """The table as cffi has it (``const scardffi_api *``); its fields are function pointers of cffi."""
+    """Return the table as a cffi pointer (``const scardffi_api *``), whose fields are function pointers."""
     return lib.embed_table()
 
 
 def names() -> list[str]:
-    """The names of the table's functions, in its order."""
+    """Return the names of the table's functions, in the order of the table."""
     fields: Any = ffi.typeof("scardffi_api").fields
     return [name for name, field in fields if field.type.kind == "function"]
 
 
 def address(pointer: CData) -> int:
-    """The address that a pointer of cffi holds: of :func:`table`, of a function in it, or of an object's ``native``.
+    """Return the address in a cffi pointer: the table, one of its functions, or an object's ``native``.
 
     Raises:
-        TypeError: it is no pointer of cffi.
+        TypeError: ``pointer`` is not a cffi pointer.
     """
     if not isinstance(pointer, ffi.CData) or ffi.typeof(pointer).kind not in {"pointer", "function"}:
         raise TypeError(
@@ -74,13 +75,13 @@ def address(pointer: CData) -> int:
 
 
 def prototype(name: str) -> Any:
-    """A function of the table for ctypes, with its argument and result types; numba calls it as it is.
+    """Return a function of the table as a ctypes function with its argument and result types; numba can call it too.
 
-    Every pointer is a ``c_void_p``: it takes an address, None, bytes, an array or ``ctypes.byref(...)``. ctypes
+    Every pointer argument is a ``c_void_p``: give an address, None, bytes, an array or ``ctypes.byref(...)``. ctypes
     releases the GIL for each call.
 
     Raises:
-        AttributeError: the table has no such function; :func:`names` lists them.
+        AttributeError: the table has no function of this name; :func:`names` lists them.
     """
     if name not in names():
         raise AttributeError(f"the table has no function {name!r}; embed.names() lists them")
@@ -90,14 +91,14 @@ def prototype(name: str) -> Any:
 
 
 def capsule() -> Any:
-    """The table as a PyCapsule; ``scardffi.C_API`` is one, for C's ``PyCapsule_Import``."""
+    """Return the table as a PyCapsule; ``scardffi.C_API`` is one, for ``PyCapsule_Import`` in C."""
     kind = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
     new = kind(("PyCapsule_New", ctypes.pythonapi))
     return new(address(table()), address(lib.embed_capsule_name()), None)
 
 
 def _ctypes_type(kind: Any) -> Any:
-    """What ctypes calls a type of cffi's."""
+    """Return the ctypes type for a cffi type; None for void."""
     if kind.kind == "void":
         return None
     if kind.kind == "pointer":

@@ -1,8 +1,8 @@
-"""The errors: one table from code to name, class, meaning and remedy, and the classes that people catch.
+"""The exception classes, and one table from return code to class, meaning and remedy.
 
-A PC/SC function answers a number; scardffi raises the class that the table gives for it. The class is what is
-portable: the number 0x8010001F means one thing on Windows and another on pcsc-lite and macOS. A number that
-the table does not know raises :class:`SCardError` itself and keeps the number.
+scardffi raises the class that the table has for a return code. Classes are portable, numbers are not: 0x8010001F means
+one thing on Windows and another on pcsc-lite and macOS. A number that is not in the table raises :class:`SCardError`,
+with the number in ``code``.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ class SCardError(Exception):
     """A PC/SC operation failed.
 
     Attributes:
-        code: what the resource manager answered, as an unsigned 32-bit number; None if it was not asked, or
-            was not the one to refuse.
-        hresult: what the manage object answers, an HRESULT as an unsigned 32-bit number.
-        function: the function that failed, under its PC/SC name or its name in scardffi; None if none did.
-        arrived: bytes of a response in several parts that had arrived before it failed; they lie in the caller's
-            buffer, or in ``partial`` where there is none.
+        code: the return code of the resource manager, an unsigned 32-bit number; None if the error does not come from
+            the resource manager.
+        hresult: the HRESULT of the manage object, an unsigned 32-bit number.
+        function: the PC/SC name or the scardffi name of the function that failed; None if no function failed.
+        arrived: the number of bytes of a response in several parts that arrived before the failure. They are in the
+            caller's buffer, or in ``partial`` if the caller gave no buffer.
+        partial: these bytes, if the caller gave no buffer.
     """
 
     code: int | None
@@ -52,7 +53,7 @@ class SCardError(Exception):
 
     @property
     def name(self) -> str:
-        """The name of the code, else of the HRESULT; the number in hexadecimal where it has no name."""
+        """The name of the code, or of the HRESULT if there is no code; a number without a name is in hexadecimal."""
         return lookup(self.hresult if self.code is None else self.code).name
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -66,23 +67,23 @@ def _rebuild(kind: type[SCardError], args: tuple[str], attributes: dict[str, obj
 
 
 class LibraryError(SCardError):
-    """There is no usable PC/SC library."""
+    """No PC/SC library can be used."""
 
 
 class LibraryNotFoundError(LibraryError):
-    """No file of the names that were tried exists."""
+    """No file exists under the names that were tried."""
 
 
 class LibraryNotLoadableError(LibraryError):
-    """The file exists and the operating system cannot load it; the message is the loader's."""
+    """The file exists, but the operating system cannot load it; the message is from its loader."""
 
 
 class MissingSymbolError(LibraryError):
-    """The file loads and is no PC/SC library: functions that every one has are missing."""
+    """The file is not a PC/SC library: it lacks functions that every PC/SC library has."""
 
 
 class UnsupportedFunctionError(SCardError, NotImplementedError):
-    """The library in use does not have this function."""
+    """The PC/SC library lacks this function."""
 
 
 class NoServiceError(SCardError):
@@ -94,7 +95,7 @@ class ServiceStoppedError(SCardError):
 
 
 class NoReadersError(SCardError):
-    """There is no reader."""
+    """No reader is plugged in."""
 
 
 class UnknownReaderError(SCardError):
@@ -102,27 +103,30 @@ class UnknownReaderError(SCardError):
 
 
 class NoSmartCardError(SCardError):
-    """There is no card in the reader."""
+    """The reader has no card."""
 
 
 class ReaderUnavailableError(SCardError):
-    """The reader is gone or not ready."""
+    """The reader was unplugged or is not ready."""
 
 
 class CardStateError(SCardError):
-    """The card is not in the state in which the caller left it."""
+    """The card was removed, reset or powered down, or does not answer."""
 
 
 class RemovedCardError(CardStateError):
-    """The card was taken out; what was selected and verified on it is lost."""
+    """The card was removed; what was selected and verified is lost."""
 
 
 class ResetCardError(CardStateError):
-    """The card was reset, by somebody else or by a transaction's end; reconnect, then select and verify anew."""
+    """The card was reset, by another connection or at the end of a transaction.
+
+    Call ``reconnect()``, then select and verify again.
+    """
 
 
 class UnpoweredCardError(CardStateError):
-    """The card was switched off; reconnect with a reset."""
+    """The card was powered down; reconnect with a reset."""
 
 
 class UnresponsiveCardError(CardStateError):
@@ -130,7 +134,7 @@ class UnresponsiveCardError(CardStateError):
 
 
 class SharingViolationError(SCardError):
-    """Another connection, of this program or another one, holds the card."""
+    """Another connection, of this or another program, holds the card."""
 
 
 class NotTransactedError(SCardError):
@@ -138,14 +142,14 @@ class NotTransactedError(SCardError):
 
 
 class ProtocolMismatchError(SCardError):
-    """The card, or the connection, uses another protocol than the one asked for."""
+    """The card or the connection does not use the requested protocol."""
 
 
 class InsufficientBufferError(SCardError):
-    """The answer did not fit. After a transmit or a control the card has executed the command.
+    """The buffer was too small for the response. The card or the reader has executed the command.
 
     Attributes:
-        required: the length in bytes that would have been enough; None where the library did not say.
+        required: the length in bytes that would have been enough; None if the library did not report it.
     """
 
     required: int | None = None
@@ -156,35 +160,35 @@ class CancelledError(SCardError):
 
 
 class SCardTimeoutError(SCardError, TimeoutError):
-    """The time was over before it happened."""
+    """The timeout expired."""
 
 
 class CommunicationError(SCardError):
-    """Reader and card, or the program and the resource manager, do not understand each other any more."""
+    """The communication with the card or with the resource manager failed."""
 
 
 class UnsupportedFeatureError(SCardError):
-    """The reader or its driver cannot do this."""
+    """The reader or its driver does not support this."""
 
 
 class InvalidArgumentError(SCardError, ValueError):
-    """An argument has a value that is not allowed; nothing was sent to the card."""
+    """The value of an argument is not allowed; nothing was sent to the card."""
 
 
 class InvalidHandleError(InvalidArgumentError):
-    """The number is no valid handle here: never was, not any more, or of another process."""
+    """The number is not a valid handle: it was never one, it was closed, or it belongs to another process."""
 
 
 class OutOfMemoryError(SCardError, MemoryError):
-    """Memory is out."""
+    """Memory could not be allocated."""
 
 
 class UnexpectedStateError(SCardError):
-    """The object is not in the state for this: attached already, not attached, busy, or inherited by a fork."""
+    """The object's state does not allow this: it is attached, not attached, busy, or inherited by a fork."""
 
 
 class StatusWordError(SCardError):
-    """The card refused a command that was sent for the caller.
+    """The card refused a command of a method that reads or writes a whole file.
 
     Attributes:
         sw: the status word.
@@ -194,12 +198,13 @@ class StatusWordError(SCardError):
 
 
 class ScriptError(SCardError):
-    """A script ended before its end. Its cause, where there is one, is the error of the command that failed.
+    """A script ended before its last command. If a command failed, its error is the ``__cause__``.
 
     Attributes:
-        replies: every reply that was complete, the unexpected one included.
-        index: the command that failed, was answered by an unexpected status word, or comes next.
-        sw: the status word that was not expected, None where that was not it.
+        replies: all complete replies, with the unexpected one.
+        index: the index of the command that failed or got an unexpected status word; of the next command if the script
+            was cancelled.
+        sw: the unexpected status word; None if the script ended for another reason.
     """
 
     replies: Sequence[object] = ()
@@ -216,223 +221,187 @@ class CodeInfo(NamedTuple):
     remedy: str
 
 
-_BUG: Final = "Report it to the maker of the resource manager or driver."
-_RETRY: Final = "Try again; if it stays, restart the resource manager."
-_MINIDRIVER: Final = "It concerns card modules of the Windows crypto API; see the module's documentation."
+_BUG: Final = "Report it to the authors of the resource manager or driver."
+_RETRY: Final = "Try again; if it fails again, restart the resource manager."
+_FEATURES: Final = "Ask the reader for its features first."
+_MINIDRIVER: Final = "Only card modules of the Windows crypto API use it; see the module's documentation."
 
 _RETURN_CODES: Final[dict[ReturnCode, tuple[type[SCardError], str, str]]] = {
     ReturnCode.SCARD_S_SUCCESS: (SCardError, "no error", "Nothing to do."),
     ReturnCode.SCARD_F_INTERNAL_ERROR: (
         SCardError, "an internal check of the resource manager failed",
-        "Look at its log. pcscd also says so when it has no room for another client.",
+        "Look at its log. pcscd also returns it if it has too many clients.",
     ),
-    ReturnCode.SCARD_E_CANCELLED: (
-        CancelledError, "the wait was cancelled", "Nothing to do."),
+    ReturnCode.SCARD_E_CANCELLED: (CancelledError, "the wait was cancelled", "Nothing to do."),
     ReturnCode.SCARD_E_INVALID_HANDLE: (
         InvalidHandleError, "the handle is not valid",
         "Use a handle that was opened in this process through the same PC/SC library and is still open.",
     ),
     ReturnCode.SCARD_E_INVALID_PARAMETER: (
-        InvalidArgumentError, "a parameter is missing or not allowed",
+        InvalidArgumentError, "a parameter is missing or has a value that is not allowed",
         "Check the arguments against the function's documentation.",
     ),
-    ReturnCode.SCARD_E_INVALID_TARGET: (
-        SCardError, "the registry entry for start-up is not valid", _BUG),
+    ReturnCode.SCARD_E_INVALID_TARGET: (SCardError, "the registry entry for start-up is not valid", _BUG),
     ReturnCode.SCARD_E_NO_MEMORY: (
-        OutOfMemoryError, "the resource manager has no memory left",
-        "Close contexts and handles that are not used.",
+        OutOfMemoryError, "the resource manager has no memory left", "Close contexts and handles that you do not use.",
     ),
-    ReturnCode.SCARD_F_WAITED_TOO_LONG: (
-        SCardError, "an internal timer has expired", _RETRY),
+    ReturnCode.SCARD_F_WAITED_TOO_LONG: (SCardError, "an internal timer has expired", _RETRY),
     ReturnCode.SCARD_E_INSUFFICIENT_BUFFER: (
         InsufficientBufferError, "the buffer is too small for the answer",
-        "Give a larger buffer. A command to card or reader has been executed: do not send it again unawares.",
+        "Give a larger buffer. The card or reader has executed the command: think before you send it again.",
     ),
     ReturnCode.SCARD_E_UNKNOWN_READER: (
         UnknownReaderError, "no reader has this name",
-        "Take the name from list_readers(); it changes when readers are plugged.",
+        "Take the name from list_readers(); it can change if readers are plugged in or unplugged.",
     ),
-    ReturnCode.SCARD_E_TIMEOUT: (
-        SCardTimeoutError, "the time is over", "Wait longer, or go on."),
+    ReturnCode.SCARD_E_TIMEOUT: (SCardTimeoutError, "the timeout expired", "Use a longer timeout, or go on."),
     ReturnCode.SCARD_E_SHARING_VIOLATION: (
         SharingViolationError, "another connection holds the card",
-        "Wait for its transaction to end, or find the program that connected exclusively.",
+        "Wait until its transaction ends, or find the program that connected exclusively.",
     ),
     ReturnCode.SCARD_E_NO_SMARTCARD: (
         NoSmartCardError, "there is no card in the reader",
-        "Insert a card, or connect with ShareMode.DIRECT to talk to the reader.",
+        "Insert a card, or connect with ShareMode.DIRECT to use the reader without a card.",
     ),
-    ReturnCode.SCARD_E_UNKNOWN_CARD: (
-        SCardError, "the card's type is not known", "Register its type."),
+    ReturnCode.SCARD_E_UNKNOWN_CARD: (SCardError, "the type of the card is not known", "Register the type."),
     ReturnCode.SCARD_E_CANT_DISPOSE: (
-        SCardError, "the card cannot be left in this way", "Choose another disposition.",
+        SCardError, "the reader cannot do this with the card", "Choose another disposition.",
     ),
     ReturnCode.SCARD_E_PROTO_MISMATCH: (
         ProtocolMismatchError, "the protocols do not match",
-        "Ask for Protocol.ANY. Where the owner of a borrowed handle has reconnected it, attach again.",
+        "Use Protocol.ANY. If the owner of a borrowed handle has reconnected it, attach again.",
     ),
-    ReturnCode.SCARD_E_NOT_READY: (
-        ReaderUnavailableError, "the reader or card is not ready", _RETRY),
+    ReturnCode.SCARD_E_NOT_READY: (ReaderUnavailableError, "the reader or card is not ready", _RETRY),
     ReturnCode.SCARD_E_INVALID_VALUE: (
-        InvalidArgumentError, "a value cannot be interpreted",
-        "Check share mode, protocols and disposition; or the reader was unplugged meanwhile: attach again.",
+        InvalidArgumentError, "a value is not allowed",
+        "Check share mode, protocols and disposition. If the reader was unplugged, attach again.",
     ),
-    ReturnCode.SCARD_E_SYSTEM_CANCELLED: (
-        CancelledError, "the system cancelled it", "Start again later."),
+    ReturnCode.SCARD_E_SYSTEM_CANCELLED: (CancelledError, "the system cancelled the operation", "Try again later."),
     ReturnCode.SCARD_F_COMM_ERROR: (
         CommunicationError, "an internal communication failed",
-        "Look at the resource manager's log; it may have been restarted.",
+        "Look at the log of the resource manager; it may have been restarted.",
     ),
-    ReturnCode.SCARD_F_UNKNOWN_ERROR: (
-        SCardError, "an internal error of unknown cause", _BUG),
-    ReturnCode.SCARD_E_INVALID_ATR: (
-        SCardError, "the ATR is not a valid one", "Check the ATR's length."),
+    ReturnCode.SCARD_F_UNKNOWN_ERROR: (SCardError, "an internal error of unknown cause", _BUG),
+    ReturnCode.SCARD_E_INVALID_ATR: (SCardError, "the ATR is not valid", "Check the length of the ATR."),
     ReturnCode.SCARD_E_NOT_TRANSACTED: (
-        NotTransactedError, "there is no transaction, or the exchange failed on the wire",
-        "End only what was begun. After a transmit: the card or the reader broke the exchange off.",
+        NotTransactedError, "no transaction was begun, or the exchange with the card failed",
+        "End only a transaction that you began. After a transmit: the card or the reader ended the exchange early.",
     ),
     ReturnCode.SCARD_E_READER_UNAVAILABLE: (
-        ReaderUnavailableError, "the reader is not there any more",
-        "Plug it in, then attach again.",
+        ReaderUnavailableError, "the reader is not available any more", "Plug it in, then attach again.",
     ),
-    ReturnCode.SCARD_P_SHUTDOWN: (
-        CancelledError, "the system is shutting down", "Nothing to do."),
+    ReturnCode.SCARD_P_SHUTDOWN: (CancelledError, "the system is shutting down", "Nothing to do."),
     ReturnCode.SCARD_E_PCI_TOO_SMALL: (
-        InvalidArgumentError, "the protocol control structure is too short",
-        "Give a structure of at least 8 bytes on Windows and macOS, 16 on pcsc-lite.",
+        InvalidArgumentError, "the protocol control information is too short",
+        "Give an SCARD_IO_REQUEST of at least 8 bytes on Windows and macOS, 16 on pcsc-lite.",
     ),
     ReturnCode.SCARD_E_READER_UNSUPPORTED: (
         SCardError, "the driver does not meet the requirements", "Update the driver.",
     ),
-    ReturnCode.SCARD_E_DUPLICATE_READER: (
-        SCardError, "the reader's name is not unique", "Choose another name.",
-    ),
-    ReturnCode.SCARD_E_CARD_UNSUPPORTED: (
-        SCardError, "the card does not meet the requirements", "Use another card.",
-    ),
+    ReturnCode.SCARD_E_DUPLICATE_READER: (SCardError, "the reader's name is not unique", "Choose another name."),
+    ReturnCode.SCARD_E_CARD_UNSUPPORTED: (SCardError, "the card does not meet the requirements", "Use another card."),
     ReturnCode.SCARD_E_NO_SERVICE: (
         NoServiceError, "the resource manager does not run",
-        "Start it (pcscd on Linux and BSD); on Windows it stops with the last reader: establish a new context.",
+        "Start it (pcscd on Linux and BSD). On Windows it stops with the last reader: establish a new context.",
     ),
     ReturnCode.SCARD_E_SERVICE_STOPPED: (
         ServiceStoppedError, "the resource manager has stopped",
-        "Establish a new context. In a container: client library and pcscd must be of the same version.",
+        "Establish a new context. In a container, the client library and pcscd must have the same version.",
     ),
     ReturnCode.SCARD_E_UNSUPPORTED_FEATURE: (
-        UnsupportedFeatureError, "the reader or driver cannot do this",
-        "Ask the reader for its features first.",
+        UnsupportedFeatureError, "the reader or driver does not support this", _FEATURES,
     ),
-    ReturnCode.SCARD_E_ICC_INSTALLATION: (
-        SCardError, "the card has no primary provider", _MINIDRIVER),
-    ReturnCode.SCARD_E_ICC_CREATEORDER: (
-        SCardError, "objects were created in a wrong order", _MINIDRIVER),
-    ReturnCode.SCARD_E_DIR_NOT_FOUND: (
-        SCardError, "the directory is not on the card", _MINIDRIVER),
-    ReturnCode.SCARD_E_FILE_NOT_FOUND: (
-        SCardError, "the file is not on the card", _MINIDRIVER),
-    ReturnCode.SCARD_E_NO_DIR: (
-        SCardError, "the path is no directory", _MINIDRIVER),
-    ReturnCode.SCARD_E_NO_FILE: (
-        SCardError, "the path is no file", _MINIDRIVER),
-    ReturnCode.SCARD_E_NO_ACCESS: (
-        SCardError, "access to the file is denied", _MINIDRIVER),
-    ReturnCode.SCARD_E_WRITE_TOO_MANY: (
-        SCardError, "the card has no room for the data", _MINIDRIVER),
-    ReturnCode.SCARD_E_BAD_SEEK: (
-        SCardError, "the position is outside the file", _MINIDRIVER),
-    ReturnCode.SCARD_E_INVALID_CHV: (
-        SCardError, "the code has a form that is not allowed", _MINIDRIVER),
-    ReturnCode.SCARD_E_UNKNOWN_RES_MNG: (
-        SCardError, "another layer answered an unknown error", _BUG),
-    ReturnCode.SCARD_E_NO_SUCH_CERTIFICATE: (
-        SCardError, "the certificate does not exist", _MINIDRIVER),
-    ReturnCode.SCARD_E_CERTIFICATE_UNAVAILABLE: (
-        SCardError, "the certificate cannot be had", _MINIDRIVER,
-    ),
+    ReturnCode.SCARD_E_ICC_INSTALLATION: (SCardError, "the card has no primary provider", _MINIDRIVER),
+    ReturnCode.SCARD_E_ICC_CREATEORDER: (SCardError, "objects were created in the wrong order", _MINIDRIVER),
+    ReturnCode.SCARD_E_DIR_NOT_FOUND: (SCardError, "the directory is not on the card", _MINIDRIVER),
+    ReturnCode.SCARD_E_FILE_NOT_FOUND: (SCardError, "the file is not on the card", _MINIDRIVER),
+    ReturnCode.SCARD_E_NO_DIR: (SCardError, "the path is not a directory", _MINIDRIVER),
+    ReturnCode.SCARD_E_NO_FILE: (SCardError, "the path is not a file", _MINIDRIVER),
+    ReturnCode.SCARD_E_NO_ACCESS: (SCardError, "access to the file is denied", _MINIDRIVER),
+    ReturnCode.SCARD_E_WRITE_TOO_MANY: (SCardError, "the card has no room for the data", _MINIDRIVER),
+    ReturnCode.SCARD_E_BAD_SEEK: (SCardError, "the position is outside the file", _MINIDRIVER),
+    ReturnCode.SCARD_E_INVALID_CHV: (SCardError, "the format of the code is not allowed", _MINIDRIVER),
+    ReturnCode.SCARD_E_UNKNOWN_RES_MNG: (SCardError, "another layer returned an unknown error", _BUG),
+    ReturnCode.SCARD_E_NO_SUCH_CERTIFICATE: (SCardError, "the certificate does not exist", _MINIDRIVER),
+    ReturnCode.SCARD_E_CERTIFICATE_UNAVAILABLE: (SCardError, "the certificate is not available", _MINIDRIVER),
     ReturnCode.SCARD_E_NO_READERS_AVAILABLE: (
-        NoReadersError, "there is no reader",
-        "Plug one in; check that its driver runs.",
+        NoReadersError, "there is no reader", "Plug one in; check that its driver runs.",
     ),
-    ReturnCode.SCARD_E_COMM_DATA_LOST: (
-        CommunicationError, "data from the card was lost", _RETRY),
-    ReturnCode.SCARD_E_NO_KEY_CONTAINER: (
-        SCardError, "the key container does not exist", _MINIDRIVER),
-    ReturnCode.SCARD_E_SERVER_TOO_BUSY: (
-        SCardError, "the resource manager is too busy", _RETRY),
-    ReturnCode.SCARD_E_PIN_CACHE_EXPIRED: (
-        SCardError, "the cached PIN has expired", _MINIDRIVER),
-    ReturnCode.SCARD_E_NO_PIN_CACHE: (
-        SCardError, "the PIN cannot be cached", _MINIDRIVER),
-    ReturnCode.SCARD_E_READ_ONLY_CARD: (
-        SCardError, "the card cannot be written", _MINIDRIVER),
+    ReturnCode.SCARD_E_COMM_DATA_LOST: (CommunicationError, "data from the card was lost", _RETRY),
+    ReturnCode.SCARD_E_NO_KEY_CONTAINER: (SCardError, "the key container does not exist", _MINIDRIVER),
+    ReturnCode.SCARD_E_SERVER_TOO_BUSY: (SCardError, "the resource manager is too busy", _RETRY),
+    ReturnCode.SCARD_E_PIN_CACHE_EXPIRED: (SCardError, "the cached PIN has expired", _MINIDRIVER),
+    ReturnCode.SCARD_E_NO_PIN_CACHE: (SCardError, "the PIN cannot be cached", _MINIDRIVER),
+    ReturnCode.SCARD_E_READ_ONLY_CARD: (SCardError, "the card cannot be written", _MINIDRIVER),
     ReturnCode.SCARD_W_UNSUPPORTED_CARD: (
-        SCardError, "the reader cannot talk to this card",
-        "Its ATR asks for what the reader lacks: try another reader.",
+        SCardError, "the reader does not support this card",
+        "The ATR requires a feature that the reader lacks: try another reader.",
     ),
     ReturnCode.SCARD_W_UNRESPONSIVE_CARD: (
         UnresponsiveCardError, "the card does not answer to a reset",
         "Insert it the right way round; clean its contacts.",
     ),
     ReturnCode.SCARD_W_UNPOWERED_CARD: (
-        UnpoweredCardError, "the card was switched off",
-        "Call reconnect() with initialization RESET, then select and verify anew.",
+        UnpoweredCardError, "the card was powered down",
+        "Call reconnect() with initialization RESET, then select and verify again.",
     ),
     ReturnCode.SCARD_W_RESET_CARD: (
-        ResetCardError, "the card was reset",
-        "Call reconnect(), then select and verify anew.",
+        ResetCardError, "the card was reset", "Call reconnect(), then select and verify again.",
     ),
     ReturnCode.SCARD_W_REMOVED_CARD: (
-        RemovedCardError, "the card was taken out",
-        "Insert it and attach again; select and verify anew.",
+        RemovedCardError, "the card was removed", "Insert it and attach again, then select and verify again.",
     ),
     ReturnCode.SCARD_W_SECURITY_VIOLATION: (
         SCardError, "access was denied by a security rule",
-        "Check the system's policy for smart cards. pcscd also says so when it has no room for another client.",
+        "Check the system's policy for smart cards. pcscd also returns it if it has too many clients.",
     ),
-    ReturnCode.SCARD_W_WRONG_CHV: (
-        SCardError, "the code is wrong", _MINIDRIVER),
-    ReturnCode.SCARD_W_CHV_BLOCKED: (
-        SCardError, "the code is blocked", _MINIDRIVER),
-    ReturnCode.SCARD_W_EOF: (
-        SCardError, "the end of the file is reached", _MINIDRIVER),
-    ReturnCode.SCARD_W_CANCELLED_BY_USER: (
-        CancelledError, "the user cancelled it", "Nothing to do."),
-    ReturnCode.SCARD_W_CARD_NOT_AUTHENTICATED: (
-        SCardError, "no code was verified", _MINIDRIVER),
-    ReturnCode.SCARD_W_CACHE_ITEM_NOT_FOUND: (
-        SCardError, "the item is not in the cache", "Write it first."),
-    ReturnCode.SCARD_W_CACHE_ITEM_STALE: (
-        SCardError, "the item in the cache is too old", "Write it anew."),
-    ReturnCode.SCARD_W_CACHE_ITEM_TOO_BIG: (
-        SCardError, "the item is too big for the cache", "Shorten it."),
+    ReturnCode.SCARD_W_WRONG_CHV: (SCardError, "the code is wrong", _MINIDRIVER),
+    ReturnCode.SCARD_W_CHV_BLOCKED: (SCardError, "the code is blocked", _MINIDRIVER),
+    ReturnCode.SCARD_W_EOF: (SCardError, "the end of the file is reached", _MINIDRIVER),
+    ReturnCode.SCARD_W_CANCELLED_BY_USER: (CancelledError, "the user cancelled the operation", "Nothing to do."),
+    ReturnCode.SCARD_W_CARD_NOT_AUTHENTICATED: (SCardError, "no code was verified", _MINIDRIVER),
+    ReturnCode.SCARD_W_CACHE_ITEM_NOT_FOUND: (SCardError, "the item is not in the cache", "Write it first."),
+    ReturnCode.SCARD_W_CACHE_ITEM_STALE: (SCardError, "the item in the cache is too old", "Write it again."),
+    ReturnCode.SCARD_W_CACHE_ITEM_TOO_BIG: (SCardError, "the item is too big for the cache", "Shorten it."),
 }  # fmt: skip
 
 _HRESULTS: Final = {
     E_NOTIMPL: CodeInfo(
         "E_NOTIMPL", UnsupportedFunctionError, "the PC/SC library does not have this function",
-        "See Library.info() for what it has.",
+        "Library.info() lists the functions that it has.",
     ),
-    E_POINTER: CodeInfo("E_POINTER", InvalidArgumentError, "a pointer is NULL", "Give a place for the answer."),
-    E_FAIL: CodeInfo("E_FAIL", SCardError, "it failed", "See the message."),
+    E_POINTER: CodeInfo(
+        "E_POINTER", InvalidArgumentError, "a pointer is NULL", "Give a pointer to memory for the result.",
+    ),
+    E_FAIL: CodeInfo("E_FAIL", SCardError, "the operation failed", "See the message."),
     E_UNEXPECTED: CodeInfo(
-        "E_UNEXPECTED", UnexpectedStateError, "the object is not in the state for this",
-        "Attach or make it before use, release or detach it after, and use it in the process that made it.",
+        "E_UNEXPECTED", UnexpectedStateError, "the object's state does not allow this",
+        "Attach it before use, detach or release it only once, and use it in the process that made it.",
     ),
-    E_OUTOFMEMORY: CodeInfo("E_OUTOFMEMORY", OutOfMemoryError, "memory is out", "Free some, and try again."),
+    E_OUTOFMEMORY: CodeInfo(
+        "E_OUTOFMEMORY", OutOfMemoryError, "memory could not be allocated", "Free memory, and try again.",
+    ),
     E_INVALIDARG: CodeInfo("E_INVALIDARG", InvalidArgumentError, "an argument is not valid", "See the message."),
 }  # fmt: skip
 
-_WINDOWS_CODES: Final = {  # winscard.dll passes some Win32 codes through
-    1: CodeInfo("ERROR_INVALID_FUNCTION", UnsupportedFeatureError, "the driver cannot do this", "Ask for features."),
+_WINDOWS_CODES: Final = {  # winscard.dll returns some Win32 codes too
+    1: CodeInfo("ERROR_INVALID_FUNCTION", UnsupportedFeatureError, "the driver does not support this", _FEATURES),
     5: CodeInfo("ERROR_ACCESS_DENIED", SCardError, "access is denied", "Check the user's rights."),
     6: CodeInfo(
         "ERROR_INVALID_HANDLE", InvalidHandleError, "the handle is not valid",
-        "Use an open handle of this process; after the service has stopped, establish a new context.",
+        "Use an open handle of this process. If the service has stopped, establish a new context.",
     ),
-    22: CodeInfo("ERROR_BAD_COMMAND", UnsupportedFeatureError, "the driver does not know it", "See its manual."),
-    31: CodeInfo("ERROR_GEN_FAILURE", CommunicationError, "the device does not work", "Plug the reader anew."),
-    50: CodeInfo("ERROR_NOT_SUPPORTED", UnsupportedFeatureError, "the driver cannot do this", "Ask for features."),
-    109: CodeInfo("ERROR_BROKEN_PIPE", NoServiceError, "the service cannot be reached from here", "Log on locally."),
+    22: CodeInfo(
+        "ERROR_BAD_COMMAND", UnsupportedFeatureError, "the driver does not know the command",
+        "See the manual of the reader.",
+    ),
+    31: CodeInfo(
+        "ERROR_GEN_FAILURE", CommunicationError, "the device does not work", "Unplug the reader and plug it in again.",
+    ),
+    50: CodeInfo("ERROR_NOT_SUPPORTED", UnsupportedFeatureError, "the driver does not support this", _FEATURES),
+    109: CodeInfo(
+        "ERROR_BROKEN_PIPE", NoServiceError, "the service cannot be reached from this session", "Log on locally.",
+    ),
     121: CodeInfo("ERROR_SEM_TIMEOUT", CommunicationError, "the device did not answer in time", _RETRY),
     ReturnCode.SCARD_E_UNEXPECTED: CodeInfo("SCARD_E_UNEXPECTED", SCardError, "an unexpected card error", _RETRY),
 }  # fmt: skip
@@ -448,13 +417,13 @@ else:
 
 
 def lookup(code: int) -> CodeInfo:
-    """What is known of a code of the resource manager or an HRESULT.
+    """Return name, error class, meaning and remedy of a return code or an HRESULT.
 
     Args:
         code: an unsigned 32-bit number.
 
     Returns:
-        Name, error class, meaning and remedy; for an unknown code its number as name and plain SCardError.
+        The row of the table. For an unknown code the name is the number, and the class is SCardError.
     """
     known = _CODES.get(code)
     if known is None and code & 0xFFFF0000 == _FACILITY_WIN32:
@@ -463,28 +432,28 @@ def lookup(code: int) -> CodeInfo:
 
 
 def from_code(code: int, function: str, detail: str = "") -> SCardError:
-    """The error for a code that the resource manager answered to ``function``, ready to be raised."""
+    """Return the error for a return code of ``function``."""
     return _make(code, code if code & 0x80000000 else _FACILITY_WIN32 | code & 0xFFFF, code, function, detail)
 
 
-def from_hresult(hresult: int, function: str, detail: str = "", *, said: int | None = None) -> SCardError:
-    """The error for what the manage object answered to ``function``, ready to be raised.
+def from_hresult(hresult: int, function: str, detail: str = "", *, code: int | None = None) -> SCardError:
+    """Return the error for an HRESULT of ``function`` of the manage object.
 
     Args:
-        hresult: the answer.
-        function: whose answer it is.
-        detail: what the caller should know beyond the code's meaning.
-        said: what the resource manager said where the HRESULT does not carry it.
+        hresult: the HRESULT.
+        function: the function that returned it.
+        detail: more information for the message.
+        code: the return code of the resource manager, if the HRESULT does not contain it.
     """
-    if not said and hresult & 0xFFFF0000 == 0x80100000:
-        said = hresult
-    elif not said and hresult & 0xFFFF0000 == _FACILITY_WIN32 and hresult not in (E_INVALIDARG, E_OUTOFMEMORY):
-        said = hresult & 0xFFFF
-    return _make(said or hresult, hresult, said or None, function, detail)
+    if not code and hresult & 0xFFFF0000 == 0x80100000:
+        code = hresult
+    elif not code and hresult & 0xFFFF0000 == _FACILITY_WIN32 and hresult not in (E_INVALIDARG, E_OUTOFMEMORY):
+        code = hresult & 0xFFFF
+    return _make(code or hresult, hresult, code or None, function, detail)
 
 
 def status_word_error(function: str, sw: int, offset: int, done: int) -> StatusWordError:
-    """The error for a file that the card refused to give or take any further, ready to be raised."""
+    """Return the error for a status word that ended the transfer of a whole file after ``done`` bytes."""
     error = StatusWordError(f"{function}: the card answered {sw:04X} at offset {offset + done}", function=function)
     error.sw, error.arrived = sw, done
     return error

@@ -12,15 +12,16 @@ References: PC/SC part 5; "winscard.h" in Microsoft's and pcsc-lite's documentat
 from __future__ import annotations
 
 import functools
+import os
 from typing import TYPE_CHECKING
 
 from ._arguments import address, dword, handle, pair_of_buffers, readable, text, writable
 from ._loader import LibraryInfo, default_table, ffi, lib, library_info, open_table
 from ._marshalling import ReaderStates, check_present, fetch_multi_string, fetch_status, multi_string
 from ._windows_functions import WindowsFunctions
+from .errors import E_NOTIMPL, from_hresult
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Sequence
     from typing import SupportsIndex
 
@@ -125,6 +126,17 @@ class Library(WindowsFunctions):
         """
         code = lib.pcsc_SCardFreeMemory(self.native, handle("context", context), address("memory", memory))
         return check_present(code, "SCardFreeMemory")
+
+    def pcsc_stringify_error(self, code: SupportsIndex) -> str:
+        """Return the library's text for a return code. Wraps ``pcsc_stringify_error`` (pcsc-lite and macOS).
+
+        Args:
+            code: an unsigned 32-bit number, such as a :class:`~scardffi.constants.ReturnCode`.
+        """
+        message = lib.pcsc_stringify(self.native, dword("code", code))
+        if not message:
+            raise from_hresult(E_NOTIMPL, "pcsc_stringify_error")
+        return os.fsdecode(ffi.string(message))
 
     # Readers
 

@@ -164,7 +164,7 @@ class SCardManage:
         result = lib.manage_attach_by_handle(self._native, number, owned, mode, said)
         if result == E_INVALIDARG:
             raise _invalid_handle(number, said[0])
-        self._check(result, "attach_by_handle", said=said[0])
+        self._check(result, "attach_by_handle", code=said[0])
         self._held = handle
         return self
 
@@ -799,13 +799,13 @@ class SCardManage:
         state = f"handle {self.handle}" if self.is_attached else "detached"
         return f"<scardffi.SCardManage {state}>"
 
-    def _check(self, result: int, function: str, detail: str = "", *, said: int | None = None) -> None:
+    def _check(self, result: int, function: str, detail: str = "", *, code: int | None = None) -> None:
         """Raise for an HRESULT that is not S_OK."""
         if result == 0:
             return
         if result == E_UNEXPECTED:
             detail = state_detail(self._native, function)
-        raise from_hresult(result, function, detail, said=said)
+        raise from_hresult(result, function, detail, code=code)
 
     def _exchange_error(
         self,

@@ -1,34 +1,27 @@
-"""The SCard* functions under their C names: ints and buffers in, the code and the values out.
+"""The SCard* functions on the default library, under their C names.
 
-Nothing here raises for a return code: the first thing that comes back is the code, as an unsigned 32-bit
-number, 0 for success. Contexts and handles are plain ints that nobody closes but the caller. The same
-functions are the methods of a :class:`Library` of one's choice and, on the default library, the functions of
-this module.
-
-Arguments are checked: a TypeError or an :class:`~scardffi.errors.InvalidArgumentError` names the one that is
-wrong. A function that the library lacks raises :class:`~scardffi.errors.UnsupportedFunctionError`, and without
-a PC/SC library there is a :class:`~scardffi.errors.LibraryError`. All of them release the GIL.
+They are the methods of :class:`~scardffi.Library`, which documents them. Each call uses the present default library,
+and raises a :class:`~scardffi.errors.LibraryError` if no PC/SC library can be loaded.
 
 References: PC/SC part 5; "winscard.h" in Microsoft's and pcsc-lite's documentation.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 from ._loader import default_table
 from .library import Library
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
-
     from ._native import Api
 
 
 class _DefaultLibrary(Library):
-    """Whatever the default library is at the time of each call."""
+    """The library that is the default at the time of each call."""
 
-    def __init__(self) -> None:  # loads nothing
-        pass
+    def __init__(self) -> None:
+        """Load no library."""
 
     @property
     def native(self) -> Api:
@@ -42,6 +35,7 @@ SCardReleaseContext = _default.SCardReleaseContext
 SCardIsValidContext = _default.SCardIsValidContext
 SCardCancel = _default.SCardCancel
 SCardFreeMemory = _default.SCardFreeMemory
+pcsc_stringify_error = _default.pcsc_stringify_error
 SCardListReaders = _default.SCardListReaders
 SCardListReaderGroups = _default.SCardListReaderGroups
 SCardGetStatusChange = _default.SCardGetStatusChange
@@ -56,7 +50,7 @@ SCardControl = _default.SCardControl
 SCardGetAttrib = _default.SCardGetAttrib
 SCardSetAttrib = _default.SCardSetAttrib
 
-# Windows alone
+# Only on Windows
 SCardListCards = _default.SCardListCards
 SCardListInterfaces = _default.SCardListInterfaces
 SCardGetProviderId = _default.SCardGetProviderId

@@ -1,4 +1,4 @@
-"""The benchmarks' figures in the README are those of the stored run, and each file says what it does not show."""
+"""The documentation shows the figures of the stored run, and each benchmark says what it does not show."""
 
 import ast
 import importlib
@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
 RESULTS = ROOT / "benchmarks" / "results"
 QUESTIONS = sorted((ROOT / "benchmarks").glob("bench_*.py"))
 
@@ -33,21 +34,29 @@ def report(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         del sys.modules[name]
 
 
-def test_the_readme_shows_the_stored_run(report: Any, results: dict[str, Any]) -> None:
-    assert report.readme_section(results) in README, "run `python -m benchmarks`"
+def test_the_page_shows_the_stored_run(report: Any, results: dict[str, Any]) -> None:
+    assert report.page_section(results) in PAGE, "run `python -m benchmarks`"
+
+
+def test_the_readme_shows_three_rows_of_the_stored_run(report: Any, results: dict[str, Any]) -> None:
+    section = report.readme_section(results)
+    assert section in README, "run `python -m benchmarks`"
+    rows = [line for line in section.splitlines() if "x)" in line]
+    assert len(rows) == 3
+    assert all(cell in PAGE for row in rows for cell in row.strip("| ").split(" | "))
 
 
 def test_the_table_for_itself_is_the_same(report: Any, results: dict[str, Any]) -> None:
     assert (RESULTS / "results.md").read_text(encoding="utf-8") == report.markdown(results)
 
 
-def test_each_cell_of_the_readme_is_a_figure_of_the_json(results: dict[str, Any]) -> None:
+def test_each_cell_of_the_page_is_a_figure_of_the_json(results: dict[str, Any]) -> None:
     """Without the code that wrote them: label, unit and rounding are read back."""
     units = {"ns": 1.0, "µs": 1e3, "ms": 1e6}
     cells = 0
     for part in ("exchange", "pcscd"):
         for row in results[part]["rows"]:
-            lines = [line for line in README.splitlines() if line.startswith(f"| {row['label']} |") and "x)" in line]
+            lines = [line for line in PAGE.splitlines() if line.startswith(f"| {row['label']} |") and "x)" in line]
             shown = [re.findall(r"([\d.]+) (ns|µs|ms) \(([\d.]+)x\)", line) for line in lines]
             figures = list(zip(row["ns"].values(), row["ratio"].values(), strict=True))
             expected = pytest.approx([number for pair in figures for number in pair], rel=0.006)

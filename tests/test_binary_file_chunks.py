@@ -12,8 +12,7 @@ from scardffi import InvalidArgumentError, Library, Protocol, SCardManage, Statu
 from scardffi.iso7816.command import Command
 from scardffi.iso7816.instructions import FileInformation, select_file
 from scardffi.virtual.card import ANSWERING_ATR
-from scardffi.virtual.file_system import DF, TransparentEF
-from scardffi.virtual.file_system_card import FILE_SYSTEM_ATR, FileSystemCard
+from scardffi.virtual.file_system import DF, FILE_SYSTEM_ATR, FileSystemCard, TransparentEF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

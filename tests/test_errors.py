@@ -139,8 +139,8 @@ def test_an_error_for_a_code_carries_code_hresult_name_and_function() -> None:
     assert (error.code, error.hresult) == (0x80100069, 0x80100069)
     assert (error.name, error.function) == ("SCARD_W_REMOVED_CARD", "SCardTransmit")
     assert str(error) == (
-        "SCardTransmit: the card was taken out [SCARD_W_REMOVED_CARD (0x80100069)]. "
-        "Insert it and attach again; select and verify anew."
+        "SCardTransmit: the card was removed [SCARD_W_REMOVED_CARD (0x80100069)]. "
+        "Insert it and attach again, then select and verify again."
     )
 
 
@@ -193,7 +193,7 @@ def test_an_hresult_of_the_manage_object_itself_has_no_code(hresult: int) -> Non
 
 
 def test_an_hresult_may_tell_something_else_than_the_resource_manager_said() -> None:
-    error = from_hresult(E_INVALIDARG, "attach_by_handle", said=0x80100003)
+    error = from_hresult(E_INVALIDARG, "attach_by_handle", code=0x80100003)
     assert type(error).__name__ == "InvalidHandleError"
     assert (error.code, error.hresult, error.name) == (0x80100003, E_INVALIDARG, "SCARD_E_INVALID_HANDLE")
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import os
 import re
 import sys
 import threading
@@ -20,10 +21,13 @@ from scardffi import Context, InvalidHandleError, Library, SCardManage, Script
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and a private pcscd needs Linux")
 
 MIB = 1 << 20
-ROUNDS, ROUNDS_ON_A_DAEMON = 100_000, 5_000
-COLLECTED = 500
-CYCLES = 20
-RACES = 300
+TIMES = int(os.environ.get("SCARDFFI_TEST_TIMES", "1"))  # more for .ci/long soak
+ROUNDS, ROUNDS_ON_A_DAEMON = 100_000 * TIMES, 5_000 * TIMES
+COLLECTED = 500 * TIMES
+CYCLES = 20 * TIMES
+RACES = 300 * TIMES
+FORKS = 50 * TIMES
+SECONDS = 80 * TIMES
 READ_2 = bytes.fromhex("00B0000002")
 
 
@@ -63,9 +67,9 @@ def raw_handle(place: Place) -> tuple[int, int]:
 
 @pytest.mark.parametrize("how", ["handle", "ifd"])
 @pytest.mark.parametrize("which", ["fresh", "reused"])
-def test_a_hundred_thousand_rounds_cost_no_memory_and_no_descriptor(virtual_place: Place, how: str, which: str) -> None:
+def test_many_rounds_cost_no_memory_and_no_descriptor(virtual_place: Place, how: str, which: str) -> None:
     path = virtual_place.library.info().path
-    grown, _ = run_alone("rounds", path, virtual_place.reader, how, which, str(ROUNDS))
+    grown, _ = run_alone("rounds", path, virtual_place.reader, how, which, str(ROUNDS), seconds=SECONDS)
     report(f"{ROUNDS} rounds by {how}, {which} object: {grown['bytes']} bytes more, {grown['us']} us a round")
     assert grown["bytes"] < MIB
     assert grown["descriptors"] == 0
@@ -86,7 +90,7 @@ def daemon_actions(daemon: PrivatePcscd) -> dict[str, int]:
 def test_thousands_of_rounds_on_a_daemon_close_whatever_they_open(daemon: PrivatePcscd) -> None:
     before = daemon_actions(daemon)
     reader = daemon.ifd_reader(0)
-    grown, _ = run_alone("rounds", "libpcsclite.so.1", reader, "ifd", "fresh", str(ROUNDS_ON_A_DAEMON))
+    grown, _ = run_alone("rounds", "libpcsclite.so.1", reader, "ifd", "fresh", str(ROUNDS_ON_A_DAEMON), seconds=SECONDS)
     report(f"{ROUNDS_ON_A_DAEMON} rounds on pcscd: {grown['bytes']} bytes more, {grown['us']} us a round")
     assert grown["bytes"] < MIB
     assert grown["descriptors"] == 0
@@ -257,7 +261,7 @@ def test_where_resource_warnings_are_errors_finalizers_do_not_raise_and_close_al
 def forks(scenario: str, place: Place, *more: str) -> int:
     options = ["-W", "ignore::DeprecationWarning"]  # Python 3.12 advises against forks of a process with threads
     arguments = scenario, place.library.info().path, place.reader, *more
-    made, stderr = run_alone("forks", *arguments, options=options, seconds=80)
+    made, stderr = run_alone("forks", *arguments, options=options, seconds=SECONDS)
     assert stderr == ""
     return int(made)
 
@@ -275,7 +279,7 @@ def test_what_the_parent_has_still_to_close_is_not_closed_by_a_child(place: Plac
 
 
 def test_a_child_forked_while_threads_use_the_context_is_refused_and_does_not_hang(place: Place) -> None:
-    assert forks("while_threads_list_readers", place) == 50
+    assert forks("while_threads_list_readers", place) == FORKS
 
 
 def test_a_child_forked_while_a_thread_waits_is_refused_and_leaves_that_wait_alone(place: Place) -> None:
@@ -283,9 +287,9 @@ def test_a_child_forked_while_a_thread_waits_is_refused_and_leaves_that_wait_alo
 
 
 def test_a_child_forked_while_threads_transmit_is_refused_and_does_not_hang(place: Place) -> None:
-    assert forks("while_threads_transmit", place) == 50
+    assert forks("while_threads_transmit", place) == FORKS
 
 
 def test_a_child_forked_while_threads_transmit_talks_to_the_card_on_a_context_of_its_own(virtual_place: Place) -> None:
     """Not so on pcsc-lite: the child waits for ever when a thread held pcsc-lite's own mutex at the fork (1.9.9)."""
-    assert forks("while_threads_transmit", virtual_place, "talk") == 50
+    assert forks("while_threads_transmit", virtual_place, "talk") == FORKS

@@ -23,6 +23,7 @@ from scardffi import (
     LibraryNotFoundError,
     LibraryNotLoadableError,
     MissingSymbolError,
+    ReturnCode,
     SCardManage,
     Scope,
     UnsupportedFunctionError,
@@ -187,10 +188,20 @@ def test_one_required_function_that_is_missing_is_told(tmp_path: Path) -> None:
         Library(file)
 
 
-def test_the_library_names_a_return_code_if_it_can(bare: Library) -> None:
+def test_a_library_has_a_text_for_a_return_code() -> None:
     library = Library(virtual.library_path())
-    assert ffi.string(lib.pcsc_stringify(library.native, 0x8010000C)) == b"No card in the reader"
-    assert lib.pcsc_stringify(bare.native, 0x8010000C) == ffi.NULL
+    assert library.pcsc_stringify_error(ReturnCode.SCARD_E_NO_SMARTCARD) == "No card in the reader"
+    assert library.pcsc_stringify_error(0x80100999) == "Unknown code 0x80100999"
+
+
+def test_pcsc_stringify_error_raises_if_the_library_lacks_it(bare: Library) -> None:
+    with pytest.raises(UnsupportedFunctionError, match=r"^pcsc_stringify_error: "):
+        bare.pcsc_stringify_error(ReturnCode.SCARD_E_NO_SMARTCARD)
+
+
+def test_raw_pcsc_stringify_error_uses_the_default_library() -> None:
+    with virtual.installed():
+        assert raw.pcsc_stringify_error(ReturnCode.SCARD_E_NO_SMARTCARD) == "No card in the reader"
 
 
 # SCARDFFI_LIBRARY

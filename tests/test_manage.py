@@ -231,7 +231,7 @@ def test_buffers_that_overlap_are_refused(card: SCardManage) -> None:
 def test_a_response_buffer_that_is_too_small_says_that_the_command_has_run(room: int, daemon: PrivatePcscd) -> None:
     with SCardManage().attach_by_ifd(daemon.ifd_reader(0)) as card:
         before = len(daemon.ifd_events(0))
-        with pytest.raises(InsufficientBufferError, match="has been executed") as failure:
+        with pytest.raises(InsufficientBufferError, match="has executed the command") as failure:
             card.transmit_into(bytes.fromhex("00B0000000"), bytearray(room))
         assert failure.value.required == 258
         assert failure.value.hresult == failure.value.code == 0x80100008
@@ -328,7 +328,7 @@ def test_a_lock_with_a_timeout_ends_in_time(card: SCardManage, place: Place) -> 
 
 @pytest.mark.parametrize("timeout", [-1, float("nan"), float("inf"), 2**32])
 def test_a_timeout_that_is_no_time_is_refused(timeout: float, card: SCardManage) -> None:
-    with pytest.raises(InvalidArgumentError, match=r"timeout: .* or None to wait for ever"):
+    with pytest.raises(InvalidArgumentError, match=r"timeout: .* or None to wait without limit"):
         card.lock(timeout=timeout)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the virtual library is built for Linux")
 
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent / "docs" / "testing.md"
 
 CARDS = """
 import pytest
@@ -252,7 +252,7 @@ def test_it():
     [
         ('"SCardTransmitt", code=1', "function: 'SCardTransmitt' is not allowed; give a function of PC/SC"),
         ('"SCardConnect", removal=True', "function: 'SCardConnect' is not allowed"),
-        ('"SCardTransmit"', "effect: 0 is not allowed; give exactly one of code, answer, latency"),
+        ('"SCardTransmit"', "number of effects: 0 is not allowed; give exactly one of code, answer, latency"),
         ('"SCardTransmit", code=1, calls=2', "unexpected keyword argument 'calls'"),
         ('"SCardTransmit", code=1, call=0', "call: 0 is not allowed; give 1 to 0xFFFFFFFF"),
         ("5, code=1", "function: expected a str, got int"),
@@ -363,11 +363,11 @@ def test_that_fails_by_itself(virtual_card):
     result.stdout.fnmatch_lines(["*its own reason*"])
 
 
-# The README
+# The documentation
 
 
-def test_the_examples_of_the_readme_run_as_they_stand(pytester: pytest.Pytester) -> None:
-    files = dict(re.findall(r"```python\n# (\w*door\.py)\n(.+?)```", README.read_text(encoding="utf-8"), re.DOTALL))
+def test_the_examples_of_the_documentation_pass(pytester: pytest.Pytester) -> None:
+    files = dict(re.findall(r"```python\n# (\w*door\.py)\n(.+?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
     assert list(files) == ["door.py", "test_door.py", "test_pyscard_door.py"]
     for name, code in files.items():
         (pytester.path / name).write_text(code, encoding="utf-8")

@@ -484,8 +484,8 @@ NOT_A_DWORD = [
 TOO_WIDE = 1 << 8 * ffi.sizeof("SCARDHANDLE")
 NOT_A_HANDLE = [
     *NOT_AN_INT,
-    Refusal(TOO_WIDE, InvalidHandleError, f"{TOO_WIDE} does not fit a handle"),
-    Refusal(-TOO_WIDE, InvalidHandleError, f"{-TOO_WIDE} does not fit a handle"),
+    Refusal(TOO_WIDE, InvalidHandleError, f"{TOO_WIDE} is not allowed; give a handle"),
+    Refusal(-TOO_WIDE, InvalidHandleError, f"{-TOO_WIDE} is not allowed; give a handle"),
 ]
 NOT_A_NAME = [
     Refusal(b"reader", TypeError, "expected a str, got bytes"),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..iso7816 import instructions
 from ..iso7816.command import EXTENDED_DATA, SHORT_DATA, SHORT_LE, checked
 from ..iso7816.response import MalformedResponseError
 from .transmitter import WRONG_CODE, Sender
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING, Final
 
 from ..iso7816.atr import Atr, MalformedAtrError
 from ..iso7816.command import EXTENDED_DATA, EXTENDED_LE, SHORT_DATA, SHORT_LE
 from ..iso7816.malformed import MalformedError
 from ..iso7816.tlv import TLV, MalformedTLVError, decode
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
-
     from typing_extensions import Buffer
 
 _SERVICE_DATA, _CAPABILITIES, _EXTENDED_LENGTH, _INTEGER = 0x43, 0x47, 0x7F66, 0x02

@@ -6,21 +6,20 @@ import errno
 import io
 import os
 import sys
+from typing import TYPE_CHECKING, Final
 
 from ..iso7816.command import EXTENDED_DATA, EXTENDED_LE, checked
-from .file_transfer import LAST_OFFSET, Transfer
+from ._file_transfer import LAST_OFFSET, Transfer
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Final
 
     from typing_extensions import Buffer
 
+    from ._file_selection import Selection
     from .card_capabilities import CardCapabilities
     from .file_properties import FileProperties
     from .file_reference import Location
-    from .file_selection import Selection
 
 MODES: Final = {
     "r": (True, False), "rb": (True, False), "r+": (True, True), "rb+": (True, True), "r+b": (True, True),

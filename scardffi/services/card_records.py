@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import overload
+from typing import TYPE_CHECKING, Final, overload
 
 from ..iso7816 import instructions as iso
 from ..iso7816.command import EXTENDED_LE, SHORT_LE
@@ -11,16 +11,14 @@ from ..iso7816.instructions import Occurrence
 from ..iso7816.status_word import NotSupportedError, RecordNotFoundError
 from .file_properties import FileKind
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Final
 
     from typing_extensions import Buffer
 
+    from ._file_selection import Selection
     from .file_properties import FileProperties
     from .file_reference import Location
-    from .file_selection import Selection
 
 _MOST: Final = 254
 """The highest record number."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from ..iso7816 import instructions
 from ..iso7816.command import checked
@@ -11,10 +12,8 @@ from .codes import BLOCK, Padding, checked_length, checked_padding, padded, plac
 from .pin_pad import PinPad
 from .transmitter import WRONG_CODE, Sender
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Final
 
     from ..iso7816.command import Command
     from ..iso7816.status_word import StatusTable

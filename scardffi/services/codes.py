@@ -6,13 +6,11 @@ A bytearray that grows leaves its bytes behind where it was before: those here a
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..iso7816.command import SHORT_DATA, checked
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final, TypeAlias
-
     from typing_extensions import Buffer
 
     Code: TypeAlias = Buffer | str

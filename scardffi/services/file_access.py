@@ -5,24 +5,23 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
 
 from ..iso7816 import instructions as iso
 from ..iso7816.command import checked
 from ..iso7816.malformed import MalformedError
 from ..iso7816.status_word import StatusError, WrongLengthError, WrongParametersError
 from ..iso7816.tlv import encode
+from ._file_selection import Selection
 from .card_capabilities import CardCapabilities
 from .card_file import MODES, CardFile
 from .card_records import Records
 from .file_directory import EF_DIR, applications, children, merged, named
 from .file_properties import FileKind, FileProperties, WrongKindError
 from .file_reference import MF, UP, FileRef, Location
-from .file_selection import Selection
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
-    from typing import Any, Final
 
     from typing_extensions import Buffer
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from ..iso7816.instructions import Occurrence
 from ..iso7816.malformed import MalformedError
@@ -12,12 +13,10 @@ from ..iso7816.tlv import decode, find
 from .file_properties import FileKind, FileProperties
 from .file_reference import MF, FileRef, Location
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import Final
 
-    from .file_selection import Selection
+    from ._file_selection import Selection
 
 EF_DIR: Final = 0x2F00
 _APPLICATION, _NAME, _LABEL, _PATH = 0x61, 0x4F, 0x50, 0x51

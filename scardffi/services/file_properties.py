@@ -6,15 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
 
 from ..iso7816.command import checked
 from ..iso7816.malformed import MalformedError
 from ..iso7816.tlv import TLV, MalformedTLVError, decode, encode, find
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Final
 
     from typing_extensions import Buffer
 

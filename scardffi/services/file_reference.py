@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from ..iso7816.command import checked
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final, TypeAlias
-
     from typing_extensions import Buffer
 
     Reference: TypeAlias = "FileRef | int | str | Buffer"

@@ -13,12 +13,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Final
 
     from .transmitter import Transmitter
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 from ..iso7816.command import checked
 from ..iso7816.response import Response
@@ -19,10 +20,7 @@ from .pin_structures import (
     decode_properties,
 )
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Final
-
     from ..iso7816.command import Command
     from ..iso7816.status_word import StatusTable
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, fields
 from enum import IntEnum, IntFlag
+from typing import TYPE_CHECKING, Final, Self
 
 from ..iso7816.command import checked
 from ..iso7816.malformed import MalformedError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Final, Self
 
     from typing_extensions import Buffer
 

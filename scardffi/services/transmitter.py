@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from threading import RLock
-from typing import Protocol
+from typing import TYPE_CHECKING, Final, Protocol, SupportsIndex
 
 from ..iso7816.atr import Atr, MalformedAtrError
 from ..iso7816.command import SHORT_DATA, SHORT_LE
@@ -12,10 +12,8 @@ from ..iso7816.instructions import get_response
 from ..iso7816.response import Response
 from ..iso7816.status_word import StatusInfo, VerificationFailedError, raise_for
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container
-    from typing import Final, SupportsIndex
 
     from typing_extensions import Buffer
 

@@ -1,26 +1,43 @@
-"""Readers and cards without hardware: a PC/SC library of our own, in plain C, and what one does to its world.
+"""Readers and cards without hardware: a virtual PC/SC library, and functions that change its readers and cards.
 
-It has the ABI of the platform's PC/SC library and behaves as that does. Its world is one process: readers, cards,
-sharing, transactions and events span the contexts and threads of that process. At the start there is one reader,
-:data:`DEFAULT_READER`, with an :class:`AnsweringCard` in it, or what the environment variable ``SCARDFFI_VIRTUAL``
-describes.
+The library has the ABI of the platform's PC/SC library and behaves as that library does. It contains a resource
+manager of its own for each process: all contexts and threads of the process see the same readers, cards, transactions
+and events. At the start there is one reader, :data:`DEFAULT_READER`, with an :class:`AnsweringCard` in it, or the
+readers that the environment variable ``SCARDFFI_VIRTUAL`` describes.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ._default_library import installed
+from ._library_files import library_folder, library_path, stand_in
 from .card import ANSWERING_ATR, AnsweringCard, Card
 from .faults import Fault, fault, service_stopped
-from .files import library_folder, library_path, stand_in
-from .installation import installed
 from .reader import DEFAULT_READER, VirtualReader
+
+if TYPE_CHECKING:
+    from .file_system import DF, FILE_SYSTEM_ATR, NEVER, Code, FileSystemCard, Key, RecordEF, Structure, TransparentEF
+    from .vpcd import VpcdCard
 
 __all__ = [
     "ANSWERING_ATR",
     "DEFAULT_READER",
+    "DF",
+    "FILE_SYSTEM_ATR",
+    "NEVER",
     "AnsweringCard",
     "Card",
+    "Code",
     "Fault",
+    "FileSystemCard",
+    "Key",
+    "RecordEF",
+    "Structure",
+    "TransparentEF",
     "VirtualReader",
+    "VpcdCard",
     "fault",
     "installed",
     "library_folder",
@@ -28,3 +45,14 @@ __all__ = [
     "service_stopped",
     "stand_in",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the cards in Python when they are first used: with json and tempfile they are slow to import."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(".vpcd" if name == "VpcdCard" else ".file_system", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

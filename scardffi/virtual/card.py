@@ -1,4 +1,4 @@
-"""What a card without hardware is: anything that has an answer to reset and answers commands."""
+"""The interface of a card in Python, and the card that is built into the virtual library."""
 
 from __future__ import annotations
 
@@ -8,40 +8,41 @@ from typing import Final, Protocol
 class Card(Protocol):
     """A card in Python.
 
-    If it has a method ``reset()``, that is called whenever what was selected and verified on it is lost: when it is
-    inserted, reset or switched off. Its methods are called on the threads of the programs that use it, one at a time.
+    If it has a method ``reset()``, this is called when the card is inserted, reset or powered off: it must clear the
+    selected file and what was verified. The methods are called on the threads of the programs that use the card, one
+    at a time.
     """
 
     @property
     def atr(self) -> bytes:
-        """The answer to reset: at most 33 bytes (ISO/IEC 7816-3, clause 8); none is a card that is mute."""
+        """The ATR, at most 33 bytes (ISO/IEC 7816-3, clause 8); a card with an empty ATR is mute."""
         ...
 
     def transmit(self, command: bytes) -> bytes:
-        """Answer one command APDU with a response APDU, status word included.
+        """Return the response APDU, status word included, to a command APDU.
 
-        It may use PC/SC and its reader itself. What would wait for this very command raises SharingViolationError,
-        but the object through which the command came would wait for itself.
+        The method may use PC/SC and the card's reader itself. A call that would have to wait for this command raises
+        SharingViolationError. The exception is a call through the object that sent the command: it waits for ever.
         """
         ...
 
 
 ANSWERING_ATR: Final = bytes.fromhex("3B88800173636172646666 6907")
-"""The answer to reset of an :class:`AnsweringCard`: T=0 and T=1, historical bytes ``scardffi``."""
+"""The ATR of an :class:`AnsweringCard`: T=0 and T=1, historical bytes ``scardffi``."""
 
 
 class AnsweringCard:
-    """The card that is in the virtual reader from the start; it lives in C.
+    """The card that is in the virtual reader at the start. It is implemented in C.
 
-    It answers READ BINARY, GET CHALLENGE, SELECT of the MF, and commands that try a program out: 61xx, 6Cxx,
-    chaining, long answers, slow ones.
+    It answers READ BINARY, GET CHALLENGE, SELECT of the MF, and commands that test a program: 61xx, 6Cxx, chaining,
+    long answers, slow answers.
 
     Args:
-        atr: the answer to reset, at most 33 bytes; none is a card that is mute.
+        atr: the ATR, at most 33 bytes; a card with an empty ATR is mute.
     """
 
     def __init__(self, atr: bytes = ANSWERING_ATR) -> None:
-        self.atr = bytes(memoryview(atr))  # bytes() would take a number for a length
+        self.atr = bytes(memoryview(atr))  # bytes() would take an int for a length
 
     def __repr__(self) -> str:
         return f"<scardffi.virtual.AnsweringCard {self.atr.hex()}>"

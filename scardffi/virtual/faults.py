@@ -1,42 +1,50 @@
-"""Faults on demand: return codes, garbage, removals and resets at the n-th call of a function; a stopped service."""
+"""Faults on demand: return codes, wrong answers, removals and resets in chosen calls, and a stopped service."""
 
 from __future__ import annotations
 
 import os
 import threading
 from contextlib import contextmanager
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final, Self, SupportsIndex
 
 from .._arguments import dword, integer, invalid, text
 from ..errors import InvalidArgumentError
-from . import world
+from . import _scardvirtual
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
-    from typing import Final, Self, SupportsIndex
 
-# enum effect of faults.h
-_CODE, _STOP, _RESET, _LATENCY, _REMOVAL, _ANSWER = 1, 2, 3, 4, 5, 6
+
+class _Effect(IntEnum):
+    """``enum effect`` of faults.h; the names are the arguments of :func:`fault`."""
+
+    CODE = 1
+    STOP = 2
+    RESET = 3
+    LATENCY = 4
+    REMOVAL = 5
+    ANSWER = 6
 
 
 class Fault:
-    """An armed fault; as a context manager it ends with the context. Ended or not, it happens no more than told."""
+    """An armed fault. As a context manager it is disarmed at the end of the context."""
 
     def __init__(self, number: int, description: str) -> None:
         self._number = number
         self._description = description
 
     def end(self) -> None:
-        """Disarm it. Ending twice is nothing."""
-        if self in armed:  # else it has ended, or this is a fork, which never had it
+        """Disarm the fault. Calling this again has no effect."""
+        if self in armed:  # false in the child of a fork too: its library has no faults
             armed.discard(self)
-            world.end_fault(self._number)
+            _scardvirtual.end_fault(self._number)
 
     @property
     def hits(self) -> int:
-        """How many calls it has hit; 0 where it has ended."""
-        return world.fault_hits(self._number) if self in armed else 0
+        """The number of calls that the fault has hit; 0 after it was disarmed."""
+        return _scardvirtual.fault_hits(self._number) if self in armed else 0
 
     def __enter__(self) -> Self:
         return self
@@ -51,7 +59,7 @@ class Fault:
 
 
 armed: Final[set[Fault]] = set()
-"""All that have not ended."""
+"""All faults that were not disarmed."""
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=armed.clear)
 
@@ -68,76 +76,79 @@ def fault(
     reset: bool = False,
     stop: bool = False,
 ) -> Fault:
-    """Arm a fault in our own PC/SC library, for the whole process. Exactly one effect is named.
+    """Arm a fault in the virtual PC/SC library, for the whole process. Give exactly one effect.
+
+    The effects are ``code`` and ``stop`` for every function; ``answer``, ``latency``, ``removal`` and ``reset`` only
+    for SCardTransmit.
 
     Args:
-        function: the PC/SC function that it happens in, such as ``"SCardConnect"``.
+        function: the PC/SC function that the fault is in, such as ``"SCardConnect"``.
         call: the first call that it hits, counted from now: 1 is the next one.
-        times: how many calls it hits from there on.
-        code: the call does nothing and answers this code, such as 0x80100006 (SCARD_E_NO_MEMORY).
-        stop: the resource manager stops just before the call; :func:`service_stopped` tells what that means.
-        answer: the card runs the command, and these bytes come back. This and what follows is for SCardTransmit.
-        latency: the card takes so many seconds more.
-        removal: the card is taken out when it has begun with the command: it runs it, and no answer comes back.
-        reset: another program has reset the card just before the command, which the card does not see.
+        times: the number of consecutive calls that it hits.
+        code: the call does nothing and returns this code, such as 0x80100006 (SCARD_E_NO_MEMORY).
+        answer: the card executes the command, and the call returns these bytes instead of the card's answer.
+        latency: the card takes this many seconds longer.
+        removal: the card is removed after it has begun with the command: it executes it, but the answer is lost.
+        reset: another program resets the card just before the command; the card does not get the command.
+        stop: the resource manager stops just before the call; see :func:`service_stopped`.
 
     Raises:
-        InvalidArgumentError: an unknown function, a number out of range, no effect or several of them, or an effect
-            that the function cannot have.
-        OutOfMemoryError: there are 64 faults that have not ended.
+        InvalidArgumentError: the function is unknown, a number is out of range, there is no effect or more than one,
+            or the function cannot have this effect.
+        OutOfMemoryError: 64 faults are armed already.
     """
-    wanted = {
-        _CODE: code is not None,
-        _ANSWER: answer is not None,
-        _LATENCY: latency is not None,
-        _REMOVAL: bool(removal),
-        _RESET: bool(reset),
-        _STOP: bool(stop),
+    given = {
+        _Effect.CODE: code is not None,
+        _Effect.ANSWER: answer is not None,
+        _Effect.LATENCY: latency is not None,
+        _Effect.REMOVAL: bool(removal),
+        _Effect.RESET: bool(reset),
+        _Effect.STOP: bool(stop),
     }
-    named = [effect for effect, is_named in wanted.items() if is_named]
-    if len(named) != 1:
-        raise invalid("effect", len(named), "exactly one of code, answer, latency, removal, reset and stop")
+    effects = [effect for effect, is_given in given.items() if is_given]
+    if len(effects) != 1:
+        raise invalid("number of effects", len(effects), "exactly one of code, answer, latency, removal, reset, stop")
     value = 0
     if code is not None:
         value = dword("code", code)
     if latency is not None:
-        value = world.microseconds(latency)
+        value = _scardvirtual.microseconds(latency)
     name, first, hits = text("function", function), _positive("call", call), _positive("times", times)
-    if named[0] not in {_CODE, _STOP} and function != "SCardTransmit":
-        raise invalid("function", function, "SCardTransmit, which alone can have answer, latency, removal and reset")
-    data = b"" if answer is None else world.copied("answer", answer)
+    if effects[0] not in {_Effect.CODE, _Effect.STOP} and function != "SCardTransmit":
+        raise invalid("function", function, f"SCardTransmit for the effect {effects[0].name.lower()}, or code or stop")
+    data = b"" if answer is None else _scardvirtual.copied("answer", answer)
     try:
-        number = world.fault(name, first, hits, named[0], value, data)
+        number = _scardvirtual.fault(name, first, hits, effects[0], value, data)
     except InvalidArgumentError:
         raise invalid("function", function, "a function of PC/SC, such as SCardConnect") from None
-    one = Fault(number, f"of {function}")
-    armed.add(one)
-    return one
+    new = Fault(number, f"of {function}")
+    armed.add(new)
+    return new
 
 
-_stopping: Final = threading.Lock()
-_stops = 0  # how many uses of service_stopped() are under way
+_lock: Final = threading.Lock()
+_stops = 0  # the number of service_stopped() contexts that have not ended
 
 
 @contextmanager
 def service_stopped() -> Iterator[None]:
-    """The resource manager does not run while the context lasts, or the outermost of several.
+    """Stop the resource manager while the context lasts; of nested or overlapping contexts, until the last one ends.
 
-    Contexts and handles that exist are lost for good: their calls answer SCARD_E_NO_SERVICE, those that are under way
-    SCARD_F_COMM_ERROR (or SCARD_E_NO_SERVICE where they wait for another's transaction). New contexts can be had when
-    it runs again; readers and cards stay.
+    Existing contexts and handles stay invalid for good: their calls return SCARD_E_NO_SERVICE, and calls that are
+    running return SCARD_F_COMM_ERROR (SCARD_E_NO_SERVICE if they wait for the end of another transaction). New
+    contexts can be established after the resource manager has started again. Readers and cards stay.
     """
-    global _stops  # noqa: PLW0603  the resource manager is one for the process
-    with _stopping:
-        world.stop_service()
+    global _stops  # noqa: PLW0603  the process has one resource manager
+    with _lock:
+        _scardvirtual.stop_service()
         _stops += 1
     try:
         yield
     finally:
-        with _stopping:
+        with _lock:
             _stops -= 1
             if _stops == 0:
-                world.start_service()
+                _scardvirtual.start_service()
 
 
 def _positive(name: str, value: SupportsIndex) -> int:

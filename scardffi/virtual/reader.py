@@ -1,4 +1,4 @@
-"""Virtual readers: plugged into the world of this process, and the cards that are put into them."""
+"""Virtual readers: they are plugged into the virtual resource manager, and cards are inserted into them."""
 
 from __future__ import annotations
 
@@ -11,39 +11,43 @@ import threading
 import time
 from contextlib import suppress
 from ctypes import byref
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from .._arguments import invalid, text
 from ..errors import E_UNEXPECTED, SCardError, SharingViolationError, from_hresult
-from . import world
+from . import _scardvirtual
 from .card import AnsweringCard
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any, Final, Self
 
     from .card import Card
 
 DEFAULT_READER: Final = "scardffi Virtual Reader 0"
-"""The reader that is there from the start, with an :class:`~scardffi.virtual.card.AnsweringCard` in it."""
+"""The reader that exists at the start, with an :class:`~scardffi.virtual.AnsweringCard` in it."""
 _LONGEST_NAME: Final = 127  # bytes
 _LONGEST_ATR: Final = 33
 _NO_SMARTCARD: Final = -0x8010000C
 
 
 class VirtualReader:
-    """A reader in the world of this process, found by its name.
+    """A reader in the virtual PC/SC library, identified by its name.
 
-    As a context manager it is plugged in while the context lasts, with ``card`` in it. Every program in the process
-    that uses our PC/SC library sees it. What :meth:`control` answers is for subclasses to say.
+    As a context manager it is plugged in while the context lasts, with ``card`` in it. Everything in the process that
+    uses the virtual library sees it. Subclasses can override :meth:`control` to answer control codes.
 
     Args:
-        name: 1 to 127 bytes in UTF-8.
-        card: the card that is inserted whenever the reader is plugged in; None for none.
-        latency: how long each command takes in addition, in seconds.
+        name: the reader's name, 1 to 127 bytes in UTF-8.
+        card: the card that is inserted whenever the reader is plugged in; None to leave it empty.
+        latency: the time that is added to each command, in seconds.
+
+    Attributes:
+        errors: the exceptions that cards have raised. For each of them the program got SCARD_F_COMM_ERROR. They keep
+            their tracebacks, and so the commands that the cards were executing.
 
     Raises:
-        InvalidArgumentError: a name, card or latency that cannot be.
+        InvalidArgumentError: the name, the card's ATR or the latency is not allowed.
+        TypeError: ``card`` is not a card.
     """
 
     def __init__(
@@ -54,10 +58,8 @@ class VirtualReader:
         if card is not None:
             _checked_atr(card)
         self.errors: list[BaseException] = []
-        """What cards have raised; the program saw SCARD_F_COMM_ERROR each time. The tracebacks are kept, and with them
-        the commands that the cards were at."""
         self._name = name
-        self._latency_us = world.microseconds(latency)
+        self._latency_us = _scardvirtual.microseconds(latency)
         self._first_card = card
         self._card: Card | AnsweringCard | None = None
         self._card_key = 0
@@ -65,42 +67,42 @@ class VirtualReader:
 
     @property
     def name(self) -> str:
-        """The reader's name, as programs see it."""
+        """The reader's name."""
         return self._name
 
     @property
     def card(self) -> Card | AnsweringCard | None:
-        """The card that this object has put in and not taken out."""
+        """The card that this object has inserted and not removed."""
         return self._card
 
     @property
     def latency(self) -> float:
-        """How long each command takes in addition, in seconds; a removal of the card ends it."""
+        """The time that is added to each command, in seconds; a removal of the card ends the wait."""
         return self._latency_us / 1e6
 
     @latency.setter
     def latency(self, value: float) -> None:
-        latency_us = world.microseconds(value)
-        world.set_latency(self._native_name, latency_us)
+        latency_us = _scardvirtual.microseconds(value)
+        _scardvirtual.set_latency(self._native_name, latency_us)
         self._latency_us = latency_us
 
     def plug(self) -> None:
-        """Plug the reader in. Every waiting program that watches the list of readers is told.
+        """Plug the reader in. Programs that wait for changes of the list of readers are notified.
 
         Raises:
-            SharingViolationError: a reader of this name is there.
-            OutOfMemoryError: there are 64 readers.
+            SharingViolationError: a reader with this name is plugged in.
+            OutOfMemoryError: 64 readers are plugged in.
         """
         self._key = next(_keys)
         _readers[self._key] = self
         try:
-            world.plug(self._native_name, byref(world.ControlFunctions(self._key, _CONTROL)))
+            _scardvirtual.plug(self._native_name, byref(_scardvirtual.ControlFunctions(self._key, _CONTROL)))
         except BaseException:
             del _readers[self._key]
             raise
         _plugged[self._name] = self
         try:
-            world.set_latency(self._native_name, self._latency_us)
+            _scardvirtual.set_latency(self._native_name, self._latency_us)
             if self._first_card is not None:
                 self.insert(self._first_card)
         except BaseException:
@@ -108,40 +110,40 @@ class VirtualReader:
             raise
 
     def unplug(self) -> None:
-        """Unplug the reader, with the card in it. Handles that are open become invalid.
+        """Unplug the reader, with the card in it. Open handles become invalid.
 
         Raises:
-            UnknownReaderError: it is not plugged in.
+            UnknownReaderError: the reader is not plugged in.
         """
-        world.unplug(self._native_name)
-        plugged = _plugged.pop(self._name, None)  # perhaps by another object of this name
+        _scardvirtual.unplug(self._native_name)
+        plugged = _plugged.pop(self._name, None)  # another object with this name may have plugged it in
         if plugged is not None:
-            plugged._forget_card()  # noqa: SLF001  its own class
+            plugged._forget_card()  # noqa: SLF001  an object of this class
             _readers.pop(plugged._key, None)  # noqa: SLF001  the same
         self._forget_card()
 
     def insert(self, card: Card | AnsweringCard) -> None:
-        """Put a card in. Its ``reset()`` is called before, since it is powered up.
+        """Insert a card, after a call of its ``reset()``.
 
         Raises:
-            UnexpectedStateError: there is one in the reader.
+            UnexpectedStateError: there is a card in the reader.
             UnknownReaderError: the reader is not plugged in.
-            InvalidArgumentError: an ATR of more than 33 bytes.
-            TypeError: this is no card.
+            InvalidArgumentError: the ATR has more than 33 bytes.
+            TypeError: ``card`` is not a card.
         """
         self._insert(card, _checked_atr(card))
 
     def _insert(self, card: Card | AnsweringCard, atr: bytes) -> None:
-        getattr(card, "reset", _nothing)()
+        getattr(card, "reset", _do_nothing)()
         before = self._card, self._card_key
         self._card, self._card_key = card, next(_keys)
         _cards[self._card_key] = self, card
         try:
             if isinstance(card, AnsweringCard):
-                world.insert_answering(self._native_name, atr, len(atr))
+                _scardvirtual.insert_answering(self._native_name, atr, len(atr))
             else:
-                functions = world.CardFunctions(self._card_key, _TRANSMIT, _RESET)
-                world.insert(self._native_name, atr, len(atr), byref(functions))
+                functions = _scardvirtual.CardFunctions(self._card_key, _TRANSMIT, _RESET)
+                _scardvirtual.insert(self._native_name, atr, len(atr), byref(functions))
         except BaseException as error:
             self._forget_card()
             self._card, self._card_key = before
@@ -149,26 +151,32 @@ class VirtualReader:
                 detail = f"there is a card in {self._name!r}"
                 raise from_hresult(E_UNEXPECTED, "VirtualReader.insert", detail) from None
             raise
-        _cards.pop(before[1], None)  # of a card that a fault has removed
+        _cards.pop(before[1], None)  # a card that a fault has removed is still registered
 
     def remove(self) -> None:
-        """Take the card out, also in the middle of a command, which then ends with SCARD_E_NO_SMARTCARD.
+        """Remove the card. A command that is running ends with SCARD_E_NO_SMARTCARD.
 
-        A card in Python finishes what it is at; a next card waits for that.
+        The method of a card in Python runs to its end nevertheless; the next card waits for that.
 
         Raises:
-            NoSmartCardError: there is none.
+            NoSmartCardError: the reader is empty.
             UnknownReaderError: the reader is not plugged in.
         """
-        world.remove(self._native_name)
+        _scardvirtual.remove(self._native_name)
         self._forget_card()
 
     def swap(self, card: Card | AnsweringCard, *, gap: float = 0.02) -> None:
-        """Take the card out and put another one in.
+        """Remove the card and insert another one.
 
         Args:
-            card: the other one.
-            gap: the seconds in between: programs that wait shall see the empty reader, as they do with a real one.
+            card: the card to insert.
+            gap: the seconds in between, so that programs that wait see the empty reader, as they do with a real one.
+
+        Raises:
+            NoSmartCardError: the reader is empty.
+            UnknownReaderError: the reader is not plugged in.
+            InvalidArgumentError: the ATR has more than 33 bytes.
+            TypeError: ``card`` is not a card.
         """
         atr = _checked_atr(card)
         self.remove()
@@ -176,25 +184,29 @@ class VirtualReader:
         self._insert(card, atr)
 
     def reset(self) -> None:
-        """Reset the card: every open handle is told by SCARD_W_RESET_CARD, as if another program had done it.
+        """Reset the card: every open handle gets SCARD_W_RESET_CARD, as after a reset by another program.
 
-        It waits for a command that is running, but for no transaction, which would keep another program off.
+        This waits for the end of a command that is running, but not for the end of a transaction, as another program
+        would have to.
 
         Raises:
-            NoSmartCardError: there is none.
+            NoSmartCardError: the reader is empty.
             UnknownReaderError: the reader is not plugged in.
-            SharingViolationError: this is called by the card, in the middle of its command.
+            SharingViolationError: the card calls this during a command.
         """
-        world.reset(self._native_name)
+        _scardvirtual.reset(self._native_name)
 
     def control(self, code: int, command: bytes) -> bytes | None:  # noqa: ARG002  for subclasses
-        """Answer a control code (SCardControl); None leaves it to the reader, which knows those of PC/SC part 10.
+        """Answer a control code (SCardControl). Override this in a subclass.
 
-        One is answered at a time, and none beside a command.
+        It is called for one control code at a time, and never while a command is running.
 
         Args:
             code: the control code, see :func:`~scardffi.constants.control_code`.
-            command: what the program sent with it.
+            command: the bytes that the program sent with it.
+
+        Returns:
+            The answer; None to let the library answer, which knows the control codes of PC/SC part 10.
         """
         return None
 
@@ -205,7 +217,7 @@ class VirtualReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if _plugged.get(self._name) is self:  # else it was unplugged, or this is a fork, which never had it
+        if _plugged.get(self._name) is self:  # false after unplug(), and in the child of a fork
             self.unplug()
 
     def __repr__(self) -> str:
@@ -221,69 +233,72 @@ class VirtualReader:
 
 
 _keys: Final = itertools.count(1)
-_plugged: Final[dict[str, VirtualReader]] = {}  # by their names
-_readers: Final[dict[int, VirtualReader]] = {}  # the same, by the keys that C knows
-_cards: Final[dict[int, tuple[VirtualReader, Any]]] = {}  # inserted, likewise
+_plugged: Final[dict[str, VirtualReader]] = {}  # by name
+_readers: Final[dict[int, VirtualReader]] = {}  # by the keys that C has
+_cards: Final[dict[int, tuple[VirtualReader, Any]]] = {}  # inserted cards, by the keys that C has
 
 
 def _forget_all() -> None:
-    """In the child of a fork, whose world is another."""
+    """Clear the registries in the child of a fork: its virtual resource manager starts anew."""
     for registry in (_plugged, _readers, _cards):
         registry.clear()
 
 
 def _unplug_all() -> None:
-    """At the end of the interpreter: no program that still runs shall call a card in Python any more."""
+    """Unplug all readers before the interpreter ends: after that other threads must not call cards in Python."""
     for reader in list(_plugged.values()):
         with suppress(SCardError):
             reader.unplug()
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass
 
 
 def _checked_atr(card: Card | AnsweringCard) -> bytes:
     atr = getattr(card, "atr", None)
     if isinstance(card, type) or not (isinstance(card, AnsweringCard) or callable(getattr(card, "transmit", None))):
-        what = f"the class {card.__name__}" if isinstance(card, type) else type(card).__name__
-        raise TypeError(f"card: expected an object with atr and transmit(command), got {what}")
-    checked = world.copied("card: its atr", atr)
+        given = f"the class {card.__name__}" if isinstance(card, type) else type(card).__name__
+        raise TypeError(f"card: expected an object with atr and transmit(command), got {given}")
+    checked = _scardvirtual.copied("card: its ATR", atr)
     if len(checked) > _LONGEST_ATR:
         raise invalid("card: length of its ATR", len(checked), f"at most {_LONGEST_ATR} bytes")
     return checked
 
 
-def _keep(reader: VirtualReader, error: BaseException) -> None:
-    """What C cannot carry. Ctrl-C is the program's, once it is back from C: not for this function to raise."""
+def _keep_error(reader: VirtualReader, error: BaseException) -> None:
+    """Store an exception that a card has raised: it cannot pass through C.
+
+    After a KeyboardInterrupt, send the signal again, so that the program gets it when the call into C has returned.
+    """
     reader.errors.append(error)
     if isinstance(error, KeyboardInterrupt):
+        # Thread.start() would wait for the thread, and the signal would interrupt this function instead.
         _thread.start_new_thread(_interrupt_main_thread, ())
 
 
 def _interrupt_main_thread() -> None:
-    """As Ctrl-C does, so that it ends a sleep too, where there are such signals."""
+    """Send SIGINT to the main thread if the platform can: unlike raise_signal(), this ends a sleep too."""
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
     else:
         signal.raise_signal(signal.SIGINT)
 
 
-# An exception may come at any moment: Ctrl-C. What C finds where the result was not set is SCARD_F_COMM_ERROR.
+# Ctrl-C may raise at any point of these functions: then the result is not set, and C returns SCARD_F_COMM_ERROR.
 
 
-def _transmit(key: int, command: int | None, length: int, place: int | None, room: int, result: Any) -> None:
+def _transmit(key: int, command: int | None, length: int, buffer: int | None, size: int, result: Any) -> None:
     entry = _cards.get(key)
-    if entry is None:  # taken out a moment ago
+    if entry is None:  # removed after C had begun the call
         result[0] = _NO_SMARTCARD
         return
     reader, card = entry
     try:
-        result[0] = world.put_at(
-            place, room, world.copied("answer of transmit", card.transmit(world.bytes_at(command, length)))
-        )
-    except BaseException as error:  # noqa: BLE001  the card is the user's: it is kept for him
-        _keep(reader, error)
+        answer = card.transmit(_scardvirtual.bytes_at(command, length))
+        result[0] = _scardvirtual.put_at(buffer, size, _scardvirtual.copied("answer of transmit", answer))
+    except BaseException as error:  # noqa: BLE001  a card may raise anything; errors keeps it
+        _keep_error(reader, error)
 
 
 def _reset(key: int) -> None:
@@ -292,29 +307,30 @@ def _reset(key: int) -> None:
         return
     reader, card = entry
     try:
-        getattr(card, "reset", _nothing)()
-    except BaseException as error:  # noqa: BLE001  the same
-        _keep(reader, error)
+        getattr(card, "reset", _do_nothing)()
+    except BaseException as error:  # noqa: BLE001  as above
+        _keep_error(reader, error)
 
 
-def _control(key: int, code: int, command: int | None, length: int, place: int | None, room: int, result: Any) -> None:
+def _control(key: int, code: int, command: int | None, length: int, buffer: int | None, size: int, result: Any) -> None:
     reader = _readers.get(key)
-    if reader is None:  # unplugged a moment ago
-        result[0] = world.LEAVE_IT
+    if reader is None:  # unplugged after C had begun the call
+        result[0] = _scardvirtual.NOT_HANDLED
         return
     try:
-        answer = reader.control(code, world.bytes_at(command, length))
-        result[0] = (
-            world.LEAVE_IT if answer is None else world.put_at(place, room, world.copied("answer of control", answer))
-        )
-    except BaseException as error:  # noqa: BLE001  the same
-        _keep(reader, error)
+        answer = reader.control(code, _scardvirtual.bytes_at(command, length))
+        if answer is None:
+            result[0] = _scardvirtual.NOT_HANDLED
+        else:
+            result[0] = _scardvirtual.put_at(buffer, size, _scardvirtual.copied("answer of control", answer))
+    except BaseException as error:  # noqa: BLE001  as above
+        _keep_error(reader, error)
 
 
-# They live as long as C may call them.
-_TRANSMIT: Final = world.TransmitFunction(_transmit)
-_RESET: Final = world.ResetFunction(_reset)
-_CONTROL: Final = world.ControlFunction(_control)
+# References that live as long as C may call the functions.
+_TRANSMIT: Final = _scardvirtual.TransmitFunction(_transmit)
+_RESET: Final = _scardvirtual.ResetFunction(_reset)
+_CONTROL: Final = _scardvirtual.ControlFunction(_control)
 
 atexit.register(_unplug_all)
 if hasattr(os, "register_at_fork"):

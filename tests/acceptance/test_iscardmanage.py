@@ -49,8 +49,7 @@ from scardffi.services.ch_verification import CHVerification
 from scardffi.services.file_access import FileAccess
 from scardffi.services.file_properties import FileKind, FileProperties
 from scardffi.services.file_reference import FileRef
-from scardffi.virtual.file_system import DF, Code, Key, RecordEF, TransparentEF
-from scardffi.virtual.file_system_card import FileSystemCard
+from scardffi.virtual.file_system import DF, Code, FileSystemCard, Key, RecordEF, TransparentEF
 from scardffi.virtual.vpcd import VpcdCard
 
 if TYPE_CHECKING:

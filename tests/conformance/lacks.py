@@ -1,5 +1,6 @@
-"""The cases that macOS and Windows cannot have, and why; they are left out where scardffi has the shape of either."""
+"""The cases that macOS, Windows and 32-bit Linux cannot have, and why; they are left out in a build for one of them."""
 
+import sys
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -14,6 +15,14 @@ class Lack(NamedTuple):
     """The tests, and what the names of their parameters hold; nothing: all of that test's cases."""
 
 
+_HANDLES_OF_4_BYTES: Final = Lack(
+    "Contexts and handles have 4 bytes: the number does not reach the library.",
+    {
+        "test_what_is_no_context_is_an_invalid_handle": "2**32",
+        "test_what_is_no_handle_is_an_invalid_handle": "2**32",
+    },
+)
+_DWORD_OF_4_BYTES: Final = Lack("A DWORD has 4 bytes.", {"test_an_attribute_that_was_set_is_read_back": r"\x08"})
 _SERVICE: Final = "test_what_a_program_sees_of_the_service"
 _OF_MACOS: Final = (
     Lack(
@@ -37,14 +46,8 @@ _OF_MACOS: Final = (
             _SERVICE: ".free",
         },
     ),
-    Lack(
-        "Contexts and handles have 32 bits: the number does not reach the library.",
-        {
-            "test_what_is_no_context_is_an_invalid_handle": "2**32",
-            "test_what_is_no_handle_is_an_invalid_handle": "2**32",
-        },
-    ),
-    Lack("A DWORD has 4 bytes.", {"test_an_attribute_that_was_set_is_read_back": r"\x08"}),
+    _HANDLES_OF_4_BYTES,
+    _DWORD_OF_4_BYTES,
     Lack(
         "No reader stands for the list of readers: Context looks at the list instead (tests/test_reader_polling.py).",
         {
@@ -99,13 +102,14 @@ _OF_WINDOWS: Final = (
             "test_the_words_of_one_thread_stay_when_another_asks": "",
         },
     ),
-    Lack("A DWORD has 4 bytes.", {"test_an_attribute_that_was_set_is_read_back": r"\x08"}),
+    _DWORD_OF_4_BYTES,
     Lack(
         "SCardStatus does not count the cards that come and go.",
         {"test_the_upper_half_of_the_state_counts_cards_coming_and_going": ""},
     ),
 )
-LACKS: Final = _OF_MACOS if MACOS else _OF_WINDOWS if WINDOWS else ()
+_OF_LINUX: Final = () if sys.maxsize > 1 << 32 else (_HANDLES_OF_4_BYTES, _DWORD_OF_4_BYTES)
+LACKS: Final = _OF_MACOS if MACOS else _OF_WINDOWS if WINDOWS else _OF_LINUX
 """What is lacking here."""
 
 

@@ -31,7 +31,7 @@ READ_4_BYTES = bytes.fromhex("00B0000004")
 ANSWER = bytes.fromhex("00010203 9000")
 VENDOR_NAME = 0x00010100
 THREADS = 4
-FORKS = 50
+FORKS = 50 * int(os.environ.get("SCARDFFI_TEST_TIMES", "1"))
 CHILD_SECONDS = 5
 
 library = Library(sys.argv[2])

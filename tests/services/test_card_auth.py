@@ -18,8 +18,7 @@ from scardffi.iso7816.status_word import (
     VerificationFailedError,
 )
 from scardffi.services.card_auth import CardAuth, WrongProofError
-from scardffi.virtual.file_system import DF, Key
-from scardffi.virtual.file_system_card import FileSystemCard
+from scardffi.virtual.file_system import DF, FileSystemCard, Key
 
 if TYPE_CHECKING:
     from scardffi.services.aes import AesCmac

@@ -17,8 +17,7 @@ from scardffi.iso7816.malformed import MalformedError
 from scardffi.iso7816.response import MalformedResponseError
 from scardffi.iso7816.status_word import SecurityStatusNotSatisfiedError, StatusError, WrongParametersError
 from scardffi.services.file_access import FileAccess
-from scardffi.virtual.file_system import DF, TransparentEF
-from scardffi.virtual.file_system_card import FileSystemCard
+from scardffi.virtual.file_system import DF, FileSystemCard, TransparentEF
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,7 @@ from support.scripted_card import ScriptedCard
 
 from scardffi.iso7816.status_word import NoSpaceError, NotSupportedError, SecurityStatusNotSatisfiedError
 from scardffi.services.file_access import FileAccess
-from scardffi.virtual.file_system import DF, RecordEF, Structure
-from scardffi.virtual.file_system_card import FileSystemCard
+from scardffi.virtual.file_system import DF, FileSystemCard, RecordEF, Structure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -26,8 +26,7 @@ from scardffi.iso7816.tlv import TLV
 from scardffi.services.file_access import FileAccess
 from scardffi.services.file_properties import FileKind, FileProperties, LifeCycle, WrongKindError
 from scardffi.services.file_reference import FileRef
-from scardffi.virtual.file_system import DF, Code, RecordEF, TransparentEF
-from scardffi.virtual.file_system_card import FileSystemCard
+from scardffi.virtual.file_system import DF, Code, FileSystemCard, RecordEF, TransparentEF
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

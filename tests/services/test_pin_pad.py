@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from scardffi.virtual.file_system_card import FileSystemCard
+    from scardffi.virtual.file_system import FileSystemCard
 
 READER = "Reader with a pad"
 VERIFY, MODIFY, PROPERTIES, TLVS = (control_code(3000 + number) for number in range(4))

@@ -15,8 +15,7 @@ from scardffi.iso7816.command import Command
 from scardffi.iso7816.status_word import SecurityStatusNotSatisfiedError, StatusError
 from scardffi.services.card_auth import CardAuth
 from scardffi.services.file_access import FileAccess
-from scardffi.virtual.file_system import DF, NEVER, Code, Key, TransparentEF
-from scardffi.virtual.file_system_card import FileSystemCard
+from scardffi.virtual.file_system import DF, NEVER, Code, FileSystemCard, Key, TransparentEF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

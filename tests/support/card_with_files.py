@@ -6,8 +6,7 @@ import hmac
 from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.command import Command
 from scardffi.iso7816.instructions import FileInformation, SelectBy
-from scardffi.virtual.file_system import DF, NEVER, Code, Key, RecordEF, Structure, TransparentEF
-from scardffi.virtual.file_system_card import FileSystemCard
+from scardffi.virtual.file_system import DF, NEVER, Code, FileSystemCard, Key, RecordEF, Structure, TransparentEF
 
 AID = bytes.fromhex("A000000001")
 OTHER_AID = bytes.fromhex("A000000002")

@@ -1,7 +1,6 @@
 """A card with files that has codes: 1 and 2 of the whole card, and 0x81 of its one application."""
 
-from scardffi.virtual.file_system import DF, Code, TransparentEF
-from scardffi.virtual.file_system_card import FileSystemCard
+from scardffi.virtual.file_system import DF, Code, FileSystemCard, TransparentEF
 
 PIN = b"1234"
 PUK = b"87654321"

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from scardffi import Library, SCardManage, virtual
 from scardffi.virtual import VirtualReader
-from scardffi.virtual.file_system import DF, RecordEF, Structure, TransparentEF
-from scardffi.virtual.file_system_card import FileSystemCard
+from scardffi.virtual.file_system import DF, FileSystemCard, RecordEF, Structure, TransparentEF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

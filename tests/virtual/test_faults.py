@@ -251,15 +251,19 @@ def test_a_command_that_runs_while_the_resource_manager_stops_is_a_communication
     ("function", "arguments", "message"),
     [
         ("SCardFoo", {"code": 1}, "function: 'SCardFoo' is not allowed"),
-        ("SCardConnect", {"removal": True}, "function: 'SCardConnect' is not allowed; give SCardTransmit, which alone"),
+        (
+            "SCardConnect",
+            {"removal": True},
+            "'SCardConnect' is not allowed; give SCardTransmit for the effect removal",
+        ),
         ("SCardConnect\0", {"code": 1}, "function: 'SCardConnect.x00' is not allowed"),
-        ("SCardTransmit", {}, "effect: 0 is not allowed; give exactly one of code"),
-        ("SCardTransmit", {"code": 1, "stop": True}, "effect: 2 is not allowed"),
+        ("SCardTransmit", {}, "number of effects: 0 is not allowed; give exactly one of code"),
+        ("SCardTransmit", {"code": 1, "stop": True}, "number of effects: 2 is not allowed"),
         ("SCardTransmit", {"code": 1, "call": 0}, "call: 0 is not allowed; give 1 to 0xFFFFFFFF"),
         ("SCardTransmit", {"code": 1, "times": -1}, "times: -1"),
         ("SCardTransmit", {"code": -1}, "code: -1"),
         ("SCardTransmit", {"latency": -1.0}, "latency: -1.0"),
-        ("SCardTransmit", {"removal": 0}, "effect: 0 is not allowed"),
+        ("SCardTransmit", {"removal": 0}, "number of effects: 0 is not allowed"),
     ],
     ids=repr,
 )

@@ -358,7 +358,7 @@ def test_what_cannot_be_is_refused_by_name(library: Library, reader: VirtualRead
         reader.insert(object())  # type: ignore[arg-type]  # that is the point
     with pytest.raises(TypeError, match="got the class EchoCard"):
         reader.insert(EchoCard)  # type: ignore[arg-type]  # that is the point
-    with pytest.raises(TypeError, match="card: its atr: expected bytes, got str"):
+    with pytest.raises(TypeError, match="card: its ATR: expected bytes, got str"):
         reader.insert(EchoCard("3B00"))  # type: ignore[arg-type]  # that is the point
     with pytest.raises(NoSmartCardError):
         reader.remove()

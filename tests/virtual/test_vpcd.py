@@ -311,7 +311,7 @@ def test_what_pytest_raises_is_kept_too(end: End, card: RecordingCard, plugged: 
 @pytest.mark.parametrize(
     ("answer", "kind", "message"),
     [
-        (bytes(65536), ValueError, "answer: 65536 bytes, at most 65535 are possible"),
+        (bytes(65536), ValueError, "answer: 65536 bytes are not allowed; give at most 65535"),
         (None, TypeError, "a bytes-like object is required, not 'NoneType'"),
         (2, TypeError, "a bytes-like object is required, not 'int'"),
         ("9000", TypeError, "a bytes-like object is required, not 'str'"),

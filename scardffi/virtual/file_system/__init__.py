@@ -1,7 +1,20 @@
-"""What a :class:`~scardffi.virtual.file_system_card.FileSystemCard` is made of: files, codes and keys."""
+"""A card with files, codes and keys, without hardware: :class:`FileSystemCard` and the parts it is made of."""
 
 from __future__ import annotations
 
-from .tree import DF, NEVER, Code, Key, RecordEF, Structure, TransparentEF
+from ._access import NEVER
+from .card import FILE_SYSTEM_ATR, FileSystemCard
+from .codes_and_keys import Code, Key
+from .tree import DF, RecordEF, Structure, TransparentEF
 
-__all__ = ["DF", "NEVER", "Code", "Key", "RecordEF", "Structure", "TransparentEF"]
+__all__ = [
+    "DF",
+    "FILE_SYSTEM_ATR",
+    "NEVER",
+    "Code",
+    "FileSystemCard",
+    "Key",
+    "RecordEF",
+    "Structure",
+    "TransparentEF",
+]

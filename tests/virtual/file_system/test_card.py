@@ -11,9 +11,8 @@ from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.atr import Atr
 from scardffi.iso7816.command import Command
 from scardffi.iso7816.instructions import SelectBy
-from scardffi.virtual import VirtualReader, file_system_card
-from scardffi.virtual.file_system import DF, Key, TransparentEF
-from scardffi.virtual.file_system_card import FileSystemCard
+from scardffi.virtual import VirtualReader, file_system
+from scardffi.virtual.file_system import DF, FileSystemCard, Key, TransparentEF
 from scardffi.virtual.vpcd import VpcdCard
 
 NAME = "Reader of a card with files"
@@ -132,7 +131,7 @@ def test_cards_are_equal_if_what_lasts_on_them_is() -> None:
 
 
 def test_what_is_no_card_is_refused() -> None:
-    with pytest.raises(ValueError, match="mf: 5000"):
+    with pytest.raises(ValueError, match="mf: a DF with file_id 5000 is not allowed"):
         FileSystemCard(DF(0x5000))
     with pytest.raises(ValueError, match="algorithms: 'aes'"):
         FileSystemCard(DF(references=[Key(1, b"", "aes")]))
@@ -196,7 +195,7 @@ def test_no_copy_of_what_was_sent_is_left(monkeypatch: pytest.MonkeyPatch) -> No
         seen.append(command)
         return b""
 
-    monkeypatch.setitem(file_system_card._COMMANDS, 0x20, keep)
+    monkeypatch.setitem(file_system.card._COMMANDS, 0x20, keep)
     card = make_card()
     assert send(card, "1020000102 3132") == "9000"
     (part,) = card._chain._parts

@@ -5,8 +5,7 @@ from support.card_with_files import APPLICATION, authenticate, make_card, select
 
 from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.command import Command
-from scardffi.virtual.file_system import DF, NEVER, TransparentEF
-from scardffi.virtual.file_system_card import FileSystemCard
+from scardffi.virtual.file_system import DF, NEVER, FileSystemCard, TransparentEF
 
 
 def of_file(content: bytes) -> FileSystemCard:

@@ -6,8 +6,7 @@ from support.card_with_files import AID, APPLICATION, OTHER_AID, make_card, sele
 from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.command import Command
 from scardffi.iso7816.instructions import FileInformation, SelectBy
-from scardffi.virtual.file_system import DF, NEVER, RecordEF, Structure, TransparentEF
-from scardffi.virtual.file_system_card import FileSystemCard
+from scardffi.virtual.file_system import DF, NEVER, FileSystemCard, RecordEF, Structure, TransparentEF
 
 
 def create(parameters: str, **others: int) -> Command:

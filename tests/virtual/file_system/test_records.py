@@ -6,8 +6,7 @@ from support.card_with_files import APPLICATION, make_card, select, send
 from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.command import Command
 from scardffi.iso7816.instructions import Occurrence, RecordsBy
-from scardffi.virtual.file_system import DF, NEVER, RecordEF
-from scardffi.virtual.file_system_card import FileSystemCard
+from scardffi.virtual.file_system import DF, NEVER, FileSystemCard, RecordEF
 
 FIXED, CYCLIC, VARIABLE = 2, 3, 4
 

@@ -11,8 +11,7 @@ import pytest
 from support.card_with_files import APPLICATION, make_card, proof, select, send
 
 from scardffi.iso7816 import instructions as iso
-from scardffi.virtual.file_system import DF, NEVER, Code, Key, RecordEF, Structure, TransparentEF
-from scardffi.virtual.file_system_card import FileSystemCard
+from scardffi.virtual.file_system import DF, NEVER, Code, FileSystemCard, Key, RecordEF, Structure, TransparentEF
 
 
 def test_a_card_is_the_same_after_it_was_saved_and_loaded(tmp_path: Path) -> None:
@@ -61,7 +60,7 @@ def test_a_file_that_is_not_there_is_not_loaded(tmp_path: Path) -> None:
 
 def test_a_key_needs_its_algorithm(tmp_path: Path) -> None:
     make_card().save(tmp_path / "card.json")
-    with pytest.raises(ValueError, match="algorithms: 'hmac' is not there"):
+    with pytest.raises(ValueError, match="algorithms: 'hmac', which a key needs, is missing"):
         FileSystemCard.load(tmp_path / "card.json")
 
 
@@ -96,7 +95,7 @@ EF = {"type": "TransparentEF", "file_id": 1}
 def test_what_is_no_saved_card_is_refused_and_not_shown(card: Any, tmp_path: Path) -> None:
     path = tmp_path / "card.json"
     path.write_text(card if isinstance(card, str) else json.dumps(card))
-    with pytest.raises(ValueError, match="is no file of a saved card") as refused:
+    with pytest.raises(ValueError, match="is not a saved card") as refused:
         FileSystemCard.load(path)
     assert "31323334" not in str(refused.value)
     assert refused.value.__context__ is None
@@ -108,14 +107,14 @@ def test_what_is_no_saved_card_is_refused_and_not_shown(card: Any, tmp_path: Pat
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: TransparentEF(0x3F00), "file_id: 3F00 is reserved"),
-        (lambda: TransparentEF(0x3FFF), "file_id: 3FFF is reserved"),
+        (lambda: TransparentEF(0x3F00), "file_id: 3F00 is not allowed; it is reserved"),
+        (lambda: TransparentEF(0x3FFF), "file_id: 3FFF is not allowed; it is reserved"),
         (lambda: TransparentEF(0), "file_id: 0 is not allowed; give 1 to 65534"),
         (lambda: TransparentEF(1, bytes(65536)), "length of content: 65536"),
         (lambda: TransparentEF(1, short_id=31), "short_id: 31 is not allowed; give 1 to 30"),
-        (lambda: TransparentEF(1, access={"append": []}), "access: 'append' is no operation here"),
+        (lambda: TransparentEF(1, access={"append": []}), "access: 'append' is not allowed; give "),
         (lambda: TransparentEF(1, access={"read": [0x20]}), "number: 32 is not allowed"),
-        (lambda: TransparentEF(1, proprietary=b"\x80\0"), "proprietary: give data objects of tags 85 and A5"),
+        (lambda: TransparentEF(1, proprietary=b"\x80\0"), "proprietary: another tag than 85 and A5 is not allowed"),
         (lambda: TransparentEF(1, proprietary=b"\x85\1"), "byte 2: "),
         (lambda: RecordEF(1), "record_size: 0 is not allowed"),
         (lambda: RecordEF(1, record_size=1), "capacity: 0 is not allowed"),
@@ -124,11 +123,14 @@ def test_what_is_no_saved_card_is_refused_and_not_shown(card: Any, tmp_path: Pat
         (lambda: RecordEF(1, [b"a", b"bc"]), "length of a record: 1"),
         (lambda: RecordEF(1, [b"", b"bc"], Structure.LINEAR_VARIABLE), "length of a record: 0"),
         (lambda: DF(1, name=bytes(17)), "length of name: 17"),
-        (lambda: DF(files=[DF()]), "files: the MF, 3F00, lies in no DF"),
-        (lambda: DF(files=[DF(1), TransparentEF(1)]), "file_id: 1 is there twice"),
-        (lambda: DF(files=[TransparentEF(1, short_id=2), TransparentEF(2, short_id=2)]), "short_id: 2 is there twice"),
-        (lambda: DF(references=[Code(1, b"1"), Code(1, b"1")]), "number of a reference: 1 is there twice"),
-        (lambda: DF(1, references=[Code(1, b"1")]), "references: 1 to 31 stand in the MF"),
+        (lambda: DF(files=[DF()]), "files: the MF, 3F00, is not allowed in a DF"),
+        (lambda: DF(files=[DF(1), TransparentEF(1)]), "file_id: 1 is not allowed twice"),
+        (
+            lambda: DF(files=[TransparentEF(1, short_id=2), TransparentEF(2, short_id=2)]),
+            "short_id: 2 is not allowed twice",
+        ),
+        (lambda: DF(references=[Code(1, b"1"), Code(1, b"1")]), "number of a reference: 1 is not allowed twice"),
+        (lambda: DF(1, references=[Code(1, b"1")]), "references: the numbers 1 to 31 are allowed only in the MF"),
         (lambda: DF(data={1: b""}), "tag: 1 is not allowed"),
         (lambda: Code(0, b"1234"), "number: 0 is not allowed"),
         (lambda: Code(0x80, b"1234"), "number: 128 is not allowed"),
@@ -139,7 +141,7 @@ def test_what_is_no_saved_card_is_refused_and_not_shown(card: Any, tmp_path: Pat
         (lambda: Code(1, b"1234", tries=16), "tries: 16"),
         (lambda: Code(1, b"1234", tries_left=4), "tries_left: 4"),
         (lambda: Code(1, b"1234", resetting_code=99), "number: 99"),
-        (lambda: Code(1, b"1234", access={"read": NEVER}), "access: 'read' is no operation here; give change, disable"),
+        (lambda: Code(1, b"1234", access={"read": NEVER}), "access: 'read' is not allowed; give change, disable"),
         (lambda: Key(1, b"", "aes", tries=0), "tries: 0"),
     ],
 )

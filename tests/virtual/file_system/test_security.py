@@ -5,8 +5,7 @@ from support.card_with_files import APPLICATION, KEY, authenticate, make_card, p
 
 from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.command import Command
-from scardffi.virtual.file_system import DF, NEVER, Code, Key, TransparentEF
-from scardffi.virtual.file_system_card import FileSystemCard
+from scardffi.virtual.file_system import DF, NEVER, Code, FileSystemCard, Key, TransparentEF
 
 PIN, PUK, ADMINISTRATOR = 1, 2, 3
 VERIFY, WRONG = iso.verify(b"1234", PIN), iso.verify(b"9999", PIN)

@@ -7,8 +7,7 @@ from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.instructions import FileInformation, Occurrence, SelectBy
 from scardffi.iso7816.response import Response
 from scardffi.iso7816.tlv import TLV, decode, find
-from scardffi.virtual.file_system import DF, TransparentEF
-from scardffi.virtual.file_system_card import FileSystemCard
+from scardffi.virtual.file_system import DF, FileSystemCard, TransparentEF
 
 
 def file_id(card: FileSystemCard) -> str:

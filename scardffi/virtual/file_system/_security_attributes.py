@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from ...iso7816.tlv import TLV, decode, encode
-from .tree import DF, NEVER, RecordEF, TransparentEF
+from typing import TYPE_CHECKING, Final
 
-TYPE_CHECKING = False
+from ...iso7816.tlv import TLV, decode, encode
+from ._access import NEVER
+from .tree import DF, RecordEF, TransparentEF
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Final
 
+    from ._access import AccessRules
     from .tree import File
-
-    Rules = dict[str, list[int] | None]
 
 _INSTRUCTION, _INSTRUCTION_P1_P2 = 0x84, 0x87
 _ALWAYS, _NEVER, _AUTHENTICATION, _ALL, _REFERENCE = 0x90, 0x97, 0xA4, 0xAF, 0x83
@@ -22,37 +22,37 @@ _COMMANDS: Final = {
     TransparentEF: {"read": "B0", "update": "D6", "write": "D0", "erase": "0E", **_ANY_FILE},
     RecordEF: {"read": "B2", "update": "DC", "write": "D2", "append": "E2", **_ANY_FILE},
 }
-"""Each operation by its command: the instruction byte, with P1 and P2 where they matter."""
+"""The command that stands for each operation: the instruction byte, followed by P1 and P2 if they matter."""
 
 
-def attributes(file: File) -> bytes:
-    """The rules of a file: for each operation that it names an access mode and its condition."""
+def encode_access(file: File) -> bytes:
+    """Return a file's access rules: for each operation that has a rule an access mode and a security condition."""
     return encode(
         one
         for operation, needed in file.access.items()
-        for one in (_mode(_COMMANDS[type(file)][operation]), _condition(needed))
+        for one in (_encode_mode(_COMMANDS[type(file)][operation]), _encode_condition(needed))
     )
 
 
-def of_attributes(kind: type[File], raw: bytes) -> Rules:
-    """The rules that such objects say for a file of this class.
+def decode_access(file_type: type[File], raw: bytes) -> AccessRules:
+    """Return the access rules in these data objects, for a file of this class.
 
     Raises:
-        ValueError: they are others than those that a card here tells.
+        ValueError: they are not of the form that :func:`encode_access` returns.
     """
     objects = decode(raw)
-    operations = {bytes(_mode(command)): operation for operation, command in _COMMANDS[kind].items()}
+    operations = {bytes(_encode_mode(command)): operation for operation, command in _COMMANDS[file_type].items()}
     modes = [operations.get(bytes(one), "") for one in objects[::2]]
     if not all(modes) or len(objects) != 2 * len(set(modes)):
-        raise ValueError("an access mode that is not known, or twice, or without a condition")
-    return dict(zip(modes, map(_of_condition, objects[1::2]), strict=True))
+        raise ValueError("an access mode is unknown, repeated or has no security condition")
+    return dict(zip(modes, map(_decode_condition, objects[1::2]), strict=True))
 
 
-def _mode(command: str) -> TLV:
+def _encode_mode(command: str) -> TLV:
     return TLV(_INSTRUCTION if len(command) == 2 else _INSTRUCTION_P1_P2, bytes.fromhex(command))
 
 
-def _condition(needed: Sequence[int] | None) -> TLV:
+def _encode_condition(needed: Sequence[int] | None) -> TLV:
     if needed is NEVER:
         return TLV(_NEVER)
     if not needed:
@@ -61,7 +61,7 @@ def _condition(needed: Sequence[int] | None) -> TLV:
     return each[0] if len(each) == 1 else TLV(_ALL, encode(each))
 
 
-def _of_condition(condition: TLV) -> list[int] | None:
+def _decode_condition(condition: TLV) -> list[int] | None:
     if condition.tag == _NEVER:
         return NEVER
     if condition.tag == _ALWAYS:
@@ -70,8 +70,8 @@ def _of_condition(condition: TLV) -> list[int] | None:
     for one in condition.children() if condition.tag == _ALL else [condition]:
         (number,) = [child.value for child in one.children() if child.tag == _REFERENCE]
         if one.tag != _AUTHENTICATION or len(number) != 1:
-            raise ValueError("a condition that is not known")
+            raise ValueError("a security condition is unknown")
         numbers.append(number[0])
     if not numbers:
-        raise ValueError("a condition of no conditions")
+        raise ValueError("a security condition that combines others is empty")
     return numbers

@@ -1,30 +1,32 @@
-"""The functions of scardvirtual.h: what is done to the world of this process beside PC/SC, through ctypes."""
+"""The functions that scardvirtual.h declares, through ctypes: they change readers, cards, faults and the service."""
 
 from __future__ import annotations
 
 import ctypes
 from ctypes import CFUNCTYPE, POINTER, byref, c_char_p, c_int64, c_size_t, c_uint32
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 from .._arguments import invalid, seconds
 from ..errors import from_code
-from .files import library_path
+from ._library_files import library_path
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Final
 
-_ADDRESS: Final = ctypes.c_void_p  # a plain int on this side
+_ADDRESS: Final = ctypes.c_void_p  # an int or None in Python
 TransmitFunction: Final = CFUNCTYPE(None, c_size_t, _ADDRESS, c_size_t, _ADDRESS, c_size_t, POINTER(c_int64))
-"""(key of the card, command, its length, place for the answer, room, result: the answer's length or minus a code)"""
+"""(key of the card, command, its length, buffer for the answer, its size, result: the answer's length or minus a return
+code)"""
 ResetFunction: Final = CFUNCTYPE(None, c_size_t)
 """(key of the card)"""
 ReleasedFunction: Final = CFUNCTYPE(None, c_size_t)
-"""(key of the card); Python has no use for it"""
+"""(key of the card); Python does not use it"""
 ControlFunction: Final = CFUNCTYPE(None, c_size_t, c_uint32, _ADDRESS, c_size_t, _ADDRESS, c_size_t, POINTER(c_int64))
-"""(key of the reader, code, command, its length, place for the answer, room, result: as above, or LEAVE_IT)"""
-LEAVE_IT: Final = -(1 << 63)
-"""Let the reader answer a control code by itself."""
+"""(key of the reader, control code, command, its length, buffer for the answer, its size, result: as above, or
+NOT_HANDLED)"""
+NOT_HANDLED: Final = -(1 << 63)
+"""SCARDVIRTUAL_NOT_HANDLED: the reader answers the control code itself."""
 
 
 class CardFunctions(ctypes.Structure):
@@ -44,18 +46,13 @@ class ControlFunctions(ctypes.Structure):
     _fields_ = [("data", c_size_t), ("control", ControlFunction)]
 
 
-_loaded: ctypes.CDLL | None = None
-
-
+@cache
 def _library() -> ctypes.CDLL:
-    global _loaded  # noqa: PLW0603  loaded once, at the first use
-    if _loaded is None:
-        _loaded = ctypes.CDLL(library_path())
-    return _loaded
+    return ctypes.CDLL(library_path())
 
 
 def _function(name: str, *arguments: Any) -> Callable[..., None]:
-    """The function of this name: it raises for a code that is not 0."""
+    """Return a function that calls ``scardvirtual_<name>`` and raises an SCardError if the code is not 0."""
     prototype: Any = None
 
     def call(*values: Any) -> None:
@@ -87,14 +84,14 @@ _fault_hits: Final = _function("fault_hits", c_uint32, POINTER(c_uint32))
 
 
 def fault(function: bytes, call: int, times: int, effect: int, value: int, answer: bytes) -> int:
-    """Arm a fault; answers its number, for :data:`end_fault`."""
+    """Arm a fault and return its number, for :data:`end_fault`."""
     number = c_uint32()
     _fault(function, call, times, effect, value, answer, len(answer), byref(number))
     return number.value
 
 
 def fault_hits(number: int) -> int:
-    """How many calls a fault has hit."""
+    """Return the number of calls that a fault has hit."""
     hits = c_uint32()
     _fault_hits(number, byref(hits))
     return hits.value
@@ -104,10 +101,10 @@ _LONGEST_LATENCY: Final = 4294.0  # microseconds in 32 bits
 
 
 def microseconds(latency: float) -> int:
-    """The latency of a card, from seconds.
+    """Convert the latency of a reader from seconds to microseconds.
 
     Raises:
-        InvalidArgumentError: none or more than C can hold.
+        InvalidArgumentError: it is None or does not fit 32 bits.
     """
     checked = seconds("latency", latency)
     if checked is None or checked > _LONGEST_LATENCY:
@@ -116,24 +113,24 @@ def microseconds(latency: float) -> int:
 
 
 def copied(name: str, value: object) -> bytes:
-    """The bytes of a bytes-like object, and nothing else: bytes() takes a number for a length.
+    """Copy a bytes-like object; unlike ``bytes()``, this does not take an int for a length.
 
     Raises:
-        TypeError: it is none.
+        TypeError: it is not bytes-like.
     """
     try:
-        return bytes(memoryview(value))  # type: ignore[arg-type]  # it raises for what is no buffer
+        return bytes(memoryview(value))  # type: ignore[arg-type]  # it raises TypeError if this is not a buffer
     except TypeError:
         raise TypeError(f"{name}: expected bytes, got {type(value).__name__}") from None
 
 
 def bytes_at(address: int | None, length: int) -> bytes:
-    """A copy of memory that C has lent for one call."""
+    """Copy memory that C lends for one call."""
     return ctypes.string_at(address, length) if address and length else b""
 
 
-def put_at(address: int | None, room: int, answer: bytes) -> int:
-    """Write an answer into memory that C has lent for one call, where it fits; answers its length."""
-    if address and len(answer) <= room:
+def put_at(address: int | None, size: int, answer: bytes) -> int:
+    """Write an answer into a buffer that C lends for one call, if it fits; return the answer's length."""
+    if address and len(answer) <= size:
         ctypes.memmove(address, answer, len(answer))
     return len(answer)

@@ -1,4 +1,4 @@
-"""A card with files in a file of JSON."""
+"""Saving a card with files as JSON, and loading it."""
 
 from __future__ import annotations
 
@@ -7,26 +7,24 @@ import os
 import tempfile
 from dataclasses import fields
 from pathlib import Path
+from typing import Any, Final
 
-from .tree import DF, Code, Key, RecordEF, TransparentEF
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, Final
+from .codes_and_keys import Code, Key
+from .tree import DF, RecordEF, TransparentEF
 
 _CLASSES: Final = {one.__name__: one for one in (Code, Key, TransparentEF, RecordEF, DF)}
 
 
 def save(path: str | os.PathLike[str], mf: DF, atr: bytes) -> None:
-    """Write the tree, codes and keys in plain hexadecimal, into a file that the owner alone can read.
+    """Write the files of a card, with codes and keys in plain hexadecimal, to a file that only its owner can read.
 
-    What the file held before is there until all is written, and lost then.
+    A file that exists is replaced only after everything is written.
 
     Raises:
         OSError: the file cannot be written.
     """
     target = Path(path)
-    text = json.dumps({"atr": atr, "mf": mf}, default=_plain, indent=1)
+    text = json.dumps({"atr": atr, "mf": mf}, default=_to_json, indent=1)
     descriptor, name = tempfile.mkstemp(prefix=target.name, dir=target.parent)  # mode 0600
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -38,34 +36,34 @@ def save(path: str | os.PathLike[str], mf: DF, atr: bytes) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> tuple[DF, bytes]:
-    """The tree that a file of :func:`save` holds, and the answer to reset.
+    """Read a file that :func:`save` wrote; return the MF and the ATR.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is no such file.
+        ValueError: :func:`save` did not write it.
     """
     text = Path(path).read_text(encoding="utf-8", errors="replace")
     try:
-        card = json.loads(text, object_hook=_of_plain)
+        card = json.loads(text, object_hook=_from_json)
         mf, atr = card["mf"], memoryview(card["atr"]).tobytes()
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        mf, atr = None, b""  # what was raised goes no further: it holds the text, and that the codes
+        mf, atr = None, b""  # without the exception, which holds the text and so the codes
     if not isinstance(mf, DF):
-        raise ValueError(f"path: {os.fspath(path)} is no file of a saved card")  # noqa: TRY004  it is what the file says that is wrong
+        raise ValueError(f"path: {os.fspath(path)!r} is not a saved card; give a file that save() wrote")  # noqa: TRY004  the content of the file is wrong, not the type of an argument
     return mf, atr
 
 
-def _plain(value: Any) -> dict[str, Any]:
-    """What JSON has no form for: bytes, and the classes of the tree."""
+def _to_json(value: Any) -> dict[str, Any]:
+    """Convert what JSON does not know: bytes, and the classes of files, codes and keys."""
     if isinstance(value, (bytes, bytearray)):
         return {"hex": value.hex()}
     names = [one.name for one in fields(value) if one.compare]
     return {"type": type(value).__name__, **{name: getattr(value, name) for name in names}}
 
 
-def _of_plain(plain: dict[str, Any]) -> Any:
-    if "hex" in plain:
-        return bytes.fromhex(plain["hex"])
-    if "type" in plain:
-        return _CLASSES[plain.pop("type")](**plain)
-    return plain
+def _from_json(value: dict[str, Any]) -> Any:
+    if "hex" in value:
+        return bytes.fromhex(value["hex"])
+    if "type" in value:
+        return _CLASSES[value.pop("type")](**value)
+    return value

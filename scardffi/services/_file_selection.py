@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
 
 from ..iso7816 import instructions as iso
 from ..iso7816.instructions import FileInformation, Occurrence, SelectBy
@@ -21,10 +22,8 @@ from .file_properties import FileKind, FileProperties, WrongKindError
 from .file_reference import MF, UP, Location
 from .transmitter import Sender
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
-    from typing import Final
 
     from ..iso7816.command import Command
     from ..iso7816.response import Response

@@ -1,76 +1,85 @@
-"""A card with files, codes and keys as ISO/IEC 7816-4 has them, without hardware: its answer to reset, its commands."""
+"""A card in Python that has files, codes and keys of ISO/IEC 7816-4."""
 
 from __future__ import annotations
 
-from ..iso7816.command import Command, MalformedCommandError
-from .file_system import content, data_objects, management, security
-from .file_system.chain import Chain
-from .file_system.saving import load, save
-from .file_system.session import AnsweredError, Session, need
-from .file_system.tree import MF_ID, Key
+from typing import TYPE_CHECKING, Final, Self
 
-TYPE_CHECKING = False
+from ...iso7816.command import Command, MalformedCommandError
+from . import _content_commands, _data_object_commands, _file_commands, _security_commands
+from ._chaining import Chain
+from ._saving import load, save
+from ._session import CommandError, Session, require
+from .codes_and_keys import Key
+from .tree import MF_ID
+
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
-    from typing import Final, Self
 
     from typing_extensions import Buffer
 
-    from .file_system.session import Algorithm
-    from .file_system.tree import DF
+    from ._session import Algorithm
+    from .tree import DF
 
 FILE_SYSTEM_ATR: Final = bytes.fromhex("3B85 01 80 73 F7 41 C0 01")
-"""T=1; card capabilities: files by name, partial name, path, identifier and short identifier, records by number
-and identifier, WRITE sets bits, command chaining, extended length."""
+"""The ATR of a :class:`FileSystemCard`: T=1, and the card capabilities: selection by DF name, partial DF name, path,
+file identifier and short identifier, records by number and identifier, WRITE sets bits, command chaining, extended
+length."""
 
-_COMMANDS: Final = {**management.COMMANDS, **content.COMMANDS, **data_objects.COMMANDS, **security.COMMANDS}
+_COMMANDS: Final = {
+    **_file_commands.COMMANDS,
+    **_content_commands.COMMANDS,
+    **_data_object_commands.COMMANDS,
+    **_security_commands.COMMANDS,
+}
 _GET_RESPONSE: Final = 0xC0
 
 
 class FileSystemCard:
-    """A card made of a tree of files, which its commands change. Cards are equal if ATR and files are.
+    """A card with a tree of files, which its commands read and change. Cards are equal if their ATRs and files are.
 
     Args:
-        mf: the MF. It is the card's own from now on.
-        algorithms: what keys are used with, by name: called with the key's value and the challenge, it returns what
-            the other side must answer, or raises a ValueError where it cannot take that challenge.
-        atr: the answer to reset.
+        mf: the MF. The card keeps and changes it; do not use it for another card.
+        algorithms: functions for the keys, by name. One is called with the value of a key and a challenge, and returns
+            the proof that the other side must send, or raises a ValueError if it cannot use that challenge.
+        atr: the ATR.
 
     Raises:
-        ValueError: ``mf`` is no MF, or a key's algorithm is not there.
+        ValueError: ``mf`` is not an MF, or the algorithm of a key is missing.
     """
 
     def __init__(
         self, mf: DF, *, algorithms: Mapping[str, Algorithm] | None = None, atr: bytes = FILE_SYSTEM_ATR
     ) -> None:
         if mf.file_id != MF_ID:
-            raise ValueError(f"mf: {mf.file_id:04X} is not allowed; give a DF of 3F00")
+            raise ValueError(f"mf: a DF with file_id {mf.file_id:04X} is not allowed; give one with 3F00")
         self.mf = mf
         self.atr = bytes(memoryview(atr))
         self._algorithms = dict(algorithms or {})
         keys = [one for path in mf.folders() for one in path[-1].references if isinstance(one, Key)]
         missing = [key.algorithm for key in keys if key.algorithm not in self._algorithms]
         if missing:
-            raise ValueError(
-                f"algorithms: {missing[0]!r} is not there, which a key has; give a function under that name"
-            )
+            raise ValueError(f"algorithms: {missing[0]!r}, which a key needs, is missing; give a function by that name")
         self._chain = Chain()
         self.reset()
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, algorithms: Mapping[str, Algorithm] | None = None) -> Self:
-        """The card that was saved in this file; what was selected and verified then is lost.
+        """Return the card that :meth:`save` wrote to this file, in the state after a reset.
+
+        Args:
+            path: the file.
+            algorithms: as for the class.
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: it is no such file, or a key's algorithm is not there.
+            ValueError: :meth:`save` did not write it, or the algorithm of a key is missing.
         """
         mf, atr = load(path)
         return cls(mf, algorithms=algorithms, atr=atr)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write ATR and files into a file of JSON, codes and keys in plain hexadecimal.
+        """Write the ATR and the files to a JSON file that only its owner can read, with codes and keys in hexadecimal.
 
         Raises:
             OSError: the file cannot be written.
@@ -78,13 +87,13 @@ class FileSystemCard:
         save(path, self.mf, self.atr)
 
     def reset(self) -> None:
-        """Forget what was selected and verified."""
+        """Select the MF and make all codes and keys unverified, as a reset of the card does."""
         self._session = Session(self.mf, self._algorithms)
         self._pending = b""
         self._chain.end()
 
     def transmit(self, command: Buffer) -> bytes:
-        """Answer one command APDU. The copies that are made of it are overwritten."""
+        """Return the answer to a command APDU. Copies of the command are wiped."""
         apdu = bytearray(memoryview(command))
         try:
             decoded = Command.decode(apdu)
@@ -101,9 +110,9 @@ class FileSystemCard:
     def _answer(self, command: Command) -> bytes:
         pending, self._pending = self._pending, b""
         try:
-            data, sw = self._carry_out(command, pending), 0x9000
-        except AnsweredError as answered:
-            data, sw = answered.data, answered.sw
+            data, sw = self._run(command, pending), 0x9000
+        except CommandError as error:
+            data, sw = error.data, error.sw
             self._chain.end()
         if command.le is None:
             data = b""
@@ -113,16 +122,16 @@ class FileSystemCard:
             sw = 0x6100 | (len(self._pending) if len(self._pending) < 0x100 else 0)
         return data + sw.to_bytes(2, "big")
 
-    def _carry_out(self, command: Command, pending: bytes) -> bytes:
-        need(command.cla < 0x80 and command.cla & 0xE0 != 0x20, 0x6E00)
-        need(not command.cla & 0x43, 0x6881)
-        need(not command.cla & 0x0C, 0x6882)
-        need(command.ins in _COMMANDS or command.ins == _GET_RESPONSE, 0x6D00)
+    def _run(self, command: Command, pending: bytes) -> bytes:
+        require(command.cla < 0x80 and command.cla & 0xE0 != 0x20, 0x6E00)
+        require(not command.cla & 0x43, 0x6881)
+        require(not command.cla & 0x0C, 0x6882)
+        require(command.ins in _COMMANDS or command.ins == _GET_RESPONSE, 0x6D00)
         if command.ins == _GET_RESPONSE:
-            need(not command.cla, 0x6884)
-            need(not command.p1 and not command.p2, 0x6A86)
-            need(command.le is not None and not command.data, 0x6700)
-            need(pending, 0x6985)
+            require(not command.cla, 0x6884)
+            require(not command.p1 and not command.p2, 0x6A86)
+            require(command.le is not None and not command.data, 0x6700)
+            require(pending, 0x6985)
             return pending
         whole = self._chain.add(command)
         if whole is None:
@@ -137,7 +146,7 @@ class FileSystemCard:
             return NotImplemented
         return (self.atr, self.mf) == (other.atr, other.mf)
 
-    __hash__ = None  # type: ignore[assignment]  # commands change what is compared
+    __hash__ = None  # type: ignore[assignment]  # commands change the files, which are compared
 
     def __repr__(self) -> str:
         folders = list(self.mf.folders())

@@ -1,26 +1,26 @@
-"""What a card tells of a file, and is told of one: file control parameters (ISO/IEC 7816-4, clause 5.3.3)."""
+"""File control parameters as data objects (ISO/IEC 7816-4, clause 5.3.3)."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 from ...iso7816.tlv import TLV, decode, encode
-from .rules import attributes, of_attributes
-from .session import need
+from ._security_attributes import decode_access, encode_access
+from ._session import require
 from .tree import DF, LONGEST_FILE, LONGEST_NAME, MF_ID, PROPRIETARY, RecordEF, Structure, TransparentEF
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Final
 
     from typing_extensions import Buffer
 
-    from .session import EF, Session
-    from .tree import File
+    from ._session import Session
+    from .tree import EF, File
 
 FCP, FMD, FCI = 0x62, 0x64, 0x6F
 _SIZE, _TOTAL_SIZE, _DESCRIPTOR, _FILE_ID, _NAME = 0x80, 0x81, 0x82, 0x83, 0x84
 _SHORT_ID, _LIFE_CYCLE, _RULES, _SHORT_IDS, _PATH = 0x88, 0x8A, 0xAB, 0xA2, 0x51
-_OF_ANY: Final = {_SIZE, _TOTAL_SIZE, _DESCRIPTOR, _FILE_ID, _LIFE_CYCLE, _RULES} | PROPRIETARY
+_OF_ANY_FILE: Final = {_SIZE, _TOTAL_SIZE, _DESCRIPTOR, _FILE_ID, _LIFE_CYCLE, _RULES} | PROPRIETARY
 _SHAREABLE, _DF_DESCRIPTOR, _TRANSPARENT = 0x40, 0x38, 0x01
 _ACTIVE, _DEACTIVATED = 0x05, 0x04
 _LIFE_CYCLES: Final = {b"\4": False, b"\5": True, b"\6": False, b"\7": True}
@@ -29,23 +29,23 @@ _DATA_CODING: Final = 0x41
 """The data coding byte: WRITE sets bits and clears none, and a data unit is one byte."""
 
 
-def information(path: tuple[DF, ...], ef: EF | None, template: int) -> bytes:
-    """What is told of a file, in the template of this tag. There is nothing to manage, so FMD is empty."""
+def file_information(path: tuple[DF, ...], ef: EF | None, template: int) -> bytes:
+    """Return the parameters of a file in a template with this tag. The template of FMD is empty."""
     return bytes(TLV(template, b"" if template == FMD else encode(_parameters(path, ef))))
 
 
 def _parameters(path: tuple[DF, ...], ef: EF | None) -> list[TLV]:
     file = ef or path[-1]
-    rules = attributes(file)
+    rules = encode_access(file)
     return [
-        *(_of_df(path) if ef is None else _of_ef(ef)),
+        *(_df_parameters(path) if ef is None else _ef_parameters(ef)),
         TLV(_LIFE_CYCLE, bytes((_ACTIVE if file.active else _DEACTIVATED,))),
         *([TLV(_RULES, rules)] if rules else []),
         *decode(file.proprietary),
     ]
 
 
-def _of_df(path: tuple[DF, ...]) -> list[TLV]:
+def _df_parameters(path: tuple[DF, ...]) -> list[TLV]:
     df = path[-1]
     steps = b"".join(map(_id, path))
     short_ids = [
@@ -62,7 +62,7 @@ def _of_df(path: tuple[DF, ...]) -> list[TLV]:
     ]
 
 
-def _of_ef(ef: EF) -> list[TLV]:
+def _ef_parameters(ef: EF) -> list[TLV]:
     if isinstance(ef, TransparentEF):
         size, descriptor = len(ef.content), bytes((_TRANSPARENT, _DATA_CODING))
     else:
@@ -81,113 +81,118 @@ def _id(file: File) -> bytes:
 
 
 def new_file(raw: Buffer, descriptor: int, short_id: int) -> File:
-    """The file that the data of CREATE FILE describe, and P1 and P2 where they stand for its descriptor and short id.
+    """Return the file that a CREATE FILE command describes.
+
+    Args:
+        raw: the data of the command.
+        descriptor: P1: the file descriptor byte; 0 if it is in the data.
+        short_id: P2: the short identifier in its upper five bits, used if the data have none.
 
     Raises:
-        ValueError: they describe none.
-        AnsweredError: one that is too large.
+        ValueError: these do not describe a file.
+        CommandError: the file would be too large.
     """
     values = _values(_in_template(raw))
     descriptors = bytes((descriptor,)) if descriptor else values.get(_DESCRIPTOR, b"")
     if not descriptors or len(values.get(_FILE_ID, b"")) != 2:
-        raise ValueError("a file needs descriptor and identifier")
+        raise ValueError("the file descriptor or the file identifier is missing")
     file_id = int.from_bytes(values[_FILE_ID], "big")
     active = _LIFE_CYCLES.get(values.get(_LIFE_CYCLE, b"\5"))
     if active is None or file_id == MF_ID:
-        raise ValueError("a life cycle that there is not here, or a second MF")
+        raise ValueError("the life cycle status is not supported, or the identifier is that of the MF")
     proprietary = encode(TLV(tag, value) for tag, value in values.items() if tag in PROPRIETARY)
     rules = values.get(_RULES, b"")
-    kind = descriptors[0] & ~_SHAREABLE
-    if kind == _DF_DESCRIPTOR:
-        _known(values, _OF_ANY | {_NAME})
-        access = of_attributes(DF, rules)
+    structure = descriptors[0] & ~_SHAREABLE
+    if structure == _DF_DESCRIPTOR:
+        _require_tags(values, _OF_ANY_FILE | {_NAME})
+        access = decode_access(DF, rules)
         return DF(file_id, name=values.get(_NAME, b""), access=access, active=active, proprietary=proprietary)
-    _known(values, _OF_ANY | {_SHORT_ID})
-    short = _short_id(values[_SHORT_ID]) if _SHORT_ID in values else _short_id(bytes((short_id,)))
+    _require_tags(values, _OF_ANY_FILE | {_SHORT_ID})
+    short = _decode_short_id(values[_SHORT_ID]) if _SHORT_ID in values else _decode_short_id(bytes((short_id,)))
     size = int.from_bytes(values.get(_SIZE, values.get(_TOTAL_SIZE, b"")), "big")
-    if kind == _TRANSPARENT:
-        need(size <= LONGEST_FILE, 0x6A84)
-        access = of_attributes(TransparentEF, rules)
+    if structure == _TRANSPARENT:
+        require(size <= LONGEST_FILE, 0x6A84)
+        access = decode_access(TransparentEF, rules)
         return TransparentEF(
             file_id, bytes(size), short_id=short, access=access, active=active, proprietary=proprietary
         )
     record_size = int.from_bytes(descriptors[2:4], "big")
     return RecordEF(
         file_id,
-        structure=Structure(kind),
+        structure=Structure(structure),
         record_size=record_size,
         capacity=int.from_bytes(descriptors[4:], "big") if len(descriptors) > 4 else size // max(record_size, 1),
         short_id=short,
-        access=of_attributes(RecordEF, rules),
+        access=decode_access(RecordEF, rules),
         active=active,
         proprietary=proprietary,
     )
 
 
-def change(session: Session, raw: Buffer) -> None:
-    """Change parameters of the current file: an EF's short identifier, a DF's name, those that are proprietary.
+def change_parameters(session: Session, raw: Buffer) -> None:
+    """Change parameters of the current file: the short identifier of an EF, the name of a DF, proprietary ones.
 
     Raises:
-        ValueError: they are no parameters, or others.
-        AnsweredError: another file has the name or the short identifier.
+        ValueError: the data are not file control parameters, or other parameters than these.
+        CommandError: another file has the name or the short identifier.
     """
     file = session.ef or session.df
     objects = decode(raw)
     values = _values(_in_template(raw) if objects and objects[0].tag == FCP else objects)
-    _known(values, PROPRIETARY | {_NAME if isinstance(file, DF) else _SHORT_ID})
+    _require_tags(values, PROPRIETARY | {_NAME if isinstance(file, DF) else _SHORT_ID})
     kept = [one for one in decode(file.proprietary) if one.tag not in values]
     proprietary = encode([*kept, *(TLV(tag, value) for tag, value in values.items() if tag in PROPRIETARY)])
     if isinstance(file, DF):
         name = values.get(_NAME, file.name)
-        need(len(name) <= LONGEST_NAME, 0x6A80)
+        require(len(name) <= LONGEST_NAME, 0x6A80)
         check_name(session, name, file)
         file.name = name
     else:
-        short_id = _short_id(values[_SHORT_ID]) if _SHORT_ID in values else file.short_id
+        short_id = _decode_short_id(values[_SHORT_ID]) if _SHORT_ID in values else file.short_id
         check_short_id(session.df, short_id, file)
         file.short_id = short_id
     file.proprietary = proprietary
 
 
 def check_name(session: Session, name: bytes, own: DF) -> None:
-    """Refuse a name that another DF has."""
-    need(not name or all(path[-1] is own or path[-1].name != name for path in session.mf.folders()), 0x6A8A)
+    """Raise a CommandError if another DF has this name."""
+    require(not name or all(path[-1] is own or path[-1].name != name for path in session.mf.folders()), 0x6A8A)
 
 
 def check_short_id(df: DF, short_id: int | None, own: EF) -> None:
-    """Refuse a short identifier that another EF of this DF has."""
+    """Raise a CommandError if another EF of this DF has this short identifier."""
     taken = {file.short_id for file in df.files if not isinstance(file, DF) and file is not own}
-    need(short_id is None or short_id not in taken, 0x6A89)
+    require(short_id is None or short_id not in taken, 0x6A89)
 
 
 def _in_template(raw: Buffer) -> list[TLV]:
-    """The objects in a template of file control parameters."""
+    """Return the objects in a template of file control parameters."""
     (template,) = decode(raw)
     if template.tag != FCP:
-        raise ValueError("no file control parameters")
+        raise ValueError("the template is not one of file control parameters")
     return template.children()
 
 
 def _values(objects: Iterable[TLV]) -> dict[int, bytes]:
-    """The values by their tags, none of which is there twice."""
+    """Return the values by tag; raise a ValueError if a tag is repeated."""
     values: dict[int, bytes] = {}
     for one in objects:
         if one.tag in values:
-            raise ValueError("a parameter is there twice")
+            raise ValueError("a parameter is repeated")
         values[one.tag] = one.value
     return values
 
 
-def _known(values: dict[int, bytes], tags: set[int]) -> None:
-    """Refuse what would not be kept."""
+def _require_tags(values: dict[int, bytes], tags: set[int]) -> None:
+    """Raise a ValueError if there are other tags than these, which the card could not store."""
     if not set(values) <= tags:
-        raise ValueError("a parameter that is not known here")
+        raise ValueError("a parameter is not supported")
 
 
-def _short_id(value: bytes) -> int | None:
-    """The short identifier that the value of a data object says: that of no byte, or of bits 0, is none."""
+def _decode_short_id(value: bytes) -> int | None:
+    """Return the short identifier in a data object's value; None for an empty value or 00."""
     if not value or value == b"\0":
         return None
     if len(value) != 1 or value[0] & 7 or value[0] >> 3 > _LONGEST_SHORT_ID:
-        raise ValueError("no short identifier")
+        raise ValueError("the value is not a short identifier")
     return value[0] >> 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final, TypeAlias
+
 from ..iso7816 import instructions as iso
 from ..iso7816.command import SHORT_LE
 from ..iso7816.response import MalformedResponseError
@@ -9,13 +11,11 @@ from ..iso7816.status_word import StatusError, raise_for
 from ..iso7816.tlv import decode, find
 from .transmitter import refused
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Final, TypeAlias
 
+    from ._file_selection import Selection
     from .card_capabilities import CardCapabilities
-    from .file_selection import Selection
 
     Whole: TypeAlias = Callable[..., int]
 

@@ -1,0 +1,42 @@
+"""Making the virtual PC/SC library the default library of the process."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from .._loader import set_default_table
+from ..library import Library
+from ._library_files import library_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .._native import Api
+
+_lock: Final = threading.Lock()
+_uses = 0  # the number of installed() contexts that have not ended
+_previous: Api | None = None  # the default library before the first of them
+
+
+@contextmanager
+def installed() -> Iterator[Library]:
+    """Make the virtual PC/SC library the default of the whole process while the context lasts.
+
+    If several such contexts overlap, the last one to end restores the default that was set before the first. Contexts
+    and cards that exist already keep their library.
+    """
+    global _uses, _previous  # noqa: PLW0603  the process has one default library
+    library = Library(library_path())
+    with _lock:
+        if _uses == 0:
+            _previous = set_default_table(library.native)
+        _uses += 1
+    try:
+        yield library
+    finally:
+        with _lock:
+            _uses -= 1
+            if _uses == 0:
+                set_default_table(_previous)

@@ -1,0 +1,121 @@
+"""The codes and keys of a card with files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
+
+from ...iso7816.command import checked
+from ._access import Access, AccessRules, checked_access, checked_number
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+Reference: TypeAlias = "Code | Key"
+
+
+@dataclass(init=False)
+class _CodeOrKey:
+    """What codes and keys have in common: number, value, retry counter, access rules."""
+
+    number: int
+    value: bytearray = field(repr=False)
+    tries: int
+    access: AccessRules
+    tries_left: int
+    verified: bool = field(compare=False)
+
+    def __init__(
+        self,
+        number: int,
+        value: Buffer,
+        tries: int,
+        access: Access | None,
+        tries_left: int | None,
+        operations: set[str],
+    ) -> None:
+        self.number = checked_number(number)
+        self.value = bytearray(memoryview(value))
+        self.tries = checked("tries", tries, 1, 15)
+        self.access = checked_access(access, operations)
+        self.tries_left = checked("tries_left", tries if tries_left is None else tries_left, 0, tries)
+        self.verified = False
+
+
+@dataclass(init=False)
+class Code(_CodeOrKey):
+    """A PIN or password. Its repr does not show the value.
+
+    Args:
+        number: its reference: 1 to 31 if it belongs to the whole card and is in the MF; 0x81 to 0x9F if it belongs
+            to its DF.
+        value: the code as the program sends it, padding included.
+        tries: the number of wrong codes in a row that block it, 1 to 15.
+        resetting_code: the number of the code that unblocks it (PUK); None if no code does.
+        shortest: the minimum length of a new value, in bytes.
+        longest: the maximum length of a new value, in bytes.
+        access: the operations that are allowed without the code and its resetting code, and the references that each
+            needs: ``{"reset": [2]}``. The operations are change, reset, enable and disable; one that is not named is
+            refused.
+        tries_left: the present value of the retry counter; None for ``tries``.
+        enabled: True if access rules require it.
+    """
+
+    resetting_code: int | None
+    shortest: int
+    longest: int
+    enabled: bool
+
+    def __init__(
+        self,
+        number: int,
+        value: Buffer,
+        *,
+        tries: int = 3,
+        resetting_code: int | None = None,
+        shortest: int = 4,
+        longest: int = 16,
+        access: Access | None = None,
+        tries_left: int | None = None,
+        enabled: bool = True,
+    ) -> None:
+        super().__init__(number, value, tries, access, tries_left, {"change", "reset", "enable", "disable"})
+        self.resetting_code = None if resetting_code is None else checked_number(resetting_code)
+        self.longest = checked("longest", longest, 1, 0xFFFF)
+        self.shortest = checked("shortest", shortest, 1, longest)
+        checked("length of value", len(self.value), 1, longest)
+        self.enabled = bool(enabled)
+
+
+@dataclass(init=False)
+class Key(_CodeOrKey):
+    """A key that the card or the program proves to have. Its repr does not show the value.
+
+    Args:
+        number: its reference, as for a :class:`Code`. A code and a key of one DF cannot have the same number.
+        value: the key that the algorithm is called with.
+        algorithm: the name of one of the card's algorithms.
+        tries: the number of wrong proofs in a row that block it, 1 to 15.
+        access: the references that INTERNAL AUTHENTICATE needs: ``{"internal": [0x81]}``; it needs none if this is
+            not named.
+        tries_left: the present value of the retry counter; None for ``tries``.
+    """
+
+    algorithm: str
+    enabled: ClassVar[bool] = True
+    """Access rules always require a key."""
+
+    def __init__(
+        self,
+        number: int,
+        value: Buffer,
+        algorithm: str,
+        *,
+        tries: int = 15,
+        access: Access | None = None,
+        tries_left: int | None = None,
+    ) -> None:
+        super().__init__(number, value, tries, access, tries_left, {"internal"})
+        if not isinstance(algorithm, str):
+            raise TypeError(f"algorithm: expected a str, got {type(algorithm).__name__}")
+        self.algorithm = algorithm
