@@ -1,6 +1,5 @@
 /* What T=0 and many cards need around one exchange: GET RESPONSE, a corrected Le, and command chaining
- * (ISO/IEC 7816-4, clauses 5.3 and 5.6; ISO/IEC 7816-3, clause 12.2). Each is done only if its SCARDFFI_FLOW_* flag is
- * set.
+ * (ISO/IEC 7816-4, clauses 5.3 and 5.6; ISO/IEC 7816-3, clause 12.2). Each has a flag, SCARDFFI_FLOW_*.
  */
 #ifndef SCARDFFI_FLOW_H
 #define SCARDFFI_FLOW_H

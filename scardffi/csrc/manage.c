@@ -225,8 +225,7 @@ uint32_t manage_attach_by_ifd(scardffi_manage *manage, uint32_t scope, const cha
     return result;
 }
 
-/* End the transactions that were begun here. Returns false if one may still be held: after a reset none can be ended.
- */
+/* End the transactions that were begun here. Returns false if one may still be held: a reset card refuses to end it. */
 static bool end_transactions(scardffi_manage *manage, struct card_handle *card)
 {
     uint32_t code = SCARD_S_SUCCESS;

@@ -17,8 +17,7 @@ uint32_t pcsc_get_status_change(const scardffi_library *library, SCARDCONTEXT co
 /* `cards` is a multi-string of card names. */
 uint32_t pcsc_locate_cards(const scardffi_library *library, SCARDCONTEXT context, const char *cards, size_t count,
                            const char *const *readers, uint32_t *states, unsigned char *atrs);
-/* For each length in `mask_lengths`, `masks` has PCSC_STATE_ATR bytes for an ATR and PCSC_STATE_ATR bytes for its mask.
- */
+/* For each length in `mask_lengths`, `masks` has PCSC_STATE_ATR bytes of an ATR and then as many bytes of a mask. */
 uint32_t pcsc_locate_cards_by_atr(const scardffi_library *library, SCARDCONTEXT context, size_t mask_count,
                                   const unsigned char *masks, const uint32_t *mask_lengths, size_t count,
                                   const char *const *readers, uint32_t *states, unsigned char *atrs);
