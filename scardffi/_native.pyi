@@ -28,8 +28,20 @@ ffi: FFI
 @final
 class Lib:
     PCSC_NOTIFIES_OF_READERS: int
+    SCARDFFI_LIBRARY_NOT_FOUND: int
+    SCARDFFI_LIBRARY_NOT_LOADABLE: int
+    SCARDFFI_LIBRARY_MISSING_SYMBOL: int
+    SCARDFFI_LIBRARY_NO_MEMORY: int
+    SCARDFFI_SCRIPT_DONE: int
+    SCARDFFI_SCRIPT_MORE: int
+    SCARDFFI_SCRIPT_FAILED: int
     PCSC_STATE_ATR: int
     SCRIPT_ALL: int
+    SCRIPT_UNEXPECTED_SW: int
+    BINARY_DONE: int
+    BINARY_SW: int
+    BINARY_FINISHED: int
+    BINARY_PROGRESS: int
     def SCardEstablishContext(self, scope: int, reserved1: Bytes, reserved2: Bytes, context: CData, /) -> int: ...
     def pcsc_SCardEstablishContext(
         self, library: Api, scope: int, reserved1: Bytes, reserved2: Bytes, context: CData, /

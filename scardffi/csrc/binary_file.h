@@ -5,6 +5,8 @@
 
 #include "flow.h"
 
+/* [declarations] that Python sees */
+
 /* What a call writes to `progress`. It is valid after a failure too. */
 enum {
     BINARY_DONE = 0,     /* bytes of the caller's memory that this call read or wrote */
@@ -12,8 +14,6 @@ enum {
     BINARY_FINISHED = 2, /* 1 if all is read or written, the file has ended, or the card has refused a command */
     BINARY_PROGRESS = 3  /* the number of values */
 };
-
-/* [declarations] that Python sees */
 
 /* Read the selected file from `offset` into `memory`, until it is full, the file ends, or about `milliseconds` are
  * over. Returns 0, or a failure as in transmit.h. Memory after the bytes read may have been overwritten. One command
