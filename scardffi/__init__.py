@@ -58,9 +58,10 @@ from .errors import (
     UnsupportedFeatureError,
     UnsupportedFunctionError,
 )
-from .exchange import Exchange, Replies, Reply, Script
+from .exchange import Exchange
 from .library import Library
 from .manage import SCardManage, Status
+from .script import Replies, Reply, Script
 
 if TYPE_CHECKING:
     from typing import Any

@@ -1,41 +1,89 @@
-"""What a service of SCardManage talks through: the card that it was created on, and none that is attached later."""
+"""The attachment of an SCardManage to one card, and what its services talk through.
+
+An attachment begins at attach and ends at detach. It must not refer to its SCardManage, which would then be in a
+reference cycle and would not be finalized when the last user drops it. So services get a transmitter that refers to
+both.
+"""
 
 from __future__ import annotations
 
-from .errors import E_UNEXPECTED, from_hresult
-from .iso7816.command import SHORT_DATA, SHORT_LE
+import threading
+from typing import TYPE_CHECKING, Final
 
-TYPE_CHECKING = False
+from .errors import E_UNEXPECTED, from_hresult
+from .exchange import SHORT_DATA, SHORT_LE
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import SupportsIndex
 
     from typing_extensions import Buffer
 
-    from .services.transmitter import ReaderTransmitter
+    from .services.transmitter import ReaderTransmitter, Turns
+
+_turns_lock: Final = threading.Lock()
 
 
 class Attachment:
-    """A transmitter (:class:`scardffi.services.transmitter.Transmitter`) that refuses once its card was detached.
+    """The time from an attach to the following detach.
+
+    Args:
+        source: the object that the handle came from. It is kept alive until the end.
+        previous: the attachment of the same object before this one. A service that talks through the object itself
+            may be older than this attachment, so both have the same turns.
+
+    Attributes:
+        is_ended: whether the card was detached.
+    """
+
+    def __init__(self, source: object, previous: Attachment | None) -> None:
+        self._source = source
+        self._turns: Turns | None = None if previous is None else previous._turns  # noqa: SLF001  it is the same class
+        self.is_ended = False
+
+    @property
+    def turns(self) -> Turns:
+        """The object by which services take turns. It is created at the first use, which imports the services."""
+        from .services.transmitter import Turns  # `import scardffi` must not load the services
+
+        with _turns_lock:  # two threads may create the first services
+            if self._turns is None:
+                self._turns = Turns()
+            return self._turns
+
+    def forget_selection(self) -> None:
+        """Record that it is not known which file is selected, after a reset for example."""
+        if self._turns is not None:
+            self._turns.selected_by = None
+
+    def end(self) -> None:
+        """End it: services refuse from now on, and the source is not kept alive any more."""
+        self.is_ended = True
+        self.forget_selection()
+        self._source = None
+
+
+class AttachmentTransmitter:
+    """A transmitter for services (:class:`scardffi.services.transmitter.Transmitter`) that raises after the detach.
 
     Each method is that of :class:`scardffi.SCardManage`.
 
     Args:
-        card: where the commands go.
-        lasts: tells whether the card is still the one that it was.
+        card: the object that sends the commands.
+        attachment: its present attachment.
 
     Attributes:
-        turns: what the services of the card share.
+        turns: the object by which the services of the card take turns.
     """
 
-    def __init__(self, card: ReaderTransmitter, lasts: Callable[[], bool]) -> None:
+    def __init__(self, card: ReaderTransmitter, attachment: Attachment) -> None:
         self._card = card
-        self.turns = card.turns
-        self._lasts = lasts
+        self._attachment = attachment
+        self.turns = attachment.turns
 
     def _attached(self, function: str) -> ReaderTransmitter:
-        if not self._lasts():
-            raise from_hresult(E_UNEXPECTED, function, "the card was detached; create the service anew on the next one")
+        """Return the card, or raise if it was detached."""
+        if self._attachment.is_ended:
+            raise from_hresult(E_UNEXPECTED, function, "the card was detached; create a new service after attaching")
         return self._card
 
     @property
@@ -44,7 +92,7 @@ class Attachment:
         return self._attached("atr").atr
 
     def transmit(self, command: Buffer) -> bytes:
-        """Send a command APDU, return the response APDU."""
+        """Send a command APDU and return the response APDU."""
         return self._attached("transmit").transmit(command)
 
     def read_binary_into(self, buffer: Buffer, offset: int = 0, *, chunk: int = SHORT_LE) -> int:
@@ -60,4 +108,4 @@ class Attachment:
         return self._attached("control").control(code, data)
 
     def __repr__(self) -> str:
-        return f"<Attachment of {self._card!r}{'' if self._lasts() else ', detached'}>"
+        return f"<AttachmentTransmitter of {self._card!r}{', detached' if self._attachment.is_ended else ''}>"

@@ -133,8 +133,7 @@ def declarations() -> str:
 
 def stub() -> str:
     """Return the text of ``_native.pyi``."""
-    constants = re.findall(r"^#define (\w+)", declarations(), flags=re.MULTILINE)
-    lines = [f"    {name}: int\n" for name in constants]
+    lines = [f"    {name}: int\n" for name in _constants(declarations())]
     for result, name, parameters in _functions(declarations()):
         arguments = [f"{argument}: {_python_type(kind)}" for kind, argument in parameters]
         lines.append(_method(name, arguments, _python_type(result, is_result=True)))
@@ -174,6 +173,13 @@ def _pcsc_functions() -> Iterator[str]:
                 yield f"LONG {name}({parameters});"
             if "SCARD_READERSTATE" not in parameters:  # pcsc_api.h has functions without structs in place of these
                 yield f"uint32_t pcsc_{name}(const scardffi_library *library, {parameters});"
+
+
+def _constants(text: str) -> Iterator[str]:
+    """Yield the names of the macros, then those of the enumerators."""
+    yield from re.findall(r"^#define (\w+)", text, flags=re.MULTILINE)
+    for enumerators in re.findall(r"\benum \w*\s*\{(.*?)\}", text, flags=re.DOTALL):
+        yield from re.findall(r"(\w+)\s*(?:=[^,]*)?(?:,|$)", enumerators.strip())
 
 
 def _functions(text: str) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:

@@ -30,6 +30,14 @@ class Lib:
     PCSC_NOTIFIES_OF_READERS: int
     PCSC_STATE_ATR: int
     SCRIPT_ALL: int
+    BINARY_DONE: int
+    BINARY_SW: int
+    BINARY_FINISHED: int
+    BINARY_PROGRESS: int
+    SCRIPT_DONE: int
+    SCRIPT_MORE: int
+    SCRIPT_FAILED: int
+    SCRIPT_MISSED: int
     def SCardEstablishContext(self, scope: int, reserved1: Bytes, reserved2: Bytes, context: CData, /) -> int: ...
     def pcsc_SCardEstablishContext(
         self, library: Api, scope: int, reserved1: Bytes, reserved2: Bytes, context: CData, /

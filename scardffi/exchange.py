@@ -1,141 +1,404 @@
-"""Exchange and Script: the transmit loop with everything prepared beforehand.
+"""Exchange commands and responses with a card: the transmit methods of SCardManage, and Exchange.
 
-An :class:`Exchange` binds a command buffer and a response buffer of the caller's; each call of it is one C call that
-copies no byte in Python and makes nothing but the int it returns. A :class:`Script` packs many commands once and
-runs them all in one C call; C comes back now and then so that Ctrl-C, progress and cancel have their turn.
-
-Both work on an attached card, of which they know no more than its object in C.
+The C core makes the exchange (csrc/exchange.c, csrc/binary_file.c). On the way Python copies no byte: the response is
+received in memory of the caller or in the receive buffer that the one returned bytes object is made from.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence as _Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from ._arguments import flags, integer, invalid, locked, pinned, readable, release, writable
+from ._arguments import (
+    UNSIGNED_CHARS,
+    flags,
+    integer,
+    invalid,
+    locked,
+    pair_of_buffers,
+    pinned,
+    readable,
+    release,
+    writable,
+)
 from ._loader import ffi, lib, owning
 from .constants import MAX_BUFFER_SIZE_EXTENDED, Flow
 from .errors import (
-    E_FAIL,
     E_INVALIDARG,
     E_OUTOFMEMORY,
     E_UNEXPECTED,
     InsufficientBufferError,
     SCardError,
-    ScriptError,
     from_hresult,
+    status_word_error,
 )
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable
     from types import TracebackType
-    from typing import Final, Protocol, Self, SupportsIndex, TypeAlias, overload
+    from typing import SupportsIndex
 
     from typing_extensions import Buffer
 
-    from ._native import ExchangeObject, Manage, ScriptRun
+    from ._native import Bytes, CData, ExchangeObject, Manage, Memory, Slot
 
-    class AttachedCard(Protocol):
-        """What a script needs of a card: SCardManage has it."""
+# The most data bytes of a command and of a response, as in iso7816.command, which `import scardffi` does not load
+SHORT_DATA: Final = 255
+SHORT_LE: Final = 256
+EXTENDED_DATA: Final = 65535
+EXTENDED_LE: Final = 65536
 
-        @property
-        def native(self) -> Manage:
-            """The object in C."""
-            ...
-
-        @property
-        def is_attached(self) -> bool:
-            """Whether it has a card handle."""
-            ...
-
-        def transaction(self) -> AbstractContextManager[object]:
-            """Hold a transaction meanwhile."""
-            ...
-
-    class CancelFlag(Protocol):
-        """Anything with ``is_set``, such as threading.Event."""
-
-        def is_set(self) -> bool:
-            """Whether the script shall end."""
-            ...
-
-    StatusPattern: TypeAlias = int | tuple[int, int] | set[int] | frozenset[int]
-
-_CANCELLED: Final = 0x80100002
-_STEP_MS: Final = 50
-# What script_step answers, as script.h numbers it
-_MORE: Final = 1
-_FAILED: Final = 2
-_MISSED: Final = 3
-_ALL: Final = 0xFFFFFFFF
+SIGNAL_CHECK_MS: Final = 50
+"""Milliseconds after which a long operation in C returns, so that Python can handle signals."""
+_FILE_END: Final = 1 << 24
+_SPARE_SLOTS: Final = 8
 
 _send: Final = lib.exchange_send
+_slot_send: Final = lib.exchange_slot_send
+_plain: Final = lib.exchange_plain
+_from_buffer: Final = ffi.from_buffer
 
 
 def state_detail(native: Manage, function: str) -> str:
-    """Why the object in C answered E_UNEXPECTED to a function."""
+    """Return why the C core answered E_UNEXPECTED to a function, for the message of the error."""
     if lib.manage_is_forked(native):
-        return "the object was made in another process, of which this one is a fork"
+        return "the object was made in another process; this process is a fork of it"
     if function.startswith("attach"):
-        return "the object is attached already; detach it first"
+        return "the object is already attached; detach it first"
     return "the object is not attached"
 
 
-def exchange_error(
-    function: str, native: Manage, hresult: int, required: int, command_length: int, capacity: int, arrived: int = 0
-) -> SCardError:
-    """The error for an exchange that failed, ready to be raised.
+class ExchangeFailure(NamedTuple):
+    """Why an exchange failed."""
+
+    hresult: int
+    """The HRESULT."""
+    required: int = 0
+    """The length that the response needs in bytes, 0 if it is not known."""
+    arrived: int = 0
+    """The number of data bytes that arrived before the failure."""
+
+    @classmethod
+    def decode(cls, answer: int, arrived: int = 0) -> Self:
+        """Decode the negative answer of an exchange; csrc/transmit.h defines it."""
+        return cls(-answer & 0xFFFFFFFF, -answer >> 32, arrived)
+
+    def error(self, function: str, native: Manage, lengths: tuple[int, int] | None = None) -> SCardError:
+        """Return the exception to raise.
+
+        Args:
+            function: the name of the function that failed.
+            native: the manage object in C.
+            lengths: the length of the command and the capacity of the response in bytes, if C checked them in this
+                call.
+        """
+        if self.hresult == E_INVALIDARG and lengths is not None:
+            return _refused_buffers(*lengths)
+        detail = ""
+        if self.hresult == E_UNEXPECTED:
+            detail = state_detail(native, function)
+        elif self.arrived:
+            detail = f"{self.arrived} bytes arrived" + (f", {self.required} are needed" if self.required else "")
+        error = from_hresult(self.hresult, function, detail)
+        error.arrived = self.arrived
+        if isinstance(error, InsufficientBufferError):
+            error.required = self.required or None
+        return error
+
+
+def _refused_buffers(command_length: int, capacity: int) -> SCardError:
+    """Return the exception for buffers that C refused; transmit_check in csrc/transmit.h has the same checks."""
+    if not 1 <= command_length <= MAX_BUFFER_SIZE_EXTENDED:
+        return invalid("command", f"{command_length} bytes", f"1 to {MAX_BUFFER_SIZE_EXTENDED} bytes")
+    if capacity < 2:
+        return invalid("response", f"a buffer of {capacity} bytes", "2 bytes or more")
+    return invalid("response", "a buffer that overlaps the command", "a buffer that does not overlap it")
+
+
+class ExchangeMethods:
+    """The methods of :class:`scardffi.SCardManage` that exchange commands and responses.
 
     Args:
-        function: whose answer it is.
         native: the manage object in C.
-        hresult: its answer.
-        required: the length that the response needs, 0 where it is not known.
-        command_length: length of the command in bytes.
-        capacity: room for the response in bytes.
-        arrived: bytes of the response's data that had arrived before it failed.
     """
-    if hresult == E_INVALIDARG:
-        if not 1 <= command_length <= MAX_BUFFER_SIZE_EXTENDED:
-            return invalid("command", f"{command_length} bytes", f"1 to {MAX_BUFFER_SIZE_EXTENDED} bytes")
-        if capacity < 2:
-            return invalid("response", f"a buffer of {capacity} bytes", "2 bytes or more")
-        return invalid("response", "a buffer that overlaps the command", "memory of its own")
-    detail = ""
-    if hresult == E_UNEXPECTED:
-        detail = state_detail(native, function)
-    elif arrived:
-        detail = f"{arrived} bytes had arrived" + (f", {required} are needed" if required else "")
-    error = from_hresult(hresult, function, detail)
-    error.arrived = arrived
-    if isinstance(error, InsufficientBufferError):
-        error.required = required or None
-    return error
+
+    def __init__(self, native: Manage) -> None:
+        self._native = native
+        self._spare: list[tuple[Slot, Memory]] = []
+
+    @property
+    def native(self) -> Manage:
+        """The object in C (``scardffi_manage *``), for :mod:`scardffi.embed`. It is valid while this object lives."""
+        return self._native
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether the object has a card handle. This does not check that the card is still there."""
+        return bool(lib.manage_handle(self._native, ffi.new("SCARDHANDLE *")))
+
+    def transmit(self, command: Buffer, flow: SupportsIndex = 0) -> bytes:
+        """Send a command APDU and return the response. Wraps ``SCardTransmit`` (ISO/IEC 7816-4, clause 5).
+
+        The call cannot be interrupted. The command is never sent again after an error, because the card may have
+        executed it.
+
+        Args:
+            command: 1 to 65548 bytes in a contiguous buffer.
+            flow: a :class:`~scardffi.constants.Flow`, or several: what to do on 61xx, on 6Cxx and with an extended
+                command. By default nothing is done.
+
+        Returns:
+            The response. Its last two bytes are the status word.
+
+        Raises:
+            InvalidArgumentError: the command is empty or too long; nothing was sent.
+            CardStateError: the card was reset, removed or switched off.
+            ProtocolMismatchError: the owner of a borrowed handle has reconnected it; attach again.
+            InsufficientBufferError: a continued response is longer than 65548 bytes; ``partial`` holds what arrived.
+            UnexpectedStateError: the object is not attached.
+        """
+        if flow or type(command) is not bytes:
+            return self._transmit_any(command, flow)
+        spares = self._spare
+        try:
+            spare = spares.pop()
+        except IndexError:
+            pass  # if the exchange were made here, its errors would have the IndexError as their context
+        else:
+            slot, response = spare
+            length = _slot_send(slot, command, len(command))
+            if length >= 0:
+                answer: bytes = response[:length]
+                spares.append(spare)
+                return answer
+            spares.append(spare)
+            raise self._exchange_error("transmit", length, command)
+        return self._transmit_any(command, 0)
+
+    def _transmit_any(self, command: Buffer, flow: SupportsIndex) -> bytes:
+        """Transmit with a flow, with a command that is not bytes, or without a spare slot."""
+        if flow:
+            chosen = flags("flow", flow, Flow)
+            return self._transmit_with_flow(readable("command", command), chosen)
+        try:
+            slot, response = self._spare.pop()
+        except IndexError:
+            slot, response = self._new_slot()
+        send = readable("command", command)
+        length = _slot_send(slot, send, len(send))
+        answer: bytes = response[: max(length, 0)]
+        if type(command) is not bytes:  # the command may be secret, and the response may repeat it
+            lib.platform_wipe(lib.exchange_slot_response(slot), length if length >= 0 else MAX_BUFFER_SIZE_EXTENDED)
+        if len(self._spare) < _SPARE_SLOTS:
+            self._spare.append((slot, response))
+        if length < 0:
+            raise self._exchange_error("transmit", length, send)
+        return answer
+
+    def _new_slot(self) -> tuple[Slot, Memory]:
+        slot = lib.exchange_slot_new(self._native)
+        if not slot:
+            raise from_hresult(E_OUTOFMEMORY, "transmit")
+        # A slice of this buffer is the bytes object to return; ffi.unpack is slower.
+        response = ffi.buffer(lib.exchange_slot_response(slot), MAX_BUFFER_SIZE_EXTENDED)
+        return owning(slot, lib.exchange_slot_free), response
+
+    def _transmit_with_flow(self, send: Bytes, flow: int) -> bytes:
+        response = ffi.new("char[]", MAX_BUFFER_SIZE_EXTENDED)
+        memory = ffi.cast("unsigned char *", response)
+        source = ffi.from_buffer(send) if type(send) is bytes else send
+        arrived = ffi.new("uint32_t *")
+        length = lib.exchange_transmit(self._native, flow, source, len(send), memory, MAX_BUFFER_SIZE_EXTENDED, arrived)
+        if length < 0:
+            raise self._exchange_error("transmit", length, send, arrived=arrived[0], partial=response)
+        answer = bytes(ffi.buffer(response, length))
+        if type(send) is not bytes:  # as in _transmit_any
+            lib.platform_wipe(response, length)
+        return answer
+
+    def transmit_into(self, command: Buffer, response: Buffer, flow: SupportsIndex = 0) -> int:
+        """Send a command APDU and receive the response in memory of the caller. Wraps ``SCardTransmit``.
+
+        Nothing is copied: the PC/SC library writes into ``response``. Otherwise this is as :meth:`transmit`.
+
+        Args:
+            command: 1 to 65548 bytes in a contiguous buffer.
+            response: a writable, contiguous buffer of 2 bytes or more that does not overlap the command.
+            flow: a :class:`~scardffi.constants.Flow`, or several. A continuation is written after the data that
+                arrived before, over its status word.
+
+        Returns:
+            The length of the response in bytes, status word included.
+
+        Raises:
+            InsufficientBufferError: the response did not fit. The card has executed the command; ``required`` is the
+                length that the response needs. A continuation that would not fit is not requested: ``arrived``
+                is then the number of data bytes in ``response``.
+            TypeError: a buffer is not contiguous, or ``response`` is read-only; nothing was sent.
+            InvalidArgumentError: a length is not allowed, or the buffers overlap; nothing was sent.
+        """
+        if flow or type(command) is not bytes:
+            return self._transmit_into_any(command, response, flow)
+        try:
+            receive = _from_buffer(UNSIGNED_CHARS, response, True)
+        except (TypeError, ValueError, BufferError):
+            receive = writable("response", response)  # raises the error with a message of its own
+        length = _plain(self._native, command, len(command), receive, len(receive))
+        if length >= 0:
+            return length
+        raise self._exchange_error("transmit_into", length, command, receive)
+
+    def _transmit_into_any(self, command: Buffer, response: Buffer, flow: SupportsIndex) -> int:
+        send, receive = pair_of_buffers(command, response)
+        if flow:
+            return self._transmit_into_with_flow(send, receive, flow)
+        length = _plain(self._native, send, len(send), receive, len(receive))
+        if length < 0:
+            raise self._exchange_error("transmit_into", length, send, receive)
+        return length
+
+    def _transmit_into_with_flow(self, send: Bytes, receive: CData, flow: SupportsIndex) -> int:
+        try:
+            chosen = flags("flow", flow, Flow)
+        except (TypeError, ValueError):
+            release(send, receive)
+            raise
+        arrived = ffi.new("uint32_t *")
+        length = lib.exchange_transmit(self._native, chosen, send, len(send), receive, len(receive), arrived)
+        if length < 0:
+            raise self._exchange_error("transmit_into", length, send, receive, arrived[0])
+        return length
+
+    def exchange(self, command: Buffer, response: Buffer, *, flow: SupportsIndex = 0) -> Exchange:
+        """Bind a command buffer and a response buffer for many exchanges; see :class:`~scardffi.exchange.Exchange`."""
+        return Exchange(self, command, response, flow)
+
+    def read_binary_into(self, buffer: Buffer, offset: int = 0, *, chunk: int = SHORT_LE) -> int:
+        """Read the selected transparent file into memory of the caller (READ BINARY; ISO/IEC 7816-4, clause 11.2).
+
+        Each chunk is received in place; 61xx and 6Cxx are followed. From offset 32768 on the odd instruction B1 is
+        used. Ctrl-C is handled at least every 100 ms if no single command takes longer.
+
+        Args:
+            buffer: a writable, contiguous buffer.
+            offset: the first byte of the file to read.
+            chunk: the most bytes that one command requests, 1 to 65536. Above 256 extended commands are sent, which
+                not every card knows. T=0 has no extended commands, so 256 is used there.
+
+        Returns:
+            The number of bytes read. It is less than the length of the buffer if the file ends before. Up to 8 bytes
+            after them may have been overwritten.
+
+        Raises:
+            StatusWordError: the card refused a command; ``sw`` is the status word and ``arrived`` the number of bytes
+                read.
+            SCardError: an exchange failed; ``arrived`` is the number of bytes read.
+        """
+        start = integer("offset", offset)
+        most = _chunk(chunk, EXTENDED_LE)
+        return self._whole_file(lib.binary_read, "read_binary_into", writable("buffer", buffer), start, most)
+
+    def update_binary_from(self, buffer: Buffer, offset: int = 0, *, chunk: int = SHORT_DATA) -> int:
+        """Write memory of the caller into the selected transparent file (UPDATE BINARY; ISO/IEC 7816-4, clause 11.2).
+
+        From offset 32768 on the odd instruction D7 is used. Ctrl-C is handled as in :meth:`read_binary_into`.
+
+        Args:
+            buffer: the bytes to write, a contiguous buffer.
+            offset: the first byte of the file to write.
+            chunk: the most bytes that one command carries, 1 to 65535; above 255 as for :meth:`read_binary_into`.
+
+        Returns:
+            The number of bytes written, which is the length of the buffer.
+
+        Raises:
+            StatusWordError: the card refused a command; ``sw`` is the status word and ``arrived`` the number of bytes
+                written.
+            SCardError: an exchange failed; ``arrived`` is the number of bytes written.
+        """
+        start = integer("offset", offset)
+        most = _chunk(chunk, EXTENDED_DATA)
+        return self._whole_file(lib.binary_update, "update_binary_from", locked("buffer", buffer), start, most)
+
+    def _whole_file(
+        self,
+        step: Callable[[Manage, CData, int, int, int, int, CData], int],
+        function: str,
+        memory: CData,
+        offset: int,
+        chunk: int,
+    ) -> int:
+        """Call the step in C until it reports that the file is finished."""
+        progress = ffi.new("uint32_t[]", lib.BINARY_PROGRESS)
+        size = len(memory)
+        done: int = 0
+        try:
+            if not 0 <= offset <= _FILE_END - size:
+                raise invalid("offset", offset, f"0 to {_FILE_END - size} for a buffer of {size} bytes")
+            while True:
+                answer = step(self._native, memory + done, size - done, offset + done, chunk, SIGNAL_CHECK_MS, progress)
+                done += progress[lib.BINARY_DONE]
+                if answer < 0:
+                    failure = ExchangeFailure.decode(answer, done)._replace(required=0)  # the length of one chunk only
+                    raise failure.error(function, self._native)
+                if progress[lib.BINARY_FINISHED]:
+                    break
+        finally:
+            release(memory)
+        sw = progress[lib.BINARY_SW]
+        if sw not in {0, 0x9000}:
+            raise status_word_error(function, sw, offset, done)
+        return done
+
+    def _exchange_error(
+        self,
+        function: str,
+        answer: int,
+        send: Bytes,
+        receive: CData | None = None,
+        arrived: int = 0,
+        partial: CData | None = None,
+    ) -> SCardError:
+        """Return the exception for the negative answer of an exchange, and unlock the buffers."""
+        capacity = MAX_BUFFER_SIZE_EXTENDED if receive is None else len(receive)
+        error = ExchangeFailure.decode(answer, arrived).error(function, self._native, (len(send), capacity))
+        if partial is not None:
+            error.partial = bytes(ffi.buffer(partial, arrived))
+            lib.platform_wipe(partial, MAX_BUFFER_SIZE_EXTENDED)
+        release(send, *([] if receive is None else [receive]))
+        return error
+
+
+def _chunk(chunk: int, most: int) -> int:
+    """Return the checked number of bytes that one command moves at most."""
+    number = integer("chunk", chunk)
+    if not 1 <= number <= most:
+        raise invalid("chunk", number, f"1 to {most}")
+    return number
 
 
 class Exchange:
-    """A command and a response buffer of the caller's own, bound to a card.
+    """A command buffer and a response buffer of the caller, bound to a card for many exchanges.
 
-    The buffers are locked against resizing while it lives. It serves one thread at a time: a second one is refused
-    before anything is sent. After the card's detach it raises, after its reconnect it uses the new protocol. As a
-    context manager it is closed at the end.
+    Each call is one call into C that copies no byte in Python and creates only the int that it returns. The buffers
+    are locked against resizing while the object lives. One thread at a time may use it: a second thread gets an error
+    before anything is sent. After the card is detached a call raises; after a reconnect it uses the new protocol. As
+    a context manager the object is closed at the end.
 
     Args:
-        card: the card, which it keeps alive.
-        command: 1 to 65548 bytes in a contiguous buffer; change its bytes between the calls as you like.
+        card: the card, which the object keeps alive.
+        command: 1 to 65548 bytes in a contiguous buffer. You may change the bytes between calls.
         response: a writable, contiguous buffer of 2 bytes or more that does not overlap the command.
         flow: a :class:`~scardffi.constants.Flow`, or several.
 
     Attributes:
-        unchecked: calls without arguments and answers the response's length in bytes or, where :meth:`__call__`
-            would raise, the negated HRESULT.
+        unchecked: a callable without arguments that returns the length of the response in bytes or, if
+            :meth:`__call__` would raise, the negated HRESULT.
     """
 
     __slots__ = ("_card", "_closed", "_command", "_native", "_response", "_size", "command", "response", "unchecked")
 
-    def __init__(self, card: AttachedCard, command: Buffer, response: Buffer, flow: SupportsIndex = 0) -> None:
+    def __init__(self, card: ExchangeMethods, command: Buffer, response: Buffer, flow: SupportsIndex = 0) -> None:
         chosen = flags("flow", flow, Flow)
         self._card = card
         self._closed = False
@@ -149,7 +412,7 @@ class Exchange:
         refusal = lib.transmit_check(send, size, receive, capacity)
         if refusal != 0:
             release(send, receive)
-            raise exchange_error("exchange", card.native, refusal, 0, size, capacity)
+            raise ExchangeFailure(refusal).error("exchange", card.native, (size, capacity))
         send, self._command = pinned(send, command)
         receive, self._response = pinned(receive, response)
         native = lib.exchange_new(card.native, chosen, send, size, receive, capacity)
@@ -166,10 +429,10 @@ class Exchange:
     def __call__(self, length: int | None = None) -> int:
         """Send the command and receive the response in place. Wraps ``SCardTransmit``.
 
-        It cannot be interrupted, and is never repeated.
+        The call cannot be interrupted. The command is never sent again after an error.
 
         Args:
-            length: how many bytes of the command buffer to send; None for all.
+            length: the number of bytes of the command buffer to send; None for all.
 
         Returns:
             The length of the response in bytes, status word included.
@@ -177,8 +440,8 @@ class Exchange:
         Raises:
             InsufficientBufferError: the response did not fit; the card has executed the command.
             CardStateError: the card was reset, removed or switched off.
-            InvalidArgumentError: no such length.
-            UnexpectedStateError: the card is detached, the exchange is closed, or another thread is in it.
+            InvalidArgumentError: the length is not allowed.
+            UnexpectedStateError: the card is detached, the exchange is closed, or another thread is using it.
         """
         if length is not None:
             return self._send_part(length)
@@ -198,30 +461,30 @@ class Exchange:
 
     def _error(self, hresult: int) -> SCardError:
         if hresult == E_UNEXPECTED and self._card.is_attached:
-            detail = "the exchange is closed" if self._closed else "another thread is in this exchange"
+            detail = "the exchange is closed" if self._closed else "another thread is using this exchange"
             return from_hresult(hresult, "exchange", detail)
         native = self._native
-        required, arrived = lib.exchange_required(native), lib.exchange_arrived(native)
-        return exchange_error("exchange", self._card.native, hresult, required, 1, 2, arrived)
+        failure = ExchangeFailure(hresult, lib.exchange_required(native), lib.exchange_arrived(native))
+        return failure.error("exchange", self._card.native)
 
     @property
     def sw(self) -> int:
-        """The status word of the last response as an int, 0 while there is none."""
+        """The status word of the last response as an int, 0 before the first response."""
         return lib.exchange_sw(self._native)
 
     @property
     def native(self) -> ExchangeObject:
-        """The object in C (``scardffi_exchange *``); for :mod:`scardffi.embed`, while this object lives."""
+        """The object in C (``scardffi_exchange *``), for :mod:`scardffi.embed`. It is valid while this object lives."""
         return self._native
 
     def close(self) -> None:
-        """Unlock the buffers; every later call is refused. Closing twice is nothing.
+        """Unlock the buffers. Later calls raise; closing again does nothing.
 
         Raises:
-            UnexpectedStateError: a call is under way; it stays open.
+            UnexpectedStateError: a call is running; the exchange stays open.
         """
         if not lib.exchange_close(self._native):
-            raise from_hresult(E_UNEXPECTED, "close", "a call of this exchange is under way")
+            raise from_hresult(E_UNEXPECTED, "close", "a call of this exchange is running")
         if not self._closed:
             self._closed = True
             release(self._command, self._response)
@@ -233,238 +496,3 @@ class Exchange:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-class Reply:
-    """One reply of a script.
-
-    Attributes:
-        data: the response without its status word, as a read-only view of the script's own memory.
-        sw: the status word as an int.
-        elapsed_ns: how long the exchange took in nanoseconds; None where it was not timed.
-    """
-
-    __slots__ = ("_whole", "data", "elapsed_ns", "sw")
-
-    def __init__(self, whole: memoryview, elapsed_ns: int | None) -> None:
-        self._whole = whole
-        self.data = whole[:-2]
-        self.sw = int.from_bytes(whole[-2:], "big")
-        self.elapsed_ns = elapsed_ns
-
-    def __bytes__(self) -> bytes:
-        return bytes(self._whole)
-
-    def __len__(self) -> int:
-        return len(self._whole)
-
-    def __repr__(self) -> str:
-        return f"<scardffi.Reply {len(self.data)} bytes, sw {self.sw:04X}>"
-
-
-class Replies(_Sequence[Reply]):
-    """The replies of a script, in the order of its commands. Each is made when it is asked for; no byte is copied."""
-
-    def __init__(self, run: ScriptRun, *, timed: bool) -> None:
-        self._count = lib.script_run_count(run)
-        self._offsets = lib.script_run_offsets(run)
-        self._elapsed = lib.script_run_elapsed(run) if timed else None
-        size = self._offsets[self._count]
-        # The views of the replies hold the memory's address, and that holds the run.
-        arena = owning(lib.script_run_arena(run), lambda _: run) if size else ffi.new("unsigned char[1]")
-        self._memory = memoryview(ffi.buffer(arena, size)).toreadonly()
-        self._run = run
-
-    def __len__(self) -> int:
-        return self._count
-
-    if TYPE_CHECKING:
-
-        @overload
-        def __getitem__(self, index: int) -> Reply: ...
-        @overload
-        def __getitem__(self, index: slice) -> list[Reply]: ...
-
-    def __getitem__(self, index: int | slice) -> Reply | list[Reply]:
-        if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(self._count))]
-        place = index + self._count if index < 0 else index
-        if not 0 <= place < self._count:
-            raise IndexError(f"index: {index} is not allowed; there are {self._count} replies")
-        whole = self._memory[self._offsets[place] : self._offsets[place + 1]]
-        return Reply(whole, None if self._elapsed is None else self._elapsed[place])
-
-    def __repr__(self) -> str:
-        return f"<scardffi.Replies {self._count}>"
-
-
-class Script:
-    """Commands packed once and run in one C call, on any card, by any number of threads at a time.
-
-    Args:
-        commands: the command APDUs, each 1 to 65548 bytes in a contiguous buffer. They are copied here.
-        expect: the status word that every command must be answered by, such as 0x9000; a set of several; or a pair
-            (value, mask), met where ``sw & mask == value``. A list has one of these, or None, for each command.
-        flow: a :class:`~scardffi.constants.Flow`, or several, for every command.
-
-    Raises:
-        InvalidArgumentError: a command, a status word or a flow that is not allowed; it says which.
-    """
-
-    def __init__(
-        self,
-        commands: Iterable[Buffer],
-        *,
-        expect: StatusPattern | Sequence[StatusPattern | None] | None = None,
-        flow: SupportsIndex = 0,
-    ) -> None:
-        packed = bytearray()
-        lengths = []
-        for index, command in enumerate(commands):
-            send = readable(f"commands[{index}]", command)
-            length = len(send)
-            packed += send if type(send) is bytes else ffi.buffer(send)
-            release(send)
-            if not 1 <= length <= MAX_BUFFER_SIZE_EXTENDED:
-                raise invalid(f"commands[{index}]", f"{length} bytes", f"1 to {MAX_BUFFER_SIZE_EXTENDED} bytes")
-            lengths.append(length)
-        self._count = len(lengths)
-        memory = ffi.from_buffer(packed)
-        native = lib.script_new(self._count, memory, ffi.new("uint32_t[]", lengths), flags("flow", flow, Flow))
-        ffi.release(memory)
-        packed[:] = bytes(len(packed))  # a command may hold a PIN
-        if not native:
-            raise from_hresult(E_OUTOFMEMORY, "Script")
-        self._native = owning(native, lib.script_free)
-        for index, pattern in self._patterns(expect):
-            self._expect(index, pattern)
-
-    def _patterns(
-        self, expect: StatusPattern | Sequence[StatusPattern | None] | None
-    ) -> Iterator[tuple[int, StatusPattern]]:
-        """The patterns with the index of their command."""
-        if expect is None:
-            return
-        if not isinstance(expect, list):
-            yield _ALL, expect  # type: ignore[misc]  # a list is the one form for each command
-            return
-        if len(expect) != self._count:
-            raise invalid("expect", f"a list of {len(expect)}", f"one for each of the {self._count} commands")
-        yield from ((index, one) for index, one in enumerate(expect) if one is not None)
-
-    def _expect(self, index: int, pattern: StatusPattern) -> None:
-        several = pattern if isinstance(pattern, (set, frozenset)) else [pattern]
-        pairs = [one if isinstance(one, tuple) else (one, 0xFFFF) for one in several]
-        for pair in pairs:
-            if len(pair) != 2 or not all(isinstance(one, int) and 0 <= one <= 0xFFFF for one in pair):
-                raise invalid("expect", pattern, "status words from 0 to 0xFFFF, a set of them, or (value, mask)")
-        values = ffi.new("uint16_t[]", [value & mask for value, mask in pairs])
-        masks = ffi.new("uint16_t[]", [mask for _, mask in pairs])
-        if not lib.script_expect(self._native, index, len(pairs), values, masks):
-            raise from_hresult(E_OUTOFMEMORY, "Script")
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __repr__(self) -> str:
-        return f"<scardffi.Script of {self._count} commands>"
-
-    def run(
-        self,
-        card: AttachedCard,
-        *,
-        repeat: int = 1,
-        keep_all: bool = False,
-        timed: bool = False,
-        transaction: bool = False,
-        progress: Callable[[int, int], object] | None = None,
-        cancel: CancelFlag | None = None,
-    ) -> Replies:
-        """Send every command in turn. Wraps ``SCardTransmit``.
-
-        Ctrl-C, ``progress`` and ``cancel`` have their turn between two commands, at least every 100 ms where no
-        single command takes longer: a command cannot be interrupted. Other threads that use the card come in between
-        as well, unless they use other handles and ``transaction`` keeps them out. After Ctrl-C the replies are to be
-        found in the exception's ``replies``.
-
-        Args:
-            card: an attached card.
-            repeat: how often to run it, 1 or more.
-            keep_all: keep the replies of every pass rather than of the last one.
-            timed: measure each exchange.
-            transaction: hold a transaction meanwhile.
-            progress: called with the commands executed so far and the number of all.
-            cancel: anything with ``is_set``; once that is true the script ends with an error.
-
-        Returns:
-            The replies of the last pass, or of all.
-
-        Raises:
-            ScriptError: a command failed (its error is the cause), a status word was not expected, or it was
-                cancelled; the replies so far are in it.
-            UnexpectedStateError: the card is not attached.
-        """
-        times = integer("repeat", repeat)
-        if not 1 <= times < 1 << 32:
-            raise invalid("repeat", times, "1 to 0xFFFFFFFF")
-        run = lib.script_run_new(self._native, card.native, times, bool(keep_all), bool(timed))
-        if not run:
-            raise from_hresult(E_OUTOFMEMORY, "Script.run")
-        held = owning(run, lib.script_run_free)
-        if not card.is_attached:
-            raise from_hresult(E_UNEXPECTED, "Script.run", state_detail(card.native, "run"))
-        if not transaction:
-            return self._run(held, card, times, timed, progress, cancel)
-        with card.transaction():
-            return self._run(held, card, times, timed, progress, cancel)
-
-    def _run(
-        self,
-        run: ScriptRun,
-        card: AttachedCard,
-        times: int,
-        timed: bool,
-        progress: Callable[[int, int], object] | None,
-        cancel: CancelFlag | None,
-    ) -> Replies:
-        try:
-            while (state := lib.script_step(run, _STEP_MS)) == _MORE:
-                if progress is not None:
-                    progress(lib.script_run_executed(run), times * self._count)
-                if cancel is not None and cancel.is_set():
-                    cause = from_hresult(_CANCELLED, "Script.run")
-                    raise self._ended(run, timed, "it was cancelled", _CANCELLED, cause) from cause
-        except KeyboardInterrupt as interrupt:
-            vars(interrupt)["replies"] = Replies(run, timed=timed)
-            raise
-        if state == _FAILED:
-            failure = -lib.script_run_failure(run)
-            hresult, required, arrived = failure & 0xFFFFFFFF, failure >> 32, lib.script_run_arrived(run)
-            cause = exchange_error("transmit", card.native, hresult, required, 1, 2, arrived)
-            raise self._ended(run, timed, str(cause), hresult, cause) from cause
-        if state == _MISSED:
-            error = self._ended(run, timed, "", 0)
-            error.sw = error.replies[-1].sw  # type: ignore[attr-defined]  # they are Replies
-            raise error
-        if progress is not None:
-            progress(lib.script_run_executed(run), times * self._count)
-        return Replies(run, timed=timed)
-
-    def _ended(
-        self, run: ScriptRun, timed: bool, why: str, hresult: int, cause: SCardError | None = None
-    ) -> ScriptError:
-        """The error of a script that ended before its end, with what had arrived."""
-        replies = Replies(run, timed=timed)
-        index = lib.script_run_index(run)
-        if not why:
-            index -= 1
-            why = f"the card answered {replies[-1].sw:04X}, which was not expected"
-        message = (
-            f"Script.run: {why} (command {index}, counted from 0, of {self._count}; {len(replies)} replies are there)"
-        )
-        error = ScriptError(
-            message, code=None if cause is None else cause.code, hresult=hresult or E_FAIL, function="Script.run"
-        )
-        error.replies = replies
-        error.index = index
-        return error

@@ -1,63 +1,35 @@
-"""SCardManage: the manage object, and the one connection class.
+"""SCardManage: attach to a card, use it, lock it, detach.
 
-The object in C (csrc/manage.c) does the work and answers HRESULTs; this class turns arguments into what C
-takes and answers into values and exceptions. Any thread may call any method: calls on one card handle take
-turns in C, each caller gets its own answer, and other cards do not wait.
+The object in C (csrc/manage.c) does the work and returns HRESULTs. This class checks the arguments, and turns results
+into values and exceptions. Any thread may call any method: calls on one card handle run one after the other, and do
+not delay calls on other cards. The methods that exchange commands and responses are in exchange.py.
 """
 
 from __future__ import annotations
 
-import _thread
-import sys
 import time
 import warnings
-from collections import namedtuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from ._arguments import (
-    HANDLE_BITS,
-    UNSIGNED_CHARS,
-    dword,
-    flags,
-    handle,
-    integer,
-    invalid,
-    locked,
-    member,
-    pair_of_buffers,
-    readable,
-    release,
-    seconds,
-    text,
-    writable,
-)
+from . import _marshalling
+from ._arguments import dword, flags, invalid, member, readable, release, seconds, text
+from ._attachment import Attachment, AttachmentTransmitter
 from ._loader import ffi, lib, owning
 from ._reaper import close_later
-from .constants import MAX_BUFFER_SIZE_EXTENDED, CardState, Disposition, Flow, Protocol, Scope, ShareMode
-from .errors import (
-    E_INVALIDARG,
-    E_OUTOFMEMORY,
-    E_UNEXPECTED,
-    InvalidArgumentError,
-    InvalidHandleError,
-    SCardError,
-    from_hresult,
-    status_word_error,
-)
-from .exchange import Exchange, exchange_error, state_detail
+from .constants import MAX_BUFFER_SIZE_EXTENDED, CardState, Disposition, Protocol, ReturnCode, Scope, ShareMode
+from .errors import E_INVALIDARG, E_UNEXPECTED, InvalidArgumentError, InvalidHandleError, SCardError, from_hresult
+from .exchange import ExchangeMethods, state_detail
+from .handles import handle_number
 from .library import Library, chosen_library
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from types import TracebackType
-    from typing import Any, Final, Self, SupportsIndex
+    from typing import Any, SupportsIndex
     from uuid import UUID
 
     from typing_extensions import Buffer
 
-    from ._attachment import Attachment
-    from ._native import Bytes, CData, Manage, Memory, Slot
     from .iso7816.status_word import StatusTable
     from .services.card_auth import CardAuth
     from .services.ch_verification import CHVerification
@@ -65,33 +37,12 @@ if TYPE_CHECKING:
     from .services.file_access import FileAccess
     from .services.transmitter import Turns
 
-_SHARING_VIOLATION: Final = 0x8010000B
-_TIMEOUT: Final = 0x8010000A
-_INSUFFICIENT_BUFFER: Final = 0x80100008
-_ATTRIBUTE_ROOM: Final = 264  # pcsc-lite refuses more
-_NAME_ROOM: Final = 256
-_ATR_ROOM: Final = 36
-_SPARE_SLOTS: Final = 8
+_ATTRIBUTE_ROOM: Final = 264  # the longest attribute of pcsc-lite
 _LOCK_POLL: Final = 0.005
-_WRAPPERS: Final = 16
-_STRETCH_MS: Final = 50
-_SW_SUCCESS: Final = 0x9000
-_FILE_END: Final = 1 << 24
-_SHORT_READ: Final = 256
-_SHORT_UPDATE: Final = 255
-_LONGEST_READ: Final = 65536
-_LONGEST_UPDATE: Final = 65535
-
-_turns_lock: Final = _thread.allocate_lock()
-_slot_send: Final = lib.exchange_slot_send
-_plain: Final = lib.exchange_plain
-_from_buffer: Final = ffi.from_buffer
 
 
-class Status(namedtuple("Status", "reader state protocol atr")):
-    """What SCardStatus tells of an attached card."""
-
-    __slots__ = ()
+class Status(NamedTuple):
+    """The status of an attached card, as SCardStatus returns it."""
 
     reader: str
     """The reader's name."""
@@ -103,69 +54,68 @@ class Status(namedtuple("Status", "reader state protocol atr")):
     """The card's answer to reset."""
 
 
-class SCardManage:
-    """A card that one attaches to, by a handle that somebody opened or by its reader, and then talks to.
+class SCardManage(ExchangeMethods):
+    """A card that you attach to by a handle or by its reader, and then exchange commands with.
 
-    The modern form of ISCardManage in Microsoft's smart card model. The object may be used again after
+    This is the modern form of ISCardManage in Microsoft's smart card model. You can use the object again after
     :meth:`detach`. As a context manager it detaches at the end.
 
     Args:
-        library: the PC/SC library; None for the default one as it is now.
-        owner: anything to be kept alive with the object.
+        library: the PC/SC library; None for the present default library.
+        owner: an object to keep alive with this one.
 
     Raises:
-        LibraryError: there is no PC/SC library to load.
-        OutOfMemoryError: memory is out.
+        LibraryError: no PC/SC library can be loaded.
+        OutOfMemoryError: there is not enough memory.
     """
 
     def __init__(self, library: Library | None = None, *, owner: object = None) -> None:
         self._library = chosen_library(library)
         self._owner = owner
-        self._held: object = None
-        self._spare: list[tuple[Slot, Memory]] = []
-        self._detachments = 0
-        self._turns: Turns | None = None
+        self._attachment: Attachment | None = None  # the present one or, while detached, the last one
         out = ffi.new("scardffi_manage **")
-        self._check(lib.manage_new(self._library.native, out), "SCardManage")
-        self._native: Manage = owning(out[0], lib.manage_free)
+        result = lib.manage_new(self._library.native, out)
+        if result != 0:
+            raise from_hresult(result, "SCardManage")
+        super().__init__(owning(out[0], lib.manage_free))
 
     # attach and detach
 
     def attach_by_handle(self, handle: object, *, owned: bool = False, share_mode: SupportsIndex | None = None) -> Self:
-        """Attach to a card by a handle that somebody opened in this process with the same library.
+        """Attach to a card by a handle that was opened in this process with the same PC/SC library.
 
-        The handle is validated at once, without waiting for a transaction of another handle. It does wait for its
-        turn where a call on this very handle is under way, and for a command that the card is just executing.
-        Follows ISCardManage::AttachByHandle.
+        The handle is checked at once; a transaction of another handle does not delay that. The call waits only while
+        another call on the same handle is running, or while the card is executing a command. Follows
+        ISCardManage::AttachByHandle.
 
         Args:
-            handle: an int, or an object with ``__index__``; an integer of cffi or a pointer to one (read
-                through); an integer of ctypes; another SCardManage; or an object with ``hcard``, such as
-                pyscard's connection or a decorator around it. It is kept alive until :meth:`detach`.
-            owned: whether :meth:`detach` shall disconnect the handle. Else it stays open, for its owner.
-            share_mode: how the handle was opened, if you know. No PC/SC call tells, and :meth:`reconnect`
-                needs it; not even another SCardManage hands its own on.
+            handle: an int or an object with ``__index__``; an integer of cffi or a pointer to one, which is read; an
+                integer of ctypes; another SCardManage; or an object with ``hcard``, such as pyscard's connection or a
+                decorator of it. The object is kept alive until :meth:`detach`.
+            owned: whether :meth:`detach` disconnects the handle. If not, it stays open for its owner.
+            share_mode: the share mode that the handle was opened with, if you know it. :meth:`reconnect` needs it, and
+                no PC/SC call returns it; it is not copied from another SCardManage either.
 
         Returns:
             The object itself.
 
         Raises:
-            InvalidHandleError: the number is no valid handle here (HRESULT E_INVALIDARG).
-            UnexpectedStateError: the object is attached already; that attachment stays.
-            OutOfMemoryError: memory is out.
-            SCardError: what else the resource manager said, such as RemovedCardError.
-            TypeError: ``handle`` is none of the above.
+            InvalidHandleError: the number is not a valid handle here (HRESULT E_INVALIDARG).
+            UnexpectedStateError: the object is already attached; that attachment stays.
+            OutOfMemoryError: there is not enough memory.
+            SCardError: the resource manager reported another error, such as RemovedCardError.
+            TypeError: ``handle`` has a type that is not listed above.
         """
         if not isinstance(owned, bool):
             raise TypeError(f"owned: expected a bool, got {owned!r}")
-        number = _handle_number(handle, self._library)
+        number = handle_number(handle, self._library)
         mode = 0 if share_mode is None else int(member("share_mode", share_mode, ShareMode))
-        said = ffi.new("uint32_t *")
-        result = lib.manage_attach_by_handle(self._native, number, owned, mode, said)
+        code = ffi.new("uint32_t *")
+        result = lib.manage_attach_by_handle(self._native, number, owned, mode, code)
         if result == E_INVALIDARG:
-            raise _invalid_handle(number, said[0])
-        self._check(result, "attach_by_handle", code=said[0])
-        self._held = handle
+            raise _invalid_handle(number, code[0])
+        self._check(result, "attach_by_handle", code=code[0])
+        self._attachment = Attachment(handle, self._attachment)
         return self
 
     def attach_by_ifd(
@@ -176,61 +126,62 @@ class SCardManage:
         *,
         scope: SupportsIndex = Scope.SYSTEM,
     ) -> Self:
-        """Attach to the card in a reader, on a native context of the attachment's own. Wraps ``SCardConnect``.
+        """Attach to the card in a reader, on a native context of its own. Wraps ``SCardConnect``.
 
-        It waits without bound, and cannot be interrupted, while another handle holds a transaction. Follows
+        While another handle holds a transaction, the call waits without limit and cannot be interrupted. Follows
         ISCardManage::AttachByIFD.
 
         Args:
             reader: the reader's name.
             share_mode: a :class:`~scardffi.constants.ShareMode`.
-            protocols: a :class:`~scardffi.constants.Protocol`, or several; UNDEFINED with ShareMode.DIRECT alone.
+            protocols: one or several of :class:`~scardffi.constants.Protocol`; UNDEFINED only with ShareMode.DIRECT.
             scope: a :class:`~scardffi.constants.Scope`.
 
         Returns:
             The object itself.
 
         Raises:
-            UnknownReaderError, NoSmartCardError, SharingViolationError, ProtocolMismatchError,
-            UnresponsiveCardError: as their names say.
+            UnknownReaderError: no reader has this name.
+            NoSmartCardError: the reader has no card.
+            SharingViolationError: another connection excludes this one.
+            ProtocolMismatchError: the card speaks none of the protocols.
+            UnresponsiveCardError: the card does not answer to a reset.
             NoServiceError: the resource manager does not run.
-            UnexpectedStateError: the object is attached already; that attachment stays.
+            UnexpectedStateError: the object is already attached; that attachment stays.
         """
         mode = member("share_mode", share_mode, ShareMode)
         result = lib.manage_attach_by_ifd(
             self._native, member("scope", scope, Scope), text("reader", reader), mode, _protocols(protocols, mode)
         )
         self._check(result, "attach_by_ifd", f"{reader!r}")
+        self._attachment = Attachment(None, self._attachment)
         return self
 
     def detach(self, disposition: SupportsIndex | None = None) -> None:
-        """Let go of the card. Wraps ``SCardDisconnect`` for a handle that is the object's own.
+        """Detach from the card. Wraps ``SCardDisconnect`` if the handle belongs to the object.
 
-        A borrowed handle stays open; transactions that this object began on it and did not end are ended. It
-        waits for a call that is under way on the handle. After an error from the resource manager the object
-        is detached all the same. Follows ISCardManage::Detach.
+        A borrowed handle stays open; transactions that this object began on it and did not end are ended. If another
+        call on the handle is running, this waits for its end. Follows ISCardManage::Detach.
 
         Args:
-            disposition: what becomes of the card, a :class:`~scardffi.constants.Disposition`; LEAVE unless
-                given. For a borrowed handle none may be given.
+            disposition: what happens to the card, a :class:`~scardffi.constants.Disposition`; LEAVE by default. It
+                is not allowed for a borrowed handle.
 
         Raises:
             UnexpectedStateError: the object is not attached.
-            InvalidArgumentError: no such disposition, or one for a borrowed handle; it stays attached.
+            InvalidArgumentError: the disposition is not allowed; the object stays attached.
+            SCardError: the resource manager reported an error; the object is detached nevertheless.
         """
         chosen = Disposition.LEAVE if disposition is None else member("disposition", disposition, Disposition)
         if disposition is not None and self.is_attached and not lib.manage_is_owned(self._native):
             raise invalid("disposition", chosen, "none: the handle is borrowed and stays open for its owner")
-        self._check(self._let_go(chosen), "detach")
+        self._check(self._detach(chosen), "detach")
 
-    def _let_go(self, disposition: Disposition) -> int:
-        held = self._held
+    def _detach(self, disposition: Disposition) -> int:
+        attachment = self._attachment  # another thread may attach again as soon as C has detached
         result = lib.manage_detach(self._native, disposition)
-        if result != E_UNEXPECTED:
-            self._detachments += 1
-            self._forget_selection()
-            if self._held is held:
-                self._held = None
+        if result != E_UNEXPECTED and attachment is not None:
+            attachment.end()
         return result
 
     def __enter__(self) -> Self:
@@ -239,16 +190,16 @@ class SCardManage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        result = self._let_go(Disposition.LEAVE)
-        if error is None and result != E_UNEXPECTED:  # else somebody has detached it already
+        result = self._detach(Disposition.LEAVE)
+        if error is None and result != E_UNEXPECTED:  # E_UNEXPECTED: it is already detached
             self._check(result, "detach")
 
     def __del__(self, _warn: Any = warnings.warn) -> None:
-        # Under a name of its own, _warn is there even when the interpreter is ending.
+        # As a default argument, warnings.warn exists even while the interpreter is ending.
         native = getattr(self, "_native", None)
         if native is None or not self.is_attached or not lib.manage_needs_detach(native):
             return
-        kept = self._owner, self._held
+        kept = self._owner, self._attachment
         message = f"{self!r} was collected while attached; call detach()"
         close_later(lambda: (lib.manage_detach(native, Disposition.LEAVE), kept))
         _warn(message, ResourceWarning, source=self)
@@ -259,23 +210,23 @@ class SCardManage:
         protocols: SupportsIndex = Protocol.ANY,
         initialization: SupportsIndex = Disposition.LEAVE,
     ) -> None:
-        """Establish the connection anew, after ResetCardError for instance. Wraps ``SCardReconnect``.
+        """Establish the connection again, for example after ResetCardError. Wraps ``SCardReconnect``.
 
-        What was selected and verified on the card must be so again. It waits without bound, and cannot be
-        interrupted, while another handle holds a transaction. Windows drops a transaction of one's own here,
-        pcsc-lite keeps it. Follows ISCardManage::Reconnect.
+        Files must be selected and codes verified again afterwards. While another handle holds a transaction, the call
+        waits without limit and cannot be interrupted. Windows ends the object's own transaction here, pcsc-lite keeps
+        it. Follows ISCardManage::Reconnect.
 
         Args:
-            share_mode: a :class:`~scardffi.constants.ShareMode`; the attachment's own unless given. For a
-                borrowed handle attached without its share mode it must be given: a guess could give up
-                exclusive access.
-            protocols: a :class:`~scardffi.constants.Protocol`, or several.
+            share_mode: a :class:`~scardffi.constants.ShareMode`; by default that of the attachment. It is required for
+                a borrowed handle that was attached without its share mode, because a guess could give up exclusive
+                access.
+            protocols: one or several of :class:`~scardffi.constants.Protocol`.
             initialization: LEAVE, RESET or UNPOWER of :class:`~scardffi.constants.Disposition`.
 
         Raises:
             UnexpectedStateError: the object is not attached.
             InvalidArgumentError: an argument is not allowed, or the share mode is missing.
-            SCardError: what the resource manager said.
+            SCardError: the resource manager reported an error.
         """
         mode = 0 if share_mode is None else int(member("share_mode", share_mode, ShareMode))
         start = member("initialization", initialization, Disposition)
@@ -284,28 +235,28 @@ class SCardManage:
         result = lib.manage_reconnect(self._native, mode, _protocols(protocols, mode), start)
         detail = ""
         if result == E_INVALIDARG:
-            detail = "share_mode must be given: it is not known how this borrowed handle was opened"
+            detail = "share_mode is required, because it is not known how this borrowed handle was opened"
         self._check(result, "reconnect", detail)
-        self._forget_selection()
+        if self._attachment is not None:
+            self._attachment.forget_selection()
 
     # transactions
 
     def lock(self, timeout: float | None = None) -> None:
-        """Begin a transaction: no other handle reaches the card until it ends. Wraps ``SCardBeginTransaction``.
+        """Begin a transaction: no other handle can use the card until it ends. Wraps ``SCardBeginTransaction``.
 
-        It keeps other handles out, and not the other threads that use this object or this handle. Transactions
-        nest. Windows resets a card after 5 s without a call inside one. Follows
-        ISCardManage::SCardLock.
+        The transaction does not exclude other threads that use this object or the same handle. Transactions nest.
+        Windows resets a card if there is no call for 5 s during a transaction. Follows ISCardManage::SCardLock.
 
         Args:
-            timeout: seconds to wait for the transaction of another handle to end; None to wait without bound,
-                which cannot be interrupted. With a time the wait can be interrupted: the card is probed with
-                ``SCardGetAttrib``, which pcsc-lite refuses while another handle holds it. The bound does not
-                hold for a command that another handle has running, for a call on this very handle that another thread
-                waits in, nor where a third handle is faster at the very end.
+            timeout: seconds to wait for the end of another handle's transaction. With None the call waits without
+                limit and cannot be interrupted. With a timeout it can be interrupted: it polls the card with
+                ``SCardGetAttrib``, which pcsc-lite refuses while another handle has a transaction. The call may take
+                longer than the timeout if another handle is executing a command, if another thread is in a call on
+                this handle, or if a third handle begins a transaction just before.
 
         Raises:
-            SCardTimeoutError: the time is over.
+            SCardTimeoutError: another handle still has a transaction after the timeout.
             UnexpectedStateError: the object is not attached.
             CardStateError: the card was reset or removed.
         """
@@ -315,77 +266,73 @@ class SCardManage:
         self._check(lib.manage_lock(self._native), "lock")
 
     def _wait_until_free(self, limit: float) -> None:
-        end = time.perf_counter() + limit  # steady too, and fine: monotonic() ticks in 16 ms on Windows
+        end = time.perf_counter() + limit  # monotonic() ticks in 16 ms on Windows
         while True:
             result = lib.manage_probe(self._native)
-            if result != _SHARING_VIOLATION:
+            if result != ReturnCode.SCARD_E_SHARING_VIOLATION:
                 return self._check(result, "lock")
             left = end - time.perf_counter()
             if left <= 0:
-                raise from_hresult(_TIMEOUT, "lock", f"another handle held the card for {limit} s")
+                raise from_hresult(ReturnCode.SCARD_E_TIMEOUT, "lock", f"another handle held the card for {limit} s")
             time.sleep(min(_LOCK_POLL, left))
 
     def unlock(self, disposition: SupportsIndex = Disposition.LEAVE) -> None:
         """End the transaction. Wraps ``SCardEndTransaction``. Follows ISCardManage::SCardUnlock.
 
         Args:
-            disposition: what becomes of the card, a :class:`~scardffi.constants.Disposition`. After RESET
-                pcsc-lite wants a :meth:`reconnect` of this object too.
+            disposition: what happens to the card, a :class:`~scardffi.constants.Disposition`. After RESET pcsc-lite
+                requires a :meth:`reconnect` of this object too.
 
         Raises:
-            NotTransactedError: there is none.
+            NotTransactedError: there is no transaction.
             UnexpectedStateError: the object is not attached.
         """
         chosen = member("disposition", disposition, Disposition)
         self._check(lib.manage_unlock(self._native, chosen), "unlock")
-        if chosen != Disposition.LEAVE:
-            self._forget_selection()
+        if chosen != Disposition.LEAVE and self._attachment is not None:
+            self._attachment.forget_selection()
 
     def transaction(self) -> AbstractContextManager[SCardManage]:
-        """A context manager that locks at its start and unlocks at its end.
+        """Return a context manager that locks at its start and unlocks at its end.
 
-        An error of the unlock never hides an exception of the body.
+        If the body raises, an error of the unlock is dropped.
         """
         return _Transaction(self)
 
-    # what the card and the reader say
+    # the card and the reader
 
     def status(self) -> Status:
-        """Reader, state, protocol and ATR. Wraps ``SCardStatus``. Follows ISCardManage::Status.
+        """Return the reader's name, and state, protocol and ATR of the card. Wraps ``SCardStatus``.
 
-        It waits, and cannot be interrupted, while another handle holds a transaction.
+        While another handle holds a transaction, the call waits and cannot be interrupted. Follows
+        ISCardManage::Status.
 
         Raises:
             CardStateError: the card was reset or removed.
             UnexpectedStateError: the object is not attached.
         """
-        numbers = ffi.new("uint32_t[4]")
-        reader = ffi.new("char[]", _NAME_ROOM)
-        atr = ffi.new("unsigned char[]", _ATR_ROOM)
-        numbers[2], numbers[3] = _NAME_ROOM, _ATR_ROOM
-        result = lib.manage_status(self._native, numbers, numbers + 1, reader, numbers + 2, atr, numbers + 3)
-        if result == _INSUFFICIENT_BUFFER and numbers[2] > _NAME_ROOM:
-            reader = ffi.new("char[]", numbers[2])
-            numbers[3] = _ATR_ROOM
-            result = lib.manage_status(self._native, numbers, numbers + 1, reader, numbers + 2, atr, numbers + 3)
+        result, reader, state, protocol, atr = _marshalling.fetch_status(
+            "uint32_t",
+            lambda name, name_length, state, protocol, atr, atr_length: lib.manage_status(
+                self._native, state, protocol, name, name_length, atr, atr_length
+            ),
+        )
         self._check(result, "status")
-        name = bytes(ffi.buffer(reader)).partition(b"\0")[0].decode("utf-8", "surrogateescape")
-        answer = bytes(ffi.buffer(atr)[0 : min(numbers[3], _ATR_ROOM)])
-        return Status(name, CardState(numbers[0]), Protocol(numbers[1]), answer)
+        return Status(reader, CardState(state), Protocol(protocol), atr)
 
     @property
     def atr(self) -> bytes:
-        """The card's answer to reset, as :meth:`status` has it."""
+        """The card's answer to reset, from :meth:`status`."""
         return self.status().atr
 
     @property
     def protocol(self) -> Protocol:
-        """The active protocol, as :meth:`status` has it."""
+        """The active protocol, from :meth:`status`."""
         return self.status().protocol
 
     @property
     def handle(self) -> int:
-        """The card handle as a plain int.
+        """The card handle as an int.
 
         Raises:
             UnexpectedStateError: the object is not attached.
@@ -396,242 +343,18 @@ class SCardManage:
         return int(out[0])
 
     @property
-    def is_attached(self) -> bool:
-        """Whether the object has a card handle. It does not ask whether the card is still there."""
-        return bool(lib.manage_handle(self._native, ffi.new("SCARDHANDLE *")))
-
-    @property
-    def native(self) -> Manage:
-        """The object in C (``scardffi_manage *``); for :mod:`scardffi.embed`, while this object lives."""
-        return self._native
-
-    @property
     def library(self) -> Library:
         """The PC/SC library that the object uses."""
         return self._library
 
-    # exchanges
-
-    def transmit(self, command: Buffer, flow: SupportsIndex = 0) -> bytes:
-        """Send a command APDU and receive the response. Wraps ``SCardTransmit`` (ISO/IEC 7816-4, clause 5).
-
-        It cannot be interrupted. It is never repeated: after an error the card may have executed the command.
-
-        Args:
-            command: 1 to 65548 bytes in a contiguous buffer.
-            flow: a :class:`~scardffi.constants.Flow`, or several: what is done on 61xx, on 6Cxx and with an extended
-                command; nothing unless asked for.
-
-        Returns:
-            The response, its last two bytes the status word.
-
-        Raises:
-            InvalidArgumentError: no command, or one that is too long; nothing was sent.
-            CardStateError: the card was reset, removed or switched off.
-            ProtocolMismatchError: the owner of a borrowed handle has reconnected it; attach again.
-            InsufficientBufferError: a continued response is longer than 65548 bytes; ``partial`` holds what arrived.
-            UnexpectedStateError: the object is not attached.
-        """
-        if flow or type(command) is not bytes:
-            return self._transmit_any(command, flow)
-        spares = self._spare
-        try:
-            spare = spares.pop()
-        except IndexError:
-            pass  # an exchange from here would have this for the context of what it raises
-        else:
-            slot, response = spare
-            length = _slot_send(slot, command, len(command))
-            if length >= 0:
-                answer: bytes = response[:length]
-                spares.append(spare)
-                return answer
-            spares.append(spare)
-            raise self._exchange_error("transmit", length, command)
-        return self._transmit_any(command, 0)
-
-    def _transmit_any(self, command: Buffer, flow: SupportsIndex) -> bytes:
-        """What is not the common case: a continued exchange, a command that is no bytes, or no slot to spare."""
-        if flow:
-            chosen = flags("flow", flow, Flow)
-            return self._transmit_with_flow(readable("command", command), chosen)
-        try:
-            slot, response = self._spare.pop()
-        except IndexError:
-            slot, response = self._new_slot()
-        send = readable("command", command)
-        length = _slot_send(slot, send, len(send))
-        answer: bytes = response[: max(length, 0)]
-        if type(command) is not bytes:  # it may be secret, and the response an echo of it
-            lib.platform_wipe(lib.exchange_slot_response(slot), length if length >= 0 else MAX_BUFFER_SIZE_EXTENDED)
-        if len(self._spare) < _SPARE_SLOTS:
-            self._spare.append((slot, response))
-        if length < 0:
-            raise self._exchange_error("transmit", length, send)
-        return answer
-
-    def _new_slot(self) -> tuple[Slot, Memory]:
-        slot = lib.exchange_slot_new(self._native)
-        if not slot:
-            raise from_hresult(E_OUTOFMEMORY, "transmit")
-        # Its bytes: slicing it makes the one bytes object, faster than ffi.unpack does.
-        response = ffi.buffer(lib.exchange_slot_response(slot), MAX_BUFFER_SIZE_EXTENDED)
-        return owning(slot, lib.exchange_slot_free), response
-
-    def _transmit_with_flow(self, send: Bytes, flow: int) -> bytes:
-        response = ffi.new("char[]", MAX_BUFFER_SIZE_EXTENDED)
-        memory = ffi.cast("unsigned char *", response)
-        source = ffi.from_buffer(send) if type(send) is bytes else send
-        arrived = ffi.new("uint32_t *")
-        length = lib.exchange_transmit(self._native, flow, source, len(send), memory, MAX_BUFFER_SIZE_EXTENDED, arrived)
-        if length < 0:
-            raise self._exchange_error("transmit", length, send, arrived=arrived[0], partial=response)
-        answer = bytes(ffi.buffer(response, length))
-        if type(send) is not bytes:  # as in _transmit_any
-            lib.platform_wipe(response, length)
-        return answer
-
-    def transmit_into(self, command: Buffer, response: Buffer, flow: SupportsIndex = 0) -> int:
-        """Send a command APDU and receive the response in the caller's memory. Wraps ``SCardTransmit``.
-
-        Nothing is copied on the way: the library writes into ``response``. As for :meth:`transmit` otherwise.
-
-        Args:
-            command: 1 to 65548 bytes in a contiguous buffer.
-            response: a writable, contiguous buffer of 2 bytes or more that does not overlap the command.
-            flow: a :class:`~scardffi.constants.Flow`, or several. Continuations land behind the bytes already there,
-                over the status word.
-
-        Returns:
-            The length of the response in bytes, status word included.
-
-        Raises:
-            InsufficientBufferError: the response did not fit. The card has executed the command; ``required`` is the
-                length that would have been enough. A continuation that would not fit is not asked for: ``arrived``
-                bytes of data lie in ``response``.
-            TypeError: a buffer is not contiguous, or ``response`` is read-only; nothing was sent.
-            InvalidArgumentError: a length is not allowed, or the buffers overlap; nothing was sent.
-        """
-        if flow or type(command) is not bytes:
-            return self._transmit_into_any(command, response, flow)
-        try:
-            receive = _from_buffer(UNSIGNED_CHARS, response, True)
-        except (TypeError, ValueError, BufferError):
-            receive = writable("response", response)  # words the error
-        length = _plain(self._native, command, len(command), receive, len(receive))
-        if length >= 0:
-            return length
-        raise self._exchange_error("transmit_into", length, command, receive)
-
-    def _transmit_into_any(self, command: Buffer, response: Buffer, flow: SupportsIndex) -> int:
-        send, receive = pair_of_buffers(command, response)
-        if flow:
-            return self._transmit_into_with_flow(send, receive, flow)
-        length = _plain(self._native, send, len(send), receive, len(receive))
-        if length < 0:
-            raise self._exchange_error("transmit_into", length, send, receive)
-        return length
-
-    def _transmit_into_with_flow(self, send: Bytes, receive: CData, flow: SupportsIndex) -> int:
-        try:
-            chosen = flags("flow", flow, Flow)
-        except (TypeError, ValueError):
-            release(send, receive)
-            raise
-        arrived = ffi.new("uint32_t *")
-        length = lib.exchange_transmit(self._native, chosen, send, len(send), receive, len(receive), arrived)
-        if length < 0:
-            raise self._exchange_error("transmit_into", length, send, receive, arrived[0])
-        return length
-
-    def exchange(self, command: Buffer, response: Buffer, *, flow: SupportsIndex = 0) -> Exchange:
-        """Bind two buffers for many exchanges; see :class:`~scardffi.exchange.Exchange`."""
-        return Exchange(self, command, response, flow)
-
-    def read_binary_into(self, buffer: Buffer, offset: int = 0, *, chunk: int = _SHORT_READ) -> int:
-        """Read the selected transparent file into the caller's memory (READ BINARY; ISO/IEC 7816-4, clause 11.2).
-
-        Each chunk is received in place; 61xx and 6Cxx are followed. From offset 32768 on the odd instruction B1 is
-        used. Ctrl-C has its turn at least every 100 ms where no single command takes longer.
-
-        Args:
-            buffer: a writable, contiguous buffer.
-            offset: where to begin in the file, in bytes.
-            chunk: the most bytes that one command asks for, 1 to 65536. Above 256 it takes extended commands, which
-                not every card knows; with T=0 there are none, and 256 is used.
-
-        Returns:
-            The number of bytes read: fewer than the buffer's length where the file ends. Up to 8 bytes behind them
-            may have been overwritten.
-
-        Raises:
-            StatusWordError: the card refused; ``sw`` is its status word and ``arrived`` the number of bytes read.
-            SCardError: the exchange failed; ``arrived`` tells the same.
-        """
-        start = integer("offset", offset)
-        most = _chunk(chunk, _LONGEST_READ)
-        return self._whole_file(lib.binary_read, "read_binary_into", writable("buffer", buffer), start, most)
-
-    def update_binary_from(self, buffer: Buffer, offset: int = 0, *, chunk: int = _SHORT_UPDATE) -> int:
-        """Write the caller's memory into the selected transparent file (UPDATE BINARY; ISO/IEC 7816-4, clause 11.2).
-
-        From offset 32768 on the odd instruction D7 is used. Ctrl-C has its turn as in :meth:`read_binary_into`.
-
-        Args:
-            buffer: what to write, a contiguous buffer.
-            offset: where to begin in the file, in bytes.
-            chunk: the most bytes that one command brings, 1 to 65535; above 255 as for :meth:`read_binary_into`.
-
-        Returns:
-            The number of bytes written, all of them.
-
-        Raises:
-            StatusWordError: the card refused; ``sw`` is its status word and ``arrived`` the number of bytes written.
-            SCardError: the exchange failed; ``arrived`` tells the same.
-        """
-        start = integer("offset", offset)
-        most = _chunk(chunk, _LONGEST_UPDATE)
-        return self._whole_file(lib.binary_update, "update_binary_from", locked("buffer", buffer), start, most)
-
-    def _whole_file(
-        self,
-        step: Callable[[Manage, CData, int, int, int, int, CData], int],
-        function: str,
-        memory: CData,
-        offset: int,
-        chunk: int,
-    ) -> int:
-        """Stretch by stretch, until C says that it is finished."""
-        progress = ffi.new("uint32_t[3]")  # done, status word, finished: see binary_file.h
-        size = len(memory)
-        done: int = 0
-        try:
-            if not 0 <= offset <= _FILE_END - size:
-                raise invalid("offset", offset, f"0 to {_FILE_END - size} for a buffer of {size} bytes")
-            while True:
-                failure = step(self._native, memory + done, size - done, offset + done, chunk, _STRETCH_MS, progress)
-                done += progress[0]
-                if failure < 0:
-                    raise exchange_error(function, self._native, -failure & 0xFFFFFFFF, 0, 1, 2, done)
-                if progress[2]:
-                    break
-        finally:
-            release(memory)
-        if progress[1] not in {0, _SW_SUCCESS}:
-            raise status_word_error(function, progress[1], offset, done)
-        return done
-
     def control(self, code: SupportsIndex, data: Buffer = b"") -> bytes:
-        """Send a command to the reader's driver. Wraps ``SCardControl`` (PC/SC part 10).
+        """Send a command to the reader's driver and return its response. Wraps ``SCardControl`` (PC/SC part 10).
 
-        It cannot be interrupted.
+        The call cannot be interrupted.
 
         Args:
             code: see :func:`~scardffi.constants.control_code`.
             data: at most 65548 bytes in a contiguous buffer.
-
-        Returns:
-            What the driver answered.
 
         Raises:
             UnsupportedFeatureError: the driver does not know the code.
@@ -647,7 +370,7 @@ class SCardManage:
         if size > MAX_BUFFER_SIZE_EXTENDED:
             raise invalid("data", f"{size} bytes", f"at most {MAX_BUFFER_SIZE_EXTENDED} bytes")
         answer = bytes(ffi.buffer(response, received[0] if result == 0 else 0))
-        if type(data) is not bytes:  # as in _transmit_any
+        if type(data) is not bytes:  # the data may be secret, and the response may repeat them
             lib.platform_wipe(response, len(answer) if result == 0 else MAX_BUFFER_SIZE_EXTENDED)
         self._check(result, "control", f"SCardControl with code 0x{number:08X}")
         return answer
@@ -656,7 +379,7 @@ class SCardManage:
         """Read an attribute of the reader or card. Wraps ``SCardGetAttrib`` (PC/SC part 3, section 3.1).
 
         Args:
-            attribute: an :class:`~scardffi.constants.Attribute`, or a driver's own number.
+            attribute: an :class:`~scardffi.constants.Attribute`, or a number that the driver knows.
 
         Raises:
             UnsupportedFeatureError: the driver does not know the attribute.
@@ -666,7 +389,7 @@ class SCardManage:
         value = ffi.new("unsigned char[]", _ATTRIBUTE_ROOM)
         length = ffi.new("uint32_t *", _ATTRIBUTE_ROOM)
         result = lib.manage_get_attribute(self._native, number, value, length)
-        if result == _INSUFFICIENT_BUFFER and length[0] > _ATTRIBUTE_ROOM:
+        if result == ReturnCode.SCARD_E_INSUFFICIENT_BUFFER and length[0] > _ATTRIBUTE_ROOM:
             value = ffi.new("unsigned char[]", length[0])
             result = lib.manage_get_attribute(self._native, number, value, length)
         self._check(result, "get_attribute", f"SCardGetAttrib for attribute 0x{number:08X}")
@@ -676,11 +399,11 @@ class SCardManage:
         """Write an attribute of the reader. Wraps ``SCardSetAttrib`` (PC/SC part 3, section 3.1).
 
         Args:
-            attribute: an :class:`~scardffi.constants.Attribute`, or a driver's own number.
-            value: its new value, a contiguous buffer.
+            attribute: an :class:`~scardffi.constants.Attribute`, or a number that the driver knows.
+            value: the new value, a contiguous buffer.
 
         Raises:
-            UnsupportedFeatureError: the driver does not know the attribute, or does not let it be set.
+            UnsupportedFeatureError: the driver does not know the attribute, or does not allow to set it.
         """
         number = dword("attribute", attribute)
         send = readable("value", value)
@@ -694,23 +417,22 @@ class SCardManage:
     # services
 
     def create_card_auth(self, *, cla: int = 0, table: StatusTable | None = None) -> CardAuth:
-        """Authentication of the card, and to it. Follows ISCardManage::CreateCardAuth.
+        """Return a service for authentication of and to the card. Follows ISCardManage::CreateCardAuth.
 
-        This service and those below talk to the card that is attached now; once it was detached they raise
-        UnexpectedStateError. There may be several of each. The ATR is read, for what the card can: that waits, and
-        cannot be interrupted, while another handle holds a transaction.
+        This service and the following ones use the card that is attached now; after its detach they raise
+        UnexpectedStateError. You can create several of each. The call reads the ATR, which tells what the card
+        supports; while another handle holds a transaction, that waits and cannot be interrupted.
 
         Args:
-            cla: the class byte of its commands, 0 or that of a logical channel, for instance.
+            cla: the class byte of the service's commands: 0, or that of a logical channel for example.
             table: the card's own status words; see :mod:`scardffi.iso7816.status_word`.
 
         Raises:
             UnexpectedStateError: the object is not attached.
             CardStateError: the card was reset or removed.
         """
-        from .services.card_auth import CardAuth
-
-        return CardAuth(self._transmitter("create_card_auth"), cla=cla, table=table)
+        service: CardAuth = self._create("create_card_auth", "CardAuth", {"cla": cla, "table": table})
+        return service
 
     def create_ch_verification(
         self,
@@ -720,115 +442,92 @@ class SCardManage:
         padding: Padding | str = "none",
         length: int = 8,
     ) -> CHVerification:
-        """The codes of the card, PINs and passwords. Follows ISCardManage::CreateCHVerification.
+        """Return a service for the codes of the card: PINs and passwords. Follows ISCardManage::CreateCHVerification.
 
         Args:
             cla: as for :meth:`create_card_auth`.
-            table: the same.
-            padding: how the card wants its codes filled up, a :class:`~scardffi.services.codes.Padding` or its value:
+            table: as for :meth:`create_card_auth`.
+            padding: how codes are padded for the card, a :class:`~scardffi.services.codes.Padding` or its value:
                 "none", "FF" or "format 2".
-            length: the bytes that they are filled up to, 1 to 255.
+            length: the length of a padded code in bytes, 1 to 255.
 
         Raises:
-            ValueError: no such padding or length.
+            ValueError: the padding or the length is not allowed.
             UnexpectedStateError, CardStateError: as for :meth:`create_card_auth`.
         """
-        from .services.ch_verification import CHVerification
-
-        card = self._transmitter("create_ch_verification")
-        return CHVerification(card, cla=cla, table=table, padding=padding, length=length)
+        arguments = {"cla": cla, "table": table, "padding": padding, "length": length}
+        service: CHVerification = self._create("create_ch_verification", "CHVerification", arguments)
+        return service
 
     def create_file_access(self, *, cla: int = 0, table: StatusTable | None = None) -> FileAccess:
-        """The files of the card. Follows ISCardManage::CreateFileAccess.
+        """Return a service for the files of the card. Follows ISCardManage::CreateFileAccess.
 
         Args:
             cla: as for :meth:`create_card_auth`.
-            table: the same.
+            table: as for :meth:`create_card_auth`.
 
         Raises:
             UnexpectedStateError, CardStateError: as for :meth:`create_card_auth`.
         """
-        from .services.file_access import FileAccess
-
-        return FileAccess(self._transmitter("create_file_access"), cla=cla, table=table)
+        service: FileAccess = self._create("create_file_access", "FileAccess", {"cla": cla, "table": table})
+        return service
 
     def create_interface(self, id_or_name: UUID | str, data: Any = None) -> Any:
-        """A service by its name or UUID, of this package or of another. Follows ISCardManage::CreateInterface.
+        """Return a service of this or another package by its name or UUID. Follows ISCardManage::CreateInterface.
 
         Args:
-            id_or_name: one of :mod:`scardffi.services.interfaces`, which says how other packages bring theirs.
-            data: for the service, which says what it may be; for those of this package None, or a dict of keyword
+            id_or_name: one of :mod:`scardffi.services.interfaces`, which says how other packages add services.
+            data: the data that the service takes; for the services of this package None or a dict of keyword
                 arguments.
 
         Raises:
-            InvalidArgumentError: there is none (HRESULT E_INVALIDARG); the message lists those that there are.
+            InvalidArgumentError: there is no such service (HRESULT E_INVALIDARG); the message lists all services.
             UnexpectedStateError, CardStateError: as for :meth:`create_card_auth`.
-            TypeError: ``id_or_name`` or ``data`` is of another type.
+            TypeError: ``id_or_name`` or ``data`` has another type.
         """
-        from .services.interfaces import UnknownInterfaceError, create
+        return self._create("create_interface", id_or_name, data)
 
+    def _create(self, function: str, id_or_name: UUID | str, data: Any) -> Any:
+        """Create a service for the present attachment; ``function`` is the name of the caller."""
+        from .services.interfaces import UnknownInterfaceError, create  # `import scardffi` must not load services
+
+        transmitter = AttachmentTransmitter(self, self._present_attachment(function))
         try:
-            return create(id_or_name, self._transmitter("create_interface"), data)
+            return create(id_or_name, transmitter, data)
         except UnknownInterfaceError as error:
-            raise InvalidArgumentError(str(error), hresult=E_INVALIDARG, function="create_interface") from None
+            raise InvalidArgumentError(str(error), hresult=E_INVALIDARG, function=function) from None
 
     @property
     def turns(self) -> Turns:
-        """What all services of this object share: they take turns, and know when another one has selected a file."""
-        from .services.transmitter import Turns
+        """The object by which services of this card take turns.
 
-        with _turns_lock:  # two threads may create the first services
-            if self._turns is None:
-                self._turns = Turns()
-            return self._turns
+        Raises:
+            UnexpectedStateError: the object is not attached.
+        """
+        return self._present_attachment("turns").turns
 
-    def _forget_selection(self) -> None:
-        if self._turns is not None:
-            self._turns.selected_by = None
-
-    def _transmitter(self, function: str) -> Attachment:
-        """The card that is attached now, and no other."""
-        from ._attachment import Attachment
-
+    def _present_attachment(self, function: str) -> Attachment:
         if not self.is_attached:
             self._check(E_UNEXPECTED, function)
-        number = self._detachments
-        return Attachment(self, lambda: self._detachments == number)
+        if self._attachment is None or self._attachment.is_ended:  # Ctrl-C interrupted attach after C had attached
+            self._attachment = Attachment(None, self._attachment)
+        return self._attachment
 
     def __repr__(self) -> str:
         state = f"handle {self.handle}" if self.is_attached else "detached"
         return f"<scardffi.SCardManage {state}>"
 
     def _check(self, result: int, function: str, detail: str = "", *, code: int | None = None) -> None:
-        """Raise for an HRESULT that is not S_OK."""
+        """Raise if the HRESULT is not S_OK."""
         if result == 0:
             return
         if result == E_UNEXPECTED:
             detail = state_detail(self._native, function)
         raise from_hresult(result, function, detail, code=code)
 
-    def _exchange_error(
-        self,
-        function: str,
-        answer: int,
-        send: Bytes,
-        receive: CData | None = None,
-        arrived: int = 0,
-        partial: CData | None = None,
-    ) -> SCardError:
-        """The error for a negative answer of an exchange, which csrc/transmit.h explains. Unlocks the buffers."""
-        capacity = MAX_BUFFER_SIZE_EXTENDED if receive is None else len(receive)
-        hresult, required = -answer & 0xFFFFFFFF, -answer >> 32
-        error = exchange_error(function, self._native, hresult, required, len(send), capacity, arrived)
-        if partial is not None:
-            error.partial = bytes(ffi.buffer(partial, arrived))
-            lib.platform_wipe(partial, MAX_BUFFER_SIZE_EXTENDED)
-        release(send, *([] if receive is None else [receive]))
-        return error
-
 
 class _Transaction:
-    """What SCardManage.transaction() gives."""
+    """The context manager that SCardManage.transaction returns."""
 
     def __init__(self, card: SCardManage) -> None:
         self._card = card
@@ -847,74 +546,20 @@ class _Transaction:
                 raise
 
 
-def _chunk(chunk: int, most: int) -> int:
-    """The most bytes that one command moves."""
-    number = integer("chunk", chunk)
-    if not 1 <= number <= most:
-        raise invalid("chunk", number, f"1 to {most}")
-    return number
-
-
-def _handle_number(source: object, library: Library) -> int:
-    """The card handle in whatever holds one; its forms stand in SCardManage.attach_by_handle."""
-    if isinstance(source, SCardManage):
-        if not source.is_attached and not lib.manage_is_forked(source.native):
-            raise invalid("handle", source, "an object that is attached")
-        if source.library != library:
-            raise invalid("handle", source, f"an object that uses the same PC/SC library, {library!r}")
-        return source.handle
-    if isinstance(source, ffi.CData):
-        return handle("handle", _cdata_integer(source))
-    simple: Any = getattr(sys.modules.get("ctypes"), "_SimpleCData", ())  # the base class of c_long and its like
-    if isinstance(source, simple):
-        return handle("handle", integer("handle", getattr(source, "value")))  # noqa: B009  it has no type here
-    for layer in _components(source):
-        if hasattr(layer, "hcard"):
-            if layer.hcard is None:
-                raise invalid("handle", source, "a connection that is connected: its hcard is None")
-            return handle("handle", integer("hcard", layer.hcard))
-    return handle("handle", source)  # type: ignore[arg-type]  # what has no __index__ gets its TypeError there
-
-
 def _protocols(value: SupportsIndex, share_mode: int) -> Protocol:
-    """Protocols to choose from; none with ShareMode.DIRECT alone (0 stands for an unknown share mode)."""
+    """Return the checked protocols. There may be none if the share mode is DIRECT, or unknown (0)."""
     protocols = flags("protocols", value, Protocol)
     if not protocols and share_mode not in {0, ShareMode.DIRECT}:
-        raise invalid("protocols", int(protocols), "one or more of T0, T1, RAW; none with ShareMode.DIRECT alone")
+        raise invalid("protocols", int(protocols), "one or more of T0, T1, RAW; none only with ShareMode.DIRECT")
     return protocols
 
 
-def _components(source: object) -> Iterator[Any]:
-    """The object and those that it decorates, as pyscard's decorators hold them."""
-    layer = source
-    for _ in range(_WRAPPERS):
-        yield layer
-        layer = getattr(layer, "component", None)
-        if layer is None:
-            return
-
-
-def _cdata_integer(value: CData) -> int:
-    """An integer of cffi, or the one that a pointer to a type of a handle's size points to."""
-    kind = ffi.typeof(value)
-    if kind.kind == "pointer" and kind.item.kind == "primitive" and 8 * ffi.sizeof(kind.item) == HANDLE_BITS:
-        if not value:
-            raise invalid("handle", value, "a pointer that is not NULL")
-        target: object = value[0]
-        if isinstance(target, int) and not isinstance(target, bool):
-            return target
-    elif kind.kind == "primitive" and kind.cname not in {"_Bool", "float", "double", "long double", "char"}:
-        return int(value)
-    raise TypeError(f"handle: expected an integer of cffi or a SCARDHANDLE *, got {kind.cname}")
-
-
-def _invalid_handle(number: int, said: int) -> InvalidHandleError:
-    """E_INVALIDARG of attach_by_handle; `said` is the resource manager's own code."""
-    code = f"0x{said:08X}"
+def _invalid_handle(number: int, code: int) -> InvalidHandleError:
+    """Return the error for E_INVALIDARG of attach_by_handle; ``code`` is the resource manager's."""
     return InvalidHandleError(
-        f"handle: {number} is no valid card handle here (the resource manager answered {code}); give one that "
-        "was opened in this process through the same PC/SC library and is still open",
-        code=said,
+        f"handle: {number} is not a valid card handle here (the resource manager answered 0x{code:08X}); give one "
+        "that was opened in this process with the same PC/SC library and is still open",
+        code=code,
         hresult=E_INVALIDARG,
         function="attach_by_handle",
     )

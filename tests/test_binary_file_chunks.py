@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scardffi import InvalidArgumentError, Library, Protocol, SCardManage, StatusWordError, virtual
+from scardffi import InvalidArgumentError, Library, Protocol, SCardManage, StatusWordError, exchange, virtual
+from scardffi.iso7816 import command
 from scardffi.iso7816.command import Command
 from scardffi.iso7816.instructions import FileInformation, select_file
 from scardffi.virtual.card import ANSWERING_ATR
@@ -45,6 +46,11 @@ def selected(card: Recording, protocol: Protocol = Protocol.T1) -> Iterator[SCar
         manage.transmit(select_file(b"\x50\x01", information=FileInformation.NONE).encode())
         card.commands.clear()
         yield manage
+
+
+@pytest.mark.parametrize("name", ["SHORT_DATA", "SHORT_LE", "EXTENDED_DATA", "EXTENDED_LE"])
+def test_exchange_and_iso7816_have_the_same_lengths(name: str) -> None:
+    assert getattr(exchange, name) == getattr(command, name)
 
 
 @pytest.mark.parametrize("chunk", CHUNKS)

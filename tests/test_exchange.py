@@ -150,10 +150,10 @@ def test_a_second_thread_is_refused_before_anything_is_sent_and_so_is_close(daem
         while "80140000" not in daemon.ifd_events(0)[-1]:
             pass
         seen = len(daemon.ifd_events(0))
-        with pytest.raises(UnexpectedStateError, match="another thread is in this exchange"):
+        with pytest.raises(UnexpectedStateError, match="another thread is using this exchange"):
             exchange()
         assert exchange.unchecked() == -E_UNEXPECTED
-        with pytest.raises(UnexpectedStateError, match="under way"):
+        with pytest.raises(UnexpectedStateError, match="is running"):
             exchange.close()
         with pytest.raises(BufferError):
             command.clear()

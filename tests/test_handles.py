@@ -209,7 +209,7 @@ def test_a_second_attach_is_refused_and_the_first_still_works(owner: SCardManage
     with SCardManage(owner.library).attach_by_handle(owner) as card:
         again: Callable[[], object]
         for again in (lambda: card.attach_by_handle(owner.handle), lambda: card.attach_by_ifd("any")):
-            with pytest.raises(UnexpectedStateError, match="attached already") as failure:
+            with pytest.raises(UnexpectedStateError, match="already attached") as failure:
                 again()
             assert failure.value.hresult == E_UNEXPECTED
             assert failure.value.code is None
@@ -319,7 +319,7 @@ def test_a_handle_whose_card_is_gone_gives_the_resource_manager_s_own_answer(rem
 
 def test_reconnect_asks_for_the_share_mode_of_a_borrowed_handle_rather_than_guess(owner: SCardManage) -> None:
     with SCardManage(owner.library).attach_by_handle(owner) as card:
-        with pytest.raises(InvalidArgumentError, match="share_mode must be given"):
+        with pytest.raises(InvalidArgumentError, match="share_mode is required"):
             card.reconnect()
         card.reconnect(ShareMode.SHARED)
         card.reconnect()

@@ -23,8 +23,8 @@ FLOORS: list[set[str]] = [
     {"_marshalling"},
     {"_windows_functions"},
     {"library"},
-    {"raw", "_reaper", "exchange", "embed", "_attachment"},
-    {"virtual", "_reader_polling"},
+    {"raw", "handles", "exchange", "embed", "_reaper"},
+    {"script", "_attachment", "virtual", "_reader_polling"},
     {"manage"},
     {"context"},
     {"scardffi"},
@@ -38,7 +38,7 @@ ALONE = {
     "iso7816": NOTHING,  # no PC/SC, no readers, no handles
     "errors": {"constants"},  # no ffi, no handles
     "services": {"iso7816"},  # no PC/SC, no readers, no handles: a transmitter is all they have
-    "_attachment": {"errors", "iso7816"},  # no native object, no handle
+    "_attachment": {"errors", "exchange", "services"},  # no native object, no handle
     "_reaper": NOTHING,  # it closes whatever it is handed
     "_cdef": NOTHING,  # it runs before the package is built
     "_loader": {"_native", "errors"},

@@ -5,11 +5,11 @@
 
 #include "flow.h"
 
+/* [declarations] that Python sees */
+
 /* What a call fills in: bytes of the caller's memory read or written by it; the status word of the last response;
  * 1 where there is nothing left to do: all is read or written, or the file or the card has ended it. */
 enum { BINARY_DONE = 0, BINARY_SW = 1, BINARY_FINISHED = 2, BINARY_PROGRESS = 3 };
-
-/* [declarations] that Python sees */
 
 /* Read the selected file from `offset` on into `memory`, until it is full, the file ends or about `milliseconds`
  * have passed. Answers 0, or a failure as transmit.h says it; `progress` is right in either case. What lies

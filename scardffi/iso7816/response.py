@@ -17,7 +17,7 @@ class MalformedResponseError(MalformedError):
 
 @dataclass(init=False, repr=False)
 class Response:
-    """A response APDU. It has the same attributes as :class:`scardffi.exchange.Reply`.
+    """A response APDU. It has the same attributes as :class:`scardffi.script.Reply`.
 
     Args:
         raw: the whole response, 2 bytes or more, as ``transmit`` returns it.

@@ -1,1 +1,1 @@
-"""What a manage object creates: services for the files, the keys and the codes of a card. They need no reader."""
+"""Services for the files, keys and codes of a card. They send commands through any object with ``transmit()``."""

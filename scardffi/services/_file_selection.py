@@ -1,4 +1,4 @@
-"""Which file of a card is the current one, how another one becomes it, and whose turn it is."""
+"""The current file of a card: what is known of it, and the commands that select another one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..iso7816.status_word import (
     raise_for,
 )
 from .card_capabilities import CardCapabilities
-from .file_properties import FileKind, FileProperties, WrongKindError
+from .file_properties import FCP, FileKind, FileProperties, WrongKindError
 from .file_reference import MF, UP, Location
 from .transmitter import Sender
 
@@ -32,73 +32,73 @@ if TYPE_CHECKING:
     from .transmitter import Transmitter
 
 _WARNINGS: Final = range(0x6200, 0x6300)
-"""Status words of a SELECT that has selected; a file that is deactivated or terminated is one reason for them."""
-_NOT_IN_THIS_WAY: Final = frozenset({0x6700, 0x6A81, 0x6A86, 0x6A87, 0x6B00})
-"""Status words by which cards say that they do not know a way to select."""
+"""Warnings of a SELECT that has selected the file, for example because it is deactivated or terminated."""
+_METHOD_NOT_SUPPORTED: Final = frozenset({0x6700, 0x6A81, 0x6A86, 0x6A87, 0x6B00})
+"""Status words of cards that do not support a selection method."""
 _OPTIONAL: Final = frozenset({SelectBy.CHILD_EF, SelectBy.PATH_FROM_MF, SelectBy.PATH_FROM_DF, SelectBy.PARENT_DF})
-_FILE_CONTROL_PARAMETERS: Final = 0x62
-_SOME_EF: Final = Location(short_id=0)
-"""What stands for an EF of which nothing is known, not even whether there is one."""
-_NOT_THERE: Final = (
+"""The selection methods that can be replaced by others."""
+_UNKNOWN_EF: Final = Location(short_id=0)
+"""The value of ``ef`` when it is not known whether there is a current EF."""
+_NOT_FOUND: Final = (
     CardFileNotFoundError, ReferenceNotFoundError, WrongParametersError, NotSupportedError, ConditionsNotSatisfiedError,
 )  # fmt: skip
-"""What a card says of a file that is not there, or not to be had in this way."""
+"""The errors of a file that does not exist or cannot be selected by the method."""
 
 
 class Selection:
-    """What a card has selected, as far as one service knows. Its methods are called in a turn: ``with selection:``.
+    """The current files of a card, as far as one service knows them.
 
-    A turn is one thread's alone, and one service's. Where another service of the card has selected a file since the
-    last one, or the card was reset, nothing is known of what is selected at the beginning.
+    Call its methods only inside ``with selection:``, which holds the lock that the services of the card share. If
+    another service has selected a file since this was last entered, or the card was reset, nothing is known at first.
 
     Args:
-        transmitter: where the commands go.
-        cla: their class byte.
+        transmitter: sends the commands.
+        cla: the class byte of the commands.
         table: the card's own status words.
 
     Attributes:
-        sender: what sends.
+        sender: the sender of the commands.
         folder: the current directory of the service's user.
-        df: the card's current DF; None where it is not known.
-        ef: the card's current EF; None where there is none.
-        atr: the card's answer to reset, empty where the transmitter has none.
+        df: the card's current DF; None if it is not known.
+        ef: the card's current EF; None if there is none.
+        atr: the card's ATR; empty if the transmitter has none.
     """
 
     def __init__(self, transmitter: Transmitter, cla: int, table: StatusTable | None) -> None:
         self.sender = Sender(transmitter, cla, table)
-        self._mark = object()
+        self._token = object()
         self.folder = Location()
         self.df: Location | None = None
         self.ef: Location | None = None
         self.atr: bytes = getattr(transmitter, "atr", None) or b""
-        self._told: tuple[Location, FileProperties] | None = None
-        self._refusal = 0
-        self._sent = 0
+        self._df_properties: tuple[Location, FileProperties] | None = None  # of the current DF
+        self._last_refusal = 0  # the status word of the last SELECT by a method that is not supported
+        self._sent = 0  # the number of commands
         self._informations = [FileInformation.FCI, FileInformation.FCP, FileInformation.NONE]
-        self._is_silent = False
+        self._has_tried_fcp = False
         by_path = CardCapabilities.of(self.atr).select_by_path
-        self._unknown = {SelectBy.PATH_FROM_MF, SelectBy.PATH_FROM_DF} if by_path is False else set[SelectBy]()
+        self._unsupported = {SelectBy.PATH_FROM_MF, SelectBy.PATH_FROM_DF} if by_path is False else set[SelectBy]()
 
     def __enter__(self) -> None:
         turns = self.sender.turns
         turns.lock.acquire()
-        if turns.selected_by is not self._mark:
-            turns.selected_by = self._mark
+        if turns.selected_by is not self._token:
+            turns.selected_by = self._token
             self.forget()
 
     def __exit__(self, *_: object) -> None:
         self.sender.turns.lock.release()
 
     def forget(self) -> None:
-        """Nothing is known of the card's current DF and EF any more."""
+        """Forget the card's current DF and EF."""
         self.df = self.ef = None
 
     def forget_ef(self) -> None:
-        """The card's current DF is what it was; whether it has a current EF, and which, is not known any more."""
-        self.ef = _SOME_EF
+        """Forget the card's current EF; the current DF is still known."""
+        self.ef = _UNKNOWN_EF
 
     def send_any(self, command: Command) -> Response:
-        """A command and its whole answer. What is selected is not known where none has come."""
+        """Send a command and return its whole response. Forget the current files if no response arrives."""
         self._sent += 1
         try:
             return self.sender.send_any(command)
@@ -107,173 +107,183 @@ class Selection:
             raise
 
     def send(self, command: Command, allow: Container[int] = ()) -> Response:
-        """The same, with the StatusError of another status word than 9000 and those allowed."""
+        """Send a command as :meth:`send_any` does; raise a StatusError unless the status word is 9000 or allowed."""
         response = self.send_any(command)
         raise_for(response.sw, allow=allow, table=self.sender.table)
         return response
 
     def find(
-        self, reference: FileRef, *, folder: bool | None = None, alone: bool = False
+        self, reference: FileRef, *, folder: bool | None = None, without_ef: bool = False
     ) -> tuple[Location, FileProperties]:
-        """Select the first file that a reference may mean; arguments and results as for :meth:`select`."""
-        places = reference.locations(self.folder)
-        for place in places[:-1]:
-            with suppress(*_NOT_THERE):
-                return self.select(place, folder=folder, alone=alone)
-        return self.select(places[-1], folder=folder, alone=alone)
+        """Select the first existing file of a reference's locations; arguments and results as for :meth:`select`."""
+        locations = reference.locations(self.folder)
+        for location in locations[:-1]:
+            with suppress(*_NOT_FOUND):
+                return self.select(location, folder=folder, without_ef=without_ef)
+        return self.select(locations[-1], folder=folder, without_ef=without_ef)
 
     def select(
-        self, place: Location, *, folder: bool | None = None, alone: bool = False
+        self, location: Location, *, folder: bool | None = None, without_ef: bool = False
     ) -> tuple[Location, FileProperties]:
-        """Make a file the current one. A DF that is it already is not selected again.
+        """Make a file current. If it is the current DF already it is not selected again.
 
         Args:
-            place: where it is.
-            folder: what it is where the card does not tell: True for a DF, False for an EF; None for what is unknown.
-            alone: with a DF, let no EF be the current one beside it.
+            location: the location of the file.
+            folder: the kind to assume if the card does not say it: True for a DF, False for an EF, None for unknown.
+            without_ef: True to select a DF again if there is a current EF in it.
 
         Returns:
-            Where it is by the card's own words, and what the card says of it.
+            The location of the file, with a DF's whole name if the card said it, and its properties.
 
         Raises:
-            StatusError: the card refused; the DF and the EF that are current now are known.
+            StatusError: the card refused; ``df`` and ``ef`` are up to date.
         """
-        if place.short_id is not None:
-            return self._select_by_short_id(place, place.short_id)
-        if place == self.df and self._told is not None and self._told[0] == place and not (alone and self.ef):
-            return self._told
-        answer = self._go(place, is_ef=folder is False)
+        if location.short_id is not None:
+            return self._select_by_short_id(location, location.short_id)
+        if (
+            location == self.df
+            and self._df_properties is not None
+            and self._df_properties[0] == location
+            and not (without_ef and self.ef)
+        ):
+            return self._df_properties
+        answer = self._select_location(location, is_ef=folder is False)
         properties = FileProperties.decode(answer, lenient=True)
         if properties.kind is not None or properties.name:
             folder = properties.kind in {None, FileKind.DF}
         if folder:
-            self.df, self.ef = _own_words(place, properties), None
-            self._told = self.df, properties
-            return self._told
-        self.df, self.ef = (None, None) if folder is None else (place.folder, place)
-        return place, properties
+            self.df, self.ef = _df_location(location, properties), None
+            self._df_properties = self.df, properties
+            return self._df_properties
+        self.df, self.ef = (None, None) if folder is None else (location.folder, location)
+        return location, properties
 
     def select_name(self, name: bytes, occurrence: Occurrence) -> FileProperties:
-        """A DF of this name, the first or another one. What is selected then only the card knows."""
+        """Select an occurrence of a DF name and return its properties. The current DF is unknown afterwards."""
         self.forget()
-        return FileProperties.decode(self._need(SelectBy.DF_NAME, name, occurrence), lenient=True)
+        return FileProperties.decode(self._require(SelectBy.DF_NAME, name, occurrence), lenient=True)
 
-    def need_ef(self, place: Location) -> None:
-        """Make an EF the current one, where it is not."""
-        if self.ef != place:
-            self.select(place, folder=False)
+    def ensure_ef(self, location: Location) -> None:
+        """Select an EF unless it is the current one."""
+        if self.ef != location:
+            self.select(location, folder=False)
 
-    def need_folder(self) -> None:
-        """Make the user's current directory the card's, where it is not."""
+    def ensure_folder(self) -> None:
+        """Select the user's current directory unless it is the card's current DF."""
         if self.df != self.folder:
             self.select(self.folder, folder=True)
 
-    def folder_has_changed(self) -> None:
-        """What the card said of its current DF does not hold any more."""
-        self._told = None
+    def forget_df_properties(self) -> None:
+        """Forget the properties of the current DF, because a command changes them."""
+        self._df_properties = None
 
     @contextmanager
-    def excursion(self, *, stay: bool = False) -> Iterator[None]:
-        """Whatever is selected in the body, the user's current directory is the card's again behind it.
+    def return_to_folder(self, *, only_after_error: bool = False) -> Iterator[None]:
+        """Select the user's current directory again at the end of the context, if a command was sent in it.
+
+        If the card refuses this, no error is raised; the next command that needs the directory selects it again. After
+        an exception other than one of a service, such as that of a transmitter, nothing is sent.
 
         Args:
-            stay: only where the body fails.
-
-        Where the card refuses that it is tried again when it is needed, and the error goes out then. Nothing is sent
-        where nothing was, or where no answer came.
+            only_after_error: True to do this only if the context ends with an error.
         """
         sent = self._sent
         try:
             yield
         except (StatusError, MalformedError, WrongKindError):
             if self._sent > sent:
-                self._return()
+                self._try_ensure_folder()
             raise
-        if self._sent > sent and not stay:
-            self._return()
+        if self._sent > sent and not only_after_error:
+            self._try_ensure_folder()
 
-    def _return(self) -> None:
+    def _try_ensure_folder(self) -> None:
         with suppress(StatusError, MalformedError):
-            self.need_folder()
+            self.ensure_folder()
 
-    def _go(self, place: Location, *, is_ef: bool) -> bytes:
-        """The card's answer to the SELECT of this place, after others where it needs them."""
-        if not place.name:
-            if not place.steps:
-                return self._need(SelectBy.FILE_ID, MF.to_bytes(2, "big"))
-            answer = self._try(SelectBy.PATH_FROM_MF, _path(place.steps))
+    def _select_location(self, location: Location, *, is_ef: bool) -> bytes:
+        """Select a location by as many commands as the card needs; return the answer to the last one."""
+        if not location.name:
+            if not location.steps:
+                return self._require(SelectBy.FILE_ID, MF.to_bytes(2, "big"))
+            answer = self._try(SelectBy.PATH_FROM_MF, _path(location.steps))
             if answer is not None:
                 return answer
         answer = b""
-        common = self._common(place)
+        common = self._common_steps(location)
         if common is None:
-            answer = self._need(SelectBy.DF_NAME, place.name) if place.name else self._go(Location(), is_ef=False)
-            self.df, self.ef, common = Location(place.name), None, 0
-        return self._walk(place, common, answer, is_ef=is_ef)
+            answer = (
+                self._require(SelectBy.DF_NAME, location.name)
+                if location.name
+                else self._select_location(Location(), is_ef=False)
+            )
+            self.df, self.ef, common = Location(location.name), None, 0
+        return self._select_steps(location, common, answer, is_ef=is_ef)
 
-    def _common(self, place: Location) -> int | None:
-        """How many steps of a place lead to the current DF or one above it; None where they begin elsewhere."""
-        if self.df is None or self.df.name != place.name or UP in self.df.steps:
+    def _common_steps(self, location: Location) -> int | None:
+        """Return how many steps of a location lead to the current DF or a DF above it; None to begin at its start."""
+        if self.df is None or self.df.name != location.name or UP in self.df.steps:
             return None
         common = 0
-        while common < min(len(self.df.steps), len(place.steps)) and self.df.steps[common] == place.steps[common]:
+        while common < min(len(self.df.steps), len(location.steps)) and self.df.steps[common] == location.steps[common]:
             common += 1
-        if common < len(self.df.steps) and (not place.name or SelectBy.PARENT_DF in self._unknown):
+        if common < len(self.df.steps) and (not location.name or SelectBy.PARENT_DF in self._unsupported):
             return None
-        return None if common == len(place.steps) == len(self.df.steps) else common
+        return None if common == len(location.steps) == len(self.df.steps) else common
 
-    def _walk(self, place: Location, common: int, answer: bytes, *, is_ef: bool) -> bytes:
-        """The answer to the last step from the current DF up to what the place has in common with it, and down."""
+    def _select_steps(self, location: Location, common: int, answer: bytes, *, is_ef: bool) -> bytes:
+        """Select parents of the current DF up to ``common`` steps, then the other steps; return the last answer."""
         while self.df is not None and len(self.df.steps) > common:
-            up = self._try(SelectBy.PARENT_DF, b"")
-            if up is None:
+            parent = self._try(SelectBy.PARENT_DF, b"")
+            if parent is None:
                 self.forget()
-                return self._go(place, is_ef=is_ef)
-            self.df, self.ef, answer = self.df.folder, None, up
-        steps = place.steps[common:]
+                return self._select_location(location, is_ef=is_ef)
+            self.df, self.ef, answer = self.df.folder, None, parent
+        steps = location.steps[common:]
         if len(steps) > 1 and UP not in steps:
             whole = self._try(SelectBy.PATH_FROM_DF, _path(steps))
             if whole is not None:
                 return whole
         for number, step in enumerate(steps, start=1):
-            answer = self._step(step, is_ef=is_ef and number == len(steps))
+            answer = self._select_step(step, is_ef=is_ef and number == len(steps))
             if number < len(steps):
-                self.df, self.ef = Location(place.name, place.steps[: common + number]), None
+                self.df, self.ef = Location(location.name, location.steps[: common + number]), None
         return answer
 
-    def _step(self, step: int, *, is_ef: bool) -> bytes:
-        """The answer to one step from the current DF."""
+    def _select_step(self, step: int, *, is_ef: bool) -> bytes:
+        """Select the file of one step from the current DF and return the answer."""
         if step == UP:
-            return self._need(SelectBy.PARENT_DF, b"")
+            return self._require(SelectBy.PARENT_DF, b"")
         answer = self._try(SelectBy.CHILD_EF if is_ef else SelectBy.PATH_FROM_DF, _path((step,)))
-        return self._need(SelectBy.FILE_ID, _path((step,))) if answer is None else answer
+        return self._require(SelectBy.FILE_ID, _path((step,))) if answer is None else answer
 
-    def _need(self, by: SelectBy, file: bytes, occurrence: Occurrence = Occurrence.FIRST) -> bytes:
+    def _require(self, by: SelectBy, file: bytes, occurrence: Occurrence = Occurrence.FIRST) -> bytes:
+        """Return the answer to a SELECT; raise a StatusError if the card does not support the method."""
         answer = self._try(by, file, occurrence)
         if answer is None:
-            raise_for(self._refusal, table=self.sender.table)
+            raise_for(self._last_refusal, table=self.sender.table)
         return answer or b""
 
     def _try(self, by: SelectBy, file: bytes, occurrence: Occurrence = Occurrence.FIRST) -> bytes | None:
-        """The answer to a SELECT; None where the card does not know this way."""
-        if by in self._unknown:
+        """Return the answer to a SELECT; None if the card does not support the method."""
+        if by in self._unsupported:
             return None
         for information in tuple(self._informations):
             response = self._select(by, file, occurrence, information)
-            if response.sw in _NOT_IN_THIS_WAY:
-                self._refusal = response.sw
+            if response.sw in _METHOD_NOT_SUPPORTED:
+                self._last_refusal = response.sw
                 continue
             raise_for(response.sw, allow=_WARNINGS, table=self.sender.table)
             self._prefer(information)
-            if response.data or information != FileInformation.FCI or self._is_silent:
+            if response.data or information != FileInformation.FCI or self._has_tried_fcp:
                 return response.data
-            self._is_silent = True  # some cards tell by FCP alone; this is tried once
+            self._has_tried_fcp = True  # some cards return properties only for FCP; try it once
             more = self._select(by, file, occurrence, FileInformation.FCP)
             if more.data:
                 self._prefer(FileInformation.FCP)
             return more.data
         if by in _OPTIONAL:
-            self._unknown.add(by)
+            self._unsupported.add(by)
         return None
 
     def _select(self, by: SelectBy, file: bytes, occurrence: Occurrence, information: FileInformation) -> Response:
@@ -281,15 +291,15 @@ class Selection:
         return self.send_any(iso.select_file(file, by, occurrence=occurrence, information=information, cla=cla))
 
     def _prefer(self, information: FileInformation) -> None:
-        """Ask for this first from now on."""
+        """Request this file information first from now on."""
         self._informations.remove(information)
         self._informations.insert(0, information)
 
-    def _select_by_short_id(self, place: Location, short_id: int) -> tuple[Location, FileProperties]:
-        """By its file identifier, where the DF tells it; else a command to read makes it the current one."""
-        folder, announced = self.select(place.folder, folder=True)
-        if short_id in announced.short_ids:
-            return self.select(folder.child(announced.short_ids[short_id]), folder=False)
+    def _select_by_short_id(self, location: Location, short_id: int) -> tuple[Location, FileProperties]:
+        """Select an EF by its file identifier if the DF lists it; otherwise by a READ command with the short one."""
+        folder, properties = self.select(location.folder, folder=True)
+        if short_id in properties.short_ids:
+            return self.select(folder.child(properties.short_ids[short_id]), folder=False)
         cla = self.sender.cla
         self.forget_ef()
         response = self.send_any(iso.read_binary(0, 1, short_id=short_id, cla=cla))
@@ -298,13 +308,13 @@ class Selection:
             response = self.send_any(iso.read_record(1, short_id=short_id, cla=cla))
             kind = FileKind.LINEAR_VARIABLE
         raise_for(response.sw, allow={0x6282, 0x6A83, 0x6B00}, table=self.sender.table)
-        self.ef = place
-        said = self._current_properties()
-        return place, said if said.short_id == short_id else FileProperties(kind=kind, short_id=short_id)
+        self.ef = location
+        stated = self._current_properties()
+        return location, stated if stated.short_id == short_id else FileProperties(kind=kind, short_id=short_id)
 
     def _current_properties(self) -> FileProperties:
-        """What the card says of the current file without a SELECT; nothing, for most cards."""
-        response = self.send_any(iso.get_data(_FILE_CONTROL_PARAMETERS, cla=self.sender.cla))
+        """Return the properties of the current file by GET DATA; most cards return none."""
+        response = self.send_any(iso.get_data(FCP, cla=self.sender.cla))
         return FileProperties.decode(response.data, lenient=True)
 
 
@@ -312,10 +322,10 @@ def _path(steps: Sequence[int]) -> bytes:
     return b"".join(step.to_bytes(2, "big") for step in steps)
 
 
-def _own_words(place: Location, properties: FileProperties) -> Location:
-    """Where a DF is, when the card says its whole name, or that the way upwards has come to the MF."""
-    if properties.file_id == MF and UP in place.steps:
+def _df_location(location: Location, properties: FileProperties) -> Location:
+    """Return the location of a DF, with its whole name, or as the MF, if the card says so in the properties."""
+    if properties.file_id == MF and UP in location.steps:
         return Location()
-    if not place.steps and place.name and (properties.name or b"").startswith(place.name):
+    if not location.steps and location.name and (properties.name or b"").startswith(location.name):
         return Location(properties.name or b"")
-    return place
+    return location

@@ -1,4 +1,4 @@
-"""AES for authentication with a card; it needs the package cryptography (``pip install scardffi[crypto]``)."""
+"""AES for authentication with a card. It needs the package cryptography (``pip install scardffi[crypto]``)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 
 class AesCmac:
-    """Proofs by AES-CMAC of the challenge (NIST SP 800-38B), made and checked. Its repr does not show the key.
+    """Makes and checks proofs: the first bytes of the challenge's AES-CMAC (NIST SP 800-38B).
+
+    The repr does not show the key.
 
     Args:
         key: 16, 24 or 32 bytes; cryptography keeps copies of it that cannot be wiped.
-        length: the first bytes of the CMAC that make the proof, 4 to 16.
-        challenge_length: the bytes of the challenge, 8 to 256.
-        reference: the number that the card knows the algorithm by, 0 to 255; 0 where it needs none.
+        length: the length of a proof in bytes, 4 to 16.
+        challenge_length: the length of a challenge in bytes, 8 to 256.
+        reference: the card's number of the algorithm, 0 to 255; 0 if the card needs none.
 
     Raises:
         ValueError: an argument is not allowed.
@@ -37,13 +39,13 @@ class AesCmac:
         self.reference = checked("reference", reference, 0, 0xFF)
 
     def prove(self, challenge: bytes) -> bytes:
-        """The beginning of the challenge's CMAC."""
+        """Return the proof for a challenge."""
         mac = CMAC(self._cipher)
         mac.update(challenge)
         return mac.finalize()[: self._length]
 
     def check(self, challenge: bytes, proof: bytes) -> bool:
-        """Whether that is the proof, in constant time."""
+        """Return True if the proof is right; the comparison takes constant time."""
         return bytes_eq(self.prove(challenge), proof)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Authentication: the card proves who it is, and a program or its user proves to the card who they are."""
+"""Authentication of the card to the program, and of the program and its user to the card."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
 
 
 class Prover(Protocol):
-    """How a program proves that it has a key; :class:`scardffi.services.aes.AesCmac` is one."""
+    """An algorithm that proves that the program has a key, such as :class:`scardffi.services.aes.AesCmac`."""
 
     @property
     def reference(self) -> int:
-        """The number that the card knows the algorithm by, 0 to 255; 0 where it needs none."""
+        """The card's number of the algorithm, 0 to 255; 0 if the card needs none."""
         ...
 
     @property
     def challenge_length(self) -> int:
-        """The bytes of the challenge, 1 to 65536."""
+        """The length of the challenge in bytes, 1 to 65536."""
         ...
 
     def prove(self, challenge: bytes) -> Buffer:
-        """What the card is to be answered."""
+        """Return the proof to send to the card."""
         ...
 
 
 class Checker(Protocol):
-    """How a program sees whether a card has a key; ``reference`` and ``challenge_length`` are those of a Prover."""
+    """An algorithm that checks whether the card has a key, such as :class:`scardffi.services.aes.AesCmac`."""
 
     @property
     def reference(self) -> int:
@@ -50,12 +50,12 @@ class Checker(Protocol):
         ...
 
     def check(self, challenge: bytes, proof: bytes) -> bool:
-        """Whether the proof is right. It compares in constant time."""
+        """Return True if the proof is right; compare in constant time."""
         ...
 
 
 class Protector(Protocol):
-    """How a code is enciphered on its way to the card; ``challenge_length`` is that of a Prover."""
+    """An algorithm that enciphers a code for the card."""
 
     @property
     def challenge_length(self) -> int:
@@ -63,64 +63,64 @@ class Protector(Protocol):
         ...
 
     def protect(self, code: memoryview, challenge: bytes) -> Buffer:
-        """What VERIFY is to send. The code is overwritten afterwards."""
+        """Return the data of the VERIFY command. The code is wiped afterwards."""
         ...
 
 
 class WrongProofError(Exception):
-    """What the card answered does not prove that it has the key."""
+    """The card's answer does not prove that it has the key."""
 
 
 class CardAuth:
     """Authentication with a card, the modern form of ISCardAuth.
 
     Args:
-        transmitter: where the commands go; see :class:`.transmitter.Transmitter`.
-        cla: the class byte of the commands.
+        transmitter: sends the commands; see :class:`.transmitter.Transmitter`.
+        cla: the class byte of the commands, 0 to 255.
         table: the card's own status words; see :mod:`scardffi.iso7816.status_word`.
     """
 
     def __init__(self, transmitter: Transmitter, *, cla: int = 0, table: StatusTable | None = None) -> None:
-        self._sender = Sender(transmitter, checked("cla", cla, 0, 0xFF), {**WRONG_CODE, **(table or {})})
+        self._sender = Sender(transmitter, cla, {**WRONG_CODE, **(table or {})})
 
     def get_challenge(self, length: int = 8, algorithm: int = 0) -> bytes:
-        """Random bytes of the card's, for one authentication (GET CHALLENGE; ISO/IEC 7816-4, clause 11.5.3).
+        """Return random bytes from the card for one authentication (GET CHALLENGE; ISO/IEC 7816-4, clause 11.5.3).
 
         Follows ISCardAuth::GetChallenge.
 
         Args:
-            length: how many bytes, 1 to 65536; more than 256 only where the card takes extended commands.
-            algorithm: the number of the algorithm that they are for; 0 where the card needs none.
+            length: the number of bytes, 1 to 65536; more than 256 only if the card accepts extended commands.
+            algorithm: the card's number of the algorithm that uses them; 0 if the card needs none.
 
         Raises:
             StatusError: the card refused.
-            MalformedResponseError: it answered another number of bytes.
+            MalformedResponseError: the card answered another number of bytes.
         """
         challenge = self._sender.send(instructions.get_challenge(length, algorithm, cla=self._sender.cla)).data
         if len(challenge) != length:
-            raise MalformedResponseError(f"a challenge of {len(challenge)} bytes came where {length} were asked for")
+            raise MalformedResponseError(f"a challenge of {len(challenge)} bytes arrived; {length} were requested")
         return challenge
 
     def icc_auth(self, algorithm: Checker, key: int = 0, *, challenge: Buffer | None = None) -> bytes:
-        """Let the card prove that it has a key (INTERNAL AUTHENTICATE; ISO/IEC 7816-4, clause 11.5.2).
+        """Make the card prove that it has a key (INTERNAL AUTHENTICATE; ISO/IEC 7816-4, clause 11.5.2).
 
         Follows ISCardAuth::ICC_Auth.
 
         Args:
-            algorithm: what checks the proof.
-            key: its reference, as for :meth:`app_auth`.
-            challenge: what the card works on; None for random bytes of the algorithm's length.
+            algorithm: checks the proof.
+            key: the reference of the key, as for :meth:`app_auth`.
+            challenge: the challenge for the card; None for random bytes of the algorithm's length.
 
         Returns:
-            The card's proof, which is right.
+            The card's proof, after it was checked.
 
         Raises:
-            WrongProofError: it is not.
+            WrongProofError: the proof is wrong.
             StatusError: the card refused.
             ValueError: ``key`` or ``challenge`` is not allowed; nothing was sent.
         """
-        _reference("key", key)
-        _able(algorithm, "check")
+        _check_reference("key", key)
+        _check_algorithm(algorithm, "check")
         if challenge is None:
             challenge = secrets.token_bytes(algorithm.challenge_length)
         question = memoryview(challenge).tobytes()
@@ -137,47 +137,47 @@ class CardAuth:
         Follows ISCardAuth::APP_Auth.
 
         Args:
-            algorithm: what answers the card's challenge.
-            key: its reference: 0 where the card knows which; 1 to 31 for one of the whole card; 0x81 to 0x9F for one
-                of the current DF.
+            algorithm: makes the proof.
+            key: the reference of the key: 0 for the card's default; 1 to 31 for a key of the whole card; 0x81 to 0x9F
+                for a key of the current DF.
 
         Raises:
-            VerificationFailedError: the card takes it for wrong; ``tries_left`` says how often it will listen.
-            AuthenticationBlockedError: it does not listen any more.
+            VerificationFailedError: the proof is wrong; ``tries_left`` is the number of tries left.
+            AuthenticationBlockedError: the key is blocked: no tries are left.
             StatusError: the card refused for another reason.
             ValueError: ``key`` is not allowed; nothing was sent.
         """
-        _reference("key", key)
-        _able(algorithm, "prove")
+        _check_reference("key", key)
+        _check_algorithm(algorithm, "prove")
         with self._sender.turns.lock:
             challenge = self.get_challenge(algorithm.challenge_length, algorithm.reference)
             proof = algorithm.prove(challenge)
             self._sender.send(instructions.external_authenticate(proof, algorithm.reference, key, cla=self._sender.cla))
 
     def user_auth(self, code: Buffer, reference: int = 0, *, algorithm: Protector | None = None) -> None:
-        """Prove to the card that its user is there, by what the user knows (VERIFY; ibid., clause 11.5.6).
+        """Prove the user's presence to the card by a code (VERIFY; ibid., clause 11.5.6).
 
-        :class:`.ch_verification.CHVerification` does more for codes: padding, changes, the tries that are left.
+        :class:`.ch_verification.CHVerification` has more functions for codes: padding, changes, the tries left.
         Follows ISCardAuth::User_Auth.
 
         Args:
-            code: as the card wants it, 1 to 255 bytes.
-            reference: of the code, as ``key`` in :meth:`app_auth`.
-            algorithm: what enciphers the code with a challenge of the card's; None to send it as it is.
+            code: the code in the form that the card expects, 1 to 255 bytes.
+            reference: the reference of the code, as ``key`` in :meth:`app_auth`.
+            algorithm: enciphers the code with a challenge from the card; None to send the code in plain.
 
         Raises:
-            VerificationFailedError: it is wrong; ``tries_left`` says how many tries are left.
-            AuthenticationBlockedError: there are none.
+            VerificationFailedError: the code is wrong; ``tries_left`` is the number of tries left.
+            AuthenticationBlockedError: the code is blocked: no tries are left.
             StatusError: the card refused for another reason.
             ValueError: an argument is not allowed; nothing was sent.
         """
         try:
-            _reference("reference", reference)
+            _check_reference("reference", reference)
             if algorithm is not None:
-                _able(algorithm, "protect")
+                _check_algorithm(algorithm, "protect")
             command = self._verify(code, reference)
         finally:
-            del code  # no frame of ours holds it when an error goes out
+            del code  # so that the traceback of an error does not hold it
         try:
             with self._sender.turns.lock:
                 if algorithm is not None:
@@ -197,17 +197,15 @@ class CardAuth:
             del code
 
 
-def _reference(name: str, number: int) -> None:
-    """It is the reference of a key or code."""
+def _check_reference(name: str, number: int) -> None:
     if checked(name, number, 0, 0x9F) & 0x60:
         raise ValueError(f"{name}: {number} is not allowed; give 0 to 31, or 0x80 to 0x9F")
 
 
-def _able(algorithm: object, method: str) -> None:
-    """It is an algorithm that can do this."""
-    lacking = [name for name in ("challenge_length", method) if not hasattr(algorithm, name)]
-    if lacking:
+def _check_algorithm(algorithm: object, method: str) -> None:
+    missing = [name for name in ("challenge_length", method) if not hasattr(algorithm, name)]
+    if missing:
         kind = type(algorithm).__name__
         raise TypeError(
-            f"algorithm: expected an object with challenge_length and {method}(), such as AesCmac, got {kind}"
+            f"algorithm: expected an object with challenge_length and {method}(), got {kind}, which has no {missing[0]}"
         )

@@ -1,4 +1,4 @@
-"""What a card says that it can do: its historical bytes and EF.ATR/INFO (ISO/IEC 7816-4, clauses 8.1.1 and 8.2.1)."""
+"""Card capabilities in historical bytes and EF.ATR/INFO (ISO/IEC 7816-4, clauses 8.1.1 and 8.2.1)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 _SERVICE_DATA, _CAPABILITIES, _EXTENDED_LENGTH, _INTEGER = 0x43, 0x47, 0x7F66, 0x02
 _COMMAND_FRAME: Final = 9
-"""The header, Lc and Le of an extended command."""
+"""The length of the header, Lc and Le of an extended command."""
 _STATUS_WORD: Final = 2
 _MOST_CHANNELS: Final = 8
 
 
 class WriteBehaviour(Enum):
-    """What WRITE BINARY and WRITE RECORD do; the value is what the data coding byte says in bits 7 and 6."""
+    """The effect of WRITE BINARY and WRITE RECORD; the value is that of bits 7 and 6 of the data coding byte."""
 
     ONE_TIME = 0
-    """They write once."""
+    """They can write each byte only once."""
     PROPRIETARY = 1
     OR = 2
     """They set bits."""
@@ -35,30 +35,30 @@ class WriteBehaviour(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class CardCapabilities:
-    """What a card says that it can do. Each is None where it does not say.
+    """The capabilities that a card states. An attribute is None if the card does not state it.
 
     Attributes:
         select_by_name: SELECT takes a whole DF name.
-        select_by_partial_name: SELECT takes the beginning of one.
+        select_by_partial_name: SELECT takes the beginning of a DF name.
         select_by_path: SELECT takes a path.
         select_by_id: SELECT takes a file identifier.
-        select_implicitly: an application is selected after reset.
+        select_implicitly: an application is selected after a reset.
         short_ids: commands take short EF identifiers.
-        record_numbers: records are found by number.
-        record_ids: records are found by identifier.
+        record_numbers: commands take record numbers.
+        record_ids: commands take record identifiers.
         data_objects_in_dir: EF.DIR has data objects.
         data_objects_in_atr: EF.ATR/INFO has data objects.
         has_mf: the card has an MF.
-        tlv_files: there are EFs of data objects.
-        write_behaviour: what WRITE commands do.
-        data_unit: what an offset counts, in bytes; 0.5 where it counts half bytes.
-        chaining: commands are chained.
+        tlv_files: the card has EFs of data objects.
+        write_behaviour: the effect of WRITE commands.
+        data_unit: the unit of offsets in bytes; 0.5 if they count half bytes.
+        chaining: commands may be chained.
         extended_length: commands may be extended.
-        channels: the number of logical channels, the basic one included; 8 may be more.
+        channels: the number of logical channels, the basic one included; 8 means 8 or more.
         channel_by_card: the card chooses the number of a channel.
-        channel_by_program: the program chooses it.
-        command_limit: the most bytes of a command.
-        response_limit: the most bytes of a response.
+        channel_by_program: the program chooses the number of a channel.
+        command_limit: the maximum length of a command in bytes.
+        response_limit: the maximum length of a response in bytes.
     """
 
     select_by_name: bool | None = None
@@ -85,38 +85,38 @@ class CardCapabilities:
 
     @classmethod
     def of(cls, atr: Buffer, ef_atr: Buffer = b"", information: tuple[TLV, ...] = ()) -> CardCapabilities:
-        """What these bytes say. What is wrong in them says nothing.
+        """Return the capabilities in these bytes. Malformed parts are ignored.
 
         Args:
-            atr: the answer to reset; empty for none.
-            ef_atr: the content of EF.ATR/INFO, data objects in BER-TLV; it precedes the historical bytes.
-            information: data objects from elsewhere, such as a file's control information, which precede both.
+            atr: the ATR; empty if there is none.
+            ef_atr: the content of EF.ATR/INFO, data objects in BER-TLV; it takes precedence over the historical bytes.
+            information: other data objects, such as a file's control information; they take precedence over both.
         """
-        said: dict[int, bytes] = {}
+        values: dict[int, bytes] = {}
         for one in (*_historical(atr), *_content(ef_atr), *information):
-            said[one.tag] = one.value
-        services, tables = said.get(_SERVICE_DATA, b""), said.get(_CAPABILITIES, b"")
-        told: dict[str, object] = {}
+            values[one.tag] = one.value
+        services, tables = values.get(_SERVICE_DATA, b""), values.get(_CAPABILITIES, b"")
+        found: dict[str, object] = {}
         for names, byte in ((_SERVICES, services[:1]), (_SELECTION, tables[:1]), (_LENGTHS, tables[2:3])):
             if byte:
-                told.update({name: bool(byte[0] & bit) != inverted for name, bit, inverted in names})
+                found.update({name: bool(byte[0] & bit) != inverted for name, bit, inverted in names})
         if len(tables) > 1:
             coding = tables[1]
-            told["tlv_files"] = bool(coding & 0x80)
-            told["write_behaviour"] = WriteBehaviour(coding >> 5 & 3)
-            told["data_unit"] = 2 ** (coding & 0x0F) / 2
+            found["tlv_files"] = bool(coding & 0x80)
+            found["write_behaviour"] = WriteBehaviour(coding >> 5 & 3)
+            found["data_unit"] = 2 ** (coding & 0x0F) / 2
         if len(tables) > 2:
-            told["channels"] = (tables[2] & 7) + 1
-        limits = _limits(said.get(_EXTENDED_LENGTH, b""))
+            found["channels"] = (tables[2] & 7) + 1
+        limits = _limits(values.get(_EXTENDED_LENGTH, b""))
         if len(limits) == 2:
-            told["command_limit"], told["response_limit"] = limits
-        return cls(**told)  # type: ignore[arg-type]  # the tables give each field its own type
+            found["command_limit"], found["response_limit"] = limits
+        return cls(**found)  # type: ignore[arg-type]  # the tables give each field its own type
 
     @property
     def read_chunk(self) -> int:
-        """The most bytes to ask for in one command: 256, or fewer or more where the card states a limit.
+        """The maximum number of bytes to request in one command: 256 if the card states no limit.
 
-        More than 256 only where it takes extended commands too.
+        It is more than 256 only if the card accepts extended commands too.
         """
         if self.response_limit is None:
             return SHORT_LE
@@ -125,7 +125,7 @@ class CardCapabilities:
 
     @property
     def write_chunk(self) -> int:
-        """The most bytes of data to send in one command: 255, or fewer or more as for :attr:`read_chunk`."""
+        """The maximum number of data bytes to send in one command: 255 if the card states no limit."""
         if self.command_limit is None:
             return SHORT_DATA
         most = EXTENDED_DATA if self.extended_length else SHORT_DATA
@@ -139,7 +139,7 @@ _SERVICES: Final = (
     ("data_objects_in_atr", 0x10, False),
     ("has_mf", 0x01, True),
 )
-"""The bits of the card service data: which property, which bit, whether the bit denies it."""
+"""The bits of the card service data: attribute, bit, and True if the attribute is true when the bit is not set."""
 _SELECTION: Final = (
     ("select_by_name", 0x80, False),
     ("select_by_partial_name", 0x40, False),
@@ -150,14 +150,14 @@ _SELECTION: Final = (
     ("record_numbers", 0x02, False),
     ("record_ids", 0x01, False),
 )
-"""The same of the first byte of the card capabilities."""
+"""The same for the first byte of the card capabilities."""
 _LENGTHS: Final = (
     ("chaining", 0x80, False),
     ("extended_length", 0x40, False),
     ("channel_by_card", 0x10, False),
     ("channel_by_program", 0x08, False),
 )
-"""The same of the third."""
+"""The same for the third byte of the card capabilities."""
 
 
 def _historical(atr: Buffer) -> tuple[TLV, ...]:
@@ -169,7 +169,7 @@ def _historical(atr: Buffer) -> tuple[TLV, ...]:
 
 
 def _content(ef_atr: Buffer) -> list[TLV]:
-    """The data objects of EF.ATR, those that stand in a template of historical bytes' objects included."""
+    """Return the data objects of EF.ATR/INFO; none if they are malformed."""
     try:
         return decode(ef_atr, padding=True)
     except MalformedTLVError:
@@ -177,7 +177,7 @@ def _content(ef_atr: Buffer) -> list[TLV]:
 
 
 def _limits(value: bytes) -> list[int]:
-    """The integers in the extended length information: the most bytes of a command, and of a response."""
+    """Return the integers in the extended length information: the limits of commands and of responses."""
     try:
         return [int.from_bytes(one.value, "big") for one in decode(value) if one.tag == _INTEGER and one.value]
     except MalformedError:

@@ -1,4 +1,4 @@
-"""A transparent EF as a file object of Python's."""
+"""A transparent EF as a Python file object."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ MODES: Final = {
     "r": (True, False), "rb": (True, False), "r+": (True, True), "rb+": (True, True), "r+b": (True, True),
     "w": (False, True), "wb": (False, True),
 }  # fmt: skip
-"""Whether a file of this mode is readable, and whether it is writable."""
-_STRETCH: Final = 0x10000
+"""For each mode: is the file readable, and is it writable?"""
+_READ_SIZE: Final = 0x10000
 
 
 class CardFile(io.RawIOBase):
-    """A transparent EF, opened by :meth:`.file_access.FileAccess.open`; ``io.BufferedRandom`` and others take it.
+    """A transparent EF, opened by :meth:`.file_access.FileAccess.open`; ``io.BufferedRandom`` and others accept it.
 
-    Its size is fixed: a write that does not fit writes what fits. It is read and written by READ BINARY and UPDATE
-    BINARY (ISO/IEC 7816-4, clause 11.3), straight from and into the caller's memory where the transmitter can. When
-    another file was used meanwhile it is selected again. Where readinto or write fails after some bytes have gone
-    through it returns their number, and the next one meets the error.
+    Its size is fixed: a write that does not fit writes only the bytes that fit. It is read and written by READ BINARY
+    and UPDATE BINARY (ISO/IEC 7816-4, clause 11.3), directly from and into the caller's memory if the transmitter can
+    do that. If another file was used meanwhile, this one is selected again. If readinto() or write() fails after some
+    bytes were transferred, it returns their number, and the next call raises the error.
 
     Attributes:
-        name: its path.
-        mode: as it was given.
-        properties: what the card said of the file when it was opened.
+        name: the path of the file.
+        mode: the mode that it was opened with.
+        properties: the properties that the card returned when it was opened.
     """
 
     name: str
@@ -49,25 +49,25 @@ class CardFile(io.RawIOBase):
     def __init__(
         self,
         selection: Selection,
-        place: Location,
+        location: Location,
         properties: FileProperties,
         mode: str,
         capabilities: CardCapabilities,
     ) -> None:
         super().__init__()
-        self.name = str(place)
+        self.name = str(location)
         self.mode = mode
         self.properties = properties
         self._readable, self._writable = MODES[mode]
         self._selection = selection
-        self._place = place
+        self._location = location
         self._position = 0
         self._size = properties.total_size if properties.size is None else properties.size
         self._transfer = Transfer(selection, capabilities)
 
     @property
     def read_chunk(self) -> int:
-        """The most bytes that one command asks for; may be set to 1 to 65536, above 256 for extended commands."""
+        """The maximum number of bytes that one command requests, 1 to 65536; above 256 commands are extended."""
         return self._transfer.read_chunk
 
     @read_chunk.setter
@@ -76,7 +76,7 @@ class CardFile(io.RawIOBase):
 
     @property
     def write_chunk(self) -> int:
-        """The most bytes that one command brings; may be set to 1 to 65535, above 255 for extended commands."""
+        """The maximum number of bytes that one command sends, 1 to 65535; above 255 commands are extended."""
         return self._transfer.write_chunk
 
     @write_chunk.setter
@@ -84,37 +84,37 @@ class CardFile(io.RawIOBase):
         self._transfer.write_chunk = checked("write_chunk", size, 1, EXTENDED_DATA)
 
     def readable(self) -> bool:
-        """Whether it was opened to be read."""
+        """Return True if the file was opened for reading."""
         self._check()
         return self._readable
 
     def writable(self) -> bool:
-        """Whether it was opened to be written."""
+        """Return True if the file was opened for writing."""
         self._check()
         return self._writable
 
     def seekable(self) -> bool:
-        """True."""
+        """Return True."""
         self._check()
         return True
 
     def tell(self) -> int:
-        """The offset of the next byte."""
+        """Return the offset of the next byte."""
         self._check()
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Go to another place, which may lie behind the end.
+        """Change the position in the file; it may be behind the end.
 
         Args:
-            offset: in bytes.
-            whence: 0 to count from the beginning, 1 from here, 2 from the end.
+            offset: the number of bytes to count.
+            whence: 0 to count from the beginning, 1 from the present position, 2 from the end.
 
         Returns:
             The offset of the next byte.
 
         Raises:
-            ValueError: it lies before the beginning, or ``whence`` is another number.
+            ValueError: the position is before the beginning, or ``whence`` is not 0, 1 or 2.
             StatusError: the file's size is not known, and the card refused to read.
         """
         self._check()
@@ -128,35 +128,35 @@ class CardFile(io.RawIOBase):
             return self._position
 
     def readinto(self, buffer: Buffer, /) -> int:
-        """Read into the caller's memory, until it is full or the file ends.
+        """Read into a buffer until it is full or the file ends.
 
         Returns:
-            The number of bytes read; 0 at the end. Where the card does not tell the file's size up to 8 bytes
-            behind them may have been overwritten.
+            The number of bytes read; 0 at the end. If the card did not say the file's size, up to 8 bytes after them
+            in the buffer may have been overwritten.
 
         Raises:
             StatusError: the card refused.
-            MalformedError: it answered what is no answer.
-            OSError: the file was opened for writing alone.
+            MalformedError: the card's answer is malformed.
+            OSError: the file was opened only for writing.
         """
-        self._check(None if self._readable else "read")
+        self._check(None if self._readable else "reading")
         selection = self._selection
         with memoryview(buffer).cast("B") as whole, selection, whole[: self._room(len(whole))] as part:
-            return self._move(self._transfer.read_into, part)
+            return self._transfer_part(self._transfer.read_into, part)
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Up to so many bytes, fewer where the file ends; without a size, all of them.
+        """Read up to ``size`` bytes, fewer if the file ends; without a size, read to the end.
 
-        Errors as for :meth:`readinto`, also where bytes have come before: the place in the file is what it was then.
+        Errors are those of :meth:`readinto`. After an error the position is the same as before the call.
         """
-        self._check(None if self._readable else "read")
+        self._check(None if self._readable else "reading")
         most = sys.maxsize if size is None or size < 0 else size
         data = bytearray()
         with self._selection:
             start = self._position
             try:
                 while len(data) < most:
-                    part = bytearray(self._room(min(most - len(data), _STRETCH)))
+                    part = bytearray(self._room(min(most - len(data), _READ_SIZE)))
                     done = self.readinto(part)
                     if not done:
                         break
@@ -167,52 +167,52 @@ class CardFile(io.RawIOBase):
         return bytes(data)
 
     def readall(self) -> bytes:
-        """All from here to the end. Errors as for :meth:`read`."""
+        """Read from the present position to the end. Errors are those of :meth:`read`."""
         return self.read()
 
     def write(self, data: Buffer, /) -> int:
-        """Write from the caller's memory, as much as there is room for.
+        """Write bytes, as many as fit into the file.
 
         Returns:
             The number of bytes written.
 
         Raises:
             StatusError: the card refused.
-            OSError: there is no room at all (ENOSPC), or the file was opened for reading alone.
+            OSError: the position is at the end or behind it (ENOSPC), or the file was opened only for reading.
         """
-        self._check(None if self._writable else "write")
+        self._check(None if self._writable else "writing")
         with memoryview(data).cast("B") as whole, self._selection:
             size = self._room(len(whole))
             if size == 0 and len(whole):
-                raise OSError(errno.ENOSPC, f"the file has {self._size} bytes, and cannot grow", self.name)
+                raise OSError(errno.ENOSPC, f"the file has {self._size} bytes and cannot grow", self.name)
             with whole[:size] as part:
-                return self._move(self._transfer.update_from, part)
+                return self._transfer_part(self._transfer.update_from, part)
 
-    def _check(self, impossible: str | None = None) -> None:
-        """The errors of Python's files that are closed, or were opened for something else."""
+    def _check(self, refused: str | None = None) -> None:
+        """Raise the errors of Python's file objects if the file is closed or its mode does not allow an operation."""
         if self.closed:
             raise ValueError("I/O operation on closed file")
-        if impossible:
-            raise io.UnsupportedOperation(f"{self.name} was not opened to {impossible}: its mode is {self.mode!r}")
+        if refused:
+            raise io.UnsupportedOperation(f"{self.name} was not opened for {refused}: its mode is {self.mode!r}")
 
-    def _move(self, move: Callable[[memoryview, int], int], part: memoryview) -> int:
-        """How many bytes went between this memory and the file, which is selected before."""
+    def _transfer_part(self, move: Callable[[memoryview, int], int], part: memoryview) -> int:
+        """Select the file and move bytes between it and this memory; return their number."""
         if not part:
             return 0
-        self._selection.need_ef(self._place)
+        self._selection.ensure_ef(self._location)
         done = move(part, self._position)
         self._position += done
         return done
 
     def _room(self, size: int) -> int:
-        """How many of so many bytes from here on lie in the file, as far as that is known."""
+        """Return how many of the next ``size`` bytes are in the file, or ``size`` if the file's size is not known."""
         end = LAST_OFFSET if self._size is None else self._size
         return max(0, min(size, end - self._position))
 
     def _length(self) -> int:
-        """The size of the file; where the card did not tell it, it is found by reading single bytes."""
+        """Return the size of the file. If the card did not say it, find it by reading single bytes."""
         if self._size is None:
-            self._selection.need_ef(self._place)
+            self._selection.ensure_ef(self._location)
             low, high = 0, 1
             while high <= LAST_OFFSET and self._transfer.has_byte(high - 1):
                 low, high = high, high * 2

@@ -10,6 +10,7 @@ from ..iso7816.command import EXTENDED_LE, SHORT_LE
 from ..iso7816.instructions import Occurrence
 from ..iso7816.status_word import NotSupportedError, RecordNotFoundError
 from .file_properties import FileKind
+from .transmitter import WRITTEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,34 +24,32 @@ if TYPE_CHECKING:
 _MOST: Final = 254
 """The highest record number."""
 _DATA_FOLLOW: Final = 0x6282
-_WRITTEN: Final = frozenset({0x6381, *range(0x63C0, 0x63D0)})
-"""Status words of a command that has written: the file is full now, or so many retries were needed."""
 
 
 class Records(Sequence[bytes]):
     """The records of an EF, opened by :meth:`.file_access.FileAccess.records` (ISO/IEC 7816-4, clause 11.4).
 
-    The first record is ``records[0]``, which cards call number 1; in a cyclic file it is the newest. Each access asks
-    the card; ``list(records)`` reads all. How many there are is found out once, and after what :meth:`append` adds.
-    Errors that the card answers are StatusErrors.
+    The first record is ``records[0]``, which is number 1 on the card; in a cyclic file it is the newest. Each access
+    sends a command; ``list(records)`` reads all records. The number of records is determined once, and again after
+    :meth:`append`. If the card refuses a command a StatusError is raised.
 
     Attributes:
         name: the path of the file.
-        properties: what the card said of the file when it was opened.
+        properties: the properties that the card returned when it was opened.
     """
 
-    def __init__(self, selection: Selection, place: Location, properties: FileProperties) -> None:
-        self.name = str(place)
+    def __init__(self, selection: Selection, location: Location, properties: FileProperties) -> None:
+        self.name = str(location)
         self.properties = properties
         self._selection = selection
-        self._place = place
+        self._location = location
         self._count: int | None = None
 
     def __len__(self) -> int:
-        """How many there are: as many as the card says where it has the last one of them, else as many as it has."""
+        """Return the number that the card states if the record with this number exists; else count the records."""
         with self._selection:
             if self._count is None:
-                self._count = self._counted()
+                self._count = self._count_records()
             return self._count
 
     @overload
@@ -58,10 +57,10 @@ class Records(Sequence[bytes]):
     @overload
     def __getitem__(self, index: slice) -> list[bytes]: ...
     def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
-        """One record, or a list of some.
+        """Return one record, or a list of records for a slice.
 
         Raises:
-            IndexError: there is no such record.
+            IndexError: the record does not exist.
             StatusError: the card refused.
         """
         with self._selection:
@@ -70,26 +69,26 @@ class Records(Sequence[bytes]):
             try:
                 return self._read(self._number(index))
             except RecordNotFoundError as error:
-                raise IndexError(f"index: there is no record {index} in {self.name}") from error
+                raise IndexError(f"index: record {index} does not exist in {self.name}") from error
 
     def __setitem__(self, index: int, data: Buffer) -> None:
         """Replace a record (UPDATE RECORD).
 
         Args:
-            index: which one.
-            data: the record, 1 to 65535 bytes; in files whose records are all of one length of that length.
+            index: the index of the record.
+            data: the new record, 1 to 65535 bytes; if all records of the file have the same length, of this length.
 
         Raises:
-            IndexError: there is no such record.
+            IndexError: the record does not exist.
             StatusError: the card refused.
         """
         with self._selection:
             command = iso.update_record(self._number(index), data, cla=self._selection.sender.cla)
-            self._selection.need_ef(self._place)
+            self._selection.ensure_ef(self._location)
             try:
-                self._selection.send(command, allow=_WRITTEN)
+                self._selection.send(command, allow=WRITTEN)
             except RecordNotFoundError as error:
-                raise IndexError(f"index: there is no record {index} in {self.name}") from error
+                raise IndexError(f"index: record {index} does not exist in {self.name}") from error
 
     def __iter__(self) -> Iterator[bytes]:
         for number in range(1, _MOST + 1):
@@ -101,38 +100,38 @@ class Records(Sequence[bytes]):
             yield record
 
     def append(self, data: Buffer) -> None:
-        """Add a record (APPEND RECORD), behind the last one; in a cyclic file it becomes the first, for the oldest.
+        """Add a record after the last one (APPEND RECORD). In a cyclic file it becomes the first; the oldest is lost.
 
-        A cyclic file of a card that does not know this command is written by UPDATE RECORD of the previous record.
+        If the card does not know APPEND RECORD, a cyclic file is written by UPDATE RECORD of the previous record.
 
         Raises:
             NoSpaceError: the file is full.
             StatusError: the card refused for another reason.
         """
         with self._selection:
-            self._selection.need_ef(self._place)
+            self._selection.ensure_ef(self._location)
             cla = self._selection.sender.cla
             try:
-                self._selection.send(iso.append_record(data, cla=cla), allow=_WRITTEN)
+                self._selection.send(iso.append_record(data, cla=cla), allow=WRITTEN)
             except NotSupportedError:
                 if self.properties.kind != FileKind.CYCLIC:
                     raise
                 command = iso.update_record(0, data, which=Occurrence.PREVIOUS, cla=cla)
-                self._selection.send(command, allow=_WRITTEN)
+                self._selection.send(command, allow=WRITTEN)
             self._count = None
 
     def _number(self, index: int) -> int:
-        """The card's number for an index."""
+        """Return the card's number of the record with an index."""
         number = index + 1 if index >= 0 else len(self) + index + 1
         if not 1 <= number <= _MOST:
-            raise IndexError(f"index: there is no record {index} in {self.name}")
+            raise IndexError(f"index: record {index} does not exist in {self.name}")
         return number
 
     def _read(self, number: int) -> bytes:
         size = self.properties.record_size or 0
         sender = self._selection.sender
         le = min(size, EXTENDED_LE) if size > SHORT_LE and sender.extended_length else SHORT_LE
-        self._selection.need_ef(self._place)
+        self._selection.ensure_ef(self._location)
         return self._selection.send(iso.read_record(number, le, cla=sender.cla), allow={_DATA_FOLLOW}).data
 
     def _has(self, number: int) -> bool:
@@ -142,13 +141,13 @@ class Records(Sequence[bytes]):
             return False
         return True
 
-    def _counted(self) -> int:
+    def _count_records(self) -> int:
         low, high = 0, _MOST + 1
-        said = self.properties.record_count or 0
-        if 1 <= said <= _MOST:
-            if self._has(said):
-                return said
-            high = said
+        stated = self.properties.record_count or 0
+        if 1 <= stated <= _MOST:
+            if self._has(stated):
+                return stated
+            high = stated
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if self._has(middle) else (low, middle)

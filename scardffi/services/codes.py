@@ -1,11 +1,12 @@
-"""Codes as cards take them: padded, in bytearrays of our own that can be wiped, and never shown in an error.
+"""Encoding of codes for cards: padded, in bytearrays that can be wiped, and never shown in an error.
 
-A bytearray that grows leaves its bytes behind where it was before: those here are made at full size.
+A bytearray that grows leaves a copy of its bytes in memory, so those in this module have their full size from the
+start.
 """
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..iso7816.command import SHORT_DATA, checked
@@ -14,34 +15,34 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     Code: TypeAlias = Buffer | str
-    """A code as a program has it."""
+    """A code as programs give it."""
 
 BLOCK: Final = 8
-"""The bytes of a format 2 PIN block, and of most codes that are padded."""
-FEWEST_DIGITS: Final = 4
-"""The fewest digits in a format 2 PIN block."""
-MOST_DIGITS: Final = 12
-"""The most digits in a format 2 PIN block."""
+"""The length of a format 2 PIN block, and of most padded codes, in bytes."""
+MIN_DIGITS: Final = 4
+"""The minimum number of digits in a format 2 PIN block."""
+MAX_DIGITS: Final = 12
+"""The maximum number of digits in a format 2 PIN block."""
 _FORMAT_2: Final = 0x20
 
 
-class Padding(Enum):
-    """How a card wants its codes filled up."""
+class Padding(StrEnum):
+    """The padding that a card expects for its codes."""
 
     NONE = "none"
-    """Not at all: the card is sent the code as it is."""
+    """No padding."""
     FF = "FF"
-    """With bytes FF behind the code."""
+    """Bytes FF after the code."""
     FORMAT_2 = "format 2"
-    """As a format 2 PIN block (ISO 9564-1, clause 9.3.3): a nibble 2, one with the number of digits, the digits, and
+    """A format 2 PIN block (ISO 9564-1, clause 9.3.3): a nibble 2, a nibble with the number of digits, the digits, and
     nibbles F up to 8 bytes."""
 
 
 def checked_padding(padding: Padding | str) -> Padding:
-    """A padding, or the one that has this value.
+    """Return a padding, given as such or by its value.
 
     Raises:
-        ValueError: there is none of that value.
+        ValueError: no padding has this value.
     """
     try:
         return Padding(padding)
@@ -51,10 +52,10 @@ def checked_padding(padding: Padding | str) -> Padding:
 
 
 def checked_length(padding: Padding, length: int) -> int:
-    """The number of bytes that codes are filled up to, which is allowed with this padding.
+    """Return the length of padded codes if it is allowed for this padding.
 
     Raises:
-        ValueError: it is outside of 1 to 255, or not 8 with a format 2 block.
+        ValueError: it is outside 1 to 255, or not 8 for a format 2 block.
     """
     if padding is Padding.FORMAT_2:
         return checked("length", length, BLOCK, BLOCK)
@@ -62,23 +63,24 @@ def checked_length(padding: Padding, length: int) -> int:
 
 
 def padded(code: Code, padding: Padding = Padding.NONE, length: int = BLOCK, *, name: str = "code") -> bytearray:
-    """A code as the card takes it, to be wiped once it was sent.
+    """Return a padded copy of a code. The caller must wipe it after it was sent.
 
     Args:
-        code: 1 to 255 bytes without padding; 1 to ``length`` where FF fills it up; 4 to 12 digits in ASCII for a
+        code: 1 to 255 bytes without padding; 1 to ``length`` bytes for padding with FF; 4 to 12 digits in ASCII for a
             format 2 block. A str must be ASCII: the standard names no other encoding.
-        padding: how it is filled up.
-        length: the number of bytes that it is filled up to.
-        name: of the argument, for errors.
+        padding: the padding.
+        length: the length of the padded code in bytes.
+        name: the name of the argument, for errors.
 
     Raises:
-        ValueError: too short, too long, or what is not allowed in it. The error tells lengths, nothing of the code.
-        TypeError: it is neither a buffer nor a str.
+        ValueError: the code is too short or too long, or has characters that are not allowed. The error says lengths,
+            but nothing of the code.
+        TypeError: the code is neither a buffer nor a str.
     """
     try:
         raw = _copied(name, code)
     finally:
-        del code  # no frame of ours holds it when an error goes out
+        del code  # so that the traceback of an error does not hold it
     if padding is Padding.NONE:
         _checked_size(name, raw, 1, SHORT_DATA)
         return raw
@@ -94,14 +96,14 @@ def padded(code: Code, padding: Padding = Padding.NONE, length: int = BLOCK, *, 
 
 
 def placeholder(padding: Padding, length: int = BLOCK) -> bytes:
-    """What stands in a command for a code that is typed on a reader's pad; without padding it must not be empty."""
+    """Return the bytes that stand in a command for a code that the user will enter on a pad."""
     if padding is Padding.NONE:
-        return b"0"
+        return b"0"  # not empty, which the functions that make commands refuse
     return b"\xff" * length if padding is Padding.FF else bytes((_FORMAT_2,)) + b"\xff" * (BLOCK - 1)
 
 
 def wipe(*buffers: bytearray) -> None:
-    """Overwrite them with zeros."""
+    """Overwrite bytearrays with zeros."""
     for one in buffers:
         one[:] = bytes(len(one))
 
@@ -115,9 +117,9 @@ def _copied(name: str, code: Code) -> bytearray:
                 kind = type(code).__name__
                 raise TypeError(f"{name}: expected a bytearray, bytes or str, got {kind}") from None
         if not code.isascii():
-            raise ValueError(f"{name}: a str must be ASCII; encode it as the card wants it, into a bytearray")
+            raise ValueError(f"{name}: a str must be ASCII; encode it for the card and give a bytearray")
         raw = bytearray(len(code))
-        for place, character in enumerate(code):  # encode() would leave bytes behind
+        for place, character in enumerate(code):  # encode() would leave a copy in memory
             raw[place] = ord(character)
         return raw
     finally:
@@ -134,7 +136,7 @@ def _checked_size(name: str, raw: bytearray, fewest: int, most: int) -> None:
 def _format_2(name: str, digits: bytearray) -> bytearray:
     if not digits.isdigit():
         raise ValueError(f"{name}: only the digits 0 to 9 are allowed in a format 2 block")
-    _checked_size(name, digits, FEWEST_DIGITS, MOST_DIGITS)
+    _checked_size(name, digits, MIN_DIGITS, MAX_DIGITS)
     block = bytearray(b"\xff" * BLOCK)
     block[0] = _FORMAT_2 | len(digits)
     for place, digit in enumerate(digits, start=2):

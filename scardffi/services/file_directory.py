@@ -1,4 +1,4 @@
-"""What files a directory has, as far as cards tell: there is no command of ISO/IEC 7816 that lists them."""
+"""The entries of a directory, collected from several sources: no command of ISO/IEC 7816 lists files."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _MOST_NAMES: Final = 256
 
 @dataclass(frozen=True)
 class DirectoryEntry:
-    """One file of a directory. Each property is None where the card does not say it.
+    """A file of a directory. An attribute is None if the card does not state it.
 
     Attributes:
-        reference: what opens it, whichever directory is the current one.
+        reference: a reference to the file that does not depend on the current directory.
         kind: DF, or the structure of an EF.
         file_id: the file identifier.
         short_id: the short identifier.
@@ -45,10 +45,10 @@ class DirectoryEntry:
 
 
 def applications(content: Iterable[bytes]) -> Iterator[DirectoryEntry]:
-    """The applications that EF.DIR tells (ISO/IEC 7816-4, clause 12.2.2; its templates of tag 61).
+    """Yield the applications in EF.DIR (ISO/IEC 7816-4, clause 12.2.2; its templates of tag 61).
 
     Args:
-        content: its records, or its bytes in one; what is no data object in there is passed over.
+        content: the records of EF.DIR, or its bytes in one piece; malformed data objects are ignored.
     """
     for raw in content:
         with suppress(MalformedError):
@@ -62,47 +62,46 @@ def applications(content: Iterable[bytes]) -> Iterator[DirectoryEntry]:
                 yield DirectoryEntry(FileRef.by_name(name.value), FileKind.DF, file_id, None, name.value, text)
 
 
-def named(selection: Selection, prefix: bytes) -> Iterator[DirectoryEntry]:
-    """The DFs whose names begin like this, by SELECT of the first and then of each next one."""
+def dfs_by_name(selection: Selection, prefix: bytes) -> Iterator[DirectoryEntry]:
+    """Yield the DFs whose names begin with a prefix, by SELECT of the first and then of each next occurrence."""
     found: set[bytes] = set()
     with suppress(StatusError):
-        said = selection.select_name(prefix, Occurrence.FIRST)
-        while said.name and said.name not in found and len(found) < _MOST_NAMES:
-            found.add(said.name)
-            yield _entry(FileRef.by_name(said.name), said)
-            said = selection.select_name(prefix, Occurrence.NEXT)
+        properties = selection.select_name(prefix, Occurrence.FIRST)
+        while properties.name and properties.name not in found and len(found) < _MOST_NAMES:
+            found.add(properties.name)
+            yield _entry(FileRef.by_name(properties.name), properties)
+            properties = selection.select_name(prefix, Occurrence.NEXT)
 
 
 def children(selection: Selection, folder: Location, probe: Iterable[int]) -> Iterator[DirectoryEntry]:
-    """The files that a DF announces (tag A2 of its file control information), and those that a SELECT finds in it."""
-    announced: dict[int, int] = {}
+    """Yield the files that a DF lists (tag A2 of its file control information), and those that SELECT finds in it."""
+    listed: dict[int, int] = {}
     with suppress(StatusError):
-        folder, said = selection.select(folder, folder=True)
-        announced = {file_id: short_id for short_id, file_id in said.short_ids.items()}
-    for file_id in dict.fromkeys((*announced, *probe)):
+        folder, properties = selection.select(folder, folder=True)
+        listed = {file_id: short_id for short_id, file_id in properties.short_ids.items()}
+    for file_id in dict.fromkeys((*listed, *probe)):
         if file_id == MF:
             continue
-        place = folder.child(file_id)
-        said = FileProperties(file_id=file_id, short_id=announced.get(file_id))
+        properties = FileProperties(file_id=file_id, short_id=listed.get(file_id))
         try:
-            place, told = selection.select(place)
+            _, answered = selection.select(folder.child(file_id))
         except StatusError:
-            if file_id not in announced:
+            if file_id not in listed:
                 continue
         else:
-            if told.file_id not in {None, file_id}:
-                continue  # the card has looked elsewhere
-            said = told
-        yield _entry(FileRef.by_path(str(folder.child(file_id))), said, file_id, announced.get(file_id))
+            if answered.file_id not in {None, file_id}:
+                continue  # the card has searched another DF
+            properties = answered
+        yield _entry(FileRef.by_path(str(folder.child(file_id))), properties, file_id, listed.get(file_id))
 
 
 def merged(entries: Iterable[DirectoryEntry], wanted: Callable[[DirectoryEntry], bool]) -> list[DirectoryEntry]:
-    """Each file once, with what the first source says of it and, where that says nothing, a later one."""
+    """Return each file once; attributes that are None are filled from later entries of the same file."""
     found: list[DirectoryEntry] = []
     for entry in entries:
         for number, other in enumerate(found):
-            if _same(entry, other):
-                found[number] = _joined(other, entry)
+            if _is_same_file(entry, other):
+                found[number] = _fill(other, entry)
                 break
         else:
             found.append(entry)
@@ -110,20 +109,20 @@ def merged(entries: Iterable[DirectoryEntry], wanted: Callable[[DirectoryEntry],
 
 
 def _entry(
-    reference: FileRef, said: FileProperties, file_id: int | None = None, short_id: int | None = None
+    reference: FileRef, properties: FileProperties, file_id: int | None = None, short_id: int | None = None
 ) -> DirectoryEntry:
-    own_id = said.file_id if file_id is None else file_id
-    own_short_id = said.short_id if short_id is None else short_id
-    return DirectoryEntry(reference, said.kind, own_id, own_short_id, said.name, said.label)
+    own_id = properties.file_id if file_id is None else file_id
+    own_short_id = properties.short_id if short_id is None else short_id
+    return DirectoryEntry(reference, properties.kind, own_id, own_short_id, properties.name, properties.label)
 
 
-def _same(one: DirectoryEntry, other: DirectoryEntry) -> bool:
+def _is_same_file(one: DirectoryEntry, other: DirectoryEntry) -> bool:
     if one.name and other.name:
         return one.name == other.name
     return one.file_id is not None and one.file_id == other.file_id
 
 
-def _joined(first: DirectoryEntry, second: DirectoryEntry) -> DirectoryEntry:
+def _fill(first: DirectoryEntry, second: DirectoryEntry) -> DirectoryEntry:
     return DirectoryEntry(
         first.reference,
         first.kind or second.kind,

@@ -1,4 +1,4 @@
-"""What a card says of a file, by names: the file control parameters (ISO/IEC 7816-4, clause 5.3.3)."""
+"""File control parameters by name (ISO/IEC 7816-4, clause 5.3.3)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-_FCP, _FMD, _FCI = 0x62, 0x64, 0x6F
+FCP: Final = 0x62
+"""The tag of the template of file control parameters."""
+LONGEST_NAME: Final = 16
+"""The maximum length of a DF name."""
+_FMD, _FCI = 0x64, 0x6F
 _SIZE, _TOTAL_SIZE, _DESCRIPTOR, _FILE_ID, _NAME = 0x80, 0x81, 0x82, 0x83, 0x84
 _PROPRIETARY, _SHORT_ID, _LIFE_CYCLE, _PROPRIETARY_TEMPLATE, _LABEL = 0x85, 0x88, 0x8A, 0xA5, 0x50
 _SHORT_IDS, _PATH = 0xA2, 0x51
@@ -26,33 +30,32 @@ _NAMED: Final = frozenset({_SIZE, _TOTAL_SIZE, _DESCRIPTOR, _FILE_ID, _NAME, _SH
 _OTHERS: Final = {_PROPRIETARY: "proprietary", _PROPRIETARY_TEMPLATE: "proprietary"}
 _SHAREABLE: Final = 0x40
 _DF_DESCRIPTOR: Final = 0x38
-_LONGEST_NAME: Final = 16
 
 
 class FileKind(Enum):
-    """What sort of file it is; the value is the file descriptor byte without its bit for sharing."""
+    """The kind of a file; the value is the file descriptor byte without the bit that says shareable."""
 
     DF = _DF_DESCRIPTOR
     """A directory, or an application."""
     TRANSPARENT = 0x01
     """An EF of bytes."""
     LINEAR_FIXED = 0x02
-    """An EF of records in a row, all of one length."""
+    """An EF with a sequence of records of the same length."""
     LINEAR_VARIABLE = 0x04
-    """An EF of records in a row, each of its own length."""
+    """An EF with a sequence of records of different lengths."""
     CYCLIC = 0x06
-    """An EF of records in a ring, all of one length: record 1 is the newest."""
+    """An EF with a ring of records of the same length: record 1 is the newest."""
     DATA_OBJECTS = 0x39
-    """An EF of data objects, which GET DATA and PUT DATA are for."""
+    """An EF of data objects, for GET DATA and PUT DATA."""
 
     @property
     def is_records(self) -> bool:
-        """Whether it is an EF of records."""
+        """True for an EF of records."""
         return self in {FileKind.LINEAR_FIXED, FileKind.LINEAR_VARIABLE, FileKind.CYCLIC}
 
 
 class LifeCycle(IntEnum):
-    """In which state of its life a file is (the life cycle status byte)."""
+    """The life cycle status of a file (the life cycle status byte)."""
 
     CREATION = 0x01
     INITIALISATION = 0x03
@@ -69,10 +72,10 @@ _LIFE_CYCLES: Final = {
 
 
 class WrongKindError(Exception):
-    """A file is of another kind than what is to be done with it needs.
+    """A file is not of the kind that an operation needs.
 
     Attributes:
-        kind: the kind that it is.
+        kind: the kind of the file.
     """
 
     def __init__(self, message: str, kind: FileKind) -> None:
@@ -85,27 +88,27 @@ class WrongKindError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class FileProperties:
-    """What a card says of a file, or is told of one that is to be created. Each is None where it is not said.
+    """The properties of a file, as the card states them or for a new file. An attribute is None if it is not stated.
 
     Attributes:
         kind: DF, or the structure of an EF.
         file_id: the file identifier, 0 to 0xFFFF.
         name: the DF name, 1 to 16 bytes.
         label: the label of an application, in words.
-        size: the bytes of data in a transparent EF, or in all records.
-        total_size: the same with what the card keeps beside them; of a DF, the room that it has.
-        short_id: the short identifier, 1 to 30. Where the card does not speak of one at all, the last five bits of
-            the file identifier may be one.
-        life_cycle: the state of its life, a LifeCycle or a proprietary number.
-        record_size: the bytes of a record, of the longest one where they vary.
-        record_count: how many records there are, or can be; cards differ in that.
-        shareable: whether several logical channels may have it as the current file.
-        data_coding: the data coding byte: how WRITE commands work, and what an offset counts.
-        security: the security attributes as they came: the objects of tags 86, 8B to 8E, 9C, 9D, A0, A1, AB and AC.
+        size: the number of data bytes in a transparent EF, or in all records.
+        total_size: the same with the card's overhead; for a DF, the space that it has.
+        short_id: the short identifier, 1 to 30. If the card states nothing about it, the last five bits of the file
+            identifier may be the short identifier.
+        life_cycle: the life cycle status, a LifeCycle or a proprietary number.
+        record_size: the length of a record, or of the longest one if they differ.
+        record_count: the number of records, or the maximum number; cards differ in this.
+        shareable: True if several logical channels may have it as their current file.
+        data_coding: the data coding byte: the effect of WRITE commands and the unit of offsets.
+        security: the security attributes, not decoded: the objects of tags 86, 8B to 8E, 9C, 9D, A0, A1, AB and AC.
         proprietary: the objects of tags 85 and A5.
         objects: all other objects.
-        raw: the whole answer of the card; empty for one that is to be created.
-        problems: what is wrong with the answer; what could be read all the same is here.
+        raw: the whole answer of the card; empty for a new file.
+        problems: the errors in the answer; the rest of it was decoded.
     """
 
     kind: FileKind | None = None
@@ -128,12 +131,12 @@ class FileProperties:
 
     @property
     def is_active(self) -> bool:
-        """Whether the file can be used, as far as the card says: it is neither deactivated nor terminated."""
+        """False if the card states that the file is deactivated or terminated."""
         return self.life_cycle not in {LifeCycle.DEACTIVATED, LifeCycle.TERMINATED}
 
     @property
     def short_ids(self) -> dict[int, int]:
-        """The EFs of a DF that it announces (tag A2): the file identifier of each by its short identifier."""
+        """The EFs that a DF lists (tag A2): file identifiers by short identifier."""
         found: dict[int, int] = {}
         for template in self.objects:
             with suppress(MalformedError):
@@ -145,37 +148,37 @@ class FileProperties:
 
     @classmethod
     def decode(cls, raw: Buffer, *, lenient: bool = False) -> FileProperties:
-        """The properties that the answer to SELECT tells: a template of tag 62, 64 or 6F, or several.
+        """Return the properties in the answer to SELECT: one or more templates of tag 62, 64 or 6F.
 
         Args:
-            raw: the answer without its status word; no byte where the card tells nothing.
-            lenient: refuse nothing: what is wrong is kept in ``problems``, and the rest read as far as it goes.
+            raw: the answer without its status word; it may be empty.
+            lenient: True to raise no error: errors are stored in ``problems``, and the rest is decoded.
 
         Raises:
-            MalformedError: the bytes are no such template, and where that shows.
+            MalformedError: the bytes are not such templates, and ``lenient`` is False.
         """
         whole = memoryview(raw).tobytes()
         problems: list[MalformedError] = []
         objects = _objects(whole, problems)
-        told: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         kept: dict[str, list[TLV]] = {"security": [], "proprietary": [], "objects": []}
         for one in objects:
             try:
-                told.update(_read(one))
+                values.update(_read(one))
             except MalformedError as error:
                 problems.append(error)
             if one.tag not in _NAMED:
                 kept["security" if one.tag in _SECURITY else _OTHERS.get(one.tag, "objects")].append(one)
         if problems and not lenient:
             raise problems[0]
-        told.update((name, tuple(some)) for name, some in kept.items())
-        return cls(**told, raw=whole, problems=tuple(problems))
+        values.update((name, tuple(some)) for name, some in kept.items())
+        return cls(**values, raw=whole, problems=tuple(problems))
 
     def parameters(self) -> list[TLV]:
-        """The data objects that say this, for a command.
+        """Return the properties as data objects.
 
         Raises:
-            ValueError: a property is not allowed, or cannot be said; the message names it.
+            ValueError: a property is not allowed; the message names it.
         """
         objects = []
         for tag, name, size in ((_SIZE, "size", 4), (_TOTAL_SIZE, "total_size", 4)):
@@ -186,34 +189,34 @@ class FileProperties:
         if self.kind is not None:
             objects.append(TLV(_DESCRIPTOR, self._descriptor(FileKind(self.kind))))
         elif (self.record_size, self.record_count, self.shareable, self.data_coding) != (None,) * 4:
-            raise ValueError("kind: None is not allowed beside what describes it; give a FileKind")
+            raise ValueError("kind: None is not allowed with record_size or the like; give a FileKind")
         if self.file_id is not None:
             objects.append(TLV(_FILE_ID, checked("file_id", self.file_id, 0, 0xFFFF).to_bytes(2, "big")))
         if self.name is not None:
-            checked("length of name", len(self.name), 1, _LONGEST_NAME)
+            checked("length of name", len(self.name), 1, LONGEST_NAME)
             objects.append(TLV(_NAME, self.name))
         if self.short_id is not None:
             objects.append(TLV(_SHORT_ID, bytes((checked("short_id", self.short_id, 1, 30) << 3,))))
         if self.life_cycle is not None:
             objects.append(TLV(_LIFE_CYCLE, bytes((checked("life_cycle", self.life_cycle, 0, 0xFF),))))
         if self.label is not None:
-            raise ValueError("label: it is no file control parameter; give it in an object of proprietary")
+            raise ValueError("label: it is not a file control parameter; give it in an object of proprietary")
         return [*objects, *self.security, *self.proprietary, *self.objects]
 
     def encode(self) -> bytes:
-        """The template of file control parameters (tag 62) that says this, as CREATE FILE takes it.
+        """Return the properties as a template of file control parameters (tag 62) for CREATE FILE.
 
         Raises:
-            ValueError: a property is not allowed, or cannot be said; the message names it.
+            ValueError: a property is not allowed; the message names it.
         """
-        return bytes(TLV(_FCP, encode(self.parameters())))
+        return bytes(TLV(FCP, encode(self.parameters())))
 
     def _descriptor(self, kind: FileKind) -> bytes:
-        """The file descriptor byte, the data coding byte, the length of the longest record, the number of records."""
+        """Return the value of tag 82: file descriptor byte, data coding byte, record size, number of records."""
         first = kind.value | (_SHAREABLE if self.shareable else 0)
         if not kind.is_records:
             if (self.record_size, self.record_count) != (None, None):
-                raise ValueError(f"record_size, record_count: a {kind.name} file has no records")
+                raise ValueError(f"record_size, record_count: not allowed for a {kind.name} file, which has no records")
             return bytes((first,)) if self.data_coding is None else bytes((first, self._coding()))
         head = bytes((first, self._coding()))
         if self.record_size is None:
@@ -227,21 +230,21 @@ class FileProperties:
         return head + count.to_bytes(1 if count <= 0xFF else 2, "big")
 
     def _coding(self) -> int:
-        """The data coding byte; by default data units of one byte."""
+        """Return the data coding byte; by default data units are one byte."""
         return 0x01 if self.data_coding is None else checked("data_coding", self.data_coding, 0, 0xFF)
 
 
 def _objects(raw: bytes, problems: list[MalformedError]) -> list[TLV]:
-    """What stands in the templates, those of file control parameters in file control information included."""
+    """Return the objects in the templates, and in templates 62 and 64 inside a template 6F."""
     found: list[TLV] = []
     try:
         templates = decode(raw, padding=True)
         for template in templates:
-            if template.tag not in {_FCP, _FMD, _FCI}:
-                problems.append(MalformedError(f"a data object of tag {template.tag:02X}; allowed are 62, 64 and 6F"))
+            if template.tag not in {FCP, _FMD, _FCI}:
+                problems.append(MalformedError(f"tag {template.tag:02X} is not allowed; 62, 64 and 6F are"))
                 continue
             for one in template.children(padding=True):
-                if template.tag == _FCI and one.tag in {_FCP, _FMD}:
+                if template.tag == _FCI and one.tag in {FCP, _FMD}:
                     found += one.children(padding=True)
                 else:
                     found.append(one)
@@ -251,12 +254,12 @@ def _objects(raw: bytes, problems: list[MalformedError]) -> list[TLV]:
 
 
 def _read(one: TLV) -> dict[str, Any]:
-    """The properties that one object tells."""
+    """Return the properties in one object."""
     least, most, read = _READERS.get(one.tag, (0, 0, None))
     if read is None:
         return {}
     if not least <= len(one.value) <= most:
-        message = f"{len(one.value)} bytes in the object of tag {one.tag:02X}; allowed are {least} to {most}"
+        message = f"the object of tag {one.tag:02X} has {len(one.value)} bytes; {least} to {most} are allowed"
         raise MalformedError(message, one.offset)
     return read(one)
 
@@ -266,7 +269,7 @@ def _number(one: TLV) -> int:
 
 
 def _short_id(one: TLV) -> int | None:
-    """Its upper five bits; there is none where they are 0 or all set, or the value is empty."""
+    """Return the upper five bits; None if they are all 0 or all 1, or the value is empty."""
     short_id = _number(one) >> 3
     return short_id if 1 <= short_id <= 30 else None
 
@@ -275,22 +278,22 @@ def _label(one: TLV | None) -> str | None:
     return one.value.decode(errors="replace") if one else None
 
 
-def _described(one: TLV) -> dict[str, Any]:
-    """What the file descriptor byte and those behind it tell."""
+def _decode_descriptor(one: TLV) -> dict[str, Any]:
+    """Return the properties in the file descriptor byte and the bytes after it."""
     value = one.value
     first = value[0]
-    told: dict[str, Any] = {"kind": None if first & 0x80 else _kind(first), "shareable": bool(first & _SHAREABLE)}
+    values: dict[str, Any] = {"kind": None if first & 0x80 else _kind(first), "shareable": bool(first & _SHAREABLE)}
     if len(value) > 1:
-        told["data_coding"] = value[1]
+        values["data_coding"] = value[1]
     if len(value) > 2:
-        told["record_size"] = int.from_bytes(value[2:4], "big")
+        values["record_size"] = int.from_bytes(value[2:4], "big")
     if len(value) > 4:
-        told["record_count"] = int.from_bytes(value[4:], "big")
-    return told
+        values["record_count"] = int.from_bytes(value[4:], "big")
+    return values
 
 
 def _kind(first: int) -> FileKind | None:
-    """The kind that a file descriptor byte tells; internal EFs are of the kind of working EFs."""
+    """Return the kind in a file descriptor byte; this does not distinguish internal EFs from working EFs."""
     low = first & 0x07
     if first & _DF_DESCRIPTOR == _DF_DESCRIPTOR:
         return {0: FileKind.DF, 1: FileKind.DATA_OBJECTS, 2: FileKind.DATA_OBJECTS}.get(low)
@@ -299,17 +302,17 @@ def _kind(first: int) -> FileKind | None:
     return FileKind(low & 6)
 
 
-_WHOLE: Final = 0xFFFF
-"""The most bytes of a template's value here: what has no bounds of its own."""
+_NO_LIMIT: Final = 0xFFFF
+"""The maximum length of a value that has no limit of its own."""
 _READERS: Final[dict[int, tuple[int, int, Callable[[TLV], dict[str, Any]]]]] = {
     _SIZE: (1, 8, lambda one: {"size": _number(one)}),
     _TOTAL_SIZE: (1, 8, lambda one: {"total_size": _number(one)}),
-    _DESCRIPTOR: (1, 6, _described),
+    _DESCRIPTOR: (1, 6, _decode_descriptor),
     _FILE_ID: (2, 2, lambda one: {"file_id": _number(one)}),
-    _NAME: (0, _LONGEST_NAME, lambda one: {"name": one.value or None}),
+    _NAME: (0, LONGEST_NAME, lambda one: {"name": one.value or None}),
     _SHORT_ID: (0, 1, lambda one: {"short_id": _short_id(one)}),
     _LIFE_CYCLE: (1, 1, lambda one: {"life_cycle": _LIFE_CYCLES.get(_number(one), _number(one))}),
-    _LABEL: (0, _WHOLE, lambda one: {"label": _label(one)}),
-    _PROPRIETARY_TEMPLATE: (0, _WHOLE, lambda one: {"label": _label(find(one.children(), _LABEL))}),
+    _LABEL: (0, _NO_LIMIT, lambda one: {"label": _label(one)}),
+    _PROPRIETARY_TEMPLATE: (0, _NO_LIMIT, lambda one: {"label": _label(find(one.children(), _LABEL))}),
 }
-"""What each object tells: the fewest and the most bytes of its value, and how it is read."""
+"""For each tag: the minimum and the maximum length of the value, and the function that decodes it."""

@@ -1,4 +1,4 @@
-"""How a person names a card's files, and where on the card a file is."""
+"""References to files of a card, and their locations in the tree of files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from ..iso7816.command import checked
+from .file_properties import LONGEST_NAME
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -16,19 +17,18 @@ if TYPE_CHECKING:
 MF: Final = 0x3F00
 """The file identifier of the master file, the root of a card."""
 UP: Final = -1
-"""The step to the DF above one whose place is known by its name alone."""
-_LONGEST_NAME: Final = 16
+"""The step to the DF above. It is needed if a DF is known only by its name."""
 _ID_DIGITS: Final = 4
-_PATH: Final = 'give steps of 4 hexadecimal digits, ".." or ".", and in front "/", "3F00", a DF name or nothing'
+_PATH: Final = 'give steps of 4 hexadecimal digits, ".." or ".", and before them optionally "/", "3F00" or a DF name'
 
 
 class Location(NamedTuple):
-    """Where a file is; ``str`` gives a path that :meth:`FileRef.by_path` takes.
+    """The location of a file; ``str()`` returns a path that :meth:`FileRef.by_path` accepts.
 
     Attributes:
-        name: of the DF that the steps begin in; empty for the MF.
-        steps: the file identifiers from there to the file, UP for the DF above.
-        short_id: of an EF in that DF, which has no other reference; None for the DF or EF of the last step.
+        name: the name of the DF in which the steps begin; empty for the MF.
+        steps: the file identifiers from there to the file; UP for the DF above.
+        short_id: the short identifier of an EF in the DF that the steps lead to; None if the steps lead to the file.
     """
 
     name: bytes = b""
@@ -37,12 +37,12 @@ class Location(NamedTuple):
 
     @property
     def is_root(self) -> bool:
-        """Whether it is the MF."""
+        """True if this is the MF."""
         return self == Location()
 
     @property
     def folder(self) -> Location:
-        """The DF above. That of the MF is the MF."""
+        """The DF above; for the MF, the MF itself."""
         if self.short_id is not None:
             return Location(self.name, self.steps)
         if self.name and (not self.steps or self.steps[-1] == UP):
@@ -50,7 +50,7 @@ class Location(NamedTuple):
         return Location(self.name, self.steps[:-1])
 
     def child(self, file_id: int) -> Location:
-        """A file in this DF."""
+        """Return the location of a file in this DF."""
         return Location(self.name, (*self.steps, file_id))
 
     def __str__(self) -> str:
@@ -66,12 +66,12 @@ class Location(NamedTuple):
 class FileRef:
     """A reference to a file, made by one of the class methods.
 
-    Where a method takes a reference it takes plain forms too: an int is a file identifier, text a path, and bytes are
-    a DF name, be they two.
+    Methods with a parameter ``reference`` accept plain values too: an int is a file identifier, a str is a path, and
+    bytes are a DF name, even two bytes.
 
     Attributes:
-        value: as it was given.
-        candidates: what it may mean, in the order in which that is tried.
+        value: the value that the reference was made of.
+        candidates: the meanings of the value, in the order in which they are tried.
     """
 
     value: int | str | bytes
@@ -79,58 +79,58 @@ class FileRef:
 
     @classmethod
     def by_id(cls, file_id: int) -> FileRef:
-        """The file of this identifier, 0 to 0xFFFF, in the current directory; 0x3F00 is the MF.
+        """Return a reference to the file with this identifier in the current directory; 0x3F00 is the MF.
 
         Raises:
-            ValueError: no such identifier.
+            ValueError: the identifier is not 0 to 0xFFFF.
         """
         return cls(file_id, (_by_id(file_id),))
 
     @classmethod
     def by_name(cls, name: Buffer) -> FileRef:
-        """The DF of this name, such as an application identifier, or its beginning; 1 to 16 bytes, on the whole card.
+        """Return a reference to the DF with this name, or with a name that begins so, anywhere on the card.
 
         Raises:
-            ValueError: another number of bytes.
+            ValueError: the name does not have 1 to 16 bytes.
         """
         raw = memoryview(name).tobytes()
         return cls(raw, (_by_name(raw),))
 
     @classmethod
     def by_short_id(cls, short_id: int) -> FileRef:
-        """The EF of this short identifier, 1 to 30, in the current directory.
+        """Return a reference to the EF with this short identifier in the current directory.
 
         Raises:
-            ValueError: no such identifier.
+            ValueError: the identifier is not 1 to 30.
         """
         return cls(short_id, (_Meaning(short_id=checked("short_id", short_id, 1, 30)),))
 
     @classmethod
     def by_path(cls, path: str) -> FileRef:
-        """The file at the end of a path, such as ``"3F00/5000/5001"``, ``"/5000"``, ``"5001"``, ``"../2F00"``.
+        """Return a reference to the file at the end of a path, such as ``"3F00/5000"``, ``"/5000"`` or ``"../2F00"``.
 
         Args:
             path: file identifiers of 4 hexadecimal digits, with "/" between them, ".." for the DF above and "." for
-                the DF itself. It begins in the MF where "/" or "3F00" is in front, in the DF of a name where the name
-                is, in hexadecimal ("A000000063504B43532D3135/4401", and with "=" before one of two bytes: "=4142"),
-                else in the current directory.
+                the DF itself. A path after "/" or "3F00" begins in the MF. A path after a DF name in hexadecimal begins
+                in that DF ("A000000063504B43532D3135/4401"; a name of two bytes needs "=": "=4142"). Any other path
+                begins in the current directory.
 
         Raises:
-            ValueError: it is no such path.
+            ValueError: the text is not such a path.
         """
         return cls(path, (_by_path(path),))
 
     @classmethod
     def any(cls, value: int | str | Buffer) -> FileRef:
-        """The first that there is of all that this may mean.
+        """Return a reference to the first existing file of all that the value can mean.
 
         Args:
-            value: an int from 1 to 30 is a short identifier or a file identifier, another one a file identifier; two
-                bytes are a file identifier or a DF name, others a DF name; text is a path or, in hexadecimal, a DF
-                name.
+            value: an int from 1 to 30 is a short identifier or a file identifier, any other int a file identifier; two
+                bytes are a file identifier or a DF name, any other bytes a DF name; a str is a path or, in
+                hexadecimal, a DF name.
 
         Raises:
-            ValueError: it may mean nothing; the message tells what is allowed.
+            ValueError: the value has no meaning; the message says what is allowed.
         """
         if isinstance(value, str):
             meanings = [_by_path(value)]
@@ -147,11 +147,11 @@ class FileRef:
 
     @classmethod
     def of(cls, value: Reference) -> FileRef:
-        """The reference that a plain form stands for, or the one that it is.
+        """Return the reference for a plain value; return a FileRef unchanged.
 
         Raises:
-            ValueError: the form is right, its value is not; the message tells what is allowed.
-            TypeError: it is none of the forms.
+            ValueError: the value is not allowed; the message says what is allowed.
+            TypeError: the value is not a FileRef, an int, a str or bytes.
         """
         if isinstance(value, FileRef):
             return value
@@ -160,17 +160,20 @@ class FileRef:
         if hasattr(value, "__index__") and not isinstance(value, bool):
             return cls.by_id(operator.index(value))  # type: ignore[arg-type]  # it has __index__
         try:
-            name = memoryview(value)  # type: ignore[arg-type]  # a bool, and whatever else it may be at run time
+            name = memoryview(value)  # type: ignore[arg-type]  # it raises TypeError for a bool and others
         except TypeError:
             kind = type(value).__name__
-            raise TypeError(f"reference: expected a FileRef, an int, text or bytes, got {kind}") from None
+            raise TypeError(f"reference: expected a FileRef, an int, a str or bytes, got {kind}") from None
         return cls.by_name(name)
 
     def locations(self, current: Location) -> list[Location]:
-        """Where it may be, the likeliest first.
+        """Return the possible locations of the file, in the order in which they are tried.
+
+        Args:
+            current: the current directory.
 
         Raises:
-            ValueError: it leads to above the MF.
+            ValueError: the path leads above the MF.
         """
         return [one.location(current, self) for one in self.candidates]
 
@@ -181,19 +184,19 @@ class FileRef:
 
 
 class _Meaning(NamedTuple):
-    """One way to read a reference: from where, and the steps; ``start`` is None for the current directory."""
+    """A meaning of a reference: the DF in which it begins (None for the current directory), and the steps."""
 
     start: Location | None = None
     steps: tuple[int, ...] = ()
     short_id: int | None = None
 
     def location(self, current: Location, reference: FileRef) -> Location:
-        place = current if self.start is None else self.start
+        location = current if self.start is None else self.start
         for step in self.steps:
-            if step == UP and place.is_root:
-                raise ValueError(f"reference: {reference} leads to above the MF, where nothing is")
-            place = place.folder if step == UP else place.child(step)
-        return place if self.short_id is None else place._replace(short_id=self.short_id)
+            if step == UP and location.is_root:
+                raise ValueError(f"reference: {reference} leads above the MF; give a path that does not")
+            location = location.folder if step == UP else location.child(step)
+        return location if self.short_id is None else location._replace(short_id=self.short_id)
 
 
 def _by_id(file_id: int) -> _Meaning:
@@ -203,7 +206,7 @@ def _by_id(file_id: int) -> _Meaning:
 
 
 def _by_name(name: bytes) -> _Meaning:
-    checked("length of name", len(name), 1, _LONGEST_NAME)
+    checked("length of name", len(name), 1, LONGEST_NAME)
     return _Meaning(Location(name))
 
 
@@ -217,7 +220,7 @@ def _by_path(path: str) -> _Meaning:
         start = _by_name(bytes.fromhex(name)).start
     else:
         rest.insert(0, first)
-    if start is not None and rest == [""]:  # "/" alone, or at the end of "3F00/"
+    if start is not None and rest == [""]:  # the path is "/", or "3F00/"
         rest = []
     steps = [_step(part, path) for part in rest if part != "."]
     return _Meaning(start, tuple(steps))

@@ -1,7 +1,7 @@
-"""Which services there are, by name and by UUID: those here, and those that other packages bring by entry points.
+"""Services by name or UUID: those of this package, and those that other packages register as entry points.
 
-An entry point of the group ``scardffi.interfaces`` names a service, or is a UUID, and points at what is called with a
-transmitter and the caller's data, and returns the service::
+The name of an entry point in the group ``scardffi.interfaces`` is the name of a service or a UUID. Its object is
+called with a transmitter and the caller's data, and returns the service::
 
     [project.entry-points."scardffi.interfaces"]
     CryptoProvider = "their_package:CryptoProvider"
@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from importlib.metadata import EntryPoint
 
     from .transmitter import Transmitter
 
@@ -34,23 +34,23 @@ _OURS: Final = {
     "FileAccess": (FILE_ACCESS, ".file_access"),
     "PinPad": (PIN_PAD, ".pin_pad"),
 }
-"""Each class by its name: its UUID, and the module that it stands in."""
+"""The services of this package: the UUID and the module of each class."""
 
 
 class UnknownInterfaceError(LookupError):
-    """There is no service of that name or UUID."""
+    """There is no service with this name or UUID."""
 
 
 def create(id_or_name: UUID | str, transmitter: Transmitter, data: Any = None) -> Any:
-    """A new service. Follows ISCardManage::CreateInterface.
+    """Create a service. Follows ISCardManage::CreateInterface.
 
     Args:
-        id_or_name: its UUID, also as text, or its name. Names are told apart by case.
-        transmitter: what it is to talk through; see :class:`.transmitter.Transmitter`.
-        data: for the service, which says what it may be; for those here None, or a dict of keyword arguments.
+        id_or_name: the UUID of the service, also as text, or its name. Names are case-sensitive.
+        transmitter: sends the service's commands; see :class:`.transmitter.Transmitter`.
+        data: passed to the service. The services of this package take None or a dict of keyword arguments.
 
     Raises:
-        UnknownInterfaceError: there is none; the message lists those that there are.
+        UnknownInterfaceError: there is no such service; the message lists those that exist.
         TypeError: ``id_or_name`` is neither a UUID nor text, or ``data`` is of another type.
     """
     if not isinstance(id_or_name, (str, UUID)):
@@ -61,20 +61,27 @@ def create(id_or_name: UUID | str, transmitter: Transmitter, data: Any = None) -
             if data is not None and not isinstance(data, Mapping):
                 raise TypeError(f"data: expected a dict of keyword arguments or None, got {type(data).__name__}")
             return getattr(import_module(module, __package__), name)(transmitter, **(data or {}))
-    for point in entry_points(group=GROUP):
+    for point in _entry_points():
         if wanted == (_uuid(point.name) or point.name):
-            made: Callable[[Transmitter, Any], Any] = point.load()
-            return made(transmitter, data)
-    raise UnknownInterfaceError(f"id_or_name: {str(id_or_name)!r} is not there; there are {', '.join(names())}")
+            make: Callable[[Transmitter, Any], Any] = point.load()
+            return make(transmitter, data)
+    raise UnknownInterfaceError(f"id_or_name: {str(id_or_name)!r} is not allowed; give one of {', '.join(names())}")
 
 
 def names() -> list[str]:
-    """The names of all services, and the UUIDs of those of other packages."""
-    return [*_OURS, *sorted({point.name for point in entry_points(group=GROUP)} - set(_OURS))]
+    """Return the names of all services, and UUIDs that other packages have registered."""
+    return [*_OURS, *sorted({point.name for point in _entry_points()} - set(_OURS))]
+
+
+def _entry_points() -> Iterable[EntryPoint]:
+    """Return the entry points of other packages."""
+    from importlib.metadata import entry_points  # importing it takes longer than to create a service of this package
+
+    return entry_points(group=GROUP)
 
 
 def _uuid(text: UUID | str) -> UUID | None:
-    """The UUID that this is, None for another name."""
+    """Return the UUID that this is; None if it is a name."""
     try:
         return UUID(str(text))
     except ValueError:

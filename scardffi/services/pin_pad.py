@@ -1,4 +1,4 @@
-"""A reader's own pad: codes are typed there and never come to this machine (PC/SC part 10)."""
+"""PIN pads: the user enters codes on the reader, and they never reach this computer (PC/SC part 10)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..iso7816.command import checked
 from ..iso7816.response import Response
 from ..iso7816.status_word import StatusError, StatusInfo, raise_for
-from .codes import MOST_DIGITS, Padding
+from .codes import MAX_DIGITS, Padding
 from .pin_structures import (
     EntryValidation,
     Feature,
@@ -25,66 +25,66 @@ if TYPE_CHECKING:
     from ..iso7816.status_word import StatusTable
 
 GET_FEATURE_REQUEST: Final = 0x00313520 if sys.platform == "win32" else 0x42000D48
-"""The control code CM_IOCTL_GET_FEATURE_REQUEST: SCARD_CTL_CODE(3400), as this platform has it."""
+"""The control code CM_IOCTL_GET_FEATURE_REQUEST: SCARD_CTL_CODE(3400) of this platform."""
 ENGLISH: Final = 0x0409
-"""A language of Windows' numbers."""
+"""The Windows language number of English (United States)."""
 _TWO_CODES: Final = {0x24, 0x2C}
 _LARGEST_BLOCK: Final = 15
 
 
 class NoPinPadError(LookupError):
-    """The reader, or what stands before it, has not what it takes."""
+    """The transmitter cannot send control codes, or the reader does not have the feature."""
 
 
 class PinPadError(StatusError):
-    """The reader did not get a code from its user; the card saw nothing. ``sw`` is the reader's."""
+    """The reader did not get a code from the user, and sent the card nothing. ``sw`` is from the reader."""
 
 
 class PinPadTimeoutError(PinPadError):
-    """Nobody typed in time."""
+    """The user entered no code in time."""
 
 
 class PinPadCancelledError(PinPadError):
-    """The user pressed the key that cancels."""
+    """The user pressed the cancel key."""
 
 
 class PinPadCodesDifferError(PinPadError):
-    """The new code was not the same the second time."""
+    """The user entered two different new codes."""
 
 
 class PinPadCodeLengthError(PinPadError):
-    """The code was too short or too long."""
+    """The user entered a code that is too short or too long."""
 
 
 class PinPadParameterError(PinPadError):
-    """The reader does not like what it was asked: a value in the structure."""
+    """The reader does not accept a value in the structure."""
 
 
 PIN_PAD: Final = {
-    0x6400: StatusInfo("pin pad: no code was typed in time", PinPadTimeoutError),
+    0x6400: StatusInfo("pin pad: no code was entered in time", PinPadTimeoutError),
     0x6401: StatusInfo("pin pad: cancelled", PinPadCancelledError),
     0x6402: StatusInfo("pin pad: the new code differs the second time", PinPadCodesDifferError),
     0x6403: StatusInfo("pin pad: the code is too short or too long", PinPadCodeLengthError),
     0x6B80: StatusInfo("pin pad: a value in the structure is not allowed", PinPadParameterError),
 }
-"""The status words that a reader makes itself (part 10, section 2.5); all others are the card's."""
+"""The status words that come from a reader (part 10, section 2.5); all others are from the card."""
 
 
 class PinPad:
     """The pad of a reader, through a transmitter that has ``control(code, data) -> bytes``, as SCardManage does.
 
-    What a user types goes to the card alone. Every call that lets one type **comes back when that is over**: after the
-    last key, or after the reader's time-out, half a minute with many; nothing else ends it.
+    The code that the user enters goes only to the card. Every call that asks for a code **returns only after the
+    user's last key or the reader's time-out**, which is half a minute with many readers. Nothing else ends it.
 
     Args:
-        transmitter: where the reader is; see :class:`.transmitter.Transmitter`.
-        table: the card's own status words; those of :data:`PIN_PAD` come before them.
-        feature_request: the control code of CM_IOCTL_GET_FEATURE_REQUEST, where it is another one.
-        time_out: seconds to wait for the first key, 0 to 255; 0 for the reader's own time.
-        fewest: the fewest digits, 0 to 255.
-        most: the most digits, 1 to 255.
-        ends: what ends the typing.
-        lang_id: the language of the reader's messages.
+        transmitter: sends the control codes; see :class:`.transmitter.Transmitter`.
+        table: the card's own status words; those of :data:`PIN_PAD` take precedence.
+        feature_request: the control code CM_IOCTL_GET_FEATURE_REQUEST, if the reader has another one.
+        time_out: seconds to wait for the first key, 0 to 255; 0 for the reader's default.
+        min_digits: the minimum number of digits, 0 to 255.
+        max_digits: the maximum number of digits, 1 to 255.
+        entry_validation: what ends the input.
+        lang_id: the language of the reader's messages, as a Windows language number.
 
     Raises:
         NoPinPadError: the transmitter has no ``control``.
@@ -98,9 +98,9 @@ class PinPad:
         table: StatusTable | None = None,
         feature_request: int = GET_FEATURE_REQUEST,
         time_out: int = 0,
-        fewest: int = 4,
-        most: int = MOST_DIGITS,
-        ends: EntryValidation = EntryValidation.KEY_PRESSED,
+        min_digits: int = 4,
+        max_digits: int = MAX_DIGITS,
+        entry_validation: EntryValidation = EntryValidation.KEY_PRESSED,
         lang_id: int = ENGLISH,
     ) -> None:
         control = getattr(transmitter, "control", None)
@@ -109,73 +109,74 @@ class PinPad:
         self._control: Any = control
         self._table = {**(table or {}), **PIN_PAD}
         self._feature_request = checked("feature_request", feature_request, 0, 0xFFFFFFFF)
-        self._fewest = checked("fewest", fewest, 0, 0xFF)
-        self._most = checked("most", most, max(fewest, 1), 0xFF)
-        self._typing = {
+        self._min_digits = checked("min_digits", min_digits, 0, 0xFF)
+        self._max_digits = checked("max_digits", max_digits, max(min_digits, 1), 0xFF)
+        self._input_options = {
             "time_out": checked("time_out", time_out, 0, 0xFF),
-            "entry_validation_condition": checked("ends", ends, 0, 0xFF),
+            "entry_validation_condition": checked("entry_validation", entry_validation, 0, 0xFF),
             "lang_id": checked("lang_id", lang_id, 0, 0xFFFF),
         }
 
     @cached_property
     def features(self) -> dict[int, int]:
-        """The control codes of what the reader can do, by :class:`.pin_structures.Feature`; the reader is asked once.
+        """The control codes of the reader's features, by :class:`.pin_structures.Feature`; the reader is asked once.
 
         Raises:
-            MalformedPinDataError: its answer is none.
-            Exception: what the transmitter raises where the driver does not know the question.
+            MalformedPinDataError: the answer is malformed.
+            Exception: the driver does not know the request; the class is the transmitter's.
         """
         return decode_features(self._control(self._feature_request, b""))
 
     def properties(self) -> PinProperties:
-        """What the pad is like (FEATURE_IFD_PIN_PROPERTIES; part 10, section 2.5.5).
+        """Return the properties of the pad (FEATURE_IFD_PIN_PROPERTIES; part 10, section 2.5.5).
 
         Raises:
-            NoPinPadError: the reader does not tell.
-            MalformedPinDataError: its answer is none.
+            NoPinPadError: the reader does not have this feature.
+            MalformedPinDataError: the answer is malformed.
         """
-        return PinProperties.decode(self._control(self._code(Feature.IFD_PIN_PROPERTIES), b""))
+        return PinProperties.decode(self._control(self._control_code(Feature.IFD_PIN_PROPERTIES), b""))
 
     def tlv_properties(self) -> dict[int, int | bytes]:
-        """What the reader is like, by :class:`.pin_structures.Property` (FEATURE_GET_TLV_PROPERTIES).
+        """Return the properties of the reader by :class:`.pin_structures.Property` (FEATURE_GET_TLV_PROPERTIES).
 
         Raises:
-            NoPinPadError: the reader does not tell.
-            MalformedPinDataError: its answer is none.
+            NoPinPadError: the reader does not have this feature.
+            MalformedPinDataError: the answer is malformed.
         """
-        return decode_properties(self._control(self._code(Feature.GET_TLV_PROPERTIES), b""))
+        return decode_properties(self._control(self._control_code(Feature.GET_TLV_PROPERTIES), b""))
 
     def verify_direct(self, structure: PinVerify) -> None:
-        """Let a code be typed and have the card see it (FEATURE_VERIFY_PIN_DIRECT; part 10, section 2.5.2).
+        """Ask the user for a code and send it to the card (FEATURE_VERIFY_PIN_DIRECT; part 10, section 2.5.2).
 
         Raises:
-            PinPadError: there is no code; the subclass says why.
-            VerificationFailedError: it is wrong; ``tries_left`` says how many tries are left.
+            PinPadError: the reader did not get a code; the subclass says why.
+            VerificationFailedError: the code is wrong; ``tries_left`` is the number of tries left.
             StatusError: the card answered another status word.
-            NoPinPadError: the reader cannot do it.
+            NoPinPadError: the reader does not have this feature.
             MalformedResponseError: the answer has no status word.
         """
-        self._ask(Feature.VERIFY_PIN_DIRECT, structure)
+        self._request(Feature.VERIFY_PIN_DIRECT, structure)
 
     def modify_direct(self, structure: PinModify) -> None:
-        """Let codes be typed for a change (FEATURE_MODIFY_PIN_DIRECT; ibid., section 2.5.3).
+        """Ask the user for codes and change one on the card (FEATURE_MODIFY_PIN_DIRECT; ibid., section 2.5.3).
 
         Errors are those of :meth:`verify_direct`.
         """
-        self._ask(Feature.MODIFY_PIN_DIRECT, structure)
+        self._request(Feature.MODIFY_PIN_DIRECT, structure)
 
     def send(self, command: Command, padding: Padding) -> None:
-        """Send a command whose codes are typed: two for CHANGE REFERENCE DATA and RESET RETRY COUNTER, else one.
+        """Send a command with codes from the user: two for CHANGE REFERENCE DATA and RESET RETRY COUNTER, else one.
 
         Args:
-            command: where a code will stand, it has as many bytes as the code when it is filled up; without padding
-                it has no data at all, and the reader puts two codes one behind the other.
-            padding: how the card wants its codes filled up.
+            command: the command, with placeholders of the length of a padded code. Without padding it has no data, and
+                the reader puts one code after the other.
+            padding: the padding that the card expects.
 
         Raises:
-            ValueError: FF up to more than 15 bytes, which the structures have no room for; nothing was sent.
+            ValueError: codes are padded with FF to more than 15 bytes, which does not fit the structures; nothing was
+                sent.
             StatusError: as for :meth:`verify_direct`.
-            NoPinPadError: the reader cannot do it.
+            NoPinPadError: the reader does not have the feature.
         """
         if command.ins in _TWO_CODES:
             self.modify_direct(self.modify_structure(command, padding))
@@ -183,33 +184,37 @@ class PinPad:
             self.verify_direct(self.verify_structure(command, padding))
 
     def verify_structure(self, command: Command, padding: Padding) -> PinVerify:
-        """What the reader is told for such a command with one code; see :meth:`send`."""
+        """Return the structure for a command with one code; see :meth:`send`."""
         return PinVerify(**self._common(padding, len(command.data)), data=bytes(command))
 
     def modify_structure(self, command: Command, padding: Padding) -> PinModify:
-        """What the reader is told for such a command with two codes; see :meth:`send`."""
+        """Return the structure for a command with two codes; see :meth:`send`."""
         size = len(command.data) // 2
         return PinModify(**self._common(padding, size), insertion_offset_new=size, data=bytes(command))
 
     def _common(self, padding: Padding, size: int) -> dict[str, int]:
-        """The fields that both structures have; ``size`` is that of one code."""
-        most = self._most
+        """Return the fields that both structures have; ``size`` is the length of one padded code."""
+        max_digits = self._max_digits
         if padding is Padding.FORMAT_2:
-            most = min(most, MOST_DIGITS)
-            form = {"format_string": 0x89, "pin_block_string": 0x47, "pin_length_format": 0x04}
+            max_digits = min(max_digits, MAX_DIGITS)
+            format_fields = {"format_string": 0x89, "pin_block_string": 0x47, "pin_length_format": 0x04}
         else:
             if padding is Padding.FF:
-                most = min(most, checked("length", size, 1, _LARGEST_BLOCK))
-            form = {"format_string": 0x82, "pin_block_string": size, "pin_length_format": 0}
-        return {**self._typing, **form, "pin_max_extra_digit": min(self._fewest, most) << 8 | most}
+                max_digits = min(max_digits, checked("length", size, 1, _LARGEST_BLOCK))
+            format_fields = {"format_string": 0x82, "pin_block_string": size, "pin_length_format": 0}
+        return {
+            **self._input_options,
+            **format_fields,
+            "pin_max_extra_digit": min(self._min_digits, max_digits) << 8 | max_digits,
+        }
 
-    def _ask(self, feature: Feature, structure: PinVerify | PinModify) -> None:
-        answer = Response(self._control(self._code(feature), structure.encode()))
+    def _request(self, feature: Feature, structure: PinVerify | PinModify) -> None:
+        answer = Response(self._control(self._control_code(feature), structure.encode()))
         raise_for(answer.sw, table=self._table)
 
-    def _code(self, feature: Feature) -> int:
+    def _control_code(self, feature: Feature) -> int:
         code = self.features.get(feature)
         if code is None:
-            there = ", ".join(getattr(one, "name", str(one)) for one in self.features) or "nothing"
-            raise NoPinPadError(f"the reader has no {feature.name}; it has {there}")
+            features = ", ".join(getattr(one, "name", str(one)) for one in self.features) or "none"
+            raise NoPinPadError(f"the reader does not have the feature {feature.name}; its features: {features}")
         return code

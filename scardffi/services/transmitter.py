@@ -1,4 +1,4 @@
-"""What services talk through, and how: a command goes out as the card takes it, the whole answer comes back."""
+"""The interface through which services send commands, and :class:`Sender`, which adds chaining and GET RESPONSE."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Final, Protocol, SupportsIndex
 
 from ..iso7816.atr import Atr, MalformedAtrError
-from ..iso7816.command import SHORT_DATA, SHORT_LE
+from ..iso7816.command import SHORT_DATA, SHORT_LE, checked
 from ..iso7816.instructions import get_response
 from ..iso7816.response import Response
 from ..iso7816.status_word import StatusInfo, VerificationFailedError, raise_for
@@ -21,19 +21,21 @@ if TYPE_CHECKING:
     from ..iso7816.status_word import StatusTable
 
 MOST_DATA: Final = 65536
-"""The most bytes of data that one command may bring back."""
+"""The size of response data at which the sender stops asking for more."""
 WRONG_CODE: Final = {range(0x63C0, 0x63D0): StatusInfo("wrong, {counter} tries left", VerificationFailedError)}
-"""What 63Cx means to services that prove something to the card."""
+"""The meaning of 63Cx for services that send a code or proof."""
+WRITTEN: Final = frozenset({0x6381, *range(0x63C0, 0x63D0)})
+"""Status words of a command that has written: the file is full now, or writing took several attempts."""
 _CHAINING: Final = 0x10
 _FIRST_PROPRIETARY_CLASS: Final = 0x80
 
 
 class Turns:
-    """What the services of one card share, so that none meets what another one does.
+    """The state that the services of one card share.
 
     Attributes:
-        lock: for one sequence of commands at a time.
-        selected_by: stands for the service that has selected a file last; None where what is selected is not known,
+        lock: held during a sequence of commands that must not be interrupted.
+        selected_by: a token of the service that was the last to select a file; None if the selected file is unknown,
             as after a reset.
     """
 
@@ -43,78 +45,87 @@ class Turns:
 
 
 class Transmitter(Protocol):
-    """Anything that sends a card a command APDU; :class:`scardffi.SCardManage` is one, a card in Python another."""
+    """An object that sends command APDUs to a card, such as a :class:`scardffi.SCardManage` or a card in Python."""
 
     def transmit(self, command: Buffer, /) -> bytes:
-        """The response APDU, status word included. The command is overwritten once this has returned."""
+        """Return the response APDU, status word included. The caller wipes the command afterwards."""
         ...
 
 
 class ReaderTransmitter(Transmitter, Protocol):
-    """What a transmitter may offer beyond that, as SCardManage does; services use each where it is there."""
+    """Optional members of a transmitter, all of which SCardManage has. Services use those that exist."""
 
     @property
     def atr(self) -> bytes:
-        """The card's answer to reset, which tells whether it takes extended and chained commands."""
+        """The card's ATR, which says whether it accepts extended and chained commands."""
         ...
 
     @property
     def turns(self) -> Turns:
-        """What all services of this card share."""
+        """The state that all services of this card share."""
         ...
 
     def read_binary_into(self, buffer: Buffer, offset: int = 0, *, chunk: int = SHORT_LE) -> int:
-        """Read the selected transparent file into this memory; how many bytes, fewer where the file ends.
+        """Read the selected transparent file into a buffer.
 
-        One command asks for no more bytes than a chunk.
-        An error of the card's is an exception with ``sw`` and ``arrived``, the number of bytes read before.
+        Args:
+            buffer: the writable buffer to fill.
+            offset: the offset in the file.
+            chunk: the maximum number of bytes that one command requests.
+
+        Returns:
+            The number of bytes read, fewer than the buffer's length if the file ends.
+
+        Raises:
+            Exception: the card refused; it has the attributes ``sw`` and ``arrived``, the number of bytes read before.
         """
         ...
 
     def update_binary_from(self, buffer: Buffer, offset: int = 0, *, chunk: int = SHORT_DATA) -> int:
-        """Write this memory into the selected transparent file; errors as for :meth:`read_binary_into`."""
+        """Write a buffer to the selected transparent file; arguments, result and errors as :meth:`read_binary_into`."""
         ...
 
     def control(self, code: SupportsIndex, data: Buffer = b"") -> bytes:
-        """Send a command to the reader's driver (PC/SC part 10)."""
+        """Send a control code to the reader's driver and return its answer (PC/SC part 10)."""
         ...
 
 
 class Sender:
-    """Sends commands through a transmitter, and makes errors of status words.
+    """Sends commands through a transmitter and raises errors for status words.
 
     Args:
-        transmitter: where to.
-        cla: the class byte of a service's commands; that of a logical channel, for instance.
+        transmitter: sends the commands.
+        cla: the class byte of a service's commands, 0 to 255, such as that of a logical channel.
         table: the card's own status words; see :mod:`scardffi.iso7816.status_word`.
 
     Attributes:
-        turns: what it shares with the other services of the transmitter, where that offers it.
-        extended_length: whether the card takes extended commands, as its historical bytes say; may be set.
-        chaining: whether it takes chained commands, as its historical bytes say; may be set.
+        turns: the state that the services of the card share, if the transmitter has one; otherwise the sender's own.
+        extended_length: True if the historical bytes say that the card accepts extended commands; may be set.
+        chaining: True if the historical bytes say that the card accepts chained commands; may be set.
     """
 
     def __init__(self, transmitter: Transmitter, cla: int = 0, table: StatusTable | None = None) -> None:
         if not callable(getattr(transmitter, "transmit", None)):
             raise TypeError(f"transmitter: expected an object with transmit(command), got {type(transmitter).__name__}")
         self.transmitter = transmitter
-        self.cla = cla
+        self.cla = checked("cla", cla, 0, 0xFF)
         self.table = table
         self.turns: Turns = getattr(transmitter, "turns", None) or Turns()
         self.extended_length, self.chaining = _capabilities(transmitter)
 
     def send(self, command: Command, allow: Container[int] = ()) -> Response:
-        """One command and its whole answer (ISO/IEC 7816-4, clauses 5.3.3 and 5.3.4).
+        """Send a command and return its whole response (ISO/IEC 7816-4, clauses 5.3.3 and 5.3.4).
 
-        Data of more than 255 bytes are chained where the card takes no extended commands. 61xx is followed by GET
-        RESPONSE, and 6Cxx by the same command with that Le. The bytes that were sent are overwritten.
+        A command with more than 255 bytes of data is chained if the card accepts chained commands but no extended
+        ones. After 61xx this sends GET RESPONSE, after 6Cxx the same command with that Le. The encoded command is
+        wiped.
 
         Args:
-            command: one, with its class byte.
-            allow: status words that are a success beside 9000.
+            command: the command, with its class byte.
+            allow: status words besides 9000 that are a success.
 
         Returns:
-            The data, and the last status word.
+            All the data, and the last status word.
 
         Raises:
             StatusError: the card answered another status word.
@@ -124,7 +135,7 @@ class Sender:
         return response
 
     def send_any(self, command: Command) -> Response:
-        """As :meth:`send`, whatever the status word is."""
+        """Send a command as :meth:`send` does, and accept any status word."""
         with self.turns.lock:
             return self._send(command)
 
@@ -150,12 +161,12 @@ class Sender:
             cla = command.cla if command.cla >= _FIRST_PROPRIETARY_CLASS else command.cla & ~_CHAINING
             response = self._corrected(get_response(response.sw & 0xFF or SHORT_LE, cla=cla))
             if not response.data:
-                break  # a card could otherwise keep us here for ever
+                break  # otherwise a card could make this an endless loop
             data += response.data
         return Response(data + response.sw.to_bytes(2, "big"))
 
     def _corrected(self, command: Command) -> Response:
-        """The answer to a command, and to it with another Le where the card asks for one."""
+        """Send a command; if the card asks for another Le, send it again with that Le."""
         response = self._transmit(command)
         if response.sw >> 8 == 0x6C and command.le is not None:
             response = self._transmit(replace(command, le=response.sw & 0xFF or SHORT_LE))
@@ -169,14 +180,14 @@ class Sender:
             apdu[:] = bytes(len(apdu))
 
 
-def refused(error: BaseException) -> int | None:
-    """The status word that a transmitter's own error carries, as its ``read_binary_into`` raises it; None for none."""
+def status_word_of(error: BaseException) -> int | None:
+    """Return the status word in an exception of a transmitter's ``read_binary_into``; None if it has none."""
     sw = getattr(error, "sw", None)
     return sw if isinstance(sw, int) else None
 
 
 def _capabilities(transmitter: Transmitter) -> tuple[bool, bool]:
-    """Extended length and command chaining, where the ATR says so (ISO/IEC 7816-4, clause 8.1.1.2.7)."""
+    """Return support for extended length and for chaining by the ATR (ISO/IEC 7816-4, clause 8.1.1.2.7)."""
     try:
         historical = Atr(getattr(transmitter, "atr", None) or b"", lenient=True).historical()
     except MalformedAtrError:

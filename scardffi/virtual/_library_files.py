@@ -19,10 +19,10 @@ def library_path() -> str:
 
 
 def library_folder() -> str:
-    """Return the folder of the stand-in, for ``LD_LIBRARY_PATH`` of a program that shall use the virtual library.
+    """Return the folder of the stand-in, for the ``LD_LIBRARY_PATH`` of a program.
 
-    The stand-in is a libpcsclite.so.1 that forwards every call to the virtual library. In one process both have the
-    same readers and cards. :func:`stand_in` loads it into this process.
+    The stand-in is a libpcsclite.so.1 that forwards every call to the virtual library. Within one process both have
+    the same readers and cards. :func:`stand_in` loads it into this process.
 
     Raises:
         NotImplementedError: this is not Linux.

@@ -14,6 +14,7 @@ from ctypes import byref
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from .._arguments import invalid, text
+from ..constants import ReturnCode
 from ..errors import E_UNEXPECTED, SCardError, SharingViolationError, from_hresult
 from . import _scardvirtual
 from .card import AnsweringCard
@@ -27,7 +28,6 @@ DEFAULT_READER: Final = "scardffi Virtual Reader 0"
 """The reader that exists at the start, with an :class:`~scardffi.virtual.AnsweringCard` in it."""
 _LONGEST_NAME: Final = 127  # bytes
 _LONGEST_ATR: Final = 33
-_NO_SMARTCARD: Final = -0x8010000C
 
 
 class VirtualReader:
@@ -291,7 +291,7 @@ def _interrupt_main_thread() -> None:
 def _transmit(key: int, command: int | None, length: int, buffer: int | None, size: int, result: Any) -> None:
     entry = _cards.get(key)
     if entry is None:  # removed after C had begun the call
-        result[0] = _NO_SMARTCARD
+        result[0] = -ReturnCode.SCARD_E_NO_SMARTCARD
         return
     reader, card = entry
     try:

@@ -222,7 +222,7 @@ def test_create_file_access(card: SCardManage) -> None:
 
 def test_create_interface(card: SCardManage) -> None:
     assert isinstance(card.create_interface("CardAuth"), CardAuth)
-    with pytest.raises(InvalidArgumentError, match="'CryptoProvider' is not there; there are CardAuth") as caught:
+    with pytest.raises(InvalidArgumentError, match="'CryptoProvider' is not allowed; give one of CardAuth") as caught:
         card.create_interface("CryptoProvider")
     assert caught.value.hresult == E_INVALIDARG
 

@@ -62,7 +62,7 @@ def test_a_challenge_has_the_length_that_was_asked_for() -> None:
     card = ScriptedCard("01029000")
     assert CardAuth(card, cla=0x80).get_challenge(2, algorithm=7) == b"\1\2"
     assert card.sent == ["8084070002"]
-    with pytest.raises(MalformedResponseError, match="2 bytes came where 8 were asked for"):
+    with pytest.raises(MalformedResponseError, match="2 bytes arrived; 8 were requested"):
         CardAuth(ScriptedCard("01029000")).get_challenge()
 
 

@@ -186,7 +186,7 @@ def test_files_of_fixed_size_take_what_fits() -> None:
     assert file.write(b"abcd") == 2
     assert file.tell() == 10
     assert file.write(b"") == 0
-    with pytest.raises(OSError, match="the file has 10 bytes, and cannot grow"):
+    with pytest.raises(OSError, match="the file has 10 bytes and cannot grow"):
         file.write(b"x")
     file.seek(12)
     assert file.read(1) == file.read() == b""
@@ -199,9 +199,9 @@ def test_modes_say_what_a_file_is_for() -> None:
     reading, writing = files.open(0x5001), files.open(0x5001, "wb")
     assert (reading.readable(), reading.writable(), reading.seekable()) == (True, False, True)
     assert (writing.readable(), writing.writable(), writing.seekable()) == (False, True, True)
-    with pytest.raises(io.UnsupportedOperation, match="3F00/5001 was not opened to write: its mode is 'rb'"):
+    with pytest.raises(io.UnsupportedOperation, match="3F00/5001 was not opened for writing: its mode is 'rb'"):
         reading.write(b"x")
-    with pytest.raises(io.UnsupportedOperation, match="was not opened to read"):
+    with pytest.raises(io.UnsupportedOperation, match="was not opened for reading"):
         writing.read()
     with pytest.raises(ValueError, match=r"mode: 'ab' is not allowed; give 'rb', 'r[+]b' or 'wb'"):
         files.open(0x5001, "ab")

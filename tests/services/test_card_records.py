@@ -45,7 +45,7 @@ def test_records_are_a_sequence(files: FileAccess) -> None:
     assert b"\2def" in records
     assert records.index(b"\2def") == 1
     for index in (2, -3, 254, 1000):
-        with pytest.raises(IndexError, match=f"there is no record {index} in 3F00/5000/5002"):
+        with pytest.raises(IndexError, match=f"record {index} does not exist in 3F00/5000/5002"):
             records[index]
     assert repr(records) == "<Records of 3F00/5000/5002>"
 

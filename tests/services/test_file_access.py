@@ -93,16 +93,16 @@ def test_a_failed_change_leaves_the_directory(files: FileAccess, wrong: int | st
 
 def test_a_file_is_no_directory_and_a_directory_no_file(files: FileAccess) -> None:
     files.change_dir("/5000/5010")
-    with pytest.raises(WrongKindError, match="3F00/2F00 is TRANSPARENT; needed is a directory") as caught:
+    with pytest.raises(WrongKindError, match="3F00/2F00 is TRANSPARENT; expected a directory") as caught:
         files.change_dir("/2F00")
     assert caught.value.kind == FileKind.TRANSPARENT
     assert files.current_dir == "3F00/5000/5010"
     for call, kind in ((files.open, "DF"), (files.records, "DF")):
         with pytest.raises(WrongKindError, match=f"3F00/5000 is {kind}"):
             call("/5000")
-    with pytest.raises(WrongKindError, match=r"records\(\) opens it"):
+    with pytest.raises(WrongKindError, match=r"use records\(\)"):
         files.open("/5000/5002")
-    with pytest.raises(WrongKindError, match="needed is an EF with records"):
+    with pytest.raises(WrongKindError, match="expected an EF with records"):
         files.records("/5000/5001")
 
 
@@ -234,7 +234,7 @@ def test_a_new_file_must_be_described() -> None:
         files.create(kind=FileKind.TRANSPARENT, file_id=1, size=-1)
     with pytest.raises(TypeError, match="colour"):
         files.create(kind=FileKind.TRANSPARENT, file_id=1, colour=3)
-    with pytest.raises(ValueError, match="nothing is to be changed"):
+    with pytest.raises(ValueError, match="no property is given"):
         files.set_properties(1)
     assert card.sent == []
 

@@ -114,7 +114,7 @@ def test_what_is_said_is_read_back(properties: FileProperties) -> None:
         (FileProperties(short_id=31), "short_id: 31 is not allowed; give 1 to 30"),
         (FileProperties(life_cycle=256), "life_cycle: 256 is not allowed"),
         (FileProperties(record_size=3), "kind: None is not allowed"),
-        (FileProperties(kind=FileKind.DF, record_size=3), "a DF file has no records"),
+        (FileProperties(kind=FileKind.DF, record_size=3), "not allowed for a DF file, which has no records"),
         (FileProperties(kind=FileKind.CYCLIC, record_size=0), "record_size: 0 is not allowed; give 1 to 65535"),
         (FileProperties(kind=FileKind.CYCLIC, record_count=3), "record_count: it is not allowed without record_size"),
         (FileProperties(kind=FileKind.CYCLIC, data_coding=256), "data_coding: 256 is not allowed"),

@@ -86,7 +86,7 @@ def test_a_wrong_reference_is_named(reference: int | str | bytes, what: str) -> 
 
 
 def test_nothing_is_above_the_mf() -> None:
-    with pytest.raises(ValueError, match=r"reference: \.\./\.\. leads to above the MF"):
+    with pytest.raises(ValueError, match=r"reference: \.\./\.\. leads above the MF"):
         FileRef.of("../..").locations(HERE)
 
 
@@ -98,5 +98,5 @@ def test_short_identifiers_have_bounds(short_id: int) -> None:
 
 @pytest.mark.parametrize("reference", [None, True, 1.5, object()])
 def test_what_is_no_reference_is_a_type_error(reference: object) -> None:
-    with pytest.raises(TypeError, match="reference: expected a FileRef, an int, text or bytes, got"):
+    with pytest.raises(TypeError, match="reference: expected a FileRef, an int, a str or bytes, got"):
         FileRef.of(reference)  # type: ignore[arg-type]  # that is what is tested

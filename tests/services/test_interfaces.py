@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from support.scripted_card import ScriptedCard
 
-from scardffi import InvalidArgumentError, SCardManage, UnexpectedStateError, virtual
+from scardffi import InvalidArgumentError, Protocol, SCardManage, Scope, ShareMode, UnexpectedStateError, lib, virtual
 from scardffi.errors import E_INVALIDARG
 from scardffi.services import interfaces
 from scardffi.services.card_auth import CardAuth
@@ -135,12 +135,22 @@ def test_after_detach_a_service_refuses_even_where_another_card_is_attached(card
     other = card.create_card_auth(cla=0)
     assert auth.get_challenge() != other.get_challenge()
     card.detach()
-    with pytest.raises(UnexpectedStateError, match="create the service anew"):
+    with pytest.raises(UnexpectedStateError, match="create a new service"):
         auth.get_challenge()
     card.attach_by_ifd(READER)
-    with pytest.raises(UnexpectedStateError, match="create the service anew"):
+    with pytest.raises(UnexpectedStateError, match="create a new service"):
         auth.get_challenge()
     assert len(card.create_card_auth().get_challenge()) == 8
+
+
+def test_a_service_of_an_attach_that_ctrl_c_interrupted_in_python_ends_with_detach(card: SCardManage) -> None:
+    card.detach()
+    lib.manage_attach_by_ifd(card.native, Scope.SYSTEM, READER.encode(), ShareMode.SHARED, Protocol.ANY)  # C's part
+    auth = card.create_card_auth()
+    assert len(auth.get_challenge()) == 8
+    card.detach()
+    with pytest.raises(UnexpectedStateError, match="create a new service"):
+        auth.get_challenge()
 
 
 def test_a_service_lives_through_a_reconnect(card: SCardManage) -> None:

@@ -194,7 +194,7 @@ def test_a_code_and_a_pad_are_refused_together() -> None:
         "new": lambda: service.unblock(new=PIN, reference=1, pin_pad=True),
     }
     for name, call in calls.items():
-        with pytest.raises(ValueError, match=f"{name}: none is allowed with pin_pad"):
+        with pytest.raises(ValueError, match=f"{name}: a code is not allowed with pin_pad"):
             call()
     assert reader.seen == []
 
@@ -251,17 +251,32 @@ def test_structures_are_packed_as_the_standard_has_them(
 
 def test_how_the_user_types_can_be_chosen() -> None:
     said = PinVerify.decode(
-        told(Padding.NONE, verify, time_out=30, fewest=6, most=6, ends=EntryValidation.MAX_SIZE, lang_id=0x0407)
+        told(
+            Padding.NONE,
+            verify,
+            time_out=30,
+            min_digits=6,
+            max_digits=6,
+            entry_validation=EntryValidation.MAX_SIZE,
+            lang_id=0x0407,
+        )
     )
     assert (said.time_out, said.pin_max_extra_digit, said.entry_validation_condition) == (30, 0x0606, 1)
     assert said.lang_id == 0x0407
-    short = PinVerify.decode(told(Padding.FF, verify, fewest=9, most=20))
+    short = PinVerify.decode(told(Padding.FF, verify, min_digits=9, max_digits=20))
     assert short.pin_max_extra_digit == 0x0808
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("time_out", 256), ("fewest", -1), ("most", 3), ("most", 256), ("lang_id", 65536), ("feature_request", -1)],
+    [
+        ("time_out", 256),
+        ("min_digits", -1),
+        ("max_digits", 3),
+        ("max_digits", 256),
+        ("lang_id", 65536),
+        ("feature_request", -1),
+    ],
 )
 def test_what_no_structure_can_hold_is_refused(name: str, value: int) -> None:
     with pytest.raises(ValueError, match=f"{name}: {value} is not allowed"):
@@ -312,10 +327,12 @@ def test_features_are_known_by_name_and_asked_for_once() -> None:
 def test_a_reader_without_a_pad_says_what_it_has() -> None:
     reader = Pad(codes_card())
     reader.said[GET_FEATURE_REQUEST] = FEATURES[12:] + bytes.fromhex("C804 42000001")
-    with pytest.raises(NoPinPadError, match="no VERIFY_PIN_DIRECT; it has IFD_PIN_PROPERTIES, GET_TLV_PROPERTIES, 200"):
+    with pytest.raises(
+        NoPinPadError, match="VERIFY_PIN_DIRECT; its features: IFD_PIN_PROPERTIES, GET_TLV_PROPERTIES, 200"
+    ):
         CHVerification(reader).verify(reference=1, pin_pad=True)
     reader.said[GET_FEATURE_REQUEST] = b""
-    with pytest.raises(NoPinPadError, match="no MODIFY_PIN_DIRECT; it has nothing"):
+    with pytest.raises(NoPinPadError, match="MODIFY_PIN_DIRECT; its features: none"):
         CHVerification(reader).change_code(reference=1, pin_pad=True)
 
 
@@ -368,7 +385,7 @@ def test_structures_that_are_cut_off_or_lie_about_their_length_are_refused(
     for cut in range(len(whole)):
         with pytest.raises(MalformedPinDataError):
             kind.decode(whole[:cut])
-    with pytest.raises(MalformedPinDataError, match="ulDataLength is 4, and 5 bytes follow"):
+    with pytest.raises(MalformedPinDataError, match="ulDataLength is 4, but 5 bytes follow"):
         kind.decode(whole + b"\0")
 
 
@@ -393,7 +410,7 @@ def test_the_virtual_reader_tells_its_features() -> None:
         assert list(pad.features) == [Feature.IFD_PIN_PROPERTIES, Feature.GET_TLV_PROPERTIES]
         assert pad.properties() == PinProperties(0, 7, 0)
         assert pad.tlv_properties() == {Property.MAX_APDU_DATA_SIZE: 65536}
-        with pytest.raises(NoPinPadError, match="no VERIFY_PIN_DIRECT"):
+        with pytest.raises(NoPinPadError, match="not have the feature VERIFY_PIN_DIRECT"):
             CHVerification(card).verify(reference=1, pin_pad=True)
         with pytest.raises(UnsupportedFeatureError):
             PinPad(card, feature_request=control_code(1)).properties()

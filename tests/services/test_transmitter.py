@@ -9,7 +9,7 @@ from scardffi import SCardManage, virtual
 from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.response import MalformedResponseError
 from scardffi.iso7816.status_word import CardFileNotFoundError, StatusInfo, VerificationFailedError, WrongLengthError
-from scardffi.services.transmitter import MOST_DATA, Sender, Transmitter, refused
+from scardffi.services.transmitter import MOST_DATA, Sender, Transmitter, status_word_of
 
 
 def test_an_answer_in_parts_is_one() -> None:
@@ -114,6 +114,6 @@ def test_a_manage_object_and_a_card_in_python_are_transmitters() -> None:
 
 def test_a_transmitters_own_error_may_carry_a_status_word() -> None:
     error = RuntimeError("refused")
-    assert refused(error) is None
+    assert status_word_of(error) is None
     error.sw = 0x6982  # type: ignore[attr-defined]  # as StatusWordError has it
-    assert refused(error) == 0x6982
+    assert status_word_of(error) == 0x6982

@@ -28,7 +28,7 @@ def checked_access(access: Access | None, operations: set[str]) -> AccessRules:
     if unknown:
         raise ValueError(f"access: {unknown[0]!r} is not allowed; give {', '.join(sorted(operations))}")
     return {
-        name: NEVER if needed is NEVER else [checked_number(number) for number in needed]
+        name: None if needed is None else [checked_number(number) for number in needed]
         for name, needed in (access or {}).items()
     }
 

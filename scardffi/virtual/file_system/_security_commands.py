@@ -85,7 +85,7 @@ def _require_rule(session: Session, code: Code, operation: str) -> None:
 
 def _checked_value(code: Code, new: memoryview) -> memoryview:
     """Return a new value after a check of its length, which comes before any change of a retry counter."""
-    require(code.shortest <= len(new) <= code.longest, 0x6A80)
+    require(code.min_length <= len(new) <= code.max_length, 0x6A80)
     return new
 
 

@@ -16,7 +16,7 @@ Reference: TypeAlias = "Code | Key"
 
 @dataclass(init=False)
 class _CodeOrKey:
-    """What codes and keys have in common: number, value, retry counter, access rules."""
+    """The common part of codes and keys: number, value, retry counter, access rules."""
 
     number: int
     value: bytearray = field(repr=False)
@@ -52,8 +52,8 @@ class Code(_CodeOrKey):
         value: the code as the program sends it, padding included.
         tries: the number of wrong codes in a row that block it, 1 to 15.
         resetting_code: the number of the code that unblocks it (PUK); None if no code does.
-        shortest: the minimum length of a new value, in bytes.
-        longest: the maximum length of a new value, in bytes.
+        min_length: the minimum length of a new value, in bytes.
+        max_length: the maximum length of a new value, in bytes.
         access: the operations that are allowed without the code and its resetting code, and the references that each
             needs: ``{"reset": [2]}``. The operations are change, reset, enable and disable; one that is not named is
             refused.
@@ -62,8 +62,8 @@ class Code(_CodeOrKey):
     """
 
     resetting_code: int | None
-    shortest: int
-    longest: int
+    min_length: int
+    max_length: int
     enabled: bool
 
     def __init__(
@@ -73,17 +73,17 @@ class Code(_CodeOrKey):
         *,
         tries: int = 3,
         resetting_code: int | None = None,
-        shortest: int = 4,
-        longest: int = 16,
+        min_length: int = 4,
+        max_length: int = 16,
         access: Access | None = None,
         tries_left: int | None = None,
         enabled: bool = True,
     ) -> None:
         super().__init__(number, value, tries, access, tries_left, {"change", "reset", "enable", "disable"})
         self.resetting_code = None if resetting_code is None else checked_number(resetting_code)
-        self.longest = checked("longest", longest, 1, 0xFFFF)
-        self.shortest = checked("shortest", shortest, 1, longest)
-        checked("length of value", len(self.value), 1, longest)
+        self.max_length = checked("max_length", max_length, 1, 0xFFFF)
+        self.min_length = checked("min_length", min_length, 1, max_length)
+        checked("length of value", len(self.value), 1, max_length)
         self.enabled = bool(enabled)
 
 

@@ -44,7 +44,7 @@ class Structure(IntEnum):
 
 @dataclass(init=False)
 class _BaseFile:
-    """What all files have in common."""
+    """The common part of DFs and EFs."""
 
     _RESERVED_IDS: ClassVar = {MF_ID, 0x3FFF}
 
@@ -69,7 +69,7 @@ class _BaseFile:
 
 @dataclass(init=False)
 class _BaseEF(_BaseFile):
-    """What all EFs have in common."""
+    """The common part of all EFs."""
 
     short_id: int | None
 

@@ -15,7 +15,7 @@ STATUS = iso.verify(b"", PIN)
 def of_codes(**access: list[int] | None) -> FileSystemCard:
     """A card with a PIN of these rules, a PUK and an administrator's code, and a file that the PIN guards."""
     codes = [
-        Code(PIN, b"1234", resetting_code=PUK, longest=8, access=access),
+        Code(PIN, b"1234", resetting_code=PUK, max_length=8, access=access),
         Code(PUK, b"87654321", tries=2),
         Code(ADMINISTRATOR, b"admin"),
     ]

@@ -1,0 +1,283 @@
+"""Script: many commands packed once and run in one C call, with replies that copy no byte.
+
+The C core (csrc/script.c) sends the commands and returns at times, so that Ctrl-C, progress and cancel are handled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias, overload
+
+from ._arguments import flags, integer, invalid, readable, release
+from ._loader import ffi, lib, owning
+from .constants import MAX_BUFFER_SIZE_EXTENDED, Flow, ReturnCode
+from .errors import E_FAIL, E_OUTOFMEMORY, E_UNEXPECTED, SCardError, ScriptError, from_hresult
+from .exchange import SIGNAL_CHECK_MS, ExchangeFailure, state_detail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
+    from typing import SupportsIndex
+
+    from typing_extensions import Buffer
+
+    from ._native import Manage, ScriptRun
+
+StatusPattern: TypeAlias = int | tuple[int, int] | set[int] | frozenset[int]
+
+
+class AttachedCard(Protocol):
+    """What a script needs of a card; SCardManage has it."""
+
+    @property
+    def native(self) -> Manage:
+        """The object in C."""
+        ...
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether it has a card handle."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[object]:
+        """Return a context manager that holds a transaction."""
+        ...
+
+
+class CancelFlag(Protocol):
+    """An object with ``is_set``, such as threading.Event."""
+
+    def is_set(self) -> bool:
+        """Return whether the script shall end."""
+        ...
+
+
+class Reply:
+    """One reply of a script.
+
+    Attributes:
+        data: the response without its status word, as a read-only view of the script's memory.
+        sw: the status word as an int.
+        elapsed_ns: the time of the exchange in nanoseconds; None if it was not measured.
+    """
+
+    __slots__ = ("_whole", "data", "elapsed_ns", "sw")
+
+    def __init__(self, whole: memoryview, elapsed_ns: int | None) -> None:
+        self._whole = whole
+        self.data = whole[:-2]
+        self.sw = int.from_bytes(whole[-2:], "big")
+        self.elapsed_ns = elapsed_ns
+
+    def __bytes__(self) -> bytes:
+        return bytes(self._whole)
+
+    def __len__(self) -> int:
+        return len(self._whole)
+
+    def __repr__(self) -> str:
+        return f"<scardffi.Reply {len(self.data)} bytes, sw {self.sw:04X}>"
+
+
+class Replies(Sequence[Reply]):
+    """The replies of a script, in the order of its commands.
+
+    Each :class:`Reply` is created when you ask for it; no byte is copied.
+    """
+
+    def __init__(self, run: ScriptRun, *, timed: bool) -> None:
+        self._count = lib.script_run_count(run)
+        self._offsets = lib.script_run_offsets(run)
+        self._elapsed = lib.script_run_elapsed(run) if timed else None
+        size = self._offsets[self._count]
+        # The replies' views hold the memory's address, and the address holds the run.
+        arena = owning(lib.script_run_arena(run), lambda _: run) if size else ffi.new("unsigned char[1]")
+        self._memory = memoryview(ffi.buffer(arena, size)).toreadonly()
+        self._run = run
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Reply: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Reply]: ...
+    def __getitem__(self, index: int | slice) -> Reply | list[Reply]:
+        if isinstance(index, slice):
+            return [self[one] for one in range(*index.indices(self._count))]
+        place = index + self._count if index < 0 else index
+        if not 0 <= place < self._count:
+            raise IndexError(f"index: {index} is not allowed; there are {self._count} replies")
+        whole = self._memory[self._offsets[place] : self._offsets[place + 1]]
+        return Reply(whole, None if self._elapsed is None else self._elapsed[place])
+
+    def __repr__(self) -> str:
+        return f"<scardffi.Replies {self._count}>"
+
+
+class Script:
+    """Commands packed once and run in one C call, on any card, by any number of threads at a time.
+
+    Args:
+        commands: the command APDUs, each 1 to 65548 bytes in a contiguous buffer. They are copied.
+        expect: the status word that every command must be answered with, such as 0x9000; a set of several; or a pair
+            (value, mask), which fits if ``sw & mask == value``. A list has one of these, or None, for each command.
+        flow: a :class:`~scardffi.constants.Flow`, or several, for every command.
+
+    Raises:
+        InvalidArgumentError: a command, a status word or a flow is not allowed; the message says which.
+    """
+
+    def __init__(
+        self,
+        commands: Iterable[Buffer],
+        *,
+        expect: StatusPattern | Sequence[StatusPattern | None] | None = None,
+        flow: SupportsIndex = 0,
+    ) -> None:
+        packed = bytearray()
+        lengths = []
+        for index, command in enumerate(commands):
+            send = readable(f"commands[{index}]", command)
+            length = len(send)
+            packed += send if type(send) is bytes else ffi.buffer(send)
+            release(send)
+            if not 1 <= length <= MAX_BUFFER_SIZE_EXTENDED:
+                raise invalid(f"commands[{index}]", f"{length} bytes", f"1 to {MAX_BUFFER_SIZE_EXTENDED} bytes")
+            lengths.append(length)
+        self._count = len(lengths)
+        memory = ffi.from_buffer(packed)
+        native = lib.script_new(self._count, memory, ffi.new("uint32_t[]", lengths), flags("flow", flow, Flow))
+        ffi.release(memory)
+        packed[:] = bytes(len(packed))  # a command may hold a PIN
+        if not native:
+            raise from_hresult(E_OUTOFMEMORY, "Script")
+        self._native = owning(native, lib.script_free)
+        for index, pattern in self._patterns(expect):
+            self._expect(index, pattern)
+
+    def _patterns(
+        self, expect: StatusPattern | Sequence[StatusPattern | None] | None
+    ) -> Iterator[tuple[int, StatusPattern]]:
+        """Yield each pattern with the index of its command."""
+        if expect is None:
+            return
+        if not isinstance(expect, list):
+            yield lib.SCRIPT_ALL, expect  # type: ignore[misc]  # only a list has one for each command
+            return
+        if len(expect) != self._count:
+            raise invalid("expect", f"a list of {len(expect)}", f"one for each of the {self._count} commands")
+        yield from ((index, one) for index, one in enumerate(expect) if one is not None)
+
+    def _expect(self, index: int, pattern: StatusPattern) -> None:
+        several = pattern if isinstance(pattern, (set, frozenset)) else [pattern]
+        pairs = [one if isinstance(one, tuple) else (one, 0xFFFF) for one in several]
+        for pair in pairs:
+            if len(pair) != 2 or not all(isinstance(one, int) and 0 <= one <= 0xFFFF for one in pair):
+                raise invalid("expect", pattern, "status words from 0 to 0xFFFF, a set of them, or (value, mask)")
+        values = ffi.new("uint16_t[]", [value & mask for value, mask in pairs])
+        masks = ffi.new("uint16_t[]", [mask for _, mask in pairs])
+        if not lib.script_expect(self._native, index, len(pairs), values, masks):
+            raise from_hresult(E_OUTOFMEMORY, "Script")
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __repr__(self) -> str:
+        return f"<scardffi.Script of {self._count} commands>"
+
+    def run(
+        self,
+        card: AttachedCard,
+        *,
+        repeat: int = 1,
+        keep_all: bool = False,
+        timed: bool = False,
+        transaction: bool = False,
+        progress: Callable[[int, int], object] | None = None,
+        cancel: CancelFlag | None = None,
+    ) -> Replies:
+        """Send every command in order. Wraps ``SCardTransmit``.
+
+        Ctrl-C, ``progress`` and ``cancel`` are handled between two commands, at least every 100 ms if no single
+        command takes longer: a command cannot be interrupted. Other threads may use the card between two commands as
+        well; with ``transaction``, those that use another handle may not. After Ctrl-C the attribute ``replies`` of
+        the exception has the replies.
+
+        Args:
+            card: an attached card.
+            repeat: the number of passes, 1 or more.
+            keep_all: keep the replies of every pass instead of the last one only.
+            timed: measure the time of each exchange.
+            transaction: hold a transaction during the run.
+            progress: called with the number of commands executed so far and the number of all.
+            cancel: an object with ``is_set``; when that returns true the script ends with an error.
+
+        Returns:
+            The replies of the last pass, or of all.
+
+        Raises:
+            ScriptError: a command failed (its error is the cause), a status word was not expected, or the script was
+                cancelled; ``replies`` has the replies so far.
+            UnexpectedStateError: the card is not attached.
+        """
+        times = integer("repeat", repeat)
+        if not 1 <= times < 1 << 32:
+            raise invalid("repeat", times, "1 to 0xFFFFFFFF")
+        run = lib.script_run_new(self._native, card.native, times, bool(keep_all), bool(timed))
+        if not run:
+            raise from_hresult(E_OUTOFMEMORY, "Script.run")
+        held = owning(run, lib.script_run_free)
+        if not card.is_attached:
+            raise from_hresult(E_UNEXPECTED, "Script.run", state_detail(card.native, "run"))
+        if not transaction:
+            return self._run(held, card, times, timed, progress, cancel)
+        with card.transaction():
+            return self._run(held, card, times, timed, progress, cancel)
+
+    def _run(
+        self,
+        run: ScriptRun,
+        card: AttachedCard,
+        times: int,
+        timed: bool,
+        progress: Callable[[int, int], object] | None,
+        cancel: CancelFlag | None,
+    ) -> Replies:
+        try:
+            while (state := lib.script_step(run, SIGNAL_CHECK_MS)) == lib.SCRIPT_MORE:
+                if progress is not None:
+                    progress(lib.script_run_executed(run), times * self._count)
+                if cancel is not None and cancel.is_set():
+                    cause = from_hresult(ReturnCode.SCARD_E_CANCELLED, "Script.run")
+                    raise self._ended(run, timed, "it was cancelled", cause) from cause
+        except KeyboardInterrupt as interrupt:
+            vars(interrupt)["replies"] = Replies(run, timed=timed)
+            raise
+        if state == lib.SCRIPT_FAILED:
+            failure = ExchangeFailure.decode(lib.script_run_failure(run), lib.script_run_arrived(run))
+            cause = failure.error("transmit", card.native)
+            raise self._ended(run, timed, str(cause), cause) from cause
+        if state == lib.SCRIPT_MISSED:
+            raise self._ended(run, timed)
+        if progress is not None:
+            progress(lib.script_run_executed(run), times * self._count)
+        return Replies(run, timed=timed)
+
+    def _ended(self, run: ScriptRun, timed: bool, why: str = "", cause: SCardError | None = None) -> ScriptError:
+        """Return the error of a script that ended early, with the replies so far.
+
+        Without a cause the last status word was not expected.
+        """
+        replies = Replies(run, timed=timed)
+        index = lib.script_run_index(run)
+        sw = None
+        if cause is None:
+            index -= 1
+            sw = replies[-1].sw
+            why = f"the card answered {sw:04X}, which was not expected"
+        message = f"Script.run: {why} (command {index}, counted from 0, of {self._count}; replies: {len(replies)})"
+        code, hresult = (None, E_FAIL) if cause is None else (cause.code, cause.hresult)
+        error = ScriptError(message, code=code, hresult=hresult, function="Script.run")
+        error.replies, error.index, error.sw = replies, index, sw
+        return error
