@@ -16,6 +16,9 @@
 #include <unistd.h>
 
 #include "exchange.h"
+#include "pcsc_default.h"
+#include "pcsc_states.h"
+#include "pcsc_strings.h"
 
 #define CHECK(condition)                                                                                               \
     do {                                                                                                               \
@@ -56,7 +59,7 @@ static SCARDHANDLE connect_raw(SCARDCONTEXT *context)
 static scardffi_manage *new_manage(void)
 {
     scardffi_manage *manage;
-    CHECK_CODE(HR_OK, manage_new(api, &manage));
+    CHECK_CODE(SCARDFFI_OK, manage_new(api, &manage));
     return manage;
 }
 
@@ -74,13 +77,13 @@ static uint32_t attach_by_handle(scardffi_manage *manage, SCARDHANDLE handle)
 static scardffi_manage *new_attached(void)
 {
     scardffi_manage *manage = new_manage();
-    CHECK_CODE(HR_OK, attach_by_ifd(manage));
+    CHECK_CODE(SCARDFFI_OK, attach_by_ifd(manage));
     return manage;
 }
 
 static void detach_and_free(scardffi_manage *manage)
 {
-    CHECK_CODE(HR_OK, manage_detach(manage, SCARD_LEAVE_CARD));
+    CHECK_CODE(SCARDFFI_OK, manage_detach(manage, SCARD_LEAVE_CARD));
     manage_free(manage);
 }
 
@@ -90,19 +93,20 @@ static void test_opening_twice(const char *path)
 {
     char detail[256], tiny[1];
     scardffi_library *first, *second = NULL;
-    CHECK(pcsc_open(path, &first, detail, sizeof detail) == PCSC_OPENED);
-    CHECK(pcsc_open(path, &second, detail, sizeof detail) == PCSC_OPENED && second == first);
-    CHECK(pcsc_open("/nonexistent/libpcsc.so", &second, detail, sizeof detail) == PCSC_NOT_FOUND);
+    CHECK(pcsc_open(path, &first, detail, sizeof detail) == 0);
+    CHECK(pcsc_open(path, &second, detail, sizeof detail) == 0 && second == first);
+    CHECK(pcsc_open("/nonexistent/libpcsc.so", &second, detail, sizeof detail) == SCARDFFI_LIBRARY_NOT_FOUND);
     CHECK(strstr(detail, "/nonexistent/libpcsc.so") != NULL);
-    CHECK(pcsc_open("/nonexistent/libpcsc.so", &second, tiny, sizeof tiny) == PCSC_NOT_FOUND && tiny[0] == '\0');
-    CHECK(pcsc_open("/etc/passwd", &second, detail, sizeof detail) == PCSC_NOT_LOADABLE);
-    CHECK(pcsc_open("libm.so.6", &second, detail, sizeof detail) == PCSC_MISSING_SYMBOL);
+    CHECK(pcsc_open("/nonexistent/libpcsc.so", &second, tiny, sizeof tiny) == SCARDFFI_LIBRARY_NOT_FOUND &&
+          tiny[0] == '\0');
+    CHECK(pcsc_open("/etc/passwd", &second, detail, sizeof detail) == SCARDFFI_LIBRARY_NOT_LOADABLE);
+    CHECK(pcsc_open("libm.so.6", &second, detail, sizeof detail) == SCARDFFI_LIBRARY_MISSING_SYMBOL);
     CHECK(strstr(detail, "SCardTransmit") != NULL);
     CHECK(strcmp(pcsc_path(first), path) == 0);
     CHECK(strcmp(pcsc_function_name(0), "SCardEstablishContext") == 0 && pcsc_has_function(first, 0));
     CHECK(pcsc_function_name(1000) == NULL && !pcsc_has_function(first, 1000));
     pcsc_set_default(first);
-    CHECK(pcsc_open_default(&second, detail, sizeof detail) == PCSC_OPENED && second == first);
+    CHECK(pcsc_open_default(&second, detail, sizeof detail) == 0 && second == first);
     api = first;
 }
 
@@ -138,23 +142,24 @@ static void check_invalid_handles(SCARDHANDLE stale)
     uint32_t pcsc_code;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         pcsc_code = 0;
-        CHECK_CODE(HR_INVALIDARG, manage_attach_by_handle(manage, wrong[i], 0, 0, &pcsc_code));
+        CHECK_CODE(SCARDFFI_E_INVALIDARG, manage_attach_by_handle(manage, wrong[i], 0, 0, &pcsc_code));
         CHECK_CODE(SCARD_E_INVALID_HANDLE, pcsc_code);
     }
-    CHECK_CODE(HR_INVALIDARG, manage_attach_by_handle(manage, 1, 0, SCARD_SHARE_DIRECT + 1, &pcsc_code));
+    CHECK_CODE(SCARDFFI_E_INVALIDARG, manage_attach_by_handle(manage, 1, 0, SCARD_SHARE_DIRECT + 1, &pcsc_code));
     CHECK_CODE(SCARD_S_SUCCESS, pcsc_code);
-    CHECK_CODE(HR_POINTER, manage_attach_by_handle(NULL, 1, 0, 0, &pcsc_code));
-    CHECK_CODE(HR_POINTER, manage_attach_by_handle(manage, 1, 0, 0, NULL));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_attach_by_handle(NULL, 1, 0, 0, &pcsc_code));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_attach_by_handle(manage, 1, 0, 0, NULL));
     manage_free(manage);
 }
 
 static void check_invalid_readers(void)
 {
     scardffi_manage *manage = new_manage();
-    CHECK_CODE(HR_POINTER, manage_attach_by_ifd(NULL, SCARD_SCOPE_SYSTEM, READER, SCARD_SHARE_SHARED, 3));
-    CHECK_CODE(HR_POINTER, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, NULL, SCARD_SHARE_SHARED, 3));
-    CHECK_CODE(HR_INVALIDARG, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, READER, 0, 3));
-    CHECK_CODE(HR_INVALIDARG, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, READER, SCARD_SHARE_DIRECT + 1, 3));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_attach_by_ifd(NULL, SCARD_SCOPE_SYSTEM, READER, SCARD_SHARE_SHARED, 3));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, NULL, SCARD_SHARE_SHARED, 3));
+    CHECK_CODE(SCARDFFI_E_INVALIDARG, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, READER, 0, 3));
+    CHECK_CODE(SCARDFFI_E_INVALIDARG,
+               manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, READER, SCARD_SHARE_DIRECT + 1, 3));
     CHECK_CODE(SCARD_E_UNKNOWN_READER, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, "none", SCARD_SHARE_SHARED, 3));
     CHECK_CODE(SCARD_E_PROTO_MISMATCH, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, READER, SCARD_SHARE_SHARED, 0));
     CHECK_CODE(SCARD_E_INVALID_VALUE, manage_attach_by_ifd(manage, 9, READER, SCARD_SHARE_SHARED, 3));
@@ -167,16 +172,16 @@ static void check_all_unexpected(scardffi_manage *manage)
     unsigned char buffer[8];
     uint32_t number = sizeof buffer, other;
     SCARDHANDLE handle;
-    CHECK_CODE(HR_UNEXPECTED, manage_detach(manage, SCARD_LEAVE_CARD));
-    CHECK_CODE(HR_UNEXPECTED, manage_reconnect(manage, SCARD_SHARE_SHARED, 3, SCARD_LEAVE_CARD));
-    CHECK_CODE(HR_UNEXPECTED, manage_lock(manage));
-    CHECK_CODE(HR_UNEXPECTED, manage_unlock(manage, SCARD_LEAVE_CARD));
-    CHECK_CODE(HR_UNEXPECTED, manage_probe(manage));
-    CHECK_CODE(HR_UNEXPECTED, manage_status(manage, &number, &other, NULL, NULL, NULL, NULL));
-    CHECK_CODE(HR_UNEXPECTED, manage_control(manage, 0, NULL, 0, NULL, 0, &other));
-    CHECK_CODE(HR_UNEXPECTED, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, buffer, &number));
-    CHECK_CODE(HR_UNEXPECTED, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, buffer, 1));
-    CHECK_FAILURE(HR_UNEXPECTED, exchange_plain(manage, READ_4, sizeof READ_4, buffer, sizeof buffer));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, manage_detach(manage, SCARD_LEAVE_CARD));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, manage_reconnect(manage, SCARD_SHARE_SHARED, 3, SCARD_LEAVE_CARD));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, manage_lock(manage));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, manage_unlock(manage, SCARD_LEAVE_CARD));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, manage_probe(manage));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, manage_status(manage, &number, &other, NULL, NULL, NULL, NULL));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, manage_control(manage, 0, NULL, 0, NULL, 0, &other));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, buffer, &number));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, buffer, 1));
+    CHECK_FAILURE(SCARDFFI_E_UNEXPECTED, exchange_plain(manage, READ_4, sizeof READ_4, buffer, sizeof buffer));
     CHECK(!manage_handle(manage, &handle));
 }
 
@@ -186,32 +191,32 @@ static void test_attach_and_detach(void)
     SCARDCONTEXT context;
     SCARDHANDLE handle, own;
     uint32_t pcsc_code;
-    CHECK_CODE(HR_POINTER, manage_new(NULL, &owner));
-    CHECK_CODE(HR_POINTER, manage_new(api, NULL));
-    CHECK_CODE(HR_POINTER, manage_detach(NULL, SCARD_LEAVE_CARD));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_new(NULL, &owner));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_new(api, NULL));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_detach(NULL, SCARD_LEAVE_CARD));
     manage_free(NULL);
     check_all_unexpected(owner);
     handle = connect_raw(&context);
-    CHECK_CODE(HR_OK, manage_attach_by_handle(borrower, handle, 0, 0, &pcsc_code));
+    CHECK_CODE(SCARDFFI_OK, manage_attach_by_handle(borrower, handle, 0, 0, &pcsc_code));
     CHECK(manage_handle(borrower, &own) && own == handle && !manage_is_owned(borrower));
-    CHECK_CODE(HR_UNEXPECTED, attach_by_handle(borrower, handle));
-    CHECK_CODE(HR_UNEXPECTED, attach_by_ifd(borrower));
-    CHECK_CODE(HR_INVALIDARG, manage_detach(borrower, SCARD_EJECT_CARD + 1));
-    CHECK_CODE(HR_INVALIDARG, manage_reconnect(borrower, 0, 3, SCARD_LEAVE_CARD));
-    CHECK_CODE(HR_INVALIDARG, manage_reconnect(borrower, SCARD_SHARE_DIRECT + 1, 3, SCARD_LEAVE_CARD));
-    CHECK_CODE(HR_INVALIDARG, manage_reconnect(borrower, SCARD_SHARE_SHARED, 3, SCARD_EJECT_CARD));
-    CHECK_CODE(HR_OK, manage_reconnect(borrower, SCARD_SHARE_SHARED, 3, SCARD_LEAVE_CARD));
-    CHECK_CODE(HR_OK, manage_reconnect(borrower, 0, 3, SCARD_LEAVE_CARD)); /* the share mode is known now */
-    CHECK_CODE(HR_OK, manage_detach(borrower, SCARD_LEAVE_CARD));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, attach_by_handle(borrower, handle));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, attach_by_ifd(borrower));
+    CHECK_CODE(SCARDFFI_E_INVALIDARG, manage_detach(borrower, SCARD_EJECT_CARD + 1));
+    CHECK_CODE(SCARDFFI_E_INVALIDARG, manage_reconnect(borrower, 0, 3, SCARD_LEAVE_CARD));
+    CHECK_CODE(SCARDFFI_E_INVALIDARG, manage_reconnect(borrower, SCARD_SHARE_DIRECT + 1, 3, SCARD_LEAVE_CARD));
+    CHECK_CODE(SCARDFFI_E_INVALIDARG, manage_reconnect(borrower, SCARD_SHARE_SHARED, 3, SCARD_EJECT_CARD));
+    CHECK_CODE(SCARDFFI_OK, manage_reconnect(borrower, SCARD_SHARE_SHARED, 3, SCARD_LEAVE_CARD));
+    CHECK_CODE(SCARDFFI_OK, manage_reconnect(borrower, 0, 3, SCARD_LEAVE_CARD)); /* the share mode is known now */
+    CHECK_CODE(SCARDFFI_OK, manage_detach(borrower, SCARD_LEAVE_CARD));
     check_all_unexpected(borrower);
-    CHECK_CODE(HR_OK, manage_attach_by_handle(owner, handle, 1, 0, &pcsc_code));
+    CHECK_CODE(SCARDFFI_OK, manage_attach_by_handle(owner, handle, 1, 0, &pcsc_code));
     CHECK(manage_is_owned(owner));
-    CHECK_CODE(HR_OK, manage_detach(owner, SCARD_LEAVE_CARD));
+    CHECK_CODE(SCARDFFI_OK, manage_detach(owner, SCARD_LEAVE_CARD));
     check_invalid_handles(handle);
-    CHECK_CODE(HR_OK, attach_by_ifd(owner));
+    CHECK_CODE(SCARDFFI_OK, attach_by_ifd(owner));
     CHECK(manage_handle(owner, &own) && own != handle && manage_is_owned(owner));
     detach_and_free(owner);
-    CHECK_CODE(HR_OK, attach_by_ifd(borrower));
+    CHECK_CODE(SCARDFFI_OK, attach_by_ifd(borrower));
     manage_free(borrower); /* the handle stays open */
     CHECK_CODE(SCARD_S_SUCCESS, pcsc_SCardReleaseContext(api, context));
     check_invalid_readers();
@@ -224,8 +229,8 @@ static void test_fork(void)
     pid_t child = fork();
     if (child == 0) {
         check_all_unexpected(manage);
-        CHECK_CODE(HR_UNEXPECTED, attach_by_ifd(manage));
-        CHECK_CODE(HR_UNEXPECTED, attach_by_handle(manage, 1));
+        CHECK_CODE(SCARDFFI_E_UNEXPECTED, attach_by_ifd(manage));
+        CHECK_CODE(SCARDFFI_E_UNEXPECTED, attach_by_handle(manage, 1));
         CHECK(manage_is_forked(manage));
         manage_free(manage);
         detach_and_free(new_attached());
@@ -299,17 +304,17 @@ static void test_invalid_buffers(void)
     static unsigned char memory[MAX_BUFFER_SIZE_EXTENDED + 64];
     scardffi_manage *manage = new_attached();
     memcpy(memory, READ_4, sizeof READ_4);
-    CHECK_FAILURE(HR_POINTER, exchange_plain(manage, NULL, 5, memory, 8));
-    CHECK_FAILURE(HR_POINTER, exchange_plain(manage, memory, 5, NULL, 8));
-    CHECK_FAILURE(HR_INVALIDARG, exchange_plain(manage, memory, 0, memory + 16, 8));
-    CHECK_FAILURE(HR_INVALIDARG, exchange_plain(manage, memory + 16, MAX_BUFFER_SIZE_EXTENDED + 1, memory, 8));
-    CHECK_FAILURE(HR_INVALIDARG, exchange_plain(manage, memory, 5, memory + 16, 0));
-    CHECK_FAILURE(HR_INVALIDARG, exchange_plain(manage, memory, 5, memory + 16, 1));
-    CHECK_FAILURE(HR_INVALIDARG, exchange_plain(manage, memory, 5, memory, 8));
-    CHECK_FAILURE(HR_INVALIDARG, exchange_plain(manage, memory, 5, memory + 4, 8));
-    CHECK_FAILURE(HR_INVALIDARG, exchange_plain(manage, memory + 7, 5, memory, 8));
-    CHECK_FAILURE(HR_INVALIDARG, exchange_plain(manage, memory + 2, 5, memory, 16));
-    CHECK_FAILURE(HR_INVALIDARG, exchange_plain(manage, memory, 16, memory + 4, 2));
+    CHECK_FAILURE(SCARDFFI_E_POINTER, exchange_plain(manage, NULL, 5, memory, 8));
+    CHECK_FAILURE(SCARDFFI_E_POINTER, exchange_plain(manage, memory, 5, NULL, 8));
+    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 0, memory + 16, 8));
+    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory + 16, MAX_BUFFER_SIZE_EXTENDED + 1, memory, 8));
+    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 5, memory + 16, 0));
+    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 5, memory + 16, 1));
+    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 5, memory, 8));
+    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 5, memory + 4, 8));
+    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory + 7, 5, memory, 8));
+    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory + 2, 5, memory, 16));
+    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 16, memory + 4, 2));
     CHECK(exchange_plain(manage, memory, 5, memory + 5, 6) == 6 && is_expected_response(memory + 5, 4));
     memcpy(memory + 6, READ_4, sizeof READ_4);
     CHECK(exchange_plain(manage, memory + 6, 5, memory, 6) == 6 && is_expected_response(memory, 4));
@@ -320,15 +325,15 @@ static void test_invalid_buffers(void)
 static void test_exchange_slot(void)
 {
     scardffi_manage *manage = new_attached();
-    exchange_slot *slot = exchange_slot_new(manage);
+    struct exchange_slot *slot = exchange_slot_new(manage);
     unsigned char command[7];
     size_t length = read_command(command, 65536);
     const unsigned char *response = (const unsigned char *)exchange_slot_response(slot);
     CHECK(exchange_slot_send(slot, command, length) == 65538 && is_expected_response(response, 65536));
-    CHECK_FAILURE(HR_INVALIDARG, exchange_slot_send(slot, response, 5));
-    CHECK_FAILURE(HR_POINTER, exchange_slot_send(slot, NULL, 5));
-    CHECK_CODE(HR_OK, manage_detach(manage, SCARD_LEAVE_CARD));
-    CHECK_FAILURE(HR_UNEXPECTED, exchange_slot_send(slot, command, length));
+    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_slot_send(slot, response, 5));
+    CHECK_FAILURE(SCARDFFI_E_POINTER, exchange_slot_send(slot, NULL, 5));
+    CHECK_CODE(SCARDFFI_OK, manage_detach(manage, SCARD_LEAVE_CARD));
+    CHECK_FAILURE(SCARDFFI_E_UNEXPECTED, exchange_slot_send(slot, command, length));
     exchange_slot_free(slot);
     exchange_slot_free(NULL);
     manage_free(manage);
@@ -342,15 +347,15 @@ static void test_status(void)
     uint32_t state, protocol, name_length, atr_length;
     char *name = malloc(sizeof READER);
     unsigned char *atr = malloc(13);
-    CHECK_CODE(HR_POINTER, manage_status(manage, NULL, &protocol, NULL, NULL, NULL, NULL));
-    CHECK_CODE(HR_POINTER, manage_status(manage, &state, NULL, NULL, NULL, NULL, NULL));
-    CHECK_CODE(HR_POINTER, manage_status(manage, &state, &protocol, name, NULL, NULL, NULL));
-    CHECK_CODE(HR_POINTER, manage_status(manage, &state, &protocol, NULL, NULL, atr, NULL));
-    CHECK_CODE(HR_OK, manage_status(manage, &state, &protocol, NULL, NULL, NULL, NULL));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_status(manage, NULL, &protocol, NULL, NULL, NULL, NULL));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_status(manage, &state, NULL, NULL, NULL, NULL, NULL));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_status(manage, &state, &protocol, name, NULL, NULL, NULL));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_status(manage, &state, &protocol, NULL, NULL, atr, NULL));
+    CHECK_CODE(SCARDFFI_OK, manage_status(manage, &state, &protocol, NULL, NULL, NULL, NULL));
     CHECK(state == (SCARD_PRESENT | SCARD_POWERED | SCARD_NEGOTIABLE) && protocol == SCARD_PROTOCOL_T1);
-    CHECK_CODE(HR_OK, manage_status(manage, &state, &protocol, NULL, &name_length, NULL, &atr_length));
+    CHECK_CODE(SCARDFFI_OK, manage_status(manage, &state, &protocol, NULL, &name_length, NULL, &atr_length));
     CHECK(name_length == sizeof READER && atr_length == 13);
-    CHECK_CODE(HR_OK, manage_status(manage, &state, &protocol, name, &name_length, atr, &atr_length));
+    CHECK_CODE(SCARDFFI_OK, manage_status(manage, &state, &protocol, name, &name_length, atr, &atr_length));
     CHECK(strcmp(name, READER) == 0 && atr[0] == 0x3B);
     for (uint32_t room = 0; room < sizeof READER; room++) {
         name = realloc(name, room > 0 ? room : 1);
@@ -374,17 +379,17 @@ static void test_attributes(void)
     unsigned char *value = malloc(sizeof "scardffi");
     uint32_t length = sizeof "scardffi";
     static unsigned char too_long[MAX_BUFFER_SIZE_EXTENDED + 1];
-    CHECK_CODE(HR_POINTER, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, NULL, &length));
-    CHECK_CODE(HR_POINTER, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, value, NULL));
-    CHECK_CODE(HR_OK, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, value, &length));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, NULL, &length));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, value, NULL));
+    CHECK_CODE(SCARDFFI_OK, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, value, &length));
     CHECK(length == sizeof "scardffi" - 1 && memcmp(value, "scardffi", length) == 0);
     CHECK_CODE(SCARD_E_UNSUPPORTED_FEATURE, manage_get_attribute(manage, 0x01234567, value, &length));
     value = realloc(value, sizeof "scardffi" - 2);
     length = sizeof "scardffi" - 2;
     CHECK_CODE(SCARD_E_INSUFFICIENT_BUFFER, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, value, &length));
     CHECK(length == sizeof "scardffi" - 1);
-    CHECK_CODE(HR_POINTER, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, NULL, 1));
-    CHECK_CODE(HR_INVALIDARG, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, too_long, sizeof too_long));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, NULL, 1));
+    CHECK_CODE(SCARDFFI_E_INVALIDARG, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, too_long, sizeof too_long));
     CHECK_CODE(SCARD_E_UNSUPPORTED_FEATURE, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, value, 1));
     free(value);
     detach_and_free(manage);
@@ -396,14 +401,14 @@ static void test_control(void)
     scardffi_manage *manage = new_attached();
     unsigned char byte = 0;
     uint32_t received = 1;
-    CHECK_CODE(HR_POINTER, manage_control(manage, SCARD_CTL_CODE(3400), NULL, 0, &byte, 1, NULL));
-    CHECK_CODE(HR_POINTER, manage_control(manage, SCARD_CTL_CODE(3400), NULL, 1, &byte, 1, &received));
-    CHECK_CODE(HR_POINTER, manage_control(manage, SCARD_CTL_CODE(3400), NULL, 0, NULL, 1, &received));
-    CHECK_CODE(HR_INVALIDARG,
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_control(manage, SCARD_CTL_CODE(3400), NULL, 0, &byte, 1, NULL));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_control(manage, SCARD_CTL_CODE(3400), NULL, 1, &byte, 1, &received));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_control(manage, SCARD_CTL_CODE(3400), NULL, 0, NULL, 1, &received));
+    CHECK_CODE(SCARDFFI_E_INVALIDARG,
                manage_control(manage, SCARD_CTL_CODE(3400), too_long, sizeof too_long, &byte, 1, &received));
-    CHECK_CODE(HR_INVALIDARG,
+    CHECK_CODE(SCARDFFI_E_INVALIDARG,
                manage_control(manage, SCARD_CTL_CODE(3400), NULL, 0, too_long, sizeof too_long, &received));
-    CHECK_CODE(HR_OK, manage_control(manage, SCARD_CTL_CODE(2000), NULL, 0, NULL, 0, &received));
+    CHECK_CODE(SCARDFFI_OK, manage_control(manage, SCARD_CTL_CODE(2000), NULL, 0, NULL, 0, &received));
     CHECK(received == 0);
     CHECK_CODE(SCARD_E_UNSUPPORTED_FEATURE,
                manage_control(manage, 1, &byte, 1, too_long, sizeof too_long - 1, &received));
@@ -418,29 +423,30 @@ static void test_transactions(void)
     unsigned char response[6];
     SCARDCONTEXT context;
     SCARDHANDLE handle = connect_raw(&context);
-    CHECK_CODE(HR_OK, attach_by_handle(locker, handle));
+    CHECK_CODE(SCARDFFI_OK, attach_by_handle(locker, handle));
     CHECK_CODE(SCARD_E_NOT_TRANSACTED, manage_unlock(locker, SCARD_LEAVE_CARD));
-    CHECK_CODE(HR_INVALIDARG, manage_unlock(locker, SCARD_EJECT_CARD + 1));
-    CHECK_CODE(HR_OK, manage_lock(locker));
-    CHECK_CODE(HR_OK, manage_lock(locker));
-    CHECK_CODE(HR_OK, manage_unlock(locker, SCARD_LEAVE_CARD));
+    CHECK_CODE(SCARDFFI_E_INVALIDARG, manage_unlock(locker, SCARD_EJECT_CARD + 1));
+    CHECK_CODE(SCARDFFI_OK, manage_lock(locker));
+    CHECK_CODE(SCARDFFI_OK, manage_lock(locker));
+    CHECK_CODE(SCARDFFI_OK, manage_unlock(locker, SCARD_LEAVE_CARD));
     CHECK_CODE(SCARD_E_SHARING_VIOLATION, manage_probe(other));
-    CHECK_CODE(HR_OK, manage_probe(locker));
-    CHECK_CODE(HR_OK, manage_lock(locker));
-    CHECK_CODE(HR_OK, manage_detach(locker, SCARD_LEAVE_CARD)); /* ends both transactions, and leaves the handle open */
-    CHECK_CODE(HR_OK, manage_probe(other));
-    CHECK_CODE(HR_OK, attach_by_handle(locker, handle));
-    CHECK_CODE(HR_OK, manage_lock(locker));
-    CHECK_CODE(HR_OK, manage_unlock(locker, SCARD_RESET_CARD));
+    CHECK_CODE(SCARDFFI_OK, manage_probe(locker));
+    CHECK_CODE(SCARDFFI_OK, manage_lock(locker));
+    CHECK_CODE(SCARDFFI_OK,
+               manage_detach(locker, SCARD_LEAVE_CARD)); /* ends both transactions, and leaves the handle open */
+    CHECK_CODE(SCARDFFI_OK, manage_probe(other));
+    CHECK_CODE(SCARDFFI_OK, attach_by_handle(locker, handle));
+    CHECK_CODE(SCARDFFI_OK, manage_lock(locker));
+    CHECK_CODE(SCARDFFI_OK, manage_unlock(locker, SCARD_RESET_CARD));
     CHECK_FAILURE(SCARD_W_RESET_CARD, exchange_plain(locker, READ_4, sizeof READ_4, response, sizeof response));
-    CHECK_CODE(HR_OK, manage_reconnect(locker, 0, 3, SCARD_LEAVE_CARD));
+    CHECK_CODE(SCARDFFI_OK, manage_reconnect(locker, 0, 3, SCARD_LEAVE_CARD));
     CHECK(exchange_plain(locker, READ_4, sizeof READ_4, response, sizeof response) == 6);
     CHECK_FAILURE(SCARD_W_RESET_CARD, exchange_plain(other, READ_4, sizeof READ_4, response, sizeof response));
-    CHECK_CODE(HR_OK, manage_reconnect(other, 0, SCARD_PROTOCOL_T0, SCARD_UNPOWER_CARD));
+    CHECK_CODE(SCARDFFI_OK, manage_reconnect(other, 0, SCARD_PROTOCOL_T0, SCARD_UNPOWER_CARD));
     CHECK(exchange_plain(other, READ_4, sizeof READ_4, response, sizeof response) == 6);
     detach_and_free(locker);
-    CHECK_CODE(HR_OK, manage_reconnect(other, 0, 3, SCARD_RESET_CARD));
-    CHECK_CODE(HR_OK, manage_detach(other, SCARD_UNPOWER_CARD));
+    CHECK_CODE(SCARDFFI_OK, manage_reconnect(other, 0, 3, SCARD_RESET_CARD));
+    CHECK_CODE(SCARDFFI_OK, manage_detach(other, SCARD_UNPOWER_CARD));
     manage_free(other);
     CHECK_CODE(SCARD_S_SUCCESS, pcsc_SCardReleaseContext(api, context));
     detach_and_free(new_attached());
@@ -495,9 +501,9 @@ static void test_threads(void)
     scardffi_manage *objects[2] = {new_manage(), new_manage()};
     SCARDCONTEXT context;
     SCARDHANDLE handle = connect_raw(&context);
-    CHECK_CODE(HR_OK, attach_by_handle(objects[0], handle));
+    CHECK_CODE(SCARDFFI_OK, attach_by_handle(objects[0], handle));
     transmit_in_threads(objects, 1);
-    CHECK_CODE(HR_OK, attach_by_handle(objects[1], handle));
+    CHECK_CODE(SCARDFFI_OK, attach_by_handle(objects[1], handle));
     transmit_in_threads(objects, 2);
     detach_and_free(objects[0]);
     detach_and_free(objects[1]);
@@ -506,8 +512,8 @@ static void test_threads(void)
 
 static void count_result(struct work *work, uint32_t result)
 {
-    CHECK(result == HR_OK || result == HR_UNEXPECTED);
-    __atomic_fetch_add(result == HR_OK ? &work->used : &work->refused, 1, __ATOMIC_RELAXED);
+    CHECK(result == SCARDFFI_OK || result == SCARDFFI_E_UNEXPECTED);
+    __atomic_fetch_add(result == SCARDFFI_OK ? &work->used : &work->refused, 1, __ATOMIC_RELAXED);
 }
 
 static void *transmit_in_a_race(void *argument)
@@ -517,7 +523,7 @@ static void *transmit_in_a_race(void *argument)
     while (!__atomic_load_n(work->stop, __ATOMIC_RELAXED)) {
         int64_t answer = exchange_plain(work->manage, READ_4, sizeof READ_4, response, sizeof response);
         CHECK(answer < 0 || (answer == 6 && is_expected_response(response, 4)));
-        count_result(work, answer < 0 ? (uint32_t)-answer : HR_OK);
+        count_result(work, answer < 0 ? (uint32_t)-answer : SCARDFFI_OK);
     }
     return NULL;
 }
@@ -542,10 +548,10 @@ static void *lock_in_a_race(void *argument)
     while (!__atomic_load_n(work->stop, __ATOMIC_RELAXED)) {
         uint32_t answer = manage_lock(work->manage);
         count_result(work, answer);
-        if (answer != HR_OK)
+        if (answer != SCARDFFI_OK)
             continue;
         answer = manage_unlock(work->manage, SCARD_LEAVE_CARD);
-        CHECK(answer == HR_OK || answer == HR_UNEXPECTED || answer == SCARD_E_NOT_TRANSACTED);
+        CHECK(answer == SCARDFFI_OK || answer == SCARDFFI_E_UNEXPECTED || answer == SCARD_E_NOT_TRANSACTED);
     }
     return NULL;
 }
@@ -559,7 +565,7 @@ static void *borrow_in_a_race(void *argument)
     while (!__atomic_load_n(work->stop, __ATOMIC_RELAXED)) {
         count_result(work, attach_by_handle(own, work->handle));
         CHECK(exchange_plain(own, READ_4, sizeof READ_4, response, sizeof response) == 6);
-        CHECK_CODE(HR_OK, manage_detach(own, SCARD_LEAVE_CARD));
+        CHECK_CODE(SCARDFFI_OK, manage_detach(own, SCARD_LEAVE_CARD));
     }
     manage_free(own);
     return NULL;
@@ -591,10 +597,10 @@ static void test_races_of_attach_and_detach(void)
     for (int i = 0; i < RACES || (satisfied < JOBS && i < 1000 * RACES); i++) {
         while (satisfied < JOBS && was_used_and_refused(&works[satisfied]))
             satisfied++;
-        CHECK_CODE(HR_OK, i % 2 != 0 ? attach_by_ifd(manage) : attach_by_handle(manage, handle));
+        CHECK_CODE(SCARDFFI_OK, i % 2 != 0 ? attach_by_ifd(manage) : attach_by_handle(manage, handle));
         if (i % 64 == 0)
             sched_yield(); /* let another thread run */
-        CHECK_CODE(HR_OK, manage_detach(manage, SCARD_LEAVE_CARD));
+        CHECK_CODE(SCARDFFI_OK, manage_detach(manage, SCARD_LEAVE_CARD));
     }
     __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
     for (size_t i = 0; i < JOBS; i++) {
@@ -613,9 +619,9 @@ static void *open_in_a_race(void *argument)
     char detail[256];
     scardffi_library *opened;
     for (int i = 0; i < EXCHANGES; i++) {
-        CHECK(pcsc_open(path, &opened, detail, sizeof detail) == PCSC_OPENED && opened == api);
+        CHECK(pcsc_open(path, &opened, detail, sizeof detail) == 0 && opened == api);
         pcsc_set_default(opened);
-        CHECK(pcsc_open_default(&opened, detail, sizeof detail) == PCSC_OPENED && opened == api);
+        CHECK(pcsc_open_default(&opened, detail, sizeof detail) == 0 && opened == api);
         work->used++;
     }
     return NULL;

@@ -114,7 +114,7 @@ def test_a_wrong_file_is_refused_and_not_shown(card: Any, tmp_path: Path) -> Non
         (lambda: TransparentEF(1, short_id=31), "short_id: 31 is not allowed; give 1 to 30"),
         (lambda: TransparentEF(1, access={"append": []}), "access: 'append' is not allowed; give "),
         (lambda: TransparentEF(1, access={"read": [0x20]}), "number: 32 is not allowed"),
-        (lambda: TransparentEF(1, proprietary=b"\x80\0"), "proprietary: another tag than 85 and A5 is not allowed"),
+        (lambda: TransparentEF(1, proprietary=b"\x80\0"), "proprietary: tags other than 85 and A5 are not allowed"),
         (lambda: TransparentEF(1, proprietary=b"\x85\1"), "byte 2: "),
         (lambda: RecordEF(1), "record_size: 0 is not allowed"),
         (lambda: RecordEF(1, record_size=1), "capacity: 0 is not allowed"),
