@@ -33,7 +33,7 @@ def test_every_case_runs_in_all_places(collected: list[str]) -> None:
 def test_each_deliberate_difference_is_used_by_a_case() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in FOLDER.glob("test_*.py"))
     assert [what for what in DIFFERENCES if f'"{what}"' not in sources] == []
-    assert [what for what, (pcscd, virtual, _) in DIFFERENCES.items() if pcscd == virtual] == []
+    assert [what for what, one in DIFFERENCES.items() if one.pcscd == one.virtual] == []
 
 
 def test_cases_that_this_platform_lacks_are_left_out(collected: list[str]) -> None:

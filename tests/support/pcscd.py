@@ -103,6 +103,15 @@ def pcscd_version() -> str:
     return f"pcscd {said.split(maxsplit=3)[2].rstrip('.')}"
 
 
+@functools.cache
+def _without_polkit() -> list[str]:
+    """Return the option against polkit, which would refuse clients if it does not run; pcscd 1.x has no such option."""
+    help_text = subprocess.run(
+        ["pcscd", "--help"], capture_output=True, text=True, check=False, env={"PATH": _SEARCH_PATH}
+    )
+    return ["--disable-polkit"] if "--disable-polkit" in help_text.stdout else []
+
+
 def free_vpcd_port() -> int:
     """A TCP port that is free together with its successor, for the two slots of a vpcd reader."""
     while True:
@@ -185,7 +194,8 @@ class PrivatePcscd:
         drivers = self._driver_folder()
         enter = ["sh", "-c", _ENTER_NAMESPACE, "sh", str(drivers)]
         preload = f"LD_PRELOAD={shared_library(_UDEV_SOURCE, self._work_folder)}"
-        daemon = ["env", preload, "pcscd", "--foreground", *self._logging, "--config", str(configuration)]
+        options = ["--foreground", *_without_polkit(), *self._logging, "--config", str(configuration)]
+        daemon = ["env", preload, "pcscd", *options]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 _in_namespace([*enter, *daemon]),
