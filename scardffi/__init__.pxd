@@ -42,7 +42,7 @@ cdef extern from "scardffi.h" nogil:
         const char *(*library_path)(const scardffi_library *library) noexcept nogil
         uint32_t (*manage_new)(const scardffi_library *library, scardffi_manage **manage) noexcept nogil
         void (*manage_free)(scardffi_manage *manage) noexcept nogil
-        uint32_t (*attach_by_handle)(scardffi_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode, uint32_t *said) noexcept nogil
+        uint32_t (*attach_by_handle)(scardffi_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode, uint32_t *code) noexcept nogil
         uint32_t (*attach_by_ifd)(scardffi_manage *manage, uint32_t scope, const char *reader, uint32_t share_mode, uint32_t protocols) noexcept nogil
         uint32_t (*detach)(scardffi_manage *manage, uint32_t disposition) noexcept nogil
         uint32_t (*reconnect)(scardffi_manage *manage, uint32_t share_mode, uint32_t protocols, uint32_t initialization) noexcept nogil
@@ -50,7 +50,7 @@ cdef extern from "scardffi.h" nogil:
         uint32_t (*unlock)(scardffi_manage *manage, uint32_t disposition) noexcept nogil
         uint32_t (*status)(scardffi_manage *manage, uint32_t *state, uint32_t *protocol, char *reader, uint32_t *reader_length, unsigned char *atr, uint32_t *atr_length) noexcept nogil
         int (*handle)(const scardffi_manage *manage, SCARDHANDLE *handle) noexcept nogil
-        uint32_t (*script_new)(size_t count, const unsigned char *bytes, const uint32_t *lengths, unsigned flow, scardffi_script **script) noexcept nogil
+        uint32_t (*script_new)(size_t count, const unsigned char *packed, const uint32_t *lengths, unsigned flow, scardffi_script **script) noexcept nogil
         void (*script_free)(scardffi_script *script) noexcept nogil
         scardffi_run *(*script_run_new)(const scardffi_script *script, scardffi_manage *manage, uint64_t repeat, int keep_all, int timed) noexcept nogil
         void (*script_run_free)(scardffi_run *run) noexcept nogil

@@ -1,17 +1,16 @@
-/* One lock for each card handle: the registry of handles in use, and the free list. */
+/* One lock for each card handle: the list of handles in use, and the free list. */
 #include "card_handle.h"
 
 #include <stdlib.h>
 
-/* all guarded by the global lock */
-static card_handle *in_use;
-static card_handle *unused;
-static unsigned process; /* whose they are */
+/* guarded by the global lock */
+static struct card_handle *in_use;
+static struct card_handle *unused;
+static unsigned process; /* that the lists belong to */
 
-static card_handle *take_unused(void)
+static struct card_handle *take_unused(void)
 {
-    card_handle *card = unused;
-
+    struct card_handle *card = unused;
     if (card != NULL) {
         unused = card->next;
         return card;
@@ -22,7 +21,7 @@ static card_handle *take_unused(void)
     return card;
 }
 
-/* In the child of a fork the parent's structs, whose locks its threads may hold, are left alone for good. */
+/* In the child of a fork, threads that exist only in the parent may hold the locks. The child never uses them. */
 static void forget_parent(void)
 {
     if (process != platform_process()) {
@@ -32,20 +31,23 @@ static void forget_parent(void)
     }
 }
 
-card_handle *card_handle_acquire(const scardffi_library *api, SCARDHANDLE value)
+static struct card_handle *find(const scardffi_library *library, SCARDHANDLE value)
 {
-    card_handle *card;
+    struct card_handle *card = in_use;
+    while (card != NULL && (card->library != library || card->value != value))
+        card = card->next;
+    return card;
+}
 
+struct card_handle *card_handle_acquire(const scardffi_library *library, SCARDHANDLE value)
+{
     platform_global_lock();
     forget_parent();
-    for (card = in_use; card != NULL; card = card->next) {
-        if (card->api == api && card->value == value)
-            break;
-    }
+    struct card_handle *card = find(library, value);
     if (card != NULL) {
         card->references++;
     } else if ((card = take_unused()) != NULL) {
-        card->api = api;
+        card->library = library;
         card->value = value;
         card->protocol = SCARD_PROTOCOL_UNDEFINED;
         card->references = 1;
@@ -56,14 +58,13 @@ card_handle *card_handle_acquire(const scardffi_library *api, SCARDHANDLE value)
     return card;
 }
 
-void card_handle_release(card_handle *card)
+void card_handle_release(struct card_handle *card)
 {
-    card_handle **link;
-
     platform_global_lock();
     if (--card->references == 0) {
-        for (link = &in_use; *link != card; link = &(*link)->next)
-            ;
+        struct card_handle **link = &in_use;
+        while (*link != card)
+            link = &(*link)->next;
         *link = card->next;
         card->next = unused;
         unused = card;

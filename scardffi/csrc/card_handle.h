@@ -1,9 +1,8 @@
-/* One lock for each card handle: whoever calls on a handle, through whichever manage object, queues here.
+/* One lock for each card handle, shared by all manage objects that use the handle.
  *
- * A second call on a busy handle would stall every PC/SC call of the process inside pcsc-lite, so calls take
- * turns before they enter the library. The struct of a handle that nobody uses goes to a free list and is
- * never given back to the allocator: a thread that comes late may lock it, look again, and see that its
- * manage object has moved on.
+ * pcsc-lite blocks every PC/SC call of the process while a second call waits for a busy handle, so calls on a handle
+ * wait here, before they enter the library. The struct of an unused handle goes to a free list and is never freed: a
+ * thread may lock it late, and then sees that its manage object has another handle or none.
  */
 #ifndef SCARDFFI_CARD_HANDLE_H
 #define SCARDFFI_CARD_HANDLE_H
@@ -11,17 +10,17 @@
 #include "pcsc_api.h"
 #include "platform.h"
 
-typedef struct card_handle {
+struct card_handle {
     platform_mutex mutex;
-    const scardffi_library *api;
+    const scardffi_library *library;
     SCARDHANDLE value;
-    DWORD protocol;           /* active protocol, 0 while it is not known; guarded by mutex */
-    unsigned references;      /* guarded by the global lock, like next */
-    struct card_handle *next;
-} card_handle;
+    DWORD protocol;           /* the active protocol, 0 while it is unknown; guarded by `mutex` */
+    unsigned references;      /* guarded by the global lock */
+    struct card_handle *next; /* guarded by the global lock */
+};
 
-/* The one struct of this handle, made at its first use; NULL where memory is out. */
-card_handle *card_handle_acquire(const scardffi_library *api, SCARDHANDLE value);
-void card_handle_release(card_handle *card);
+/* Return the one struct of this handle, created at its first use; NULL if memory is exhausted. */
+struct card_handle *card_handle_acquire(const scardffi_library *library, SCARDHANDLE value);
+void card_handle_release(struct card_handle *card);
 
 #endif

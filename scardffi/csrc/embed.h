@@ -1,4 +1,4 @@
-/* The table of include/scardffi.h for whoever is not Python. */
+/* The table of scardffi.h. */
 #ifndef SCARDFFI_EMBED_H
 #define SCARDFFI_EMBED_H
 
@@ -7,7 +7,7 @@
 /* [declarations] that Python sees */
 
 const scardffi_api *embed_table(void);
-/* SCARDFFI_CAPSULE as memory that outlives every capsule of that name. */
+/* Return SCARDFFI_CAPSULE in memory that is never freed, as a capsule's name must be. */
 const char *embed_capsule_name(void);
 
 /* [end] */

@@ -1,8 +1,7 @@
-/* One exchange, by three ways. */
+/* One exchange, in three ways. */
 #include "exchange.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "apdu.h"
 
@@ -21,18 +20,17 @@ struct scardffi_exchange {
     uint32_t sw;
     uint32_t required;
     uint32_t arrived;
-    platform_flag busy; /* a call is under way */
+    platform_flag busy; /* held during a call */
 };
 
-static int64_t exchange_checked(scardffi_manage *manage, unsigned flow, const unsigned char *command,
-                                size_t command_length, unsigned char *response, size_t capacity,
-                                uint32_t *arrived)
+/* The lengths are checked already. */
+static int64_t transmit(scardffi_manage *manage, unsigned flow, const unsigned char *command, size_t command_length,
+                        unsigned char *response, size_t capacity, uint32_t *arrived)
 {
-    card_handle *card = manage_enter(manage);
-    int64_t result;
-
+    struct card_handle *card = manage_enter(manage);
     if (card == NULL)
-        return exchange_failure(HR_UNEXPECTED, 0);
+        return transmit_failure(SCARDFFI_E_UNEXPECTED, 0);
+    int64_t result;
     if (flow == 0)
         result = transmit_locked(card, command, command_length, response, capacity);
     else
@@ -41,14 +39,13 @@ static int64_t exchange_checked(scardffi_manage *manage, unsigned flow, const un
     return result;
 }
 
-int64_t exchange_transmit(scardffi_manage *manage, unsigned flow, const unsigned char *command,
-                          size_t command_length, unsigned char *response, size_t capacity, uint32_t *arrived)
+int64_t exchange_transmit(scardffi_manage *manage, unsigned flow, const unsigned char *command, size_t command_length,
+                          unsigned char *response, size_t capacity, uint32_t *arrived)
 {
     uint32_t refusal = transmit_check(command, command_length, response, capacity);
-
-    if (refusal != HR_OK)
-        return exchange_failure(refusal, 0);
-    return exchange_checked(manage, flow, command, command_length, response, capacity, arrived);
+    if (refusal != SCARDFFI_OK)
+        return transmit_failure(refusal, 0);
+    return transmit(manage, flow, command, command_length, response, capacity, arrived);
 }
 
 int64_t exchange_plain(scardffi_manage *manage, const unsigned char *command, size_t command_length,
@@ -57,105 +54,105 @@ int64_t exchange_plain(scardffi_manage *manage, const unsigned char *command, si
     return exchange_transmit(manage, 0, command, command_length, response, capacity, NULL);
 }
 
-exchange_slot *exchange_slot_new(scardffi_manage *manage)
+struct exchange_slot *exchange_slot_new(scardffi_manage *manage)
 {
-    exchange_slot *slot = malloc(sizeof *slot);
-
+    struct exchange_slot *slot = malloc(sizeof *slot);
     if (slot != NULL)
         slot->manage = manage;
     return slot;
 }
 
-void exchange_slot_free(exchange_slot *slot)
+void exchange_slot_free(struct exchange_slot *slot)
 {
     free(slot);
 }
 
-const char *exchange_slot_response(const exchange_slot *slot)
+const char *exchange_slot_response(const struct exchange_slot *slot)
 {
     return (const char *)slot->response;
 }
 
-int64_t exchange_slot_send(exchange_slot *slot, const unsigned char *command, size_t command_length)
+int64_t exchange_slot_send(struct exchange_slot *slot, const unsigned char *command, size_t command_length)
 {
     return exchange_plain(slot->manage, command, command_length, slot->response, sizeof slot->response);
 }
 
-scardffi_exchange *exchange_new(scardffi_manage *manage, unsigned flow, const unsigned char *command, size_t command_length,
-                       unsigned char *response, size_t capacity)
+scardffi_exchange *exchange_new(scardffi_manage *manage, unsigned flow, const unsigned char *command,
+                                size_t command_length, unsigned char *response, size_t capacity)
 {
-    scardffi_exchange *object = calloc(1, sizeof *object);
-
-    if (object == NULL)
+    scardffi_exchange *exchange = calloc(1, sizeof *exchange);
+    if (exchange == NULL)
         return NULL;
-    object->manage = manage;
-    object->flow = flow;
-    object->command = command;
-    object->command_length = command_length;
-    object->response = response;
-    object->capacity = capacity;
-    return object;
+    exchange->manage = manage;
+    exchange->flow = flow;
+    exchange->command = command;
+    exchange->command_length = command_length;
+    exchange->response = response;
+    exchange->capacity = capacity;
+    return exchange;
 }
 
-void exchange_free(scardffi_exchange *object)
+void exchange_free(scardffi_exchange *exchange)
 {
-    free(object);
+    free(exchange);
 }
 
-/* The lengths were checked when the buffers were bound; `length` is not above them. */
-static int64_t send(scardffi_exchange *object, size_t length)
+/* The exchange is open and its flag is held. */
+static int64_t send_held(scardffi_exchange *exchange, size_t length)
 {
-    int64_t result;
-
-    if (!platform_flag_take(&object->busy))
-        return -(int64_t)HR_UNEXPECTED;
-    if (object->command == NULL) {
-        result = -(int64_t)HR_UNEXPECTED;
-    } else {
-        result = exchange_checked(object->manage, object->flow, object->command, length, object->response,
-                                  object->capacity, &object->arrived);
-        object->sw = result > 0 ? apdu_status_word(object->response, (size_t)result) : 0;
-        if (result < 0) {
-            object->required = (uint32_t)((uint64_t)-result >> 32);
-            result = -(int64_t)((uint64_t)-result & 0xFFFFFFFFu);
-        }
+    int64_t result = transmit(exchange->manage, exchange->flow, exchange->command, length, exchange->response,
+                              exchange->capacity, &exchange->arrived);
+    exchange->sw = 0;
+    if (result >= 0) {
+        exchange->sw = apdu_status_word(exchange->response, (size_t)result);
+        return result;
     }
-    platform_flag_drop(&object->busy);
+    exchange->required = (uint32_t)((uint64_t)-result >> 32);
+    return -(int64_t)((uint64_t)-result & 0xFFFFFFFFu);
+}
+
+/* `length` is at most the checked length of the command. */
+static int64_t send(scardffi_exchange *exchange, size_t length)
+{
+    if (!platform_flag_take(&exchange->busy))
+        return -(int64_t)SCARDFFI_E_UNEXPECTED;
+    int64_t result = exchange->command != NULL ? send_held(exchange, length) : -(int64_t)SCARDFFI_E_UNEXPECTED;
+    platform_flag_drop(&exchange->busy);
     return result;
 }
 
-int64_t exchange_send(scardffi_exchange *object)
+int64_t exchange_send(scardffi_exchange *exchange)
 {
-    return send(object, object->command_length);
+    return send(exchange, exchange->command_length);
 }
 
-int64_t exchange_send_part(scardffi_exchange *object, size_t length)
+int64_t exchange_send_part(scardffi_exchange *exchange, size_t length)
 {
-    if (length == 0 || length > object->command_length)
-        return -(int64_t)HR_INVALIDARG;
-    return send(object, length);
+    if (length == 0 || length > exchange->command_length)
+        return -(int64_t)SCARDFFI_E_INVALIDARG;
+    return send(exchange, length);
 }
 
-uint32_t exchange_sw(const scardffi_exchange *object)
+uint32_t exchange_sw(const scardffi_exchange *exchange)
 {
-    return object->sw;
+    return exchange->sw;
 }
 
-uint32_t exchange_required(const scardffi_exchange *object)
+uint32_t exchange_required(const scardffi_exchange *exchange)
 {
-    return object->required;
+    return exchange->required;
 }
 
-uint32_t exchange_arrived(const scardffi_exchange *object)
+uint32_t exchange_arrived(const scardffi_exchange *exchange)
 {
-    return object->arrived;
+    return exchange->arrived;
 }
 
-int exchange_close(scardffi_exchange *object)
+bool exchange_close(scardffi_exchange *exchange)
 {
-    if (!platform_flag_take(&object->busy))
-        return 0;
-    object->command = NULL;
-    platform_flag_drop(&object->busy);
-    return 1;
+    if (!platform_flag_take(&exchange->busy))
+        return false;
+    exchange->command = NULL;
+    platform_flag_drop(&exchange->busy);
+    return true;
 }

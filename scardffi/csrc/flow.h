@@ -1,17 +1,18 @@
-/* What T=0 and many cards ask for around one exchange: GET RESPONSE, the corrected Le, and command chaining
- * (ISO/IEC 7816-4, clauses 5.3 and 5.6; ISO/IEC 7816-3, clause 12.2). Each is done on request alone. */
+/* What T=0 and many cards need around one exchange: GET RESPONSE, a corrected Le, and command chaining
+ * (ISO/IEC 7816-4, clauses 5.3 and 5.6; ISO/IEC 7816-3, clause 12.2). Each has a flag, SCARDFFI_FLOW_*.
+ */
 #ifndef SCARDFFI_FLOW_H
 #define SCARDFFI_FLOW_H
 
 #include "transmit.h"
 
-#define FLOW_GET_RESPONSE 1u /* 61xx: fetch the rest, behind what is there, over the status word */
-#define FLOW_CORRECT_LE 2u   /* 6Cxx: the same command once more with Le = SW2 */
-#define FLOW_CHAIN 4u        /* an extended command: short ones, chained */
+/* All flags. GET_RESPONSE: after 61xx, fetch the rest; it is written after the first data, over the status word.
+ * CORRECT_LE: after 6Cxx, send the command once more with Le = xx. CHAIN: send an extended command as short ones. */
+#define FLOW_ALL (SCARDFFI_FLOW_GET_RESPONSE | SCARDFFI_FLOW_CORRECT_LE | SCARDFFI_FLOW_CHAIN)
 
-/* An exchange with its continuations; `arrived` receives how many bytes of data lie in `response` when it
- * fails in the middle. What did not fit is not asked for: SCARD_E_INSUFFICIENT_BUFFER before that command. */
-int64_t flow_locked(card_handle *card, unsigned flow, const unsigned char *command, size_t command_length,
+/* An exchange with its continuations. If a continuation fails, `*arrived` is the number of data bytes in `response`. If
+ * the room is too small for the next part, the part is not requested and the failure is SCARD_E_INSUFFICIENT_BUFFER. */
+int64_t flow_locked(struct card_handle *card, unsigned flow, const unsigned char *command, size_t command_length,
                     unsigned char *response, size_t capacity, uint32_t *arrived);
 
 #endif

@@ -1,21 +1,23 @@
-/* The manage object in C. A call locks the handle's own mutex and nothing else; attach and detach hold the
- * object's mutex as well, always taken first. */
+/* The manage object in C. A call holds only the mutex of the card handle. Attach and detach also hold the object's
+ * mutex, which is always locked first. */
 #include "manage.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "pcsc_strings.h"
+
 struct scardffi_manage {
-    const scardffi_library *api;
-    unsigned process;       /* platform_process() at the time it was made */
-    platform_mutex mutex;   /* guards attach against detach */
-    card_handle *card;      /* atomic; NULL while detached; changes under mutex and the card's mutex */
-    SCARDHANDLE handle;     /* atomic, for those who only look; like owned */
-    intptr_t owned;         /* detach disconnects */
-    intptr_t locks;         /* transactions begun here and not ended; changes under the card's mutex */
-    /* what follows belongs to the attachment and is guarded by the card's mutex */
-    int has_context;
-    SCARDCONTEXT context;   /* a native context of the attachment's own, where has_context */
+    const scardffi_library *library;
+    unsigned process;         /* platform_process() when it was created */
+    platform_mutex mutex;     /* guards attach against detach */
+    struct card_handle *card; /* atomic; NULL while detached; written under `mutex` and the card's mutex */
+    SCARDHANDLE handle;       /* atomic */
+    intptr_t owned;           /* atomic; 1: detach disconnects the handle */
+    intptr_t locks;           /* atomic; transactions begun here and not ended; written under the card's mutex */
+    /* the rest is guarded by the card's mutex */
+    bool has_context;
+    SCARDCONTEXT context; /* the native context of this attachment, if `has_context` */
     uint32_t share_mode;
 };
 
@@ -26,24 +28,22 @@ uint32_t manage_hresult(uint32_t code)
     return 0x80070000u | (code & 0xFFFFu);
 }
 
-uint32_t manage_new(const scardffi_library *api, scardffi_manage **manage)
+uint32_t manage_new(const scardffi_library *library, scardffi_manage **manage)
 {
-    scardffi_manage *object;
-
-    if (api == NULL || manage == NULL)
-        return HR_POINTER;
-    object = calloc(1, sizeof *object);
-    if (object == NULL)
-        return HR_OUTOFMEMORY;
+    if (library == NULL || manage == NULL)
+        return SCARDFFI_E_POINTER;
+    scardffi_manage *created = calloc(1, sizeof *created);
+    if (created == NULL)
+        return SCARDFFI_E_OUTOFMEMORY;
     platform_watch_forks();
-    object->api = api;
-    object->process = platform_process();
-    platform_mutex_init(&object->mutex);
-    *manage = object;
-    return HR_OK;
+    created->library = library;
+    created->process = platform_process();
+    platform_mutex_init(&created->mutex);
+    *manage = created;
+    return SCARDFFI_OK;
 }
 
-int manage_is_forked(const scardffi_manage *manage)
+bool manage_is_forked(const scardffi_manage *manage)
 {
     return manage->process != platform_process();
 }
@@ -52,256 +52,251 @@ void manage_free(scardffi_manage *manage)
 {
     if (manage == NULL)
         return;
-    /* In a fork the handle belongs to the parent: leave it alone. */
-    if (manage->card != NULL && !manage_is_forked(manage))
+    if (manage->card != NULL && !manage_is_forked(manage)) /* in a fork, the handle belongs to the parent */
         card_handle_release(manage->card);
     free(manage);
 }
 
-card_handle *manage_enter(scardffi_manage *manage)
+struct card_handle *manage_enter(scardffi_manage *manage)
 {
-    card_handle *card;
-
     if (manage == NULL || manage_is_forked(manage))
         return NULL;
+    struct card_handle *card;
     while ((card = platform_atomic_load(&manage->card)) != NULL) {
         platform_mutex_lock(&card->mutex);
         if (platform_atomic_load(&manage->card) == card)
             return card;
-        platform_mutex_unlock(&card->mutex); /* detached, and perhaps attached anew, while we waited */
+        platform_mutex_unlock(&card->mutex); /* detached, and perhaps attached again, while this thread waited */
     }
     return NULL;
 }
 
-uint32_t manage_leave(card_handle *card, uint32_t code)
+uint32_t manage_leave(struct card_handle *card, uint32_t code)
 {
     platform_mutex_unlock(&card->mutex);
     return manage_hresult(code);
 }
 
-/* Ask for a small attribute: answers at once, whoever holds the card. */
-static uint32_t probe(const scardffi_library *api, SCARDHANDLE handle)
+/* Ask for a small attribute. The resource manager answers at once, even if another program holds the card. */
+static uint32_t probe(const scardffi_library *library, SCARDHANDLE handle)
 {
     unsigned char name[MAX_READERNAME];
     DWORD length = sizeof name;
-
-    return pcsc_SCardGetAttrib(api, handle, SCARD_ATTR_DEVICE_FRIENDLY_NAME, name, &length);
+    return pcsc_SCardGetAttrib(library, handle, SCARD_ATTR_DEVICE_FRIENDLY_NAME, name, &length);
 }
 
-/* The answers of probe() that prove a handle valid, as HR_OK. */
-static uint32_t probe_verdict(uint32_t code)
+/* Convert the code of probe(). The codes that only a valid handle can have are SCARDFFI_OK. */
+static uint32_t probe_result(uint32_t code)
 {
     switch (code) {
     case SCARD_E_SHARING_VIOLATION:
     case SCARD_E_UNSUPPORTED_FEATURE:
     case SCARD_E_INSUFFICIENT_BUFFER:
-    case SCARD_W_RESET_CARD: /* valid: its first use will say so again */
+    case SCARD_W_RESET_CARD: /* valid: the first use returns this code again */
     case PCSC_WIN32_NOT_SUPPORTED:
-        return HR_OK;
+        return SCARDFFI_OK;
     case SCARD_E_INVALID_HANDLE:
     case PCSC_WIN32_INVALID_HANDLE:
-        return HR_INVALIDARG;
+        return SCARDFFI_E_INVALIDARG;
     case SCARD_E_NO_MEMORY:
-        return HR_OUTOFMEMORY;
+        return SCARDFFI_E_OUTOFMEMORY;
     default:
         return manage_hresult(code);
     }
 }
 
-/* Some libraries load themselves inside the first SCardEstablishContext and know nothing before it. */
-static uint32_t probe_after_context(const scardffi_library *api, SCARDHANDLE handle)
+/* Some libraries initialize themselves in the first SCardEstablishContext and fail before it. */
+static uint32_t probe_with_context(const scardffi_library *library, SCARDHANDLE handle)
 {
     SCARDCONTEXT context;
-    uint32_t code = pcsc_SCardEstablishContext(api, SCARD_SCOPE_SYSTEM, NULL, NULL, &context);
-
+    uint32_t code = pcsc_SCardEstablishContext(library, SCARD_SCOPE_SYSTEM, NULL, NULL, &context);
     if (code != SCARD_S_SUCCESS)
         return code;
-    code = probe(api, handle);
-    pcsc_SCardReleaseContext(api, context);
+    code = probe(library, handle);
+    pcsc_SCardReleaseContext(library, context);
     return code;
 }
 
-/* The attachment begins; the object's mutex and the card's are held. */
-static void attach(scardffi_manage *manage, card_handle *card, int owned, uint32_t share_mode)
+/* Begin the attachment. The object's mutex and the card's are held. */
+static void attach(scardffi_manage *manage, struct card_handle *card, bool owned, uint32_t share_mode)
 {
     platform_atomic_store(&manage->handle, card->value);
     platform_atomic_store(&manage->owned, owned);
     manage->share_mode = share_mode;
-    manage->has_context = 0;
+    manage->has_context = false;
     platform_atomic_store(&manage->locks, 0);
     platform_atomic_store(&manage->card, card);
 }
 
-/* Validate the handle and attach; the object's mutex is held. The handle's turn is waited for: a call of
- * another object on it may be under way, perhaps the one that closes it. */
-static uint32_t probe_and_attach(scardffi_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode,
-                                 uint32_t *said)
+/* Validate the handle and attach. The object's mutex is held. This waits for the handle's mutex, because another object
+ * may be using the handle, or closing it. */
+static uint32_t probe_and_attach(scardffi_manage *manage, SCARDHANDLE handle, bool owned, uint32_t share_mode,
+                                 uint32_t *code)
 {
-    card_handle *card = card_handle_acquire(manage->api, handle);
-    uint32_t code, result;
-
+    struct card_handle *card = card_handle_acquire(manage->library, handle);
     if (card == NULL)
-        return HR_OUTOFMEMORY;
+        return SCARDFFI_E_OUTOFMEMORY;
     platform_mutex_lock(&card->mutex);
-    card->protocol = SCARD_PROTOCOL_UNDEFINED; /* its owner may have reconnected it: asked for at the first use */
-    code = probe(manage->api, handle);
-    if (code == SCARD_F_INTERNAL_ERROR)
-        code = probe_after_context(manage->api, handle);
-    result = probe_verdict(code);
-    if (result == HR_OK)
+    card->protocol = SCARD_PROTOCOL_UNDEFINED; /* its owner may have reconnected it; the first use asks for it */
+    uint32_t probed = probe(manage->library, handle);
+    if (probed == SCARD_F_INTERNAL_ERROR)
+        probed = probe_with_context(manage->library, handle);
+    uint32_t result = probe_result(probed);
+    if (result == SCARDFFI_OK)
         attach(manage, card, owned, share_mode);
     else
-        *said = code;
+        *code = probed;
     platform_mutex_unlock(&card->mutex);
-    if (result != HR_OK)
+    if (result != SCARDFFI_OK)
         card_handle_release(card);
     return result;
 }
 
 uint32_t manage_attach_by_handle(scardffi_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode,
-                                 uint32_t *said)
+                                 uint32_t *code)
 {
-    uint32_t result = HR_UNEXPECTED;
-
-    if (manage == NULL || said == NULL)
-        return HR_POINTER;
-    *said = SCARD_S_SUCCESS;
+    if (manage == NULL || code == NULL)
+        return SCARDFFI_E_POINTER;
+    *code = SCARD_S_SUCCESS;
     if (share_mode > SCARD_SHARE_DIRECT)
-        return HR_INVALIDARG;
+        return SCARDFFI_E_INVALIDARG;
     if (manage_is_forked(manage))
-        return HR_UNEXPECTED;
+        return SCARDFFI_E_UNEXPECTED;
+    uint32_t result = SCARDFFI_E_UNEXPECTED;
     platform_mutex_lock(&manage->mutex);
     if (manage->card == NULL)
-        result = probe_and_attach(manage, handle, owned, share_mode, said);
+        result = probe_and_attach(manage, handle, owned != 0, share_mode, code);
     platform_mutex_unlock(&manage->mutex);
     return result;
 }
 
-/* Connect on `context`, which the attachment keeps; the object's mutex is held. */
+/* Connect on `context`, which the attachment keeps. The object's mutex is held. */
 static uint32_t connect_and_attach(scardffi_manage *manage, SCARDCONTEXT context, const char *reader,
                                    uint32_t share_mode, uint32_t protocols)
 {
     SCARDHANDLE handle;
     DWORD protocol = SCARD_PROTOCOL_UNDEFINED;
-    card_handle *card;
-    uint32_t result;
-
-    result = manage_hresult(
-        pcsc_SCardConnect(manage->api, context, reader, share_mode, protocols, &handle, &protocol));
-    if (result != HR_OK)
+    uint32_t result =
+        manage_hresult(pcsc_SCardConnect(manage->library, context, reader, share_mode, protocols, &handle, &protocol));
+    if (result != SCARDFFI_OK)
         return result;
-    card = card_handle_acquire(manage->api, handle);
+    struct card_handle *card = card_handle_acquire(manage->library, handle);
     if (card == NULL) {
-        pcsc_SCardDisconnect(manage->api, handle, SCARD_LEAVE_CARD);
-        return HR_OUTOFMEMORY;
+        pcsc_SCardDisconnect(manage->library, handle, SCARD_LEAVE_CARD);
+        return SCARDFFI_E_OUTOFMEMORY;
     }
     platform_mutex_lock(&card->mutex);
     card->protocol = protocol;
-    attach(manage, card, 1, share_mode);
+    attach(manage, card, true, share_mode);
     manage->context = context;
-    manage->has_context = 1;
+    manage->has_context = true;
     platform_mutex_unlock(&card->mutex);
-    return HR_OK;
+    return SCARDFFI_OK;
+}
+
+/* Establish the attachment's context and connect. The object's mutex is held. */
+static uint32_t establish_and_attach(scardffi_manage *manage, uint32_t scope, const char *reader, uint32_t share_mode,
+                                     uint32_t protocols)
+{
+    SCARDCONTEXT context;
+    uint32_t result = manage_hresult(pcsc_SCardEstablishContext(manage->library, scope, NULL, NULL, &context));
+    if (result != SCARDFFI_OK)
+        return result;
+    result = connect_and_attach(manage, context, reader, share_mode, protocols);
+    if (result != SCARDFFI_OK)
+        pcsc_SCardReleaseContext(manage->library, context);
+    return result;
 }
 
 uint32_t manage_attach_by_ifd(scardffi_manage *manage, uint32_t scope, const char *reader, uint32_t share_mode,
                               uint32_t protocols)
 {
-    SCARDCONTEXT context;
-    uint32_t result = HR_UNEXPECTED;
-
     if (manage == NULL || reader == NULL)
-        return HR_POINTER;
+        return SCARDFFI_E_POINTER;
     if (share_mode < SCARD_SHARE_EXCLUSIVE || share_mode > SCARD_SHARE_DIRECT)
-        return HR_INVALIDARG;
+        return SCARDFFI_E_INVALIDARG;
     if (manage_is_forked(manage))
-        return HR_UNEXPECTED;
+        return SCARDFFI_E_UNEXPECTED;
+    uint32_t result = SCARDFFI_E_UNEXPECTED;
     platform_mutex_lock(&manage->mutex);
-    if (manage->card == NULL) {
-        result = manage_hresult(pcsc_SCardEstablishContext(manage->api, scope, NULL, NULL, &context));
-        if (result == HR_OK) {
-            result = connect_and_attach(manage, context, reader, share_mode, protocols);
-            if (result != HR_OK)
-                pcsc_SCardReleaseContext(manage->api, context);
-        }
-    }
+    if (manage->card == NULL)
+        result = establish_and_attach(manage, scope, reader, share_mode, protocols);
     platform_mutex_unlock(&manage->mutex);
     return result;
 }
 
-/* End what was begun here; 0 where a transaction may still be held: a card that was reset refuses to end one. */
-static int end_transactions(scardffi_manage *manage, card_handle *card)
+/* End the transactions that were begun here. Returns false if one may still be held: a reset card refuses to end it. */
+static bool end_transactions(scardffi_manage *manage, struct card_handle *card)
 {
     uint32_t code = SCARD_S_SUCCESS;
-
-    for (; manage->locks > 0 && code == SCARD_S_SUCCESS; platform_atomic_store(&manage->locks, manage->locks - 1))
-        code = pcsc_SCardEndTransaction(card->api, card->value, SCARD_LEAVE_CARD);
+    while (manage->locks > 0 && code == SCARD_S_SUCCESS) {
+        code = pcsc_SCardEndTransaction(card->library, card->value, SCARD_LEAVE_CARD);
+        platform_atomic_store(&manage->locks, manage->locks - 1);
+    }
     return code == SCARD_S_SUCCESS;
 }
 
-/* Close the handle, or leave it to its owner; the card's mutex is held.
+/* Close an owned handle. The card's mutex is held.
  *
- * Where the library allows it, a handle on a context of its own is closed with the context: libpcsclite's
- * SCardDisconnect walks the list of contexts without its lock, and crashes when another thread releases one
- * at that moment (seen on 1.9.9). The daemon resets a card whose transaction ends with the context, so those
- * are ended first. */
-static uint32_t close_handle(scardffi_manage *manage, card_handle *card, uint32_t disposition)
+ * If the library allows it, a handle is closed together with its context: libpcsclite's SCardDisconnect walks the list
+ * of contexts without its lock, and crashes when another thread releases a context at that moment (seen on 1.9.9). The
+ * daemon resets a card whose transaction ends with the context, so the transactions are ended first. */
+static uint32_t disconnect(scardffi_manage *manage, struct card_handle *card, uint32_t disposition)
 {
-    uint32_t code = SCARD_S_SUCCESS, release_code;
-    int with_context = manage->has_context && PCSC_RELEASE_LEAVES_CARD && disposition == SCARD_LEAVE_CARD;
+    bool with_context = manage->has_context && PCSC_RELEASE_LEAVES_CARD && disposition == SCARD_LEAVE_CARD;
+    if (with_context && end_transactions(manage, card))
+        return SCARD_S_SUCCESS;
+    return pcsc_SCardDisconnect(card->library, card->value, disposition);
+}
 
-    if (!manage->owned)
+/* End the attachment's use of the handle. The card's mutex is held. */
+static uint32_t close_handle(scardffi_manage *manage, struct card_handle *card, uint32_t disposition)
+{
+    if (!manage->owned) {
         end_transactions(manage, card);
-    else if (!with_context || !end_transactions(manage, card))
-        code = pcsc_SCardDisconnect(card->api, card->value, disposition);
-    if (manage->has_context) {
-        release_code = pcsc_SCardReleaseContext(card->api, manage->context);
-        if (code == SCARD_S_SUCCESS)
-            code = release_code;
+        return SCARD_S_SUCCESS;
     }
-    return code;
+    uint32_t code = disconnect(manage, card, disposition);
+    if (!manage->has_context)
+        return code;
+    uint32_t release_code = pcsc_SCardReleaseContext(card->library, manage->context);
+    return code != SCARD_S_SUCCESS ? code : release_code;
 }
 
 uint32_t manage_detach(scardffi_manage *manage, uint32_t disposition)
 {
-    card_handle *card;
-    uint32_t result = HR_UNEXPECTED;
-
     if (manage == NULL)
-        return HR_POINTER;
+        return SCARDFFI_E_POINTER;
     if (disposition > SCARD_EJECT_CARD)
-        return HR_INVALIDARG;
+        return SCARDFFI_E_INVALIDARG;
     if (manage_is_forked(manage))
-        return HR_UNEXPECTED;
+        return SCARDFFI_E_UNEXPECTED;
+    uint32_t result = SCARDFFI_E_UNEXPECTED;
     platform_mutex_lock(&manage->mutex);
-    card = manage_enter(manage);
+    struct card_handle *card = manage_enter(manage);
     if (card != NULL) {
-        result = manage_hresult(close_handle(manage, card, disposition));
+        uint32_t code = close_handle(manage, card, disposition);
         platform_atomic_store(&manage->card, NULL);
-        platform_mutex_unlock(&card->mutex);
+        result = manage_leave(card, code);
         card_handle_release(card);
     }
     platform_mutex_unlock(&manage->mutex);
     return result;
 }
 
-uint32_t manage_reconnect(scardffi_manage *manage, uint32_t share_mode, uint32_t protocols,
-                          uint32_t initialization)
+uint32_t manage_reconnect(scardffi_manage *manage, uint32_t share_mode, uint32_t protocols, uint32_t initialization)
 {
-    DWORD protocol = SCARD_PROTOCOL_UNDEFINED;
-    card_handle *card;
-    uint32_t code;
-
     if (share_mode > SCARD_SHARE_DIRECT || initialization > SCARD_UNPOWER_CARD)
-        return HR_INVALIDARG;
-    card = manage_enter(manage);
+        return SCARDFFI_E_INVALIDARG;
+    struct card_handle *card = manage_enter(manage);
     if (card == NULL)
-        return HR_UNEXPECTED;
+        return SCARDFFI_E_UNEXPECTED;
     if (share_mode == 0)
         share_mode = manage->share_mode;
     if (share_mode == 0)
-        return manage_leave(card, HR_INVALIDARG);
-    code = pcsc_SCardReconnect(card->api, card->value, share_mode, protocols, initialization, &protocol);
+        return manage_leave(card, SCARDFFI_E_INVALIDARG);
+    DWORD protocol = SCARD_PROTOCOL_UNDEFINED;
+    uint32_t code = pcsc_SCardReconnect(card->library, card->value, share_mode, protocols, initialization, &protocol);
     if (code == SCARD_S_SUCCESS) {
         card->protocol = protocol;
         manage->share_mode = share_mode;
@@ -311,12 +306,10 @@ uint32_t manage_reconnect(scardffi_manage *manage, uint32_t share_mode, uint32_t
 
 uint32_t manage_lock(scardffi_manage *manage)
 {
-    card_handle *card = manage_enter(manage);
-    uint32_t code;
-
+    struct card_handle *card = manage_enter(manage);
     if (card == NULL)
-        return HR_UNEXPECTED;
-    code = pcsc_SCardBeginTransaction(card->api, card->value);
+        return SCARDFFI_E_UNEXPECTED;
+    uint32_t code = pcsc_SCardBeginTransaction(card->library, card->value);
     if (code == SCARD_S_SUCCESS)
         platform_atomic_store(&manage->locks, manage->locks + 1);
     return manage_leave(card, code);
@@ -324,15 +317,12 @@ uint32_t manage_lock(scardffi_manage *manage)
 
 uint32_t manage_unlock(scardffi_manage *manage, uint32_t disposition)
 {
-    card_handle *card;
-    uint32_t code;
-
     if (disposition > SCARD_EJECT_CARD)
-        return HR_INVALIDARG;
-    card = manage_enter(manage);
+        return SCARDFFI_E_INVALIDARG;
+    struct card_handle *card = manage_enter(manage);
     if (card == NULL)
-        return HR_UNEXPECTED;
-    code = pcsc_SCardEndTransaction(card->api, card->value, disposition);
+        return SCARDFFI_E_UNEXPECTED;
+    uint32_t code = pcsc_SCardEndTransaction(card->library, card->value, disposition);
     if (manage->locks > 0 && code != SCARD_W_RESET_CARD) /* after a reset it is held until it can be ended */
         platform_atomic_store(&manage->locks, manage->locks - 1);
     return manage_leave(card, code);
@@ -340,37 +330,32 @@ uint32_t manage_unlock(scardffi_manage *manage, uint32_t disposition)
 
 uint32_t manage_probe(scardffi_manage *manage)
 {
-    card_handle *card = manage_enter(manage);
-    uint32_t code;
-
+    struct card_handle *card = manage_enter(manage);
     if (card == NULL)
-        return HR_UNEXPECTED;
-    code = probe(card->api, card->value);
-    if (code != SCARD_E_SHARING_VIOLATION)
-        code = HR_OK;
-    return manage_leave(card, code);
+        return SCARDFFI_E_UNEXPECTED;
+    uint32_t code = probe(card->library, card->value);
+    return manage_leave(card, code == SCARD_E_SHARING_VIOLATION ? code : SCARD_S_SUCCESS);
 }
 
-uint32_t manage_learn_protocol(card_handle *card)
+uint32_t manage_learn_protocol(struct card_handle *card)
 {
-    DWORD state, protocol = SCARD_PROTOCOL_UNDEFINED;
-    char reader[MAX_READERNAME];
-    unsigned char atr[PCSC_STATE_ATR];
-    DWORD reader_length = sizeof reader, atr_length = sizeof atr;
-    uint32_t code;
-
     if (card->protocol != SCARD_PROTOCOL_UNDEFINED)
         return SCARD_S_SUCCESS;
-    code = pcsc_SCardStatus(card->api, card->value, reader, &reader_length, &state, &protocol, atr, &atr_length);
-    if (code == SCARD_E_INSUFFICIENT_BUFFER) /* a long name: the protocol is there all the same */
+    DWORD state, protocol = SCARD_PROTOCOL_UNDEFINED;
+    char reader[MAX_READERNAME];
+    unsigned char atr[PCSC_ATR_BUFFER];
+    DWORD reader_length = sizeof reader, atr_length = sizeof atr;
+    uint32_t code =
+        pcsc_SCardStatus(card->library, card->value, reader, &reader_length, &state, &protocol, atr, &atr_length);
+    if (code == SCARD_E_INSUFFICIENT_BUFFER) /* the name is too long; the protocol is set nevertheless */
         code = SCARD_S_SUCCESS;
     if (code == SCARD_S_SUCCESS)
         card->protocol = protocol;
     return code;
 }
 
-/* A state as the bits of pcsc-lite, whatever the platform answers. */
-static uint32_t card_state(DWORD said)
+/* Convert the platform's state of a card to the bits of pcsc-lite. */
+static uint32_t card_state(DWORD state)
 {
     static const uint32_t bits[] = {
         SCARD_UNKNOWN,
@@ -381,95 +366,80 @@ static uint32_t card_state(DWORD said)
         SCARD_PRESENT | SCARD_POWERED | SCARD_NEGOTIABLE,
         SCARD_PRESENT | SCARD_POWERED | SCARD_SPECIFIC,
     };
-
-    if (PCSC_NUMBERS_CARD_STATES && said < sizeof bits / sizeof bits[0])
-        return bits[said];
-    return (uint32_t)said & 0xFFFFu; /* above: an event counter */
+    if (PCSC_NUMBERS_CARD_STATES && state < sizeof bits / sizeof bits[0])
+        return bits[state];
+    return (uint32_t)state & 0xFFFFu; /* the upper bits are an event counter */
 }
 
 uint32_t manage_status(scardffi_manage *manage, uint32_t *state, uint32_t *protocol, char *reader,
                        uint32_t *reader_length, unsigned char *atr, uint32_t *atr_length)
 {
-    DWORD native_state = 0, native_protocol = 0;
-    DWORD name_length = reader != NULL && reader_length != NULL ? *reader_length : 0;
-    DWORD answer_length = atr != NULL && atr_length != NULL ? *atr_length : 0;
-    card_handle *card;
-    uint32_t code;
-
     if (state == NULL || protocol == NULL || (reader != NULL && reader_length == NULL) ||
         (atr != NULL && atr_length == NULL))
-        return HR_POINTER;
-    card = manage_enter(manage);
+        return SCARDFFI_E_POINTER;
+    struct card_handle *card = manage_enter(manage);
     if (card == NULL)
-        return HR_UNEXPECTED;
-    code = pcsc_SCardStatus(card->api, card->value, reader, &name_length, &native_state, &native_protocol, atr,
-                            &answer_length);
+        return SCARDFFI_E_UNEXPECTED;
+    DWORD native_state = 0, native_protocol = 0;
+    DWORD native_reader_length = reader != NULL ? *reader_length : 0;
+    DWORD native_atr_length = atr != NULL ? *atr_length : 0;
+    uint32_t code = pcsc_SCardStatus(card->library, card->value, reader, &native_reader_length, &native_state,
+                                     &native_protocol, atr, &native_atr_length);
     if (code == SCARD_S_SUCCESS)
         card->protocol = native_protocol;
     *state = card_state(native_state);
     *protocol = (uint32_t)native_protocol;
     if (reader_length != NULL)
-        *reader_length = (uint32_t)name_length;
+        *reader_length = (uint32_t)native_reader_length;
     if (atr_length != NULL)
-        *atr_length = (uint32_t)answer_length;
+        *atr_length = (uint32_t)native_atr_length;
     return manage_leave(card, code);
 }
 
 uint32_t manage_control(scardffi_manage *manage, uint32_t control_code, const unsigned char *command,
                         size_t command_length, unsigned char *response, size_t capacity, uint32_t *received)
 {
-    DWORD length = 0;
-    card_handle *card;
-    uint32_t code;
-
     if (received == NULL || (command == NULL && command_length > 0) || (response == NULL && capacity > 0))
-        return HR_POINTER;
+        return SCARDFFI_E_POINTER;
     if (command_length > MAX_BUFFER_SIZE_EXTENDED || capacity > MAX_BUFFER_SIZE_EXTENDED)
-        return HR_INVALIDARG;
-    card = manage_enter(manage);
+        return SCARDFFI_E_INVALIDARG;
+    struct card_handle *card = manage_enter(manage);
     if (card == NULL)
-        return HR_UNEXPECTED;
-    code = pcsc_SCardControl(card->api, card->value, control_code, command, (DWORD)command_length, response,
-                             (DWORD)capacity, &length);
+        return SCARDFFI_E_UNEXPECTED;
+    DWORD length = 0;
+    uint32_t code = pcsc_SCardControl(card->library, card->value, control_code, command, (DWORD)command_length,
+                                      response, (DWORD)capacity, &length);
     if (code == SCARD_S_SUCCESS && length > capacity)
-        code = SCARD_F_INTERNAL_ERROR; /* the library claims to have written more than it may */
+        code = SCARD_F_INTERNAL_ERROR; /* the library reports more bytes than it may write */
     *received = (uint32_t)length;
     return manage_leave(card, code);
 }
 
-uint32_t manage_get_attribute(scardffi_manage *manage, uint32_t attribute, unsigned char *value,
-                              uint32_t *length)
+uint32_t manage_get_attribute(scardffi_manage *manage, uint32_t attribute, unsigned char *value, uint32_t *length)
 {
-    DWORD native_length;
-    card_handle *card;
-    uint32_t code;
-
     if (value == NULL || length == NULL)
-        return HR_POINTER;
-    card = manage_enter(manage);
+        return SCARDFFI_E_POINTER;
+    struct card_handle *card = manage_enter(manage);
     if (card == NULL)
-        return HR_UNEXPECTED;
-    native_length = *length;
-    code = pcsc_SCardGetAttrib(card->api, card->value, attribute, value, &native_length);
+        return SCARDFFI_E_UNEXPECTED;
+    DWORD native_length = *length;
+    uint32_t code = pcsc_SCardGetAttrib(card->library, card->value, attribute, value, &native_length);
     if (code == SCARD_S_SUCCESS && native_length > *length)
         code = SCARD_F_INTERNAL_ERROR;
     *length = (uint32_t)native_length;
     return manage_leave(card, code);
 }
 
-uint32_t manage_set_attribute(scardffi_manage *manage, uint32_t attribute, const unsigned char *value,
-                              size_t length)
+uint32_t manage_set_attribute(scardffi_manage *manage, uint32_t attribute, const unsigned char *value, size_t length)
 {
-    card_handle *card;
-
     if (value == NULL)
-        return HR_POINTER;
+        return SCARDFFI_E_POINTER;
     if (length > MAX_BUFFER_SIZE_EXTENDED)
-        return HR_INVALIDARG;
-    card = manage_enter(manage);
+        return SCARDFFI_E_INVALIDARG;
+    struct card_handle *card = manage_enter(manage);
     if (card == NULL)
-        return HR_UNEXPECTED;
-    return manage_leave(card, pcsc_SCardSetAttrib(card->api, card->value, attribute, value, (DWORD)length));
+        return SCARDFFI_E_UNEXPECTED;
+    return manage_leave(card, pcsc_SCardSetAttrib(card->library, card->value, attribute, value, (DWORD)length));
 }
 
 int manage_handle(const scardffi_manage *manage, SCARDHANDLE *handle)
@@ -480,12 +450,12 @@ int manage_handle(const scardffi_manage *manage, SCARDHANDLE *handle)
     return 1;
 }
 
-int manage_is_owned(const scardffi_manage *manage)
+bool manage_is_owned(const scardffi_manage *manage)
 {
     return platform_atomic_load(&manage->owned) != 0;
 }
 
-int manage_needs_detach(const scardffi_manage *manage)
+bool manage_needs_detach(const scardffi_manage *manage)
 {
     return manage_is_owned(manage) || platform_atomic_load(&manage->locks) != 0;
 }

@@ -1,71 +1,61 @@
-/* The manage object in C: attach, detach, reconnect, lock, unlock, status and the rest of what one does with
- * an attached card, each answering an HRESULT.
+/* The manage object in C: attach, detach, reconnect, lock, unlock, status and the other calls on an attached card.
  *
- * Every function may be called from any thread. A code 0x8010xxxx of the resource manager is an HRESULT
- * already and passes through; another positive code becomes HRESULT_FROM_WIN32. A detached object, an object
- * that is attached already, and an object inherited over a fork answer HR_UNEXPECTED.
+ * Every function may be called from any thread and returns an HRESULT. A code 0x8010xxxx of the resource manager is an
+ * HRESULT already and is returned unchanged; any other positive code becomes HRESULT_FROM_WIN32. A detached object,
+ * attaching an attached object, and an object inherited over a fork are SCARDFFI_E_UNEXPECTED.
  */
 #ifndef SCARDFFI_MANAGE_H
 #define SCARDFFI_MANAGE_H
 
 #include "card_handle.h"
 
-#define HR_OK 0u
-#define HR_POINTER 0x80004003u
-#define HR_UNEXPECTED 0x8000FFFFu
-#define HR_OUTOFMEMORY 0x8007000Eu
-#define HR_INVALIDARG 0x80070057u
-
-
 /* [declarations] that Python sees */
 
-uint32_t manage_new(const scardffi_library *api, scardffi_manage **manage);
-/* Free the object; an attached handle is forgotten and left as it is. Never blocks, never calls PC/SC. */
+uint32_t manage_new(const scardffi_library *library, scardffi_manage **manage);
+/* Free the object. The handle of an attached object stays open. Never blocks and never calls PC/SC. */
 void manage_free(scardffi_manage *manage);
 
-/* `owned`: detach shall disconnect the handle. `share_mode`: 0 where it is not known. `said` receives what the
- * resource manager answered, 0 where it was not the one to refuse. */
+/* If `owned` is not 0, manage_detach disconnects the handle. `share_mode` is 0 if it is unknown. `*code` becomes the
+ * resource manager's return code if it refused the handle, otherwise 0. */
 uint32_t manage_attach_by_handle(scardffi_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode,
-                                 uint32_t *said);
-/* Connect on a native context of the attachment's own. */
+                                 uint32_t *code);
+/* Connect on a native context that belongs to this attachment. */
 uint32_t manage_attach_by_ifd(scardffi_manage *manage, uint32_t scope, const char *reader, uint32_t share_mode,
                               uint32_t protocols);
-/* A borrowed handle stays open; transactions begun here and not ended are ended. Once the disposition is
- * accepted the object is detached, whatever the resource manager answers. */
+/* End the transactions that were begun here, and disconnect an owned handle. If the disposition is valid, the object is
+ * detached afterwards, whatever the resource manager returns. */
 uint32_t manage_detach(scardffi_manage *manage, uint32_t disposition);
-/* `share_mode` 0: the one of the attachment, HR_INVALIDARG where that is not known. */
-uint32_t manage_reconnect(scardffi_manage *manage, uint32_t share_mode, uint32_t protocols,
-                          uint32_t initialization);
+/* `share_mode` 0 means that of the attachment; SCARDFFI_E_INVALIDARG if that is unknown. */
+uint32_t manage_reconnect(scardffi_manage *manage, uint32_t share_mode, uint32_t protocols, uint32_t initialization);
 uint32_t manage_lock(scardffi_manage *manage);
 uint32_t manage_unlock(scardffi_manage *manage, uint32_t disposition);
-/* Whether a lock would have to wait: SCARD_E_SHARING_VIOLATION; HR_OK where not. Never waits itself. */
+/* Return SCARD_E_SHARING_VIOLATION if manage_lock would have to wait, otherwise SCARDFFI_OK. Does not wait. */
 uint32_t manage_probe(scardffi_manage *manage);
-/* State as the platform says it, without the event counter; `reader` and `atr` may be NULL, else their
- * lengths go in as capacities and come out as lengths. */
+/* `*state` is the platform's state without its event counter. `reader` and `atr` may be NULL; if they are not, the
+ * capacity of each is passed in its length, which becomes the real length. */
 uint32_t manage_status(scardffi_manage *manage, uint32_t *state, uint32_t *protocol, char *reader,
                        uint32_t *reader_length, unsigned char *atr, uint32_t *atr_length);
 uint32_t manage_control(scardffi_manage *manage, uint32_t control_code, const unsigned char *command,
                         size_t command_length, unsigned char *response, size_t capacity, uint32_t *received);
-uint32_t manage_get_attribute(scardffi_manage *manage, uint32_t attribute, unsigned char *value,
-                              uint32_t *length);
-uint32_t manage_set_attribute(scardffi_manage *manage, uint32_t attribute, const unsigned char *value,
-                              size_t length);
+uint32_t manage_get_attribute(scardffi_manage *manage, uint32_t attribute, unsigned char *value, uint32_t *length);
+uint32_t manage_set_attribute(scardffi_manage *manage, uint32_t attribute, const unsigned char *value, size_t length);
 
-/* Without waiting for anything: whether it is attached, and then the handle; whether detach disconnects; whether
- * it has more to do than to forget the handle; whether this process is a fork of the one that made the object. */
+/* These never wait. manage_handle returns 1 and the handle, or 0 if the object is not attached. */
 int manage_handle(const scardffi_manage *manage, SCARDHANDLE *handle);
-int manage_is_owned(const scardffi_manage *manage);
-int manage_needs_detach(const scardffi_manage *manage);
-int manage_is_forked(const scardffi_manage *manage);
+bool manage_is_owned(const scardffi_manage *manage);
+/* True if manage_detach calls PC/SC: it disconnects the handle, or ends transactions. */
+bool manage_needs_detach(const scardffi_manage *manage);
+/* True if this process is a fork of the process that created the object. */
+bool manage_is_forked(const scardffi_manage *manage);
 
 /* [end] */
 
-/* For the core's own use: the handle, locked, or NULL where HR_UNEXPECTED is the answer; and its end, which
- * turns the resource manager's code into an HRESULT. */
-card_handle *manage_enter(scardffi_manage *manage);
-uint32_t manage_leave(card_handle *card, uint32_t code);
+/* For the other files of the core: lock the handle of an attached object, or return NULL if it cannot be used. */
+struct card_handle *manage_enter(scardffi_manage *manage);
+/* Unlock the handle, and convert the resource manager's code. */
+uint32_t manage_leave(struct card_handle *card, uint32_t code);
 uint32_t manage_hresult(uint32_t code);
-/* Make sure that card->protocol is known. */
-uint32_t manage_learn_protocol(card_handle *card);
+/* Ask for card->protocol if it is unknown. Returns the resource manager's code. */
+uint32_t manage_learn_protocol(struct card_handle *card);
 
 #endif

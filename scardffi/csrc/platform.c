@@ -1,4 +1,4 @@
-/* What the core asks of the operating system, for POSIX and for Windows. */
+/* The operating system: POSIX and Windows. */
 #if !defined(_WIN32)
 #  define _GNU_SOURCE /* secure_getenv, dladdr */
 #endif
@@ -11,7 +11,6 @@
 void platform_wipe(void *memory, size_t size)
 {
     volatile unsigned char *bytes = memory;
-
     while (size-- > 0)
         *bytes++ = 0;
 }
@@ -38,15 +37,14 @@ void platform_mutex_unlock(platform_mutex *mutex)
     ReleaseSRWLockExclusive((SRWLOCK *)mutex);
 }
 
-void *platform_library_open(const char *path, char *message, size_t size, int *missing)
+void *platform_library_open(const char *path, char *message, size_t size, bool *missing)
 {
     WCHAR wide[MAX_PATH * 4];
-    int is_path = strpbrk(path, "/\\") != NULL;
-    /* A bare name is looked for in System32 alone, so that no DLL beside the program is taken for it. */
+    bool is_path = strpbrk(path, "/\\") != NULL;
+    /* A bare name is searched only in System32, so that a DLL beside the program is never loaded instead. */
     DWORD flags = LOAD_LIBRARY_SEARCH_SYSTEM32 | (is_path ? LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR : 0);
     HMODULE library = NULL;
     DWORD error = ERROR_BAD_PATHNAME;
-
     if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, wide, MAX_PATH * 4) > 0) {
         library = LoadLibraryExW(wide, NULL, flags);
         error = library == NULL ? GetLastError() : ERROR_SUCCESS;
@@ -54,8 +52,8 @@ void *platform_library_open(const char *path, char *message, size_t size, int *m
     if (library != NULL)
         return (void *)library;
     *missing = error == ERROR_MOD_NOT_FOUND && (!is_path || GetFileAttributesW(wide) == INVALID_FILE_ATTRIBUTES);
-    if (FormatMessageA(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL, error, 0, message,
-                       (DWORD)size, NULL) == 0)
+    if (FormatMessageA(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL, error, 0, message, (DWORD)size,
+                       NULL) == 0)
         snprintf(message, size, "LoadLibraryEx failed with error %lu", error);
     return NULL;
 }
@@ -67,10 +65,9 @@ void *platform_library_symbol(void *library, const char *name)
 
 char *platform_library_path(void *library, void *symbol)
 {
+    (void)symbol;
     WCHAR wide[MAX_PATH * 4];
     char path[MAX_PATH * 12];
-
-    (void)symbol;
     if (GetModuleFileNameW((HMODULE)library, wide, MAX_PATH * 4) == 0 ||
         WideCharToMultiByte(CP_UTF8, 0, wide, -1, path, sizeof path, NULL, NULL) == 0)
         path[0] = '\0';
@@ -80,7 +77,6 @@ char *platform_library_path(void *library, void *symbol)
 uint64_t platform_nanoseconds(void)
 {
     LARGE_INTEGER ticks, frequency;
-
     QueryPerformanceCounter(&ticks);
     QueryPerformanceFrequency(&frequency);
     return (uint64_t)(ticks.QuadPart / frequency.QuadPart) * 1000000000u +
@@ -135,20 +131,18 @@ void platform_mutex_init(platform_mutex *mutex)
     pthread_mutex_init(mutex, NULL);
 }
 
-void *platform_library_open(const char *path, char *message, size_t size, int *missing)
+void *platform_library_open(const char *path, char *message, size_t size, bool *missing)
 {
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    const char *error;
-    size_t length = strlen(path);
-
     if (library != NULL)
         return library;
-    error = dlerror();
+    const char *error = dlerror();
     if (error == NULL)
         error = "dlopen failed without a message";
     snprintf(message, size, "%s", error);
-    /* For a bare name only the loader knows: it names the bare name where it found no file at all,
-     * and the file's path, or a library that this one needs, where it found one. */
+    /* For a bare name, only the loader's message shows if there is a file: it begins with the bare name if there is
+     * none, otherwise with the file's path or with a library that the file needs. */
+    size_t length = strlen(path);
     if (strchr(path, '/') != NULL)
         *missing = access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
     else
@@ -163,20 +157,17 @@ void *platform_library_symbol(void *library, const char *name)
 
 char *platform_library_path(void *library, void *symbol)
 {
-    Dl_info info;
-    char *path;
-
     (void)library;
+    Dl_info info;
     if (dladdr(symbol, &info) == 0 || info.dli_fname == NULL)
         return strdup("");
-    path = realpath(info.dli_fname, NULL);
+    char *path = realpath(info.dli_fname, NULL);
     return path != NULL ? path : strdup(info.dli_fname);
 }
 
 uint64_t platform_nanoseconds(void)
 {
     struct timespec now;
-
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }

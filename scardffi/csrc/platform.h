@@ -1,13 +1,13 @@
-/* What the core asks of the operating system: mutexes, an atomic pointer, run-time loading, the environment,
- * and whether this process is a fork. */
+/* The operating system: mutexes, atomic values, loading of libraries, the environment, time and forks. */
 #ifndef SCARDFFI_PLATFORM_H
 #define SCARDFFI_PLATFORM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #if defined(_WIN32)
-/* An SRWLOCK, of the same layout. windows.h stays in platform.c: it brings PC/SC names of its own. */
+/* Has the layout of an SRWLOCK. Only platform.c includes windows.h, because that defines PC/SC names too. */
 typedef struct {
     void *pointer;
 } platform_mutex;
@@ -19,8 +19,9 @@ typedef pthread_mutex_t platform_mutex;
 #  define platform_mutex_lock(mutex) pthread_mutex_lock(mutex)
 #  define platform_mutex_unlock(mutex) pthread_mutex_unlock(mutex)
 #endif
+void platform_mutex_init(platform_mutex *mutex);
 
-/* A pointer, or an integer of its size, that threads read without a lock */
+/* A pointer, or an integer of a pointer's size, that threads read without a lock. */
 #if defined(_MSC_VER)
 #  include <intrin.h>
 #  define platform_atomic_load(pointer) _InterlockedCompareExchangePointer((void *volatile *)(pointer), NULL, NULL)
@@ -30,7 +31,7 @@ typedef pthread_mutex_t platform_mutex;
 #  define platform_atomic_store(pointer, value) __atomic_store_n((pointer), (value), __ATOMIC_RELEASE)
 #endif
 
-/* A flag that one thread at a time holds */
+/* A flag that only one thread can hold at a time. platform_flag_take is false if another thread holds it. */
 typedef volatile long platform_flag;
 #if defined(_MSC_VER)
 #  define platform_flag_take(flag) (_InterlockedExchange((flag), 1) == 0)
@@ -40,38 +41,37 @@ typedef volatile long platform_flag;
 #  define platform_flag_drop(flag) __atomic_store_n((flag), 0, __ATOMIC_RELEASE)
 #endif
 
-/* Overwrite with zeros; a compiler may drop a memset before a free. */
-/* [declarations] that Python sees */
-void platform_wipe(void *memory, size_t size);
-/* [end] */
-
-/* A steady clock */
+/* The time of a clock that never goes back. */
 uint64_t platform_nanoseconds(void);
 
-void platform_mutex_init(platform_mutex *mutex);
-
-/* The names under which this platform's PC/SC library is looked for, first choice first; ends with NULL. */
+/* The names of this platform's PC/SC library, in the order in which they are tried; ends with NULL. */
 extern const char *const platform_pcsc_names[];
 
-/* Load a library by path or by name; NULL on failure, with the loader's message in `message` and
- * `*missing` telling whether there is no such file (1) or one that cannot be loaded (0). */
-void *platform_library_open(const char *path, char *message, size_t size, int *missing);
+/* Load a library by path or by name. On failure return NULL, write the loader's message to `message`, and set
+ * `*missing` to true if there is no such file, to false if the file cannot be loaded. */
+void *platform_library_open(const char *path, char *message, size_t size, bool *missing);
 void *platform_library_symbol(void *library, const char *name);
-/* The file that `library`, which has `symbol`, was loaded from, in memory for the caller to free; empty where it
- * cannot be told, NULL where memory is out. */
+/* Return the path of the file that `library`, which has `symbol`, was loaded from. The caller frees it. It is empty if
+ * the path is unknown, and NULL if memory is exhausted. */
 char *platform_library_path(void *library, void *symbol);
 
-/* An environment variable, or NULL; always NULL where the process has more rights than its user. */
+/* Return an environment variable, or NULL. Always NULL in a process that has more rights than its user. */
 const char *platform_environment(const char *name);
 
-/* The one lock of what the core keeps for the whole process. A fork waits for it, so a child finds it free. */
+/* The one lock of all data that the core keeps for the process. fork() takes it, so that it is free in the child. */
 void platform_global_lock(void);
 void platform_global_unlock(void);
 
-/* A number that changes in the child of every fork. It is counted from the first platform_watch_forks on. */
+/* Begin to count forks for platform_process. Only the first call has an effect. */
 void platform_watch_forks(void);
+
 /* [declarations] that Python sees */
+
+/* Overwrite memory with zeros. A compiler may remove a memset before a free, but not this. */
+void platform_wipe(void *memory, size_t size);
+/* Return a number that is different in the child of each fork. */
 unsigned platform_process(void);
+
 /* [end] */
 
 #endif

@@ -1,4 +1,4 @@
-/* A script: many commands, run in one call. */
+/* A script: many commands, packed once and run in one call. */
 #include "script.h"
 
 #include <stdlib.h>
@@ -6,48 +6,48 @@
 
 #include "apdu.h"
 
-/* Fast exchanges look at the clock once in so many; one that takes longer is followed by a look each. */
-enum { FAST_STRIDE = 64, FAST_NANOSECONDS = 1000 };
+/* While commands take less than FAST_NANOSECONDS each, the clock is read only after FAST_COUNT commands. */
+enum { FAST_COUNT = 64, FAST_NANOSECONDS = 1000 };
 
-typedef struct {
-    size_t offset; /* of the command in bytes */
+struct script_command {
+    size_t offset; /* in the packed commands */
     uint32_t length;
-    uint32_t room;      /* what the response may need: Le + 2 where the command says Le */
-    uint32_t expect;    /* index of its first pair */
+    uint32_t room;   /* bytes that the response may need */
+    uint32_t expect; /* index of its first pair of expected value and mask */
     uint32_t expect_count;
-} script_command;
+};
 
 struct scardffi_script {
     size_t count;
     size_t size;
     unsigned flow;
-    unsigned char *bytes;
-    script_command *commands;
-    uint16_t *values; /* pairs of what is expected */
-    uint16_t *masks;
+    unsigned char *packed;
+    struct script_command *commands;
+    uint16_t *values; /* expected status words, */
+    uint16_t *masks;  /* each with a mask */
     uint32_t pairs;
 };
 
 struct scardffi_run {
     const scardffi_script *script;
     scardffi_manage *manage;
-    uint64_t repeat; /* passes left, the current one included */
+    uint64_t repeat; /* passes that are left, including the current one */
     uint64_t executed;
-    int keep_all;
+    bool keep_all;
+    bool timed;
     int64_t failure;
     uint32_t arrived;
     size_t index; /* of the next command */
-    size_t count; /* replies kept */
-    size_t room;  /* replies that offsets and elapsed have room for */
+    size_t count; /* of kept replies */
+    size_t room;  /* replies that `offsets` and `elapsed` have room for */
     size_t arena_size;
     unsigned char *arena;
     size_t *offsets;
     uint64_t *elapsed;
-    int timed;
 };
 
-/* Le and a status word if the command's fields say so. Extended commands with data and commands whose lengths do not add
- * up have room for any response. */
+/* Le and the status word, if the command's fields are valid. Extended commands with data, and commands whose lengths do
+ * not add up, get room for any response. */
 static uint32_t response_room(const unsigned char *command, uint32_t length)
 {
     struct apdu apdu;
@@ -56,81 +56,82 @@ static uint32_t response_room(const unsigned char *command, uint32_t length)
     return (uint32_t)apdu.le + APDU_SW_SIZE;
 }
 
-scardffi_script *script_new(size_t count, const unsigned char *bytes, const uint32_t *lengths, unsigned flow)
+scardffi_script *script_new(size_t count, const unsigned char *packed, const uint32_t *lengths, unsigned flow)
 {
-    scardffi_script *object = calloc(1, sizeof *object);
-    size_t size = 0;
-
-    if (object == NULL)
+    scardffi_script *script = calloc(1, sizeof *script);
+    if (script == NULL)
         return NULL;
+    size_t size = 0;
     for (size_t i = 0; i < count; i++)
         size += lengths[i];
-    object->bytes = malloc(size > 0 ? size : 1);
-    object->commands = calloc(count > 0 ? count : 1, sizeof *object->commands);
-    if (object->bytes == NULL || object->commands == NULL) {
-        script_free(object);
+    script->packed = malloc(size > 0 ? size : 1);
+    script->commands = calloc(count > 0 ? count : 1, sizeof *script->commands);
+    if (script->packed == NULL || script->commands == NULL) {
+        script_free(script);
         return NULL;
     }
-    memcpy(object->bytes, bytes, size);
-    object->size = size;
-    object->count = count;
-    object->flow = flow;
+    memcpy(script->packed, packed, size);
+    script->size = size;
+    script->count = count;
+    script->flow = flow;
     for (size_t i = 0, offset = 0; i < count; offset += lengths[i], i++) {
-        object->commands[i].offset = offset;
-        object->commands[i].length = lengths[i];
-        object->commands[i].room = flow != 0 ? MAX_BUFFER_SIZE_EXTENDED : response_room(bytes + offset, lengths[i]);
+        struct script_command *command = &script->commands[i];
+        command->offset = offset;
+        command->length = lengths[i];
+        command->room = flow != 0 ? MAX_BUFFER_SIZE_EXTENDED : response_room(packed + offset, lengths[i]);
     }
-    return object;
+    return script;
 }
 
-void script_free(scardffi_script *object)
+void script_free(scardffi_script *script)
 {
-    if (object == NULL)
+    if (script == NULL)
         return;
-    if (object->bytes != NULL)
-        platform_wipe(object->bytes, object->size);
-    free(object->bytes);
-    free(object->commands);
-    free(object->values);
-    free(object->masks);
-    free(object);
+    if (script->packed != NULL)
+        platform_wipe(script->packed, script->size);
+    free(script->packed);
+    free(script->commands);
+    free(script->values);
+    free(script->masks);
+    free(script);
 }
 
-int script_expect(scardffi_script *object, uint32_t index, size_t count, const uint16_t *values, const uint16_t *masks)
+/* Append to an array of `count` numbers. Returns false if memory is exhausted. */
+static bool append(uint16_t **array, size_t count, const uint16_t *added, size_t added_count)
 {
-    size_t pairs = object->pairs + count;
-    uint16_t *grown = realloc(object->values, pairs * sizeof *grown);
+    uint16_t *grown = realloc(*array, (count + added_count) * sizeof *grown);
+    if (grown == NULL)
+        return false;
+    memcpy(grown + count, added, added_count * sizeof *grown);
+    *array = grown;
+    return true;
+}
 
-    if (grown == NULL)
-        return 0;
-    object->values = grown;
-    grown = realloc(object->masks, pairs * sizeof *grown);
-    if (grown == NULL)
-        return 0;
-    object->masks = grown;
-    memcpy(object->values + object->pairs, values, count * sizeof *values);
-    memcpy(object->masks + object->pairs, masks, count * sizeof *masks);
-    for (size_t i = 0; i < object->count; i++) {
+bool script_expect(scardffi_script *script, uint32_t index, size_t count, const uint16_t *values, const uint16_t *masks)
+{
+    if (!append(&script->values, script->pairs, values, count) || !append(&script->masks, script->pairs, masks, count))
+        return false;
+    for (size_t i = 0; i < script->count; i++) {
         if (index == SCRIPT_ALL || index == i) {
-            object->commands[i].expect = object->pairs;
-            object->commands[i].expect_count = (uint32_t)count;
+            script->commands[i].expect = script->pairs;
+            script->commands[i].expect_count = (uint32_t)count;
         }
     }
-    object->pairs = (uint32_t)pairs;
-    return 1;
+    script->pairs += (uint32_t)count;
+    return true;
 }
 
-scardffi_run *script_run_new(const scardffi_script *object, scardffi_manage *manage, uint64_t repeat, int keep_all, int timed)
+scardffi_run *script_run_new(const scardffi_script *script, scardffi_manage *manage, uint64_t repeat, int keep_all,
+                             int timed)
 {
     scardffi_run *run = calloc(1, sizeof *run);
-
     if (run == NULL)
         return NULL;
-    run->script = object;
+    run->script = script;
     run->manage = manage;
     run->repeat = repeat;
-    run->keep_all = keep_all;
-    run->timed = timed;
+    run->keep_all = keep_all != 0;
+    run->timed = timed != 0;
     run->offsets = calloc(1, sizeof *run->offsets);
     if (run->offsets == NULL) {
         free(run);
@@ -149,51 +150,70 @@ void script_run_free(scardffi_run *run)
     free(run);
 }
 
-/* Room for one more reply of `size` bytes; 0 where memory is out. */
-static int make_room(scardffi_run *run, size_t size)
-{
-    size_t used = run->offsets[run->count];
-
-    if (run->room < run->count + 1) {
-        size_t room = run->keep_all ? 2 * run->room + run->script->count : run->script->count;
-        size_t *offsets = realloc(run->offsets, (room + 1) * sizeof *offsets);
-        if (offsets == NULL)
-            return 0;
-        run->offsets = offsets;
-        if (run->timed) {
-            uint64_t *elapsed = realloc(run->elapsed, room * sizeof *elapsed);
-            if (elapsed == NULL)
-                return 0;
-            run->elapsed = elapsed;
-        }
-        run->room = room;
-    }
-    if (run->arena_size < used + size) {
-        size_t arena_size = 2 * run->arena_size > used + size ? 2 * run->arena_size : used + size + 4096;
-        unsigned char *arena = realloc(run->arena, arena_size);
-        if (arena == NULL)
-            return 0;
-        run->arena = arena;
-        run->arena_size = arena_size;
-    }
-    return 1;
-}
-
-static int is_expected(const scardffi_script *object, const script_command *command, unsigned sw)
-{
-    for (uint32_t i = command->expect; i < command->expect + command->expect_count; i++) {
-        if ((sw & object->masks[i]) == object->values[i])
-            return 1;
-    }
-    return command->expect_count == 0;
-}
-
-static int has_room(const scardffi_run *run, const script_command *command)
+static bool has_room(const scardffi_run *run, const struct script_command *command)
 {
     return run->count < run->room && run->arena_size - run->offsets[run->count] >= command->room;
 }
 
-/* The next pass begins: without keep_all its replies take the place of the last one's. */
+/* Make room for the offsets and times of more replies. Returns false if memory is exhausted. */
+static bool grow_reply_lists(scardffi_run *run)
+{
+    size_t room = run->keep_all ? 2 * run->room + run->script->count : run->script->count;
+    size_t *offsets = realloc(run->offsets, (room + 1) * sizeof *offsets);
+    if (offsets == NULL)
+        return false;
+    run->offsets = offsets;
+    if (run->timed) {
+        uint64_t *elapsed = realloc(run->elapsed, room * sizeof *elapsed);
+        if (elapsed == NULL)
+            return false;
+        run->elapsed = elapsed;
+    }
+    run->room = room;
+    return true;
+}
+
+/* Make the arena at least `size` bytes large. Returns false if memory is exhausted. */
+static bool grow_arena(scardffi_run *run, size_t size)
+{
+    size_t doubled = 2 * run->arena_size;
+    size_t arena_size = doubled > size ? doubled : size + 4096;
+    unsigned char *arena = realloc(run->arena, arena_size);
+    if (arena == NULL)
+        return false;
+    run->arena = arena;
+    run->arena_size = arena_size;
+    return true;
+}
+
+/* Make room for one more reply of `size` bytes. Returns false if memory is exhausted. */
+static bool make_room(scardffi_run *run, size_t size)
+{
+    if (run->room < run->count + 1 && !grow_reply_lists(run))
+        return false;
+    size_t end = run->offsets[run->count] + size;
+    return run->arena_size >= end || grow_arena(run, end);
+}
+
+static bool is_expected(const scardffi_script *script, const struct script_command *command,
+                        const unsigned char *response, size_t length)
+{
+    if (command->expect_count == 0)
+        return true;
+    unsigned sw = apdu_status_word(response, length);
+    for (uint32_t i = command->expect; i < command->expect + command->expect_count; i++) {
+        if ((sw & script->masks[i]) == script->values[i])
+            return true;
+    }
+    return false;
+}
+
+static bool has_next(const scardffi_run *run)
+{
+    return run->script->count > 0 && (run->index < run->script->count || run->repeat > 1);
+}
+
+/* Begin the next pass. Without `keep_all` its replies replace those of the last pass. */
 static void begin_pass(scardffi_run *run)
 {
     run->index = 0;
@@ -202,41 +222,40 @@ static void begin_pass(scardffi_run *run)
         run->count = 0;
 }
 
-/* Up to FAST_STRIDE commands in the tightest loop there is; it stops before one that has no room yet. Answers
- * SCRIPT_MORE, SCRIPT_FAILED or SCRIPT_MISSED. */
-static int run_fast(scardffi_run *run, const card_handle *card)
+/* Run up to FAST_COUNT commands in a loop that does as little as possible. It stops before a command that needs more
+ * room. Returns SCARDFFI_SCRIPT_MORE, SCARDFFI_SCRIPT_FAILED or SCRIPT_UNEXPECTED_SW. */
+static int run_fast(scardffi_run *run, const struct card_handle *card)
 {
-    const scardffi_script *object = run->script;
-    const script_command *command = object->commands + run->index;
+    const scardffi_script *script = run->script;
+    const struct script_command *command = script->commands + run->index;
     const SCARD_IO_REQUEST pci = {card->protocol, sizeof pci};
     const SCARDHANDLE handle = card->value;
     size_t *offset = run->offsets + run->count;
-    size_t used = *offset, most = object->count - run->index, done;
-    int result = SCRIPT_MORE;
-
-    if (most > FAST_STRIDE)
-        most = FAST_STRIDE;
+    size_t used = *offset, most = script->count - run->index, done;
+    int result = SCARDFFI_SCRIPT_MORE;
+    if (most > FAST_COUNT)
+        most = FAST_COUNT;
     if (most > run->room - run->count)
         most = run->room - run->count;
-    for (done = 0; result == SCRIPT_MORE && done < most; command++) {
+    for (done = 0; result == SCARDFFI_SCRIPT_MORE && done < most; command++) {
         const size_t left = run->arena_size - used;
-        const DWORD capacity = left < MAX_BUFFER_SIZE_EXTENDED ? (DWORD)left : MAX_BUFFER_SIZE_EXTENDED;
-        DWORD received = capacity;
-        uint32_t code;
         if (left < command->room)
             break;
-        code = (uint32_t)card->api->SCardTransmit(handle, &pci, object->bytes + command->offset, command->length,
-                                                  NULL, run->arena + used, &received);
+        unsigned char *response = run->arena + used;
+        const DWORD capacity = left < MAX_BUFFER_SIZE_EXTENDED ? (DWORD)left : MAX_BUFFER_SIZE_EXTENDED;
+        DWORD received = capacity;
+        uint32_t code = (uint32_t)card->library->SCardTransmit(handle, &pci, script->packed + command->offset,
+                                                               command->length, NULL, response, &received);
         if (code != SCARD_S_SUCCESS || received > capacity) {
-            run->failure = transmit_failure(code, received, capacity);
-            result = SCRIPT_FAILED;
+            run->failure = transmit_code_failure(code, received, capacity);
+            result = SCARDFFI_SCRIPT_FAILED;
             break;
         }
         used += received;
         *++offset = used;
         done++;
-        if (command->expect_count != 0 && !is_expected(object, command, apdu_status_word(run->arena + used - received, received)))
-            result = SCRIPT_MISSED;
+        if (!is_expected(script, command, response, received))
+            result = SCRIPT_UNEXPECTED_SW;
     }
     run->count += done;
     run->index += done;
@@ -244,77 +263,69 @@ static int run_fast(scardffi_run *run, const card_handle *card)
     return result;
 }
 
-/* One command with all that a script can ask for. Answers as run_fast. */
-static int run_one(scardffi_run *run, card_handle *card)
+/* Run one command, with continuations if the script has them. Returns as run_fast. */
+static int run_one(scardffi_run *run, struct card_handle *card)
 {
-    const scardffi_script *object = run->script;
-    const script_command *command = &object->commands[run->index];
-    const unsigned char *bytes = object->bytes + command->offset;
-    unsigned char *response;
-    size_t used = run->offsets[run->count], capacity;
-    int64_t received;
-
+    const scardffi_script *script = run->script;
+    const struct script_command *command = &script->commands[run->index];
     if (!has_room(run, command) && !make_room(run, command->room)) {
-        run->failure = exchange_failure(HR_OUTOFMEMORY, 0);
-        return SCRIPT_FAILED;
+        run->failure = transmit_failure(SCARDFFI_E_OUTOFMEMORY, 0);
+        return SCARDFFI_SCRIPT_FAILED;
     }
-    response = run->arena + used;
-    capacity = run->arena_size - used;
-    if (object->flow == 0)
+    const unsigned char *bytes = script->packed + command->offset;
+    size_t used = run->offsets[run->count];
+    unsigned char *response = run->arena + used;
+    size_t capacity = run->arena_size - used;
+    int64_t received;
+    if (script->flow == 0)
         received = transmit_locked(card, bytes, command->length, response, capacity);
     else
-        received = flow_locked(card, object->flow, bytes, command->length, response, capacity, &run->arrived);
+        received = flow_locked(card, script->flow, bytes, command->length, response, capacity, &run->arrived);
     if (received < 0) {
         run->failure = received;
-        return SCRIPT_FAILED;
+        return SCARDFFI_SCRIPT_FAILED;
     }
     run->offsets[++run->count] = used + (size_t)received;
     run->index++;
     run->executed++;
-    if (is_expected(object, command, apdu_status_word(response, (size_t)received)))
-        return SCRIPT_MORE;
-    return SCRIPT_MISSED;
+    return is_expected(script, command, response, (size_t)received) ? SCARDFFI_SCRIPT_MORE : SCRIPT_UNEXPECTED_SW;
 }
 
-static int run_locked(scardffi_run *run, card_handle *card, uint64_t deadline)
+static int run_locked(scardffi_run *run, struct card_handle *card, uint64_t deadline)
 {
-    const scardffi_script *object = run->script;
-    const int plain = object->flow == 0 && !run->timed;
-    uint64_t before = platform_nanoseconds(), now;
-    int fast = 0; /* the last commands took less than FAST_NANOSECONDS each */
-    int result = SCRIPT_MORE;
-
-    while (object->count > 0 && (run->index < object->count || run->repeat > 1)) {
-        uint64_t executed = run->executed;
-        if (run->index == object->count)
+    const bool may_be_fast = run->script->flow == 0 && !run->timed;
+    bool is_fast = false; /* the last commands took less than FAST_NANOSECONDS each */
+    uint64_t before = platform_nanoseconds();
+    while (has_next(run)) {
+        if (run->index == run->script->count)
             begin_pass(run);
-        if (plain && fast)
+        uint64_t executed = run->executed;
+        int result = SCARDFFI_SCRIPT_MORE;
+        if (may_be_fast && is_fast)
             result = run_fast(run, card);
-        if (run->executed == executed && result == SCRIPT_MORE)
+        if (run->executed == executed && result == SCARDFFI_SCRIPT_MORE)
             result = run_one(run, card);
-        if (result != SCRIPT_MORE)
+        if (result != SCARDFFI_SCRIPT_MORE)
             return result;
-        now = platform_nanoseconds();
+        uint64_t now = platform_nanoseconds();
         if (run->timed)
             run->elapsed[run->count - 1] = now - before;
-        fast = now - before < (run->executed - executed) * FAST_NANOSECONDS;
+        is_fast = now - before < (run->executed - executed) * FAST_NANOSECONDS;
         before = now;
-        if (now >= deadline && (run->index < object->count || run->repeat > 1))
-            return SCRIPT_MORE;
+        if (now >= deadline && has_next(run))
+            return SCARDFFI_SCRIPT_MORE;
     }
-    return SCRIPT_DONE;
+    return SCARDFFI_SCRIPT_DONE;
 }
 
 int script_step(scardffi_run *run, uint32_t milliseconds)
 {
-    card_handle *card = manage_enter(run->manage);
-    int result;
-
+    struct card_handle *card = manage_enter(run->manage);
     if (card == NULL) {
-        run->failure = exchange_failure(HR_UNEXPECTED, 0);
-        return SCRIPT_FAILED;
+        run->failure = transmit_failure(SCARDFFI_E_UNEXPECTED, 0);
+        return SCARDFFI_SCRIPT_FAILED;
     }
-    result = run_locked(run, card, platform_nanoseconds() + milliseconds * 1000000ull);
+    int result = run_locked(run, card, platform_nanoseconds() + milliseconds * 1000000ull);
     platform_mutex_unlock(&card->mutex);
     return result;
 }

@@ -1,46 +1,46 @@
-/* A script: many commands, packed once, run in one call.
+/* A script: many commands, packed once and run in one call.
  *
- * A script is immutable and may be run by any number of threads at a time; what changes while it runs stands in
- * a script_run of each caller's own. Responses land one behind the other in the run's arena, each received in
- * place. script_step comes back when the script is done, when a command failed or its status word was not
- * expected, and every now and then, so that the caller can look at signals.
+ * A script does not change, so any number of threads may run it at a time, each with a scardffi_run of its own. The
+ * responses are received one after the other in the run's arena. script_step returns when the script has ended, when a
+ * command failed, when a status word was not expected, and from time to time, so that the caller can handle signals.
  */
 #ifndef SCARDFFI_SCRIPT_H
 #define SCARDFFI_SCRIPT_H
 
 #include "flow.h"
 
+/* script_step returns SCARDFFI_SCRIPT_DONE, SCARDFFI_SCRIPT_MORE, SCARDFFI_SCRIPT_FAILED, or */
+#define SCRIPT_UNEXPECTED_SW 3 /* the last reply has a status word that script_expect does not allow */
 
 /* [declarations] that Python sees */
 
-/* `packed` holds the commands one behind the other, `lengths` the length of each. Both are copied. */
+/* `packed` has the commands one after the other, `lengths` the length of each. Both are copied. Returns NULL if memory
+ * is exhausted. */
 scardffi_script *script_new(size_t count, const unsigned char *packed, const uint32_t *lengths, unsigned flow);
-void script_free(scardffi_script *script); /* wipes the commands: they may have held a PIN */
-/* Expect of command `index` (of each command, where it is SCRIPT_ALL) a status word sw with
- * (sw & mask) == value for one of the pairs; 0 where memory is out. */
+/* Wipe and free the commands: they may contain a PIN. */
+void script_free(scardffi_script *script);
+/* Allow command `index`, or each command if `index` is SCRIPT_ALL, only the status words `sw` with (sw & mask) == value
+ * for one of the pairs. Returns false if memory is exhausted. */
 #define SCRIPT_ALL 0xFFFFFFFFu
-int script_expect(scardffi_script *script, uint32_t index, size_t count, const uint16_t *values, const uint16_t *masks);
+bool script_expect(scardffi_script *script, uint32_t index, size_t count, const uint16_t *values,
+                   const uint16_t *masks);
 
-enum {
-    SCRIPT_DONE = 0,
-    SCRIPT_MORE = 1,    /* come again */
-    SCRIPT_FAILED = 2,  /* the command at script_run_index failed with script_run_failure */
-    SCRIPT_MISSED = 3   /* the last reply has a status word that was not expected */
-};
-
-/* `keep_all`: the replies of every pass rather than of the last one; `timed`: measure each exchange. */
-scardffi_run *script_run_new(const scardffi_script *script, scardffi_manage *manage, uint64_t repeat, int keep_all, int timed);
+/* `keep_all` keeps the replies of every pass instead of the last one; `timed` measures each exchange. */
+scardffi_run *script_run_new(const scardffi_script *script, scardffi_manage *manage, uint64_t repeat, int keep_all,
+                             int timed);
 void script_run_free(scardffi_run *run);
-/* Run on for at most about `milliseconds` where no single command takes longer. */
+/* Run for at most about `milliseconds`, or longer if one command takes longer. */
 int script_step(scardffi_run *run, uint32_t milliseconds);
 
-/* How many commands have been executed over all passes; which one stopped it, and how, as transmit.h says. */
+/* The number of commands executed in all passes. */
 uint64_t script_run_executed(const scardffi_run *run);
+/* The command that stopped the run, its failure as in transmit.h, and the bytes of its reply that arrived; they are in
+ * the arena after the last kept reply. */
 size_t script_run_index(const scardffi_run *run);
 int64_t script_run_failure(const scardffi_run *run);
-uint32_t script_run_arrived(const scardffi_run *run); /* bytes of the failed reply, behind those of the last */
-/* The replies that are kept: how many, and of each the offset in the arena (with one more for the end) and the
- * nanoseconds it took (NULL where it was not timed). */
+uint32_t script_run_arrived(const scardffi_run *run);
+/* The kept replies: their number, their memory, the offset of each in it (and one more offset, the end), and the
+ * nanoseconds that each exchange took (NULL if they were not measured). */
 size_t script_run_count(const scardffi_run *run);
 unsigned char *script_run_arena(const scardffi_run *run);
 const size_t *script_run_offsets(const scardffi_run *run);

@@ -1,17 +1,19 @@
 /* UTF-8 to UTF-16 and back. */
 #include "utf16.h"
 
-static int is_high(uint32_t unit)
+#include <stdbool.h>
+
+static bool is_high(uint32_t unit)
 {
     return (unit & 0xFC00u) == 0xD800u;
 }
 
-static int is_low(uint32_t unit)
+static bool is_low(uint32_t unit)
 {
     return (unit & 0xFC00u) == 0xDC00u;
 }
 
-/* The bytes of a character, by its first one; 0 where none begins with it. */
+/* The number of bytes of a character, from its first byte; 0 if no character begins with it. */
 static size_t sequence_length(unsigned char first)
 {
     if (first < 0x80u)
@@ -21,12 +23,11 @@ static size_t sequence_length(unsigned char first)
     return first < 0xE0u ? 2 : first < 0xF0u ? 3 : 4;
 }
 
-/* The character that begins at `text`; its length, or 0 where there is none. */
+/* Read the character at the start of `text`, and return its number of bytes; 0 if there is no valid character. */
 static size_t decode(const char *text, size_t length, uint32_t *character)
 {
     static const uint32_t smallest[] = {0, 0, 0x80u, 0x800u, 0x10000u};
     size_t count = sequence_length((unsigned char)text[0]);
-
     if (count == 0 || count > length)
         return 0;
     *character = (unsigned char)text[0] & (count == 1 ? 0x7Fu : 0xFFu >> (count + 1));
@@ -40,10 +41,9 @@ static size_t decode(const char *text, size_t length, uint32_t *character)
 
 size_t utf16_from_utf8(const char *text, size_t length, uint16_t *out)
 {
-    size_t units = 0, count;
-    uint32_t character = 0;
-
-    for (size_t i = 0; i < length; i += count) {
+    size_t units = 0;
+    for (size_t i = 0, count; i < length; i += count) {
+        uint32_t character = 0;
         count = decode(text + i, length - i, &character);
         if (count == 0)
             return UTF16_INVALID;
@@ -62,7 +62,6 @@ static size_t encode(uint32_t character, char *out)
 {
     static const unsigned char mark[] = {0, 0, 0xC0u, 0xE0u, 0xF0u};
     size_t count = character < 0x80u ? 1 : character < 0x800u ? 2 : character < 0x10000u ? 3 : 4;
-
     if (out == NULL)
         return count;
     for (size_t i = count; i-- > 1; character >>= 6)
@@ -74,7 +73,6 @@ static size_t encode(uint32_t character, char *out)
 size_t utf16_to_utf8(const uint16_t *text, size_t length, char *out)
 {
     size_t bytes = 0;
-
     for (size_t i = 0; i < length; i++) {
         uint32_t character = text[i];
         if (is_high(character) && i + 1 < length && is_low(text[i + 1]))

@@ -1,8 +1,8 @@
 /* The PC/SC ABI of each platform: types, layouts, constants and calling convention.
  *
- * Every difference between winscard.dll, pcsc-lite and macOS's PCSC.framework that C code can see
- * stands here and nowhere else. The platform's own shape is the default; another one can be asked
- * for with -DSCARDFFI_ABI_WINDOWS, -DSCARDFFI_ABI_MACOS or -DSCARDFFI_ABI_PCSCLITE.
+ * All differences between winscard.dll, pcsc-lite and macOS's PCSC.framework that C code can see are in this file. The
+ * default is the ABI of the platform; -DSCARDFFI_ABI_WINDOWS, -DSCARDFFI_ABI_MACOS and -DSCARDFFI_ABI_PCSCLITE select
+ * another one.
  */
 #ifndef SCARDFFI_PCSC_ABI_H
 #define SCARDFFI_PCSC_ABI_H
@@ -19,28 +19,42 @@
 #  endif
 #endif
 
+/* What differs between the platforms:
+ * PCSC_TEXT_SUFFIX          the end of the name of a function with strings; "W" if the strings are UTF-16, else UTF-8
+ * PCSC_NUMBERS_CARD_STATES  SCardStatus returns one of seven numbers as the state, else a bit mask
+ * PCSC_LISTS_READER_NAMES   SCardStatus returns the reader's names as a multi-string, else one name as a string
+ * PCSC_NO_SUCH_HANDLE       the code for a number that is no context or handle
+ * PCSC_NO_SUCH_ATTRIBUTE    the code for an attribute that the reader does not have
+ * PCSC_ATR_BUFFER           bytes of rgbAtr in SCARD_READERSTATE
+ * PCSC_RELEASE_LEAVES_CARD  SCardReleaseContext disconnects as with SCARD_LEAVE_CARD
+ * PCSC_NOTIFIES_OF_READERS  SCardGetStatusChange accepts the name that watches the list of readers
+ * PCSC_COUNTS_CARD_EVENTS   SCardGetStatusChange counts events in the high word of a state
+ * PCSC_CONTROL              the function that takes a control code; SCardControl of macOS is older and takes none
+ * PCSC_HANDLE_MASK          the bits that may be set in a handle or a context; they are signed on macOS
+ * PCSC_AUTOALLOCATES        true for the length that asks the library to allocate
+ */
 #if defined(SCARDFFI_ABI_WINDOWS)
 #  if defined(_WIN32)
 #    define PCSC_CALL __stdcall /* ignored by 64-bit compilers */
 #  else
 #    define PCSC_CALL
 #  endif
-#  define PCSC_TEXT_SUFFIX "W" /* behind the name of a function with strings, which are UTF-16 */
-#  define PCSC_NUMBERS_CARD_STATES 1 /* SCardStatus answers one of seven numbers */
-#  define PCSC_LISTS_READER_NAMES 1  /* SCardStatus answers a multi-string */
-#  define PCSC_NO_SUCH_HANDLE PCSC_WIN32_INVALID_HANDLE /* what is said of a number that is no context or handle, */
-#  define PCSC_NO_SUCH_ATTRIBUTE PCSC_WIN32_NOT_SUPPORTED /* and of an attribute that the reader does not have */
-#  define PCSC_ATR_BUFFER 36  /* bytes of rgbAtr in SCARD_READERSTATE */
-#  define PCSC_RELEASE_LEAVES_CARD 0 /* SCardReleaseContext disconnects as with SCARD_LEAVE_CARD */
-#  define PCSC_NOTIFIES_OF_READERS 1 /* SCardGetStatusChange knows the reader that stands for their list */
-#  define PCSC_COUNTS_CARD_EVENTS 1  /* in the high word of a reader's state */
-#  define PCSC_CONTROL SCardControl  /* the name of the function with a control code */
-#  define PCSC_HANDLE_MASK 0xFFFFFFFFu /* what of 32 bits may be set in a handle or context */
+#  define PCSC_TEXT_SUFFIX "W"
+#  define PCSC_NUMBERS_CARD_STATES 1
+#  define PCSC_LISTS_READER_NAMES 1
+#  define PCSC_NO_SUCH_HANDLE PCSC_WIN32_INVALID_HANDLE
+#  define PCSC_NO_SUCH_ATTRIBUTE PCSC_WIN32_NOT_SUPPORTED
+#  define PCSC_ATR_BUFFER 36
+#  define PCSC_RELEASE_LEAVES_CARD 0
+#  define PCSC_NOTIFIES_OF_READERS 1
+#  define PCSC_COUNTS_CARD_EVENTS 1
+#  define PCSC_CONTROL SCardControl
+#  define PCSC_HANDLE_MASK 0xFFFFFFFFu
 #  define PCSC_AUTOALLOCATES(length) ((length) == SCARD_AUTOALLOCATE)
 #  define SCARD_PROTOCOL_RAW 0x00010000u
 #  define SCARD_E_UNSUPPORTED_FEATURE 0x80100022u
 #  define SCARD_E_UNEXPECTED 0x8010001Fu
-#  define SCARD_AUTOALLOCATE ((DWORD)-1)
+#  define SCARD_AUTOALLOCATE (~(DWORD)0)
 #  define SCARD_CTL_CODE(function) (0x00310000u + 4u * (function))
 #  if defined(_WIN32)
 typedef unsigned long DWORD;
@@ -53,7 +67,7 @@ typedef uintptr_t SCARDCONTEXT;
 typedef uintptr_t SCARDHANDLE;
 #elif defined(SCARDFFI_ABI_MACOS)
 #  define PCSC_CALL
-#  define PCSC_TEXT_SUFFIX "" /* UTF-8 */
+#  define PCSC_TEXT_SUFFIX ""
 #  define PCSC_NUMBERS_CARD_STATES 0
 #  define PCSC_LISTS_READER_NAMES 0
 #  define PCSC_NO_SUCH_HANDLE SCARD_E_INVALID_HANDLE
@@ -62,8 +76,8 @@ typedef uintptr_t SCARDHANDLE;
 #  define PCSC_RELEASE_LEAVES_CARD 0
 #  define PCSC_NOTIFIES_OF_READERS 0
 #  define PCSC_COUNTS_CARD_EVENTS 0
-#  define PCSC_CONTROL SCardControl132 /* its SCardControl is an older function, without a control code */
-#  define PCSC_HANDLE_MASK 0xFFFFFFFFu /* the type is signed: half of them are negative */
+#  define PCSC_CONTROL SCardControl132
+#  define PCSC_HANDLE_MASK 0xFFFFFFFFu
 #  define PCSC_AUTOALLOCATES(length) 0
 #  define SCARD_PROTOCOL_RAW 0x00000004u
 #  define SCARD_E_UNSUPPORTED_FEATURE 0x8010001Fu
@@ -74,7 +88,7 @@ typedef int32_t SCARDCONTEXT;
 typedef int32_t SCARDHANDLE;
 #else
 #  define PCSC_CALL
-#  define PCSC_TEXT_SUFFIX "" /* UTF-8 */
+#  define PCSC_TEXT_SUFFIX ""
 #  define PCSC_NUMBERS_CARD_STATES 0
 #  define PCSC_LISTS_READER_NAMES 0
 #  define PCSC_NO_SUCH_HANDLE SCARD_E_INVALID_HANDLE
@@ -88,7 +102,7 @@ typedef int32_t SCARDHANDLE;
 #  define PCSC_AUTOALLOCATES(length) ((length) == SCARD_AUTOALLOCATE)
 #  define SCARD_PROTOCOL_RAW 0x00000004u
 #  define SCARD_E_UNSUPPORTED_FEATURE 0x8010001Fu
-#  define SCARD_AUTOALLOCATE ((DWORD)-1)
+#  define SCARD_AUTOALLOCATE (~(DWORD)0)
 #  define SCARD_CTL_CODE(function) (0x42000000u + (function))
 typedef unsigned long DWORD;
 typedef long LONG;
@@ -116,7 +130,7 @@ typedef struct {
 #  pragma pack(pop)
 #endif
 
-typedef struct { /* Windows alone */
+typedef struct { /* only on Windows */
     DWORD cbAtr;
     unsigned char rgbAtr[36];
     unsigned char rgbMask[36];
@@ -125,7 +139,7 @@ typedef struct { /* Windows alone */
 /* Sizes */
 #define MAX_ATR_SIZE 33
 #define MAX_READERNAME 128
-#define MAX_BUFFER_SIZE 264 /* pcsc-lite: attributes */
+#define MAX_BUFFER_SIZE 264            /* pcsc-lite: attributes */
 #define MAX_BUFFER_SIZE_EXTENDED 65548 /* 4 + 3 + 65536 + 3 + 2 */
 #define INFINITE 0xFFFFFFFFu
 
@@ -133,7 +147,7 @@ typedef struct { /* Windows alone */
 #define SCARD_SCOPE_USER 0u
 #define SCARD_SCOPE_TERMINAL 1u
 #define SCARD_SCOPE_SYSTEM 2u
-#define SCARD_SCOPE_GLOBAL 3u /* pcsc-lite alone */
+#define SCARD_SCOPE_GLOBAL 3u /* only pcsc-lite */
 #define SCARD_SHARE_EXCLUSIVE 1u
 #define SCARD_SHARE_SHARED 2u
 #define SCARD_SHARE_DIRECT 3u
@@ -145,13 +159,13 @@ typedef struct { /* Windows alone */
 #define SCARD_UNPOWER_CARD 2u
 #define SCARD_EJECT_CARD 3u
 
-/* SCardStatus, where it answers a number, */
+/* States of SCardStatus, if it returns a number */
 #define PCSC_CARD_IS_ABSENT 1u
 #define PCSC_CARD_IS_PRESENT 2u
 #define PCSC_CARD_IS_NEGOTIABLE 5u
 #define PCSC_CARD_IS_SPECIFIC 6u
 
-/* and where it answers a bit mask */
+/* States of SCardStatus, if it returns a bit mask */
 #define SCARD_UNKNOWN 0x01u
 #define SCARD_ABSENT 0x02u
 #define SCARD_PRESENT 0x04u
@@ -183,7 +197,7 @@ typedef struct { /* Windows alone */
 #define SCARD_ATTR_DEVICE_SYSTEM_NAME 0x7FFF0004u
 #define SCARD_ATTR_SUPRESS_T1_IFS_REQUEST 0x7FFF0007u
 
-/* Codes of the resource manager, as unsigned 32-bit numbers; on each platform they travel in a LONG. */
+/* Return codes of the resource manager, as unsigned 32-bit numbers; every platform returns them in a LONG. */
 #define SCARD_S_SUCCESS 0x00000000u
 #define SCARD_F_INTERNAL_ERROR 0x80100001u
 #define SCARD_E_CANCELLED 0x80100002u
@@ -221,7 +235,7 @@ typedef struct { /* Windows alone */
 #define SCARD_W_RESET_CARD 0x80100068u
 #define SCARD_W_REMOVED_CARD 0x80100069u
 #define SCARD_W_SECURITY_VIOLATION 0x8010006Au
-/* Win32 codes that winscard.dll answers as they are */
+/* Win32 codes that winscard.dll returns unchanged */
 #define PCSC_WIN32_INVALID_HANDLE 6u
 #define PCSC_WIN32_NOT_SUPPORTED 50u
 

@@ -1,12 +1,13 @@
-/* scardffi for C and everything that speaks its ABI: one table of function pointers.
+/* scardffi for C, and for every language that can call C: one table of function pointers.
  *
- * No function of it needs Python's GIL or knows a Python object; any thread may call any of them, with the rules of the
- * README's "Rules of threads, waiting and lifetime". The table is append-only: `size` tells how much of it is there,
- * and whoever was compiled against an older header runs on a newer table. All functions have the compiler's default
- * calling convention (cdecl on Windows).
+ * No function needs Python's GIL or knows a Python object. Any thread may call any function; scardffi's documentation
+ * has the rules of threads, waiting and lifetime. New functions are only appended to the table: `size` is its real
+ * size, and a program that was compiled with an older header runs on a newer table. All functions have the compiler's
+ * default calling convention (cdecl on Windows).
  *
- * A C extension gets the table from scardffi_import(), which is here where Python.h was included before; everybody else
- * as an address, from scardffi.embed. Where the platform's own winscard.h was included before, its types are used.
+ * A C extension gets the table from scardffi_import(), which is declared if Python.h was included before. Other
+ * programs get its address from scardffi.embed. If the platform's own winscard.h was included before, its types are
+ * used.
  */
 #ifndef SCARDFFI_H
 #define SCARDFFI_H
@@ -18,30 +19,30 @@
 #  include "pcsc_abi.h"
 #endif
 
-#define SCARDFFI_VERSION 1 /* of the table that this header describes */
+#define SCARDFFI_VERSION 1 /* of the table in this header */
 #define SCARDFFI_CAPSULE "scardffi.C_API"
 
-/* HRESULTs. A code 0x8010xxxx of the resource manager is one already and passes through. */
+/* HRESULTs. A code 0x8010xxxx of the resource manager is an HRESULT already and is returned unchanged. */
 #define SCARDFFI_OK 0u
-#define SCARDFFI_E_INVALIDARG 0x80070057u /* no such handle, length or flag */
+#define SCARDFFI_E_INVALIDARG 0x80070057u /* not a valid handle, length or flag */
 #define SCARDFFI_E_OUTOFMEMORY 0x8007000Eu
 #define SCARDFFI_E_POINTER 0x80004003u
-#define SCARDFFI_E_UNEXPECTED 0x8000FFFFu /* attached already, not attached, busy, or inherited over a fork */
+#define SCARDFFI_E_UNEXPECTED 0x8000FFFFu /* attached already, not attached, in use, or from before a fork */
 
-/* What library_open answers, other than 0 */
+/* What library_open returns, other than 0 */
 #define SCARDFFI_LIBRARY_NOT_FOUND 1
 #define SCARDFFI_LIBRARY_NOT_LOADABLE 2
 #define SCARDFFI_LIBRARY_MISSING_SYMBOL 3
 #define SCARDFFI_LIBRARY_NO_MEMORY 4
 
-/* flow: what is done around one exchange, on request alone */
-#define SCARDFFI_FLOW_GET_RESPONSE 1u
-#define SCARDFFI_FLOW_CORRECT_LE 2u
-#define SCARDFFI_FLOW_CHAIN 4u
+/* flow: what is done around one exchange, only on request */
+#define SCARDFFI_FLOW_GET_RESPONSE 1u /* after 61xx, fetch the rest */
+#define SCARDFFI_FLOW_CORRECT_LE 2u   /* after 6Cxx, send the command again with Le = xx */
+#define SCARDFFI_FLOW_CHAIN 4u        /* send an extended command as short ones */
 
-/* What script_step answers */
+/* What script_step returns */
 #define SCARDFFI_SCRIPT_DONE 0
-#define SCARDFFI_SCRIPT_MORE 1   /* the time is over: come again */
+#define SCARDFFI_SCRIPT_MORE 1   /* the time is over: call it again */
 #define SCARDFFI_SCRIPT_FAILED 2 /* the command at script_run_index failed with script_run_failure */
 
 #ifdef __cplusplus
@@ -52,22 +53,22 @@ extern "C" {
 
 typedef struct scardffi_library scardffi_library;   /* a loaded PC/SC library; lives as long as the process */
 typedef struct scardffi_manage scardffi_manage;     /* the manage object: SCardManage.native */
-typedef struct scardffi_exchange scardffi_exchange; /* one exchange, all bound beforehand: Exchange.native */
-typedef struct scardffi_script scardffi_script;     /* commands packed once, for any number of runs */
+typedef struct scardffi_exchange scardffi_exchange; /* an exchange with its buffers: Exchange.native */
+typedef struct scardffi_script scardffi_script;     /* packed commands, for any number of runs */
 typedef struct scardffi_run scardffi_run;           /* one run of a script */
 
 typedef struct scardffi_api {
-    uint32_t size;    /* bytes of the table that are there */
-    uint32_t version; /* of the header that it was built by */
+    uint32_t size;    /* of the table, in bytes */
+    uint32_t version; /* SCARDFFI_VERSION of the header that it was built with */
 
-    /* One exchange. Each answers the length of the response, status word included, or a negative number: minus the
-     * HRESULT in its lower 32 bits, above them the length that the response needs, where that is known for
-     * SCARD_E_INSUFFICIENT_BUFFER (the card has executed the command then). transmit needs no preparation. */
+    /* One exchange. Each returns the length of the response, including the status word, or a negative number for a
+     * failure: minus the HRESULT in its lower 32 bits, and above them the length that the response needs, if it is
+     * known for SCARD_E_INSUFFICIENT_BUFFER (the card has executed the command then). */
     int64_t (*transmit)(scardffi_manage *manage, const unsigned char *command, size_t command_length,
                         unsigned char *response, size_t capacity);
-    /* The buffers stay the caller's and in place until exchange_free, and so does the manage object. An exchange serves
-     * one thread at a time. exchange_send answers the HRESULT alone; exchange_send_part sends the first bytes of the
-     * command; exchange_sw is the last status word, 0 while there is none. */
+    /* The caller keeps the buffers and the manage object in place until exchange_free. Only one thread at a time can
+     * use an exchange. A failure of exchange_send and exchange_send_part is minus the HRESULT only. exchange_send_part
+     * sends the first `length` bytes of the command. exchange_sw is the last status word, 0 if there is none. */
     uint32_t (*exchange_new)(scardffi_manage *manage, unsigned flow, const unsigned char *command,
                              size_t command_length, unsigned char *response, size_t capacity,
                              scardffi_exchange **exchange);
@@ -76,38 +77,41 @@ typedef struct scardffi_api {
     int64_t (*exchange_send_part)(scardffi_exchange *exchange, size_t length);
     uint32_t (*exchange_sw)(const scardffi_exchange *exchange);
 
-    /* The PC/SC library of this path or name; NULL: the one SCARDFFI_LIBRARY names, or the platform's. The same
-     * library gives the same pointer again. Answers 0 or one of SCARDFFI_LIBRARY_*, with a text in `detail`. */
+    /* Load the PC/SC library of this path or name. If `path` is NULL, load the one that SCARDFFI_LIBRARY names, or the
+     * platform's. The same library gives the same pointer again. Returns 0, or one of SCARDFFI_LIBRARY_* with a text in
+     * `detail`. */
     int (*library_open)(const char *path, scardffi_library **library, char *detail, size_t detail_size);
-    /* The default library of the process, loaded now if it is not yet: the one that Python's objects use. */
+    /* The default library of the process, which Python's objects use. It is loaded now if it is not loaded yet. */
     int (*library_open_default)(scardffi_library **library, char *detail, size_t detail_size);
     const char *(*library_path)(const scardffi_library *library);
 
-    /* The manage object; each answers an HRESULT. manage_free never blocks and leaves an attached handle as it is. */
+    /* The manage object. Each function returns an HRESULT. manage_free never blocks; an attached handle stays open. */
     uint32_t (*manage_new)(const scardffi_library *library, scardffi_manage **manage);
     void (*manage_free)(scardffi_manage *manage);
-    /* `owned`: detach shall disconnect the handle. `share_mode`: 0 where it is not known. `said` receives what the
-     * resource manager answered, 0 where it was not the one to refuse. */
+    /* If `owned` is not 0, detach disconnects the handle. `share_mode` is 0 if it is unknown. `*code` becomes the
+     * resource manager's return code if it refused the handle, otherwise 0. */
     uint32_t (*attach_by_handle)(scardffi_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode,
-                                 uint32_t *said);
-    /* On a context of the attachment's own, made for `scope`. */
+                                 uint32_t *code);
+    /* On a native context of `scope` that belongs to this attachment. */
     uint32_t (*attach_by_ifd)(scardffi_manage *manage, uint32_t scope, const char *reader, uint32_t share_mode,
                               uint32_t protocols);
     uint32_t (*detach)(scardffi_manage *manage, uint32_t disposition);
-    /* `share_mode` 0: the one of the attachment. */
+    /* `share_mode` 0 means that of the attachment. */
     uint32_t (*reconnect)(scardffi_manage *manage, uint32_t share_mode, uint32_t protocols, uint32_t initialization);
     uint32_t (*lock)(scardffi_manage *manage);
     uint32_t (*unlock)(scardffi_manage *manage, uint32_t disposition);
-    /* `reader` and `atr` may be NULL, else their lengths go in as capacities and come out as lengths. */
+    /* `reader` and `atr` may be NULL; if they are not, the capacity of each is passed in its length, which becomes the
+     * real length. */
     uint32_t (*status)(scardffi_manage *manage, uint32_t *state, uint32_t *protocol, char *reader,
                        uint32_t *reader_length, unsigned char *atr, uint32_t *atr_length);
-    /* 1 with the card handle, or 0 where the object is not attached. */
+    /* Returns 1 and the card handle, or 0 if the object is not attached. */
     int (*handle)(const scardffi_manage *manage, SCARDHANDLE *handle);
 
-    /* Many commands in one call. `bytes` holds them one behind the other; they are copied. A run keeps the replies of
-     * its last pass, or of all: script_run_count of them, each from script_run_offsets[i] to [i + 1] in the arena, valid
-     * until script_run_free. script_run_new answers NULL where memory is out. */
-    uint32_t (*script_new)(size_t count, const unsigned char *bytes, const uint32_t *lengths, unsigned flow,
+    /* Many commands in one call. `packed` has the commands one after the other, and `lengths` the length of each. Both
+     * are copied. A run keeps the replies of its last pass, or of every pass if `keep_all` is not 0. There are
+     * script_run_count of them; reply i is in the arena from script_run_offsets[i] to script_run_offsets[i + 1], until
+     * script_run_free. script_run_new returns NULL if memory is exhausted. */
+    uint32_t (*script_new)(size_t count, const unsigned char *packed, const uint32_t *lengths, unsigned flow,
                            scardffi_script **script);
     void (*script_free)(scardffi_script *script);
     scardffi_run *(*script_run_new)(const scardffi_script *script, scardffi_manage *manage, uint64_t repeat,
@@ -119,10 +123,10 @@ typedef struct scardffi_api {
     size_t (*script_run_count)(const scardffi_run *run);
     unsigned char *(*script_run_arena)(const scardffi_run *run);
     const size_t *(*script_run_offsets)(const scardffi_run *run);
-    const uint64_t *(*script_run_elapsed)(const scardffi_run *run); /* nanoseconds of each; NULL: not timed */
+    const uint64_t *(*script_run_elapsed)(const scardffi_run *run); /* nanoseconds of each; NULL if not timed */
 
-    /* PC/SC itself on the default library, with the library's own codes. Where there is no PC/SC library they answer
-     * SCARD_E_NO_SERVICE, where it lacks the function SCARD_E_UNSUPPORTED_FEATURE. */
+    /* PC/SC's functions on the default library. They return the library's own codes, SCARD_E_NO_SERVICE if there is no
+     * PC/SC library, or SCARD_E_UNSUPPORTED_FEATURE if the library lacks the function. */
     LONG (*SCardEstablishContext)(DWORD scope, const void *reserved1, const void *reserved2, SCARDCONTEXT *context);
     LONG (*SCardReleaseContext)(SCARDCONTEXT context);
     LONG (*SCardIsValidContext)(SCARDCONTEXT context);
@@ -152,11 +156,10 @@ typedef struct scardffi_api {
 /* [end] */
 
 #ifdef Py_PYTHON_H
-/* The table, or NULL with Python's exception set. The GIL is needed for this, and for nothing else here. */
+/* Return the table, or NULL with a Python exception set. This is the only function that needs the GIL. */
 static inline const scardffi_api *scardffi_import(void)
 {
     const scardffi_api *api = (const scardffi_api *)PyCapsule_Import(SCARDFFI_CAPSULE, 0);
-
     if (api != NULL && api->size < sizeof *api) {
         PyErr_SetString(PyExc_ImportError, "the installed scardffi is older than the header compiled against");
         return NULL;

@@ -16,6 +16,9 @@
 #include <unistd.h>
 
 #include "exchange.h"
+#include "pcsc_default.h"
+#include "pcsc_states.h"
+#include "pcsc_strings.h"
 
 #define CHECK(condition)                                                                                               \
     do {                                                                                                               \
@@ -58,7 +61,7 @@ static scardffi_manage *new_manage(void)
 {
     scardffi_manage *manage;
 
-    ANSWERS(HR_OK, manage_new(api, &manage));
+    ANSWERS(SCARDFFI_OK, manage_new(api, &manage));
     return manage;
 }
 
@@ -78,13 +81,13 @@ static scardffi_manage *new_attached(void)
 {
     scardffi_manage *manage = new_manage();
 
-    ANSWERS(HR_OK, attach_by_ifd(manage));
+    ANSWERS(SCARDFFI_OK, attach_by_ifd(manage));
     return manage;
 }
 
 static void detach_and_free(scardffi_manage *manage)
 {
-    ANSWERS(HR_OK, manage_detach(manage, SCARD_LEAVE_CARD));
+    ANSWERS(SCARDFFI_OK, manage_detach(manage, SCARD_LEAVE_CARD));
     manage_free(manage);
 }
 
@@ -95,19 +98,20 @@ static void opens_a_library_once(const char *path)
     char detail[256], tiny[1];
     scardffi_library *first, *second = NULL;
 
-    CHECK(pcsc_open(path, &first, detail, sizeof detail) == PCSC_OPENED);
-    CHECK(pcsc_open(path, &second, detail, sizeof detail) == PCSC_OPENED && second == first);
-    CHECK(pcsc_open("/nonexistent/libpcsc.so", &second, detail, sizeof detail) == PCSC_NOT_FOUND);
+    CHECK(pcsc_open(path, &first, detail, sizeof detail) == 0);
+    CHECK(pcsc_open(path, &second, detail, sizeof detail) == 0 && second == first);
+    CHECK(pcsc_open("/nonexistent/libpcsc.so", &second, detail, sizeof detail) == SCARDFFI_LIBRARY_NOT_FOUND);
     CHECK(strstr(detail, "/nonexistent/libpcsc.so") != NULL);
-    CHECK(pcsc_open("/nonexistent/libpcsc.so", &second, tiny, sizeof tiny) == PCSC_NOT_FOUND && tiny[0] == '\0');
-    CHECK(pcsc_open("/etc/passwd", &second, detail, sizeof detail) == PCSC_NOT_LOADABLE);
-    CHECK(pcsc_open("libm.so.6", &second, detail, sizeof detail) == PCSC_MISSING_SYMBOL);
+    CHECK(pcsc_open("/nonexistent/libpcsc.so", &second, tiny, sizeof tiny) == SCARDFFI_LIBRARY_NOT_FOUND &&
+          tiny[0] == '\0');
+    CHECK(pcsc_open("/etc/passwd", &second, detail, sizeof detail) == SCARDFFI_LIBRARY_NOT_LOADABLE);
+    CHECK(pcsc_open("libm.so.6", &second, detail, sizeof detail) == SCARDFFI_LIBRARY_MISSING_SYMBOL);
     CHECK(strstr(detail, "SCardTransmit") != NULL);
     CHECK(strcmp(pcsc_path(first), path) == 0);
     CHECK(strcmp(pcsc_function_name(0), "SCardEstablishContext") == 0 && pcsc_has_function(first, 0));
     CHECK(pcsc_function_name(1000) == NULL && !pcsc_has_function(first, 1000));
     pcsc_set_default(first);
-    CHECK(pcsc_open_default(&second, detail, sizeof detail) == PCSC_OPENED && second == first);
+    CHECK(pcsc_open_default(&second, detail, sizeof detail) == 0 && second == first);
     api = first;
 }
 
@@ -145,13 +149,13 @@ static void refuses_what_is_no_handle(SCARDHANDLE stale)
 
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         said = 0;
-        ANSWERS(HR_INVALIDARG, manage_attach_by_handle(manage, wrong[i], 0, 0, &said));
+        ANSWERS(SCARDFFI_E_INVALIDARG, manage_attach_by_handle(manage, wrong[i], 0, 0, &said));
         ANSWERS(SCARD_E_INVALID_HANDLE, said);
     }
-    ANSWERS(HR_INVALIDARG, manage_attach_by_handle(manage, 1, 0, SCARD_SHARE_DIRECT + 1, &said));
+    ANSWERS(SCARDFFI_E_INVALIDARG, manage_attach_by_handle(manage, 1, 0, SCARD_SHARE_DIRECT + 1, &said));
     ANSWERS(SCARD_S_SUCCESS, said);
-    ANSWERS(HR_POINTER, manage_attach_by_handle(NULL, 1, 0, 0, &said));
-    ANSWERS(HR_POINTER, manage_attach_by_handle(manage, 1, 0, 0, NULL));
+    ANSWERS(SCARDFFI_E_POINTER, manage_attach_by_handle(NULL, 1, 0, 0, &said));
+    ANSWERS(SCARDFFI_E_POINTER, manage_attach_by_handle(manage, 1, 0, 0, NULL));
     manage_free(manage);
 }
 
@@ -159,10 +163,10 @@ static void refuses_what_is_no_reader(void)
 {
     scardffi_manage *manage = new_manage();
 
-    ANSWERS(HR_POINTER, manage_attach_by_ifd(NULL, SCARD_SCOPE_SYSTEM, READER, SCARD_SHARE_SHARED, 3));
-    ANSWERS(HR_POINTER, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, NULL, SCARD_SHARE_SHARED, 3));
-    ANSWERS(HR_INVALIDARG, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, READER, 0, 3));
-    ANSWERS(HR_INVALIDARG, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, READER, SCARD_SHARE_DIRECT + 1, 3));
+    ANSWERS(SCARDFFI_E_POINTER, manage_attach_by_ifd(NULL, SCARD_SCOPE_SYSTEM, READER, SCARD_SHARE_SHARED, 3));
+    ANSWERS(SCARDFFI_E_POINTER, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, NULL, SCARD_SHARE_SHARED, 3));
+    ANSWERS(SCARDFFI_E_INVALIDARG, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, READER, 0, 3));
+    ANSWERS(SCARDFFI_E_INVALIDARG, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, READER, SCARD_SHARE_DIRECT + 1, 3));
     ANSWERS(SCARD_E_UNKNOWN_READER, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, "none", SCARD_SHARE_SHARED, 3));
     ANSWERS(SCARD_E_PROTO_MISMATCH, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, READER, SCARD_SHARE_SHARED, 0));
     ANSWERS(SCARD_E_INVALID_VALUE, manage_attach_by_ifd(manage, 9, READER, SCARD_SHARE_SHARED, 3));
@@ -176,16 +180,16 @@ static void refuses_every_use(scardffi_manage *manage)
     uint32_t number = sizeof buffer, other;
     SCARDHANDLE handle;
 
-    ANSWERS(HR_UNEXPECTED, manage_detach(manage, SCARD_LEAVE_CARD));
-    ANSWERS(HR_UNEXPECTED, manage_reconnect(manage, SCARD_SHARE_SHARED, 3, SCARD_LEAVE_CARD));
-    ANSWERS(HR_UNEXPECTED, manage_lock(manage));
-    ANSWERS(HR_UNEXPECTED, manage_unlock(manage, SCARD_LEAVE_CARD));
-    ANSWERS(HR_UNEXPECTED, manage_probe(manage));
-    ANSWERS(HR_UNEXPECTED, manage_status(manage, &number, &other, NULL, NULL, NULL, NULL));
-    ANSWERS(HR_UNEXPECTED, manage_control(manage, 0, NULL, 0, NULL, 0, &other));
-    ANSWERS(HR_UNEXPECTED, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, buffer, &number));
-    ANSWERS(HR_UNEXPECTED, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, buffer, 1));
-    FAILS(HR_UNEXPECTED, exchange_plain(manage, READ_4, sizeof READ_4, buffer, sizeof buffer));
+    ANSWERS(SCARDFFI_E_UNEXPECTED, manage_detach(manage, SCARD_LEAVE_CARD));
+    ANSWERS(SCARDFFI_E_UNEXPECTED, manage_reconnect(manage, SCARD_SHARE_SHARED, 3, SCARD_LEAVE_CARD));
+    ANSWERS(SCARDFFI_E_UNEXPECTED, manage_lock(manage));
+    ANSWERS(SCARDFFI_E_UNEXPECTED, manage_unlock(manage, SCARD_LEAVE_CARD));
+    ANSWERS(SCARDFFI_E_UNEXPECTED, manage_probe(manage));
+    ANSWERS(SCARDFFI_E_UNEXPECTED, manage_status(manage, &number, &other, NULL, NULL, NULL, NULL));
+    ANSWERS(SCARDFFI_E_UNEXPECTED, manage_control(manage, 0, NULL, 0, NULL, 0, &other));
+    ANSWERS(SCARDFFI_E_UNEXPECTED, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, buffer, &number));
+    ANSWERS(SCARDFFI_E_UNEXPECTED, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, buffer, 1));
+    FAILS(SCARDFFI_E_UNEXPECTED, exchange_plain(manage, READ_4, sizeof READ_4, buffer, sizeof buffer));
     CHECK(!manage_handle(manage, &handle));
 }
 
@@ -196,32 +200,32 @@ static void attaches_and_detaches(void)
     SCARDHANDLE handle, own;
     uint32_t said;
 
-    ANSWERS(HR_POINTER, manage_new(NULL, &owner));
-    ANSWERS(HR_POINTER, manage_new(api, NULL));
-    ANSWERS(HR_POINTER, manage_detach(NULL, SCARD_LEAVE_CARD));
+    ANSWERS(SCARDFFI_E_POINTER, manage_new(NULL, &owner));
+    ANSWERS(SCARDFFI_E_POINTER, manage_new(api, NULL));
+    ANSWERS(SCARDFFI_E_POINTER, manage_detach(NULL, SCARD_LEAVE_CARD));
     manage_free(NULL);
     refuses_every_use(owner);
     handle = connect_raw(&context);
-    ANSWERS(HR_OK, manage_attach_by_handle(borrower, handle, 0, 0, &said));
+    ANSWERS(SCARDFFI_OK, manage_attach_by_handle(borrower, handle, 0, 0, &said));
     CHECK(manage_handle(borrower, &own) && own == handle && !manage_is_owned(borrower));
-    ANSWERS(HR_UNEXPECTED, attach_by_handle(borrower, handle));
-    ANSWERS(HR_UNEXPECTED, attach_by_ifd(borrower));
-    ANSWERS(HR_INVALIDARG, manage_detach(borrower, SCARD_EJECT_CARD + 1));
-    ANSWERS(HR_INVALIDARG, manage_reconnect(borrower, 0, 3, SCARD_LEAVE_CARD));
-    ANSWERS(HR_INVALIDARG, manage_reconnect(borrower, SCARD_SHARE_DIRECT + 1, 3, SCARD_LEAVE_CARD));
-    ANSWERS(HR_INVALIDARG, manage_reconnect(borrower, SCARD_SHARE_SHARED, 3, SCARD_EJECT_CARD));
-    ANSWERS(HR_OK, manage_reconnect(borrower, SCARD_SHARE_SHARED, 3, SCARD_LEAVE_CARD));
-    ANSWERS(HR_OK, manage_reconnect(borrower, 0, 3, SCARD_LEAVE_CARD)); /* the share mode is known now */
-    ANSWERS(HR_OK, manage_detach(borrower, SCARD_LEAVE_CARD));
+    ANSWERS(SCARDFFI_E_UNEXPECTED, attach_by_handle(borrower, handle));
+    ANSWERS(SCARDFFI_E_UNEXPECTED, attach_by_ifd(borrower));
+    ANSWERS(SCARDFFI_E_INVALIDARG, manage_detach(borrower, SCARD_EJECT_CARD + 1));
+    ANSWERS(SCARDFFI_E_INVALIDARG, manage_reconnect(borrower, 0, 3, SCARD_LEAVE_CARD));
+    ANSWERS(SCARDFFI_E_INVALIDARG, manage_reconnect(borrower, SCARD_SHARE_DIRECT + 1, 3, SCARD_LEAVE_CARD));
+    ANSWERS(SCARDFFI_E_INVALIDARG, manage_reconnect(borrower, SCARD_SHARE_SHARED, 3, SCARD_EJECT_CARD));
+    ANSWERS(SCARDFFI_OK, manage_reconnect(borrower, SCARD_SHARE_SHARED, 3, SCARD_LEAVE_CARD));
+    ANSWERS(SCARDFFI_OK, manage_reconnect(borrower, 0, 3, SCARD_LEAVE_CARD)); /* the share mode is known now */
+    ANSWERS(SCARDFFI_OK, manage_detach(borrower, SCARD_LEAVE_CARD));
     refuses_every_use(borrower);
-    ANSWERS(HR_OK, manage_attach_by_handle(owner, handle, 1, 0, &said));
+    ANSWERS(SCARDFFI_OK, manage_attach_by_handle(owner, handle, 1, 0, &said));
     CHECK(manage_is_owned(owner));
-    ANSWERS(HR_OK, manage_detach(owner, SCARD_LEAVE_CARD));
+    ANSWERS(SCARDFFI_OK, manage_detach(owner, SCARD_LEAVE_CARD));
     refuses_what_is_no_handle(handle);
-    ANSWERS(HR_OK, attach_by_ifd(owner));
+    ANSWERS(SCARDFFI_OK, attach_by_ifd(owner));
     CHECK(manage_handle(owner, &own) && own != handle && manage_is_owned(owner));
     detach_and_free(owner);
-    ANSWERS(HR_OK, attach_by_ifd(borrower));
+    ANSWERS(SCARDFFI_OK, attach_by_ifd(borrower));
     manage_free(borrower); /* attached: the handle is forgotten */
     ANSWERS(SCARD_S_SUCCESS, pcsc_SCardReleaseContext(api, context));
     refuses_what_is_no_reader();
@@ -235,8 +239,8 @@ static void is_refused_in_a_fork(void)
 
     if (child == 0) {
         refuses_every_use(manage);
-        ANSWERS(HR_UNEXPECTED, attach_by_ifd(manage));
-        ANSWERS(HR_UNEXPECTED, attach_by_handle(manage, 1));
+        ANSWERS(SCARDFFI_E_UNEXPECTED, attach_by_ifd(manage));
+        ANSWERS(SCARDFFI_E_UNEXPECTED, attach_by_handle(manage, 1));
         CHECK(manage_is_forked(manage));
         manage_free(manage);
         detach_and_free(new_attached());
@@ -314,17 +318,17 @@ static void refuses_wrong_buffers(void)
     scardffi_manage *manage = new_attached();
 
     memcpy(memory, READ_4, sizeof READ_4);
-    FAILS(HR_POINTER, exchange_plain(manage, NULL, 5, memory, 8));
-    FAILS(HR_POINTER, exchange_plain(manage, memory, 5, NULL, 8));
-    FAILS(HR_INVALIDARG, exchange_plain(manage, memory, 0, memory + 16, 8));
-    FAILS(HR_INVALIDARG, exchange_plain(manage, memory + 16, MAX_BUFFER_SIZE_EXTENDED + 1, memory, 8));
-    FAILS(HR_INVALIDARG, exchange_plain(manage, memory, 5, memory + 16, 0));
-    FAILS(HR_INVALIDARG, exchange_plain(manage, memory, 5, memory + 16, 1));
-    FAILS(HR_INVALIDARG, exchange_plain(manage, memory, 5, memory, 8));
-    FAILS(HR_INVALIDARG, exchange_plain(manage, memory, 5, memory + 4, 8));
-    FAILS(HR_INVALIDARG, exchange_plain(manage, memory + 7, 5, memory, 8));
-    FAILS(HR_INVALIDARG, exchange_plain(manage, memory + 2, 5, memory, 16));
-    FAILS(HR_INVALIDARG, exchange_plain(manage, memory, 16, memory + 4, 2));
+    FAILS(SCARDFFI_E_POINTER, exchange_plain(manage, NULL, 5, memory, 8));
+    FAILS(SCARDFFI_E_POINTER, exchange_plain(manage, memory, 5, NULL, 8));
+    FAILS(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 0, memory + 16, 8));
+    FAILS(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory + 16, MAX_BUFFER_SIZE_EXTENDED + 1, memory, 8));
+    FAILS(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 5, memory + 16, 0));
+    FAILS(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 5, memory + 16, 1));
+    FAILS(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 5, memory, 8));
+    FAILS(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 5, memory + 4, 8));
+    FAILS(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory + 7, 5, memory, 8));
+    FAILS(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory + 2, 5, memory, 16));
+    FAILS(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 16, memory + 4, 2));
     CHECK(exchange_plain(manage, memory, 5, memory + 5, 6) == 6 && is_answer(memory + 5, 4));
     memcpy(memory + 6, READ_4, sizeof READ_4);
     CHECK(exchange_plain(manage, memory + 6, 5, memory, 6) == 6 && is_answer(memory, 4));
@@ -335,16 +339,16 @@ static void refuses_wrong_buffers(void)
 static void transmits_through_a_slot(void)
 {
     scardffi_manage *manage = new_attached();
-    exchange_slot *slot = exchange_slot_new(manage);
+    struct exchange_slot *slot = exchange_slot_new(manage);
     unsigned char command[7];
     size_t length = read_command(command, 65536);
     const unsigned char *response = (const unsigned char *)exchange_slot_response(slot);
 
     CHECK(exchange_slot_send(slot, command, length) == 65538 && is_answer(response, 65536));
-    FAILS(HR_INVALIDARG, exchange_slot_send(slot, response, 5));
-    FAILS(HR_POINTER, exchange_slot_send(slot, NULL, 5));
-    ANSWERS(HR_OK, manage_detach(manage, SCARD_LEAVE_CARD));
-    FAILS(HR_UNEXPECTED, exchange_slot_send(slot, command, length));
+    FAILS(SCARDFFI_E_INVALIDARG, exchange_slot_send(slot, response, 5));
+    FAILS(SCARDFFI_E_POINTER, exchange_slot_send(slot, NULL, 5));
+    ANSWERS(SCARDFFI_OK, manage_detach(manage, SCARD_LEAVE_CARD));
+    FAILS(SCARDFFI_E_UNEXPECTED, exchange_slot_send(slot, command, length));
     exchange_slot_free(slot);
     exchange_slot_free(NULL);
     manage_free(manage);
@@ -359,15 +363,15 @@ static void tells_the_status(void)
     char *name = malloc(sizeof READER);
     unsigned char *atr = malloc(13);
 
-    ANSWERS(HR_POINTER, manage_status(manage, NULL, &protocol, NULL, NULL, NULL, NULL));
-    ANSWERS(HR_POINTER, manage_status(manage, &state, NULL, NULL, NULL, NULL, NULL));
-    ANSWERS(HR_POINTER, manage_status(manage, &state, &protocol, name, NULL, NULL, NULL));
-    ANSWERS(HR_POINTER, manage_status(manage, &state, &protocol, NULL, NULL, atr, NULL));
-    ANSWERS(HR_OK, manage_status(manage, &state, &protocol, NULL, NULL, NULL, NULL));
+    ANSWERS(SCARDFFI_E_POINTER, manage_status(manage, NULL, &protocol, NULL, NULL, NULL, NULL));
+    ANSWERS(SCARDFFI_E_POINTER, manage_status(manage, &state, NULL, NULL, NULL, NULL, NULL));
+    ANSWERS(SCARDFFI_E_POINTER, manage_status(manage, &state, &protocol, name, NULL, NULL, NULL));
+    ANSWERS(SCARDFFI_E_POINTER, manage_status(manage, &state, &protocol, NULL, NULL, atr, NULL));
+    ANSWERS(SCARDFFI_OK, manage_status(manage, &state, &protocol, NULL, NULL, NULL, NULL));
     CHECK(state == (SCARD_PRESENT | SCARD_POWERED | SCARD_NEGOTIABLE) && protocol == SCARD_PROTOCOL_T1);
-    ANSWERS(HR_OK, manage_status(manage, &state, &protocol, NULL, &name_length, NULL, &atr_length));
+    ANSWERS(SCARDFFI_OK, manage_status(manage, &state, &protocol, NULL, &name_length, NULL, &atr_length));
     CHECK(name_length == sizeof READER && atr_length == 13);
-    ANSWERS(HR_OK, manage_status(manage, &state, &protocol, name, &name_length, atr, &atr_length));
+    ANSWERS(SCARDFFI_OK, manage_status(manage, &state, &protocol, name, &name_length, atr, &atr_length));
     CHECK(strcmp(name, READER) == 0 && atr[0] == 0x3B);
     for (uint32_t room = 0; room < sizeof READER; room++) {
         name = realloc(name, room > 0 ? room : 1);
@@ -391,17 +395,17 @@ static void reads_and_writes_attributes(void)
     uint32_t length = sizeof "scardffi";
     static unsigned char much[MAX_BUFFER_SIZE_EXTENDED + 1];
 
-    ANSWERS(HR_POINTER, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, NULL, &length));
-    ANSWERS(HR_POINTER, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, value, NULL));
-    ANSWERS(HR_OK, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, value, &length));
+    ANSWERS(SCARDFFI_E_POINTER, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, NULL, &length));
+    ANSWERS(SCARDFFI_E_POINTER, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, value, NULL));
+    ANSWERS(SCARDFFI_OK, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, value, &length));
     CHECK(length == sizeof "scardffi" - 1 && memcmp(value, "scardffi", length) == 0);
     ANSWERS(SCARD_E_UNSUPPORTED_FEATURE, manage_get_attribute(manage, 0x01234567, value, &length));
     value = realloc(value, sizeof "scardffi" - 2);
     length = sizeof "scardffi" - 2;
     ANSWERS(SCARD_E_INSUFFICIENT_BUFFER, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, value, &length));
     CHECK(length == sizeof "scardffi" - 1);
-    ANSWERS(HR_POINTER, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, NULL, 1));
-    ANSWERS(HR_INVALIDARG, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, much, sizeof much));
+    ANSWERS(SCARDFFI_E_POINTER, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, NULL, 1));
+    ANSWERS(SCARDFFI_E_INVALIDARG, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, much, sizeof much));
     ANSWERS(SCARD_E_UNSUPPORTED_FEATURE, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, value, 1));
     free(value);
     detach_and_free(manage);
@@ -414,12 +418,13 @@ static void controls_the_reader(void)
     unsigned char byte = 0;
     uint32_t received = 1;
 
-    ANSWERS(HR_POINTER, manage_control(manage, SCARD_CTL_CODE(3400), NULL, 0, &byte, 1, NULL));
-    ANSWERS(HR_POINTER, manage_control(manage, SCARD_CTL_CODE(3400), NULL, 1, &byte, 1, &received));
-    ANSWERS(HR_POINTER, manage_control(manage, SCARD_CTL_CODE(3400), NULL, 0, NULL, 1, &received));
-    ANSWERS(HR_INVALIDARG, manage_control(manage, SCARD_CTL_CODE(3400), much, sizeof much, &byte, 1, &received));
-    ANSWERS(HR_INVALIDARG, manage_control(manage, SCARD_CTL_CODE(3400), NULL, 0, much, sizeof much, &received));
-    ANSWERS(HR_OK, manage_control(manage, SCARD_CTL_CODE(2000), NULL, 0, NULL, 0, &received));
+    ANSWERS(SCARDFFI_E_POINTER, manage_control(manage, SCARD_CTL_CODE(3400), NULL, 0, &byte, 1, NULL));
+    ANSWERS(SCARDFFI_E_POINTER, manage_control(manage, SCARD_CTL_CODE(3400), NULL, 1, &byte, 1, &received));
+    ANSWERS(SCARDFFI_E_POINTER, manage_control(manage, SCARD_CTL_CODE(3400), NULL, 0, NULL, 1, &received));
+    ANSWERS(SCARDFFI_E_INVALIDARG,
+            manage_control(manage, SCARD_CTL_CODE(3400), much, sizeof much, &byte, 1, &received));
+    ANSWERS(SCARDFFI_E_INVALIDARG, manage_control(manage, SCARD_CTL_CODE(3400), NULL, 0, much, sizeof much, &received));
+    ANSWERS(SCARDFFI_OK, manage_control(manage, SCARD_CTL_CODE(2000), NULL, 0, NULL, 0, &received));
     CHECK(received == 0);
     ANSWERS(SCARD_E_UNSUPPORTED_FEATURE, manage_control(manage, 1, &byte, 1, much, sizeof much - 1, &received));
     detach_and_free(manage);
@@ -434,29 +439,29 @@ static void locks_and_unlocks(void)
     SCARDCONTEXT context;
     SCARDHANDLE handle = connect_raw(&context);
 
-    ANSWERS(HR_OK, attach_by_handle(mine, handle));
+    ANSWERS(SCARDFFI_OK, attach_by_handle(mine, handle));
     ANSWERS(SCARD_E_NOT_TRANSACTED, manage_unlock(mine, SCARD_LEAVE_CARD));
-    ANSWERS(HR_INVALIDARG, manage_unlock(mine, SCARD_EJECT_CARD + 1));
-    ANSWERS(HR_OK, manage_lock(mine));
-    ANSWERS(HR_OK, manage_lock(mine));
-    ANSWERS(HR_OK, manage_unlock(mine, SCARD_LEAVE_CARD));
+    ANSWERS(SCARDFFI_E_INVALIDARG, manage_unlock(mine, SCARD_EJECT_CARD + 1));
+    ANSWERS(SCARDFFI_OK, manage_lock(mine));
+    ANSWERS(SCARDFFI_OK, manage_lock(mine));
+    ANSWERS(SCARDFFI_OK, manage_unlock(mine, SCARD_LEAVE_CARD));
     ANSWERS(SCARD_E_SHARING_VIOLATION, manage_probe(other));
-    ANSWERS(HR_OK, manage_probe(mine));
-    ANSWERS(HR_OK, manage_lock(mine));
-    ANSWERS(HR_OK, manage_detach(mine, SCARD_LEAVE_CARD)); /* ends both transactions, leaves the handle open */
-    ANSWERS(HR_OK, manage_probe(other));
-    ANSWERS(HR_OK, attach_by_handle(mine, handle));
-    ANSWERS(HR_OK, manage_lock(mine));
-    ANSWERS(HR_OK, manage_unlock(mine, SCARD_RESET_CARD));
+    ANSWERS(SCARDFFI_OK, manage_probe(mine));
+    ANSWERS(SCARDFFI_OK, manage_lock(mine));
+    ANSWERS(SCARDFFI_OK, manage_detach(mine, SCARD_LEAVE_CARD)); /* ends both transactions, leaves the handle open */
+    ANSWERS(SCARDFFI_OK, manage_probe(other));
+    ANSWERS(SCARDFFI_OK, attach_by_handle(mine, handle));
+    ANSWERS(SCARDFFI_OK, manage_lock(mine));
+    ANSWERS(SCARDFFI_OK, manage_unlock(mine, SCARD_RESET_CARD));
     FAILS(SCARD_W_RESET_CARD, exchange_plain(mine, READ_4, sizeof READ_4, response, sizeof response));
-    ANSWERS(HR_OK, manage_reconnect(mine, 0, 3, SCARD_LEAVE_CARD));
+    ANSWERS(SCARDFFI_OK, manage_reconnect(mine, 0, 3, SCARD_LEAVE_CARD));
     CHECK(exchange_plain(mine, READ_4, sizeof READ_4, response, sizeof response) == 6);
     FAILS(SCARD_W_RESET_CARD, exchange_plain(other, READ_4, sizeof READ_4, response, sizeof response));
-    ANSWERS(HR_OK, manage_reconnect(other, 0, SCARD_PROTOCOL_T0, SCARD_UNPOWER_CARD));
+    ANSWERS(SCARDFFI_OK, manage_reconnect(other, 0, SCARD_PROTOCOL_T0, SCARD_UNPOWER_CARD));
     CHECK(exchange_plain(other, READ_4, sizeof READ_4, response, sizeof response) == 6);
     detach_and_free(mine);
-    ANSWERS(HR_OK, manage_reconnect(other, 0, 3, SCARD_RESET_CARD));
-    ANSWERS(HR_OK, manage_detach(other, SCARD_UNPOWER_CARD));
+    ANSWERS(SCARDFFI_OK, manage_reconnect(other, 0, 3, SCARD_RESET_CARD));
+    ANSWERS(SCARDFFI_OK, manage_detach(other, SCARD_UNPOWER_CARD));
     manage_free(other);
     ANSWERS(SCARD_S_SUCCESS, pcsc_SCardReleaseContext(api, context));
     detach_and_free(new_attached());
@@ -469,7 +474,7 @@ typedef struct {
     SCARDHANDLE handle;
     size_t le;
     unsigned used, refused; /* atomic */
-    bool *stop; /* atomic */
+    bool *stop;             /* atomic */
 } work;
 
 static pthread_t start(void *(*job)(void *), work *mine)
@@ -515,9 +520,9 @@ static void serves_threads_on_one_object_and_on_two_with_one_handle(void)
     SCARDCONTEXT context;
     SCARDHANDLE handle = connect_raw(&context);
 
-    ANSWERS(HR_OK, attach_by_handle(objects[0], handle));
+    ANSWERS(SCARDFFI_OK, attach_by_handle(objects[0], handle));
     serves_threads(objects, 1);
-    ANSWERS(HR_OK, attach_by_handle(objects[1], handle));
+    ANSWERS(SCARDFFI_OK, attach_by_handle(objects[1], handle));
     serves_threads(objects, 2);
     detach_and_free(objects[0]);
     detach_and_free(objects[1]);
@@ -526,8 +531,8 @@ static void serves_threads_on_one_object_and_on_two_with_one_handle(void)
 
 static void count(work *mine, uint32_t answer)
 {
-    CHECK(answer == HR_OK || answer == HR_UNEXPECTED);
-    __atomic_fetch_add(answer == HR_OK ? &mine->used : &mine->refused, 1, __ATOMIC_RELAXED);
+    CHECK(answer == SCARDFFI_OK || answer == SCARDFFI_E_UNEXPECTED);
+    __atomic_fetch_add(answer == SCARDFFI_OK ? &mine->used : &mine->refused, 1, __ATOMIC_RELAXED);
 }
 
 static void *transmit_in_a_race(void *argument)
@@ -538,7 +543,7 @@ static void *transmit_in_a_race(void *argument)
     while (!__atomic_load_n(mine->stop, __ATOMIC_RELAXED)) {
         int64_t answer = exchange_plain(mine->manage, READ_4, sizeof READ_4, response, sizeof response);
         CHECK(answer < 0 || (answer == 6 && is_answer(response, 4)));
-        count(mine, answer < 0 ? (uint32_t)-answer : HR_OK);
+        count(mine, answer < 0 ? (uint32_t)-answer : SCARDFFI_OK);
     }
     return NULL;
 }
@@ -565,10 +570,10 @@ static void *lock_in_a_race(void *argument)
     while (!__atomic_load_n(mine->stop, __ATOMIC_RELAXED)) {
         uint32_t answer = manage_lock(mine->manage);
         count(mine, answer);
-        if (answer != HR_OK)
+        if (answer != SCARDFFI_OK)
             continue;
         answer = manage_unlock(mine->manage, SCARD_LEAVE_CARD);
-        CHECK(answer == HR_OK || answer == HR_UNEXPECTED || answer == SCARD_E_NOT_TRANSACTED);
+        CHECK(answer == SCARDFFI_OK || answer == SCARDFFI_E_UNEXPECTED || answer == SCARD_E_NOT_TRANSACTED);
     }
     return NULL;
 }
@@ -583,7 +588,7 @@ static void *borrow_in_a_race(void *argument)
     while (!__atomic_load_n(mine->stop, __ATOMIC_RELAXED)) {
         count(mine, attach_by_handle(own, mine->handle));
         CHECK(exchange_plain(own, READ_4, sizeof READ_4, response, sizeof response) == 6);
-        ANSWERS(HR_OK, manage_detach(own, SCARD_LEAVE_CARD));
+        ANSWERS(SCARDFFI_OK, manage_detach(own, SCARD_LEAVE_CARD));
     }
     manage_free(own);
     return NULL;
@@ -616,10 +621,10 @@ static void survives_races_of_attach_and_detach(void)
     for (int i = 0; i < RACES || (met < JOBS && i < 1000 * RACES); i++) {
         while (met < JOBS && has_met_both(&works[met]))
             met++;
-        ANSWERS(HR_OK, i % 2 != 0 ? attach_by_ifd(manage) : attach_by_handle(manage, handle));
+        ANSWERS(SCARDFFI_OK, i % 2 != 0 ? attach_by_ifd(manage) : attach_by_handle(manage, handle));
         if (i % 64 == 0)
             sched_yield(); /* let somebody in */
-        ANSWERS(HR_OK, manage_detach(manage, SCARD_LEAVE_CARD));
+        ANSWERS(SCARDFFI_OK, manage_detach(manage, SCARD_LEAVE_CARD));
     }
     __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
     for (size_t i = 0; i < JOBS; i++) {
@@ -639,9 +644,9 @@ static void *open_in_a_race(void *argument)
     scardffi_library *opened;
 
     for (int i = 0; i < EXCHANGES; i++) {
-        CHECK(pcsc_open(path, &opened, detail, sizeof detail) == PCSC_OPENED && opened == api);
+        CHECK(pcsc_open(path, &opened, detail, sizeof detail) == 0 && opened == api);
         pcsc_set_default(opened);
-        CHECK(pcsc_open_default(&opened, detail, sizeof detail) == PCSC_OPENED && opened == api);
+        CHECK(pcsc_open_default(&opened, detail, sizeof detail) == 0 && opened == api);
         mine->used++;
     }
     return NULL;

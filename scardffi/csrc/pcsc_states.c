@@ -1,0 +1,80 @@
+/* The functions that take an array of SCARD_READERSTATE, for callers that have no such struct. */
+#include "pcsc_states.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pcsc_strings.h"
+
+/* Create the array; NULL if memory is exhausted. */
+static SCARD_READERSTATE *create_array(size_t count, const char *const *readers, const uint32_t *states)
+{
+    SCARD_READERSTATE *array = calloc(count > 0 ? count : 1, sizeof *array);
+    for (size_t i = 0; array != NULL && i < count; i++) {
+        array[i].szReader = readers[i];
+        array[i].dwCurrentState = states[3 * i];
+    }
+    return array;
+}
+
+/* Copy the results to the caller's memory, and free the array. */
+static void return_array(SCARD_READERSTATE *array, size_t count, uint32_t *states, unsigned char *atrs)
+{
+    for (size_t i = 0; i < count; i++) {
+        DWORD length = array[i].cbAtr <= PCSC_ATR_BUFFER ? array[i].cbAtr : PCSC_ATR_BUFFER;
+        states[3 * i + 1] = (uint32_t)array[i].dwEventState;
+        states[3 * i + 2] = (uint32_t)length;
+        memcpy(atrs + PCSC_STATE_ATR * i, array[i].rgbAtr, length);
+    }
+    free(array);
+}
+
+uint32_t pcsc_get_status_change(const scardffi_library *library, SCARDCONTEXT context, DWORD timeout, size_t count,
+                                const char *const *readers, uint32_t *states, unsigned char *atrs)
+{
+    SCARD_READERSTATE *array = create_array(count, readers, states);
+    if (array == NULL)
+        return SCARD_E_NO_MEMORY;
+    uint32_t code = pcsc_SCardGetStatusChange(library, context, timeout, array, (DWORD)count);
+    return_array(array, count, states, atrs);
+    return code;
+}
+
+uint32_t pcsc_locate_cards(const scardffi_library *library, SCARDCONTEXT context, const char *cards, size_t count,
+                           const char *const *readers, uint32_t *states, unsigned char *atrs)
+{
+    SCARD_READERSTATE *array = create_array(count, readers, states);
+    if (array == NULL)
+        return SCARD_E_NO_MEMORY;
+    uint32_t code = pcsc_SCardLocateCards(library, context, cards, array, (DWORD)count);
+    return_array(array, count, states, atrs);
+    return code;
+}
+
+static SCARD_ATRMASK *create_masks(size_t count, const unsigned char *masks, const uint32_t *lengths)
+{
+    SCARD_ATRMASK *array = calloc(count > 0 ? count : 1, sizeof *array);
+    for (size_t i = 0; array != NULL && i < count; i++) {
+        array[i].cbAtr = lengths[i];
+        memcpy(array[i].rgbAtr, masks + 2 * PCSC_STATE_ATR * i, PCSC_STATE_ATR);
+        memcpy(array[i].rgbMask, masks + 2 * PCSC_STATE_ATR * i + PCSC_STATE_ATR, PCSC_STATE_ATR);
+    }
+    return array;
+}
+
+uint32_t pcsc_locate_cards_by_atr(const scardffi_library *library, SCARDCONTEXT context, size_t mask_count,
+                                  const unsigned char *masks, const uint32_t *mask_lengths, size_t count,
+                                  const char *const *readers, uint32_t *states, unsigned char *atrs)
+{
+    SCARD_ATRMASK *wanted = create_masks(mask_count, masks, mask_lengths);
+    if (wanted == NULL)
+        return SCARD_E_NO_MEMORY;
+    SCARD_READERSTATE *array = create_array(count, readers, states);
+    uint32_t code = SCARD_E_NO_MEMORY;
+    if (array != NULL) {
+        code = pcsc_SCardLocateCardsByATR(library, context, wanted, (DWORD)mask_count, array, (DWORD)count);
+        return_array(array, count, states, atrs);
+    }
+    free(wanted);
+    return code;
+}
