@@ -28,7 +28,11 @@ ffi: FFI
 @final
 class Lib:
     PCSC_NOTIFIES_OF_READERS: int
+    SCARDFFI_SCRIPT_DONE: int
+    SCARDFFI_SCRIPT_MORE: int
+    SCARDFFI_SCRIPT_FAILED: int
     PCSC_STATE_ATR: int
+    SCRIPT_UNEXPECTED_SW: int
     SCRIPT_ALL: int
     BINARY_DONE: int
     BINARY_SW: int

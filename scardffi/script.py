@@ -245,7 +245,7 @@ class Script:
         cancel: CancelFlag | None,
     ) -> Replies:
         try:
-            while (state := lib.script_step(run, SIGNAL_CHECK_MS)) == lib.SCRIPT_MORE:
+            while (state := lib.script_step(run, SIGNAL_CHECK_MS)) == lib.SCARDFFI_SCRIPT_MORE:
                 if progress is not None:
                     progress(lib.script_run_executed(run), times * self._count)
                 if cancel is not None and cancel.is_set():
@@ -254,11 +254,11 @@ class Script:
         except KeyboardInterrupt as interrupt:
             vars(interrupt)["replies"] = Replies(run, timed=timed)
             raise
-        if state == lib.SCRIPT_FAILED:
+        if state == lib.SCARDFFI_SCRIPT_FAILED:
             failure = ExchangeFailure.decode(lib.script_run_failure(run), lib.script_run_arrived(run))
             cause = failure.error("transmit", card.native)
             raise self._ended(run, timed, str(cause), cause) from cause
-        if state == lib.SCRIPT_MISSED:
+        if state == lib.SCRIPT_UNEXPECTED_SW:
             raise self._ended(run, timed)
         if progress is not None:
             progress(lib.script_run_executed(run), times * self._count)

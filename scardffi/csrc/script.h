@@ -9,10 +9,10 @@
 
 #include "flow.h"
 
+/* [declarations] that Python sees */
+
 /* script_step returns SCARDFFI_SCRIPT_DONE, SCARDFFI_SCRIPT_MORE, SCARDFFI_SCRIPT_FAILED, or */
 #define SCRIPT_UNEXPECTED_SW 3 /* the last reply has a status word that script_expect does not allow */
-
-/* [declarations] that Python sees */
 
 /* `packed` has the commands one after the other, `lengths` the length of each. Both are copied. Returns NULL if memory
  * is exhausted. */

@@ -40,11 +40,6 @@
 #define SCARDFFI_FLOW_CORRECT_LE 2u   /* after 6Cxx, send the command again with Le = xx */
 #define SCARDFFI_FLOW_CHAIN 4u        /* send an extended command as short ones */
 
-/* What script_step returns */
-#define SCARDFFI_SCRIPT_DONE 0
-#define SCARDFFI_SCRIPT_MORE 1   /* the time is over: call it again */
-#define SCARDFFI_SCRIPT_FAILED 2 /* the command at script_run_index failed with script_run_failure */
-
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -152,6 +147,15 @@ typedef struct scardffi_api {
     LONG (*SCardGetAttrib)(SCARDHANDLE handle, DWORD attribute, unsigned char *value, DWORD *length);
     LONG (*SCardSetAttrib)(SCARDHANDLE handle, DWORD attribute, const unsigned char *value, DWORD length);
 } scardffi_api;
+
+/* [end] */
+
+/* [declarations] that Python sees */
+
+/* What script_step returns */
+#define SCARDFFI_SCRIPT_DONE 0
+#define SCARDFFI_SCRIPT_MORE 1   /* the time is over: call it again */
+#define SCARDFFI_SCRIPT_FAILED 2 /* the command at script_run_index failed with script_run_failure */
 
 /* [end] */
 
