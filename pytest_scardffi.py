@@ -1,46 +1,46 @@
-"""A plugin for pytest: readers and cards without hardware as fixtures, faults on demand as a marker.
+"""A pytest plugin with virtual readers and cards as fixtures, and a marker for faults.
 
-pytest loads it in every run in its environment, so it imports scardffi where that is used and not before.
+pytest loads every installed plugin in every run. Functions here therefore import scardffi only when they need it, so
+that other runs do not load it.
 
-PYTEST_DONT_REWRITE: nothing here asserts, and pytest need not warn where this was imported before it.
+PYTEST_DONT_REWRITE: this file has no assertions, and pytest must not warn if it was imported before pytest.
 """
 
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-    from typing import Any
 
     from scardffi.virtual import AnsweringCard, Fault, VirtualReader
 
-_VIRTUAL_PCSC = (
-    "Whatever loads libpcsclite.so.1 in this process, such as pyscard, gets scardffi's virtual PC/SC library"
+_VIRTUAL_PCSC_HELP = (
+    "Give scardffi's virtual PC/SC library to everything that loads libpcsclite.so.1 in this process, such as pyscard"
 )
-_VIRTUAL_FAULT = (
-    "virtual_fault(function, *, call=1, times=1, ...): arms scardffi.virtual.fault(function, ...) from the first line "
-    "of the test to its last; calls are counted from there. Several may be given."
+_VIRTUAL_FAULT_HELP = (
+    "virtual_fault(function, *, call=1, times=1, ...): use scardffi.virtual.fault(function, ...) during the test. "
+    "Calls are counted from the start of the test, without its fixtures. A test can have several of these markers."
 )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The option and its line in the configuration file."""
-    parser.getgroup("scardffi").addoption("--virtual-pcsc", action="store_true", help=f"{_VIRTUAL_PCSC}.")
-    parser.addini("virtual_pcsc", f"{_VIRTUAL_PCSC} (true or false).", type="bool", default=False)
+    """Add the command line option and the configuration option."""
+    parser.getgroup("scardffi").addoption("--virtual-pcsc", action="store_true", help=f"{_VIRTUAL_PCSC_HELP}.")
+    parser.addini("virtual_pcsc", f"{_VIRTUAL_PCSC_HELP} (true or false).", type="bool", default=False)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The marker."""
-    config.addinivalue_line("markers", _VIRTUAL_FAULT)
+    """Register the marker."""
+    config.addinivalue_line("markers", _VIRTUAL_FAULT_HELP)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Take the place of the system's library before the first conftest.py, which may import what loads that."""
+    """Replace the system's library before pytest loads the first conftest.py, which may import pyscard."""
     if early_config.known_args_namespace.virtual_pcsc or early_config.getini("virtual_pcsc"):
         from scardffi import virtual
 
@@ -52,11 +52,12 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 @pytest.fixture
 def virtual_reader() -> Iterator[VirtualReader]:
-    """A reader without hardware, empty, as a scardffi.virtual.VirtualReader.
+    """An empty reader without hardware: a scardffi.virtual.VirtualReader.
 
-    It is the only one, but for those that the test adds, or SCARDFFI_VIRTUAL where that is set. The virtual library
-    is scardffi's default meanwhile. What a card in the reader raises fails the test in the end, with the card's own
-    traceback, unless the test takes it out of the reader's ``errors``. Faults that the test has armed end with it.
+    During the test scardffi's default library is the virtual one. It has no other readers, except those that the test
+    or the environment variable SCARDFFI_VIRTUAL adds. If the card in the reader raises an exception, the test fails
+    at its end with the traceback in the card's code, unless the test removes the exception from the reader's
+    ``errors``. Faults that the test creates end with the test.
     """
     __tracebackhide__ = True
     from scardffi import UnknownReaderError, virtual
@@ -71,7 +72,7 @@ def virtual_reader() -> Iterator[VirtualReader]:
         for fault in armed - armed_before:
             fault.end()
         _scardvirtual.start_service()
-        with suppress(UnknownReaderError):  # the test has unplugged it
+        with suppress(UnknownReaderError):  # the test may have unplugged it
             reader.unplug()
     if reader.errors:
         raise reader.errors[0]
@@ -81,7 +82,7 @@ def virtual_reader() -> Iterator[VirtualReader]:
 def virtual_card(virtual_reader: VirtualReader) -> AnsweringCard:
     """The card in virtual_reader: a scardffi.virtual.AnsweringCard.
 
-    For a card of your own redefine this fixture::
+    To use a card of your own, redefine this fixture::
 
     @pytest.fixture
     def virtual_card(virtual_reader):
@@ -97,7 +98,7 @@ def virtual_card(virtual_reader: VirtualReader) -> AnsweringCard:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Refuse a marker that no fault can be made of."""
+    """Fail the test before its fixtures run if the arguments of a marker are wrong."""
     try:
         with _faults_armed(item):
             pass
@@ -107,13 +108,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
-    """Arm the faults of the test's markers while it runs. One that it never meets fails it: it tests nothing."""
+    """Create the faults of the test's markers while it runs. A fault that never happens fails the test."""
     with _faults_armed(item) as faults:
         outcome = yield
         missed = [repr(fault) for fault in faults if fault.hits == 0]
     if missed and outcome.excinfo is None:
         outcome.force_exception(
-            pytest.fail.Exception(f"@pytest.mark.virtual_fault: the test never met {missed[0]}", pytrace=False)
+            pytest.fail.Exception(f"@pytest.mark.virtual_fault: {missed[0]} did not happen in the test", pytrace=False)
         )
 
 
@@ -126,7 +127,7 @@ def _faults_armed(item: pytest.Item) -> Iterator[list[Fault]]:
     from scardffi import virtual
     from scardffi.virtual import _scardvirtual
 
-    with ExitStack() as stack:  # pytest tells the marker closest to the test first
+    with ExitStack() as stack:  # iter_markers yields the marker closest to the test first
         yield [stack.enter_context(virtual.fault(*one.args, **one.kwargs)) for one in reversed(markers)]
     _scardvirtual.start_service()  # a fault may have stopped it
 
@@ -138,7 +139,7 @@ def _without_default_reader() -> Iterator[None]:
     default = virtual.VirtualReader(virtual.DEFAULT_READER, virtual.AnsweringCard())
     try:
         default.unplug()
-    except UnknownReaderError:  # SCARDFFI_VIRTUAL, or an earlier test, has it so
+    except UnknownReaderError:  # SCARDFFI_VIRTUAL or an earlier test removed it
         yield
         return
     yield

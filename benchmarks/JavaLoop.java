@@ -9,8 +9,8 @@ import javax.smartcardio.ResponseAPDU;
 import javax.smartcardio.TerminalFactory;
 
 /**
- * Both forms of CardChannel.transmit, as a worker of workers.py: each line of the input is "row capacity command
- * count". A count of 0 is answered by the card's answer in hexadecimal, another one by the nanoseconds of one exchange.
+ * A worker for workers.py with both forms of CardChannel.transmit. Each line of the input is "row capacity command
+ * count". If the count is 0, it prints the response in hexadecimal; otherwise the nanoseconds of one exchange.
  */
 public final class JavaLoop {
     private static CardChannel channel;

@@ -1,4 +1,4 @@
-"""What one exchange costs, against every alternative: `python -m benchmarks` from a clone with an editable install."""
+"""Benchmarks of scardffi and its alternatives. Run `python -m benchmarks` in a clone with an editable install."""
 
 import sys
 from pathlib import Path
@@ -7,5 +7,5 @@ from typing import Final
 ROOT: Final = Path(__file__).parent.parent
 SOURCES: Final = Path(__file__).parent
 
-# The private pcscd with its test cards belongs to the tests.
+# bench_pcscd.py and bench_threads.py use the private pcscd of the tests.
 sys.path.append(str(ROOT / "tests"))

@@ -1,8 +1,8 @@
-"""Runs all benchmarks: `python -m benchmarks`, from a clone with `pip install -e ".[test,bench]"`.
+"""Run all benchmarks: `python -m benchmarks` in a clone with `pip install -e ".[test,bench]"`.
 
-Without options it takes some minutes, writes results.json, results.md and exchange.svg into benchmarks/results, and
-puts the tables into docs/benchmarks.md and three rows into the README. With --quick it takes about a minute and
-prints; it writes only where --output says.
+Without options this takes some minutes. It writes results.json, results.md and exchange.svg to benchmarks/results, the
+tables to docs/benchmarks.md, and three rows to README.md. With --quick it takes about a minute and only prints the
+tables, unless --output names a folder for the files.
 """
 
 import argparse
@@ -27,12 +27,12 @@ from benchmarks import (
 from benchmarks.floors import MARGIN, floors
 
 _RESULTS: Final = SOURCES / "results"
-_SECONDS: Final = 0.05  # short rounds find a quiet moment on a busy machine, long ones do not
+_SECONDS: Final = 0.05  # on a busy machine, a short round is more likely to be undisturbed than a long one
 _QUICK_SECONDS: Final = 0.02
 
 
 def measure(*, quick: bool) -> dict[str, Any]:
-    """All results of a run."""
+    """Run all benchmarks and return their results."""
     seconds = _QUICK_SECONDS if quick else _SECONDS
     with tempfile.TemporaryDirectory(prefix="scardffi-benchmarks-") as name:
         folder = Path(name)
@@ -48,7 +48,7 @@ def measure(*, quick: bool) -> dict[str, Any]:
 
 
 def write(results: dict[str, Any], folder: Path) -> None:
-    """Results as JSON, tables as Markdown, and the chart."""
+    """Write the results as JSON, the tables as Markdown, and the chart."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "results.md").write_text(report.markdown(results), encoding="utf-8")
@@ -56,21 +56,21 @@ def write(results: dict[str, Any], folder: Path) -> None:
 
 
 def check(results: dict[str, Any], margin: float) -> bool:
-    """Print each floor and its verdict; whether all hold."""
+    """Print each limit and its result, and return True if the run passes all."""
     verdicts = floors(results, margin)
-    print(f"\nFloors, of which {margin:.0%} are enough here (allocations: all):")
+    print(f"\nLimits, with a margin of {1 - margin:.0%} except for allocations:")
     for verdict in verdicts:
-        word = {True: "ok", False: "TOO LOW", None: "absent"}[verdict.passed]
-        print(f"{word:8} {verdict.what}: {verdict.measured}, floor {verdict.floor}")
+        word = {True: "ok", False: "FAILED", None: "absent"}[verdict.passed]
+        print(f"{word:8} {verdict.what}: {verdict.measured}, limit {verdict.floor}")
     return all(verdict.passed is not False for verdict in verdicts)
 
 
 def main() -> int:
-    """The command; answers its exit code."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="short rounds; the pages are left alone")
-    parser.add_argument("--check", action="store_true", help="exit with 1 where a ratio or an allocation is bad")
-    parser.add_argument("--output", type=Path, help="the folder for results; the pages are left alone")
+    parser.add_argument("--quick", action="store_true", help="measure short rounds, and do not update the pages")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a limit is not met")
+    parser.add_argument("--output", type=Path, help="write the results to this folder, and do not update the pages")
     options = parser.parse_args()
 
     results = measure(quick=options.quick)
@@ -81,8 +81,8 @@ def main() -> int:
         write(results, _RESULTS)
         report.update(ROOT / "docs" / "benchmarks.md", report.page_section(results))
         report.update(ROOT / "README.md", report.readme_section(results))
-    held = not options.check or check(results, MARGIN if options.quick else 1.0)
-    return 0 if held else 1
+    passed = not options.check or check(results, MARGIN if options.quick else 1.0)
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

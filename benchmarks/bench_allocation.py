@@ -1,12 +1,12 @@
-"""What does an exchange allocate?
+"""Measure the memory that exchanges allocate.
 
-Measures, for a loop of exchanges with answers of 255 bytes on the null library: what tracemalloc sees as gained at its
-end (net), the most that was in use at a time (peak), and the change of sys.getallocatedblocks. The caller's own buffers
-are made before.
+Runs a loop of exchanges with responses of 255 bytes on the null library. The figures are the memory that is still
+allocated after the loop (net) and the maximum during the loop (peak), both from tracemalloc, and the change of
+sys.getallocatedblocks. The buffers of the caller are created before the loop.
 
-Does not show: memory that C code takes by malloc without Python's allocator, as the null library does nothing and
-libpcsclite does. Blocks that Python keeps on its free lists count as in use since the warm-up. A peak is that of one
-call, because each call's result is dropped at the next one.
+Does not show: memory that C code allocates without Python's allocator. libpcsclite does that, the null library does
+not. Blocks on Python's free lists count as allocated since the warm-up. The peak is that of one call, because the
+result of each call is freed at the next call.
 """
 
 import gc
@@ -30,7 +30,7 @@ _LENGTH: Final = 255
 
 
 def measure(folder: Path) -> list[dict[str, Any]]:
-    """One entry for each path, in processes of their own."""
+    """Return an entry for each row. The rows of scardffi and those of pyscard run in processes of their own."""
     library = build.null_library(folder)
     by_name = {"LD_LIBRARY_PATH": str(build.library_path_folder(library))}
     entries: list[dict[str, Any]] = json.loads(run_module(__name__, null_environment(library), *_COUNTS))
@@ -43,7 +43,7 @@ def _allocated(row: str, count: int) -> dict[str, Any]:
     prepared = Prepared(row, wanted.command, wanted.capacity)
     gc.collect()
     gc.disable()
-    for _ in range(2):  # the first time warms up
+    for _ in range(2):  # the first round is a warm-up
         before = sys.getallocatedblocks()
         prepared.loop(count)
         blocks = sys.getallocatedblocks() - before

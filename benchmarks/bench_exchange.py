@@ -1,20 +1,20 @@
-"""What does a binding add to one exchange?
+"""Measure the time that a binding adds to one exchange.
 
-Measures the time of one SCardTransmit through each competitor, on null_pcsc.c, a PC/SC library that answers at once
-and does nothing else: a memcpy of 2, 16, 255 or 65 538 bytes. All competitors load the same file in the same run; each
-runs in a process of its own, they take turns round by round, and the minimum of seven rounds counts. Before the clock
-starts their answers are compared byte for byte and their loops are run warm, Java's compiler included. Each hands over
-what it always hands over: lists of ints (pyscard), a new bytes object (transmit), the caller's own memory (the others).
+Runs SCardTransmit through each competitor on null_pcsc.c, a PC/SC library that only copies a response of 2, 16, 255 or
+65 538 bytes. All competitors load the same library file in the same run. Each runs in a process of its own, the rounds
+of the competitors alternate, and the minimum of seven rounds is the result. Before the measurement, the responses are
+compared byte by byte and the loops run until they are warm, including Java's compiler. Each competitor returns the
+response as its users receive it: as a list of ints (pyscard), as a new bytes object (transmit), or in memory of the
+caller (the others).
 
-Does not show: how long an exchange takes with a card. A real card takes milliseconds, a resource manager some ten
-microseconds (bench_pcscd.py); this is the part of it that the caller's processor spends in the binding. One thread,
-warm caches, the same command again and again. A row "Script" is one APDU in a script of 100, run many times, each
-answer kept in memory of its own until the next pass; with answers of 65 538 bytes that memory is larger than the
-processor's caches, while the others write one buffer again and again. javax.smartcardio (OpenJDK) receives 8 KiB at
-most.
+Does not show: the time of an exchange with a card. A card takes milliseconds and a resource manager some ten
+microseconds (bench_pcscd.py). This is only the processor time in the binding, with one thread, warm caches and the same
+command in every exchange. A row "Script" is one APDU in a script of 100 APDUs, which runs many times and keeps each
+response in separate memory until the next run. With responses of 65 538 bytes this memory is larger than the
+processor's caches, while the others write to one buffer repeatedly. javax.smartcardio (OpenJDK) receives at most 8 KiB.
 
-`python -m pytest benchmarks/bench_exchange.py` runs the rows that live in this process under pytest-benchmark; each of
-its rounds is 1 000 exchanges. pyscard needs LD_LIBRARY_PATH and thus a process of its own, so it is not among them.
+`python -m pytest benchmarks/bench_exchange.py` measures the rows that can run in one process with pytest-benchmark; a
+round has 1 000 exchanges. The rows of pyscard are not included, because they need another LD_LIBRARY_PATH.
 """
 
 from collections.abc import Iterator
@@ -45,17 +45,17 @@ LABELS: Final = {
     "pyscard-scard": "pyscard `scard.SCardTransmit`",
     "pyscard-connection": "pyscard `connection.transmit`",
 }
-"""The rows in the table's order."""
+"""The rows of the table and their labels, in order."""
 
 _IN_PROCESS: Final = [row for row in ROWS if not row.startswith("pyscard")]
 
 
 def measure(folder: Path, seconds: float) -> dict[str, Any]:
-    """Time every competitor that can be built here.
+    """Measure every competitor that can be built on this machine.
 
     Args:
-        folder: for what is built.
-        seconds: how long a round of a row takes, about.
+        folder: the folder for the programs and the library to build.
+        seconds: the approximate duration of a round of a row.
     """
     library = build.null_library(folder)
     by_path = null_environment(library)
@@ -79,7 +79,7 @@ def measure(folder: Path, seconds: float) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def null_library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The null library, the default one of this process."""
+    """The null library, as the default library of this process."""
     library = build.null_library(tmp_path_factory.mktemp("null"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCARDFFI_LIBRARY", str(library))
@@ -90,7 +90,7 @@ def null_library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("row", _IN_PROCESS)
 def test_a_thousand_exchanges(benchmark: Any, row: str, length: int) -> None:
-    """The rows of this process; the figures that count are those of `python -m benchmarks`."""
+    """The published figures are those of `python -m benchmarks`."""
     wanted = exchange(length)
     with closing(Prepared(row, wanted.command, wanted.capacity)) as prepared:
         assert prepared.answer() == wanted.answer

@@ -1,10 +1,11 @@
-"""How long does importing take?
+"""Measure the time that importing scardffi adds to a program.
 
-Measures the time of the import statement in a fresh interpreter, the minimum of seven: scardffi against pyscard's
-smartcard.System, which gives the same: a list of readers to connect to.
+Times the import statement in a new interpreter that has already loaded the modules in LOADED_BEFORE, as most programs
+have. The minimum of seven rounds is the result. The comparison is pyscard's smartcard.System, which has the same
+purpose: to list the readers and connect to them.
 
-Does not show: the first import after installation (compiling to .pyc), cold disk caches, the start of the interpreter,
-or the PC/SC library, which scardffi loads at its first use and pyscard while it is imported.
+Does not show: the first import after the installation, which compiles the modules to .pyc files; cold disk caches; the
+start of the interpreter; loading the PC/SC library, which scardffi does at its first use and pyscard during the import.
 """
 
 import os
@@ -17,19 +18,25 @@ from benchmarks import ROOT
 from benchmarks.workers import ROUNDS
 
 MODULES: Final = ("scardffi", "smartcard.System")
+LOADED_BEFORE: Final = ("dataclasses", "enum", "functools", "threading", "typing")
 
-_PROGRAM: Final = "import time; start = time.perf_counter_ns(); import {}; print(time.perf_counter_ns() - start)"
+_PROGRAM: Final = f"""
+import time, {", ".join(LOADED_BEFORE)}
+start = time.perf_counter_ns()
+import {{module}}
+print(time.perf_counter_ns() - start)
+"""
 
 
 def measure(folder: Path) -> dict[str, float]:
-    """Milliseconds for each module; the folder is for their compiled files, which the first round makes."""
+    """Return the milliseconds for each module. The first round compiles the modules to files in the folder."""
     times: dict[str, float] = {}
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPYCACHEPREFIX"] = str(folder / "pycache")
     for _ in range(1 + ROUNDS):
         for module in MODULES:
             printed = subprocess.run(
-                [sys.executable, "-c", _PROGRAM.format(module)], cwd=ROOT, env=environment, text=True,
+                [sys.executable, "-c", _PROGRAM.format(module=module)], cwd=ROOT, env=environment, text=True,
                 stdout=subprocess.PIPE, check=True,
             ).stdout  # fmt: skip
             milliseconds = round(int(printed) / 1e6, 2)

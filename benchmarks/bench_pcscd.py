@@ -1,12 +1,12 @@
-"""What does a binding add to one exchange through a real resource manager?
+"""Measure the time of one exchange through a real resource manager.
 
-Measures the time of one SCardTransmit through libpcsclite and a pcscd of the run's own, whose reader driver (the tests'
-IFD handler) answers from memory. Client and daemon are pinned to one core: across two cores the kernel's waking up of
-the other one would be most of the figure, and would change from run to run. Rounds, turns and comparison of answers as
-in bench_exchange.py.
+Runs SCardTransmit through libpcsclite and a pcscd that is started for this run. Its reader driver, the IFD handler of
+the tests, answers from memory. Client and daemon are pinned to one core. On two cores, the time that the kernel takes
+to wake up the other core would be most of the figure and would differ from run to run. The rounds and the comparison of
+responses are those of bench_exchange.py.
 
-Does not show: a reader and a card, which take milliseconds. The driver writes a line for each command, which belongs
-to every row alike and makes the ratios smaller than they could be.
+Does not show: a reader and a card, which take milliseconds. The driver writes a log line for each command, which adds
+the same time to all rows and makes the ratios smaller.
 """
 
 from contextlib import ExitStack
@@ -25,11 +25,11 @@ _PYSCARD: Final = ("pyscard-scard", "pyscard-connection")
 
 
 def measure(folder: Path, seconds: float) -> dict[str, Any]:
-    """Time the C loop, scardffi and pyscard through one daemon.
+    """Measure the C loop, scardffi and pyscard with one daemon.
 
     Args:
-        folder: for what is built, and for the daemon's files.
-        seconds: how long a round of a row takes, about.
+        folder: the folder for the program to build and for the daemon's files.
+        seconds: the approximate duration of a round of a row.
     """
     reason = unavailable_reason()
     if reason is not None:

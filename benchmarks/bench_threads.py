@@ -1,11 +1,10 @@
-"""Do cards in different readers wait for each other?
+"""Measure the throughput of threads that use cards in different readers.
 
-Measures the throughput of 1 to 16 threads of one process, each with a reader and card of its own behind one real pcscd;
-a card takes 5 ms for its command. The best of three rounds counts; 16 times the throughput of one thread would be
-perfect.
+Runs 1 to 16 threads in one process. Each has a reader and a card of its own, all with one real pcscd. A card takes 5 ms
+for its command. The best of three rounds is the result. Ideal would be 16 times the throughput of one thread.
 
-Does not show: more exchanges than a few thousand in a second, where the interpreter lock and the daemon become the
-bound, nor readers that share a bus.
+Does not show: more than a few thousand exchanges per second, which the interpreter lock and the daemon limit; readers
+that share a bus.
 """
 
 import json
@@ -21,16 +20,16 @@ from benchmarks.workers import run_module
 
 THREADS: Final = (1, 2, 4, 8, 16)
 
-_COMMAND: Final = bytes.fromhex("80100005")  # the tests' card answers after 5 ms
+_COMMAND: Final = bytes.fromhex("80100005")  # the card of the tests takes 5 ms for it
 _ROUNDS: Final = 3
 
 
 def measure(folder: Path, *, short: bool) -> dict[str, Any]:
-    """Exchanges in a second for each number of threads.
+    """Return the exchanges per second for each number of threads.
 
     Args:
-        folder: for the daemon's files.
-        short: whether a round has few exchanges.
+        folder: the folder for the daemon's files.
+        short: True for rounds with few exchanges.
     """
     reason = unavailable_reason()
     if reason is not None:
@@ -41,7 +40,7 @@ def measure(folder: Path, *, short: bool) -> dict[str, Any]:
 
 
 def _throughput(cards: list[Any], count: int) -> float:
-    """Exchanges in a second, each card on a thread of its own."""
+    """Return the exchanges per second with a thread for each card."""
     ready = threading.Barrier(len(cards) + 1)
     responses: list[bytes] = []
 
@@ -60,7 +59,7 @@ def _throughput(cards: list[Any], count: int) -> float:
         thread.join()
     seconds = time.perf_counter() - start
     if responses != [b"\x90\x00"] * len(cards):
-        raise RuntimeError(f"a thread has failed: {responses}")
+        raise RuntimeError(f"the cards must all answer 9000; the responses were {responses}")
     return len(cards) * count / seconds
 
 

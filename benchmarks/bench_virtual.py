@@ -1,11 +1,12 @@
-"""What does the virtual library take for one exchange?
+"""Measure the time of one exchange in the virtual library.
 
-Measures the time of one SCardTransmit in a C loop: on null_pcsc.c, where it is a bare function call, and on scardffi's
-own virtual library, whose answering card looks the handle up, waits for its turn at the reader and reads the command.
-Rounds, turns and comparison of answers as in bench_exchange.py; the difference is what the virtual library adds.
+Runs SCardTransmit in a C loop, on null_pcsc.c and on scardffi's virtual library. In the null library it is only a
+function call. The virtual library also looks up the handle, waits for other users of the reader and decodes the
+command; the difference is the time of this work. The rounds and the comparison of responses are those of
+bench_exchange.py.
 
-Does not show: a card in Python, which takes some microseconds for Python's own work, or a card emulator behind a
-socket. One thread: threads that use the same reader wait for each other, as with a real one.
+Does not show: a card written in Python, which takes some microseconds, or a card emulator that is connected by a
+socket. The loop has one thread; threads that use the same reader wait for each other, as with a real reader.
 """
 
 from contextlib import ExitStack
@@ -20,11 +21,11 @@ LENGTHS: Final = (16, 255, 65_538)
 
 
 def measure(folder: Path, seconds: float) -> dict[str, dict[str, float]]:
-    """Nanoseconds by the answer's length, of the bare call and of the virtual library.
+    """Return the nanoseconds by the length of the response, for the null library and the virtual library.
 
     Args:
-        folder: for what is built.
-        seconds: how long a round takes, about.
+        folder: the folder for the program and the library to build.
+        seconds: the approximate duration of a round.
     """
     libraries = {"null": str(build.null_library(folder)), "virtual": library_path()}
     with ExitStack() as stack:

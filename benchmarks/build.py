@@ -1,4 +1,4 @@
-"""Builds the null library and the competitors in C, Rust and Java, each as its own users would: optimised."""
+"""Build the null library and the competitors in C, Rust and Java, with the usual optimisation of each language."""
 
 import os
 import shlex
@@ -11,7 +11,7 @@ from typing import Final
 from benchmarks import ROOT, SOURCES
 
 CRATES: Final = Path("/usr/share/cargo/registry")
-"""Where Debian's librust-*-dev packages put their sources."""
+"""The folder in which Debian's librust-*-dev packages install their sources."""
 
 _C_FLAGS: Final = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'scardffi' / 'include'}")
 _SHARED: Final = ("-shared", "-fPIC", "-fvisibility=hidden", "-Wl,-soname,libscardnull.so")
@@ -19,23 +19,23 @@ _JAVA_SOURCE: Final = SOURCES / "JavaLoop.java"
 
 
 class UnavailableError(Exception):
-    """A competitor cannot be built here; the message says why."""
+    """Raised if a competitor cannot be built on this machine. The message has the reason."""
 
 
 def compiler() -> list[str]:
-    """The C compiler's command, from CC or cc."""
+    """Return the command of the C compiler: CC, or cc if CC is not set."""
     return shlex.split(os.environ.get("CC", "")) or ["cc"]
 
 
 def null_library(folder: Path) -> Path:
-    """null_pcsc.c as a shared library with a name of its own."""
+    """Build null_pcsc.c as a shared library and return its path."""
     library = folder / "libscardnull.so"
     _run([*compiler(), *_C_FLAGS, *_SHARED, "-o", str(library), str(SOURCES / "null_pcsc.c")])
     return library
 
 
 def library_path_folder(library: Path) -> Path:
-    """A folder for LD_LIBRARY_PATH: the library under the name that everybody asks for."""
+    """Copy the library as libpcsclite.so.1 into a folder for LD_LIBRARY_PATH, and return the folder."""
     folder = library.parent / "libpcsclite"
     folder.mkdir(exist_ok=True)
     shutil.copy(library, folder / "libpcsclite.so.1")
@@ -43,14 +43,18 @@ def library_path_folder(library: Path) -> Path:
 
 
 def c_loop(folder: Path) -> list[str]:
-    """The command of c_loop.c, without the library."""
+    """Build c_loop.c and return its command, without the argument for the library."""
     program = folder / "c_loop"
     _run([*compiler(), *_C_FLAGS, "-o", str(program), str(SOURCES / "c_loop.c")])
     return [str(program)]
 
 
 def rust_loop(folder: Path) -> list[str]:
-    """The command of rust_loop, from the sources of Debian's package alone."""
+    """Build rust_loop and return its command. Only the sources of Debian's package are used.
+
+    Raises:
+        UnavailableError: cargo or the pcsc crate is not installed.
+    """
     _require("cargo")
     if not any(CRATES.glob("pcsc-[0-9]*")):
         raise UnavailableError("the pcsc crate (Debian's librust-pcsc-dev) is not installed")
@@ -63,7 +67,11 @@ def rust_loop(folder: Path) -> list[str]:
 
 
 def java_loop(folder: Path) -> list[str]:
-    """The command of JavaLoop.java."""
+    """Build JavaLoop.java and return its command.
+
+    Raises:
+        UnavailableError: Java or its compiler is not installed.
+    """
     _require("javac")
     _require("java")
     _run(["javac", "-d", str(folder), str(_JAVA_SOURCE)])

@@ -1,8 +1,8 @@
-/* The plain C loop that everything is compared with: SCardTransmit through the function pointer of a library loaded
- * by path, with a check of each code and length and nothing else.
+/* The plain C loop that all other rows are compared with. It calls SCardTransmit through the function pointer of a
+ * library loaded by path, and only checks each return code and length.
  *
- * A worker of workers.py: argv[1] is the library; each line of the input is "row capacity command count". A count of
- * 0 is answered by the card's answer in hexadecimal, another one by the nanoseconds of one exchange in that many.
+ * A worker of workers.py: argv[1] is the library; each line of the input is "row capacity command count". If count is 0
+ * the output is the card's response in hexadecimal, otherwise the nanoseconds of one exchange, measured over `count`.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -23,9 +23,9 @@ static transmit_function *transmit;
 static SCARDHANDLE card;
 static SCARD_IO_REQUEST pci = {0, sizeof pci};
 
-static void fail(const char *what)
+static void fail(const char *problem)
 {
-    printf("error %s\n", what);
+    printf("error %s\n", problem);
     fflush(stdout);
     exit(1);
 }
@@ -39,8 +39,7 @@ static void connect_to_first_reader(void *library)
     SCARDCONTEXT context;
     char readers[4096];
     DWORD length = sizeof readers;
-
-    if (!establish || !list || !connect || !transmit)
+    if (establish == NULL || list == NULL || connect == NULL || transmit == NULL)
         fail("the library lacks a function");
     if (establish(SCARD_SCOPE_SYSTEM, NULL, NULL, &context) || list(context, NULL, readers, &length))
         fail("no reader");
@@ -51,7 +50,6 @@ static void connect_to_first_reader(void *library)
 static double nanoseconds(void)
 {
     struct timespec now;
-
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
@@ -60,7 +58,6 @@ static DWORD exchange(const unsigned char *command, DWORD command_length, unsign
 {
     DWORD received = capacity;
     LONG code = transmit(card, &pci, command, command_length, NULL, response, &received);
-
     if (code != 0 || received < 2)
         fail("SCardTransmit failed");
     return received;
@@ -73,8 +70,7 @@ int main(int argc, char **argv)
     unsigned long capacity, count;
     unsigned char *response = malloc(MAX_BUFFER_SIZE_EXTENDED);
     void *library = argc == 2 ? dlopen(argv[1], RTLD_NOW) : NULL;
-
-    if (!library || !response)
+    if (library == NULL || response == NULL)
         fail("the library cannot be loaded");
     connect_to_first_reader(library);
     while (scanf("%31s %lu %512s %lu", row, &capacity, hex, &count) == 4) {

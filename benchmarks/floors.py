@@ -1,19 +1,19 @@
-"""What must hold: ratios inside one run, and what an exchange may allocate. `--check` judges by this table."""
+"""The limits that `--check` applies to a run: ratios between rows, and the memory of an exchange."""
 
 from typing import Any, Final, NamedTuple
 
 MARGIN: Final = 0.7
-"""A short run on a busy machine passes with this part of a floor; allocations have no margin."""
+"""The part of each floor that a short run on a busy machine must reach. Allocations have no margin."""
 
 PEAK: Final = 1024
-"""The bytes that an exchange may have in use at a time."""
+"""The memory in bytes that an exchange may use at a time; it must be less."""
 
 
 class Floor(NamedTuple):
-    """How many times as fast a path must be as another one."""
+    """The minimum speed of a row relative to another row."""
 
-    question: str
-    """The results' part: exchange (the null library) or pcscd."""
+    part: str
+    """The part of the results: exchange (the null library) or pcscd."""
     row: str
     against: str
     length: int
@@ -41,30 +41,33 @@ TABLE: Final = (
 THREADS: Final = 16
 THREADS_AT_LEAST: Final = 15.0
 VIRTUAL_AT_MOST: Final = 60.0
-"""The nanoseconds that the virtual library may take more than a bare function call, for answers of 16 bytes."""
+"""The maximum of the nanoseconds that the virtual library adds to a function call, for responses of 16 bytes."""
+IMPORT_AT_MOST: Final = 2.5
+"""The maximum of the time that importing scardffi adds, relative to smartcard.System."""
 ALLOCATING_NOTHING: Final = ("exchange", "unchecked")
 
 
 class Verdict(NamedTuple):
-    """One line of the check."""
+    """A line of the check's output."""
 
     what: str
     measured: str
     floor: str
     passed: bool | None
-    """None: not measured here, because a competitor or pcscd is absent."""
+    """None if it was not measured, because a competitor or pcscd is absent."""
 
 
 def floors(results: dict[str, Any], margin: float = 1.0) -> list[Verdict]:
-    """Judge a run.
+    """Compare the results of a run with all limits.
 
     Args:
-        results: what `python -m benchmarks` measured.
-        margin: the part of each floor that is enough; not for allocations.
+        results: the results of `python -m benchmarks`.
+        margin: the part of each floor that must be reached. It does not apply to allocations.
     """
     verdicts = [_ratio(results, floor, margin) for floor in TABLE]
     verdicts.append(_threads(results["threads"]["per_second"], margin))
     verdicts.append(_virtual(results["virtual"], margin))
+    verdicts.append(_import(results["imports"], margin))
     for row in ALLOCATING_NOTHING:
         entry = next(entry for entry in results["allocation"] if entry["row"] == row)
         passed = entry["net"] == 0 and entry["peak"] < PEAK
@@ -74,14 +77,14 @@ def floors(results: dict[str, Any], margin: float = 1.0) -> list[Verdict]:
 
 
 def _ratio(results: dict[str, Any], floor: Floor, margin: float) -> Verdict:
-    where = "through pcscd" if floor.question == "pcscd" else "null library"
+    where = "through pcscd" if floor.part == "pcscd" else "null library"
     what = f"{floor.row} against {floor.against}, {floor.length} bytes, {where}"
     text = f"{floor.at_least:.2f}x as fast"
-    part = results[floor.question]
-    absent = {entry["row"] for entry in part["absent"]}
+    measured = results[floor.part]
+    absent = {entry["row"] for entry in measured["absent"]}
     if floor.against in absent or "pcscd" in absent:
         return Verdict(what, "not measured", text, None)
-    times = {entry["row"]: entry["ns"][str(floor.length)] for entry in part["rows"]}
+    times = {entry["row"]: entry["ns"][str(floor.length)] for entry in measured["rows"]}
     ratio = times[floor.against] / times[floor.row]
     return Verdict(what, f"{ratio:.2f}x", text, ratio >= floor.at_least * margin)
 
@@ -97,7 +100,14 @@ def _threads(per_second: dict[str, float], margin: float) -> Verdict:
 
 def _virtual(times: dict[str, dict[str, float]], margin: float) -> Verdict:
     more = times["virtual"]["16"] - times["null"]["16"]
-    text = f"{VIRTUAL_AT_MOST:.0f} ns more"
+    text = f"at most {VIRTUAL_AT_MOST:.0f} ns more"
     return Verdict(
-        "the virtual library against a bare call", f"{more:.0f} ns more", text, more <= VIRTUAL_AT_MOST / margin
+        "the virtual library against a function call", f"{more:.0f} ns more", text, more <= VIRTUAL_AT_MOST / margin
     )
+
+
+def _import(times: dict[str, float], margin: float) -> Verdict:
+    ratio = times["scardffi"] / times["smartcard.System"]
+    text = f"at most {IMPORT_AT_MOST:.2f}x the time"
+    what = "importing scardffi against smartcard.System"
+    return Verdict(what, f"{ratio:.2f}x", text, ratio <= IMPORT_AT_MOST / margin)

@@ -1,4 +1,4 @@
-"""What a run was made on."""
+"""The machine and the versions of a run."""
 
 import datetime as dt
 import os
@@ -12,7 +12,7 @@ from benchmarks import build
 
 
 def describe() -> dict[str, str]:
-    """Names and versions of whatever the figures depend on."""
+    """Return the names and versions of everything that affects the figures."""
     pyscard, cffi, scardffi = (metadata.version(name) for name in ("pyscard", "cffi", "scardffi"))
     crates = sorted(path.name for path in build.CRATES.glob("pcsc-[0-9]*"))
     return {

@@ -1,8 +1,8 @@
-/* A PC/SC library with pcsc-lite's ABI that answers at once and does nothing else.
+/* A PC/SC library with pcsc-lite's ABI whose functions return at once, so that a benchmark only measures the caller.
  *
- * It has one reader with one card, takes any context and handle, and keeps no state but the next number.
- * SCardTransmit answers as many bytes as the command's Le asks for (ISO/IEC 7816-3, 12.1.3, short and extended)
- * and 9000. The byte at offset i is (i ^ i >> 8) & FF, as the test card behind pcscd has it.
+ * It has one reader with one card, accepts any context and handle, and stores only the next context or handle.
+ * SCardTransmit returns as many bytes as the command's Le says (ISO/IEC 7816-3, 12.1.3, short and extended), and 9000.
+ * The byte at offset i is (i ^ i >> 8) & FF, as in the test card behind pcscd.
  */
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@ __attribute__((constructor)) static void fill_pattern(void)
         pattern[i] = (unsigned char)(i ^ i >> 8);
 }
 
-/* The room of the answer's data that the command asks for. */
+/* The number of bytes that the command's Le field asks for. */
 static DWORD expected_length(const unsigned char *command, DWORD length)
 {
     if (length <= 4)
@@ -62,14 +62,14 @@ EXPORT LONG SCardTransmit(SCARDHANDLE handle, const SCARD_IO_REQUEST *send_pci, 
     return 0;
 }
 
-/* Fixed bytes for whoever asks: the length alone, a copy, or memory of the library's. */
-static LONG give(const void *source, DWORD size, void *target, DWORD *length)
+/* Return the length of the source, a copy of it, or a copy in allocated memory. */
+static LONG copy_out(const void *source, DWORD size, void *target, DWORD *length)
 {
-    if (!length)
+    if (length == NULL)
         return 0;
     DWORD room = *length;
     *length = size;
-    if (!target)
+    if (target == NULL)
         return 0;
     if (room == SCARD_AUTOALLOCATE) {
         void *memory = malloc(size);
@@ -78,7 +78,7 @@ static LONG give(const void *source, DWORD size, void *target, DWORD *length)
     } else if (room < size) {
         return (LONG)SCARD_E_INSUFFICIENT_BUFFER;
     }
-    if (!target)
+    if (target == NULL)
         return (LONG)SCARD_E_NO_MEMORY;
     memcpy(target, source, size);
     return 0;
@@ -111,12 +111,12 @@ EXPORT LONG SCardStatus(SCARDHANDLE handle, char *reader, DWORD *reader_length, 
                         unsigned char *atr, DWORD *atr_length)
 {
     (void)handle;
-    if (state)
+    if (state != NULL)
         *state = SCARD_PRESENT | SCARD_POWERED | SCARD_SPECIFIC;
-    if (protocol)
+    if (protocol != NULL)
         *protocol = SCARD_PROTOCOL_T1;
-    LONG code = give(READERS, sizeof READERS - 1, reader, reader_length);
-    return code ? code : give(ATR, sizeof ATR, atr, atr_length);
+    LONG code = copy_out(READERS, sizeof READERS - 1, reader, reader_length);
+    return code ? code : copy_out(ATR, sizeof ATR, atr, atr_length);
 }
 
 EXPORT LONG SCardGetStatusChange(SCARDCONTEXT context, DWORD timeout, SCARD_READERSTATE *states, DWORD count)
@@ -133,19 +133,19 @@ EXPORT LONG SCardGetStatusChange(SCARDCONTEXT context, DWORD timeout, SCARD_READ
 EXPORT LONG SCardListReaders(SCARDCONTEXT context, const char *groups, char *readers, DWORD *length)
 {
     (void)context, (void)groups;
-    return give(READERS, sizeof READERS, readers, length);
+    return copy_out(READERS, sizeof READERS, readers, length);
 }
 
 EXPORT LONG SCardListReaderGroups(SCARDCONTEXT context, char *groups, DWORD *length)
 {
     (void)context;
-    return give(GROUPS, sizeof GROUPS, groups, length);
+    return copy_out(GROUPS, sizeof GROUPS, groups, length);
 }
 
 EXPORT LONG SCardGetAttrib(SCARDHANDLE handle, DWORD attribute, unsigned char *value, DWORD *length)
 {
     (void)handle, (void)attribute;
-    return give(READERS, sizeof READERS - 1, value, length);
+    return copy_out(READERS, sizeof READERS - 1, value, length);
 }
 
 EXPORT LONG SCardSetAttrib(SCARDHANDLE handle, DWORD attribute, const unsigned char *value, DWORD length)

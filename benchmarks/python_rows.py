@@ -1,8 +1,8 @@
-"""The competitors that run in Python, and the worker that times them (`python -m benchmarks.python_rows`).
+"""The competitors in Python, and the worker that times them (`python -m benchmarks.python_rows`).
 
-Each is written as somebody would who wants it fast: whatever can be made before the loop is made before the loop, and
-the code that the library returns is looked at. The library is the one that the environment names: SCARDFFI_LIBRARY for
-all that load by path, LD_LIBRARY_PATH for pyscard, which asks for libpcsclite.so.1.
+Each is written for speed: everything that can be created before the loop is, and the return code is checked. The
+environment selects the PC/SC library: SCARDFFI_LIBRARY for the competitors that load it by path, LD_LIBRARY_PATH for
+pyscard, which loads libpcsclite.so.1.
 """
 
 import ctypes
@@ -34,18 +34,18 @@ class Row(NamedTuple):
     """One way to make an exchange from Python."""
 
     setup: Callable[[bytes, int], Names]
-    """Makes what the statement uses, connected to the first reader."""
+    """Connect to the first reader, and return the names that the statement uses."""
     statement: str
-    """What is timed."""
+    """The statement that is timed."""
     answer: str
-    """An expression for the card's answer as bytes, after the statement."""
+    """An expression for the response as bytes, evaluated after the statement."""
     is_script: bool = False
-    """Whether one statement makes `repeat` times COMMANDS_IN_SCRIPT exchanges."""
+    """True if one statement makes `repeat` times COMMANDS_IN_SCRIPT exchanges."""
 
 
 def fail(code: int) -> None:
-    """Where a row's own check of the code ends."""
-    raise RuntimeError(f"SCardTransmit answered 0x{code & 0xFFFFFFFF:08X}")
+    """Raise an error for a return code other than 0."""
+    raise RuntimeError(f"SCardTransmit returned 0x{code & 0xFFFFFFFF:08X}; 0 was expected")
 
 
 def _ctypes(command: bytes, capacity: int) -> Names:
@@ -102,8 +102,8 @@ def _by_hand(command: bytes, capacity: int) -> Names:
     return _cffi(scardffi.ffi, scardffi.lib, command, capacity)
 
 
-# libpcsclite looks a handle up in the list of all the process's contexts: a row must not pay for those of others, so
-# each binding connects once in a process, as the C loop does.
+# libpcsclite searches for a handle in all contexts of the process. To keep the contexts of other rows from slowing down
+# a row, each binding connects only once in a process, as the C loop does.
 
 
 @functools.cache
@@ -176,13 +176,14 @@ def _script(command: bytes, capacity: int) -> Names:
     import scardffi
 
     script = scardffi.Script([command] * COMMANDS_IN_SCRIPT)
-    return _scardffi(command, capacity) | {"run": script.run, "repeat": 1, "the_one_answer": _the_one_answer}
+    return _scardffi(command, capacity) | {"run": script.run, "repeat": 1, "common_answer": _common_answer}
 
 
-def _the_one_answer(replies: Any) -> bytes:
+def _common_answer(replies: Any) -> bytes:
+    """Return the response that all replies of the script have."""
     different = {bytes(reply) for reply in replies}
     if len(replies) != COMMANDS_IN_SCRIPT or len(different) != 1:
-        raise RuntimeError(f"{len(replies)} replies, {len(different)} of them different")
+        raise RuntimeError(f"{len(replies)} replies with {len(different)} different responses; all must be equal")
     return different.pop()
 
 
@@ -211,12 +212,12 @@ ROWS: Final = {
     "transmit-into": Row(_transmit_into, "length = transmit_into(command, response)", "bytes(response[:length])"),
     "exchange": Row(_exchange, "length = exchange()", "bytes(response[:length])"),
     "unchecked": Row(_unchecked, "length = unchecked()", "bytes(response[:length])"),
-    "script": Row(_script, "replies = run(card, repeat=repeat)", "the_one_answer(replies)", is_script=True),
+    "script": Row(_script, "replies = run(card, repeat=repeat)", "common_answer(replies)", is_script=True),
 }  # fmt: skip
 
 
 class Prepared:
-    """A row that is connected, with its timed loop compiled."""
+    """A row that is connected and whose loop is compiled."""
 
     def __init__(self, name: str, command: bytes, capacity: int) -> None:
         self._row = ROWS[name]
@@ -224,24 +225,24 @@ class Prepared:
         self._timer = timeit.Timer(self._row.statement, globals=self._names)
 
     def answer(self) -> bytes:
-        """The card's answer to one exchange."""
-        exec(self._row.statement, self._names)  # noqa: S102  the statements stand above
-        return bytes(eval(self._row.answer, self._names))  # noqa: S307  the expressions too
+        """Make one exchange and return the response."""
+        exec(self._row.statement, self._names)  # noqa: S102  the statements are those in ROWS
+        return bytes(eval(self._row.answer, self._names))  # noqa: S307  the expressions are those in ROWS
 
     def close(self) -> None:
-        """Release what the row has opened, where its library would complain that it was not."""
+        """Release the context of scardffi, which would otherwise emit a ResourceWarning."""
         if "context" in self._names:
             _scardffi_connected.cache_clear()
             self._names["context"].release()
 
     def loop(self, count: int) -> None:
-        """Make `count` exchanges and keep nothing; a script rounds the number up."""
+        """Make `count` exchanges and keep no response. A script rounds the number up."""
         if self._row.is_script:
             self._names["repeat"], count = -(-count // COMMANDS_IN_SCRIPT), 1
-        self._timer.inner(itertools.repeat(None, count), timeit.default_timer)  # type: ignore[attr-defined]  # no stub has it
+        self._timer.inner(itertools.repeat(None, count), timeit.default_timer)  # type: ignore[attr-defined]  # the stubs lack Timer.inner
 
     def nanoseconds(self, count: int) -> float:
-        """The time of one exchange in a loop of `count`; a script rounds the number up."""
+        """Return the time of one exchange in a loop of `count`. A script rounds the number up."""
         if not self._row.is_script:
             return self._timer.timeit(count) / count * 1e9
         repeat = self._names["repeat"] = -(-count // COMMANDS_IN_SCRIPT)
@@ -249,7 +250,7 @@ class Prepared:
 
 
 def serve() -> None:
-    """Answer the lines of the input, as workers.py asks them."""
+    """Read the requests of workers.py from the standard input, and print a line for each."""
     prepared: dict[tuple[str, str], Prepared] = {}
     for line in sys.stdin:
         name, capacity, command, count = line.split()

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.bench_import import LOADED_BEFORE
+
 BEGIN: Final = "<!-- benchmarks:begin -->"
 END: Final = "<!-- benchmarks:end -->"
 
 _CHART_LENGTHS: Final = ("16", "255")
-_QUESTIONS: Final = {
+_PARTS: Final = {
     "exchange": "A library that answers at once (the binding's own cost)",
     "pcscd": "A real pcscd, client and daemon on one core",
 }
@@ -16,19 +18,20 @@ _README_LENGTH: Final = "16"
 _README_COLUMNS: Final = {"exchange": "on a library that answers at once", "pcscd": "on a real pcscd"}
 _README_ROWS: Final = ("scardffi `exchange()`", "scardffi `card.transmit()`", "pyscard `connection.transmit`")
 _LIMITS: Final = """\
-A real card takes milliseconds for an exchange, whatever calls it; the first table is what a binding adds, measured on
-a library that does nothing. The saved time matters for readers in parallel, emulators, fuzzing, fast contactless cards
-and processor time; a program that talks to one card now and then will not notice. Figures of one machine, with others'
-work on it: compare the ratios (in brackets, against the C loop), not the nanoseconds."""
+A real card takes milliseconds for an exchange with any binding. The first table shows the time that a binding adds,
+measured with a library that does nothing. The saved time matters for readers in parallel, emulators, fuzzing, fast
+contactless cards and processor time. It does not matter for a program that sends a command to one card now and then.
+The figures are from one machine that also did other work: compare the ratios to the C loop (in brackets), not the
+nanoseconds."""
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """The tables, with what they do not show."""
+    """Return all tables as Markdown, with a note on what they do not show."""
     lines = [_LIMITS, ""]
-    for question, title in _QUESTIONS.items():
-        lines += [f"**{title}.** Time of one exchange by the length of its answer:", ""]
-        lines += [*_times(results[question]), ""]
-    lines += ["**Memory** of Python's in a loop of exchanges with answers of 255 bytes:", ""]
+    for part, title in _PARTS.items():
+        lines += [f"**{title}.** Time of one exchange by the length of the response:", ""]
+        lines += [*_times(results[part]), ""]
+    lines += ["**Memory** that Python allocates in a loop of exchanges with responses of 255 bytes:", ""]
     lines += [*_allocation(results), ""]
     lines += [*_threads(results["threads"]), "", _virtual(results["virtual"]), "", _imports(results["imports"]), ""]
     lines += ["Measured on: " + "; ".join(f"{name}: {value}" for name, value in results["machine"].items()) + "."]
@@ -64,14 +67,14 @@ def update(page: Path, section: str) -> None:
 
 
 def chart(results: dict[str, Any], path: Path) -> None:
-    """Draw the times as bars on a logarithmic scale, the same one in both parts, as SVG."""
+    """Draw the times as bars in an SVG file. Both parts have the same logarithmic scale."""
     import matplotlib as mpl
 
     mpl.use("svg")
     from matplotlib import pyplot as plt
 
     mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "scardffi", "font.size": 9})
-    parts = [(title, results[name]["rows"]) for name, title in _QUESTIONS.items() if results[name]["rows"]]
+    parts = [(title, results[name]["rows"]) for name, title in _PARTS.items() if results[name]["rows"]]
     heights = [len(rows) for _, rows in parts]
     right = 4 * max(row["ns"][length] for _, rows in parts for row in rows for length in _CHART_LENGTHS)
     figure, panels = plt.subplots(
@@ -82,7 +85,7 @@ def chart(results: dict[str, Any], path: Path) -> None:
             places = [index + 0.4 * place for index in range(len(rows))]
             times = [row["ns"][length] for row in rows]
             widths = [time - 1 for time in times]
-            bars = axes.barh(places, widths, 0.38, left=1, color=colour, label=f"answer of {length} bytes")
+            bars = axes.barh(places, widths, 0.38, left=1, color=colour, label=f"response of {length} bytes")
             axes.bar_label(bars, [time_text(time) for time in times], padding=3, fontsize=7)
         axes.set_yticks([index + 0.2 for index in range(len(rows))], [row["label"].replace("`", "") for row in rows])
         axes.set_xscale("log")
@@ -96,7 +99,7 @@ def chart(results: dict[str, Any], path: Path) -> None:
 
 
 def time_text(nanoseconds: float) -> str:
-    """A time with three digits and its unit."""
+    """Return a time with three digits and its unit."""
     for unit, size in (("ms", 1e6), ("µs", 1e3), ("ns", 1.0)):
         if nanoseconds >= size or unit == "ns":
             return f"{_three_digits(nanoseconds / size)} {unit}"
@@ -131,7 +134,10 @@ def _cell(row: dict[str, Any], length: str) -> str:
 
 def _allocation(results: dict[str, Any]) -> list[str]:
     labels = {row["row"]: row["label"] for row in results["exchange"]["rows"]}
-    lines = [_row(["", "exchanges", "gained at the end", "most in use at a time", "blocks gained"]), "|---" * 5 + "|"]
+    lines = [
+        _row(["", "exchanges", "allocated after the loop", "maximum during the loop", "change of blocks"]),
+        "|---" * 5 + "|",
+    ]
     for entry in results["allocation"]:
         figures = [f"{entry['count']}", f"{entry['net']} bytes", f"{entry['peak']} bytes", f"{entry['blocks']}"]
         lines.append(_row([labels[entry["row"]], *figures]))
@@ -143,10 +149,8 @@ def _threads(part: dict[str, Any]) -> list[str]:
         return [f"**Threads**: not measured ({part['why']})."]
     one = part["per_second"]["1"]
     cells = [f"{count}: {value:.0f} ({value / one:.1f}x)" for count, value in part["per_second"].items()]
-    title = (
-        "**Threads**, each on a reader of its own, cards that take 5 ms, one pcscd. Exchanges in a second by threads: "
-    )
-    return [title + ", ".join(cells) + "."]
+    title = "**Threads**, each with a reader of its own, a card that takes 5 ms, and one pcscd for all."
+    return [f"{title} Exchanges per second by the number of threads: {', '.join(cells)}."]
 
 
 def _virtual(times: dict[str, dict[str, float]]) -> str:
@@ -154,8 +158,10 @@ def _virtual(times: dict[str, dict[str, float]]) -> str:
         f"{time_text(times['virtual'][length] - bare)} for {int(length):,} bytes".replace(",", " ")
         for length, bare in times["null"].items()
     )
-    return f"**The virtual library** takes this much more than a bare function call, in a C loop: {more}."
+    return f"**The virtual library** adds this time to a function call in a C loop: {more}."
 
 
 def _imports(times: dict[str, float]) -> str:
-    return "**Import**: " + ", ".join(f"`{module}` {value:.1f} ms" for module, value in times.items()) + "."
+    loaded = ", ".join(f"`{module}`" for module in LOADED_BEFORE)
+    added = ", ".join(f"`{module}` {value:.1f} ms" for module, value in times.items())
+    return f"**Import** into an interpreter that has {loaded} loaded. Added time: {added}."

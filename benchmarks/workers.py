@@ -1,7 +1,8 @@
-"""Runs competitors side by side: each in a process of its own, asked for one round after another in turn.
+"""Run the competitors in processes of their own, and alternate their rounds.
 
-A worker reads lines "row capacity command count". A count of 0 is answered by the card's answer in hexadecimal, another
-one by the nanoseconds of one exchange in a loop of that many. "error ..." says that this row cannot do this exchange.
+A worker reads lines "row capacity command count". If the count is 0, it prints the response to the command in
+hexadecimal; otherwise the nanoseconds of one exchange in a loop of this number. It prints "error ..." if the row does
+not support the exchange.
 """
 
 import os
@@ -11,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, NamedTuple, final
+from typing import Any, Final, NamedTuple, Self, final
 
 from benchmarks import ROOT
 from benchmarks.exchanges import LENGTHS, Exchange, exchange
@@ -21,17 +22,17 @@ ROUNDS: Final = 7
 _WARM_UP_SECONDS: Final = 0.25
 
 
-class CannotError(Exception):
-    """The competitor cannot do this exchange; the message is its own."""
+class UnsupportedExchangeError(Exception):
+    """Raised if a competitor does not support an exchange. The message is the competitor's."""
 
 
 @final
 class Worker:
-    """A process that makes exchanges when asked; a context manager.
+    """A process that makes exchanges on request; a context manager.
 
     Args:
         command: the program and its arguments.
-        environment: what its environment holds besides this process's.
+        environment: variables to add to the environment of this process.
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -41,7 +42,7 @@ class Worker:
             text=True,
         )  # fmt: skip
 
-    def __enter__(self) -> "Worker":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -50,29 +51,29 @@ class Worker:
         self._process.communicate()
 
     def answer(self, row: str, wanted: Exchange) -> bytes:
-        """What the card answers to one exchange."""
+        """Make one exchange and return the response."""
         return bytes.fromhex(self._ask(row, wanted, 0))
 
     def nanoseconds(self, row: str, wanted: Exchange, count: int) -> float:
-        """The time of one exchange in a loop of `count`."""
+        """Return the time of one exchange in a loop of `count`."""
         return float(self._ask(row, wanted, count))
 
     def _ask(self, row: str, wanted: Exchange, count: int) -> str:
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
-            raise RuntimeError("a worker has pipes")
+            raise RuntimeError("the worker has no pipes")
         stdin.write(f"{row} {wanted.capacity} {wanted.command.hex()} {count}\n")
         stdin.flush()
         line = stdout.readline().strip()
         if line.startswith("error"):
-            raise CannotError(line.removeprefix("error").strip())
+            raise UnsupportedExchangeError(line.removeprefix("error").strip())
         if not line:
-            raise RuntimeError(f"{self._command} ended while it was asked for {row}")
+            raise RuntimeError(f"{self._command} ended during a request for the row {row}")
         return line
 
 
 def python_worker(environment: Mapping[str, str]) -> Worker:
-    """The worker for all rows of python_rows.py."""
+    """Start the worker for all rows of python_rows.py."""
     return Worker([sys.executable, "-m", "benchmarks.python_rows"], environment)
 
 
@@ -80,25 +81,28 @@ class Competitor(NamedTuple):
     """A row of the table."""
 
     row: str
-    """Its short name; the worker knows it by that."""
+    """The name of the row in requests to the worker."""
     label: str
-    """Its name in the table."""
+    """The name of the row in the table."""
     worker: Worker
 
 
 def compare(
     competitors: Sequence[Competitor], seconds: float, lengths: Sequence[int] = LENGTHS
 ) -> list[dict[str, Any]]:
-    """Time the competitors in turn, after their answers were compared byte for byte.
+    """Compare the responses of all competitors byte by byte, and then time the competitors.
 
     Args:
-        competitors: those that run here, first the one that the others are compared with.
-        seconds: how long one of the seven rounds of one row takes, about.
-        lengths: of the answers in bytes.
+        competitors: the competitors. The first one is the base of the ratios.
+        seconds: the approximate duration of one of the seven rounds of a row.
+        lengths: the lengths of the responses in bytes.
 
     Returns:
-        One entry for each competitor: for each length the minimum of the rounds in nanoseconds and its ratio to the
-        first competitor's, or why there is none.
+        An entry for each competitor. For each length it has the minimum of the rounds in nanoseconds and the ratio to
+        the first competitor, or the reason why they are missing.
+
+    Raises:
+        RuntimeError: a response is wrong, or a worker has ended.
     """
     results: list[dict[str, Any]] = [
         {"row": each.row, "label": each.label, "ns": {}, "why": {}} for each in competitors
@@ -106,7 +110,7 @@ def compare(
     exchanges = [exchange(length) for length in lengths]
     counts = [_counts(competitors, results, wanted, seconds) for wanted in exchanges]
     for wanted, count in zip(exchanges, counts, strict=True):
-        _take_turns(competitors, results, wanted, count)
+        _time_rounds(competitors, results, wanted, count)
     base = results[0]["ns"]
     for entry in results:
         entry["ratio"] = {length: round(now / base[length], 3) for length, now in entry["ns"].items()}
@@ -116,21 +120,22 @@ def compare(
 def _counts(
     competitors: Sequence[Competitor], results: list[dict[str, Any]], wanted: Exchange, seconds: float
 ) -> dict[int, int]:
-    """How many exchanges a round of each competitor has, whose answers are right and who is warm by then."""
+    """Check the response of each competitor, warm it up, and return its number of exchanges per round."""
     counts: dict[int, int] = {}
     for index, each in enumerate(competitors):
         try:
             answer = each.worker.answer(each.row, wanted)
-        except CannotError as why:
+        except UnsupportedExchangeError as why:
             results[index]["why"][str(wanted.length)] = str(why)
             continue
         if answer != wanted.answer:
-            raise RuntimeError(f"{each.label} received another answer of {wanted.length} bytes: {answer[:32].hex()}")
+            received, expected = answer[:32].hex(), wanted.answer[:32].hex()
+            raise RuntimeError(f"{each.label} received {received}... of {len(answer)} bytes instead of {expected}...")
         counts[index] = _count_for(each, wanted, seconds)
     return counts
 
 
-def _take_turns(
+def _time_rounds(
     competitors: Sequence[Competitor], results: list[dict[str, Any]], wanted: Exchange, counts: dict[int, int]
 ) -> None:
     for _ in range(ROUNDS):
@@ -142,7 +147,7 @@ def _take_turns(
 
 
 def _count_for(each: Competitor, wanted: Exchange, seconds: float) -> int:
-    """How many exchanges take that long, about; by then the competitor is warm, its compiler at run time has ended."""
+    """Return the number of exchanges that take about this time, after a warm-up for just-in-time compilers."""
     warm = time.monotonic() + _WARM_UP_SECONDS
     count = 10
     while time.monotonic() < warm:
@@ -158,13 +163,13 @@ def _calibrated(each: Competitor, wanted: Exchange, seconds: float) -> int:
 
 
 def pinned_core() -> int:
-    """The core for comparisons where two processes must share one."""
+    """Return the core for measurements in which two processes must share a core."""
     return min(os.sched_getaffinity(0))
 
 
 @final
 class Pinned:
-    """Keeps this process, and those that it starts meanwhile, on one core; a context manager."""
+    """Keep this process and the processes that it starts on one core; a context manager."""
 
     def __enter__(self) -> None:
         self._before = os.sched_getaffinity(0)
@@ -177,7 +182,7 @@ class Pinned:
 
 
 def run_module(module: str, environment: Mapping[str, str], *arguments: str) -> str:
-    """What a module of this package prints, run in a process of its own."""
+    """Run a module of this package in a process of its own, and return its output."""
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments], env={**os.environ, **environment}, cwd=ROOT, text=True,
         stdout=subprocess.PIPE, check=True,
@@ -186,5 +191,5 @@ def run_module(module: str, environment: Mapping[str, str], *arguments: str) -> 
 
 
 def null_environment(library: Path) -> dict[str, str]:
-    """What makes those that load by path use this library."""
+    """Return the environment variable that makes competitors load this library by its path."""
     return {"SCARDFFI_LIBRARY": str(library)}

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["LibraryInfo", "default_table", "ffi", "lib", "library_info", "open_table", "owning", "set_default_table"]
 
 _DETAIL_SIZE = 8192
-# The results of pcsc_open, in pcsc_api.h
-_NOT_FOUND, _NOT_LOADABLE, _NO_MEMORY = 1, 2, 4
 
 
 class LibraryInfo(NamedTuple):
@@ -137,13 +135,13 @@ def _check(result: int, detail: CData) -> None:
     if result == 0:
         return
     text = _text(detail)
-    if result == _NO_MEMORY:
+    if result == lib.SCARDFFI_LIBRARY_NO_MEMORY:
         raise OutOfMemoryError("no memory for a function table", hresult=E_OUTOFMEMORY)
     kind: type[LibraryError]
-    if result == _NOT_FOUND:
+    if result == lib.SCARDFFI_LIBRARY_NOT_FOUND:
         kind = LibraryNotFoundError
         text = f"no PC/SC library found; tried: {text}. Install one (Debian: libpcsclite1) or set SCARDFFI_LIBRARY"
-    elif result == _NOT_LOADABLE:
+    elif result == lib.SCARDFFI_LIBRARY_NOT_LOADABLE:
         kind = LibraryNotLoadableError
         text = f"the PC/SC library cannot be loaded: {text}"
     else:

@@ -10,11 +10,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 from support.pcscd import PrivatePcscd, free_vpcd_port, unavailable_reason
 from support.reports import REPORTS
 from support.shape import PLACES
 
 from scardffi import Library, SCardManage, virtual
+
+# Tests with generated inputs use the same inputs in every run. For others, and for many more of them:
+# pytest tests/iso7816 tests/services --hypothesis-profile=long
+settings.register_profile("quick", max_examples=250, deadline=None, derandomize=True, database=None)
+settings.register_profile("long", max_examples=20_000, deadline=None, print_blob=True)
+settings.load_profile("quick")
 
 IFD_READERS = 4
 IDLE_SECONDS = 30

@@ -15,7 +15,7 @@ from scardffi import CardState, Library, UnsupportedFunctionError, raw, virtual
 from scardffi._windows_functions import WindowsFunctions
 
 PACKAGE = Path(scardffi.__file__).parent
-SOURCE = Path(__file__).parent / "csrc" / "stand_in_winscard.c"
+SOURCE = Path(__file__).parent / "csrc" / "fake_winscard.c"
 
 FIRST = "Lesergerät 0"
 LONE_SURROGATE = b"\xed\xa0\x80".decode("utf-8", "surrogateescape")

@@ -1,1 +1,1 @@
-"""The command ``scardffi``: one file for each of its commands."""
+"""The command line tool ``scardffi``, with a file for each of its commands."""

@@ -1,7 +1,7 @@
-"""The command line: options that every command has, and the exit code.
+"""The entry point: the options that all commands have, and the exit code.
 
-Exit codes: 0 all went well; 1 the card answered a status word that is no success; 2 the command line is wrong;
-3 PC/SC failed, or there is no PC/SC library; 130 interrupted.
+Exit codes: 0 success; 1 the card answered a status word that is not a success; 2 the command line is wrong; 3 PC/SC
+failed or no PC/SC library was found; 130 interrupted by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
-    choice = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    library = choice.add_mutually_exclusive_group()
-    library.add_argument("--virtual", action="store_true", help="use scardffi's own virtual reader and card")
-    library.add_argument("--library", metavar="PATH", help="use this PC/SC library")
-    root = argparse.ArgumentParser(prog="scardffi", description="Talk to smart cards.", parents=[choice])
+    """Return the parser of the whole command line."""
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    library = common.add_mutually_exclusive_group()
+    library.add_argument("--virtual", action="store_true", help="use a virtual reader with a card instead of hardware")
+    library.add_argument("--library", metavar="PATH", help="use the PC/SC library with this path or name")
+    root = argparse.ArgumentParser(prog="scardffi", description="Talk to smart cards.", parents=[common])
     root.add_argument("--version", action="version", version=f"scardffi {__version__}")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in (readers, send):
         name = module.__name__.rpartition(".")[2]
         summary = (module.__doc__ or "").partition("\n")[0]
-        command = commands.add_parser(name, help=summary, description=summary, parents=[choice])
+        command = commands.add_parser(name, help=summary, description=summary, parents=[common])
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     return root
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; answers the exit code."""
+    """Run the command that the arguments name, and return the exit code."""
     options = parser().parse_args(arguments)
     try:
         if getattr(options, "virtual", False):

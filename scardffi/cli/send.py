@@ -1,4 +1,4 @@
-"""Send command APDUs to a card and print its responses."""
+"""Send command APDUs to a card and print the responses."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The commands to send, and the reader."""
+    """Add the commands to send, and the reader."""
     parser.add_argument("apdus", nargs="+", type=_apdu, metavar="HEX", help="a command APDU, such as 00A4000C023F00")
-    parser.add_argument("--reader", metavar="NAME", help="the reader; else the first with a card")
+    parser.add_argument("--reader", metavar="NAME", help="the reader (default: the first one with a card)")
 
 
 def run(options: Namespace, library: Library) -> int:
-    """Send each command in turn; 1 where a status word is neither 9000 nor 61xx."""
+    """Send the commands in order, and return 1 if a status word is neither 9000 nor 61xx."""
     failed = False
     with Context(library=library) as context:
         reader = options.reader or _first_with_card(context)
@@ -42,11 +42,11 @@ def run(options: Namespace, library: Library) -> int:
 def _first_with_card(context: Context) -> str:
     names = context.list_readers()
     if not names:
-        raise NoReadersError("there is no reader; plug one in, or try --virtual", hresult=E_FAIL)
+        raise NoReadersError("no reader was found; connect one or use --virtual", hresult=E_FAIL)
     for state in context.get_status_change(names, timeout=0):
         if state.state & ReaderStateFlag.PRESENT:
             return state.reader
-    raise NoSmartCardError(f"there is no card in {', '.join(names)}", hresult=E_FAIL)
+    raise NoSmartCardError(f"no card was found in {', '.join(names)}; insert one or use --virtual", hresult=E_FAIL)
 
 
 def _apdu(text: str) -> bytes:
@@ -55,5 +55,5 @@ def _apdu(text: str) -> bytes:
     except ValueError:
         apdu = b""
     if not apdu:
-        raise argparse.ArgumentTypeError(f"{text!r} is no command in hexadecimal digits, two for each byte")
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give two hexadecimal digits for each byte")
     return apdu

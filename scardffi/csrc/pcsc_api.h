@@ -15,7 +15,8 @@
 #define PCSC_OPTIONAL 0
 
 /* The lists have an entry F(required or optional, name, (arguments), parameters...) for each function. _cdef.py reads
- * them too. A function with strings also needs its conversion for Windows in pcsc_strings.c. */
+ * them too. The functions of the first two lists are also in the table of scardffi.h. A function with strings also
+ * needs its conversion for Windows in pcsc_strings.c. */
 /* clang-format off */
 
 /* Functions without strings. */

@@ -11,9 +11,6 @@
 
 /* [declarations] that Python sees */
 
-/* script_step returns SCARDFFI_SCRIPT_DONE, SCARDFFI_SCRIPT_MORE, SCARDFFI_SCRIPT_FAILED, or */
-#define SCRIPT_UNEXPECTED_SW 3 /* the last reply has a status word that script_expect does not allow */
-
 /* `packed` has the commands one after the other, `lengths` the length of each. Both are copied. Returns NULL if memory
  * is exhausted. */
 scardffi_script *script_new(size_t count, const unsigned char *packed, const uint32_t *lengths, unsigned flow);
@@ -29,7 +26,10 @@ bool script_expect(scardffi_script *script, uint32_t index, size_t count, const 
 scardffi_run *script_run_new(const scardffi_script *script, scardffi_manage *manage, uint64_t repeat, int keep_all,
                              int timed);
 void script_run_free(scardffi_run *run);
-/* Run for at most about `milliseconds`, or longer if one command takes longer. */
+/* Run for at most about `milliseconds`, or longer if one command takes longer. Returns SCARDFFI_SCRIPT_DONE,
+ * SCARDFFI_SCRIPT_MORE, SCARDFFI_SCRIPT_FAILED, or SCRIPT_UNEXPECTED_SW if the last reply has a status word that
+ * script_expect does not allow. */
+#define SCRIPT_UNEXPECTED_SW 3
 int script_step(scardffi_run *run, uint32_t milliseconds);
 
 /* The number of commands executed in all passes. */

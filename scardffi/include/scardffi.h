@@ -29,12 +29,6 @@
 #define SCARDFFI_E_POINTER 0x80004003u
 #define SCARDFFI_E_UNEXPECTED 0x8000FFFFu /* attached already, not attached, in use, or from before a fork */
 
-/* What library_open returns, other than 0 */
-#define SCARDFFI_LIBRARY_NOT_FOUND 1
-#define SCARDFFI_LIBRARY_NOT_LOADABLE 2
-#define SCARDFFI_LIBRARY_MISSING_SYMBOL 3
-#define SCARDFFI_LIBRARY_NO_MEMORY 4
-
 /* flow: what is done around one exchange, only on request */
 #define SCARDFFI_FLOW_GET_RESPONSE 1u /* after 61xx, fetch the rest */
 #define SCARDFFI_FLOW_CORRECT_LE 2u   /* after 6Cxx, send the command again with Le = xx */
@@ -45,6 +39,17 @@ extern "C" {
 #endif
 
 /* [declarations] that Python sees */
+
+/* What library_open returns, other than 0 */
+#define SCARDFFI_LIBRARY_NOT_FOUND 1
+#define SCARDFFI_LIBRARY_NOT_LOADABLE 2
+#define SCARDFFI_LIBRARY_MISSING_SYMBOL 3
+#define SCARDFFI_LIBRARY_NO_MEMORY 4
+
+/* What script_step returns */
+#define SCARDFFI_SCRIPT_DONE 0
+#define SCARDFFI_SCRIPT_MORE 1   /* the time is over: call it again */
+#define SCARDFFI_SCRIPT_FAILED 2 /* the command at script_run_index failed with script_run_failure */
 
 typedef struct scardffi_library scardffi_library;   /* a loaded PC/SC library; lives as long as the process */
 typedef struct scardffi_manage scardffi_manage;     /* the manage object: SCardManage.native */
@@ -147,15 +152,6 @@ typedef struct scardffi_api {
     LONG (*SCardGetAttrib)(SCARDHANDLE handle, DWORD attribute, unsigned char *value, DWORD *length);
     LONG (*SCardSetAttrib)(SCARDHANDLE handle, DWORD attribute, const unsigned char *value, DWORD length);
 } scardffi_api;
-
-/* [end] */
-
-/* [declarations] that Python sees */
-
-/* What script_step returns */
-#define SCARDFFI_SCRIPT_DONE 0
-#define SCARDFFI_SCRIPT_MORE 1   /* the time is over: call it again */
-#define SCARDFFI_SCRIPT_FAILED 2 /* the command at script_run_index failed with script_run_failure */
 
 /* [end] */
 

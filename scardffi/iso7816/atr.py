@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import pairwise
+from operator import xor
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .malformed import MalformedError
 from .tlv import TLV
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
-
     from typing_extensions import Buffer
 
-_LONGEST: Final = 33
+_MAX_SIZE: Final = 33
 _CONVENTIONS: Final = {0x3B: "direct", 0x3F: "inverse"}
 _FI: Final = {
     0: (372, 4.0), 1: (372, 5.0), 2: (558, 6.0), 3: (744, 8.0), 4: (1116, 12.0), 5: (1488, 16.0), 6: (1860, 20.0),
@@ -29,7 +28,7 @@ _CLASSES: Final = {0b000001: "A", 0b000010: "B", 0b000100: "C", 0b000011: "AB", 
 _DEFAULT_TA1: Final = 0x11
 _NO_EXTRA_GUARD_TIME: Final = 255
 _GLOBAL: Final = 15
-"""The T that marks interface bytes about the card rather than a protocol."""
+"""T=15 marks interface bytes that concern the whole card and not a protocol."""
 
 _RID_OF_PCSC: Final = bytes.fromhex("A000000306")
 _STANDARDS: Final = {
@@ -60,53 +59,50 @@ _CARD_NAMES: Final = {
 
 
 class MalformedAtrError(MalformedError):
-    """The bytes are no answer to reset, or one that breaks the standard."""
+    """Raised if bytes are not an answer to reset that the standard allows."""
 
 
-class SpecificMode(namedtuple("SpecificMode", "protocol changeable implicit")):
-    """TA2: the card speaks one protocol at once, and waits for no negotiation."""
-
-    __slots__ = ()
+class SpecificMode(NamedTuple):
+    """The contents of TA2: the card starts with a protocol of its choice, without negotiation."""
 
     protocol: int
-    """The T that it speaks."""
+    """The T of the protocol."""
     changeable: bool
-    """Whether it can change to negotiable mode."""
+    """True if the card can change to negotiable mode."""
     implicit: bool
-    """Whether Fi and Di are agreed upon otherwise, rather than those of TA1."""
+    """True if Fi and Di are known by other means and not from TA1."""
 
 
-class StorageCard(namedtuple("StorageCard", "ss nn")):
-    """What a reader says of a contactless storage card, which has no ATR of its own (PC/SC part 3, 3.1.3.2.3)."""
-
-    __slots__ = ()
+class StorageCard(NamedTuple):
+    """A contactless storage card, as its reader describes it (PC/SC part 3, 3.1.3.2.3). It has no ATR of its own."""
 
     ss: int
-    """The byte SS: which standard the card follows."""
+    """The byte SS, the number of the card's standard."""
     nn: int
-    """The bytes NN: which card it is, 0 to 0xFFFF."""
+    """The bytes NN, the number of the card's name, 0 to 0xFFFF."""
 
     @property
     def standard(self) -> str:
-        """The standard in words."""
+        """The name of the standard; "unknown" if PC/SC does not list the number."""
         return _STANDARDS.get(self.ss, "unknown")
 
     @property
     def name(self) -> str:
-        """The card's name."""
+        """The name of the card; "unknown" if PC/SC does not list the number."""
         return _CARD_NAMES.get(self.nn, "unknown")
 
 
 @dataclass(frozen=True)
 class HistoricalBytes:
-    """The historical bytes by their category indicator, the first of them (ISO/IEC 7816-4, clause 8.1.1).
+    """The decoded historical bytes (ISO/IEC 7816-4, clause 8.1.1).
 
     Attributes:
-        category: 0x00 and 0x80 for COMPACT-TLV, 0x10 for a reference to DIR data; others are proprietary.
-        objects: the COMPACT-TLV objects, under their tags of two digits: 0x41 country, 0x42 issuer, 0x43 card service
+        category: the category indicator, which is the first byte: 0x00 or 0x80 for COMPACT-TLV, 0x10 for a reference to
+            DIR data; other values are proprietary.
+        objects: the COMPACT-TLV objects. Their tags have two digits: 0x41 country, 0x42 issuer, 0x43 card service
             data, 0x47 card capabilities, 0x48 status indicator, 0x4F application identifier.
-        life_cycle: the life cycle status byte, None where there is none.
-        sw: the status word, None where there is none.
+        life_cycle: the life cycle status byte; None if it is absent.
+        sw: the status word; None if it is absent.
     """
 
     category: int
@@ -116,40 +112,40 @@ class HistoricalBytes:
 
     @property
     def supports_chaining(self) -> bool | None:
-        """Whether the card takes chained commands; None where it does not say."""
+        """True if the card supports command chaining; None if the historical bytes do not say."""
         return self._capability(0x80)
 
     @property
     def supports_extended_length(self) -> bool | None:
-        """Whether the card takes extended commands; None where it does not say."""
+        """True if the card supports extended lengths; None if the historical bytes do not say."""
         return self._capability(0x40)
 
     def _capability(self, bit: int) -> bool | None:
-        """A bit of the third byte of the card capabilities."""
-        tables = next((one.value for one in self.objects if one.tag == 0x47), b"")
-        return bool(tables[2] & bit) if len(tables) > 2 else None
+        """Return a bit of the third byte of the card capabilities; None if the byte is absent."""
+        capabilities = next((one.value for one in self.objects if one.tag == 0x47), b"")
+        return bool(capabilities[2] & bit) if len(capabilities) > 2 else None
 
 
 @dataclass(init=False, repr=False)
 class Atr:
     """An answer to reset.
 
-    What the standard reserves is refused like what it forbids, unless ``lenient`` is set: then all that breaks the
-    standard is kept in ``problems``, and the rest read as far as it goes.
+    Values that the standard reserves are errors, like values that it forbids. If ``lenient`` is true, errors are added
+    to ``problems`` instead, and the rest of the ATR is decoded as far as possible.
 
     Args:
-        raw: the whole ATR, TS included.
-        lenient: refuse nothing but an ATR without TS and T0.
+        raw: the whole ATR, including TS.
+        lenient: raise only if TS or T0 is missing.
 
     Attributes:
         raw: the bytes.
-        interface: the interface bytes by name ("TA1", "TD1", ...), in their order.
-        historical_bytes: 0 to 15 bytes; :meth:`historical` reads them.
-        tck: the check byte, None where there is none.
-        problems: what breaks the standard; empty unless lenient.
+        interface: the interface bytes by name ("TA1", "TD1", ...), in the order of the ATR.
+        historical_bytes: 0 to 15 bytes; :meth:`historical` decodes them.
+        tck: the check byte; None if it is absent.
+        problems: the errors that were found; empty unless ``lenient`` is true.
 
     Raises:
-        MalformedAtrError: what is wrong, where, and what is allowed.
+        MalformedAtrError: the ATR does not conform to the standard.
     """
 
     raw: bytes
@@ -166,95 +162,96 @@ class Atr:
             raise MalformedAtrError(f"the ATR ends before {'T0' if self.raw else 'TS'}", len(self.raw))
         if self.raw[0] not in _CONVENTIONS:
             self._problem(f"TS is {self.raw[0]:02X}; allowed are 3B and 3F", 0)
-        if len(self.raw) > _LONGEST:
-            self._problem(f"the ATR has {len(self.raw)} bytes; at most {_LONGEST} are allowed", _LONGEST)
-        place = self._read_interface()
+        if len(self.raw) > _MAX_SIZE:
+            self._problem(f"the ATR has {len(self.raw)} bytes; at most {_MAX_SIZE} are allowed", _MAX_SIZE)
+        start = self._read_interface()
         expected = self.raw[1] & 0xF
-        self.historical_bytes = self.raw[place : place + expected]
+        self.historical_bytes = self.raw[start : start + expected]
         if len(self.historical_bytes) < expected:
             message = f"the ATR ends after {len(self.historical_bytes)} of {expected} historical bytes"
             self._problem(message, len(self.raw))
-        self._read_tck(place + expected)
+        self._read_tck(start + expected)
         self._check_protocols()
         self._check_reserved()
 
     def _problem(self, message: str, offset: int) -> None:
+        """Raise the error, or add it to ``problems`` if the ATR is read leniently."""
         error = MalformedAtrError(message, offset)
         if not self._lenient:
             raise error
         self.problems.append(error)
 
     def _read_interface(self) -> int:
-        """Read TA1, TB1, ... as each TD announces them; where the historical bytes begin."""
+        """Read TA1, TB1 and so on, as T0 and each TD announce them. Return the position after them."""
         self.interface = {}
-        announced, by, level, place = self.raw[1] >> 4, "T0", 1, 2
+        announced, by, level, position = self.raw[1] >> 4, "T0", 1, 2
         while announced:
             for bit, letter in enumerate("ABCD"):
                 if not announced >> bit & 1:
                     continue
                 name = f"T{letter}{level}"
-                if place >= min(len(self.raw), _LONGEST):
-                    self._problem(f"the ATR ends before {name}, which {by} announces", place)
-                    return place
-                self.interface[name] = self.raw[place]
-                place += 1
+                if position >= min(len(self.raw), _MAX_SIZE):
+                    self._problem(f"the ATR ends before {name}, which {by} announces", position)
+                    return position
+                self.interface[name] = self.raw[position]
+                position += 1
             by = f"TD{level}"
             announced = self.interface.get(by, 0) >> 4
             level += 1
-        return place
+        return position
 
-    def _read_tck(self, place: int) -> None:
-        """Read the check byte and see that nothing follows."""
-        present = set(self._values_of_t()) != {0}
-        self.tck = self.raw[place] if present and place < len(self.raw) else None
-        if present and self.tck is None:
-            self._problem("TCK is missing, which an ATR has that indicates another protocol than T=0", len(self.raw))
-        end = place + present
+    def _read_tck(self, position: int) -> None:
+        """Read and check the check byte, and check that no byte follows."""
+        expected = set(self._values_of_t()) != {0}
+        self.tck = self.raw[position] if expected and position < len(self.raw) else None
+        if expected and self.tck is None:
+            message = "TCK is missing; an ATR that indicates another protocol than T=0 ends with it"
+            self._problem(message, len(self.raw))
+        end = position + expected
         if len(self.raw) > end:
-            ends = "TCK" if present else "the historical bytes, as there is no TCK where T=0 alone is indicated"
-            self._problem(f"{len(self.raw) - end} bytes follow; the ATR ends after {ends}", end)
+            last = "TCK" if expected else "the historical bytes, because an ATR that indicates only T=0 has no TCK"
+            self._problem(f"{len(self.raw) - end} bytes follow; the ATR ends after {last}", end)
         if self.tck is None:
             return
-        right = self.tck
-        for byte in self.raw[1 : place + 1]:
-            right ^= byte
-        if right != self.tck:
-            self._problem(f"TCK is {self.tck:02X}; {right:02X} is right for the bytes before it", place)
+        correct = reduce(xor, self.raw[1:position])
+        if self.tck != correct:
+            self._problem(f"TCK is {self.tck:02X}; the bytes before it require {correct:02X}", position)
 
     def _values_of_t(self) -> list[int]:
-        """The T of each TD, in their order; 0 where there is no TD."""
+        """Return the T of each TD in the order of the ATR; only 0 if the ATR has no TD."""
         return [value & 0xF for name, value in self.interface.items() if name.startswith("TD")] or [0]
 
     def _check_protocols(self) -> None:
-        """T=15 is not the first, and the values of T ascend (ISO/IEC 7816-3, clause 8.2.3)."""
+        """Check that the first T is not 15 and that the values of T ascend (ISO/IEC 7816-3, clause 8.2.3)."""
         values = self._values_of_t()
         if values[0] == _GLOBAL:
-            self._reserved("TD1", "T=15; allowed are 0 to 14")
+            self._wrong_value("TD1", "T=15; allowed are 0 to 14")
         for level, (before, after) in enumerate(pairwise(values), start=2):
             if after < before:
-                self._reserved(f"TD{level}", f"T={after} after T={before}; they must ascend")
+                self._wrong_value(f"TD{level}", f"T={after} after T={before}; the values of T must ascend")
 
     def _check_reserved(self) -> None:
-        """The values that the standard reserves."""
+        """Check for values that the standard reserves."""
         if self.fi is None:
-            self._reserved("TA1", f"FI {self.interface['TA1'] >> 4}; allowed are 0 to 6 and 9 to 13")
+            self._wrong_value("TA1", f"FI {self._ta1 >> 4}; allowed are 0 to 6 and 9 to 13")
         if self.di is None:
-            self._reserved("TA1", f"DI {self.interface['TA1'] & 0xF}; allowed are 1 to 9")
+            self._wrong_value("TA1", f"DI {self._ta1 & 0xF}; allowed are 1 to 9")
         if self.waiting_integer == 0:
-            self._reserved("TC2", "WI 0; allowed are 1 to 255")
+            self._wrong_value("TC2", "WI 0; allowed are 1 to 255")
         if self.ifsc in {0, 0xFF}:
-            self._reserved(self._first("A", 1), f"IFSC {self.ifsc}; allowed are 1 to 254")
+            self._wrong_value(self._first("A", 1), f"IFSC {self.ifsc}; allowed are 1 to 254")
         if self.bwi > 9:
-            self._reserved(self._first("B", 1), f"BWI {self.bwi}; allowed are 0 to 9")
+            self._wrong_value(self._first("B", 1), f"BWI {self.bwi}; allowed are 0 to 9")
         if self.classes is None:
             allowed = ", ".join(_CLASSES.values())
-            self._reserved(self._first("A", _GLOBAL), f"a class indicator that is reserved; allowed are {allowed}")
+            self._wrong_value(self._first("A", _GLOBAL), f"a reserved class indicator; allowed are {allowed}")
 
-    def _reserved(self, name: str, message: str) -> None:
-        self._problem(f"{name} says {message}", 2 + list(self.interface).index(name))
+    def _wrong_value(self, name: str, message: str) -> None:
+        """Report a problem with the value of an interface byte."""
+        self._problem(f"{name} contains {message}", 2 + list(self.interface).index(name))
 
     def _first(self, letter: str, protocol: int) -> str:
-        """The name of the first TA, TB or TC for a T, which are counted from level 3; empty where there is none."""
+        """Return the name of the first TA, TB or TC for this T; '' if it is absent. The first ones are in level 3."""
         return next(
             (
                 name
@@ -266,43 +263,48 @@ class Atr:
             "",
         )
 
-    def _specific(self, letter: str, protocol: int, default: int) -> int:
+    def _first_value(self, letter: str, protocol: int, default: int) -> int:
+        """Return the value of the first TA, TB or TC for this T."""
         return self.interface.get(self._first(letter, protocol), default)
 
     @property
     def convention(self) -> str | None:
-        """How bits stand for bytes on the wire, by TS: "direct" or "inverse"."""
+        """The coding of bytes on the wire (TS): "direct" or "inverse"; None if TS is neither."""
         return _CONVENTIONS.get(self.raw[0])
 
     @property
     def protocols(self) -> tuple[int, ...]:
-        """The values of T that are offered, without 15. The first is the one to use where nothing is negotiated."""
+        """The values of T that the card offers, without 15. The first one is used if none is negotiated."""
         return tuple(dict.fromkeys(value for value in self._values_of_t() if value != _GLOBAL))
 
     @property
+    def _ta1(self) -> int:
+        return self.interface.get("TA1", _DEFAULT_TA1)
+
+    @property
     def fi(self) -> int | None:
-        """Fi, the clock rate conversion integer (TA1, else 372); None where it is reserved."""
-        return _FI.get(self.interface.get("TA1", _DEFAULT_TA1) >> 4, (None,))[0]
+        """Fi, the clock rate conversion integer (TA1, default 372); None if the value is reserved."""
+        return _FI.get(self._ta1 >> 4, (None,))[0]
 
     @property
     def f_max(self) -> float | None:
-        """The highest clock frequency in MHz (TA1, else 5.0); None where it is reserved."""
-        return _FI.get(self.interface.get("TA1", _DEFAULT_TA1) >> 4, (None, None))[1]
+        """The maximum clock frequency in MHz (TA1, default 5.0); None if the value is reserved."""
+        return _FI.get(self._ta1 >> 4, (None, None))[1]
 
     @property
     def di(self) -> int | None:
-        """Di, the baud rate adjustment integer (TA1, else 1); None where it is reserved."""
-        return _DI.get(self.interface.get("TA1", _DEFAULT_TA1) & 0xF)
+        """Di, the baud rate adjustment integer (TA1, default 1); None if the value is reserved."""
+        return _DI.get(self._ta1 & 0xF)
 
     @property
     def extra_guard_time(self) -> int:
-        """N, the extra guard time integer (TC1, else 0); 255 stands for the shortest guard time."""
+        """N, the extra guard time integer (TC1, default 0); 255 stands for the minimum guard time."""
         return self.interface.get("TC1", 0)
 
     def guard_time(self, protocol: int) -> int:
-        """The least time between the starts of two characters to the card, in etu (clause 8.3).
+        """Return the minimum time between the starts of two characters to the card, in etu (clause 8.3).
 
-        Where T=15 is indicated, what goes beyond 12 counts in etu of Fi and Di, whatever is in use.
+        If the ATR indicates T=15, the part above 12 is in etu of its Fi and Di, even if other values are in use.
         """
         if self.extra_guard_time == _NO_EXTRA_GUARD_TIME:
             return 11 if protocol == 1 else 12
@@ -310,65 +312,68 @@ class Atr:
 
     @property
     def specific_mode(self) -> SpecificMode | None:
-        """TA2; None where the card is in negotiable mode."""
+        """The decoded TA2; None if the card is in negotiable mode."""
         ta2 = self.interface.get("TA2")
         return None if ta2 is None else SpecificMode(ta2 & 0xF, not ta2 & 0x80, bool(ta2 & 0x10))
 
     @property
     def waiting_integer(self) -> int:
-        """WI, which T=0 waits by (TC2, else 10)."""
+        """WI, the waiting time integer of T=0 (TC2, default 10)."""
         return self.interface.get("TC2", 10)
 
     @property
     def ifsc(self) -> int:
-        """The longest information field of a block of T=1 to the card, in bytes (first TA for T=1, else 32)."""
-        return self._specific("A", 1, 32)
+        """The maximum information field of a block of T=1 to the card, in bytes (first TA for T=1, default 32)."""
+        return self._first_value("A", 1, 32)
 
     @property
     def bwi(self) -> int:
-        """BWI, which T=1 waits for a block by (first TB for T=1, else 4)."""
-        return self._specific("B", 1, 0x4D) >> 4
+        """BWI, the block waiting time integer of T=1 (first TB for T=1, default 4)."""
+        return self._first_value("B", 1, 0x4D) >> 4
 
     @property
     def cwi(self) -> int:
-        """CWI, which T=1 waits for a character by (first TB for T=1, else 13)."""
-        return self._specific("B", 1, 0x4D) & 0xF
+        """CWI, the character waiting time integer of T=1 (first TB for T=1, default 13)."""
+        return self._first_value("B", 1, 0x4D) & 0xF
 
     @property
     def error_detection(self) -> str:
-        """What ends a block of T=1: "LRC" or "CRC" (first TC for T=1, else LRC)."""
-        return "CRC" if self._specific("C", 1, 0) & 1 else "LRC"
+        """The error detection code of T=1: "LRC" or "CRC" (first TC for T=1, default "LRC")."""
+        return "CRC" if self._first_value("C", 1, 0) & 1 else "LRC"
 
     @property
     def clock_stop(self) -> str:
-        """Whether and in which state the clock may stop (first TA for T=15, else "not supported")."""
-        return _CLOCK_STOP[self._specific("A", _GLOBAL, 1) >> 6]
+        """The state in which the clock may stop (first TA for T=15, default "not supported")."""
+        return _CLOCK_STOP[self._first_value("A", _GLOBAL, 1) >> 6]
 
     @property
     def classes(self) -> str | None:
-        """The classes of operating conditions (first TA for T=15, else "A"): 5 V, 3 V, 1.8 V; None if reserved."""
-        return _CLASSES.get(self._specific("A", _GLOBAL, 1) & 0x3F)
+        """The classes of operating conditions (first TA for T=15, default "A"): A 5 V, B 3 V, C 1.8 V.
+
+        None if the value is reserved.
+        """
+        return _CLASSES.get(self._first_value("A", _GLOBAL, 1) & 0x3F)
 
     @property
     def spu(self) -> int:
-        """The use of contact C6 (first TB for T=15, else 0, which is none); bit 8 is set where it is proprietary."""
-        return self._specific("B", _GLOBAL, 0)
+        """The use of contact C6 (first TB for T=15, default 0 for no use); bit 8 is set if the use is proprietary."""
+        return self._first_value("B", _GLOBAL, 0)
 
     @property
     def storage_card(self) -> StorageCard | None:
-        """What the reader says of a contactless storage card; None where the ATR is a card's own."""
+        """The contactless storage card that the reader describes; None if the ATR comes from the card."""
         historical = self.historical_bytes
         if len(historical) < 11 or historical[:8] != b"\x80\x4f\x0c" + _RID_OF_PCSC:
             return None
         return StorageCard(historical[8], int.from_bytes(historical[9:11], "big"))
 
     def historical(self) -> HistoricalBytes | None:
-        """The historical bytes by their category; None where there are none.
+        """Return the decoded historical bytes; None if the ATR has none.
 
-        An ATR that was read leniently gives the objects before the first that is wrong.
+        If the ATR was read leniently, the result has the objects before the first malformed one.
 
         Raises:
-            MalformedAtrError: their category promises COMPACT-TLV, and they are not.
+            MalformedAtrError: the category indicates COMPACT-TLV, but the bytes are not COMPACT-TLV objects.
         """
         if not self.historical_bytes:
             return None
@@ -377,7 +382,7 @@ class Atr:
         status = b""
         if category == 0x00:
             if len(rest) < 3 and not self._lenient:
-                message = "the historical bytes end before the status indicator of 3 bytes that category 00 wants"
+                message = "the historical bytes end before the status indicator of 3 bytes that category 00 requires"
                 raise MalformedAtrError(message, 3 + len(self.interface) + len(rest))
             objects, status = self._compact(rest[:-3]), rest[-3:]
         elif category == 0x80:
@@ -388,22 +393,22 @@ class Atr:
         return HistoricalBytes(category, objects, life_cycle, sw)
 
     def _compact(self, raw: bytes) -> tuple[TLV, ...]:
-        """The COMPACT-TLV objects behind the category indicator."""
+        """Decode the COMPACT-TLV objects after the category indicator."""
         base = 3 + len(self.interface)
-        if self.storage_card is not None:  # PC/SC writes its one object as BER-TLV
+        if self.storage_card is not None:  # PC/SC encodes this only object as BER-TLV
             return (TLV(0x4F, raw[2:], offset=base + 2),)
         objects = []
-        place = 0
-        while place < len(raw):
-            tag, length = raw[place] >> 4, raw[place] & 0xF
-            value = raw[place + 1 : place + 1 + length]
-            if len(value) < length and self._lenient:
-                break
+        position = 0
+        while position < len(raw):
+            tag, length = raw[position] >> 4, raw[position] & 0xF
+            value = raw[position + 1 : position + 1 + length]
             if len(value) < length:
+                if self._lenient:
+                    break
                 message = f"the historical bytes end after {len(value)} of {length} bytes of the object {tag:X}"
                 raise MalformedAtrError(message, base + len(raw))
-            objects.append(TLV(0x40 | tag, value, offset=base + place + 1))
-            place += 1 + length
+            objects.append(TLV(0x40 | tag, value, offset=base + position + 1))
+            position += 1 + length
         return tuple(objects)
 
     def __bytes__(self) -> bytes:

@@ -1,29 +1,27 @@
-"""A command APDU, short or extended, and its chaining (ISO/IEC 7816-4, clauses 5.2, 5.3.3 and 5.4.1).
+"""A command APDU, short or extended, and command chaining (ISO/IEC 7816-4, clauses 5.2, 5.3.3 and 5.4.1).
 
-The commands by name, READ BINARY and the others, are built by :mod:`.instructions`.
+:mod:`.instructions` has a function for each command of the standard, such as READ BINARY.
 """
 
 from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
 
 from .malformed import MalformedError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final, Self
-
     from typing_extensions import Buffer
 
 SHORT_DATA: Final = 255
-"""The most bytes of data in a short command."""
+"""The maximum number of data bytes in a short command."""
 SHORT_LE: Final = 256
-"""The most bytes of data that a short command can ask for."""
+"""The maximum Le of a short command."""
 EXTENDED_DATA: Final = 65535
-"""The most bytes of data in an extended command."""
+"""The maximum number of data bytes in an extended command."""
 EXTENDED_LE: Final = 65536
-"""The most bytes of data that an extended command can ask for."""
+"""The maximum Le of an extended command."""
 
 _HEADER: Final = 4
 _CHAINING: Final = 0x10
@@ -31,15 +29,21 @@ _LAST_CHANNEL: Final = 19
 
 
 class MalformedCommandError(MalformedError):
-    """The bytes are no command APDU."""
+    """Raised if bytes are not a command APDU."""
 
 
 def checked(name: str, value: int, low: int, high: int) -> int:
-    """The value, which lies in these bounds, both of them allowed.
+    """Return an argument's value after a check that it is an int from ``low`` to ``high``.
+
+    Args:
+        name: the argument's name, for the message of the error.
+        value: the argument's value.
+        low: the smallest value that is allowed.
+        high: the largest value that is allowed.
 
     Raises:
-        TypeError: it is no int.
-        ValueError: it is outside of them; the message names the argument, the value and the bounds.
+        TypeError: the value is not an int.
+        ValueError: the value is outside of the bounds; the message contains the name, the value and the bounds.
     """
     if not hasattr(value, "__index__"):
         raise TypeError(f"{name}: expected an int, got {type(value).__name__}")
@@ -49,10 +53,13 @@ def checked(name: str, value: int, low: int, high: int) -> int:
 
 
 def class_of_channel(channel: int) -> int:
-    """The interindustry class byte for a logical channel, 0 to 19 (ISO/IEC 7816-4, clause 5.4.1).
+    """Return the interindustry class byte of a logical channel (ISO/IEC 7816-4, clause 5.4.1).
+
+    Args:
+        channel: 0 to 19.
 
     Raises:
-        ValueError: no such channel.
+        ValueError: the channel is outside of these bounds.
     """
     checked("channel", channel, 0, _LAST_CHANNEL)
     return channel if channel < 4 else 0x40 | channel - 4
@@ -60,25 +67,26 @@ def class_of_channel(channel: int) -> int:
 
 @dataclass(init=False, repr=False)
 class Command:
-    """A command APDU of any of the four cases: with or without data, with or without data expected in the answer.
+    """A command APDU of any of the four cases: with or without data, with or without response data.
 
-    Any class and instruction byte is taken, also those that ISO/IEC 7816 leaves out: PC/SC readers are commanded
-    with class FF. Its repr shows header and lengths, never the data. ``dataclasses.replace`` makes another one of it.
+    Any class and instruction byte is allowed, also those that ISO/IEC 7816 does not use: PC/SC defines commands of
+    class FF for readers. The repr shows the header and the lengths, never the data. ``dataclasses.replace`` returns a
+    changed copy.
 
     Args:
-        cla: the class byte; :func:`class_of_channel` makes one for a logical channel.
+        cla: the class byte; :func:`class_of_channel` returns that of a logical channel.
         ins: the instruction byte.
         p1: the first parameter byte.
         p2: the second parameter byte.
-        data: 0 to 65535 bytes. ``bytes`` are kept as they are, any other buffer is copied into a bytearray of the
-            command's own, which :meth:`wipe` overwrites.
-        le: the most bytes of data that the card may answer (the standard's Ne), 1 to 65536; None where none are
-            expected.
-        extended: write the lengths in the extended form. It is True where they do not fit the short one, and False
-            where there is no length to write (case 1).
+        data: 0 to 65535 bytes. ``bytes`` are kept without a copy. Any other buffer is copied into a new bytearray,
+            which :meth:`wipe` overwrites.
+        le: the maximum number of data bytes in the response (Ne in the standard), 1 to 65536; None if the response
+            has no data.
+        extended: True to encode the lengths in the extended form. The attribute is also True if a length does not fit
+            the short form, and False if the command has no length (case 1).
 
     Raises:
-        ValueError: a number or a length that is not allowed.
+        ValueError: an argument or the length of the data is not allowed.
     """
 
     cla: int = 0
@@ -112,26 +120,27 @@ class Command:
 
     @classmethod
     def decode(cls, raw: Buffer) -> Self:
-        """The command that these bytes are; ``encode()`` gives the same bytes back.
+        """Return the command that is encoded in these bytes. Its ``encode()`` returns the same bytes.
 
         Args:
-            raw: the whole APDU and nothing else. The data of ``bytes`` are bytes, those of other buffers a bytearray.
+            raw: the APDU, without other bytes after it. If it is ``bytes``, so is the command's data; otherwise the
+                data is a bytearray.
 
         Raises:
-            MalformedCommandError: the bytes are no APDU, and where that shows.
+            MalformedCommandError: the bytes are not a command APDU.
         """
         whole = raw if isinstance(raw, bytes) else memoryview(raw).cast("B")
         size = len(whole)
         if size < _HEADER:
-            raise MalformedCommandError("the command ends before its header of 4 bytes", size)
+            raise MalformedCommandError("the command ends before the end of its header of 4 bytes", size)
         cla, ins, p1, p2 = whole[:_HEADER]
         body = whole[_HEADER:]
         extended = len(body) > 1 and body[0] == 0
-        start, width = (1, 2) if extended else (0, 1)  # of the first length
+        start, width = (1, 2) if extended else (0, 1)  # of the first length field
         if len(body) in {0, start + width}:
             return cls(cla, ins, p1, p2, le=_le(body[start:]), extended=extended)
         if len(body) < start + width:
-            raise MalformedCommandError("the command ends in its extended length of 3 bytes", size)
+            raise MalformedCommandError("the command ends before the end of its extended length of 3 bytes", size)
         lc = int.from_bytes(body[start : start + width], "big")
         data = body[start + width : start + width + lc]
         le = body[start + width + lc :]
@@ -146,9 +155,9 @@ class Command:
         return cls(cla, ins, p1, p2, data, _le(le), extended=extended)
 
     def encode(self) -> bytearray:
-        """The APDU, in a new bytearray, which can be wiped when it was sent; ``bytes(command)`` gives bytes."""
+        """Return the APDU in a new bytearray, which you can overwrite after use; ``bytes(command)`` returns bytes."""
         size = 2 if self.extended else 1
-        marker = b"\x00" if self.extended else b""  # stands before the first length
+        marker = b"\x00" if self.extended else b""  # the first length begins with it
         start = bytes((self.cla, self.ins, self.p1, self.p2))
         if self.data:
             start += marker + len(self.data).to_bytes(size, "big")
@@ -156,29 +165,31 @@ class Command:
         if self.le is not None:
             most = self.le & (0xFFFF if self.extended else 0xFF)
             end = (b"" if self.data else marker) + most.to_bytes(size, "big")
-        apdu = bytearray(len(start) + len(self.data) + len(end))  # made at once: growing would leave copies behind
+        # A bytearray that grows could leave copies of secret data in memory.
+        apdu = bytearray(len(start) + len(self.data) + len(end))
         apdu[: len(start)] = start
         apdu[len(start) : len(start) + len(self.data)] = self.data
         apdu[len(start) + len(self.data) :] = end
         return apdu
 
     def chain(self, size: int = SHORT_DATA) -> list[Command]:
-        """The same as short commands to be sent one after the other (ISO/IEC 7816-4, clause 5.3.3).
+        """Split the command into short commands that the card joins again (ISO/IEC 7816-4, clause 5.3.3).
 
-        All but the last have the chaining bit in CLA, and no Le. An Le above 256 becomes 256: all that there is.
+        All commands except the last have the chaining bit in CLA and no Le. An Le above 256 becomes 256, which stands
+        for all available bytes.
 
         Args:
-            size: the most bytes of data in each, 1 to 255.
+            size: the maximum number of data bytes in each command, 1 to 255.
 
         Returns:
-            The commands, one where the data fit into one.
+            The commands in the order of sending; one command if it has room for the data.
 
         Raises:
-            ValueError: no such size, or CLA has the chaining bit already.
+            ValueError: the size is not allowed, or CLA already has the chaining bit.
         """
         checked("size", size, 1, SHORT_DATA)
         if self.cla & _CHAINING:
-            raise ValueError(f"cla: {self.cla:02X} has the chaining bit already")
+            raise ValueError(f"cla: {self.cla:02X} already has the chaining bit; give a class byte without bit 5")
         le = None if self.le is None else min(self.le, SHORT_LE)
         data = self.data if isinstance(self.data, bytes) else memoryview(self.data)
         starts = range(0, len(data), size) or range(1)
@@ -191,10 +202,10 @@ class Command:
         """Overwrite the data with zeros.
 
         Raises:
-            TypeError: they are ``bytes``, which cannot be overwritten; give a bytearray where they are secret.
+            TypeError: the data is ``bytes``, which cannot be overwritten. Pass secret data as a bytearray.
         """
         if isinstance(self.data, bytes):
-            raise TypeError("data: bytes cannot be wiped; make the command of a bytearray")
+            raise TypeError("data: bytes cannot be wiped; create the command from a bytearray")
         self.data[:] = bytes(len(self.data))
 
     def __bytes__(self) -> bytes:
@@ -207,5 +218,5 @@ class Command:
 
 
 def _le(field: bytes | memoryview) -> int | None:
-    """What an Le field says: nothing is None, and 0 the most that fits it and one more."""
+    """Return the number in an Le field; None if the field is empty. 0 stands for 256, or 65536 in two bytes."""
     return (int.from_bytes(field, "big") or 256 ** len(field)) if field else None

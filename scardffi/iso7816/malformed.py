@@ -1,15 +1,15 @@
-"""The error of every parser here: bytes that are not what they should be, and where."""
+"""The base class of the errors that the parsers raise."""
 
 from __future__ import annotations
 
 
 class MalformedError(ValueError):
-    """Bytes that are not what the parser reads. Each parser raises a class of its own below this one.
+    """Raised if bytes do not have the format that a parser reads. Each parser raises a subclass of its own.
 
-    The message tells lengths and places, never bytes of the data, which may be secret.
+    The message contains lengths and positions, never bytes of the data, which may be secret.
 
     Attributes:
-        offset: the byte where it goes wrong, counted from 0 in the bytes that were handed in.
+        offset: the position of the error, counted from 0 in the bytes that the parser received.
     """
 
     offset: int = 0

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .malformed import MalformedError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 
 class MalformedResponseError(MalformedError):
-    """The bytes are too few for a response APDU."""
+    """Raised if a response APDU has fewer than 2 bytes."""
 
 
 @dataclass(init=False, repr=False)
 class Response:
-    """What a card answered, with the attributes that :class:`scardffi.script.Reply` has.
+    """A response APDU. It has the same attributes as :class:`scardffi.script.Reply`.
 
     Args:
         raw: the whole response, 2 bytes or more, as ``transmit`` returns it.
 
     Attributes:
         data: the response without its status word, 0 bytes or more.
-        sw: the status word as an int, 0 to 0xFFFF; :mod:`.status_word` says what it means.
+        sw: the status word, 0 to 0xFFFF; :mod:`.status_word` has the meanings.
 
     Raises:
-        MalformedResponseError: less than 2 bytes.
+        MalformedResponseError: ``raw`` has fewer than 2 bytes.
     """
 
     data: bytes = b""

@@ -1,10 +1,10 @@
-"""Status words: what the last two bytes of a response mean (ISO/IEC 7816-4, clause 5.6), and errors for those who want.
+"""Status words: their meanings and the errors for them (ISO/IEC 7816-4, clause 5.6).
 
-One table says what each means and which error it is. A card's own status words come in a table of the same kind,
-which is asked first::
+A table has the meaning and the class of error of each status word. If a card has status words of its own, pass a
+similar table, which is searched first::
 
     GSM = {
-        range(0x9F00, 0xA000): StatusInfo("success, {length} more bytes to be had by GET RESPONSE", None),
+        range(0x9F00, 0xA000): StatusInfo("success, {length} more bytes available by GET RESPONSE", None),
         0x9840: StatusInfo("code blocked", AuthenticationBlockedError),
     }
     raise_for(sw, table=GSM)
@@ -12,26 +12,22 @@ which is asked first::
 
 from __future__ import annotations
 
-from collections import namedtuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
-    from typing import Any, Final, TypeAlias
-
-    # The keys are int | range; Mapping[int | range, ...] would refuse a dict of both that has no annotation.
-    StatusTable: TypeAlias = Mapping[Any, "StatusInfo"]
+    from collections.abc import Container
 
 SUCCESS: Final = 0x9000
-"""The status word of a command that went well."""
+"""The status word of a command that succeeded."""
 
 
 class StatusError(Exception):
-    """The card answered a status word that is no success. Each class below is for what a program may handle.
+    """Raised if the card answers a status word that is not a success. Its subclasses are for the common reasons.
 
     Attributes:
         sw: the status word.
-        meaning: what it says, in words.
+        meaning: the meaning of the status word, in words.
     """
 
     def __init__(self, sw: int, meaning: str) -> None:
@@ -44,51 +40,51 @@ class StatusError(Exception):
 
 
 class CardWarningError(StatusError):
-    """The command was carried out, and there is something to know about it; data that came with it are good to use."""
+    """The card executed the command and warns about something. You can use the response data."""
 
 
 class VerificationFailedError(StatusError):
-    """A PIN, a password or a proof was wrong. As an answer to other commands 63Cx may count something else."""
+    """A PIN, a password or authentication data was wrong. After other commands 63Cx can count something else."""
 
     @property
     def tries_left(self) -> int | None:
-        """How many tries are left, 0 to 15; None where the card does not say."""
+        """The number of tries that are left, 0 to 15; None if the card does not say."""
         return self.sw & 0xF if self.sw & 0xFFF0 == 0x63C0 else None
 
 
 class AuthenticationBlockedError(StatusError):
-    """The PIN or key cannot be used any more, until it is unblocked."""
+    """The PIN or key is blocked: it cannot be used until it is unblocked."""
 
     tries_left: Final = 0
-    """As VerificationFailedError has it."""
+    """No try is left. :class:`VerificationFailedError` has an attribute of the same name."""
 
 
 class SecurityStatusNotSatisfiedError(StatusError):
-    """Something must be verified or authenticated first."""
+    """The command requires a verification or an authentication first."""
 
 
 class ConditionsNotSatisfiedError(StatusError):
-    """The card does not do this in its present state."""
+    """The card does not execute the command in its present state."""
 
 
 class CardFileNotFoundError(StatusError):
-    """There is no such file or application on the card."""
+    """The card has no such file or application."""
 
 
 class RecordNotFoundError(StatusError):
-    """There is no such record in the file."""
+    """The file has no such record."""
 
 
 class ReferenceNotFoundError(StatusError):
-    """There is no such data object, PIN or key."""
+    """The card has no such data object, PIN or key."""
 
 
 class CardFileExistsError(StatusError):
-    """There is a file or an application of that name already."""
+    """The card already has a file or an application with this name."""
 
 
 class NoSpaceError(StatusError):
-    """There is no room left in the file or on the card."""
+    """The file or the card has no memory left."""
 
 
 class WrongLengthError(StatusError):
@@ -96,36 +92,37 @@ class WrongLengthError(StatusError):
 
     @property
     def available(self) -> int | None:
-        """The Le that is right, 1 to 256; None where the card does not say."""
+        """The correct Le, 1 to 256; None if the card does not say."""
         return self.sw & 0xFF or 256 if self.sw >> 8 == 0x6C else None
 
 
 class WrongParametersError(StatusError):
-    """P1, P2 or the data of the command are wrong."""
+    """P1, P2 or the command data is wrong."""
 
 
 class NotSupportedError(StatusError):
-    """The card does not know this command, or not in this way."""
+    """The card does not support the command, or not in this form."""
 
 
 class MemoryFailureError(StatusError):
-    """The card's memory failed."""
+    """The memory of the card failed."""
 
 
-class StatusInfo(namedtuple("StatusInfo", "meaning error", defaults=[StatusError])):
-    """What is known of a status word.
-
-    Args:
-        meaning: in words; ``{length}`` stands for SW2 as a length, where 00 means 256, ``{sw2}`` for SW2 as a number,
-            ``{counter}`` for its lower four bits.
-        error: the class of error; None where it is a success.
-    """
-
-    __slots__ = ()
+class StatusInfo(NamedTuple):
+    """An entry of a table of status words."""
 
     meaning: str
-    error: type[StatusError] | None
+    """The meaning in words. ``{length}`` is replaced by SW2 as a length, with 256 for 00; ``{sw2}`` by SW2 as a number;
+    ``{counter}`` by the lower four bits of SW2."""
+    error: type[StatusError] | None = StatusError
+    """The class of error; None if the status word is a success."""
 
+
+StatusTable: TypeAlias = Mapping[Any, StatusInfo]
+"""Status words, or ranges of them, and their entries.
+
+The keys are ``int | range``. ``Mapping[int | range, StatusInfo]`` would not accept a dict of both without annotation.
+"""
 
 _GROUPS: Final = {
     0x62: StatusInfo("warning, memory unchanged", CardWarningError),
@@ -142,7 +139,7 @@ _GROUPS: Final = {
     0x6E: StatusInfo("class not supported", NotSupportedError),
     0x6F: StatusInfo("no precise diagnosis"),
 }
-"""What SW1 says, whatever SW2 is."""
+"""The entries by SW1, for all values of SW2 that have no entry of their own."""
 
 _ISO: Final[dict[int | range, StatusInfo]] = {
     SUCCESS: StatusInfo("success", None),
@@ -158,8 +155,8 @@ _ISO: Final[dict[int | range, StatusInfo]] = {
     0x6381: StatusInfo("warning: file filled up by the last write", CardWarningError),
     0x6401: StatusInfo("immediate response required by the card"),
     0x6581: StatusInfo("memory failure", MemoryFailureError),
-    0x6701: StatusInfo("no command APDU of ISO/IEC 7816-4", WrongLengthError),
-    0x6702: StatusInfo("Lc is not the one expected", WrongLengthError),
+    0x6701: StatusInfo("command APDU not compliant with ISO/IEC 7816-4", WrongLengthError),
+    0x6702: StatusInfo("unexpected value of Lc", WrongLengthError),
     0x6881: StatusInfo("logical channel not supported", NotSupportedError),
     0x6882: StatusInfo("secure messaging not supported", NotSupportedError),
     0x6883: StatusInfo("last command of the chain expected"),
@@ -183,59 +180,60 @@ _ISO: Final[dict[int | range, StatusInfo]] = {
     0x6A88: StatusInfo("referenced data not found", ReferenceNotFoundError),
     0x6A89: StatusInfo("file already exists", CardFileExistsError),
     0x6A8A: StatusInfo("DF name already exists", CardFileExistsError),
-    range(0x6100, 0x6200): StatusInfo("success, {length} more bytes to be had by GET RESPONSE", None),
-    range(0x6202, 0x6281): StatusInfo("the card offers a query of {sw2} bytes", CardWarningError),
+    range(0x6100, 0x6200): StatusInfo("success, {length} more bytes available by GET RESPONSE", None),
+    range(0x6202, 0x6281): StatusInfo("the card has a query of {sw2} bytes", CardWarningError),
     range(0x63C0, 0x63D0): StatusInfo("warning, counter at {counter}", VerificationFailedError),
-    range(0x6402, 0x6481): StatusInfo("the card offers a query of {sw2} bytes"),
-    range(0x6C00, 0x6D00): StatusInfo("wrong Le, {length} bytes are there", WrongLengthError),
+    range(0x6402, 0x6481): StatusInfo("the card has a query of {sw2} bytes"),
+    range(0x6C00, 0x6D00): StatusInfo("wrong Le, {length} bytes are available", WrongLengthError),
     **{
         range(sw1 << 8, sw1 + 1 << 8): StatusInfo(f"{info.meaning}, not further specified", info.error)
         for sw1, info in _GROUPS.items()
     },
     range(0x9000, 0xA000): StatusInfo("proprietary status"),
 }
-_UNKNOWN: Final = StatusInfo("no status word of ISO/IEC 7816-4")
+_UNKNOWN: Final = StatusInfo("not a status word of ISO/IEC 7816-4")
 
 
 def _lookup(sw: int, table: StatusTable | None) -> StatusInfo:
-    """What is known of a status word: the number itself, else the first range that it is in; the card's table first."""
-    for one in (table or {}, _ISO):
-        if sw in one:
-            return one[sw]
-        for key, info in one.items():
+    """Return the entry of a status word. A number precedes a range, and the card's table that of the standard."""
+    for entries in (table or {}, _ISO):
+        if sw in entries:
+            return entries[sw]
+        for key, info in entries.items():
             if isinstance(key, range) and sw in key:
                 return info
     return _UNKNOWN
 
 
-def _words(sw: int, info: StatusInfo) -> str:
+def _meaning(sw: int, info: StatusInfo) -> str:
     return info.meaning.format(sw2=sw & 0xFF, length=sw & 0xFF or 256, counter=sw & 0xF)
 
 
 def meaning(sw: int, *, table: StatusTable | None = None) -> str:
-    """What a status word says, in words.
+    """Return the meaning of a status word in words.
 
     Args:
         sw: SW1 and SW2 as one number, 0 to 0xFFFF.
         table: the card's own status words, or ranges of them, which precede those of the standard.
 
     Returns:
-        The meaning that ISO/IEC 7816-4 gives it; for other values, of the group that SW1 stands for.
+        The meaning in the table or in ISO/IEC 7816-4. If the standard does not define this value of SW2, the meaning
+        of SW1.
     """
-    return _words(sw, _lookup(sw, table))
+    return _meaning(sw, _lookup(sw, table))
 
 
 def raise_for(sw: int, *, allow: Container[int] = (), table: StatusTable | None = None) -> None:
-    """Nothing where a status word is a success, 9000 or 61xx; else its error.
+    """Raise the error for a status word; return if the status word is a success. Successes are 9000 and 61xx.
 
     Args:
         sw: SW1 and SW2 as one number, 0 to 0xFFFF.
-        allow: others that are a success here, such as ``{0x6282}`` for a read that may reach the end of the file.
+        allow: status words that are also a success, such as ``{0x6282}`` for a read that may reach the end of the file.
         table: the card's own status words, or ranges of them, which precede those of the standard.
 
     Raises:
-        StatusError: the class that the tables give.
+        StatusError: the status word is not a success. The tables determine the class.
     """
     info = _lookup(sw, table)
     if info.error is not None and sw not in allow:
-        raise info.error(sw, _words(sw, info))
+        raise info.error(sw, _meaning(sw, info))

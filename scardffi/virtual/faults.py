@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class _Effect(IntEnum):
-    """``enum effect`` of faults.h; the names are the arguments of :func:`fault`."""
+    """``enum fault_effect`` of faults.h; the names are the arguments of :func:`fault`."""
 
     CODE = 1
     STOP = 2

@@ -33,7 +33,7 @@ def test_a_command_that_is_no_hexadecimal_ends_with_2(bad: str, capsys: pytest.C
     with pytest.raises(SystemExit) as end:
         main(["--virtual", "send", bad])
     assert end.value.code == 2
-    assert f"{bad!r} is no command in hexadecimal digits" in capsys.readouterr().err
+    assert f"{bad!r} is not allowed; give two hexadecimal digits for each byte" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

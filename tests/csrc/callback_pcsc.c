@@ -1,11 +1,11 @@
-/* A PC/SC library with one reader whose card is a function of the test's: for cards that behave as none should. */
+/* A PC/SC library with one reader, whose card is a callback of the test: for cards that break the rules. */
 #include <string.h>
 
 #include "pcsc_abi.h"
 
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
-/* Writes a response of at most `capacity` bytes to `response` and answers its length, or minus a code. */
+/* Writes a response of at most `capacity` bytes. Returns its length, or minus a PC/SC code. */
 typedef int64_t (*card_function)(const unsigned char *command, uint32_t length, unsigned char *response,
                                  uint32_t capacity);
 
@@ -19,8 +19,8 @@ void set_card(card_function function)
     card = function;
 }
 
-#define EXPORT(name, ...)        \
-    LONG name(__VA_ARGS__);      \
+#define EXPORT(name, ...)                                                                                              \
+    LONG name(__VA_ARGS__);                                                                                            \
     LONG name(__VA_ARGS__)
 
 EXPORT(SCardEstablishContext, DWORD scope, const void *reserved1, const void *reserved2, SCARDCONTEXT *context)
@@ -91,12 +91,10 @@ EXPORT(SCardGetAttrib, SCARDHANDLE handle, DWORD attribute, unsigned char *value
 EXPORT(SCardTransmit, SCARDHANDLE handle, const SCARD_IO_REQUEST *send_pci, const unsigned char *command,
        DWORD command_length, SCARD_IO_REQUEST *receive_pci, unsigned char *response, DWORD *received)
 {
-    unsigned char answer[MAX_BUFFER_SIZE_EXTENDED];
-    int64_t length;
-
     if (send_pci->dwProtocol != active_protocol)
         return (LONG)SCARD_E_PROTO_MISMATCH;
-    length = card(command, (uint32_t)command_length, answer, sizeof answer);
+    unsigned char answer[MAX_BUFFER_SIZE_EXTENDED];
+    int64_t length = card(command, (uint32_t)command_length, answer, sizeof answer);
     if (length < 0)
         return (LONG)-length;
     if ((DWORD)length > *received) {

@@ -1,8 +1,8 @@
 /*
- * Drives the core through its C functions on the virtual library, whose path is the argument: every answer, buffers of
- * exactly the size that is told, and threads that attach, detach and transmit on one object. Built with sanitizers:
- * what it proves beyond its own checks is that they have nothing to report. Ends with 1 at the first check that fails.
- * With a second argument it breaks the rules instead, for the sanitizers to report it.
+ * Tests the C functions of the core on the virtual library, whose path is the first argument: return codes, buffers of
+ * exactly the required size, and threads that attach, detach and transmit on one object. It is built with sanitizers,
+ * which must report nothing. Exits with 1 at the first check that fails.
+ * With a second argument it makes errors that the sanitizers must report.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -28,20 +28,20 @@
         }                                                                                                              \
     } while (0)
 
-/* Checks an HRESULT, and tells it where it is another one. */
-#define ANSWERS(expected, call)                                                                                        \
+/* Checks a return code, and prints it if it is another one. */
+#define CHECK_CODE(expected, call)                                                                                     \
     do {                                                                                                               \
-        uint32_t answer = (call);                                                                                      \
-        if (answer != (expected)) {                                                                                    \
-            fprintf(stderr, "line %d: %s is 0x%08X, not %s\n", __LINE__, #call, answer, #expected);                    \
+        uint32_t code = (call);                                                                                        \
+        if (code != (expected)) {                                                                                      \
+            fprintf(stderr, "line %d: %s is 0x%08X, not %s\n", __LINE__, #call, code, #expected);                      \
             exit(1);                                                                                                   \
         }                                                                                                              \
     } while (0)
 
-/* The same for an exchange, which answers minus its failure. */
-#define FAILS(expected, call) ANSWERS(expected, (uint32_t)-(call))
+/* The same for an exchange, which returns minus its failure. */
+#define CHECK_FAILURE(expected, call) CHECK_CODE(expected, (uint32_t)-(call))
 
-enum { THREADS = 4, EXCHANGES = 1000, RACES = 10000, LEAST_USES = 20 };
+enum { THREADS = 4, EXCHANGES = 1000, RACES = 10000, MIN_USES = 20 };
 
 static const char READER[] = "scardffi Virtual Reader 0";
 static const unsigned char READ_4[] = {0, 0xB0, 0, 0, 4};
@@ -51,17 +51,15 @@ static SCARDHANDLE connect_raw(SCARDCONTEXT *context)
 {
     SCARDHANDLE handle;
     DWORD protocol;
-
-    ANSWERS(SCARD_S_SUCCESS, pcsc_SCardEstablishContext(api, SCARD_SCOPE_SYSTEM, NULL, NULL, context));
-    ANSWERS(SCARD_S_SUCCESS, pcsc_SCardConnect(api, *context, READER, SCARD_SHARE_SHARED, 3, &handle, &protocol));
+    CHECK_CODE(SCARD_S_SUCCESS, pcsc_SCardEstablishContext(api, SCARD_SCOPE_SYSTEM, NULL, NULL, context));
+    CHECK_CODE(SCARD_S_SUCCESS, pcsc_SCardConnect(api, *context, READER, SCARD_SHARE_SHARED, 3, &handle, &protocol));
     return handle;
 }
 
 static scardffi_manage *new_manage(void)
 {
     scardffi_manage *manage;
-
-    ANSWERS(SCARDFFI_OK, manage_new(api, &manage));
+    CHECK_CODE(SCARDFFI_OK, manage_new(api, &manage));
     return manage;
 }
 
@@ -72,32 +70,29 @@ static uint32_t attach_by_ifd(scardffi_manage *manage)
 
 static uint32_t attach_by_handle(scardffi_manage *manage, SCARDHANDLE handle)
 {
-    uint32_t said;
-
-    return manage_attach_by_handle(manage, handle, 0, SCARD_SHARE_SHARED, &said);
+    uint32_t pcsc_code;
+    return manage_attach_by_handle(manage, handle, 0, SCARD_SHARE_SHARED, &pcsc_code);
 }
 
 static scardffi_manage *new_attached(void)
 {
     scardffi_manage *manage = new_manage();
-
-    ANSWERS(SCARDFFI_OK, attach_by_ifd(manage));
+    CHECK_CODE(SCARDFFI_OK, attach_by_ifd(manage));
     return manage;
 }
 
 static void detach_and_free(scardffi_manage *manage)
 {
-    ANSWERS(SCARDFFI_OK, manage_detach(manage, SCARD_LEAVE_CARD));
+    CHECK_CODE(SCARDFFI_OK, manage_detach(manage, SCARD_LEAVE_CARD));
     manage_free(manage);
 }
 
 /* Opening */
 
-static void opens_a_library_once(const char *path)
+static void test_opening_twice(const char *path)
 {
     char detail[256], tiny[1];
     scardffi_library *first, *second = NULL;
-
     CHECK(pcsc_open(path, &first, detail, sizeof detail) == 0);
     CHECK(pcsc_open(path, &second, detail, sizeof detail) == 0 && second == first);
     CHECK(pcsc_open("/nonexistent/libpcsc.so", &second, detail, sizeof detail) == SCARDFFI_LIBRARY_NOT_FOUND);
@@ -115,132 +110,127 @@ static void opens_a_library_once(const char *path)
     api = first;
 }
 
-static void tells_status_changes(void)
+static void test_status_changes(void)
 {
     enum { COUNT = 20 };
     const char *readers[COUNT];
     uint32_t states[3 * COUNT] = {0};
     unsigned char *atrs = malloc(PCSC_STATE_ATR * COUNT);
     SCARDCONTEXT context;
-
     for (size_t i = 0; i < COUNT; i++)
         readers[i] = READER;
     CHECK(SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context) == 0);
-    ANSWERS(SCARD_S_SUCCESS, pcsc_get_status_change(api, context, 0, COUNT, readers, states, atrs));
+    CHECK_CODE(SCARD_S_SUCCESS, pcsc_get_status_change(api, context, 0, COUNT, readers, states, atrs));
     for (size_t i = 0; i < COUNT; i++)
         CHECK((states[3 * i + 1] & SCARD_STATE_PRESENT) && states[3 * i + 2] == 13 && atrs[PCSC_STATE_ATR * i] == 0x3B);
     states[0] = states[1];
-    ANSWERS(SCARD_E_TIMEOUT, pcsc_get_status_change(api, context, 1, 1, readers, states, atrs));
-    ANSWERS(SCARD_S_SUCCESS, pcsc_get_status_change(api, context, 0, 0, readers, states, atrs));
+    CHECK_CODE(SCARD_E_TIMEOUT, pcsc_get_status_change(api, context, 1, 1, readers, states, atrs));
+    CHECK_CODE(SCARD_S_SUCCESS, pcsc_get_status_change(api, context, 0, 0, readers, states, atrs));
     readers[0] = "no such reader";
-    ANSWERS(SCARD_E_UNKNOWN_READER, pcsc_get_status_change(api, context, 0, 1, readers, states, atrs));
+    CHECK_CODE(SCARD_E_UNKNOWN_READER, pcsc_get_status_change(api, context, 0, 1, readers, states, atrs));
     CHECK(SCardReleaseContext(context) == 0);
-    ANSWERS(SCARD_E_INVALID_HANDLE, pcsc_get_status_change(api, context, 0, 1, readers, states, atrs));
+    CHECK_CODE(SCARD_E_INVALID_HANDLE, pcsc_get_status_change(api, context, 0, 1, readers, states, atrs));
     free(atrs);
 }
 
 /* Attach and detach */
 
-static void refuses_what_is_no_handle(SCARDHANDLE stale)
+static void check_invalid_handles(SCARDHANDLE stale)
 {
     const SCARDHANDLE wrong[] = {0, -1, 12345, stale};
     scardffi_manage *manage = new_manage();
-    uint32_t said;
-
+    uint32_t pcsc_code;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        said = 0;
-        ANSWERS(SCARDFFI_E_INVALIDARG, manage_attach_by_handle(manage, wrong[i], 0, 0, &said));
-        ANSWERS(SCARD_E_INVALID_HANDLE, said);
+        pcsc_code = 0;
+        CHECK_CODE(SCARDFFI_E_INVALIDARG, manage_attach_by_handle(manage, wrong[i], 0, 0, &pcsc_code));
+        CHECK_CODE(SCARD_E_INVALID_HANDLE, pcsc_code);
     }
-    ANSWERS(SCARDFFI_E_INVALIDARG, manage_attach_by_handle(manage, 1, 0, SCARD_SHARE_DIRECT + 1, &said));
-    ANSWERS(SCARD_S_SUCCESS, said);
-    ANSWERS(SCARDFFI_E_POINTER, manage_attach_by_handle(NULL, 1, 0, 0, &said));
-    ANSWERS(SCARDFFI_E_POINTER, manage_attach_by_handle(manage, 1, 0, 0, NULL));
+    CHECK_CODE(SCARDFFI_E_INVALIDARG, manage_attach_by_handle(manage, 1, 0, SCARD_SHARE_DIRECT + 1, &pcsc_code));
+    CHECK_CODE(SCARD_S_SUCCESS, pcsc_code);
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_attach_by_handle(NULL, 1, 0, 0, &pcsc_code));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_attach_by_handle(manage, 1, 0, 0, NULL));
     manage_free(manage);
 }
 
-static void refuses_what_is_no_reader(void)
+static void check_invalid_readers(void)
 {
     scardffi_manage *manage = new_manage();
-
-    ANSWERS(SCARDFFI_E_POINTER, manage_attach_by_ifd(NULL, SCARD_SCOPE_SYSTEM, READER, SCARD_SHARE_SHARED, 3));
-    ANSWERS(SCARDFFI_E_POINTER, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, NULL, SCARD_SHARE_SHARED, 3));
-    ANSWERS(SCARDFFI_E_INVALIDARG, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, READER, 0, 3));
-    ANSWERS(SCARDFFI_E_INVALIDARG, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, READER, SCARD_SHARE_DIRECT + 1, 3));
-    ANSWERS(SCARD_E_UNKNOWN_READER, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, "none", SCARD_SHARE_SHARED, 3));
-    ANSWERS(SCARD_E_PROTO_MISMATCH, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, READER, SCARD_SHARE_SHARED, 0));
-    ANSWERS(SCARD_E_INVALID_VALUE, manage_attach_by_ifd(manage, 9, READER, SCARD_SHARE_SHARED, 3));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_attach_by_ifd(NULL, SCARD_SCOPE_SYSTEM, READER, SCARD_SHARE_SHARED, 3));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, NULL, SCARD_SHARE_SHARED, 3));
+    CHECK_CODE(SCARDFFI_E_INVALIDARG, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, READER, 0, 3));
+    CHECK_CODE(SCARDFFI_E_INVALIDARG,
+               manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, READER, SCARD_SHARE_DIRECT + 1, 3));
+    CHECK_CODE(SCARD_E_UNKNOWN_READER, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, "none", SCARD_SHARE_SHARED, 3));
+    CHECK_CODE(SCARD_E_PROTO_MISMATCH, manage_attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, READER, SCARD_SHARE_SHARED, 0));
+    CHECK_CODE(SCARD_E_INVALID_VALUE, manage_attach_by_ifd(manage, 9, READER, SCARD_SHARE_SHARED, 3));
     manage_free(manage);
 }
 
-/* Every use of an object that is detached, or that is inherited over a fork. */
-static void refuses_every_use(scardffi_manage *manage)
+/* For an object that is detached, or that was made before a fork. */
+static void check_all_unexpected(scardffi_manage *manage)
 {
     unsigned char buffer[8];
     uint32_t number = sizeof buffer, other;
     SCARDHANDLE handle;
-
-    ANSWERS(SCARDFFI_E_UNEXPECTED, manage_detach(manage, SCARD_LEAVE_CARD));
-    ANSWERS(SCARDFFI_E_UNEXPECTED, manage_reconnect(manage, SCARD_SHARE_SHARED, 3, SCARD_LEAVE_CARD));
-    ANSWERS(SCARDFFI_E_UNEXPECTED, manage_lock(manage));
-    ANSWERS(SCARDFFI_E_UNEXPECTED, manage_unlock(manage, SCARD_LEAVE_CARD));
-    ANSWERS(SCARDFFI_E_UNEXPECTED, manage_probe(manage));
-    ANSWERS(SCARDFFI_E_UNEXPECTED, manage_status(manage, &number, &other, NULL, NULL, NULL, NULL));
-    ANSWERS(SCARDFFI_E_UNEXPECTED, manage_control(manage, 0, NULL, 0, NULL, 0, &other));
-    ANSWERS(SCARDFFI_E_UNEXPECTED, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, buffer, &number));
-    ANSWERS(SCARDFFI_E_UNEXPECTED, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, buffer, 1));
-    FAILS(SCARDFFI_E_UNEXPECTED, exchange_plain(manage, READ_4, sizeof READ_4, buffer, sizeof buffer));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, manage_detach(manage, SCARD_LEAVE_CARD));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, manage_reconnect(manage, SCARD_SHARE_SHARED, 3, SCARD_LEAVE_CARD));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, manage_lock(manage));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, manage_unlock(manage, SCARD_LEAVE_CARD));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, manage_probe(manage));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, manage_status(manage, &number, &other, NULL, NULL, NULL, NULL));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, manage_control(manage, 0, NULL, 0, NULL, 0, &other));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, buffer, &number));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, buffer, 1));
+    CHECK_FAILURE(SCARDFFI_E_UNEXPECTED, exchange_plain(manage, READ_4, sizeof READ_4, buffer, sizeof buffer));
     CHECK(!manage_handle(manage, &handle));
 }
 
-static void attaches_and_detaches(void)
+static void test_attach_and_detach(void)
 {
     scardffi_manage *owner = new_manage(), *borrower = new_manage();
     SCARDCONTEXT context;
     SCARDHANDLE handle, own;
-    uint32_t said;
-
-    ANSWERS(SCARDFFI_E_POINTER, manage_new(NULL, &owner));
-    ANSWERS(SCARDFFI_E_POINTER, manage_new(api, NULL));
-    ANSWERS(SCARDFFI_E_POINTER, manage_detach(NULL, SCARD_LEAVE_CARD));
+    uint32_t pcsc_code;
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_new(NULL, &owner));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_new(api, NULL));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_detach(NULL, SCARD_LEAVE_CARD));
     manage_free(NULL);
-    refuses_every_use(owner);
+    check_all_unexpected(owner);
     handle = connect_raw(&context);
-    ANSWERS(SCARDFFI_OK, manage_attach_by_handle(borrower, handle, 0, 0, &said));
+    CHECK_CODE(SCARDFFI_OK, manage_attach_by_handle(borrower, handle, 0, 0, &pcsc_code));
     CHECK(manage_handle(borrower, &own) && own == handle && !manage_is_owned(borrower));
-    ANSWERS(SCARDFFI_E_UNEXPECTED, attach_by_handle(borrower, handle));
-    ANSWERS(SCARDFFI_E_UNEXPECTED, attach_by_ifd(borrower));
-    ANSWERS(SCARDFFI_E_INVALIDARG, manage_detach(borrower, SCARD_EJECT_CARD + 1));
-    ANSWERS(SCARDFFI_E_INVALIDARG, manage_reconnect(borrower, 0, 3, SCARD_LEAVE_CARD));
-    ANSWERS(SCARDFFI_E_INVALIDARG, manage_reconnect(borrower, SCARD_SHARE_DIRECT + 1, 3, SCARD_LEAVE_CARD));
-    ANSWERS(SCARDFFI_E_INVALIDARG, manage_reconnect(borrower, SCARD_SHARE_SHARED, 3, SCARD_EJECT_CARD));
-    ANSWERS(SCARDFFI_OK, manage_reconnect(borrower, SCARD_SHARE_SHARED, 3, SCARD_LEAVE_CARD));
-    ANSWERS(SCARDFFI_OK, manage_reconnect(borrower, 0, 3, SCARD_LEAVE_CARD)); /* the share mode is known now */
-    ANSWERS(SCARDFFI_OK, manage_detach(borrower, SCARD_LEAVE_CARD));
-    refuses_every_use(borrower);
-    ANSWERS(SCARDFFI_OK, manage_attach_by_handle(owner, handle, 1, 0, &said));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, attach_by_handle(borrower, handle));
+    CHECK_CODE(SCARDFFI_E_UNEXPECTED, attach_by_ifd(borrower));
+    CHECK_CODE(SCARDFFI_E_INVALIDARG, manage_detach(borrower, SCARD_EJECT_CARD + 1));
+    CHECK_CODE(SCARDFFI_E_INVALIDARG, manage_reconnect(borrower, 0, 3, SCARD_LEAVE_CARD));
+    CHECK_CODE(SCARDFFI_E_INVALIDARG, manage_reconnect(borrower, SCARD_SHARE_DIRECT + 1, 3, SCARD_LEAVE_CARD));
+    CHECK_CODE(SCARDFFI_E_INVALIDARG, manage_reconnect(borrower, SCARD_SHARE_SHARED, 3, SCARD_EJECT_CARD));
+    CHECK_CODE(SCARDFFI_OK, manage_reconnect(borrower, SCARD_SHARE_SHARED, 3, SCARD_LEAVE_CARD));
+    CHECK_CODE(SCARDFFI_OK, manage_reconnect(borrower, 0, 3, SCARD_LEAVE_CARD)); /* the share mode is known now */
+    CHECK_CODE(SCARDFFI_OK, manage_detach(borrower, SCARD_LEAVE_CARD));
+    check_all_unexpected(borrower);
+    CHECK_CODE(SCARDFFI_OK, manage_attach_by_handle(owner, handle, 1, 0, &pcsc_code));
     CHECK(manage_is_owned(owner));
-    ANSWERS(SCARDFFI_OK, manage_detach(owner, SCARD_LEAVE_CARD));
-    refuses_what_is_no_handle(handle);
-    ANSWERS(SCARDFFI_OK, attach_by_ifd(owner));
+    CHECK_CODE(SCARDFFI_OK, manage_detach(owner, SCARD_LEAVE_CARD));
+    check_invalid_handles(handle);
+    CHECK_CODE(SCARDFFI_OK, attach_by_ifd(owner));
     CHECK(manage_handle(owner, &own) && own != handle && manage_is_owned(owner));
     detach_and_free(owner);
-    ANSWERS(SCARDFFI_OK, attach_by_ifd(borrower));
-    manage_free(borrower); /* attached: the handle is forgotten */
-    ANSWERS(SCARD_S_SUCCESS, pcsc_SCardReleaseContext(api, context));
-    refuses_what_is_no_reader();
+    CHECK_CODE(SCARDFFI_OK, attach_by_ifd(borrower));
+    manage_free(borrower); /* the handle stays open */
+    CHECK_CODE(SCARD_S_SUCCESS, pcsc_SCardReleaseContext(api, context));
+    check_invalid_readers();
 }
 
-static void is_refused_in_a_fork(void)
+static void test_fork(void)
 {
     scardffi_manage *manage = new_attached();
     int status = -1;
     pid_t child = fork();
-
     if (child == 0) {
-        refuses_every_use(manage);
-        ANSWERS(SCARDFFI_E_UNEXPECTED, attach_by_ifd(manage));
-        ANSWERS(SCARDFFI_E_UNEXPECTED, attach_by_handle(manage, 1));
+        check_all_unexpected(manage);
+        CHECK_CODE(SCARDFFI_E_UNEXPECTED, attach_by_ifd(manage));
+        CHECK_CODE(SCARDFFI_E_UNEXPECTED, attach_by_handle(manage, 1));
         CHECK(manage_is_forked(manage));
         manage_free(manage);
         detach_and_free(new_attached());
@@ -259,12 +249,11 @@ static size_t read_command(unsigned char *command, size_t le)
     unsigned char short_le = (unsigned char)(extended ? 0 : le);
     unsigned char bytes[] = {0, 0xB0, 0, 0, short_le, (unsigned char)(le >> 8), (unsigned char)le};
     size_t length = extended ? 7 : 5;
-
     memcpy(command, bytes, length);
     return length;
 }
 
-static bool is_answer(const unsigned char *response, size_t le)
+static bool is_expected_response(const unsigned char *response, size_t le)
 {
     for (size_t i = 0; i < le; i++)
         if (response[i] != (unsigned char)(i ^ i >> 8))
@@ -272,37 +261,35 @@ static bool is_answer(const unsigned char *response, size_t le)
     return response[le] == 0x90 && response[le + 1] == 0;
 }
 
-/* Both buffers have exactly the size that is told. */
-static void reads(scardffi_manage *manage, size_t le)
+/* Both buffers have exactly the required size. */
+static void check_read(scardffi_manage *manage, size_t le)
 {
     unsigned char header[7];
     size_t length = read_command(header, le);
     unsigned char *command = malloc(length), *response = malloc(le + 2);
     int64_t received;
-
     memcpy(command, header, length);
     received = exchange_plain(manage, command, length, response, le + 2);
-    CHECK(received == (int64_t)le + 2 && is_answer(response, le));
+    CHECK(received == (int64_t)le + 2 && is_expected_response(response, le));
     free(response);
     response = malloc(le + 1);
     received = exchange_plain(manage, command, length, response, le + 1);
     if (le + 1 >= 2) {
-        FAILS(SCARD_E_INSUFFICIENT_BUFFER, received);
+        CHECK_FAILURE(SCARD_E_INSUFFICIENT_BUFFER, received);
         CHECK(-received >> 32 == (int64_t)le + 2);
     }
     free(response);
     free(command);
 }
 
-static void transmits_every_length(void)
+static void test_lengths(void)
 {
     static const size_t lengths[] = {257, 258, 511, 512, 4096, 32767, 32768, 65535, 65536};
     scardffi_manage *manage = new_attached();
-
     for (size_t le = 1; le <= 256; le++)
-        reads(manage, le);
+        check_read(manage, le);
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++)
-        reads(manage, lengths[i]);
+        check_read(manage, lengths[i]);
     for (size_t length = 4; length <= MAX_BUFFER_SIZE_EXTENDED; length += length < 300 ? 1 : 5437) {
         unsigned char *command = calloc(1, length), response[2];
         command[0] = 0xFF;
@@ -312,43 +299,41 @@ static void transmits_every_length(void)
     detach_and_free(manage);
 }
 
-static void refuses_wrong_buffers(void)
+static void test_invalid_buffers(void)
 {
     static unsigned char memory[MAX_BUFFER_SIZE_EXTENDED + 64];
     scardffi_manage *manage = new_attached();
-
     memcpy(memory, READ_4, sizeof READ_4);
-    FAILS(SCARDFFI_E_POINTER, exchange_plain(manage, NULL, 5, memory, 8));
-    FAILS(SCARDFFI_E_POINTER, exchange_plain(manage, memory, 5, NULL, 8));
-    FAILS(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 0, memory + 16, 8));
-    FAILS(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory + 16, MAX_BUFFER_SIZE_EXTENDED + 1, memory, 8));
-    FAILS(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 5, memory + 16, 0));
-    FAILS(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 5, memory + 16, 1));
-    FAILS(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 5, memory, 8));
-    FAILS(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 5, memory + 4, 8));
-    FAILS(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory + 7, 5, memory, 8));
-    FAILS(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory + 2, 5, memory, 16));
-    FAILS(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 16, memory + 4, 2));
-    CHECK(exchange_plain(manage, memory, 5, memory + 5, 6) == 6 && is_answer(memory + 5, 4));
+    CHECK_FAILURE(SCARDFFI_E_POINTER, exchange_plain(manage, NULL, 5, memory, 8));
+    CHECK_FAILURE(SCARDFFI_E_POINTER, exchange_plain(manage, memory, 5, NULL, 8));
+    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 0, memory + 16, 8));
+    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory + 16, MAX_BUFFER_SIZE_EXTENDED + 1, memory, 8));
+    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 5, memory + 16, 0));
+    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 5, memory + 16, 1));
+    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 5, memory, 8));
+    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 5, memory + 4, 8));
+    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory + 7, 5, memory, 8));
+    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory + 2, 5, memory, 16));
+    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_plain(manage, memory, 16, memory + 4, 2));
+    CHECK(exchange_plain(manage, memory, 5, memory + 5, 6) == 6 && is_expected_response(memory + 5, 4));
     memcpy(memory + 6, READ_4, sizeof READ_4);
-    CHECK(exchange_plain(manage, memory + 6, 5, memory, 6) == 6 && is_answer(memory, 4));
+    CHECK(exchange_plain(manage, memory + 6, 5, memory, 6) == 6 && is_expected_response(memory, 4));
     CHECK(exchange_plain(manage, READ_4, 5, memory, sizeof memory) == 6);
     detach_and_free(manage);
 }
 
-static void transmits_through_a_slot(void)
+static void test_exchange_slot(void)
 {
     scardffi_manage *manage = new_attached();
     struct exchange_slot *slot = exchange_slot_new(manage);
     unsigned char command[7];
     size_t length = read_command(command, 65536);
     const unsigned char *response = (const unsigned char *)exchange_slot_response(slot);
-
-    CHECK(exchange_slot_send(slot, command, length) == 65538 && is_answer(response, 65536));
-    FAILS(SCARDFFI_E_INVALIDARG, exchange_slot_send(slot, response, 5));
-    FAILS(SCARDFFI_E_POINTER, exchange_slot_send(slot, NULL, 5));
-    ANSWERS(SCARDFFI_OK, manage_detach(manage, SCARD_LEAVE_CARD));
-    FAILS(SCARDFFI_E_UNEXPECTED, exchange_slot_send(slot, command, length));
+    CHECK(exchange_slot_send(slot, command, length) == 65538 && is_expected_response(response, 65536));
+    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_slot_send(slot, response, 5));
+    CHECK_FAILURE(SCARDFFI_E_POINTER, exchange_slot_send(slot, NULL, 5));
+    CHECK_CODE(SCARDFFI_OK, manage_detach(manage, SCARD_LEAVE_CARD));
+    CHECK_FAILURE(SCARDFFI_E_UNEXPECTED, exchange_slot_send(slot, command, length));
     exchange_slot_free(slot);
     exchange_slot_free(NULL);
     manage_free(manage);
@@ -356,334 +341,321 @@ static void transmits_through_a_slot(void)
 
 /* Status, attributes, control */
 
-static void tells_the_status(void)
+static void test_status(void)
 {
     scardffi_manage *manage = new_attached();
     uint32_t state, protocol, name_length, atr_length;
     char *name = malloc(sizeof READER);
     unsigned char *atr = malloc(13);
-
-    ANSWERS(SCARDFFI_E_POINTER, manage_status(manage, NULL, &protocol, NULL, NULL, NULL, NULL));
-    ANSWERS(SCARDFFI_E_POINTER, manage_status(manage, &state, NULL, NULL, NULL, NULL, NULL));
-    ANSWERS(SCARDFFI_E_POINTER, manage_status(manage, &state, &protocol, name, NULL, NULL, NULL));
-    ANSWERS(SCARDFFI_E_POINTER, manage_status(manage, &state, &protocol, NULL, NULL, atr, NULL));
-    ANSWERS(SCARDFFI_OK, manage_status(manage, &state, &protocol, NULL, NULL, NULL, NULL));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_status(manage, NULL, &protocol, NULL, NULL, NULL, NULL));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_status(manage, &state, NULL, NULL, NULL, NULL, NULL));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_status(manage, &state, &protocol, name, NULL, NULL, NULL));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_status(manage, &state, &protocol, NULL, NULL, atr, NULL));
+    CHECK_CODE(SCARDFFI_OK, manage_status(manage, &state, &protocol, NULL, NULL, NULL, NULL));
     CHECK(state == (SCARD_PRESENT | SCARD_POWERED | SCARD_NEGOTIABLE) && protocol == SCARD_PROTOCOL_T1);
-    ANSWERS(SCARDFFI_OK, manage_status(manage, &state, &protocol, NULL, &name_length, NULL, &atr_length));
+    CHECK_CODE(SCARDFFI_OK, manage_status(manage, &state, &protocol, NULL, &name_length, NULL, &atr_length));
     CHECK(name_length == sizeof READER && atr_length == 13);
-    ANSWERS(SCARDFFI_OK, manage_status(manage, &state, &protocol, name, &name_length, atr, &atr_length));
+    CHECK_CODE(SCARDFFI_OK, manage_status(manage, &state, &protocol, name, &name_length, atr, &atr_length));
     CHECK(strcmp(name, READER) == 0 && atr[0] == 0x3B);
     for (uint32_t room = 0; room < sizeof READER; room++) {
         name = realloc(name, room > 0 ? room : 1);
         name_length = room;
-        ANSWERS(SCARD_E_INSUFFICIENT_BUFFER, manage_status(manage, &state, &protocol, name, &name_length, NULL, NULL));
+        CHECK_CODE(SCARD_E_INSUFFICIENT_BUFFER,
+                   manage_status(manage, &state, &protocol, name, &name_length, NULL, NULL));
         CHECK(name_length == sizeof READER);
     }
     atr = realloc(atr, 12);
     atr_length = 12;
-    ANSWERS(SCARD_E_INSUFFICIENT_BUFFER, manage_status(manage, &state, &protocol, NULL, NULL, atr, &atr_length));
+    CHECK_CODE(SCARD_E_INSUFFICIENT_BUFFER, manage_status(manage, &state, &protocol, NULL, NULL, atr, &atr_length));
     CHECK(atr_length == 13);
     free(atr);
     free(name);
     detach_and_free(manage);
 }
 
-static void reads_and_writes_attributes(void)
+static void test_attributes(void)
 {
     scardffi_manage *manage = new_attached();
     unsigned char *value = malloc(sizeof "scardffi");
     uint32_t length = sizeof "scardffi";
-    static unsigned char much[MAX_BUFFER_SIZE_EXTENDED + 1];
-
-    ANSWERS(SCARDFFI_E_POINTER, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, NULL, &length));
-    ANSWERS(SCARDFFI_E_POINTER, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, value, NULL));
-    ANSWERS(SCARDFFI_OK, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, value, &length));
+    static unsigned char too_long[MAX_BUFFER_SIZE_EXTENDED + 1];
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, NULL, &length));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, value, NULL));
+    CHECK_CODE(SCARDFFI_OK, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, value, &length));
     CHECK(length == sizeof "scardffi" - 1 && memcmp(value, "scardffi", length) == 0);
-    ANSWERS(SCARD_E_UNSUPPORTED_FEATURE, manage_get_attribute(manage, 0x01234567, value, &length));
+    CHECK_CODE(SCARD_E_UNSUPPORTED_FEATURE, manage_get_attribute(manage, 0x01234567, value, &length));
     value = realloc(value, sizeof "scardffi" - 2);
     length = sizeof "scardffi" - 2;
-    ANSWERS(SCARD_E_INSUFFICIENT_BUFFER, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, value, &length));
+    CHECK_CODE(SCARD_E_INSUFFICIENT_BUFFER, manage_get_attribute(manage, SCARD_ATTR_VENDOR_NAME, value, &length));
     CHECK(length == sizeof "scardffi" - 1);
-    ANSWERS(SCARDFFI_E_POINTER, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, NULL, 1));
-    ANSWERS(SCARDFFI_E_INVALIDARG, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, much, sizeof much));
-    ANSWERS(SCARD_E_UNSUPPORTED_FEATURE, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, value, 1));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, NULL, 1));
+    CHECK_CODE(SCARDFFI_E_INVALIDARG, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, too_long, sizeof too_long));
+    CHECK_CODE(SCARD_E_UNSUPPORTED_FEATURE, manage_set_attribute(manage, SCARD_ATTR_VENDOR_NAME, value, 1));
     free(value);
     detach_and_free(manage);
 }
 
-static void controls_the_reader(void)
+static void test_control(void)
 {
-    static unsigned char much[MAX_BUFFER_SIZE_EXTENDED + 1];
+    static unsigned char too_long[MAX_BUFFER_SIZE_EXTENDED + 1];
     scardffi_manage *manage = new_attached();
     unsigned char byte = 0;
     uint32_t received = 1;
-
-    ANSWERS(SCARDFFI_E_POINTER, manage_control(manage, SCARD_CTL_CODE(3400), NULL, 0, &byte, 1, NULL));
-    ANSWERS(SCARDFFI_E_POINTER, manage_control(manage, SCARD_CTL_CODE(3400), NULL, 1, &byte, 1, &received));
-    ANSWERS(SCARDFFI_E_POINTER, manage_control(manage, SCARD_CTL_CODE(3400), NULL, 0, NULL, 1, &received));
-    ANSWERS(SCARDFFI_E_INVALIDARG,
-            manage_control(manage, SCARD_CTL_CODE(3400), much, sizeof much, &byte, 1, &received));
-    ANSWERS(SCARDFFI_E_INVALIDARG, manage_control(manage, SCARD_CTL_CODE(3400), NULL, 0, much, sizeof much, &received));
-    ANSWERS(SCARDFFI_OK, manage_control(manage, SCARD_CTL_CODE(2000), NULL, 0, NULL, 0, &received));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_control(manage, SCARD_CTL_CODE(3400), NULL, 0, &byte, 1, NULL));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_control(manage, SCARD_CTL_CODE(3400), NULL, 1, &byte, 1, &received));
+    CHECK_CODE(SCARDFFI_E_POINTER, manage_control(manage, SCARD_CTL_CODE(3400), NULL, 0, NULL, 1, &received));
+    CHECK_CODE(SCARDFFI_E_INVALIDARG,
+               manage_control(manage, SCARD_CTL_CODE(3400), too_long, sizeof too_long, &byte, 1, &received));
+    CHECK_CODE(SCARDFFI_E_INVALIDARG,
+               manage_control(manage, SCARD_CTL_CODE(3400), NULL, 0, too_long, sizeof too_long, &received));
+    CHECK_CODE(SCARDFFI_OK, manage_control(manage, SCARD_CTL_CODE(2000), NULL, 0, NULL, 0, &received));
     CHECK(received == 0);
-    ANSWERS(SCARD_E_UNSUPPORTED_FEATURE, manage_control(manage, 1, &byte, 1, much, sizeof much - 1, &received));
+    CHECK_CODE(SCARD_E_UNSUPPORTED_FEATURE,
+               manage_control(manage, 1, &byte, 1, too_long, sizeof too_long - 1, &received));
     detach_and_free(manage);
 }
 
 /* Transactions and resets */
 
-static void locks_and_unlocks(void)
+static void test_transactions(void)
 {
-    scardffi_manage *mine = new_manage(), *other = new_attached();
+    scardffi_manage *locker = new_manage(), *other = new_attached();
     unsigned char response[6];
     SCARDCONTEXT context;
     SCARDHANDLE handle = connect_raw(&context);
-
-    ANSWERS(SCARDFFI_OK, attach_by_handle(mine, handle));
-    ANSWERS(SCARD_E_NOT_TRANSACTED, manage_unlock(mine, SCARD_LEAVE_CARD));
-    ANSWERS(SCARDFFI_E_INVALIDARG, manage_unlock(mine, SCARD_EJECT_CARD + 1));
-    ANSWERS(SCARDFFI_OK, manage_lock(mine));
-    ANSWERS(SCARDFFI_OK, manage_lock(mine));
-    ANSWERS(SCARDFFI_OK, manage_unlock(mine, SCARD_LEAVE_CARD));
-    ANSWERS(SCARD_E_SHARING_VIOLATION, manage_probe(other));
-    ANSWERS(SCARDFFI_OK, manage_probe(mine));
-    ANSWERS(SCARDFFI_OK, manage_lock(mine));
-    ANSWERS(SCARDFFI_OK, manage_detach(mine, SCARD_LEAVE_CARD)); /* ends both transactions, leaves the handle open */
-    ANSWERS(SCARDFFI_OK, manage_probe(other));
-    ANSWERS(SCARDFFI_OK, attach_by_handle(mine, handle));
-    ANSWERS(SCARDFFI_OK, manage_lock(mine));
-    ANSWERS(SCARDFFI_OK, manage_unlock(mine, SCARD_RESET_CARD));
-    FAILS(SCARD_W_RESET_CARD, exchange_plain(mine, READ_4, sizeof READ_4, response, sizeof response));
-    ANSWERS(SCARDFFI_OK, manage_reconnect(mine, 0, 3, SCARD_LEAVE_CARD));
-    CHECK(exchange_plain(mine, READ_4, sizeof READ_4, response, sizeof response) == 6);
-    FAILS(SCARD_W_RESET_CARD, exchange_plain(other, READ_4, sizeof READ_4, response, sizeof response));
-    ANSWERS(SCARDFFI_OK, manage_reconnect(other, 0, SCARD_PROTOCOL_T0, SCARD_UNPOWER_CARD));
+    CHECK_CODE(SCARDFFI_OK, attach_by_handle(locker, handle));
+    CHECK_CODE(SCARD_E_NOT_TRANSACTED, manage_unlock(locker, SCARD_LEAVE_CARD));
+    CHECK_CODE(SCARDFFI_E_INVALIDARG, manage_unlock(locker, SCARD_EJECT_CARD + 1));
+    CHECK_CODE(SCARDFFI_OK, manage_lock(locker));
+    CHECK_CODE(SCARDFFI_OK, manage_lock(locker));
+    CHECK_CODE(SCARDFFI_OK, manage_unlock(locker, SCARD_LEAVE_CARD));
+    CHECK_CODE(SCARD_E_SHARING_VIOLATION, manage_probe(other));
+    CHECK_CODE(SCARDFFI_OK, manage_probe(locker));
+    CHECK_CODE(SCARDFFI_OK, manage_lock(locker));
+    CHECK_CODE(SCARDFFI_OK,
+               manage_detach(locker, SCARD_LEAVE_CARD)); /* ends both transactions, and leaves the handle open */
+    CHECK_CODE(SCARDFFI_OK, manage_probe(other));
+    CHECK_CODE(SCARDFFI_OK, attach_by_handle(locker, handle));
+    CHECK_CODE(SCARDFFI_OK, manage_lock(locker));
+    CHECK_CODE(SCARDFFI_OK, manage_unlock(locker, SCARD_RESET_CARD));
+    CHECK_FAILURE(SCARD_W_RESET_CARD, exchange_plain(locker, READ_4, sizeof READ_4, response, sizeof response));
+    CHECK_CODE(SCARDFFI_OK, manage_reconnect(locker, 0, 3, SCARD_LEAVE_CARD));
+    CHECK(exchange_plain(locker, READ_4, sizeof READ_4, response, sizeof response) == 6);
+    CHECK_FAILURE(SCARD_W_RESET_CARD, exchange_plain(other, READ_4, sizeof READ_4, response, sizeof response));
+    CHECK_CODE(SCARDFFI_OK, manage_reconnect(other, 0, SCARD_PROTOCOL_T0, SCARD_UNPOWER_CARD));
     CHECK(exchange_plain(other, READ_4, sizeof READ_4, response, sizeof response) == 6);
-    detach_and_free(mine);
-    ANSWERS(SCARDFFI_OK, manage_reconnect(other, 0, 3, SCARD_RESET_CARD));
-    ANSWERS(SCARDFFI_OK, manage_detach(other, SCARD_UNPOWER_CARD));
+    detach_and_free(locker);
+    CHECK_CODE(SCARDFFI_OK, manage_reconnect(other, 0, 3, SCARD_RESET_CARD));
+    CHECK_CODE(SCARDFFI_OK, manage_detach(other, SCARD_UNPOWER_CARD));
     manage_free(other);
-    ANSWERS(SCARD_S_SUCCESS, pcsc_SCardReleaseContext(api, context));
+    CHECK_CODE(SCARD_S_SUCCESS, pcsc_SCardReleaseContext(api, context));
     detach_and_free(new_attached());
 }
 
 /* Threads */
 
-typedef struct {
+struct work {
     scardffi_manage *manage;
     SCARDHANDLE handle;
     size_t le;
     unsigned used, refused; /* atomic */
     bool *stop;             /* atomic */
-} work;
+};
 
-static pthread_t start(void *(*job)(void *), work *mine)
+static pthread_t start(void *(*job)(void *), struct work *work)
 {
     pthread_t thread;
-
-    CHECK(pthread_create(&thread, NULL, job, mine) == 0);
+    CHECK(pthread_create(&thread, NULL, job, work) == 0);
     return thread;
 }
 
-/* Its own answers, of a length that no other thread asks for. */
-static void *transmit_many(void *argument)
+/* Each thread reads another length. */
+static void *transmit_repeatedly(void *argument)
 {
-    work *mine = argument;
-    unsigned char command[7], *response = malloc(mine->le + 2);
-    size_t length = read_command(command, mine->le);
-
+    struct work *work = argument;
+    unsigned char command[7], *response = malloc(work->le + 2);
+    size_t length = read_command(command, work->le);
     for (int i = 0; i < EXCHANGES; i++) {
-        CHECK(exchange_plain(mine->manage, command, length, response, mine->le + 2) == (int64_t)mine->le + 2);
-        CHECK(is_answer(response, mine->le));
+        CHECK(exchange_plain(work->manage, command, length, response, work->le + 2) == (int64_t)work->le + 2);
+        CHECK(is_expected_response(response, work->le));
     }
     free(response);
     return NULL;
 }
 
-static void serves_threads(scardffi_manage *const *objects, size_t count)
+static void transmit_in_threads(scardffi_manage *const *objects, size_t count)
 {
     pthread_t threads[THREADS];
-    work works[THREADS] = {0};
-
+    struct work works[THREADS] = {0};
     for (size_t i = 0; i < THREADS; i++) {
         works[i].manage = objects[i % count];
         works[i].le = 1 + 100 * i;
-        threads[i] = start(transmit_many, &works[i]);
+        threads[i] = start(transmit_repeatedly, &works[i]);
     }
     for (size_t i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
 }
 
-static void serves_threads_on_one_object_and_on_two_with_one_handle(void)
+static void test_threads(void)
 {
     scardffi_manage *objects[2] = {new_manage(), new_manage()};
     SCARDCONTEXT context;
     SCARDHANDLE handle = connect_raw(&context);
-
-    ANSWERS(SCARDFFI_OK, attach_by_handle(objects[0], handle));
-    serves_threads(objects, 1);
-    ANSWERS(SCARDFFI_OK, attach_by_handle(objects[1], handle));
-    serves_threads(objects, 2);
+    CHECK_CODE(SCARDFFI_OK, attach_by_handle(objects[0], handle));
+    transmit_in_threads(objects, 1);
+    CHECK_CODE(SCARDFFI_OK, attach_by_handle(objects[1], handle));
+    transmit_in_threads(objects, 2);
     detach_and_free(objects[0]);
     detach_and_free(objects[1]);
-    ANSWERS(SCARD_S_SUCCESS, pcsc_SCardReleaseContext(api, context));
+    CHECK_CODE(SCARD_S_SUCCESS, pcsc_SCardReleaseContext(api, context));
 }
 
-static void count(work *mine, uint32_t answer)
+static void count_result(struct work *work, uint32_t result)
 {
-    CHECK(answer == SCARDFFI_OK || answer == SCARDFFI_E_UNEXPECTED);
-    __atomic_fetch_add(answer == SCARDFFI_OK ? &mine->used : &mine->refused, 1, __ATOMIC_RELAXED);
+    CHECK(result == SCARDFFI_OK || result == SCARDFFI_E_UNEXPECTED);
+    __atomic_fetch_add(result == SCARDFFI_OK ? &work->used : &work->refused, 1, __ATOMIC_RELAXED);
 }
 
 static void *transmit_in_a_race(void *argument)
 {
-    work *mine = argument;
+    struct work *work = argument;
     unsigned char response[6];
-
-    while (!__atomic_load_n(mine->stop, __ATOMIC_RELAXED)) {
-        int64_t answer = exchange_plain(mine->manage, READ_4, sizeof READ_4, response, sizeof response);
-        CHECK(answer < 0 || (answer == 6 && is_answer(response, 4)));
-        count(mine, answer < 0 ? (uint32_t)-answer : SCARDFFI_OK);
+    while (!__atomic_load_n(work->stop, __ATOMIC_RELAXED)) {
+        int64_t answer = exchange_plain(work->manage, READ_4, sizeof READ_4, response, sizeof response);
+        CHECK(answer < 0 || (answer == 6 && is_expected_response(response, 4)));
+        count_result(work, answer < 0 ? (uint32_t)-answer : SCARDFFI_OK);
     }
     return NULL;
 }
 
-static void *look_in_a_race(void *argument)
+static void *query_in_a_race(void *argument)
 {
-    work *mine = argument;
+    struct work *work = argument;
     uint32_t state, protocol;
     SCARDHANDLE handle;
-
-    while (!__atomic_load_n(mine->stop, __ATOMIC_RELAXED)) {
-        int owned = manage_is_owned(mine->manage);
+    while (!__atomic_load_n(work->stop, __ATOMIC_RELAXED)) {
+        int owned = manage_is_owned(work->manage);
         CHECK(owned == 0 || owned == 1);
-        CHECK(!manage_handle(mine->manage, &handle) || handle > 0);
-        count(mine, manage_status(mine->manage, &state, &protocol, NULL, NULL, NULL, NULL));
+        CHECK(!manage_handle(work->manage, &handle) || handle > 0);
+        count_result(work, manage_status(work->manage, &state, &protocol, NULL, NULL, NULL, NULL));
     }
     return NULL;
 }
 
 static void *lock_in_a_race(void *argument)
 {
-    work *mine = argument;
-
-    while (!__atomic_load_n(mine->stop, __ATOMIC_RELAXED)) {
-        uint32_t answer = manage_lock(mine->manage);
-        count(mine, answer);
+    struct work *work = argument;
+    while (!__atomic_load_n(work->stop, __ATOMIC_RELAXED)) {
+        uint32_t answer = manage_lock(work->manage);
+        count_result(work, answer);
         if (answer != SCARDFFI_OK)
             continue;
-        answer = manage_unlock(mine->manage, SCARD_LEAVE_CARD);
+        answer = manage_unlock(work->manage, SCARD_LEAVE_CARD);
         CHECK(answer == SCARDFFI_OK || answer == SCARDFFI_E_UNEXPECTED || answer == SCARD_E_NOT_TRANSACTED);
     }
     return NULL;
 }
 
-/* A second object that comes and goes on the same handle, so that the struct of the handle changes hands. */
+/* Attach a second object to the same handle, and detach it, so that the handle's struct is freed and reused. */
 static void *borrow_in_a_race(void *argument)
 {
-    work *mine = argument;
+    struct work *work = argument;
     scardffi_manage *own = new_manage();
     unsigned char response[6];
-
-    while (!__atomic_load_n(mine->stop, __ATOMIC_RELAXED)) {
-        count(mine, attach_by_handle(own, mine->handle));
+    while (!__atomic_load_n(work->stop, __ATOMIC_RELAXED)) {
+        count_result(work, attach_by_handle(own, work->handle));
         CHECK(exchange_plain(own, READ_4, sizeof READ_4, response, sizeof response) == 6);
-        ANSWERS(SCARDFFI_OK, manage_detach(own, SCARD_LEAVE_CARD));
+        CHECK_CODE(SCARDFFI_OK, manage_detach(own, SCARD_LEAVE_CARD));
     }
     manage_free(own);
     return NULL;
 }
 
-static bool has_met_both(work *mine)
+static bool was_used_and_refused(struct work *work)
 {
-    unsigned used = __atomic_load_n(&mine->used, __ATOMIC_RELAXED);
-
-    return used >= LEAST_USES && __atomic_load_n(&mine->refused, __ATOMIC_RELAXED) >= LEAST_USES;
+    unsigned used = __atomic_load_n(&work->used, __ATOMIC_RELAXED);
+    return used >= MIN_USES && __atomic_load_n(&work->refused, __ATOMIC_RELAXED) >= MIN_USES;
 }
 
-static void survives_races_of_attach_and_detach(void)
+static void test_races_of_attach_and_detach(void)
 {
-    void *(*jobs[])(void *) = {borrow_in_a_race, transmit_in_a_race, transmit_in_a_race, look_in_a_race,
+    void *(*jobs[])(void *) = {borrow_in_a_race, transmit_in_a_race, transmit_in_a_race, query_in_a_race,
                                lock_in_a_race};
     enum { JOBS = sizeof jobs / sizeof jobs[0] };
     scardffi_manage *manage = new_manage();
     pthread_t threads[JOBS];
-    work works[JOBS] = {0};
+    struct work works[JOBS] = {0};
     SCARDCONTEXT context;
     SCARDHANDLE handle = connect_raw(&context);
     bool stop = false;
-    size_t met = 1; /* the first is never refused */
+    size_t satisfied = 1; /* the first job is never refused */
 
     for (size_t i = 0; i < JOBS; i++) {
-        works[i] = (work){.manage = manage, .handle = handle, .stop = &stop};
+        works[i] = (struct work){.manage = manage, .handle = handle, .stop = &stop};
         threads[i] = start(jobs[i], &works[i]);
     }
-    for (int i = 0; i < RACES || (met < JOBS && i < 1000 * RACES); i++) {
-        while (met < JOBS && has_met_both(&works[met]))
-            met++;
-        ANSWERS(SCARDFFI_OK, i % 2 != 0 ? attach_by_ifd(manage) : attach_by_handle(manage, handle));
+    for (int i = 0; i < RACES || (satisfied < JOBS && i < 1000 * RACES); i++) {
+        while (satisfied < JOBS && was_used_and_refused(&works[satisfied]))
+            satisfied++;
+        CHECK_CODE(SCARDFFI_OK, i % 2 != 0 ? attach_by_ifd(manage) : attach_by_handle(manage, handle));
         if (i % 64 == 0)
-            sched_yield(); /* let somebody in */
-        ANSWERS(SCARDFFI_OK, manage_detach(manage, SCARD_LEAVE_CARD));
+            sched_yield(); /* let another thread run */
+        CHECK_CODE(SCARDFFI_OK, manage_detach(manage, SCARD_LEAVE_CARD));
     }
     __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
     for (size_t i = 0; i < JOBS; i++) {
         pthread_join(threads[i], NULL);
         printf("thread %zu: %u uses, %u refused\n", i, works[i].used, works[i].refused);
-        CHECK(i == 0 || has_met_both(&works[i]));
+        CHECK(i == 0 || was_used_and_refused(&works[i]));
     }
     manage_free(manage);
-    ANSWERS(SCARD_S_SUCCESS, pcsc_SCardReleaseContext(api, context));
+    CHECK_CODE(SCARD_S_SUCCESS, pcsc_SCardReleaseContext(api, context));
 }
 
 static void *open_in_a_race(void *argument)
 {
-    work *mine = argument;
+    struct work *work = argument;
     const char *path = pcsc_path(api);
     char detail[256];
     scardffi_library *opened;
-
     for (int i = 0; i < EXCHANGES; i++) {
         CHECK(pcsc_open(path, &opened, detail, sizeof detail) == 0 && opened == api);
         pcsc_set_default(opened);
         CHECK(pcsc_open_default(&opened, detail, sizeof detail) == 0 && opened == api);
-        mine->used++;
+        work->used++;
     }
     return NULL;
 }
 
-static void opens_a_library_from_several_threads(void)
+static void test_opening_in_threads(void)
 {
     pthread_t threads[THREADS];
-    work works[THREADS] = {0};
-
+    struct work works[THREADS] = {0};
     for (size_t i = 0; i < THREADS; i++)
         threads[i] = start(open_in_a_race, &works[i]);
     for (size_t i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
 }
 
-/* What a sanitizer must report: a response longer than its memory, and memory that two threads use at a time. */
+/* Errors that a sanitizer must report: a response longer than its memory, and memory that two threads write to. */
 
 static unsigned char shared_response[6];
 
 static void *transmit_into_shared_memory(void *argument)
 {
-    work *mine = argument;
-
-    exchange_plain(mine->manage, READ_4, sizeof READ_4, shared_response, sizeof shared_response);
-    mine->used = shared_response[0];
+    struct work *work = argument;
+    exchange_plain(work->manage, READ_4, sizeof READ_4, shared_response, sizeof shared_response);
+    work->used = shared_response[0];
     return NULL;
 }
 
-static void break_the_rules(void)
+static void cause_sanitizer_reports(void)
 {
     scardffi_manage *manage = new_attached();
-    work first = {.manage = manage}, second = {.manage = manage};
+    struct work first = {.manage = manage}, second = {.manage = manage};
     unsigned char *too_small = malloc(5);
     pthread_t thread = start(transmit_into_shared_memory, &first);
-
-    sleep(1); /* after the other one in time, and by nothing else */
+    sleep(1); /* later than the other thread, but not synchronized with it */
     transmit_into_shared_memory(&second);
     pthread_join(thread, NULL);
     CHECK(exchange_plain(manage, READ_4, sizeof READ_4, too_small, 6) == 6);
@@ -694,24 +666,24 @@ static void break_the_rules(void)
 int main(int count, char **arguments)
 {
     CHECK(count >= 2);
-    opens_a_library_once(arguments[1]);
+    test_opening_twice(arguments[1]);
     if (count > 2) {
-        break_the_rules();
+        cause_sanitizer_reports();
         return 0;
     }
-    tells_status_changes();
-    attaches_and_detaches();
-    is_refused_in_a_fork();
-    transmits_every_length();
-    refuses_wrong_buffers();
-    transmits_through_a_slot();
-    tells_the_status();
-    reads_and_writes_attributes();
-    controls_the_reader();
-    locks_and_unlocks();
-    opens_a_library_from_several_threads();
-    serves_threads_on_one_object_and_on_two_with_one_handle();
-    survives_races_of_attach_and_detach();
+    test_status_changes();
+    test_attach_and_detach();
+    test_fork();
+    test_lengths();
+    test_invalid_buffers();
+    test_exchange_slot();
+    test_status();
+    test_attributes();
+    test_control();
+    test_transactions();
+    test_opening_in_threads();
+    test_threads();
+    test_races_of_attach_and_detach();
     puts("done");
     return 0;
 }

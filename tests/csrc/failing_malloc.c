@@ -1,9 +1,9 @@
 /*
- * Preloaded into a program: malloc, calloc, realloc and free that know which shared object calls them.
+ * Replaces malloc, calloc, realloc and free by LD_PRELOAD, for the calls of one shared object, the watched one.
  *
- * One object is watched. Of its allocations the n-th can be made to fail, and its outstanding ones are counted;
- * everybody else's pass through. Who calls is told by the return address, so it is right for code that is compiled
- * into the watched object alone. A pointer that it allocated is its own whoever frees it.
+ * The n-th allocation of the watched object can be made to fail, and its outstanding allocations are counted. The
+ * caller is found by the return address, so only calls of code compiled into the object count. A block allocated by the
+ * object counts until it is freed, whoever frees it.
  */
 #define _GNU_SOURCE
 
@@ -20,14 +20,14 @@ void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
 void __libc_free(void *memory);
 
-enum { MOST_BLOCKS = 4096 };
+enum { MAX_BLOCKS = 4096 };
 
 static struct {
     void *memory;
     size_t size;
-} blocks[MOST_BLOCKS];
+} blocks[MAX_BLOCKS];
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards what follows, and blocks */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards the variables below, and blocks */
 static uintptr_t first, last;                             /* addresses of the watched object */
 static size_t block_count, byte_count, attempts, failures, countdown;
 
@@ -36,8 +36,8 @@ static bool is_watched(const void *caller)
     return (uintptr_t)caller - first < last - first;
 }
 
-/* Whether this allocation shall be made; counts it. */
-static bool is_allowed(void)
+/* Count an allocation. Returns false if it shall fail. */
+static bool count_attempt(void)
 {
     pthread_mutex_lock(&mutex);
     attempts++;
@@ -49,15 +49,15 @@ static bool is_allowed(void)
     return !fails;
 }
 
-static void *remember(void *memory, size_t size)
+static void *add_block(void *memory, size_t size)
 {
     if (memory == NULL)
         return NULL;
     pthread_mutex_lock(&mutex);
     size_t i = 0;
-    while (i < MOST_BLOCKS && blocks[i].memory != NULL)
+    while (i < MAX_BLOCKS && blocks[i].memory != NULL)
         i++;
-    if (i == MOST_BLOCKS)
+    if (i == MAX_BLOCKS)
         abort();
     blocks[i].memory = memory;
     blocks[i].size = size;
@@ -67,13 +67,13 @@ static void *remember(void *memory, size_t size)
     return memory;
 }
 
-static void forget(void *memory)
+static void remove_block(void *memory)
 {
     if (__atomic_load_n(&block_count, __ATOMIC_RELAXED) == 0)
         return;
     pthread_mutex_lock(&mutex);
     size_t left = block_count;
-    for (size_t i = 0; left > 0 && i < MOST_BLOCKS; i++) {
+    for (size_t i = 0; left > 0 && i < MAX_BLOCKS; i++) {
         if (blocks[i].memory == memory) {
             block_count--;
             byte_count -= blocks[i].size;
@@ -89,32 +89,32 @@ void *malloc(size_t size)
 {
     if (!is_watched(__builtin_return_address(0)))
         return __libc_malloc(size);
-    return is_allowed() ? remember(__libc_malloc(size), size) : NULL;
+    return count_attempt() ? add_block(__libc_malloc(size), size) : NULL;
 }
 
 void *calloc(size_t count, size_t size)
 {
     if (!is_watched(__builtin_return_address(0)))
         return __libc_calloc(count, size);
-    return is_allowed() ? remember(__libc_calloc(count, size), count * size) : NULL;
+    return count_attempt() ? add_block(__libc_calloc(count, size), count * size) : NULL;
 }
 
 void *realloc(void *memory, size_t size)
 {
     if (!is_watched(__builtin_return_address(0)))
         return __libc_realloc(memory, size);
-    if (!is_allowed())
+    if (!count_attempt())
         return NULL;
     void *moved = __libc_realloc(memory, size);
     if (moved != NULL && memory != NULL)
-        forget(memory);
-    return remember(moved, size);
+        remove_block(memory);
+    return add_block(moved, size);
 }
 
 void free(void *memory)
 {
     if (memory != NULL)
-        forget(memory);
+        remove_block(memory);
     __libc_free(memory);
 }
 
@@ -136,13 +136,15 @@ static int find_object(struct dl_phdr_info *object, size_t size, void *name)
     return 1;
 }
 
-/* For the tests. Watch the loaded object of this path from now on; 0: there is none. */
+/* The functions for the tests. */
+
+/* Watch the loaded object with this path. Returns 0 if there is none. */
 int watch(const char *path)
 {
     return dl_iterate_phdr(find_object, (void *)(uintptr_t)path);
 }
 
-/* Make the n-th allocation from now fail, 1 being the next; 0: none. */
+/* Make the n-th allocation from now fail: 1 is the next one, 0 is none. */
 void fail_after(size_t n)
 {
     pthread_mutex_lock(&mutex);

@@ -1,33 +1,36 @@
 /*
- * A reader driver for pcscd whose cards live in this file: up to 16 readers, each with the same test card.
+ * A reader driver for pcscd: up to 16 readers, each with the same test card, which is part of the driver.
  *
- * Loaded by a private pcscd as a driver of USB readers (csrc/stand_in_udev.c makes them come and go); a reader's device
- * name ends in its number N. The folder named by SCARDFFI_TEST_IFD controls it and receives its logs:
- *   absent-N      while this file exists the card of reader N is removed
- *   atr-N         the ATR of the card in reader N in hexadecimal, read at power-up and reset; an empty file is a mute card
- *   go-N          lets one hanging APDU of reader N end, and is deleted by doing so
+ * A private pcscd loads it as a driver of USB readers, which fake_udev.c plugs in and unplugs. A reader's device name
+ * ends in its number N. The folder named by SCARDFFI_TEST_IFD controls the readers and receives their logs:
+ *   absent-N      while this file exists, reader N holds no card
+ *   atr-N         the ATR of the card in reader N, in hexadecimal, read at power-up and reset; if empty, it is mute
+ *   go-N          ends a hanging command of reader N, which deletes the file
  *   reader-N.log  a line for each event: seconds of CLOCK_MONOTONIC, event, details
  *
  * The card's commands (hexadecimal):
  *   00 B0 P1 P2 Le      READ BINARY: the byte at offset i is (i ^ i >> 8) & FF
  *   00 84 00 00 Le      GET CHALLENGE: random bytes
  *   00 A4 00 0C 02 id   SELECT: 9000 for 3F00, otherwise 6A82
- *   00 C0 00 00 Le      GET RESPONSE: the next Le bytes of what 80 1C prepared, then 61xx while some are left; 6Cxx where
- *                       Le is more than what is left, 6985 where nothing is; 61xx and 6Cxx say at most 256 (00)
- *   80 10 hi lo         answers after hi:lo milliseconds
- *   80 12 hi lo         answers hi:lo bytes of the READ BINARY pattern, 0000 means 65536
- *   80 14 00 00         answers after go-N was made, at the latest after a minute
+ *   00 C0 00 00 Le      GET RESPONSE: the next Le bytes of what 80 1C prepared, then 61xx if more are left;
+ *                       6Cxx if Le is more than what is left, 6985 if nothing is left; xx is at most 256 (00)
+ *   80 10 hi lo         responds after hi:lo milliseconds
+ *   80 12 hi lo         returns hi:lo bytes of the READ BINARY pattern, 0000 means 65536
+ *   80 14 00 00         responds when go-N is made, at the latest after a minute
  *   80 16 00 00         fails with IFD_COMMUNICATION_ERROR
- *   80 18 00 00 Lc data answers the data
- *   80 1A 00 00         answers the number of APDUs this reader has seen, this one included, 4 bytes big-endian
- *   80 1C hi lo         prepares hi:lo bytes of the pattern, 0000 means 65536, and answers 61xx; any command but
- *                       GET RESPONSE forgets them
+ *   80 18 00 00 Lc data returns the data
+ *   80 1A 00 00         returns the number of commands that this reader has received, this one included:
+ *                       4 bytes, big-endian
+ *   80 1C hi lo         prepares hi:lo bytes of the pattern, 0000 means 65536, and returns 61xx; any command except
+ *                       GET RESPONSE discards them
  *   80 1E 00 xx Le      6Cxx unless Le is xx (00: 256), otherwise xx bytes of the pattern
- * Commands with bit 10 in CLA are links of a chain: their data is kept and answered 9000, and the command without that
- * bit that follows, with the same CLA, INS, P1 and P2, runs with all the data joined; more than 65535 bytes are 6700,
- * and another command in between forgets the chain. A reset forgets both.
- * Anything else is 6D00 in class 00 or 80 and 6E00 in other classes; a command whose length fields do not fit is 6700.
+ * A command with bit 10 in CLA is part of a chain: its data is kept, and the response is 9000. The next command without
+ * that bit, with the same CLA, INS, P1 and P2, runs with all the data. More than 65535 bytes are 6700. Any other
+ * command in between discards the chain. A reset discards the chain and what 80 1C prepared.
+ * Anything else is 6D00 in class 00 or 80 and 6E00 in other classes; length fields that do not add up are 6700.
  * 80 10 and 80 14 end at once when the card is removed.
+ *
+ * This card and the virtual library's answering card share no code, because the tests compare them.
  */
 #define _GNU_SOURCE
 
@@ -57,33 +60,33 @@ enum {
     SLICE_MS = 2,
     HANG_MS = 60000,
     MAX_DATA = 65535,
-    MAX_ANSWER = 65536 + 2,
-    CHAINED = 0x10
+    MAX_RESPONSE = 65536 + 2,
+    CHAINING_BIT = 0x10
 };
 
 static const UCHAR DEFAULT_ATR[] = {0x3B, 0x88, 0x80, 0x01, 'i', 'f', 'd', '-', 't', 'e', 's', 't', 0x59};
 static const char VENDOR_NAME[] = "scardffi tests";
 
 struct reader {
-    bool open;
+    bool is_open;
     unsigned number;
     char absent_name[32];
     char absent_path[PATH_MAX];
     char atr_path[PATH_MAX];
     char go_path[PATH_MAX];
     int log;
-    int folder_watch; /* inotify, tells the polling thread that a card came or went */
-    int stop_event;   /* eventfd, ends a wait of the polling thread */
-    UCHAR atr[MAX_ATR_SIZE]; /* of the card that has power */
-    DWORD atr_length;        /* 0: no power */
-    DWORD protocol;          /* SCARD_PROTOCOL_T0 or _T1 once it was negotiated */
-    uint32_t apdus;
-    DWORD prepared, given; /* what GET RESPONSE may fetch of the pattern, and has fetched */
+    int folder_watch;        /* inotify, tells the polling thread that a card was inserted or removed */
+    int stop_event;          /* eventfd, ends a wait of the polling thread */
+    UCHAR atr[MAX_ATR_SIZE]; /* of the powered card */
+    DWORD atr_length;        /* 0: the card is not powered */
+    DWORD protocol;          /* SCARD_PROTOCOL_T0 or _T1 after the negotiation, before it 0 */
+    uint32_t command_count;
+    DWORD prepared, fetched; /* bytes of the pattern for GET RESPONSE, and how many of them it has returned */
     UCHAR chain[MAX_DATA];
     DWORD chain_length;
-    UCHAR chain_header[4]; /* of the command that the chain belongs to, without CHAINED */
-    bool chaining;
-    pthread_mutex_t attribute_mutex; /* pcscd takes its own lock for every call but IFDHSetCapabilities */
+    UCHAR chain_header[4]; /* of the chain's commands, without CHAINING_BIT */
+    bool has_chain;
+    pthread_mutex_t attribute_mutex; /* pcscd locks the reader for every call except IFDHSetCapabilities */
     UCHAR attribute[sizeof(DWORD)];
     DWORD attribute_length;
 };
@@ -91,10 +94,10 @@ struct reader {
 static struct reader readers[MAX_READERS];
 
 /* pcscd numbers the readers of one driver from 0 in the upper half of Lun. */
-static struct reader *reader_of(DWORD lun)
+static struct reader *find_reader(DWORD lun)
 {
     DWORD index = lun >> 16;
-    return index < MAX_READERS && readers[index].open ? &readers[index] : NULL;
+    return index < MAX_READERS && readers[index].is_open ? &readers[index] : NULL;
 }
 
 static bool card_is_absent(const struct reader *reader)
@@ -109,20 +112,20 @@ static int64_t now_ns(void)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-static void forget(struct reader *reader)
+static void discard_data(struct reader *reader)
 {
     reader->prepared = 0;
-    reader->chaining = false;
+    reader->has_chain = false;
     reader->chain_length = 0;
 }
 
-/* One write for each line, so that lines of different threads never mix and a reader of the file sees whole lines. */
+/* Write each line with one call, so that lines of different threads do not mix and programs only read whole lines. */
 static void __attribute__((format(printf, 2, 3))) log_event(const struct reader *reader, const char *format, ...)
 {
     char line[256];
     int64_t now = now_ns();
-    int length = snprintf(line, sizeof line, "%lld.%09lld ", (long long)(now / 1000000000),
-                          (long long)(now % 1000000000));
+    int length =
+        snprintf(line, sizeof line, "%lld.%09lld ", (long long)(now / 1000000000), (long long)(now % 1000000000));
     va_list arguments;
     va_start(arguments, format);
     length += vsnprintf(line + length, sizeof line - (size_t)length, format, arguments);
@@ -144,7 +147,7 @@ static void log_bytes(const struct reader *reader, const char *event, const UCHA
 
 /* Channels */
 
-/* pcscd asks for it, and calls it for readers without a device name alone. */
+/* pcscd requires this function, and only calls it for readers without a device name. */
 RESPONSECODE IFDHCreateChannel(DWORD Lun, DWORD Channel)
 {
     (void)Lun;
@@ -157,7 +160,7 @@ RESPONSECODE IFDHCreateChannelByName(DWORD Lun, LPSTR DeviceName)
     const char *folder = getenv("SCARDFFI_TEST_IFD");
     const char *number = strrchr(DeviceName, '/');
     DWORD index = Lun >> 16;
-    if (!folder || !number || index >= MAX_READERS)
+    if (folder == NULL || number == NULL || index >= MAX_READERS)
         return IFD_COMMUNICATION_ERROR;
     struct reader *reader = &readers[index];
     memset(reader, 0, sizeof *reader);
@@ -179,18 +182,18 @@ RESPONSECODE IFDHCreateChannelByName(DWORD Lun, LPSTR DeviceName)
         perror("scardffi test reader: open");
         return IFD_COMMUNICATION_ERROR;
     }
-    reader->open = true;
+    reader->is_open = true;
     log_event(reader, "open");
     return IFD_SUCCESS;
 }
 
 RESPONSECODE IFDHCloseChannel(DWORD Lun)
 {
-    struct reader *reader = reader_of(Lun);
-    if (!reader)
+    struct reader *reader = find_reader(Lun);
+    if (reader == NULL)
         return IFD_COMMUNICATION_ERROR;
     log_event(reader, "close");
-    reader->open = false;
+    reader->is_open = false;
     close(reader->log);
     close(reader->folder_watch);
     close(reader->stop_event);
@@ -202,59 +205,59 @@ RESPONSECODE IFDHCloseChannel(DWORD Lun)
 
 RESPONSECODE IFDHICCPresence(DWORD Lun)
 {
-    const struct reader *reader = reader_of(Lun);
-    if (!reader)
+    const struct reader *reader = find_reader(Lun);
+    if (reader == NULL)
         return IFD_COMMUNICATION_ERROR;
     return card_is_absent(reader) ? IFD_ICC_NOT_PRESENT : IFD_ICC_PRESENT;
 }
 
 /*
- * pcscd calls this in a thread of each reader, without its lock, and asks IFDHICCPresence whenever it returns. The
- * watch keeps what happens between two calls, so no change is missed.
+ * pcscd calls this in a thread of each reader, without its lock, and calls IFDHICCPresence whenever it returns. The
+ * watch queues what happens between two calls, so no change is missed.
  */
 static RESPONSECODE wait_for_card_event(DWORD Lun, int timeout_ms)
 {
-    struct reader *reader = reader_of(Lun);
-    if (!reader)
+    struct reader *reader = find_reader(Lun);
+    if (reader == NULL)
         return IFD_COMMUNICATION_ERROR;
     for (;;) {
-        struct pollfd waited[2] = {{.fd = reader->folder_watch, .events = POLLIN},
+        struct pollfd polled[2] = {{.fd = reader->folder_watch, .events = POLLIN},
                                    {.fd = reader->stop_event, .events = POLLIN}};
-        int ready = poll(waited, 2, timeout_ms);
+        int ready = poll(polled, 2, timeout_ms);
         if (ready < 0 && errno != EINTR)
             return IFD_COMMUNICATION_ERROR;
-        uint64_t stops; /* taken off, or each wait to come would end at once too */
+        uint64_t stops; /* read, or each following wait would end at once too */
         if (ready == 0 || read(reader->stop_event, &stops, sizeof stops) == sizeof stops)
             return IFD_SUCCESS;
 
         char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
-        bool ours = false;
+        bool is_ours = false;
         ssize_t length;
         while ((length = read(reader->folder_watch, buffer, sizeof buffer)) > 0) {
             for (char *at = buffer; at < buffer + length;) {
                 const struct inotify_event *event = (const struct inotify_event *)(void *)at;
-                if (event->mask & IN_Q_OVERFLOW || (event->len && !strcmp(event->name, reader->absent_name)))
-                    ours = true;
+                if (event->mask & IN_Q_OVERFLOW || (event->len && strcmp(event->name, reader->absent_name) == 0))
+                    is_ours = true;
                 at += sizeof *event + event->len;
             }
         }
-        if (ours)
+        if (is_ours)
             return IFD_SUCCESS;
     }
 }
 
 static RESPONSECODE stop_waiting(DWORD Lun)
 {
-    const struct reader *reader = reader_of(Lun);
+    const struct reader *reader = find_reader(Lun);
     const uint64_t one = 1;
-    if (!reader || write(reader->stop_event, &one, sizeof one) < 0)
+    if (reader == NULL || write(reader->stop_event, &one, sizeof one) < 0)
         return IFD_COMMUNICATION_ERROR;
     return IFD_SUCCESS;
 }
 
 /* Attributes and driver properties */
 
-static RESPONSECODE answer_value(const void *value, DWORD value_length, PDWORD Length, PUCHAR Value)
+static RESPONSECODE return_value(const void *value, DWORD value_length, PDWORD Length, PUCHAR Value)
 {
     if (*Length < value_length)
         return IFD_ERROR_INSUFFICIENT_BUFFER;
@@ -263,15 +266,15 @@ static RESPONSECODE answer_value(const void *value, DWORD value_length, PDWORD L
     return IFD_SUCCESS;
 }
 
-static RESPONSECODE answer_byte(UCHAR value, PDWORD Length, PUCHAR Value)
+static RESPONSECODE return_byte(UCHAR value, PDWORD Length, PUCHAR Value)
 {
-    return answer_value(&value, 1, Length, Value);
+    return return_value(&value, 1, Length, Value);
 }
 
 RESPONSECODE IFDHGetCapabilities(DWORD Lun, DWORD Tag, PDWORD Length, PUCHAR Value)
 {
-    struct reader *reader = reader_of(Lun);
-    if (!reader)
+    struct reader *reader = find_reader(Lun);
+    if (reader == NULL)
         return IFD_COMMUNICATION_ERROR;
     RESPONSECODE (*wait)(DWORD, int) = wait_for_card_event;
     RESPONSECODE (*stop)(DWORD) = stop_waiting;
@@ -279,29 +282,29 @@ RESPONSECODE IFDHGetCapabilities(DWORD Lun, DWORD Tag, PDWORD Length, PUCHAR Val
     case TAG_IFD_THREAD_SAFE:
     case TAG_IFD_SLOT_THREAD_SAFE:
     case TAG_IFD_SLOTS_NUMBER:
-        return answer_byte(1, Length, Value);
+        return return_byte(1, Length, Value);
     case TAG_IFD_SIMULTANEOUS_ACCESS:
-        return answer_byte(MAX_READERS, Length, Value);
+        return return_byte(MAX_READERS, Length, Value);
     case TAG_IFD_POLLING_THREAD_KILLABLE:
-        return answer_byte(0, Length, Value);
-    case TAG_IFD_POLLING_THREAD_WITH_TIMEOUT: /* pcscd reads the address of the function from the value */
-        return answer_value(&wait, sizeof wait, Length, Value);
+        return return_byte(0, Length, Value);
+    case TAG_IFD_POLLING_THREAD_WITH_TIMEOUT: /* the value is the address of the function */
+        return return_value(&wait, sizeof wait, Length, Value);
     case TAG_IFD_STOP_POLLING_THREAD:
-        return answer_value(&stop, sizeof stop, Length, Value);
+        return return_value(&stop, sizeof stop, Length, Value);
     case TAG_IFD_ATR:
     case SCARD_ATTR_ATR_STRING:
-        return answer_value(reader->atr, card_is_absent(reader) ? 0 : reader->atr_length, Length, Value);
+        return return_value(reader->atr, card_is_absent(reader) ? 0 : reader->atr_length, Length, Value);
     case SCARD_ATTR_ICC_PRESENCE: /* PC/SC part 3: 0 absent, 2 present */
-        return answer_byte(card_is_absent(reader) ? 0 : 2, Length, Value);
+        return return_byte(card_is_absent(reader) ? 0 : 2, Length, Value);
     case SCARD_ATTR_CURRENT_PROTOCOL_TYPE: {
         const uint32_t protocol = card_is_absent(reader) ? 0 : (uint32_t)reader->protocol;
-        return answer_value(&protocol, sizeof protocol, Length, Value);
+        return return_value(&protocol, sizeof protocol, Length, Value);
     }
     case SCARD_ATTR_VENDOR_NAME:
-        return answer_value(VENDOR_NAME, sizeof VENDOR_NAME - 1, Length, Value);
+        return return_value(VENDOR_NAME, sizeof VENDOR_NAME - 1, Length, Value);
     case SCARD_ATTR_SUPRESS_T1_IFS_REQUEST: {
         pthread_mutex_lock(&reader->attribute_mutex);
-        RESPONSECODE result = answer_value(reader->attribute, reader->attribute_length, Length, Value);
+        RESPONSECODE result = return_value(reader->attribute, reader->attribute_length, Length, Value);
         pthread_mutex_unlock(&reader->attribute_mutex);
         return result;
     }
@@ -312,8 +315,8 @@ RESPONSECODE IFDHGetCapabilities(DWORD Lun, DWORD Tag, PDWORD Length, PUCHAR Val
 
 RESPONSECODE IFDHSetCapabilities(DWORD Lun, DWORD Tag, DWORD Length, PUCHAR Value)
 {
-    struct reader *reader = reader_of(Lun);
-    if (!reader)
+    struct reader *reader = find_reader(Lun);
+    if (reader == NULL)
         return IFD_COMMUNICATION_ERROR;
     if (Tag != SCARD_ATTR_SUPRESS_T1_IFS_REQUEST)
         return IFD_ERROR_TAG;
@@ -329,13 +332,13 @@ RESPONSECODE IFDHSetCapabilities(DWORD Lun, DWORD Tag, DWORD Length, PUCHAR Valu
 
 /* Power and protocol */
 
-/* False for a mute card and for none. */
+/* Returns false if the card is mute or absent. */
 static bool power_up(struct reader *reader)
 {
     if (card_is_absent(reader))
         return false;
     FILE *file = fopen(reader->atr_path, "r");
-    if (!file) {
+    if (file == NULL) {
         memcpy(reader->atr, DEFAULT_ATR, sizeof DEFAULT_ATR);
         reader->atr_length = sizeof DEFAULT_ATR;
         return true;
@@ -349,13 +352,13 @@ static bool power_up(struct reader *reader)
 
 RESPONSECODE IFDHPowerICC(DWORD Lun, DWORD Action, PUCHAR Atr, PDWORD AtrLength)
 {
-    struct reader *reader = reader_of(Lun);
+    struct reader *reader = find_reader(Lun);
     *AtrLength = 0;
-    if (!reader)
+    if (reader == NULL)
         return IFD_COMMUNICATION_ERROR;
     reader->atr_length = 0;
     reader->protocol = 0;
-    forget(reader);
+    discard_data(reader);
     switch (Action) {
     case IFD_POWER_DOWN:
         log_event(reader, "power-down");
@@ -375,12 +378,12 @@ RESPONSECODE IFDHPowerICC(DWORD Lun, DWORD Action, PUCHAR Atr, PDWORD AtrLength)
 
 RESPONSECODE IFDHSetProtocolParameters(DWORD Lun, DWORD Protocol, UCHAR Flags, UCHAR PTS1, UCHAR PTS2, UCHAR PTS3)
 {
-    struct reader *reader = reader_of(Lun);
+    struct reader *reader = find_reader(Lun);
     (void)Flags;
     (void)PTS1;
     (void)PTS2;
     (void)PTS3;
-    if (!reader)
+    if (reader == NULL)
         return IFD_COMMUNICATION_ERROR;
     log_event(reader, "protocol T=%d", Protocol == SCARD_PROTOCOL_T1);
     if (Protocol != SCARD_PROTOCOL_T0 && Protocol != SCARD_PROTOCOL_T1)
@@ -394,10 +397,10 @@ RESPONSECODE IFDHSetProtocolParameters(DWORD Lun, DWORD Protocol, UCHAR Flags, U
 struct apdu {
     const UCHAR *data;
     DWORD data_length;
-    DWORD expected; /* 0 without Le */
+    DWORD expected; /* 0: no Le field */
 };
 
-/* ISO 7816-4 length fields, short and extended; false where they do not fit the length of the command. */
+/* The length fields of ISO/IEC 7816-3, 12.1.3, short and extended. Returns false if they do not add up. */
 static bool parse_apdu(const UCHAR *command, DWORD length, struct apdu *apdu)
 {
     *apdu = (struct apdu){.data = command + 5};
@@ -436,7 +439,7 @@ static void fill_pattern(UCHAR *out, DWORD offset, DWORD length)
         *out++ = (UCHAR)(i ^ i >> 8);
 }
 
-/* Returns false where the card is removed meanwhile. */
+/* Returns false if the card is removed meanwhile. */
 static bool wait_on_card(const struct reader *reader, unsigned milliseconds, bool until_go)
 {
     int64_t end = now_ns() + milliseconds * INT64_C(1000000);
@@ -454,15 +457,15 @@ static bool wait_on_card(const struct reader *reader, unsigned milliseconds, boo
     }
 }
 
-/* 61xx or 6Cxx, xx being the bytes left, 00 for 256 and more. */
+/* 61xx or 6Cxx: xx is the number of bytes left, 00 for 256 and more. */
 static unsigned with_bytes_left(unsigned status, DWORD left)
 {
     return status | (left < 256 ? (unsigned)left : 0);
 }
 
-static unsigned get_response(struct reader *reader, const struct apdu *apdu, PUCHAR answer, DWORD *length)
+static unsigned get_response(struct reader *reader, const struct apdu *apdu, PUCHAR response, DWORD *length)
 {
-    const DWORD left = reader->prepared - reader->given;
+    const DWORD left = reader->prepared - reader->fetched;
     if (left == 0)
         return 0x6985;
     if (apdu->expected == 0 || apdu->data_length > 0)
@@ -470,43 +473,44 @@ static unsigned get_response(struct reader *reader, const struct apdu *apdu, PUC
     if (apdu->expected > left)
         return with_bytes_left(0x6C00, left);
     *length = apdu->expected;
-    fill_pattern(answer, reader->given, *length);
-    reader->given += *length;
+    fill_pattern(response, reader->fetched, *length);
+    reader->fetched += *length;
     return *length == left ? 0x9000 : with_bytes_left(0x6100, left - *length);
 }
 
-/* A link: 9000 and its data kept. The command that ends a chain gets its data. Anything else forgets the chain. */
-static unsigned follow_chain(struct reader *reader, const UCHAR *header, struct apdu *apdu, bool *runs)
+/* Keep the data of a command with CHAINING_BIT. A command that ends the chain gets all the data and runs, as does a
+ * command without a chain. */
+static unsigned process_chain(struct reader *reader, const UCHAR *header, struct apdu *apdu, bool *runs)
 {
-    const bool link = header[0] & CHAINED;
-    const UCHAR plain[4] = {header[0] & (UCHAR)~CHAINED, header[1], header[2], header[3]};
-    const bool continues = reader->chaining && !memcmp(plain, reader->chain_header, sizeof plain);
+    const bool is_chained = header[0] & CHAINING_BIT;
+    const UCHAR plain[4] = {header[0] & (UCHAR)~CHAINING_BIT, header[1], header[2], header[3]};
+    const bool continues = reader->has_chain && memcmp(plain, reader->chain_header, sizeof plain) == 0;
     *runs = false;
     if (!continues)
         reader->chain_length = 0;
-    if (link && apdu->data_length == 0) {
-        reader->chaining = false;
+    if (is_chained && apdu->data_length == 0) {
+        reader->has_chain = false;
         return 0x6700;
     }
-    reader->chaining = link;
+    reader->has_chain = is_chained;
     if (reader->chain_length + apdu->data_length > MAX_DATA) {
-        reader->chaining = false;
+        reader->has_chain = false;
         return 0x6700;
     }
-    if (link || continues) {
+    if (is_chained || continues) {
         memcpy(reader->chain + reader->chain_length, apdu->data, apdu->data_length);
         reader->chain_length += apdu->data_length;
     }
     memcpy(reader->chain_header, plain, sizeof plain);
-    if (continues && !link) {
+    if (continues && !is_chained) {
         apdu->data = reader->chain;
         apdu->data_length = reader->chain_length;
     }
-    *runs = !link;
+    *runs = !is_chained;
     return 0x9000;
 }
 
-static RESPONSECODE run_command(struct reader *reader, const UCHAR *header, const struct apdu *apdu, PUCHAR answer,
+static RESPONSECODE run_command(struct reader *reader, const UCHAR *header, const struct apdu *apdu, PUCHAR response,
                                 DWORD *length, unsigned *status)
 {
     const unsigned parameters = (unsigned)header[2] << 8 | header[3];
@@ -515,11 +519,11 @@ static RESPONSECODE run_command(struct reader *reader, const UCHAR *header, cons
     switch ((unsigned)header[0] << 8 | header[1]) {
     case 0x00B0:
         *length = apdu->expected;
-        fill_pattern(answer, parameters, *length);
+        fill_pattern(response, parameters, *length);
         break;
     case 0x0084:
         while (*length < apdu->expected) {
-            ssize_t got = getrandom(answer + *length, apdu->expected - *length, 0);
+            ssize_t got = getrandom(response + *length, apdu->expected - *length, 0);
             if (got > 0)
                 *length += (DWORD)got;
         }
@@ -529,13 +533,13 @@ static RESPONSECODE run_command(struct reader *reader, const UCHAR *header, cons
             *status = 0x6A82;
         break;
     case 0x00C0:
-        *status = get_response(reader, apdu, answer, length);
+        *status = get_response(reader, apdu, response, length);
         break;
     case 0x8010:
         return wait_on_card(reader, parameters, false) ? IFD_SUCCESS : IFD_ICC_NOT_PRESENT;
     case 0x8012:
         *length = large;
-        fill_pattern(answer, 0, *length);
+        fill_pattern(response, 0, *length);
         break;
     case 0x8014:
         return wait_on_card(reader, HANG_MS, true) ? IFD_SUCCESS : IFD_ICC_NOT_PRESENT;
@@ -543,15 +547,15 @@ static RESPONSECODE run_command(struct reader *reader, const UCHAR *header, cons
         return IFD_COMMUNICATION_ERROR;
     case 0x8018:
         *length = apdu->data_length;
-        memcpy(answer, apdu->data, *length);
+        memcpy(response, apdu->data, *length);
         break;
     case 0x801A:
         for (int shift = 24; shift >= 0; shift -= 8)
-            answer[(*length)++] = (UCHAR)(reader->apdus >> shift);
+            response[(*length)++] = (UCHAR)(reader->command_count >> shift);
         break;
     case 0x801C:
         reader->prepared = large;
-        reader->given = 0;
+        reader->fetched = 0;
         *status = with_bytes_left(0x6100, large);
         break;
     case 0x801E:
@@ -560,7 +564,7 @@ static RESPONSECODE run_command(struct reader *reader, const UCHAR *header, cons
             break;
         }
         *length = short_length;
-        fill_pattern(answer, 0, *length);
+        fill_pattern(response, 0, *length);
         break;
     default:
         *status = header[0] == 0x00 || header[0] == 0x80 ? 0x6D00 : 0x6E00;
@@ -571,20 +575,20 @@ static RESPONSECODE run_command(struct reader *reader, const UCHAR *header, cons
 RESPONSECODE IFDHTransmitToICC(DWORD Lun, SCARD_IO_HEADER SendPci, PUCHAR TxBuffer, DWORD TxLength, PUCHAR RxBuffer,
                                PDWORD RxLength, PSCARD_IO_HEADER RecvPci)
 {
-    struct reader *reader = reader_of(Lun);
+    struct reader *reader = find_reader(Lun);
     const DWORD room = *RxLength;
     *RxLength = 0;
-    if (!reader)
+    if (reader == NULL)
         return IFD_COMMUNICATION_ERROR;
-    if (RecvPci)
+    if (RecvPci != NULL)
         RecvPci->Protocol = SendPci.Protocol;
-    reader->apdus++;
+    reader->command_count++;
     log_bytes(reader, SendPci.Protocol ? "apdu-t1" : "apdu-t0", TxBuffer, TxLength);
     if (card_is_absent(reader))
         return IFD_ICC_NOT_PRESENT;
     if (TxLength < 4)
         return IFD_COMMUNICATION_ERROR;
-    if (room < MAX_ANSWER) /* pcscd always has more */
+    if (room < MAX_RESPONSE) /* pcscd's buffer is always larger */
         return IFD_ERROR_INSUFFICIENT_BUFFER;
 
     struct apdu apdu;
@@ -592,11 +596,11 @@ RESPONSECODE IFDHTransmitToICC(DWORD Lun, SCARD_IO_HEADER SendPci, PUCHAR TxBuff
     unsigned status = 0x6700;
     bool runs = false;
     if (parse_apdu(TxBuffer, TxLength, &apdu))
-        status = follow_chain(reader, TxBuffer, &apdu, &runs);
+        status = process_chain(reader, TxBuffer, &apdu, &runs);
     else
-        reader->chaining = false;
+        reader->has_chain = false;
     if (!runs || TxBuffer[0] != 0x00 || TxBuffer[1] != 0xC0)
-        reader->prepared = reader->given;
+        reader->prepared = reader->fetched;
     if (runs) {
         RESPONSECODE result = run_command(reader, TxBuffer, &apdu, RxBuffer, &length, &status);
         if (result != IFD_SUCCESS)
@@ -622,9 +626,9 @@ RESPONSECODE IFDHControl(DWORD Lun, DWORD dwControlCode, PUCHAR TxBuffer, DWORD 
     static const UCHAR PIN_PROPERTIES[] = {0, 0, 7, 0};
     /* PCSCv2_PART10_PROPERTY_dwMaxAPDUDataSize: 65536, little-endian */
     static const UCHAR TLV_PROPERTIES[] = {0x0A, 4, 0, 0, 1, 0};
-    const struct reader *reader = reader_of(Lun);
+    const struct reader *reader = find_reader(Lun);
     *pdwBytesReturned = 0;
-    if (!reader)
+    if (reader == NULL)
         return IFD_COMMUNICATION_ERROR;
     char event[32];
     snprintf(event, sizeof event, "control-%08lx", (unsigned long)dwControlCode);

@@ -1,4 +1,4 @@
-/* Prints an environment variable as the core reads it, and whether this process has the rights of its user alone. */
+/* Prints an environment variable as the core reads it, and whether this process runs set-uid. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -7,7 +7,6 @@
 int main(int count, char **arguments)
 {
     const char *value = count > 1 ? platform_environment(arguments[1]) : NULL;
-
     printf("%s %s\n", geteuid() == getuid() ? "plain" : "set-uid", value != NULL ? value : "nothing");
     return 0;
 }

@@ -1,19 +1,19 @@
-/* A PC/SC library with the functions that every one has, and none of the others. It answers 0x80100001 to all. */
+/* A PC/SC library that has only the required functions. Each of them returns 0x80100001. */
 #include "pcsc_abi.h"
 
-#define FUNCTION(name, ...)                                                                                           \
-    LONG name(__VA_ARGS__);                                                                                           \
-    LONG name(__VA_ARGS__)                                                                                            \
-    {                                                                                                                 \
-        return (LONG)SCARD_F_INTERNAL_ERROR;                                                                          \
+#define FUNCTION(name, ...)                                                                                            \
+    LONG name(__VA_ARGS__);                                                                                            \
+    LONG name(__VA_ARGS__)                                                                                             \
+    {                                                                                                                  \
+        return (LONG)SCARD_F_INTERNAL_ERROR;                                                                           \
     }
 
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
 FUNCTION(SCardEstablishContext, DWORD scope, const void *reserved1, const void *reserved2, SCARDCONTEXT *context)
 FUNCTION(SCardReleaseContext, SCARDCONTEXT context)
-FUNCTION(SCardConnect, SCARDCONTEXT context, const char *reader, DWORD share_mode, DWORD protocols,
-         SCARDHANDLE *handle, DWORD *protocol)
+FUNCTION(SCardConnect, SCARDCONTEXT context, const char *reader, DWORD share_mode, DWORD protocols, SCARDHANDLE *handle,
+         DWORD *protocol)
 FUNCTION(SCardReconnect, SCARDHANDLE handle, DWORD share_mode, DWORD protocols, DWORD initialization, DWORD *protocol)
 FUNCTION(SCardDisconnect, SCARDHANDLE handle, DWORD disposition)
 FUNCTION(SCardBeginTransaction, SCARDHANDLE handle)

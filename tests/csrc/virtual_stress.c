@@ -1,8 +1,8 @@
 /*
- * The virtual library under many threads and hostile emulators: programs that use its readers while others put cards
- * in and take them out, plug and unplug, reset, stop the service and arm faults. Compiled together with the library
- * and a sanitizer: what it proves beyond its own checks is that the sanitizer has nothing to report. The argument is a
- * free TCP port. Ends with 1 at the first check that fails.
+ * Tests the virtual library with many threads and faulty emulators: some threads use its readers while others insert
+ * and remove cards, plug and unplug readers, reset cards, stop the service and arm faults. It is compiled together with
+ * the library and a sanitizer, which must report nothing. The argument is a free TCP port. Exits with 1 at the first
+ * check that fails.
  */
 #define _GNU_SOURCE
 
@@ -33,39 +33,39 @@ PCSC_FUNCTIONS(DECLARE_FUNCTION)
         }                                                                                                              \
     } while (0)
 
-enum { USERS = 4, WAITERS = 2, ROUNDS = 400, DISTURBANCES = 1000, EMULATORS = 100, FORKS = 20 };
+enum { USERS = 4, WAITERS = 2, ROUNDS = 400, MIN_CHANGES = 1000, EMULATORS = 100, FORKS = 20 };
 
-static const char *const READERS_USED[] = {"scardffi Virtual Reader 0", "one", "two", "emulated"};
-enum { READER_COUNT = sizeof READERS_USED / sizeof READERS_USED[0] };
+static const char *const READER_NAMES[] = {"scardffi Virtual Reader 0", "one", "two", "emulated"};
+enum { READER_COUNT = sizeof READER_NAMES / sizeof READER_NAMES[0] };
 static const SCARD_IO_REQUEST T1 = {SCARD_PROTOCOL_T1, sizeof(SCARD_IO_REQUEST)};
 
 static atomic_bool users_are_done;
-static atomic_ulong exchanges, changes, cancels_felt;
+static atomic_ulong exchanges, changes, cancelled_waits;
 static uint16_t port;
 
-/* A number below `most`, of a sequence for each thread. */
-static unsigned chance(unsigned *seed, unsigned most)
+/* Returns a pseudo-random number below `limit`. */
+static unsigned random_below(unsigned *seed, unsigned limit)
 {
-    return (unsigned)rand_r(seed) % most;
+    return (unsigned)rand_r(seed) % limit;
 }
 
-/* Programs */
+/* Threads that use readers */
 
-/* The card echoes: whatever others do, nobody gets another's answer. */
+/* Both kinds of cards echo the data, so the response must belong to this command whatever other threads do. */
 static void exchange(SCARDHANDLE handle, unsigned *seed)
 {
-    unsigned char command[5 + 40] = {0x80, 0x18, 0, 0, 40}, answer[42];
-    DWORD length = sizeof answer;
+    unsigned char command[5 + 40] = {0x80, 0x18, 0, 0, 40}, response[42];
+    DWORD length = sizeof response;
     for (unsigned i = 5; i < sizeof command; i++)
-        command[i] = (unsigned char)chance(seed, 256);
-    if (SCardTransmit(handle, &T1, command, sizeof command, NULL, answer, &length) != SCARD_S_SUCCESS)
+        command[i] = (unsigned char)random_below(seed, 256);
+    if (SCardTransmit(handle, &T1, command, sizeof command, NULL, response, &length) != SCARD_S_SUCCESS)
         return;
-    if (length == 3) { /* the fault of disturb_by_faults */
-        CHECK(memcmp(answer, "\x01\x02\x03", 3) == 0);
+    if (length == 3) { /* the answer of the fault in arm_random_fault */
+        CHECK(memcmp(response, "\x01\x02\x03", 3) == 0);
         return;
     }
-    CHECK(length == sizeof answer && memcmp(answer, command + 5, 40) == 0);
-    CHECK(answer[40] == 0x90 && answer[41] == 0x00);
+    CHECK(length == sizeof response && memcmp(response, command + 5, 40) == 0);
+    CHECK(response[40] == 0x90 && response[41] == 0x00);
     exchanges++;
 }
 
@@ -74,7 +74,7 @@ static void use_card(SCARDHANDLE handle, unsigned *seed)
     unsigned char attribute[MAX_BUFFER_SIZE];
     char name[200];
     DWORD name_length = sizeof name, state, protocol, length = sizeof attribute;
-    bool begun = chance(seed, 3) == 0 && SCardBeginTransaction(handle) == SCARD_S_SUCCESS;
+    bool has_transaction = random_below(seed, 3) == 0 && SCardBeginTransaction(handle) == SCARD_S_SUCCESS;
     for (unsigned i = 0; i < 4; i++)
         exchange(handle, seed);
     if (SCardStatus(handle, name, &name_length, &state, &protocol, attribute, &length) == SCARD_S_SUCCESS)
@@ -82,10 +82,10 @@ static void use_card(SCARDHANDLE handle, unsigned *seed)
     length = sizeof attribute;
     SCardGetAttrib(handle, SCARD_ATTR_DEVICE_FRIENDLY_NAME, attribute, &length);
     SCardControl(handle, SCARD_CTL_CODE(3400), NULL, 0, attribute, sizeof attribute, &length);
-    if (chance(seed, 4) == 0)
-        SCardReconnect(handle, SCARD_SHARE_SHARED, 3, chance(seed, 3), &protocol);
-    if (begun)
-        SCardEndTransaction(handle, chance(seed, 3));
+    if (random_below(seed, 4) == 0)
+        SCardReconnect(handle, SCARD_SHARE_SHARED, 3, random_below(seed, 3), &protocol);
+    if (has_transaction)
+        SCardEndTransaction(handle, random_below(seed, 3));
 }
 
 static void *use_readers(void *argument)
@@ -100,13 +100,13 @@ static void *use_readers(void *argument)
             continue;
         length = sizeof names;
         SCardListReaders(context, NULL, names, &length);
-        DWORD mode = chance(&seed, 10) == 0 ? SCARD_SHARE_EXCLUSIVE : SCARD_SHARE_SHARED;
-        const char *reader = READERS_USED[chance(&seed, READER_COUNT)];
+        DWORD mode = random_below(&seed, 10) == 0 ? SCARD_SHARE_EXCLUSIVE : SCARD_SHARE_SHARED;
+        const char *reader = READER_NAMES[random_below(&seed, READER_COUNT)];
         if (SCardConnect(context, reader, mode, 3, &handle, &protocol) == SCARD_S_SUCCESS) {
             if (protocol == SCARD_PROTOCOL_T1 && strcmp(reader, "emulated") != 0)
                 use_card(handle, &seed);
-            if (chance(&seed, 2) == 0)
-                SCardDisconnect(handle, chance(&seed, 3));
+            if (random_below(&seed, 2) == 0)
+                SCardDisconnect(handle, random_below(&seed, 3));
         }
         SCardReleaseContext(context);
     }
@@ -121,7 +121,7 @@ struct waiter {
 static void *wait_for_changes(void *argument)
 {
     struct waiter *self = argument;
-    SCARD_READERSTATE states[2] = {{.szReader = "\\\\?PnP?\\Notification"}, {.szReader = READERS_USED[0]}};
+    SCARD_READERSTATE states[2] = {{.szReader = "\\\\?PnP?\\Notification"}, {.szReader = READER_NAMES[0]}};
     while (!users_are_done) {
         SCARDCONTEXT context = 0;
         SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context);
@@ -129,7 +129,7 @@ static void *wait_for_changes(void *argument)
         for (unsigned i = 0; i < 50 && !users_are_done; i++) {
             LONG code = SCardGetStatusChange(context, 20, states, 2);
             changes += code == SCARD_S_SUCCESS;
-            cancels_felt += code == (LONG)SCARD_E_CANCELLED;
+            cancelled_waits += code == (LONG)SCARD_E_CANCELLED;
             for (unsigned reader = 0; reader < 2; reader++)
                 states[reader].dwCurrentState = states[reader].dwEventState;
         }
@@ -139,11 +139,11 @@ static void *wait_for_changes(void *argument)
     return NULL;
 }
 
-/* Disturbances */
+/* The thread that changes readers and cards */
 
-static atomic_long echoing_cards; /* inserted, and not released yet */
+static atomic_long echoing_cards; /* not released yet */
 
-static void echo(uintptr_t data, const unsigned char *command, size_t length, unsigned char *answer, size_t room,
+static void echo(uintptr_t data, const unsigned char *command, size_t length, unsigned char *response, size_t room,
                  int64_t *result)
 {
     CHECK(data == 42 && echoing_cards > 0);
@@ -151,8 +151,8 @@ static void echo(uintptr_t data, const unsigned char *command, size_t length, un
     *result = (int64_t)needed;
     if (needed > room)
         return;
-    memmove(answer, command + 5, needed - 2);
-    memcpy(answer + needed - 2, "\x90\x00", 2);
+    memmove(response, command + 5, needed - 2);
+    memcpy(response + needed - 2, "\x90\x00", 2);
 }
 
 static void released(uintptr_t data)
@@ -164,24 +164,24 @@ static void released(uintptr_t data)
 static const struct scardvirtual_card ECHOING = {.data = 42, .transmit = echo, .released = released};
 static const unsigned char ATR[] = {0x3B, 0x80, 0x80, 0x01, 0x01};
 
-static void disturb_by_faults(unsigned *seed)
+static void arm_random_fault(unsigned *seed)
 {
     uint32_t number = 0;
-    enum effect effect = FAULT_CODE + chance(seed, FAULT_ANSWER);
+    enum fault_effect effect = FAULT_CODE + random_below(seed, FAULT_ANSWER);
     uint32_t value = effect == FAULT_LATENCY ? 100 : SCARD_E_NO_MEMORY;
     if (effect == FAULT_STOP)
         return;
-    CHECK(scardvirtual_fault("SCardTransmit", 1 + chance(seed, 3), 2, effect, value,
-                             (const unsigned char *)"\x01\x02\x03", effect == FAULT_ANSWER ? 3 : 0, &number)
-          == SCARD_S_SUCCESS);
+    CHECK(scardvirtual_fault("SCardTransmit", 1 + random_below(seed, 3), 2, effect, value,
+                             (const unsigned char *)"\x01\x02\x03", effect == FAULT_ANSWER ? 3 : 0,
+                             &number) == SCARD_S_SUCCESS);
     nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
     CHECK(scardvirtual_end_fault(number) == SCARD_S_SUCCESS);
 }
 
-static void disturb(unsigned *seed)
+static void make_random_change(unsigned *seed)
 {
-    const char *reader = READERS_USED[chance(seed, READER_COUNT - 1)];
-    switch (chance(seed, 9)) {
+    const char *reader = READER_NAMES[random_below(seed, READER_COUNT - 1)];
+    switch (random_below(seed, 9)) {
     case 0:
         scardvirtual_plug(reader, NULL);
         break;
@@ -195,13 +195,13 @@ static void disturb(unsigned *seed)
         scardvirtual_reset(reader);
         break;
     case 4:
-        scardvirtual_set_latency(reader, chance(seed, 100));
+        scardvirtual_set_latency(reader, random_below(seed, 100));
         break;
     case 5:
-        disturb_by_faults(seed);
+        arm_random_fault(seed);
         break;
     case 6:
-        if (chance(seed, 20) != 0)
+        if (random_below(seed, 20) != 0)
             break;
         CHECK(scardvirtual_stop_service() == SCARD_S_SUCCESS);
         CHECK(scardvirtual_start_service() == SCARD_S_SUCCESS);
@@ -216,12 +216,12 @@ static void disturb(unsigned *seed)
     }
 }
 
-static void *disturb_for_long(void *argument)
+static void *make_random_changes(void *argument)
 {
     struct waiter *waiters = argument;
     unsigned seed = 7;
-    for (unsigned i = 0; i < DISTURBANCES || !users_are_done; i++) {
-        disturb(&seed);
+    for (unsigned i = 0; i < MIN_CHANGES || !users_are_done; i++) {
+        make_random_change(&seed);
         SCardCancel(waiters[i % WAITERS].context);
     }
     return NULL;
@@ -233,44 +233,44 @@ static int connect_to_library(void)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const struct timeval impatience = {.tv_usec = 5000};
+    const struct timeval timeout = {.tv_usec = 5000};
     int connection = socket(AF_INET, SOCK_STREAM, 0);
     CHECK(connection >= 0);
-    CHECK(setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &impatience, sizeof impatience) == 0);
+    CHECK(setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) == 0);
     CHECK(connect(connection, (const struct sockaddr *)&address, sizeof address) == 0);
     return connection;
 }
 
-static bool say(int connection, const void *bytes, size_t length)
+static bool send_bytes(int connection, const void *bytes, size_t length)
 {
     return send(connection, bytes, length, MSG_NOSIGNAL) == (ssize_t)length;
 }
 
-/* Answers whatever it is asked, now and then with less, more or nonsense. */
-static void *emulate_badly(void *argument)
+/* Emulators that answer every message, sometimes with too few, too many or wrong bytes. */
+static void *emulate_faulty_cards(void *argument)
 {
     unsigned seed = 99;
     (void)argument;
     for (unsigned i = 0; i < EMULATORS; i++) {
         int connection = connect_to_library();
         unsigned char message[512] = {0};
-        say(connection, chance(&seed, 5) == 0 ? "\x00\x40" : "\x00\x05", 2);
-        say(connection, chance(&seed, 5) == 0 ? "junk!" : (const char *)ATR, sizeof ATR);
-        for (unsigned answers = chance(&seed, 4); answers > 0; answers--) {
+        send_bytes(connection, random_below(&seed, 5) == 0 ? "\x00\x40" : "\x00\x05", 2);
+        send_bytes(connection, random_below(&seed, 5) == 0 ? "junk!" : (const char *)ATR, sizeof ATR);
+        for (unsigned count = random_below(&seed, 4); count > 0; count--) {
             if (recv(connection, message, sizeof message, 0) <= 0)
                 break;
-            message[0] = (unsigned char)(chance(&seed, 4) == 0);
-            message[1] = (unsigned char)chance(&seed, 256);
-            say(connection, message, chance(&seed, sizeof message));
+            message[0] = (unsigned char)(random_below(&seed, 4) == 0);
+            message[1] = (unsigned char)random_below(&seed, 256);
+            send_bytes(connection, message, random_below(&seed, sizeof message));
         }
         close(connection);
     }
     return NULL;
 }
 
-static void *use_emulated(void *argument)
+static void *use_emulated_cards(void *argument)
 {
-    unsigned char answer[300];
+    unsigned char response[300];
     while (!users_are_done) {
         SCARDCONTEXT context;
         SCARDHANDLE handle;
@@ -279,8 +279,8 @@ static void *use_emulated(void *argument)
             continue;
         if (SCardConnect(context, "emulated", SCARD_SHARE_SHARED, 3, &handle, &protocol) == SCARD_S_SUCCESS) {
             const SCARD_IO_REQUEST pci = {protocol, sizeof pci};
-            DWORD length = sizeof answer;
-            SCardTransmit(handle, &pci, (const unsigned char *)"\x00\x84\x00\x00\x08", 5, NULL, answer, &length);
+            DWORD length = sizeof response;
+            SCardTransmit(handle, &pci, (const unsigned char *)"\x00\x84\x00\x00\x08", 5, NULL, response, &length);
             SCardDisconnect(handle, SCARD_RESET_CARD);
         }
         SCardReleaseContext(context);
@@ -288,8 +288,9 @@ static void *use_emulated(void *argument)
     return argument;
 }
 
-/* A child has a world of its own, whatever the parent's threads were doing. Its port is the parent's. */
-static void fork_often(void)
+/* A child does not inherit readers and contexts, whatever the parent's threads do. The port stays in use by the parent.
+ */
+static void fork_repeatedly(void)
 {
     for (unsigned i = 0; i < FORKS; i++) {
         pid_t child = fork();
@@ -321,23 +322,23 @@ int main(int argc, char **argv)
         CHECK(pthread_create(&users[i], NULL, use_readers, (void *)(i + 1)) == 0);
     for (unsigned i = 0; i < WAITERS; i++)
         CHECK(pthread_create(&waiters[i].thread, NULL, wait_for_changes, &waiters[i]) == 0);
-    CHECK(pthread_create(&emulator, NULL, emulate_badly, NULL) == 0);
-    CHECK(pthread_create(&emulated, NULL, use_emulated, NULL) == 0);
-    pthread_t disturber;
-    CHECK(pthread_create(&disturber, NULL, disturb_for_long, waiters) == 0);
-    fork_often();
+    CHECK(pthread_create(&emulator, NULL, emulate_faulty_cards, NULL) == 0);
+    CHECK(pthread_create(&emulated, NULL, use_emulated_cards, NULL) == 0);
+    pthread_t changer;
+    CHECK(pthread_create(&changer, NULL, make_random_changes, waiters) == 0);
+    fork_repeatedly();
     for (unsigned i = 0; i < USERS; i++)
         pthread_join(users[i], NULL);
     pthread_join(emulator, NULL);
     users_are_done = true;
-    pthread_join(disturber, NULL);
+    pthread_join(changer, NULL);
     pthread_join(emulated, NULL);
     for (unsigned i = 0; i < WAITERS; i++)
         pthread_join(waiters[i].thread, NULL);
 
     for (unsigned i = 0; i < READER_COUNT - 1; i++)
-        scardvirtual_unplug(READERS_USED[i]);
+        scardvirtual_unplug(READER_NAMES[i]);
     CHECK(echoing_cards == 0);
-    printf("%lu exchanges, %lu changes seen, %lu cancels felt\ndone\n", exchanges, changes, cancels_felt);
+    printf("%lu exchanges, %lu changes, %lu cancelled waits\ndone\n", exchanges, changes, cancelled_waits);
     return 0;
 }

@@ -45,10 +45,8 @@ static PyObject *read_on(PyObject *module, PyObject *arguments)
     (void)module;
     if (!PyArg_ParseTuple(arguments, "sk", &reader, &count))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    total = read_many(reader, count);
-    Py_END_ALLOW_THREADS
-    return PyLong_FromLongLong(total);
+    Py_BEGIN_ALLOW_THREADS total = read_many(reader, count);
+    Py_END_ALLOW_THREADS return PyLong_FromLongLong(total);
 }
 
 /* Sends an exchange of Python's, given by its address, `count` times. */
@@ -65,13 +63,12 @@ static PyObject *drive(PyObject *module, PyObject *arguments)
     exchange = PyLong_AsVoidPtr(address);
     if (exchange == NULL)
         return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    for (; count > 0 && total >= 0; count--) {
+    Py_BEGIN_ALLOW_THREADS for (; count > 0 && total >= 0; count--)
+    {
         received = api->exchange_send(exchange);
         total = received < 0 ? received : total + received;
     }
-    Py_END_ALLOW_THREADS
-    return PyLong_FromLongLong(total);
+    Py_END_ALLOW_THREADS return PyLong_FromLongLong(total);
 }
 
 /* Opens a card by PC/SC's own functions and answers (context, handle) for Python to attach to. */

@@ -13,13 +13,12 @@ typedef LONG connect_function(SCARDCONTEXT, const char *, DWORD, DWORD, SCARDHAN
 
 static const unsigned char READ_FOUR[] = {0x00, 0xB0, 0x00, 0x00, 0x04};
 
-static const char PYTHON[] =
-    "import sys\n"
-    "from scardffi import Library, SCardManage\n"
-    "def use(path, handle):\n"
-    "    with SCardManage(Library(path)).attach_by_handle(handle) as card:\n"
-    "        print(card.status().reader, card.transmit(bytes.fromhex('00B0000004')).hex())\n"
-    "    sys.stdout.flush()\n";
+static const char PYTHON[] = "import sys\n"
+                             "from scardffi import Library, SCardManage\n"
+                             "def use(path, handle):\n"
+                             "    with SCardManage(Library(path)).attach_by_handle(handle) as card:\n"
+                             "        print(card.status().reader, card.transmit(bytes.fromhex('00B0000004')).hex())\n"
+                             "    sys.stdout.flush()\n";
 
 /* Has Python use the card by its handle; 0 where it raised. */
 static int python_uses(const char *path, SCARDHANDLE handle)

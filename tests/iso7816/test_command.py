@@ -59,9 +59,9 @@ def test_decoding_is_the_inverse_of_encoding_for_every_length_around_the_limits(
 @pytest.mark.parametrize(
     ("apdu", "offset", "reason"),
     [
-        ("", 0, "before its header of 4 bytes"),
-        ("00A404", 3, "before its header of 4 bytes"),
-        ("00A404000000", 6, "in its extended length of 3 bytes"),
+        ("", 0, "before the end of its header of 4 bytes"),
+        ("00A404", 3, "before the end of its header of 4 bytes"),
+        ("00A404000000", 6, "before the end of its extended length of 3 bytes"),
         ("00A4040002A0", 6, "after 1 of 2 bytes of data"),
         ("00A4040002A0000000", 7, "2 bytes follow the 2 bytes of data; allowed are none or an Le of 1"),
         ("00A40400000000A0", 5, "Lc is 0"),
@@ -144,7 +144,7 @@ def test_a_chain_carries_the_same_data_in_short_commands(length: int, size: int)
 
 def test_a_command_of_a_chain_cannot_be_chained_again() -> None:
     first, _ = Command(0x00, 0xDA, data=DATA_256).chain()
-    with pytest.raises(ValueError, match="cla: 10 has the chaining bit already"):
+    with pytest.raises(ValueError, match="cla: 10 already has the chaining bit"):
         first.chain()
 
 
@@ -348,7 +348,7 @@ def test_what_is_decoded_from_a_bytearray_can_be_wiped_and_is_no_view_of_it() ->
 
 
 def test_a_command_made_of_bytes_says_that_it_cannot_be_wiped() -> None:
-    with pytest.raises(TypeError, match="make the command of a bytearray"):
+    with pytest.raises(TypeError, match="create the command from a bytearray"):
         Command(0x00, 0x20, data=PIN).wipe()
 
 

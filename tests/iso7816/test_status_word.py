@@ -32,30 +32,30 @@ def error_of(sw: int) -> StatusError | None:
     ("sw", "words"),
     [
         (0x9000, "success"),
-        (0x6110, "success, 16 more bytes to be had by GET RESPONSE"),
-        (0x6100, "success, 256 more bytes to be had by GET RESPONSE"),
+        (0x6110, "success, 16 more bytes available by GET RESPONSE"),
+        (0x6100, "success, 256 more bytes available by GET RESPONSE"),
         (0x6200, "warning, memory unchanged"),
         (0x6201, "warning, memory unchanged, not further specified"),
-        (0x6202, "the card offers a query of 2 bytes"),
-        (0x6280, "the card offers a query of 128 bytes"),
+        (0x6202, "the card has a query of 2 bytes"),
+        (0x6280, "the card has a query of 128 bytes"),
         (0x6282, "warning: end of file or record reached before Le bytes were read"),
         (0x6288, "warning, memory unchanged, not further specified"),
         (0x63C0, "warning, counter at 0"),
         (0x63CF, "warning, counter at 15"),
         (0x63D0, "warning, memory changed, not further specified"),
-        (0x6480, "the card offers a query of 128 bytes"),
-        (0x6702, "Lc is not the one expected"),
+        (0x6480, "the card has a query of 128 bytes"),
+        (0x6702, "unexpected value of Lc"),
         (0x6982, "security status not satisfied"),
         (0x6A82, "file or application not found"),
         (0x6AFF, "wrong parameters P1-P2, not further specified"),
-        (0x6C10, "wrong Le, 16 bytes are there"),
-        (0x6C00, "wrong Le, 256 bytes are there"),
+        (0x6C10, "wrong Le, 16 bytes are available"),
+        (0x6C00, "wrong Le, 256 bytes are available"),
         (0x6D01, "instruction not supported, not further specified"),
         (0x9001, "proprietary status"),
         (0x9F10, "proprietary status"),
-        (0x6000, "no status word of ISO/IEC 7816-4"),
-        (0x0000, "no status word of ISO/IEC 7816-4"),
-        (0xFFFF, "no status word of ISO/IEC 7816-4"),
+        (0x6000, "not a status word of ISO/IEC 7816-4"),
+        (0x0000, "not a status word of ISO/IEC 7816-4"),
+        (0xFFFF, "not a status word of ISO/IEC 7816-4"),
     ],
 )
 def test_a_status_word_says_what_it_means(sw: int, words: str) -> None:
@@ -68,12 +68,12 @@ def test_only_9000_and_61xx_are_a_success() -> None:
 
 
 def test_every_word_of_the_standard_s_groups_has_a_meaning_and_every_other_says_that_it_has_none() -> None:
-    known = {sw for sw in range(0x10000) if not meaning(sw).startswith(("no status word", "proprietary"))}
+    known = {sw for sw in range(0x10000) if not meaning(sw).startswith(("not a status word", "proprietary"))}
     assert known == {SUCCESS, *range(0x6100, 0x7000)}
 
 
 def test_the_words_that_the_standard_names_one_by_one_are_these() -> None:
-    vague = ("not further specified", "a query of", "warning, counter", "wrong Le", "proprietary", "no status word")
+    vague = ("not further specified", "a query of", "warning, counter", "wrong Le", "proprietary", "not a status word")
     precise = {sw for sw in range(0x6200, 0x10000) if not any(words in meaning(sw) for words in vague)}
     groups = {sw1 << 8 for sw1 in range(0x62, 0x70) if sw1 != 0x6C}
     assert precise - groups == {
@@ -139,7 +139,7 @@ CARD = {
     0x6300: StatusInfo("code blocked", AuthenticationBlockedError),
     0x6D00: StatusInfo("nothing to do", None),
     0x9F00: StatusInfo("nothing there"),
-    range(0x9F00, 0xA000): StatusInfo("success, {length} more bytes to be had by GET RESPONSE", None),
+    range(0x9F00, 0xA000): StatusInfo("success, {length} more bytes available by GET RESPONSE", None),
 }
 
 
@@ -149,7 +149,7 @@ def test_a_card_s_own_status_words_precede_the_standard_s() -> None:
         raise_for(0x6300, table=CARD)
     raise_for(0x6D00, table=CARD)
     raise_for(0x9F01, table=CARD)
-    assert meaning(0x9F01, table=CARD) == "success, 1 more bytes to be had by GET RESPONSE"
+    assert meaning(0x9F01, table=CARD) == "success, 1 more bytes available by GET RESPONSE"
     with pytest.raises(StatusError, match="nothing there"):
         raise_for(0x9F00, table=CARD)
 

@@ -1,7 +1,5 @@
 """Data objects: BER-TLV and SIMPLE-TLV, there and back, and what is refused where."""
 
-import random
-
 import pytest
 
 from scardffi.iso7816.tlv import TLV, MalformedTLVError, SimpleTLV, decode, decode_simple, encode, find
@@ -35,36 +33,6 @@ def test_an_object_is_encoded_and_decoded_as_the_standard_writes_it(data_object:
     assert decode(bytes.fromhex(raw)) == [data_object]
 
 
-def random_objects(source: random.Random, depth: int) -> bytes:
-    """A few objects, some of them constructed, with lengths of any size that the standard allows."""
-    raw = b""
-    for _ in range(source.randrange(4)):
-        constructed = depth > 0 and source.random() < 0.5
-        value = (
-            random_objects(source, depth - 1) if constructed else source.randbytes(source.choice([0, 1, 5, 130, 300]))
-        )
-        first = source.randrange(0x40, 0x100, 0x40) | (0x20 if constructed else 0)
-        number = source.choice(["01", "1E", "1F01", "1F7F", "1F8101"])
-        tag = int.from_bytes(bytes([first | int(number[:2], 16)]) + bytes.fromhex(number[2:]), "big")
-        shortest = 1 if len(value) < 128 else 2 if len(value) < 256 else 3
-        size = source.choice([0, *range(shortest + 1, 6)])
-        raw += bytes(TLV(tag, value, size))
-    return raw
-
-
-def rebuilt(objects: list[TLV]) -> bytes:
-    """The same bytes, with every constructed object made anew from what is in it."""
-    return encode(
-        TLV(one.tag, rebuilt(one.children()) if one.constructed else one.value, one.length_size) for one in objects
-    )
-
-
-@pytest.mark.parametrize("seed", range(200))
-def test_encoding_gives_back_what_was_decoded_however_long_the_lengths_were_written(seed: int) -> None:
-    raw = random_objects(random.Random(seed), 4)
-    assert rebuilt(decode(raw)) == raw
-
-
 def test_a_length_in_more_bytes_than_needed_is_another_encoding_of_the_same_value() -> None:
     short, long = decode(bytes.fromhex("8101058182000105"))
     assert (short.value, short.length_size) == (b"\x05", 0)
@@ -95,21 +63,21 @@ def test_the_first_of_several_is_found() -> None:
 @pytest.mark.parametrize(
     ("raw", "offset", "reason"),
     [
-        ("84", 1, "end in tag or length of the object at byte 0"),
-        ("840101 5F", 4, "end in tag or length of the object at byte 3"),
-        ("5F20", 2, "end in tag or length of the object at byte 0"),
-        ("5F81", 2, "end in tag or length of the object at byte 0"),
-        ("848201", 3, "end in tag or length of the object at byte 0"),
+        ("84", 1, "end in the tag or the length of the object at byte 0"),
+        ("840101 5F", 4, "end in the tag or the length of the object at byte 3"),
+        ("5F20", 2, "end in the tag or the length of the object at byte 0"),
+        ("5F81", 2, "end in the tag or the length of the object at byte 0"),
+        ("848201", 3, "end in the tag or the length of the object at byte 0"),
         ("840301", 3, "end after 1 of 3 bytes of the value of tag 84"),
         ("84840100000000", 7, "end after 1 of 16777216 bytes of the value of tag 84"),
-        ("0000", 0, "a tag that begins with 00"),
-        ("840101 00", 3, "a tag that begins with 00"),
-        ("8480", 1, "a length that begins with 80; allowed are 00 to 7F and 81 to 84"),
-        ("84850000000001", 1, "a length that begins with 85"),
-        ("84FF", 1, "a length that begins with FF"),
-        ("5F800101", 1, "a tag whose second byte is 80"),
-        ("5F8181010101", 3, "a tag of more than 3 bytes"),
-        ("5F8180010101", 3, "a tag of more than 3 bytes"),
+        ("0000", 0, "a tag begins with 00"),
+        ("840101 00", 3, "a tag begins with 00"),
+        ("8480", 1, "the length begins with 80; allowed are 00 to 7F and 81 to 84"),
+        ("84850000000001", 1, "the length begins with 85"),
+        ("84FF", 1, "the length begins with FF"),
+        ("5F800101", 1, "the second byte of a tag is 80"),
+        ("5F8181010101", 3, "a tag has more than 3 bytes"),
+        ("5F8180010101", 3, "a tag has more than 3 bytes"),
     ],
 )
 def test_what_is_no_object_is_refused_with_the_place_and_the_reason(raw: str, offset: int, reason: str) -> None:
@@ -156,7 +124,7 @@ def test_padding_is_passed_over_only_where_that_is_asked_for() -> None:
 
 @pytest.mark.parametrize("tag", [-1, 0, 0x1F, 0x8401, 0x5F8020, 0x5F81, 0x5F2001, 0x5F818101])
 def test_a_number_that_is_no_tag_is_refused(tag: int) -> None:
-    with pytest.raises(ValueError, match=f"^tag: {tag:X} is no tag of 1 to 3 bytes"):
+    with pytest.raises(ValueError, match=f"^tag: {tag:X} is not allowed; give a BER-TLV tag of 1 to 3 bytes"):
         TLV(tag)
 
 
@@ -192,8 +160,8 @@ def test_a_simple_object_is_encoded_and_decoded_as_the_standard_writes_it(data_o
 @pytest.mark.parametrize(
     ("raw", "offset", "reason"),
     [
-        ("01", 1, "end in tag or length of the object at byte 0"),
-        ("010105 02FF01", 6, "end in tag or length of the object at byte 3"),
+        ("01", 1, "end in the tag or the length of the object at byte 0"),
+        ("010105 02FF01", 6, "end in the tag or the length of the object at byte 3"),
         ("010205", 3, "end after 1 of 2 bytes of the value of tag 01"),
         ("0001", 0, "tag 00; allowed are 01 to FE"),
         ("010105 FF0105", 3, "tag FF; allowed are 01 to FE"),

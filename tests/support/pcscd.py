@@ -18,7 +18,7 @@ from .compile import compiler, pcsc_include_flags, shared_library
 from .shape import MACOS
 
 _HANDLER_SOURCE = Path(__file__).parent.parent / "csrc" / "ifd_handler.c"
-_UDEV_SOURCE = _HANDLER_SOURCE.with_name("stand_in_udev.c")
+_UDEV_SOURCE = _HANDLER_SOURCE.with_name("fake_udev.c")
 _VPCD_DRIVERS = "usr/lib*/pcsc/drivers/serial/libifdvpcd.so"
 _SEARCH_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"))
 

@@ -98,7 +98,7 @@ def test_there_is_room_for_64_readers_and_the_65th_is_told_about() -> None:
         assert len(program.readers()) == 64
     with VirtualProgram(";".join(["reader"] * 65)) as program:
         assert program.establish() == NO_SERVICE
-    assert "one too many: scardffi Virtual Reader 64" in program.complaints
+    assert "too many readers: scardffi Virtual Reader 64" in program.complaints
 
 
 # Emulators that connect
@@ -311,7 +311,9 @@ def test_where_no_emulator_listens_the_reader_is_empty(port: int) -> None:
         assert len(program.readers()) == 2
         assert program.transmit(DEFAULT_READER, READ_4) == "SCARD_E_NO_SMARTCARD"
         assert program.transmit("scardffi Virtual Reader 1", READ_4) == ANSWER_4
-    assert program.complaints.endswith(f"no emulator listens at its port, and it stays empty: {DEFAULT_READER}\n")
+    assert program.complaints.endswith(
+        f"no emulator listens at the port of this reader, which stays empty: {DEFAULT_READER}\n"
+    )
 
 
 def test_who_listens_and_sends_too_slowly_for_an_atr_is_given_up() -> None:
@@ -426,39 +428,54 @@ def test_a_foreign_program_meets_a_fault() -> None:
 @pytest.mark.parametrize(
     ("configuration", "complaint"),
     [
-        ("radar", 'neither "reader" nor "fault": radar'),
-        ("reader;;x,y", 'neither "reader" nor "fault": x'),
-        ("reader,nmae=x", "no reader has this, or not this value: nmae"),
-        ("reader,name=", "no reader has this, or not this value: name"),
-        (f"reader,name={'x' * 128}", "no reader has this, or not this value: name"),
-        ("reader,name=A;reader,name=A", "this reader is there already, or one too many: A"),
-        ("reader,card=credit", "no reader has this, or not this value: card"),
-        ("reader,card", "no reader has this, or not this value: card"),
-        ("reader,latency=-1", "no reader has this, or not this value: latency"),
-        ("reader,latency=1s", "no reader has this, or not this value: latency"),
-        ("reader,latency=99999999999", "no reader has this, or not this value: latency"),
-        ("reader,listen=0", "no reader has this, or not this value: listen"),
-        ("reader,listen=65536", "no reader has this, or not this value: listen"),
-        ("reader,connect=port", "no reader has this, or not this value: connect"),
-        ("reader,listen=4000,connect=4000", "listen, connect and card exclude each other: scardffi Virtual Reader 0"),
-        ("fault", "no such fault of this function: "),
-        ("fault,function=SCardTransmit", "no such fault of this function: SCardTransmit"),
-        ("fault,function=SCardTransmitt,code=1", "no such fault of this function: SCardTransmitt"),
-        ("fault,function=SCardConnect,removal", "no such fault of this function: SCardConnect"),
-        ("fault,function=SCardConnect,code=1,call=0", "no such fault of this function: SCardConnect"),
-        ("fault,function=SCardConnect,code=1,stop", "no fault has this, or not this value: stop"),
-        ("fault,function=SCardConnect,code=0x1ffffffff", "no fault has this, or not this value: code"),
-        ("fault,function=SCardConnect,code=SCARD_E_NO_MEMORY", "no fault has this, or not this value: code"),
-        ("fault,function=SCardTransmit,answer=9", "no fault has this, or not this value: answer"),
-        ("fault,function=SCardTransmit,answer=0x9000", "no fault has this, or not this value: answer"),
-        ("fault,function=SCardTransmit,removal=1", "no fault has this, or not this value: removal"),
-        ("fault,function=SCardTransmit,latency=", "no fault has this, or not this value: latency"),
-        ("fault,function=SCardTransmit,probability=1", "no fault has this, or not this value: probability"),
-        ("reader," + "x" * 2000, "an entry is too long, or has too many fields, or one twice: reader,xxx"),
-        ("reader,name=A,name=B", "an entry is too long, or has too many fields, or one twice: reader,name=A,name=B"),
-        ("reader=Gate", "the first word has no value; give name= or function=: reader"),
-        ("reader,listen=1,card=answering", "listen, connect and card exclude each other: scardffi Virtual Reader 0"),
-        ("reader" + ",latency=1" * 20, "an entry is too long, or has too many fields, or one twice: reader,latency=1"),
+        ("radar", 'an entry must begin with "reader" or "fault": radar'),
+        ("reader;;x,y", 'an entry must begin with "reader" or "fault": x'),
+        ("reader,nmae=x", "invalid field of a reader: nmae"),
+        ("reader,name=", "invalid field of a reader: name"),
+        (f"reader,name={'x' * 128}", "invalid field of a reader: name"),
+        ("reader,name=A;reader,name=A", "two readers have this name: A"),
+        ("reader,card=credit", "invalid field of a reader: card"),
+        ("reader,card", "invalid field of a reader: card"),
+        ("reader,latency=-1", "invalid field of a reader: latency"),
+        ("reader,latency=1s", "invalid field of a reader: latency"),
+        ("reader,latency=99999999999", "invalid field of a reader: latency"),
+        ("reader,listen=0", "invalid field of a reader: listen"),
+        ("reader,listen=65536", "invalid field of a reader: listen"),
+        ("reader,connect=port", "invalid field of a reader: connect"),
+        (
+            "reader,listen=4000,connect=4000",
+            "a reader can have only one of listen, connect and card: scardffi Virtual Reader 0",
+        ),
+        ("fault", "invalid function, effect, call or times of a fault: "),
+        ("fault,function=SCardTransmit", "invalid function, effect, call or times of a fault: SCardTransmit"),
+        ("fault,function=SCardTransmitt,code=1", "invalid function, effect, call or times of a fault: SCardTransmitt"),
+        ("fault,function=SCardConnect,removal", "invalid function, effect, call or times of a fault: SCardConnect"),
+        (
+            "fault,function=SCardConnect,code=1,call=0",
+            "invalid function, effect, call or times of a fault: SCardConnect",
+        ),
+        ("fault,function=SCardConnect,code=1,stop", "invalid field of a fault: stop"),
+        ("fault,function=SCardConnect,code=0x1ffffffff", "invalid field of a fault: code"),
+        ("fault,function=SCardConnect,code=SCARD_E_NO_MEMORY", "invalid field of a fault: code"),
+        ("fault,function=SCardTransmit,answer=9", "invalid field of a fault: answer"),
+        ("fault,function=SCardTransmit,answer=0x9000", "invalid field of a fault: answer"),
+        ("fault,function=SCardTransmit,removal=1", "invalid field of a fault: removal"),
+        ("fault,function=SCardTransmit,latency=", "invalid field of a fault: latency"),
+        ("fault,function=SCardTransmit,probability=1", "invalid field of a fault: probability"),
+        ("reader," + "x" * 2000, "an entry is too long, has too many fields, or has a field twice: reader,xxx"),
+        (
+            "reader,name=A,name=B",
+            "an entry is too long, has too many fields, or has a field twice: reader,name=A,name=B",
+        ),
+        ("reader=Gate", "the first word of an entry has no value; use name= or function=: reader"),
+        (
+            "reader,listen=1,card=answering",
+            "a reader can have only one of listen, connect and card: scardffi Virtual Reader 0",
+        ),
+        (
+            "reader" + ",latency=1" * 20,
+            "an entry is too long, has too many fields, or has a field twice: reader,latency=1",
+        ),
     ],
     ids=lambda text: text[:60],
 )
@@ -475,20 +492,23 @@ def test_a_text_that_cannot_be_followed_is_no_service_and_stderr_says_what_is_wr
 def test_a_text_that_cannot_be_followed_to_its_end_has_no_effect(port: int) -> None:
     with VirtualProgram(f"reader,listen={port};fault,function=SCardEstablishContext,code=1;radar") as program:
         assert [program.establish() for _ in range(3)] == [NO_SERVICE] * 3
-    assert program.complaints == 'scardffi virtual library: SCARDFFI_VIRTUAL: neither "reader" nor "fault": radar\n'
+    assert (
+        program.complaints
+        == 'scardffi virtual library: SCARDFFI_VIRTUAL: an entry must begin with "reader" or "fault": radar\n'
+    )
 
 
 def test_a_port_that_another_has_is_told_about() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         with VirtualProgram(f"reader,name=A,listen={taken.getsockname()[1]}") as program:
             assert program.establish() == NO_SERVICE
-        assert "SCARDFFI_VIRTUAL: its port cannot be had: A" in program.complaints
+        assert "SCARDFFI_VIRTUAL: the port of this reader is not available: A" in program.complaints
 
 
 def test_a_foreign_program_sees_no_readers_where_the_text_is_wrong() -> None:
     done = opensc_tool("reader;radar", "-l")
     assert "No smart card readers found" in done.stdout
-    assert 'neither "reader" nor "fault": radar' in done.stderr
+    assert 'an entry must begin with "reader" or "fault": radar' in done.stderr
 
 
 # Processes
@@ -532,7 +552,10 @@ def test_a_child_of_a_fork_has_no_listening_reader_and_the_parent_keeps_its_card
         program.wait(EMULATED, present=False)
         with VpcdCard(card, port):
             program.wait(EMULATED, present=True)
-    assert program.complaints == f"scardffi virtual library: SCARDFFI_VIRTUAL: its port cannot be had: {EMULATED}\n"
+    assert (
+        program.complaints
+        == f"scardffi virtual library: SCARDFFI_VIRTUAL: the port of this reader is not available: {EMULATED}\n"
+    )
 
 
 def test_a_child_of_a_fork_connects_to_the_emulator_by_itself() -> None:

@@ -1,5 +1,5 @@
-//! Card::transmit of the pcsc crate, as a worker of workers.py: each line of the input is "row capacity command count".
-//! A count of 0 is answered by the card's answer in hexadecimal, another one by the nanoseconds of one exchange.
+//! A worker for workers.py with Card::transmit of the pcsc crate. Each line of the input is "row capacity command count".
+//! If the count is 0, it prints the response in hexadecimal; otherwise the nanoseconds of one exchange.
 
 use std::io::{stdin, stdout, BufRead, Write};
 use std::time::Instant;

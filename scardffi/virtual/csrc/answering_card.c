@@ -1,17 +1,17 @@
-/* The card that is always there. Its commands, in hexadecimal:
+/* The default card. Its commands, in hexadecimal:
  *   00 B0 P1 P2 Le       READ BINARY: the byte at offset i is (i ^ i >> 8) & FF
- *   00 84 00 00 Le       GET CHALLENGE: random-looking bytes
+ *   00 84 00 00 Le       GET CHALLENGE: pseudo-random bytes
  *   00 A4 00 0C 02 id    SELECT: 9000 for 3F00, otherwise 6A82
- *   00 C0 00 00 Le       GET RESPONSE: what 80 1C has prepared
- *   80 10 hi lo          answers after hi:lo milliseconds, at once when it is taken out
- *   80 12 hi lo          answers hi:lo bytes as READ BINARY has them, 0000 means 65 536
+ *   00 C0 00 00 Le       GET RESPONSE: the next bytes of what 80 1C prepared
+ *   80 10 hi lo          responds after hi:lo milliseconds, or at once if the card is removed
+ *   80 12 hi lo          returns hi:lo bytes of READ BINARY, 0000 means 65 536
  *   80 16 00 00          fails: SCARD_E_NOT_TRANSACTED
- *   80 18 00 00 Lc data  answers the data
- *   80 1A 00 00          answers how many commands it has seen, this one too: 4 bytes, big-endian
+ *   80 18 00 00 Lc data  returns the data
+ *   80 1A 00 00          returns the number of commands received, this one included: 4 bytes, big-endian
  *   80 1C hi lo          prepares hi:lo bytes for GET RESPONSE, 0000 means 65 536: 61xx
  *   80 1E 00 n Le        6Cnn unless Le is n (00: 256), then n bytes
- * Less than 4 bytes are no command and fail too, length fields that do not fit are 6700.
- * With bit 5 of the class (10) set, data is kept for the command that follows: chaining, ISO/IEC 7816-4, 5.3.3.
+ * Fewer than 4 bytes fail as 80 16 does. Length fields that do not match the command's length are 6700.
+ * If bit 5 of the class (10) is set, the data is kept for the next command: chaining, ISO/IEC 7816-4, 5.3.3.
  */
 #include "answering_card.h"
 
@@ -19,34 +19,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apdu.h"
+#include "card_access.h"
 #include "random_numbers.h"
-#include "turns.h"
 
-enum { CHAINED = 0x10, CHAIN_MOST = 65535, HEADER = 4 };
+enum { CHAINING_BIT = 0x10, MAX_CHAIN = 65535 };
 enum {
     SW_SUCCESS = 0x9000,
     SW_BYTES_LEFT = 0x6100,
     SW_WRONG_LENGTH = 0x6700,
-    SW_NOTHING_PREPARED = 0x6985,
+    SW_CONDITIONS_NOT_SATISFIED = 0x6985,
     SW_FILE_NOT_FOUND = 0x6A82,
-    SW_WRONG_PARAMETERS = 0x6A86,
+    SW_INCORRECT_P1_P2 = 0x6A86,
     SW_WRONG_LE = 0x6C00,
-    SW_UNKNOWN_INSTRUCTION = 0x6D00,
-    SW_UNKNOWN_CLASS = 0x6E00
+    SW_INSTRUCTION_NOT_SUPPORTED = 0x6D00,
+    SW_CLASS_NOT_SUPPORTED = 0x6E00
 };
 
-/* Highest offset (15 bits) plus the longest answer. One memcpy is then all that READ BINARY costs. */
+/* The highest offset (15 bits) plus the longest response, so that READ BINARY is one memcpy. */
 enum { FILE_SIZE = 0x8000 + 0x10000 };
 static unsigned char file[FILE_SIZE];
 static pthread_once_t file_once = PTHREAD_ONCE_INIT;
 
 struct answering_card {
-    struct card card; /* the first member: a pointer to it is a pointer to the whole */
+    struct card card; /* the first member, so that a pointer to it points to the whole struct */
     struct random_numbers random;
-    uint32_t commands; /* seen */
-    size_t prepared, prepared_at; /* for GET RESPONSE: how many bytes, and how many of them are fetched */
-    unsigned char chain_header[HEADER];
-    unsigned char *chain; /* NULL: none */
+    uint32_t command_count;
+    size_t prepared, fetched; /* bytes for GET RESPONSE, and how many of them it has returned */
+    unsigned char chain_header[APDU_HEADER_SIZE];
+    unsigned char *chain; /* data so far, or NULL */
     size_t chain_length;
 };
 
@@ -57,8 +58,8 @@ struct command {
     size_t le; /* 0: no Le field */
 };
 
-/* Where the answer goes, and how much of it there is. */
-struct answer {
+/* The buffer for the response, and the length of the response data, which may be more than fits. */
+struct response {
     unsigned char *bytes;
     size_t room;
     size_t length;
@@ -70,58 +71,26 @@ static void fill_file(void)
         file[i] = (unsigned char)(i ^ (i >> 8));
 }
 
-static size_t big_endian_16(const unsigned char *bytes)
-{
-    return (size_t)bytes[0] << 8 | bytes[1];
-}
-
-/* ISO/IEC 7816-3, 12.1.3: the four cases, short and extended; false where the lengths do not add up. */
+/* Returns false if the lengths do not add up. */
 static bool parse(const unsigned char *bytes, size_t length, struct command *command)
 {
-    if (length < HEADER)
+    struct apdu apdu;
+    if (!apdu_parse(bytes, length, &apdu))
         return false;
-    *command = (struct command){.cla = bytes[0], .ins = bytes[1], .p1 = bytes[2], .p2 = bytes[3]};
-    if (length == HEADER)
-        return true;
-    if (length == 5) {
-        command->le = bytes[4] != 0 ? bytes[4] : 0x100;
-        return true;
-    }
-
-    bool extended = bytes[4] == 0;
-    size_t header = extended ? 7 : 5;
-    size_t le_size = extended ? 2 : 1;
-    if (length < header)
-        return false;
-    size_t first = extended ? big_endian_16(bytes + 5) : bytes[4];
-    if (extended && length == header) {
-        command->le = first != 0 ? first : 0x10000;
-        return true;
-    }
-
-    command->data = bytes + header;
-    command->lc = first;
-    if (command->lc == 0)
-        return false;
-    if (length == header + command->lc)
-        return true;
-    if (length != header + command->lc + le_size)
-        return false;
-    size_t le = extended ? big_endian_16(bytes + length - 2) : bytes[length - 1];
-    command->le = le != 0 ? le : (extended ? 0x10000 : 0x100);
+    *command = (struct command){bytes[0], bytes[1], bytes[2], bytes[3], apdu.data, apdu.lc, apdu.le};
     return true;
 }
 
-/* Room for data of the answer, or NULL where it does not fit; its length counts all the same. */
-static unsigned char *extend(struct answer *answer, size_t length)
+/* Set the length of the response data. Returns the place for it, or NULL if it does not fit. */
+static unsigned char *set_length(struct response *response, size_t length)
 {
-    answer->length = length;
-    return answer->room >= length + 2 ? answer->bytes : NULL;
+    response->length = length;
+    return response->room >= length + 2 ? response->bytes : NULL;
 }
 
-static unsigned answer_bytes(struct answer *answer, const unsigned char *bytes, size_t length)
+static unsigned respond(struct response *response, const unsigned char *bytes, size_t length)
 {
-    unsigned char *place = extend(answer, length);
+    unsigned char *place = set_length(response, length);
     if (place != NULL && length > 0)
         memmove(place, bytes, length);
     return SW_SUCCESS;
@@ -130,103 +99,103 @@ static unsigned answer_bytes(struct answer *answer, const unsigned char *bytes, 
 static unsigned select_file(const struct command *command)
 {
     static const unsigned char master_file[] = {0x3F, 0x00};
-    if (command->p1 != 0 || command->lc != sizeof master_file
-        || memcmp(command->data, master_file, sizeof master_file) != 0)
+    if (command->p1 != 0 || command->lc != sizeof master_file ||
+        memcmp(command->data, master_file, sizeof master_file) != 0)
         return SW_FILE_NOT_FOUND;
     return SW_SUCCESS;
 }
 
-static unsigned read_binary(const struct command *command, struct answer *answer)
+static unsigned read_binary(const struct command *command, struct response *response)
 {
     if (command->le == 0 || command->lc != 0)
         return SW_WRONG_LENGTH;
-    if (command->p1 & 0x80) /* P1 names a file by its short identifier */
-        return SW_WRONG_PARAMETERS;
-    return answer_bytes(answer, file + ((size_t)command->p1 << 8 | command->p2), command->le);
+    if (command->p1 & 0x80) /* P1 contains a short file identifier */
+        return SW_INCORRECT_P1_P2;
+    return respond(response, file + ((size_t)command->p1 << 8 | command->p2), command->le);
 }
 
-static unsigned get_challenge(struct answering_card *self, const struct command *command, struct answer *answer)
+static unsigned get_challenge(struct answering_card *self, const struct command *command, struct response *response)
 {
     if (command->le == 0 || command->lc != 0)
         return SW_WRONG_LENGTH;
-    unsigned char *place = extend(answer, command->le);
+    unsigned char *place = set_length(response, command->le);
     if (place != NULL)
         random_bytes(&self->random, place, command->le);
     return SW_SUCCESS;
 }
 
-static unsigned bytes_left(const struct answering_card *self)
+static unsigned status_word_for_rest(const struct answering_card *self)
 {
-    size_t left = self->prepared - self->prepared_at;
+    size_t left = self->prepared - self->fetched;
     if (left == 0)
         return SW_SUCCESS;
     return SW_BYTES_LEFT | (left < 0x100 ? (unsigned)left : 0);
 }
 
-static unsigned get_response(struct answering_card *self, const struct command *command, struct answer *answer)
+static unsigned get_response(struct answering_card *self, const struct command *command, struct response *response)
 {
-    size_t left = self->prepared - self->prepared_at;
+    size_t left = self->prepared - self->fetched;
     if (command->le == 0 || command->lc != 0)
         return SW_WRONG_LENGTH;
     if (left == 0)
-        return SW_NOTHING_PREPARED;
+        return SW_CONDITIONS_NOT_SATISFIED;
     if (command->le > left)
         return SW_WRONG_LE | (left & 0xFF);
-    answer_bytes(answer, file + self->prepared_at, command->le);
-    self->prepared_at += command->le;
-    return bytes_left(self);
+    respond(response, file + self->fetched, command->le);
+    self->fetched += command->le;
+    return status_word_for_rest(self);
 }
 
-static unsigned count_commands(const struct answering_card *self, struct answer *answer)
+static unsigned respond_command_count(const struct answering_card *self, struct response *response)
 {
     unsigned char count[4];
     for (unsigned i = 0; i < sizeof count; i++)
-        count[i] = (unsigned char)(self->commands >> (24 - 8 * i));
-    return answer_bytes(answer, count, sizeof count);
+        count[i] = (unsigned char)(self->command_count >> (24 - 8 * i));
+    return respond(response, count, sizeof count);
 }
 
-static unsigned answer_exact_length(const struct command *command, struct answer *answer)
+static unsigned respond_if_le_matches(const struct command *command, struct response *response)
 {
     size_t length = command->p2 != 0 ? command->p2 : 0x100;
     if (command->le != length)
         return SW_WRONG_LE | command->p2;
-    return answer_bytes(answer, file, length);
+    return respond(response, file, length);
 }
 
-/* The status word, or 0 where the exchange fails. */
-static unsigned run(struct answering_card *self, const struct command *command, struct answer *answer)
+/* Returns the status word, or 0 if the exchange fails. */
+static unsigned run(struct answering_card *self, const struct command *command, struct response *response)
 {
     size_t number = (size_t)command->p1 << 8 | command->p2;
     switch ((unsigned)command->cla << 8 | command->ins) {
     case 0x00B0:
-        return read_binary(command, answer);
+        return read_binary(command, response);
     case 0x0084:
-        return get_challenge(self, command, answer);
+        return get_challenge(self, command, response);
     case 0x00A4:
         return select_file(command);
     case 0x00C0:
-        return get_response(self, command, answer);
+        return get_response(self, command, response);
     case 0x8010:
-        return pause_card(&self->card, (DWORD)number * 1000) ? SW_SUCCESS : 0;
+        return card_pause(&self->card, (DWORD)number * 1000) ? SW_SUCCESS : 0;
     case 0x8012:
-        return answer_bytes(answer, file, number != 0 ? number : 0x10000);
+        return respond(response, file, number != 0 ? number : 0x10000);
     case 0x8016:
         return 0;
     case 0x8018:
-        return answer_bytes(answer, command->data, command->lc);
+        return respond(response, command->data, command->lc);
     case 0x801A:
-        return count_commands(self, answer);
+        return respond_command_count(self, response);
     case 0x801C:
         self->prepared = number != 0 ? number : 0x10000;
-        return bytes_left(self);
+        return status_word_for_rest(self);
     case 0x801E:
-        return answer_exact_length(command, answer);
+        return respond_if_le_matches(command, response);
     default:
-        return command->cla == 0x00 || command->cla == 0x80 ? SW_UNKNOWN_INSTRUCTION : SW_UNKNOWN_CLASS;
+        return command->cla == 0x00 || command->cla == 0x80 ? SW_INSTRUCTION_NOT_SUPPORTED : SW_CLASS_NOT_SUPPORTED;
     }
 }
 
-static void forget_chain(struct answering_card *self)
+static void free_chain(struct answering_card *self)
 {
     free(self->chain);
     self->chain = NULL;
@@ -236,104 +205,101 @@ static void forget_chain(struct answering_card *self)
 static bool continues_chain(const struct answering_card *self, const struct command *command)
 {
     const unsigned char *header = self->chain_header;
-    return self->chain != NULL && (command->cla & ~CHAINED) == header[0] && command->ins == header[1]
-           && command->p1 == header[2] && command->p2 == header[3];
+    return self->chain != NULL && (command->cla & ~CHAINING_BIT) == header[0] && command->ins == header[1] &&
+           command->p1 == header[2] && command->p2 == header[3];
 }
 
-/* Keep the data of a command for the one that ends its chain. */
-static unsigned keep(struct answering_card *self, const struct command *command)
+/* Append the data of a command to the chain. */
+static unsigned append_to_chain(struct answering_card *self, const struct command *command)
 {
-    if (command->lc == 0 || self->chain_length + command->lc > CHAIN_MOST) {
-        forget_chain(self);
+    if (command->lc == 0 || self->chain_length + command->lc > MAX_CHAIN) {
+        free_chain(self);
         return SW_WRONG_LENGTH;
     }
     unsigned char *chain = realloc(self->chain, self->chain_length + command->lc);
     if (chain == NULL) {
-        forget_chain(self);
+        free_chain(self);
         return 0;
     }
     memcpy(chain + self->chain_length, command->data, command->lc);
     self->chain = chain;
     self->chain_length += command->lc;
-    const unsigned char header[HEADER] = {command->cla & (unsigned char)~CHAINED, command->ins, command->p1,
-                                          command->p2};
+    const unsigned char header[APDU_HEADER_SIZE] = {command->cla & (unsigned char)~CHAINING_BIT, command->ins,
+                                                    command->p1, command->p2};
     memcpy(self->chain_header, header, sizeof header);
     return SW_SUCCESS;
 }
 
-static void forget(struct card *card)
+static void reset(struct card *card)
 {
     struct answering_card *self = (struct answering_card *)card;
-    self->prepared = self->prepared_at = 0;
-    forget_chain(self);
+    self->prepared = self->fetched = 0;
+    free_chain(self);
 }
 
-/* Chaining around one command. */
-static unsigned run_in_chain(struct answering_card *self, struct command *command, struct answer *answer)
+/* Run a command, or the whole chain that it ends. */
+static unsigned run_or_chain(struct answering_card *self, struct command *command, struct response *response)
 {
     if (self->chain != NULL && !continues_chain(self, command))
-        forget_chain(self);
-    if (self->chain == NULL && !(command->cla & CHAINED))
-        return run(self, command, answer);
+        free_chain(self);
+    if (self->chain == NULL && !(command->cla & CHAINING_BIT))
+        return run(self, command, response);
 
-    bool is_last = !(command->cla & CHAINED);
+    bool is_last = !(command->cla & CHAINING_BIT);
     unsigned sw = SW_SUCCESS;
     if (!is_last || command->lc > 0)
-        sw = keep(self, command);
+        sw = append_to_chain(self, command);
     if (!is_last || sw != SW_SUCCESS)
         return sw;
     command->data = self->chain;
     command->lc = self->chain_length;
-    sw = run(self, command, answer);
-    forget_chain(self);
+    sw = run(self, command, response);
+    free_chain(self);
     return sw;
 }
 
-static int64_t answer_command(struct card *card, const unsigned char *bytes, size_t length,
-                              unsigned char *answer_place, size_t room)
+static int64_t transmit(struct card *card, const unsigned char *bytes, size_t length, unsigned char *response_bytes,
+                        size_t room)
 {
     struct answering_card *self = (struct answering_card *)card;
-    struct answer answer = {.bytes = answer_place, .room = room};
+    struct response response = {.bytes = response_bytes, .room = room};
     struct command command;
-    self->commands++;
-    unsigned sw = length < HEADER ? 0 : SW_WRONG_LENGTH;
+    self->command_count++;
+    unsigned sw = length < APDU_HEADER_SIZE ? 0 : SW_WRONG_LENGTH;
     bool is_command = parse(bytes, length, &command);
     if (!is_command)
-        forget(card);
+        reset(card);
     else if (command.ins != 0xC0)
-        self->prepared = self->prepared_at = 0;
+        self->prepared = self->fetched = 0;
     if (is_command)
-        sw = run_in_chain(self, &command, &answer);
+        sw = run_or_chain(self, &command, &response);
     if (sw == 0)
         return -(int64_t)SCARD_E_NOT_TRANSACTED;
-    if (room >= answer.length + 2) {
-        answer_place[answer.length] = (unsigned char)(sw >> 8);
-        answer_place[answer.length + 1] = (unsigned char)sw;
+    if (room >= response.length + 2) {
+        response_bytes[response.length] = (unsigned char)(sw >> 8);
+        response_bytes[response.length + 1] = (unsigned char)sw;
     }
-    return (int64_t)answer.length + 2;
+    return (int64_t)response.length + 2;
 }
 
 static void release(struct card *card)
 {
-    forget(card);
+    reset(card);
     free(card);
 }
 
-struct card *new_answering_card(const unsigned char *atr, size_t atr_length)
+struct card *answering_card_new(const unsigned char *atr, size_t atr_length)
 {
     /* TS: direct convention, eight historical bytes; TD1: T=0, TD2: T=1; the check byte makes all but TS zero. */
     static const unsigned char own_atr[] = {0x3B, 0x88, 0x80, 0x01, 's', 'c', 'a', 'r', 'd', 'f', 'f', 'i', 0x07};
-    struct answering_card *self = calloc(1, sizeof *self);
+    struct answering_card *self =
+        card_new(sizeof *self, atr != NULL ? atr : own_atr, atr != NULL ? atr_length : sizeof own_atr);
     if (self == NULL)
         return NULL;
-    if (!card_set_atr(&self->card, atr != NULL ? atr : own_atr, atr != NULL ? atr_length : sizeof own_atr)) {
-        free(self);
-        return NULL;
-    }
-    self->card.transmit = answer_command;
-    self->card.reset = forget;
+    self->card.transmit = transmit;
+    self->card.reset = reset;
     self->card.release = release;
-    random_start(&self->random);
+    random_init(&self->random);
     pthread_once(&file_once, fill_file);
     return &self->card;
 }

@@ -1,12 +1,11 @@
-/* A card that is somebody's function, in the same process. */
+/* A card made of callbacks of the program. */
 #ifndef SCARDFFI_VIRTUAL_CALLBACK_CARD_H
 #define SCARDFFI_VIRTUAL_CALLBACK_CARD_H
 
 #include "card.h"
 #include "scardvirtual.h"
 
-/* NULL: no memory, or the ATR is too long. */
-struct card *new_callback_card(const unsigned char *atr, size_t atr_length,
-                               const struct scardvirtual_card *functions);
+/* Returns NULL if memory runs out or the ATR is too long. */
+struct card *callback_card_new(const unsigned char *atr, size_t atr_length, const struct scardvirtual_card *callbacks);
 
 #endif

@@ -1,12 +1,13 @@
-/* What an ATR offers (ISO/IEC 7816-3, clause 8.2), and what a failed command does. */
+/* The protocols that an ATR offers (ISO/IEC 7816-3, clause 8.2), and the code of a failed command. */
 #include "card.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { TA = 0x10, TD = 0x80, SPECIFIC_MODE = 2 };
 
-/* The protocols that the TD bytes name, or TA2 alone; T=0 where none does; none where the ATR is cut short,
- * starts with no TS or names another protocol first. */
+/* The protocols that the TD bytes name; only the one of TA2 if there is a TA2; T=0 if there is neither.
+ * SCARD_PROTOCOL_UNDEFINED if the ATR is cut short, does not start with TS or names another protocol first. */
 static DWORD protocols_of(const unsigned char *atr, size_t length)
 {
     DWORD protocols = SCARD_PROTOCOL_UNDEFINED;
@@ -22,7 +23,7 @@ static DWORD protocols_of(const unsigned char *atr, size_t length)
         if (at + bytes > length)
             return SCARD_PROTOCOL_UNDEFINED;
         if (group == SPECIFIC_MODE && (indicator & TA))
-            return (atr[at] & 0x0F) == 0 ? SCARD_PROTOCOL_T0
+            return (atr[at] & 0x0F) == 0   ? SCARD_PROTOCOL_T0
                    : (atr[at] & 0x0F) == 1 ? SCARD_PROTOCOL_T1
                                            : SCARD_PROTOCOL_UNDEFINED;
         at += bytes;
@@ -38,7 +39,7 @@ static DWORD protocols_of(const unsigned char *atr, size_t length)
     return protocols != SCARD_PROTOCOL_UNDEFINED ? protocols : SCARD_PROTOCOL_T0;
 }
 
-LONG code_of_failure(int64_t result)
+LONG code_from_result(int64_t result)
 {
     return result >= -(int64_t)UINT32_MAX ? (LONG)-result : (LONG)SCARD_F_COMM_ERROR;
 }
@@ -52,4 +53,14 @@ bool card_set_atr(struct card *card, const unsigned char *atr, size_t length)
     card->atr_length = length;
     card->protocols = protocols_of(card->atr, length);
     return true;
+}
+
+void *card_new(size_t size, const unsigned char *atr, size_t atr_length)
+{
+    struct card *card = calloc(1, size);
+    if (card != NULL && !card_set_atr(card, atr, atr_length)) {
+        free(card);
+        return NULL;
+    }
+    return card;
 }

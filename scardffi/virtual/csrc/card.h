@@ -1,4 +1,4 @@
-/* A card as its reader knows it; what kind of card it is stands behind the functions. */
+/* A card as its reader sees it. The kinds of cards (answering_card.c, callback_card.c, vpcd.c) set the functions. */
 #ifndef SCARDFFI_VIRTUAL_CARD_H
 #define SCARDFFI_VIRTUAL_CARD_H
 
@@ -10,28 +10,33 @@
 
 struct card {
     unsigned char atr[MAX_ATR_SIZE];
-    size_t atr_length; /* 0: the card is mute */
-    DWORD protocols;   /* what the ATR offers: SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1 */
+    size_t atr_length;     /* 0: the card is mute */
+    DWORD protocols;       /* that the ATR offers: SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1 */
     struct reader *reader; /* that it was inserted into */
 
-    /* Run a command of any length and content; answer the length of the whole response, or minus a code
-     * of the resource manager. The response is written only where it fits into `room`; the command has
-     * run all the same. Command and answer may be the same memory. */
-    int64_t (*transmit)(struct card *card, const unsigned char *command, size_t length,
-                        unsigned char *answer, size_t room);
-    void (*reset)(struct card *card); /* or switched off: what it remembers is lost */
-    /* Both are called without the world's mutex, and never two at a time for one card. */
+    /* These two are called without the mutex, and never two at a time for one card. */
 
-    /* The card is taken out, perhaps in the middle of a command; not NULL where it wants to hear that. */
-    void (*removed)(struct card *card);
-    void (*release)(struct card *card); /* free it: the last call, no command runs */
-    /* Both return at once: the world's mutex may be held. */
+    /* Run a command, which may be any bytes. Returns the length of the whole response, or minus a PC/SC code. Writes
+     * the response only if it fits into `room`; the command has run in either case. `command` and `response` may be the
+     * same memory. */
+    int64_t (*transmit)(struct card *card, const unsigned char *command, size_t length, unsigned char *response,
+                        size_t room);
+    void (*reset)(struct card *card); /* reset or power down: the card loses its volatile state */
+
+    /* These two may be called with the mutex held, and return at once. */
+
+    void (*removed)(struct card *card); /* the card is removed, perhaps during a command; may be NULL */
+    void (*release)(struct card *card); /* free the card: the last call, when no command runs */
 };
 
-/* The code that a card or a control function has answered minus of. */
-LONG code_of_failure(int64_t result);
+/* The PC/SC code of a negative result of a card or a control callback. */
+LONG code_from_result(int64_t result);
 
-/* Sets ATR and protocols; false where it is too long. */
+/* Allocate `size` bytes, of which the first are the card with this ATR, and the others 0. Returns NULL if memory runs
+ * out or the ATR is too long. */
+void *card_new(size_t size, const unsigned char *atr, size_t atr_length);
+
+/* Set the ATR and the protocols. Returns false if the ATR is too long. */
 bool card_set_atr(struct card *card, const unsigned char *atr, size_t length);
 
 #endif

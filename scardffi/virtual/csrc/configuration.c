@@ -1,7 +1,7 @@
-/* SCARDFFI_VIRTUAL holds entries separated by semicolons, each a word and "key=value"s separated by commas:
+/* Parse and apply SCARDFFI_VIRTUAL: entries separated by semicolons, each a word and fields separated by commas:
  *   reader[,name=TEXT][,card=answering|none][,latency=MS][,listen=PORT][,connect=PORT]
  *   fault,function=NAME[,call=N][,times=N],code=N | answer=HEX | latency=MS | removal | reset | stop
- * Without it there is one reader with an answering card. A process that is set-uid ignores it.
+ * If the variable is not set, there is one reader with an answering card. A set-uid process ignores the variable.
  */
 #include "configuration.h"
 
@@ -10,38 +10,38 @@
 #include <string.h>
 
 #include "answering_card.h"
-#include "emulator.h"
 #include "environment.h"
 #include "faults.h"
-#include "world.h"
+#include "resource_manager.h"
+#include "vpcd.h"
 
-enum { LONGEST_ENTRY = 1024, MOST_FIELDS = 16, LONGEST_ANSWER = LONGEST_ENTRY / 2 };
+enum { MAX_ENTRY_SIZE = 1024, MAX_FIELDS = 16, MAX_ANSWER_SIZE = MAX_ENTRY_SIZE / 2 };
 
 struct field {
     const char *key;
-    const char *value; /* "" where there is no "=" */
+    const char *value; /* "" if there is no "=" */
 };
 
 struct entry {
-    char text[LONGEST_ENTRY]; /* that the fields point into */
-    struct field fields[MOST_FIELDS];
+    char text[MAX_ENTRY_SIZE]; /* the fields point into it */
+    struct field fields[MAX_FIELDS];
     unsigned count;
 };
 
-static LONG complain(const char *problem, const char *what)
+static LONG report_error(const char *problem, const char *subject)
 {
-    fprintf(stderr, "scardffi virtual library: SCARDFFI_VIRTUAL: %s: %.60s\n", problem, what);
+    fprintf(stderr, "scardffi virtual library: SCARDFFI_VIRTUAL: %s: %.60s\n", problem, subject);
     return (LONG)SCARD_E_NO_SERVICE;
 }
 
-static LONG complain_of_field(const char *problem, const struct field *field)
+static LONG report_field_error(const char *problem, const struct field *field)
 {
     char text[60];
     snprintf(text, sizeof text, "%s%s%s", field->key, *field->value != '\0' ? "=" : "", field->value);
-    return complain(problem, text);
+    return report_error(problem, text);
 }
 
-static bool is_named(const struct entry *entry, const char *key)
+static bool has_field(const struct entry *entry, const char *key)
 {
     for (unsigned i = 0; i < entry->count; i++)
         if (strcmp(entry->fields[i].key, key) == 0)
@@ -49,8 +49,8 @@ static bool is_named(const struct entry *entry, const char *key)
     return false;
 }
 
-/* False where the entry is too long, has too many fields, or one twice. */
-static bool split(const char *start, size_t length, struct entry *entry)
+/* Returns false if the entry is too long, has too many fields, or has a field twice. */
+static bool split_entry(const char *start, size_t length, struct entry *entry)
 {
     entry->count = 0;
     if (length >= sizeof entry->text)
@@ -63,30 +63,30 @@ static bool split(const char *start, size_t length, struct entry *entry)
         rest = strchr(field, ',');
         if (rest != NULL)
             *rest++ = '\0';
-        if (entry->count == MOST_FIELDS)
+        if (entry->count == MAX_FIELDS)
             return false;
         char *equals = strchr(field, '=');
         if (equals != NULL)
             *equals = '\0';
-        if (is_named(entry, field))
+        if (has_field(entry, field))
             return false;
         entry->fields[entry->count++] = (struct field){field, equals != NULL ? equals + 1 : ""};
     }
     return true;
 }
 
-/* Decimal, or hexadecimal behind 0x. */
-static bool read_number(const char *text, unsigned long most, uint32_t *number)
+/* Decimal, or hexadecimal after 0x. */
+static bool parse_number(const char *text, unsigned long maximum, uint32_t *number)
 {
     char *end;
     if (*text < '0' || *text > '9')
         return false;
     unsigned long value = strtoul(text, &end, strncmp(text, "0x", 2) == 0 ? 16 : 10);
     *number = (uint32_t)value;
-    return *end == '\0' && value <= most;
+    return *end == '\0' && value <= maximum;
 }
 
-static bool read_hex(const char *text, unsigned char *bytes, size_t *length)
+static bool parse_hex(const char *text, unsigned char *bytes, size_t *length)
 {
     for (*length = 0; *text != '\0'; text += 2, (*length)++) {
         unsigned byte;
@@ -102,10 +102,10 @@ static bool read_hex(const char *text, unsigned char *bytes, size_t *length)
 struct reader_entry {
     char name[MAX_READERNAME];
     bool has_card;
-    uint32_t latency_ms, listen, connect; /* ports, 0: none */
+    uint32_t latency_ms, listen, connect; /* ports, or 0 */
 };
 
-static bool read_reader_field(const struct field *field, struct reader_entry *reader)
+static bool parse_reader_field(const struct field *field, struct reader_entry *reader)
 {
     if (strcmp(field->key, "name") == 0) {
         int length = snprintf(reader->name, sizeof reader->name, "%s", field->value);
@@ -116,32 +116,36 @@ static bool read_reader_field(const struct field *field, struct reader_entry *re
         return reader->has_card || strcmp(field->value, "none") == 0;
     }
     if (strcmp(field->key, "latency") == 0)
-        return read_number(field->value, UINT32_MAX / 1000, &reader->latency_ms);
+        return parse_number(field->value, UINT32_MAX / 1000, &reader->latency_ms);
     uint32_t *port = strcmp(field->key, "listen") == 0    ? &reader->listen
                      : strcmp(field->key, "connect") == 0 ? &reader->connect
                                                           : NULL;
-    return port != NULL && read_number(field->value, UINT16_MAX, port) && *port != 0;
+    return port != NULL && parse_number(field->value, UINT16_MAX, port) && *port != 0;
 }
 
-static LONG add_reader(const struct reader_entry *wanted)
+static LONG add_reader(const struct reader_entry *entry)
 {
     struct reader *reader;
-    LONG code = plug_reader(wanted->name, &reader);
+    LONG code = reader_plug(entry->name, &reader);
+    if (code == (LONG)SCARD_E_INVALID_VALUE)
+        return report_error("invalid name of a reader", entry->name);
+    if (code == (LONG)SCARD_E_SHARING_VIOLATION)
+        return report_error("two readers have this name", entry->name);
     if (code != SCARD_S_SUCCESS)
-        return complain("this reader is there already, or one too many", wanted->name);
-    reader->latency_us = wanted->latency_ms * 1000;
-    if (wanted->listen != 0 && !listen_for_emulators(reader, (uint16_t)wanted->listen))
-        return complain("its port cannot be had", wanted->name);
-    if (wanted->connect != 0)
-        code = connect_to_emulator(reader, (uint16_t)wanted->connect);
+        return report_error("too many readers", entry->name);
+    reader->latency_us = entry->latency_ms * 1000;
+    if (entry->listen != 0 && !vpcd_listen(reader, (uint16_t)entry->listen))
+        return report_error("the port of this reader is not available", entry->name);
+    if (entry->connect != 0)
+        code = vpcd_connect(reader, (uint16_t)entry->connect);
     if (code == (LONG)SCARD_E_NO_SMARTCARD)
-        complain("no emulator listens at its port, and it stays empty", wanted->name);
+        report_error("no emulator listens at the port of this reader, which stays empty", entry->name);
     else if (code != SCARD_S_SUCCESS)
         return code;
-    if (!wanted->has_card)
+    if (!entry->has_card)
         return SCARD_S_SUCCESS;
-    struct card *card = new_answering_card(NULL, 0);
-    return card != NULL ? insert_card(reader, card) : (LONG)SCARD_E_NO_MEMORY;
+    struct card *card = answering_card_new(NULL, 0);
+    return card != NULL ? reader_insert_card(reader, card) : (LONG)SCARD_E_NO_MEMORY;
 }
 
 static LONG configure_reader(const struct entry *entry, unsigned number)
@@ -149,10 +153,10 @@ static LONG configure_reader(const struct entry *entry, unsigned number)
     struct reader_entry reader = {.has_card = true};
     snprintf(reader.name, sizeof reader.name, "scardffi Virtual Reader %u", number);
     for (unsigned i = 1; i < entry->count; i++)
-        if (!read_reader_field(&entry->fields[i], &reader))
-            return complain_of_field("no reader has this, or not this value", &entry->fields[i]);
-    if (is_named(entry, "listen") + is_named(entry, "connect") + is_named(entry, "card") > 1)
-        return complain("listen, connect and card exclude each other", reader.name);
+        if (!parse_reader_field(&entry->fields[i], &reader))
+            return report_field_error("invalid field of a reader", &entry->fields[i]);
+    if (has_field(entry, "listen") + has_field(entry, "connect") + has_field(entry, "card") > 1)
+        return report_error("a reader can have only one of listen, connect and card", reader.name);
     if (reader.listen != 0 || reader.connect != 0)
         reader.has_card = false;
     return add_reader(&reader);
@@ -163,60 +167,62 @@ static LONG configure_reader(const struct entry *entry, unsigned number)
 struct fault_entry {
     const char *function;
     uint32_t call, times, value;
-    enum effect effect;
-    unsigned char answer[LONGEST_ANSWER];
+    enum fault_effect effect;
+    unsigned char answer[MAX_ANSWER_SIZE];
     size_t answer_length;
 };
 
-static bool read_effect(const struct field *field, struct fault_entry *fault)
+static bool parse_effect(const struct field *field, struct fault_entry *fault)
 {
     static const struct {
         const char *key;
-        enum effect effect;
+        enum fault_effect effect;
     } effects[] = {
         {"code", FAULT_CODE},       {"stop", FAULT_STOP},       {"reset", FAULT_RESET},
         {"latency", FAULT_LATENCY}, {"removal", FAULT_REMOVAL}, {"answer", FAULT_ANSWER},
     };
-    unsigned which = 0;
-    while (which < sizeof effects / sizeof effects[0] && strcmp(effects[which].key, field->key) != 0)
-        which++;
-    if (which == sizeof effects / sizeof effects[0] || fault->effect != 0)
+    unsigned i = 0;
+    while (i < sizeof effects / sizeof effects[0] && strcmp(effects[i].key, field->key) != 0)
+        i++;
+    if (i == sizeof effects / sizeof effects[0] || fault->effect != 0)
         return false;
-    fault->effect = effects[which].effect;
+    fault->effect = effects[i].effect;
     if (fault->effect == FAULT_CODE)
-        return read_number(field->value, UINT32_MAX, &fault->value);
+        return parse_number(field->value, UINT32_MAX, &fault->value);
     if (fault->effect == FAULT_ANSWER)
-        return read_hex(field->value, fault->answer, &fault->answer_length);
+        return parse_hex(field->value, fault->answer, &fault->answer_length);
     if (fault->effect != FAULT_LATENCY)
         return *field->value == '\0';
-    bool is_time = read_number(field->value, UINT32_MAX / 1000, &fault->value);
+    bool is_number = parse_number(field->value, UINT32_MAX / 1000, &fault->value);
     fault->value *= 1000;
-    return is_time;
+    return is_number;
 }
 
-static bool read_fault_field(const struct field *field, struct fault_entry *fault)
+static bool parse_fault_field(const struct field *field, struct fault_entry *fault)
 {
     if (strcmp(field->key, "function") == 0) {
         fault->function = field->value;
         return true;
     }
     if (strcmp(field->key, "call") == 0)
-        return read_number(field->value, UINT32_MAX, &fault->call);
+        return parse_number(field->value, UINT32_MAX, &fault->call);
     if (strcmp(field->key, "times") == 0)
-        return read_number(field->value, UINT32_MAX, &fault->times);
-    return read_effect(field, fault);
+        return parse_number(field->value, UINT32_MAX, &fault->times);
+    return parse_effect(field, fault);
 }
 
 static LONG configure_fault(const struct entry *entry)
 {
     struct fault_entry fault = {.function = "", .call = 1, .times = 1};
     for (unsigned i = 1; i < entry->count; i++)
-        if (!read_fault_field(&entry->fields[i], &fault))
-            return complain_of_field("no fault has this, or not this value", &entry->fields[i]);
+        if (!parse_fault_field(&entry->fields[i], &fault))
+            return report_field_error("invalid field of a fault", &entry->fields[i]);
     uint32_t number;
-    LONG code = arm_fault(fault.function, fault.call, fault.times, fault.effect, fault.value, fault.answer,
+    LONG code = fault_arm(fault.function, fault.call, fault.times, fault.effect, fault.value, fault.answer,
                           fault.answer_length, &number);
-    return code != (LONG)SCARD_E_INVALID_VALUE ? code : complain("no such fault of this function", fault.function);
+    return code != (LONG)SCARD_E_INVALID_VALUE
+               ? code
+               : report_error("invalid function, effect, call or times of a fault", fault.function);
 }
 
 static LONG configure(const char *text)
@@ -225,28 +231,28 @@ static LONG configure(const char *text)
     while (*text != '\0') {
         struct entry entry;
         size_t length = strcspn(text, ";");
-        if (!split(text, length, &entry))
-            return complain("an entry is too long, or has too many fields, or one twice", text);
+        if (!split_entry(text, length, &entry))
+            return report_error("an entry is too long, has too many fields, or has a field twice", text);
         text += length + (text[length] == ';');
         LONG code = SCARD_S_SUCCESS;
         if (*entry.fields[0].value != '\0')
-            code = complain("the first word has no value; give name= or function=", entry.fields[0].key);
+            code = report_error("the first word of an entry has no value; use name= or function=", entry.fields[0].key);
         else if (strcmp(entry.fields[0].key, "reader") == 0)
             code = configure_reader(&entry, readers++);
         else if (strcmp(entry.fields[0].key, "fault") == 0)
             code = configure_fault(&entry);
         else if (entry.count > 1 || *entry.fields[0].key != '\0')
-            code = complain("neither \"reader\" nor \"fault\"", entry.fields[0].key);
+            code = report_error("an entry must begin with \"reader\" or \"fault\"", entry.fields[0].key);
         if (code != SCARD_S_SUCCESS)
             return code;
     }
     return SCARD_S_SUCCESS;
 }
 
-LONG configure_world(void)
+LONG configuration_apply(void)
 {
     char *text;
-    LONG code = read_environment(&text);
+    LONG code = environment_read_configuration(&text);
     if (code == SCARD_S_SUCCESS)
         code = configure(text != NULL ? text : "reader");
     free(text);

@@ -1,4 +1,4 @@
-/* A point in time, and conditions that are waited for until then. */
+/* Deadlines on a steady clock, and conditions to wait on until one. */
 #ifndef SCARDFFI_VIRTUAL_DEADLINE_H
 #define SCARDFFI_VIRTUAL_DEADLINE_H
 
@@ -7,12 +7,12 @@
 #include <stdint.h>
 #include <time.h>
 
-struct timespec deadline_in(uint64_t microseconds);
-int64_t milliseconds_until(const struct timespec *deadline); /* rounded up; 0 when it is over */
+struct timespec deadline_after(uint64_t microseconds);
+int64_t deadline_milliseconds_left(const struct timespec *deadline); /* rounded up; 0 if it has passed */
 
-bool init_condition(pthread_cond_t *condition);
+bool condition_init(pthread_cond_t *condition);
 
-/* For a condition that the above has made. False: the deadline is over. */
-bool wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *deadline);
+/* For a condition made by condition_init. Returns false if the deadline has passed. */
+bool condition_wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *deadline);
 
 #endif

@@ -1,4 +1,5 @@
-/* The environment of POSIX, and that of Windows, of which each C runtime has a copy that grows old. */
+/* Read SCARDFFI_VIRTUAL. On Windows ask the system: each C runtime has its own copy of the environment, which may be
+ * out of date. */
 #if !defined(_WIN32)
 #  define _GNU_SOURCE
 #endif
@@ -12,11 +13,11 @@
 #  define WIN32_LEAN_AND_MEAN
 #  include <windows.h>
 
-static wchar_t *wide_value(void)
+static wchar_t *read_utf16(void)
 {
     DWORD room = 0, length = GetEnvironmentVariableW(L"SCARDFFI_VIRTUAL", NULL, 0);
     wchar_t *value = NULL;
-    while (length > room) { /* it may grow in between */
+    while (length > room) { /* the value may grow between the calls */
         free(value);
         room = length;
         value = malloc(room * sizeof *value);
@@ -27,12 +28,12 @@ static wchar_t *wide_value(void)
     return value;
 }
 
-LONG read_environment(char **text)
+LONG environment_read_configuration(char **text)
 {
     *text = NULL;
     if (GetEnvironmentVariableW(L"SCARDFFI_VIRTUAL", NULL, 0) == 0)
         return SCARD_S_SUCCESS;
-    wchar_t *value = wide_value();
+    wchar_t *value = read_utf16();
     int size = value != NULL ? WideCharToMultiByte(CP_UTF8, 0, value, -1, NULL, 0, NULL, NULL) : 0;
     *text = size > 0 ? malloc((size_t)size) : NULL;
     if (*text != NULL)
@@ -45,7 +46,7 @@ LONG read_environment(char **text)
 
 #  include <unistd.h>
 
-LONG read_environment(char **text)
+LONG environment_read_configuration(char **text)
 {
 #  if defined(__linux__)
     const char *value = secure_getenv("SCARDFFI_VIRTUAL");

@@ -4,8 +4,8 @@
 
 #include "pcsc_abi.h"
 
-/* Its value in UTF-8, for the caller to free; NULL where it is not set, or the process has more rights than its
- * user. SCARD_E_NO_MEMORY. */
-LONG read_environment(char **text);
+/* *text becomes its value in UTF-8, to be freed by the caller, or NULL if it is not set or the process has more rights
+ * than its user. SCARD_E_NO_MEMORY. */
+LONG environment_read_configuration(char **text);
 
 #endif

@@ -1,4 +1,4 @@
-/* pcsc_stringify_error, which Windows does not have: a few words for each code. */
+/* pcsc_stringify_error: a short text for each code. Windows does not have this function. */
 #include "pcsc_abi.h"
 
 #if !defined(SCARDFFI_ABI_WINDOWS)
@@ -52,7 +52,7 @@ static const struct {
     {SCARD_W_SECURITY_VIOLATION, "Access denied"},
 };
 
-/* The text of an unknown code lives until the thread's next call. */
+/* The text for an unknown code is valid until the thread's next call. */
 EXPORTED const char *pcsc_stringify_error(LONG code)
 {
     static _Thread_local char unknown[40];

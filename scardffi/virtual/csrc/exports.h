@@ -1,4 +1,4 @@
-/* What the shared library shows to the outside; everything else is compiled with hidden visibility. */
+/* EXPORTED marks what the shared library exports; everything else is compiled with hidden visibility. */
 #ifndef SCARDFFI_VIRTUAL_EXPORTS_H
 #define SCARDFFI_VIRTUAL_EXPORTS_H
 

@@ -1,49 +1,50 @@
-/* Faults: armed, counted down by the calls that they are for, and ended. */
+/* Arm and end faults, and count the calls that they wait for. */
 #include "faults.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "world.h"
+#include "resource_manager.h"
 
-enum { FAULTS = 64 };
+enum { MAX_FAULTS = 64 };
 
 struct fault {
-    uint32_t number; /* 0: this slot is free */
-    enum function function;
-    enum effect effect;
-    uint32_t call;  /* counts down to the first call that it hits */
-    uint32_t times; /* calls that it still hits */
-    uint32_t hits;  /* calls that it has hit */
+    uint32_t number; /* 0: the slot is free */
+    enum pcsc_function function;
+    enum fault_effect effect;
+    uint32_t call;  /* calls until its first hit, this one included */
+    uint32_t times; /* hits left */
+    uint32_t hits;  /* hits so far */
     uint32_t value; /* the code, or microseconds */
     unsigned char *answer;
     size_t answer_length;
 };
 
-atomic_uint faults_armed;
+atomic_uint fault_count;
 
-static struct fault faults[FAULTS]; /* guarded by the world's mutex, as is what follows */
+/* Guarded by the mutex. */
+static struct fault slots[MAX_FAULTS];
 static uint32_t last_number;
 
-static enum function find_function(const char *name)
+static enum pcsc_function find_function(const char *name)
 {
     static const char *const names[] = {
-#define NAME_AS_TEXT(name) #name,
-        FAULTY_FUNCTIONS(NAME_AS_TEXT)
-#undef NAME_AS_TEXT
+#define STRING(name) #name,
+        FAULT_FUNCTIONS(STRING)
+#undef STRING
     };
-    unsigned function = 0;
-    while (function < NO_FUNCTION && strcmp(names[function], name) != 0)
-        function++;
-    return (enum function)function;
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i], name) == 0)
+            return (enum pcsc_function)(FUNCTION_UNKNOWN + 1 + i);
+    return FUNCTION_UNKNOWN;
 }
 
 static struct fault *find_fault(uint32_t number)
 {
-    for (unsigned i = 0; i < FAULTS; i++)
-        if (faults[i].number == number)
-            return &faults[i];
+    for (unsigned i = 0; i < MAX_FAULTS; i++)
+        if (slots[i].number == number)
+            return &slots[i];
     return NULL;
 }
 
@@ -51,10 +52,10 @@ static void disarm(struct fault *fault)
 {
     free(fault->answer);
     *fault = (struct fault){0};
-    atomic_fetch_sub(&faults_armed, 1);
+    atomic_fetch_sub(&fault_count, 1);
 }
 
-LONG arm_fault(const char *function, uint32_t call, uint32_t times, enum effect effect, uint32_t value,
+LONG fault_arm(const char *function, uint32_t call, uint32_t times, enum fault_effect effect, uint32_t value,
                const unsigned char *answer, size_t answer_length, uint32_t *number)
 {
     struct fault fault = {
@@ -65,9 +66,9 @@ LONG arm_fault(const char *function, uint32_t call, uint32_t times, enum effect 
         .value = value,
         .answer_length = answer_length,
     };
-    bool anywhere = effect == FAULT_CODE || effect == FAULT_STOP;
-    if (fault.function == NO_FUNCTION || call == 0 || times == 0 || effect < FAULT_CODE || effect > FAULT_ANSWER
-        || (!anywhere && fault.function != IN_SCardTransmit))
+    bool any_function = effect == FAULT_CODE || effect == FAULT_STOP;
+    if (fault.function == FUNCTION_UNKNOWN || call == 0 || times == 0 || effect < FAULT_CODE || effect > FAULT_ANSWER ||
+        (!any_function && fault.function != FUNCTION_SCardTransmit))
         return (LONG)SCARD_E_INVALID_VALUE;
     struct fault *slot = find_fault(0);
     fault.answer = slot != NULL ? malloc(answer_length > 0 ? answer_length : 1) : NULL;
@@ -79,12 +80,12 @@ LONG arm_fault(const char *function, uint32_t call, uint32_t times, enum effect 
         fault.number = ++last_number;
     while (fault.number == 0);
     *slot = fault;
-    atomic_fetch_add(&faults_armed, 1);
+    atomic_fetch_add(&fault_count, 1);
     *number = fault.number;
     return SCARD_S_SUCCESS;
 }
 
-bool end_fault(uint32_t number)
+bool fault_end(uint32_t number)
 {
     struct fault *fault = number != 0 ? find_fault(number) : NULL;
     if (fault != NULL)
@@ -92,70 +93,70 @@ bool end_fault(uint32_t number)
     return fault != NULL;
 }
 
-bool count_hits(uint32_t number, uint32_t *hits)
+bool fault_get_hits(uint32_t number, uint32_t *hits)
 {
     const struct fault *fault = number != 0 ? find_fault(number) : NULL;
     *hits = fault != NULL ? fault->hits : 0;
     return fault != NULL;
 }
 
-static void befall(const struct fault *fault, struct mishap *mishap)
+static void apply_effect(const struct fault *fault, struct command_faults *faults)
 {
     switch (fault->effect) {
     case FAULT_STOP:
-        stop_service();
+        manager_stop();
         break;
     case FAULT_RESET:
-        mishap->reset = true;
+        faults->reset = true;
         break;
     case FAULT_LATENCY:
-        mishap->latency_us += fault->value;
+        faults->latency_us += fault->value;
         break;
     case FAULT_REMOVAL:
-        mishap->removal = true;
+        faults->removal = true;
         break;
     case FAULT_ANSWER:
-        mishap->answer = fault->number;
+        faults->answer_fault = fault->number;
         break;
     case FAULT_CODE:
         break;
     }
 }
 
-bool look_for_fault(enum function function, LONG *code, struct mishap *mishap)
+bool fault_apply(enum pcsc_function function, LONG *code, struct command_faults *faults)
 {
-    bool answers = false;
-    pthread_mutex_lock(&world_mutex);
-    for (unsigned i = 0; i < FAULTS; i++) {
-        struct fault *fault = &faults[i];
+    bool ends_call = false;
+    pthread_mutex_lock(&manager_mutex);
+    for (unsigned i = 0; i < MAX_FAULTS; i++) {
+        struct fault *fault = &slots[i];
         if (fault->number == 0 || fault->function != function || fault->times == 0 || --fault->call > 0)
             continue;
         fault->call = 1;
         fault->times--;
         fault->hits++;
-        if (fault->effect == FAULT_CODE && !answers) {
+        if (fault->effect == FAULT_CODE && !ends_call) {
             *code = (LONG)fault->value;
-            answers = true;
+            ends_call = true;
         }
-        befall(fault, mishap);
+        apply_effect(fault, faults);
     }
-    pthread_mutex_unlock(&world_mutex);
-    return answers;
+    pthread_mutex_unlock(&manager_mutex);
+    return ends_call;
 }
 
-int64_t answer_of_fault(uint32_t number, unsigned char *answer, size_t room)
+int64_t fault_copy_answer(uint32_t number, unsigned char *answer, size_t room)
 {
-    pthread_mutex_lock(&world_mutex);
+    pthread_mutex_lock(&manager_mutex);
     const struct fault *fault = find_fault(number);
     int64_t length = fault != NULL ? (int64_t)fault->answer_length : -1;
     if (length > 0 && (size_t)length <= room)
         memcpy(answer, fault->answer, (size_t)length);
-    pthread_mutex_unlock(&world_mutex);
+    pthread_mutex_unlock(&manager_mutex);
     return length;
 }
 
-void forget_faults(void)
+void fault_reset_after_fork(void)
 {
-    memset(faults, 0, sizeof faults);
-    atomic_store(&faults_armed, 0);
+    memset(slots, 0, sizeof slots);
+    atomic_store(&fault_count, 0);
 }

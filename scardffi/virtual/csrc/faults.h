@@ -1,4 +1,4 @@
-/* Faults on demand: what the n-th call of a function does instead of, or before, its work. */
+/* Faults on demand: the n-th call of a PC/SC function fails, or something happens to its card. */
 #ifndef SCARDFFI_VIRTUAL_FAULTS_H
 #define SCARDFFI_VIRTUAL_FAULTS_H
 
@@ -9,55 +9,73 @@
 
 #include "pcsc_abi.h"
 
-#define FAULTY_FUNCTIONS(F)                                                                                \
-    F(SCardEstablishContext) F(SCardReleaseContext) F(SCardIsValidContext) F(SCardConnect)                 \
-    F(SCardReconnect) F(SCardDisconnect) F(SCardBeginTransaction) F(SCardEndTransaction) F(SCardStatus)    \
-    F(SCardGetStatusChange) F(SCardControl) F(SCardTransmit) F(SCardListReaderGroups) F(SCardListReaders)  \
-    F(SCardFreeMemory) F(SCardCancel) F(SCardGetAttrib) F(SCardSetAttrib)
+#define FAULT_FUNCTIONS(F)                                                                                             \
+    F(SCardEstablishContext)                                                                                           \
+    F(SCardReleaseContext)                                                                                             \
+    F(SCardIsValidContext)                                                                                             \
+    F(SCardConnect)                                                                                                    \
+    F(SCardReconnect)                                                                                                  \
+    F(SCardDisconnect)                                                                                                 \
+    F(SCardBeginTransaction)                                                                                           \
+    F(SCardEndTransaction)                                                                                             \
+    F(SCardStatus)                                                                                                     \
+    F(SCardGetStatusChange)                                                                                            \
+    F(SCardControl)                                                                                                    \
+    F(SCardTransmit)                                                                                                   \
+    F(SCardListReaderGroups)                                                                                           \
+    F(SCardListReaders)                                                                                                \
+    F(SCardFreeMemory)                                                                                                 \
+    F(SCardCancel)                                                                                                     \
+    F(SCardGetAttrib)                                                                                                  \
+    F(SCardSetAttrib)
 
-enum function {
-#define NAME_IN_FAULTS(name) IN_##name,
-    FAULTY_FUNCTIONS(NAME_IN_FAULTS)
-#undef NAME_IN_FAULTS
-    NO_FUNCTION
+enum pcsc_function {
+    FUNCTION_UNKNOWN,
+#define ENUMERATOR(name) FUNCTION_##name,
+    FAULT_FUNCTIONS(ENUMERATOR)
+#undef ENUMERATOR
 };
 
-enum effect {
-    FAULT_CODE = 1, /* the call answers a code and does nothing */
+enum fault_effect {
+    FAULT_CODE = 1, /* the call returns a code and does nothing */
     FAULT_STOP,     /* the resource manager stops just before the call */
     FAULT_RESET,    /* another program resets the card just before SCardTransmit */
     FAULT_LATENCY,  /* the card takes longer for this command */
-    FAULT_REMOVAL,  /* the card is taken out in the middle of this command */
-    FAULT_ANSWER    /* the card has run this command, and something else comes back */
+    FAULT_REMOVAL,  /* the card is removed during this command */
+    FAULT_ANSWER    /* the card runs the command, and the program gets other bytes as its response */
 };
 
-/* What happens to one command. */
-struct mishap {
+/* The effects of all faults on one command. */
+struct command_faults {
     bool reset, removal;
     uint64_t latency_us;
-    uint32_t answer; /* the number of the fault that has it, 0: none */
+    uint32_t answer_fault; /* the number of the fault with FAULT_ANSWER, or 0 */
 };
 
-/* SCARD_E_INVALID_VALUE: no such function, or it cannot have this effect; SCARD_E_NO_MEMORY, also where there are
- * too many. These are called with the world's mutex held. A fault stays, spent, until it is ended. */
-LONG arm_fault(const char *function, uint32_t call, uint32_t times, enum effect effect, uint32_t value,
+/* These are called with the mutex held. A fault stays, even if all its hits are used up, until it is ended.
+ *
+ * SCARD_E_INVALID_VALUE: there is no such function, or the function cannot have this effect. SCARD_E_NO_MEMORY: no
+ * memory, or too many faults. */
+LONG fault_arm(const char *function, uint32_t call, uint32_t times, enum fault_effect effect, uint32_t value,
                const unsigned char *answer, size_t answer_length, uint32_t *number);
-bool end_fault(uint32_t number); /* false: there is none */
-bool count_hits(uint32_t number, uint32_t *hits); /* the same */
+bool fault_end(uint32_t number);                      /* false if no fault has this number */
+bool fault_get_hits(uint32_t number, uint32_t *hits); /* the same */
 
-extern atomic_uint faults_armed; /* spent ones too */
-bool look_for_fault(enum function function, LONG *code, struct mishap *mishap);
+void fault_reset_after_fork(void); /* in the child */
 
-/* Whether the call ends here with a code. A mishap is asked for by SCardTransmit alone. */
-static inline bool meets_fault(enum function function, LONG *code, struct mishap *mishap)
+/* The functions below are called without the mutex. */
+
+extern atomic_uint fault_count; /* faults that have not ended */
+bool fault_apply(enum pcsc_function function, LONG *code, struct command_faults *faults);
+
+/* Called at the start of each PC/SC function. Returns true if the function shall return `*code` at once. `faults` is
+ * NULL except in SCardTransmit. */
+static inline bool fault_ends_call(enum pcsc_function function, LONG *code, struct command_faults *faults)
 {
-    return atomic_load_explicit(&faults_armed, memory_order_relaxed) != 0
-           && look_for_fault(function, code, mishap);
+    return atomic_load_explicit(&fault_count, memory_order_relaxed) != 0 && fault_apply(function, code, faults);
 }
 
-/* The length of the answer that comes back instead, written where it fits; minus 1 where the fault has ended. */
-int64_t answer_of_fault(uint32_t number, unsigned char *answer, size_t room);
-
-void forget_faults(void); /* in the child of a fork, the world's mutex held */
+/* Write the answer of a fault if it fits into `room`. Returns its length, or -1 if the fault has ended. */
+int64_t fault_copy_answer(uint32_t number, unsigned char *answer, size_t room);
 
 #endif

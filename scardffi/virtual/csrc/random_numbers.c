@@ -1,4 +1,4 @@
-/* Random-looking numbers: a Weyl sequence with the mixing steps of splitmix64, started from the clock. */
+/* Pseudo-random numbers: a Weyl sequence with the mixing steps of splitmix64, seeded from the clock. */
 #define _POSIX_C_SOURCE 200809L
 #include "random_numbers.h"
 
@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-void random_start(struct random_numbers *self)
+void random_init(struct random_numbers *self)
 {
     struct timespec now = {0};
     clock_gettime(CLOCK_REALTIME, &now);

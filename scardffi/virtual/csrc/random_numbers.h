@@ -1,4 +1,4 @@
-/* Random-looking numbers for handles and challenges; not for keys. */
+/* Pseudo-random numbers for handles and challenges; not for keys. */
 #ifndef SCARDFFI_VIRTUAL_RANDOM_NUMBERS_H
 #define SCARDFFI_VIRTUAL_RANDOM_NUMBERS_H
 
@@ -9,7 +9,7 @@ struct random_numbers {
     uint64_t state;
 };
 
-void random_start(struct random_numbers *self);
+void random_init(struct random_numbers *self);
 uint64_t random_next(struct random_numbers *self);
 void random_bytes(struct random_numbers *self, unsigned char *bytes, size_t count);
 

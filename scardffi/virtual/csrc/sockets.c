@@ -1,4 +1,4 @@
-/* The sockets of POSIX, and those of Windows, which are nearly the same. */
+/* The sockets of POSIX and of Windows, which are nearly the same. */
 #if defined(_WIN32)
 #  define WIN32_LEAN_AND_MEAN
 #  include <winsock2.h>
@@ -20,17 +20,17 @@
 
 #if defined(_WIN32)
 
-typedef SOCKET native;
+typedef SOCKET native_socket;
 typedef int native_size;
-enum { NOT_A_SIGNAL = 0, MORE = 0, BOTH_WAYS = SD_BOTH };
+enum { NO_SIGNAL = 0, MORE = 0, SHUT_BOTH = SD_BOTH };
 
-static void start(void)
+static void start_sockets(void)
 {
     WSADATA data;
-    WSAStartup(MAKEWORD(2, 2), &data); /* where it fails, so does what follows */
+    WSAStartup(MAKEWORD(2, 2), &data); /* if it fails, the following calls fail too */
 }
 
-static void keep_from_children(native number)
+static void disable_inheritance(native_socket number)
 {
     SetHandleInformation((HANDLE)number, HANDLE_FLAG_INHERIT, 0);
 }
@@ -45,12 +45,12 @@ static bool may_accept_again(void)
     return WSAGetLastError() == WSAECONNRESET;
 }
 
-static int poll(struct pollfd *awaited, unsigned long count, int milliseconds)
+static int poll(struct pollfd *sockets, unsigned long count, int milliseconds)
 {
-    return WSAPoll(awaited, count, milliseconds);
+    return WSAPoll(sockets, count, milliseconds);
 }
 
-/* A shutdown does not reach those who wait already. */
+/* shutdown() does not end the waits of other threads. */
 static void wake_waiters(socket_number connection)
 {
     CancelIoEx((HANDLE)connection, NULL);
@@ -59,13 +59,13 @@ static void wake_waiters(socket_number connection)
 void socket_close(socket_number number)
 {
     if (number != NO_SOCKET)
-        closesocket((native)number);
+        closesocket((native_socket)number);
 }
 
 socket_number socket_duplicate(socket_number connection)
 {
     WSAPROTOCOL_INFOW info;
-    if (WSADuplicateSocketW((native)connection, GetCurrentProcessId(), &info) != 0)
+    if (WSADuplicateSocketW((native_socket)connection, GetCurrentProcessId(), &info) != 0)
         return NO_SOCKET;
     return (socket_number)WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0,
                                      WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
@@ -73,19 +73,19 @@ socket_number socket_duplicate(socket_number connection)
 
 #else
 
-typedef int native;
+typedef int native_socket;
 typedef size_t native_size;
 #  if defined(__linux__)
-enum { NOT_A_SIGNAL = MSG_NOSIGNAL, MORE = MSG_MORE, BOTH_WAYS = SHUT_RDWR };
+enum { NO_SIGNAL = MSG_NOSIGNAL, MORE = MSG_MORE, SHUT_BOTH = SHUT_RDWR };
 #  else
-enum { NOT_A_SIGNAL = 0, MORE = 0, BOTH_WAYS = SHUT_RDWR };
+enum { NO_SIGNAL = 0, MORE = 0, SHUT_BOTH = SHUT_RDWR };
 #  endif
 
-static void start(void)
+static void start_sockets(void)
 {
 }
 
-static void keep_from_children(native number)
+static void disable_inheritance(native_socket number)
 {
     fcntl(number, F_SETFD, FD_CLOEXEC);
 }
@@ -108,22 +108,22 @@ static void wake_waiters(socket_number connection)
 void socket_close(socket_number number)
 {
     if (number != NO_SOCKET)
-        close((native)number);
+        close((native_socket)number);
 }
 
 socket_number socket_duplicate(socket_number connection)
 {
-    return fcntl((native)connection, F_DUPFD_CLOEXEC, 0);
+    return fcntl((native_socket)connection, F_DUPFD_CLOEXEC, 0);
 }
 
 #endif
 
-static socket_number prepared(native number)
+static socket_number configure(native_socket number)
 {
     const int on = 1;
     if ((socket_number)number == NO_SOCKET)
         return NO_SOCKET;
-    keep_from_children(number);
+    disable_inheritance(number);
     setsockopt(number, IPPROTO_TCP, TCP_NODELAY, (const void *)&on, sizeof on);
 #if defined(SO_NOSIGPIPE)
     setsockopt(number, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
@@ -133,15 +133,15 @@ static socket_number prepared(native number)
 
 static socket_number new_socket(void)
 {
-    start();
+    start_sockets();
 #if defined(SOCK_CLOEXEC)
-    return prepared(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    return configure(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 #else
-    return prepared(socket(AF_INET, SOCK_STREAM, 0));
+    return configure(socket(AF_INET, SOCK_STREAM, 0));
 #endif
 }
 
-static struct sockaddr_in address_of(uint16_t port)
+static struct sockaddr_in loopback_address(uint16_t port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -150,38 +150,38 @@ static struct sockaddr_in address_of(uint16_t port)
 
 socket_number socket_listen(uint16_t port)
 {
-    struct sockaddr_in address = address_of(port);
+    struct sockaddr_in address = loopback_address(port);
     socket_number listener = new_socket();
     if (listener == NO_SOCKET)
         return NO_SOCKET;
-#if !defined(_WIN32) /* there it would share the port with another program */
+#if !defined(_WIN32) /* on Windows it would share the port with another program */
     const int on = 1;
-    setsockopt((native)listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    setsockopt((native_socket)listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 #endif
-    if (bind((native)listener, (const struct sockaddr *)&address, sizeof address) == 0
-        && listen((native)listener, 1) == 0)
+    if (bind((native_socket)listener, (const struct sockaddr *)&address, sizeof address) == 0 &&
+        listen((native_socket)listener, 1) == 0)
         return listener;
     socket_close(listener);
     return NO_SOCKET;
 }
 
-/* Where nobody listens, TCP may pick that very port for this side, and connect the socket to itself. */
+/* If no program listens at the port, TCP may choose the same port for this side and connect the socket to itself. */
 static bool is_connected_to_itself(socket_number connection, uint16_t port)
 {
     struct sockaddr_in own;
     socklen_t size = sizeof own;
-    return getsockname((native)connection, (struct sockaddr *)&own, &size) == 0 && ntohs(own.sin_port) == port;
+    return getsockname((native_socket)connection, (struct sockaddr *)&own, &size) == 0 && ntohs(own.sin_port) == port;
 }
 
 socket_number socket_connect(uint16_t port, bool *refused)
 {
-    struct sockaddr_in address = address_of(port);
+    struct sockaddr_in address = loopback_address(port);
     socket_number connection = new_socket();
     *refused = connection != NO_SOCKET;
     if (connection == NO_SOCKET)
         return NO_SOCKET;
-    if (connect((native)connection, (const struct sockaddr *)&address, sizeof address) == 0
-        && !is_connected_to_itself(connection, port))
+    if (connect((native_socket)connection, (const struct sockaddr *)&address, sizeof address) == 0 &&
+        !is_connected_to_itself(connection, port))
         return connection;
     socket_close(connection);
     return NO_SOCKET;
@@ -192,9 +192,9 @@ socket_number socket_accept(socket_number listener)
     socket_number connection;
     do {
 #if defined(__linux__)
-        connection = prepared(accept4((native)listener, NULL, NULL, SOCK_CLOEXEC));
+        connection = configure(accept4((native_socket)listener, NULL, NULL, SOCK_CLOEXEC));
 #else
-        connection = prepared(accept((native)listener, NULL, NULL));
+        connection = configure(accept((native_socket)listener, NULL, NULL));
 #endif
     } while (connection == NO_SOCKET && may_accept_again());
     return connection;
@@ -203,7 +203,8 @@ socket_number socket_accept(socket_number listener)
 bool socket_send(socket_number connection, const unsigned char *bytes, size_t length, bool more)
 {
     while (length > 0) {
-        int64_t sent = send((native)connection, (const void *)bytes, (native_size)length, NOT_A_SIGNAL | (more ? MORE : 0));
+        int64_t sent =
+            send((native_socket)connection, (const void *)bytes, (native_size)length, NO_SIGNAL | (more ? MORE : 0));
         if (sent < 0 && was_interrupted())
             continue;
         if (sent <= 0)
@@ -214,14 +215,14 @@ bool socket_send(socket_number connection, const unsigned char *bytes, size_t le
     return true;
 }
 
-/* Something, or the end, before the deadline. */
-static bool arrives(socket_number connection, const struct timespec *deadline)
+/* Wait until there is something to read, or the end of the connection. Returns false if the deadline has passed. */
+static bool wait_for_input(socket_number connection, const struct timespec *deadline)
 {
-    struct pollfd awaited = {.fd = (native)connection, .events = POLLIN};
+    struct pollfd polled = {.fd = (native_socket)connection, .events = POLLIN};
     int ready;
     do {
-        int64_t left_ms = milliseconds_until(deadline);
-        ready = left_ms > 0 ? poll(&awaited, 1, (int)left_ms) : 0;
+        int64_t left_ms = deadline_milliseconds_left(deadline);
+        ready = left_ms > 0 ? poll(&polled, 1, (int)left_ms) : 0;
     } while (ready < 0 && was_interrupted());
     return ready > 0;
 }
@@ -229,9 +230,9 @@ static bool arrives(socket_number connection, const struct timespec *deadline)
 bool socket_receive(socket_number connection, unsigned char *bytes, size_t length, const struct timespec *deadline)
 {
     while (length > 0) {
-        if (deadline != NULL && !arrives(connection, deadline))
+        if (deadline != NULL && !wait_for_input(connection, deadline))
             return false;
-        int64_t received = recv((native)connection, (void *)bytes, (native_size)length, 0);
+        int64_t received = recv((native_socket)connection, (void *)bytes, (native_size)length, 0);
         if (received < 0 && was_interrupted())
             continue;
         if (received <= 0)
@@ -246,14 +247,14 @@ bool socket_receive(socket_number connection, unsigned char *bytes, size_t lengt
 
 void socket_wait_for_hangup(socket_number connection)
 {
-    struct pollfd awaited = {.fd = (native)connection, .events = POLLRDHUP};
-    while (poll(&awaited, 1, -1) < 0 && was_interrupted())
+    struct pollfd polled = {.fd = (native_socket)connection, .events = POLLRDHUP};
+    while (poll(&polled, 1, -1) < 0 && was_interrupted())
         ;
 }
 
 #else
 
-static void rest(int milliseconds)
+static void sleep_milliseconds(int milliseconds)
 {
 #  if defined(_WIN32)
     Sleep((DWORD)milliseconds);
@@ -262,22 +263,22 @@ static void rest(int milliseconds)
 #  endif
 }
 
-/* Nothing tells of it but what can be read: a peek every now and then. */
+/* Here only a read shows that the other side hung up, so peek now and then. */
 void socket_wait_for_hangup(socket_number connection)
 {
-    int64_t there;
+    int64_t available;
     do {
         char byte;
-        there = recv((native)connection, &byte, 1, MSG_PEEK);
-        if (there > 0)
-            rest(50);
-    } while (there > 0 || (there < 0 && was_interrupted()));
+        available = recv((native_socket)connection, &byte, 1, MSG_PEEK);
+        if (available > 0)
+            sleep_milliseconds(50);
+    } while (available > 0 || (available < 0 && was_interrupted()));
 }
 
 #endif
 
 void socket_hang_up(socket_number connection)
 {
-    shutdown((native)connection, BOTH_WAYS);
+    shutdown((native_socket)connection, SHUT_BOTH);
     wake_waiters(connection);
 }

@@ -1,4 +1,4 @@
-/* TCP on 127.0.0.1, as far as the emulators need it, on every platform. */
+/* TCP sockets on 127.0.0.1, as vpcd.c needs them, for every platform. */
 #ifndef SCARDFFI_VIRTUAL_SOCKETS_H
 #define SCARDFFI_VIRTUAL_SOCKETS_H
 
@@ -8,22 +8,22 @@
 #include <time.h>
 
 typedef intptr_t socket_number;
-#define NO_SOCKET ((socket_number)-1)
+#define NO_SOCKET ((socket_number) - 1)
 
-/* Each answers a socket, or NO_SOCKET. No program that is started meanwhile inherits it. */
+/* Each of these returns a socket or NO_SOCKET. Processes started by the program do not inherit it. */
 socket_number socket_listen(uint16_t port);
-socket_number socket_connect(uint16_t port, bool *refused); /* *refused: nobody listens there */
-socket_number socket_accept(socket_number listener);        /* waits for one; NO_SOCKET: there is no use in waiting */
+socket_number socket_connect(uint16_t port, bool *refused); /* *refused: no program listens at the port */
+socket_number socket_accept(socket_number listener);        /* waits; NO_SOCKET: no further connection can come */
 socket_number socket_duplicate(socket_number connection);
 
-/* Without `more` everything leaves at once. At most 64 KiB. */
+/* `more`: the bytes may wait for the next ones. At most 64 KiB. */
 bool socket_send(socket_number connection, const unsigned char *bytes, size_t length, bool more);
 
-/* Until the deadline, without one (NULL) as long as it takes. */
+/* Receive exactly `length` bytes until the deadline; if that is NULL, without a time limit. */
 bool socket_receive(socket_number connection, unsigned char *bytes, size_t length, const struct timespec *deadline);
 
-void socket_wait_for_hangup(socket_number connection); /* takes nothing of what arrives */
-void socket_hang_up(socket_number connection);         /* whoever waits at it, on either side, is told */
-void socket_close(socket_number number);               /* NO_SOCKET is nothing */
+void socket_wait_for_hangup(socket_number connection); /* reads nothing that arrives */
+void socket_hang_up(socket_number connection);         /* ends the waits on both sides of the connection */
+void socket_close(socket_number number);               /* NO_SOCKET is ignored */
 
 #endif

@@ -1,3 +1,2 @@
-/* libpcsclite.so.1 in the shape of our own library: all its functions are in libscardvirtual.so, which it is linked to.
-   A file of its own, so that the name that programs ask for and the real library's SONAME stand in one place alone. */
-typedef int no_code_of_its_own;
+/* The stand-in, libpcsclite.so.1. It has no code: it is linked to libscardvirtual.so, which has all the functions. */
+typedef int not_empty; /* ISO C requires a declaration */

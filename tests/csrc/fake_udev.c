@@ -1,8 +1,9 @@
 /*
- * Stands in for libudev in a private pcscd, by LD_PRELOAD: USB readers that come and go with files.
+ * Replaces libudev in a private pcscd, by LD_PRELOAD: USB readers are plugged in and unplugged by making and deleting
+ * files.
  *
- * The folder named by SCARDFFI_TEST_USB holds a file for each device that is plugged in. Its name is the device's number
- * N: vendor 5CAD, product N, device node /scardffi/N. Only the functions that pcscd calls are here.
+ * The folder named by SCARDFFI_TEST_USB holds a file for each device that is plugged in. Its name is the device's
+ * number N: vendor 5CAD, product N, device node /scardffi/N. Only the functions that pcscd calls are here.
  */
 #define _GNU_SOURCE
 
@@ -41,13 +42,13 @@ struct udev_monitor {
 static const char *folder(void)
 {
     const char *name = getenv("SCARDFFI_TEST_USB");
-    return name ? name : "/nonexistent";
+    return name != NULL ? name : "/nonexistent";
 }
 
-static struct udev_device *device_of(const char *name, const char *action)
+static struct udev_device *device_new(const char *name, const char *action)
 {
     struct udev_device *device = calloc(1, sizeof *device);
-    if (!device)
+    if (device == NULL)
         return NULL;
     device->action = action;
     snprintf(device->name, sizeof device->name, "%s", name);
@@ -58,8 +59,8 @@ static struct udev_device *device_of(const char *name, const char *action)
 
 struct udev *udev_new(void)
 {
-    static struct udev one;
-    return &one;
+    static struct udev udev;
+    return &udev;
 }
 
 struct udev *udev_unref(struct udev *udev)
@@ -73,7 +74,7 @@ struct udev *udev_unref(struct udev *udev)
 struct udev_device *udev_device_new_from_syspath(struct udev *udev, const char *path)
 {
     (void)udev;
-    return device_of(path, NULL);
+    return device_new(path, NULL);
 }
 
 struct udev_device *udev_device_unref(struct udev_device *device)
@@ -82,7 +83,7 @@ struct udev_device *udev_device_unref(struct udev_device *device)
     return NULL;
 }
 
-/* One object is the interface and its device. */
+/* The same object is the interface and its device. */
 struct udev_device *udev_device_get_parent_with_subsystem_devtype(struct udev_device *device, const char *subsystem,
                                                                   const char *type)
 {
@@ -108,12 +109,12 @@ const char *udev_device_get_sysname(struct udev_device *device)
 
 const char *udev_device_get_sysattr_value(struct udev_device *device, const char *name)
 {
-    if (!strcmp(name, "idVendor"))
+    if (strcmp(name, "idVendor") == 0)
         return "5cad";
-    return !strcmp(name, "idProduct") ? device->product : NULL;
+    return strcmp(name, "idProduct") == 0 ? device->product : NULL;
 }
 
-/* The devices that are there */
+/* Lists of devices */
 
 struct udev_enumerate *udev_enumerate_new(struct udev *udev)
 {
@@ -165,14 +166,14 @@ const char *udev_list_entry_get_name(struct udev_list_entry *entry)
     return entry->name;
 }
 
-/* Their coming and going */
+/* Events */
 
 struct udev_monitor *udev_monitor_new_from_netlink(struct udev *udev, const char *name)
 {
     (void)udev;
     (void)name;
     struct udev_monitor *monitor = calloc(1, sizeof *monitor);
-    if (monitor)
+    if (monitor != NULL)
         monitor->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     return monitor;
 }
@@ -196,14 +197,14 @@ int udev_monitor_get_fd(struct udev_monitor *monitor)
     return monitor->watch;
 }
 
-/* pcscd asks once whenever the descriptor can be read, so one event is read, and the others stay. */
+/* pcscd calls this once each time the descriptor is readable, so read only one event. */
 struct udev_device *udev_monitor_receive_device(struct udev_monitor *monitor)
 {
     union {
         struct inotify_event event;
-        char room[sizeof(struct inotify_event) + 16]; /* what an event with a name of up to 15 characters takes */
-    } one;
-    if (read(monitor->watch, &one, sizeof one) < (ssize_t)sizeof one.event)
+        char room[sizeof(struct inotify_event) + 16]; /* for a name of up to 15 characters */
+    } buffer;
+    if (read(monitor->watch, &buffer, sizeof buffer) < (ssize_t)sizeof buffer.event)
         return NULL;
-    return device_of(one.event.name, one.event.mask & IN_CREATE ? "add" : "remove");
+    return device_new(buffer.event.name, buffer.event.mask & IN_CREATE ? "add" : "remove");
 }

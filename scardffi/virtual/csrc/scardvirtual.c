@@ -3,127 +3,126 @@
 
 #include "answering_card.h"
 #include "callback_card.h"
+#include "card_access.h"
 #include "exports.h"
 #include "faults.h"
-#include "start.h"
-#include "turns.h"
-#include "world.h"
+#include "initialization.h"
+#include "resource_manager.h"
 
-/* The mutex is held afterwards where the answer is SCARD_S_SUCCESS. */
-static LONG enter_world(void)
+/* Afterwards the mutex is locked if the code is SCARD_S_SUCCESS. */
+static LONG lock_manager(void)
 {
-    LONG code = start_world();
+    LONG code = library_ensure_initialized();
     if (code == SCARD_S_SUCCESS)
-        pthread_mutex_lock(&world_mutex);
+        pthread_mutex_lock(&manager_mutex);
     return code;
 }
 
-static uint32_t leave_world(LONG code)
+static uint32_t unlock_manager(LONG code)
 {
-    pthread_mutex_unlock(&world_mutex);
+    pthread_mutex_unlock(&manager_mutex);
     return (uint32_t)code;
 }
 
-/* Let something be done to a reader. */
-static uint32_t with_reader(const char *name, LONG (*act)(struct reader *, void *), void *argument)
+static uint32_t call_with_reader(const char *name, LONG (*function)(struct reader *, void *), void *argument)
 {
-    LONG code = name != NULL ? enter_world() : (LONG)SCARD_E_UNKNOWN_READER;
+    LONG code = name != NULL ? lock_manager() : (LONG)SCARD_E_UNKNOWN_READER;
     if (code != SCARD_S_SUCCESS)
         return (uint32_t)code;
-    struct reader *reader = find_reader(name);
-    return leave_world(reader != NULL ? act(reader, argument) : (LONG)SCARD_E_UNKNOWN_READER);
+    struct reader *reader = reader_find(name);
+    return unlock_manager(reader != NULL ? function(reader, argument) : (LONG)SCARD_E_UNKNOWN_READER);
 }
 
 EXPORTED uint32_t scardvirtual_plug(const char *name, const struct scardvirtual_control *control)
 {
     struct reader *reader;
-    LONG code = name != NULL ? enter_world() : (LONG)SCARD_E_INVALID_VALUE;
+    LONG code = name != NULL ? lock_manager() : (LONG)SCARD_E_INVALID_VALUE;
     if (code != SCARD_S_SUCCESS)
         return (uint32_t)code;
-    code = plug_reader(name, &reader);
+    code = reader_plug(name, &reader);
     if (code == SCARD_S_SUCCESS && control != NULL)
         reader->control = *control;
-    return leave_world(code);
+    return unlock_manager(code);
 }
 
-static LONG unplug(struct reader *reader, void *nothing)
+static LONG unplug(struct reader *reader, void *unused)
 {
-    (void)nothing;
-    unplug_reader(reader);
+    (void)unused;
+    reader_unplug(reader);
     return SCARD_S_SUCCESS;
 }
 
 EXPORTED uint32_t scardvirtual_unplug(const char *name)
 {
-    return with_reader(name, unplug, NULL);
+    return call_with_reader(name, unplug, NULL);
 }
 
 static LONG insert(struct reader *reader, void *card)
 {
-    return insert_card(reader, card);
+    return reader_insert_card(reader, card);
 }
 
-/* Takes the card over, also where it cannot be inserted. */
+/* Owns the card, and releases it if it cannot be inserted. */
 static uint32_t insert_new(const char *name, struct card *card, size_t atr_length)
 {
     if (card == NULL)
         return atr_length > MAX_ATR_SIZE ? SCARD_E_INVALID_VALUE : SCARD_E_NO_MEMORY;
-    uint32_t code = with_reader(name, insert, card);
+    uint32_t code = call_with_reader(name, insert, card);
     if (code != SCARD_S_SUCCESS)
         card->release(card);
     return code;
 }
 
 EXPORTED uint32_t scardvirtual_insert(const char *name, const unsigned char *atr, size_t atr_length,
-                                      const struct scardvirtual_card *functions)
+                                      const struct scardvirtual_card *callbacks)
 {
-    if (functions == NULL || functions->transmit == NULL || (atr == NULL && atr_length > 0))
+    if (callbacks == NULL || callbacks->transmit == NULL || (atr == NULL && atr_length > 0))
         return SCARD_E_INVALID_VALUE;
-    struct card *card = new_callback_card(atr, atr_length, functions);
-    if (card == NULL && functions->released != NULL)
-        functions->released(functions->data);
+    struct card *card = callback_card_new(atr, atr_length, callbacks);
+    if (card == NULL && callbacks->released != NULL)
+        callbacks->released(callbacks->data);
     return insert_new(name, card, atr_length);
 }
 
 EXPORTED uint32_t scardvirtual_insert_answering(const char *name, const unsigned char *atr, size_t atr_length)
 {
-    return insert_new(name, new_answering_card(atr, atr_length), atr_length);
+    return insert_new(name, answering_card_new(atr, atr_length), atr_length);
 }
 
-static LONG remove_one(struct reader *reader, void *nothing)
+static LONG remove_card(struct reader *reader, void *unused)
 {
-    (void)nothing;
+    (void)unused;
     if (reader->card == NULL)
         return (LONG)SCARD_E_NO_SMARTCARD;
-    remove_card(reader);
+    reader_remove_card(reader);
     return SCARD_S_SUCCESS;
 }
 
 EXPORTED uint32_t scardvirtual_remove(const char *name)
 {
-    return with_reader(name, remove_one, NULL);
+    return call_with_reader(name, remove_card, NULL);
 }
 
-/* The reader may be unplugged, and its place another's, after each wait. */
+/* During a wait the reader may be unplugged and its slot be used for another one, so look it up again. */
 static LONG reset(struct reader *reader, void *name)
 {
-    while (reader != NULL && reader->busy) {
-        LONG code = wait_for_turn(reader);
+    while (reader != NULL && reader->is_busy) {
+        LONG code = reader_wait(reader);
         if (code != SCARD_S_SUCCESS)
             return code;
-        reader = find_reader(name);
+        reader = reader_find(name);
     }
     if (reader == NULL)
         return (LONG)SCARD_E_UNKNOWN_READER;
     if (reader->card == NULL)
         return (LONG)SCARD_E_NO_SMARTCARD;
-    reset_card(reader, NULL, true);
+    reader_reset_card(reader, NULL, true);
     return SCARD_S_SUCCESS;
 }
 
 EXPORTED uint32_t scardvirtual_reset(const char *name)
 {
-    return with_reader(name, reset, (void *)(uintptr_t)name);
+    return call_with_reader(name, reset, (void *)(uintptr_t)name);
 }
 
 static LONG set_latency(struct reader *reader, void *microseconds)
@@ -134,7 +133,7 @@ static LONG set_latency(struct reader *reader, void *microseconds)
 
 EXPORTED uint32_t scardvirtual_set_latency(const char *name, uint32_t microseconds)
 {
-    return with_reader(name, set_latency, &microseconds);
+    return call_with_reader(name, set_latency, &microseconds);
 }
 
 EXPORTED uint32_t scardvirtual_fault(const char *function, uint32_t call, uint32_t times, uint32_t effect,
@@ -143,44 +142,44 @@ EXPORTED uint32_t scardvirtual_fault(const char *function, uint32_t call, uint32
 {
     if (function == NULL || number == NULL || (answer == NULL && answer_length > 0))
         return SCARD_E_INVALID_VALUE;
-    LONG code = enter_world();
+    LONG code = lock_manager();
     if (code != SCARD_S_SUCCESS)
         return (uint32_t)code;
-    return leave_world(
-        arm_fault(function, call, times, (enum effect)effect, value, answer, answer_length, number));
+    return unlock_manager(
+        fault_arm(function, call, times, (enum fault_effect)effect, value, answer, answer_length, number));
 }
 
 EXPORTED uint32_t scardvirtual_fault_hits(uint32_t number, uint32_t *hits)
 {
-    LONG code = hits != NULL ? enter_world() : (LONG)SCARD_E_INVALID_VALUE;
+    LONG code = hits != NULL ? lock_manager() : (LONG)SCARD_E_INVALID_VALUE;
     if (code != SCARD_S_SUCCESS)
         return (uint32_t)code;
-    return leave_world(count_hits(number, hits) ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_INVALID_VALUE);
+    return unlock_manager(fault_get_hits(number, hits) ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_INVALID_VALUE);
 }
 
 EXPORTED uint32_t scardvirtual_end_fault(uint32_t number)
 {
-    LONG code = enter_world();
+    LONG code = lock_manager();
     if (code != SCARD_S_SUCCESS)
         return (uint32_t)code;
-    return leave_world(end_fault(number) ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_INVALID_VALUE);
+    return unlock_manager(fault_end(number) ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_INVALID_VALUE);
 }
 
-static uint32_t change_service(void (*change)(void))
+static uint32_t call_with_manager(void (*function)(void))
 {
-    LONG code = enter_world();
+    LONG code = lock_manager();
     if (code != SCARD_S_SUCCESS)
         return (uint32_t)code;
-    change();
-    return leave_world(code);
+    function();
+    return unlock_manager(code);
 }
 
 EXPORTED uint32_t scardvirtual_stop_service(void)
 {
-    return change_service(stop_service);
+    return call_with_manager(manager_stop);
 }
 
 EXPORTED uint32_t scardvirtual_start_service(void)
 {
-    return change_service(start_service);
+    return call_with_manager(manager_start);
 }

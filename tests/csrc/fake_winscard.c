@@ -1,21 +1,22 @@
-/* A PC/SC library in Windows' shape, on Linux: strings in UTF-16, functions with a W, 64-bit handles, states as numbers.
- * What is called, and with which strings, is noted in calls() as UTF-16. */
+/* A PC/SC library for Linux with Windows' ABI: strings in UTF-16, functions that end in W, 64-bit handles, card states
+ * as numbers. calls() returns a log of the calls and their strings, in UTF-16. */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pcsc_abi.h"
 
-#define EXPORT(type, name, ...)                                                                                       \
-    type name(__VA_ARGS__);                                                                                           \
+#define EXPORT(type, name, ...)                                                                                        \
+    type name(__VA_ARGS__);                                                                                            \
     type name(__VA_ARGS__)
 
 #define CONTEXT ((SCARDCONTEXT)0x123456789A)
 #define HANDLE ((SCARDHANDLE)0xFEDCBA9876543210)
 
 static const uint16_t readers[] = u"Leserger\u00E4t 0\0\u8AAD\u53D6\u6A5F \U0001F600 \xD800\0";
-static const uint16_t second[] = u"\u8AAD\u53D6\u6A5F \U0001F600 \xD800";
+static const uint16_t second_reader[] = u"\u8AAD\u53D6\u6A5F \U0001F600 \xD800";
 static const uint16_t groups[] = u"Gr\u00FCn\0";
-static uint16_t noted[4096];
+static uint16_t call_log[4096];
 static DWORD state_number = 6;
 static long allocated;
 
@@ -27,38 +28,38 @@ static size_t length_of(const uint16_t *text)
     return length;
 }
 
-static int same(const uint16_t *one, const uint16_t *other)
+static bool is_equal(const uint16_t *one, const uint16_t *other)
 {
     size_t length = length_of(one);
     return length_of(other) == length && memcmp(one, other, 2 * length) == 0;
 }
 
-static void append(const uint16_t *text, size_t length)
+static void append_to_log(const uint16_t *text, size_t length)
 {
-    size_t used = length_of(noted);
-    if (used + length + 1 < sizeof noted / 2)
-        memcpy(noted + used, text, 2 * length);
+    size_t used = length_of(call_log);
+    if (used + length + 1 < sizeof call_log / 2)
+        memcpy(call_log + used, text, 2 * length);
 }
 
-/* The function's name, then its strings, up to NULL */
-static LONG note(const char *name, const uint16_t *first, const uint16_t *other)
+/* Log a call: the function's name and up to two strings. */
+static LONG log_call(const char *name, const uint16_t *first, const uint16_t *other)
 {
     for (; *name != '\0'; name++)
-        append((const uint16_t[]){(unsigned char)*name}, 1);
+        append_to_log((const uint16_t[]){(unsigned char)*name}, 1);
     if (first != NULL) {
-        append(u"|", 1);
-        append(first, length_of(first));
+        append_to_log(u"|", 1);
+        append_to_log(first, length_of(first));
     }
     if (other != NULL) {
-        append(u"|", 1);
-        append(other, length_of(other));
+        append_to_log(u"|", 1);
+        append_to_log(other, length_of(other));
     }
-    append(u"\n", 1);
+    append_to_log(u"\n", 1);
     return SCARD_S_SUCCESS;
 }
 
-/* Give out `units` of a text, as SCARD_AUTOALLOCATE asks for it; everything else is refused. */
-static LONG give(const uint16_t *text, size_t units, uint16_t *room, DWORD *length)
+/* Return `units` of a text in allocated memory; fails without SCARD_AUTOALLOCATE. */
+static LONG allocate_text(const uint16_t *text, size_t units, uint16_t *room, DWORD *length)
 {
     uint16_t *memory;
     if (*length != SCARD_AUTOALLOCATE || (memory = malloc(2 * units)) == NULL)
@@ -72,12 +73,12 @@ static LONG give(const uint16_t *text, size_t units, uint16_t *room, DWORD *leng
 
 EXPORT(const uint16_t *, calls, void)
 {
-    return noted;
+    return call_log;
 }
 
 EXPORT(void, forget_calls, void)
 {
-    memset(noted, 0, sizeof noted);
+    memset(call_log, 0, sizeof call_log);
 }
 
 EXPORT(long, allocated_now, void)
@@ -99,14 +100,14 @@ EXPORT(LONG, SCardEstablishContext, DWORD scope, const void *reserved1, const vo
 
 EXPORT(LONG, SCardReleaseContext, SCARDCONTEXT context)
 {
-    return context == CONTEXT ? SCARD_S_SUCCESS : 6; /* as Windows says it */
+    return context == CONTEXT ? SCARD_S_SUCCESS : (LONG)PCSC_WIN32_INVALID_HANDLE;
 }
 
 EXPORT(LONG, SCardConnectW, SCARDCONTEXT context, const uint16_t *reader, DWORD share_mode, DWORD protocols,
        SCARDHANDLE *handle, DWORD *protocol)
 {
     (void)share_mode, (void)protocols;
-    if (context != CONTEXT || !same(reader, second))
+    if (context != CONTEXT || !is_equal(reader, second_reader))
         return (LONG)SCARD_E_UNKNOWN_READER;
     *handle = HANDLE;
     *protocol = 2;
@@ -118,33 +119,33 @@ EXPORT(LONG, SCardReconnect, SCARDHANDLE handle, DWORD share_mode, DWORD protoco
 {
     (void)share_mode, (void)protocols, (void)initialization;
     *protocol = 2;
-    return handle == HANDLE ? SCARD_S_SUCCESS : 6;
+    return handle == HANDLE ? SCARD_S_SUCCESS : (LONG)PCSC_WIN32_INVALID_HANDLE;
 }
 
 EXPORT(LONG, SCardDisconnect, SCARDHANDLE handle, DWORD disposition)
 {
     (void)disposition;
-    return handle == HANDLE ? SCARD_S_SUCCESS : 6;
+    return handle == HANDLE ? SCARD_S_SUCCESS : (LONG)PCSC_WIN32_INVALID_HANDLE;
 }
 
 EXPORT(LONG, SCardBeginTransaction, SCARDHANDLE handle)
 {
-    return handle == HANDLE ? SCARD_S_SUCCESS : 6;
+    return handle == HANDLE ? SCARD_S_SUCCESS : (LONG)PCSC_WIN32_INVALID_HANDLE;
 }
 
 EXPORT(LONG, SCardEndTransaction, SCARDHANDLE handle, DWORD disposition)
 {
     (void)disposition;
-    return handle == HANDLE ? SCARD_S_SUCCESS : 6;
+    return handle == HANDLE ? SCARD_S_SUCCESS : (LONG)PCSC_WIN32_INVALID_HANDLE;
 }
 
 EXPORT(LONG, SCardStatusW, SCARDHANDLE handle, uint16_t *reader, DWORD *length, DWORD *state, DWORD *protocol,
        unsigned char *atr, DWORD *atr_length)
 {
-    size_t units = sizeof second / 2 + 1; /* a multi-string */
+    size_t units = sizeof second_reader / 2 + 1; /* a multi-string */
     if (handle != HANDLE || *length < units || *atr_length < 2)
-        return 6;
-    memcpy(reader, second, sizeof second);
+        return (LONG)PCSC_WIN32_INVALID_HANDLE;
+    memcpy(reader, second_reader, sizeof second_reader);
     reader[units - 1] = 0;
     *length = (DWORD)units;
     *state = state_number;
@@ -154,12 +155,13 @@ EXPORT(LONG, SCardStatusW, SCARDHANDLE handle, uint16_t *reader, DWORD *length, 
     return SCARD_S_SUCCESS;
 }
 
-/* The first reader has changed, the second, whose name is known, is present with its card. */
-static LONG look(SCARD_READERSTATE *states, DWORD count)
+/* The second reader holds a card, any other one is unknown. */
+static LONG set_states(SCARD_READERSTATE *states, DWORD count)
 {
     for (DWORD i = 0; i < count; i++) {
         const uint16_t *name = (const void *)states[i].szReader;
-        states[i].dwEventState = same(name, second) ? SCARD_STATE_PRESENT | SCARD_STATE_CHANGED : SCARD_STATE_UNKNOWN;
+        states[i].dwEventState =
+            is_equal(name, second_reader) ? SCARD_STATE_PRESENT | SCARD_STATE_CHANGED : SCARD_STATE_UNKNOWN;
         states[i].cbAtr = 2;
         memcpy(states[i].rgbAtr, "\x3B\x00", 2);
     }
@@ -169,7 +171,7 @@ static LONG look(SCARD_READERSTATE *states, DWORD count)
 EXPORT(LONG, SCardGetStatusChangeW, SCARDCONTEXT context, DWORD timeout, SCARD_READERSTATE *states, DWORD count)
 {
     (void)context, (void)timeout;
-    return look(states, count);
+    return set_states(states, count);
 }
 
 EXPORT(LONG, SCardTransmit, SCARDHANDLE handle, const SCARD_IO_REQUEST *send_pci, const unsigned char *command,
@@ -177,7 +179,7 @@ EXPORT(LONG, SCardTransmit, SCARDHANDLE handle, const SCARD_IO_REQUEST *send_pci
 {
     (void)send_pci, (void)command, (void)command_length, (void)receive_pci;
     if (handle != HANDLE || *received < 2)
-        return 6;
+        return (LONG)PCSC_WIN32_INVALID_HANDLE;
     memcpy(response, "\x90\x00", 2);
     *received = 2;
     return SCARD_S_SUCCESS;
@@ -186,15 +188,15 @@ EXPORT(LONG, SCardTransmit, SCARDHANDLE handle, const SCARD_IO_REQUEST *send_pci
 EXPORT(LONG, SCardListReadersW, SCARDCONTEXT context, const uint16_t *group, uint16_t *names, DWORD *length)
 {
     (void)context;
-    if (group != NULL && (!same(group, groups) || group[length_of(group) + 1] != 0))
+    if (group != NULL && (!is_equal(group, groups) || group[length_of(group) + 1] != 0))
         return (LONG)SCARD_E_NO_READERS_AVAILABLE;
-    return give(readers, sizeof readers / 2, names, length);
+    return allocate_text(readers, sizeof readers / 2, names, length);
 }
 
 EXPORT(LONG, SCardListReaderGroupsW, SCARDCONTEXT context, uint16_t *names, DWORD *length)
 {
     (void)context;
-    return give(groups, sizeof groups / 2, names, length);
+    return allocate_text(groups, sizeof groups / 2, names, length);
 }
 
 EXPORT(LONG, SCardFreeMemory, SCARDCONTEXT context, const void *memory)
@@ -208,10 +210,10 @@ EXPORT(LONG, SCardFreeMemory, SCARDCONTEXT context, const void *memory)
 EXPORT(LONG, SCardGetAttrib, SCARDHANDLE handle, DWORD attribute, unsigned char *value, DWORD *length)
 {
     (void)attribute, (void)value, (void)length;
-    return handle == HANDLE ? 50 : 6; /* ERROR_NOT_SUPPORTED, ERROR_INVALID_HANDLE */
+    return handle == HANDLE ? (LONG)PCSC_WIN32_NOT_SUPPORTED : (LONG)PCSC_WIN32_INVALID_HANDLE;
 }
 
-/* What Windows alone has */
+/* Functions that only Windows has */
 
 EXPORT(LONG, SCardListCardsW, SCARDCONTEXT context, const unsigned char *atr, const unsigned char *interfaces,
        DWORD count, uint16_t *cards, DWORD *length)
@@ -219,7 +221,7 @@ EXPORT(LONG, SCardListCardsW, SCARDCONTEXT context, const unsigned char *atr, co
     (void)context, (void)interfaces;
     if (count != 2 || atr == NULL || memcmp(atr, "\x3B\x00\x00", 3) != 0)
         return (LONG)SCARD_E_INVALID_VALUE;
-    return give(readers, sizeof readers / 2, cards, length);
+    return allocate_text(readers, sizeof readers / 2, cards, length);
 }
 
 EXPORT(LONG, SCardListInterfacesW, SCARDCONTEXT context, const uint16_t *card, unsigned char *interfaces, DWORD *count)
@@ -228,45 +230,45 @@ EXPORT(LONG, SCardListInterfacesW, SCARDCONTEXT context, const uint16_t *card, u
     if (interfaces != NULL && *count == 2)
         memcpy(interfaces, "0123456789abcdefFEDCBA9876543210", 32);
     *count = 2;
-    return interfaces != NULL ? note("ListInterfaces", card, NULL) : (LONG)SCARD_S_SUCCESS;
+    return interfaces != NULL ? log_call("ListInterfaces", card, NULL) : (LONG)SCARD_S_SUCCESS;
 }
 
 EXPORT(LONG, SCardGetProviderIdW, SCARDCONTEXT context, const uint16_t *card, unsigned char *provider)
 {
     (void)context;
     memcpy(provider, "0123456789abcdef", 16);
-    return note("GetProviderId", card, NULL);
+    return log_call("GetProviderId", card, NULL);
 }
 
-EXPORT(LONG, SCardGetCardTypeProviderNameW, SCARDCONTEXT context, const uint16_t *card, DWORD kind,
-       uint16_t *provider, DWORD *length)
+EXPORT(LONG, SCardGetCardTypeProviderNameW, SCARDCONTEXT context, const uint16_t *card, DWORD kind, uint16_t *provider,
+       DWORD *length)
 {
     (void)context;
-    return kind == 2 && same(card, second) ? give(groups, sizeof groups / 2 - 1, provider, length)
-                                           : (LONG)SCARD_E_UNKNOWN_CARD;
+    return kind == 2 && is_equal(card, second_reader) ? allocate_text(groups, sizeof groups / 2 - 1, provider, length)
+                                                      : (LONG)SCARD_E_UNKNOWN_CARD;
 }
 
 EXPORT(LONG, SCardSetCardTypeProviderNameW, SCARDCONTEXT context, const uint16_t *card, DWORD kind,
        const uint16_t *provider)
 {
     (void)context;
-    return kind == 2 ? note("SetCardTypeProviderName", card, provider) : (LONG)SCARD_E_INVALID_VALUE;
+    return kind == 2 ? log_call("SetCardTypeProviderName", card, provider) : (LONG)SCARD_E_INVALID_VALUE;
 }
 
-#define WITH_ONE_NAME(name)                                                                                           \
-    EXPORT(LONG, SCard##name##W, SCARDCONTEXT context, const uint16_t *text)                                          \
-    {                                                                                                                 \
-        return context == CONTEXT ? note(#name, text, NULL) : 6;                                                      \
+#define WITH_ONE_NAME(name)                                                                                            \
+    EXPORT(LONG, SCard##name##W, SCARDCONTEXT context, const uint16_t *text)                                           \
+    {                                                                                                                  \
+        return context == CONTEXT ? log_call(#name, text, NULL) : (LONG)PCSC_WIN32_INVALID_HANDLE;                     \
     }
 WITH_ONE_NAME(IntroduceReaderGroup)
 WITH_ONE_NAME(ForgetReaderGroup)
 WITH_ONE_NAME(ForgetReader)
 WITH_ONE_NAME(ForgetCardType)
 
-#define WITH_TWO_NAMES(name)                                                                                          \
-    EXPORT(LONG, SCard##name##W, SCARDCONTEXT context, const uint16_t *text, const uint16_t *other)                   \
-    {                                                                                                                 \
-        return context == CONTEXT ? note(#name, text, other) : 6;                                                     \
+#define WITH_TWO_NAMES(name)                                                                                           \
+    EXPORT(LONG, SCard##name##W, SCARDCONTEXT context, const uint16_t *text, const uint16_t *other)                    \
+    {                                                                                                                  \
+        return context == CONTEXT ? log_call(#name, text, other) : (LONG)PCSC_WIN32_INVALID_HANDLE;                    \
     }
 WITH_TWO_NAMES(IntroduceReader)
 WITH_TWO_NAMES(AddReaderToGroup)
@@ -279,14 +281,14 @@ EXPORT(LONG, SCardIntroduceCardTypeW, SCARDCONTEXT context, const uint16_t *card
     if (provider != NULL || count != 1 || length != 2 || memcmp(atr, "\x3B\x00", 2) != 0 ||
         memcmp(mask, "\xFF\xFF", 2) != 0)
         return (LONG)SCARD_E_INVALID_VALUE;
-    return note("IntroduceCardType", card, NULL);
+    return log_call("IntroduceCardType", card, NULL);
 }
 
 EXPORT(LONG, SCardLocateCardsW, SCARDCONTEXT context, const uint16_t *cards, SCARD_READERSTATE *states, DWORD count)
 {
     (void)context;
-    note("LocateCards", cards, cards + length_of(cards) + 1);
-    return look(states, count);
+    log_call("LocateCards", cards, cards + length_of(cards) + 1);
+    return set_states(states, count);
 }
 
 EXPORT(LONG, SCardLocateCardsByATRW, SCARDCONTEXT context, const SCARD_ATRMASK *masks, DWORD mask_count,
@@ -296,7 +298,7 @@ EXPORT(LONG, SCardLocateCardsByATRW, SCARDCONTEXT context, const SCARD_ATRMASK *
     if (mask_count != 2 || masks[1].cbAtr != 2 || memcmp(masks[1].rgbAtr, "\x3B\x01\x00", 3) != 0 ||
         memcmp(masks[1].rgbMask, "\xFF\x0F\x00", 3) != 0)
         return (LONG)SCARD_E_INVALID_VALUE;
-    return look(states, count);
+    return set_states(states, count);
 }
 
 EXPORT(LONG, SCardReadCacheW, SCARDCONTEXT context, const unsigned char *card, DWORD freshness, const uint16_t *item,
@@ -307,7 +309,7 @@ EXPORT(LONG, SCardReadCacheW, SCARDCONTEXT context, const unsigned char *card, D
         return (LONG)SCARD_E_INVALID_VALUE;
     memcpy(data, "abc", 3);
     *length = 3;
-    return note("ReadCache", item, NULL);
+    return log_call("ReadCache", item, NULL);
 }
 
 EXPORT(LONG, SCardWriteCacheW, SCARDCONTEXT context, const unsigned char *card, DWORD freshness, const uint16_t *item,
@@ -316,7 +318,7 @@ EXPORT(LONG, SCardWriteCacheW, SCARDCONTEXT context, const unsigned char *card, 
     (void)context;
     if (freshness != 7 || memcmp(card, "0123456789abcdef", 16) != 0 || length != 3 || memcmp(data, "abc", 3) != 0)
         return (LONG)SCARD_E_INVALID_VALUE;
-    return note("WriteCache", item, NULL);
+    return log_call("WriteCache", item, NULL);
 }
 
 EXPORT(LONG, SCardGetReaderIconW, SCARDCONTEXT context, const uint16_t *reader, unsigned char *icon, DWORD *length)
@@ -326,28 +328,30 @@ EXPORT(LONG, SCardGetReaderIconW, SCARDCONTEXT context, const uint16_t *reader, 
         return (LONG)SCARD_E_INSUFFICIENT_BUFFER;
     memcpy(icon, "ico", 3);
     *length = 3;
-    return note("GetReaderIcon", reader, NULL);
+    return log_call("GetReaderIcon", reader, NULL);
 }
 
 EXPORT(LONG, SCardGetDeviceTypeIdW, SCARDCONTEXT context, const uint16_t *reader, DWORD *kind)
 {
     (void)context;
     *kind = 0x40;
-    return note("GetDeviceTypeId", reader, NULL);
+    return log_call("GetDeviceTypeId", reader, NULL);
 }
 
 EXPORT(LONG, SCardGetReaderDeviceInstanceIdW, SCARDCONTEXT context, const uint16_t *reader, uint16_t *device,
        DWORD *length)
 {
     (void)context;
-    return same(reader, second) ? give(groups, sizeof groups / 2 - 1, device, length) : (LONG)SCARD_E_UNKNOWN_READER;
+    return is_equal(reader, second_reader) ? allocate_text(groups, sizeof groups / 2 - 1, device, length)
+                                           : (LONG)SCARD_E_UNKNOWN_READER;
 }
 
 EXPORT(LONG, SCardListReadersWithDeviceInstanceIdW, SCARDCONTEXT context, const uint16_t *device, uint16_t *names,
        DWORD *length)
 {
     (void)context;
-    return same(device, groups) ? give(readers, sizeof readers / 2, names, length) : (LONG)SCARD_E_UNKNOWN_READER;
+    return is_equal(device, groups) ? allocate_text(readers, sizeof readers / 2, names, length)
+                                    : (LONG)SCARD_E_UNKNOWN_READER;
 }
 
 EXPORT(LONG, SCardState, SCARDHANDLE handle, DWORD *state, DWORD *protocol, unsigned char *atr, DWORD *atr_length)
@@ -360,12 +364,12 @@ EXPORT(LONG, SCardState, SCARDHANDLE handle, DWORD *state, DWORD *protocol, unsi
 EXPORT(LONG, SCardGetTransmitCount, SCARDHANDLE handle, DWORD *count)
 {
     *count = 5;
-    return handle == HANDLE ? SCARD_S_SUCCESS : 6;
+    return handle == HANDLE ? SCARD_S_SUCCESS : (LONG)PCSC_WIN32_INVALID_HANDLE;
 }
 
 EXPORT(LONG, SCardAudit, SCARDCONTEXT context, DWORD event)
 {
-    return context == CONTEXT && event == 1 ? SCARD_S_SUCCESS : 6;
+    return context == CONTEXT && event == 1 ? SCARD_S_SUCCESS : (LONG)PCSC_WIN32_INVALID_HANDLE;
 }
 
 EXPORT(void *, SCardAccessStartedEvent, void)
@@ -375,5 +379,5 @@ EXPORT(void *, SCardAccessStartedEvent, void)
 
 EXPORT(void, SCardReleaseStartedEvent, void)
 {
-    note("ReleaseStartedEvent", NULL, NULL);
+    log_call("ReleaseStartedEvent", NULL, NULL);
 }

@@ -1,10 +1,10 @@
-/* Results into the caller's buffer, or into memory made for it. */
-#include "delivery.h"
+/* Copy results to the caller's buffer, or to memory allocated for the caller. */
+#include "output_buffer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-LONG deliver(const void *data, DWORD size, void *buffer, DWORD *length)
+LONG output_copy(const void *data, DWORD size, void *buffer, DWORD *length)
 {
     DWORD room = 0;
     if (length != NULL) {
@@ -27,10 +27,10 @@ LONG deliver(const void *data, DWORD size, void *buffer, DWORD *length)
     return room < size ? (LONG)SCARD_E_INSUFFICIENT_BUFFER : (LONG)SCARD_S_SUCCESS;
 }
 
-LONG deliver_whole(const void *data, DWORD size, void *buffer, DWORD *length)
+LONG output_copy_list(const void *data, DWORD size, void *buffer, DWORD *length)
 {
     if (buffer == NULL || *length >= size)
-        return deliver(data, size, buffer, length);
+        return output_copy(data, size, buffer, length);
     *length = size;
     return (LONG)SCARD_E_INSUFFICIENT_BUFFER;
 }

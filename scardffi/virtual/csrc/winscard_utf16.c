@@ -1,17 +1,17 @@
-/* The functions that Windows has beside those of winscard_text.h: the same with strings in UTF-16. */
-#include "winscard_text.h"
+/* Windows' variants of the functions of winscard_strings.h: the same with strings in UTF-16. */
+#include "winscard_strings.h"
 
 #if defined(SCARDFFI_ABI_WINDOWS)
 
 #  include <stdlib.h>
 #  include <string.h>
 
-#  include "delivery.h"
 #  include "exports.h"
+#  include "output_buffer.h"
+#  include "resource_manager.h"
 #  include "utf16.h"
-#  include "world.h"
 
-enum { LONGEST_LIST = READERS * MAX_READERNAME + 1 };
+enum { LONGEST_LIST = MAX_READERS * MAX_READERNAME + 1 };
 
 static size_t length_of(const uint16_t *text)
 {
@@ -21,24 +21,24 @@ static size_t length_of(const uint16_t *text)
     return length;
 }
 
-/* In UTF-8, for the caller to free. */
-static char *narrow(const uint16_t *text)
+/* A copy in UTF-8, to be freed by the caller. */
+static char *copy_to_utf8(const uint16_t *text)
 {
     size_t units = length_of(text) + 1;
-    char *narrowed = malloc(utf16_to_utf8(text, units, NULL));
-    if (narrowed != NULL)
-        utf16_to_utf8(text, units, narrowed);
-    return narrowed;
+    char *copy = malloc(utf16_to_utf8(text, units, NULL));
+    if (copy != NULL)
+        utf16_to_utf8(text, units, copy);
+    return copy;
 }
 
-/* `size` bytes of UTF-8, NULs and all, to a caller whose lengths count UTF-16 units. */
-static LONG deliver_wide(const char *text, DWORD size, uint16_t *buffer, DWORD *length)
+/* Copy `size` bytes of UTF-8, NULs included, to a buffer in UTF-16, with lengths in UTF-16 units. */
+static LONG output_copy_utf16(const char *text, DWORD size, uint16_t *buffer, DWORD *length)
 {
     uint16_t wide[LONGEST_LIST];
-    DWORD units = (DWORD)utf16_from_utf8(text, size, wide); /* no name is plugged in that is no UTF-8 */
+    DWORD units = (DWORD)utf16_from_utf8(text, size, wide); /* reader_plug accepts only UTF-8 */
     DWORD room = length != NULL ? *length : 0;
     DWORD bytes = PCSC_AUTOALLOCATES(room) ? room : (room < units ? room : units) * (DWORD)sizeof *wide;
-    LONG code = deliver_whole(wide, units * (DWORD)sizeof *wide, buffer, &bytes);
+    LONG code = output_copy_list(wide, units * (DWORD)sizeof *wide, buffer, &bytes);
     if (length != NULL)
         *length = units;
     return code;
@@ -48,22 +48,22 @@ EXPORTED LONG PCSC_CALL SCardConnectW(SCARDCONTEXT context_number, const uint16_
                                       DWORD protocols, SCARDHANDLE *handle_number, DWORD *active_protocol)
 {
     char *name = NULL;
-    if (reader_name != NULL && (name = narrow(reader_name)) == NULL)
+    if (reader_name != NULL && (name = copy_to_utf8(reader_name)) == NULL)
         return (LONG)SCARD_E_NO_MEMORY;
     LONG code = SCardConnectA(context_number, name, share_mode, protocols, handle_number, active_protocol);
     free(name);
     return code;
 }
 
-EXPORTED LONG PCSC_CALL SCardStatusW(SCARDHANDLE handle_number, uint16_t *reader_name, DWORD *name_length,
-                                     DWORD *state, DWORD *protocol, unsigned char *atr, DWORD *atr_length)
+EXPORTED LONG PCSC_CALL SCardStatusW(SCARDHANDLE handle_number, uint16_t *reader_name, DWORD *name_length, DWORD *state,
+                                     DWORD *protocol, unsigned char *atr, DWORD *atr_length)
 {
     char name[MAX_READERNAME + 1];
     DWORD size = sizeof name;
     LONG code = SCardStatusA(handle_number, name, &size, state, protocol, atr, atr_length);
-    if (size == 0) /* it told nothing */
+    if (size == 0) /* it has returned nothing */
         return code;
-    LONG name_code = deliver_wide(name, size, reader_name, name_length);
+    LONG name_code = output_copy_utf16(name, size, reader_name, name_length);
     return name_code != SCARD_S_SUCCESS ? name_code : code;
 }
 
@@ -74,14 +74,14 @@ static void free_states(SCARD_READERSTATE *copies, DWORD count)
     free(copies);
 }
 
-/* The readers' names in UTF-8, for free_states; NULL where there is no memory. */
-static SCARD_READERSTATE *narrowed_states(const SCARD_READERSTATE *states, DWORD count)
+/* A copy with the readers' names in UTF-8, to be freed by free_states. NULL if memory runs out. */
+static SCARD_READERSTATE *copy_states(const SCARD_READERSTATE *states, DWORD count)
 {
     SCARD_READERSTATE *copies = calloc(count > 0 ? count : 1, sizeof *copies);
     for (DWORD i = 0; copies != NULL && i < count; i++) {
         const uint16_t *name = (const uint16_t *)(const void *)states[i].szReader;
         copies[i] = states[i];
-        copies[i].szReader = name != NULL ? narrow(name) : NULL;
+        copies[i].szReader = name != NULL ? copy_to_utf8(name) : NULL;
         if (name != NULL && copies[i].szReader == NULL) {
             free_states(copies, i);
             return NULL;
@@ -93,9 +93,9 @@ static SCARD_READERSTATE *narrowed_states(const SCARD_READERSTATE *states, DWORD
 EXPORTED LONG PCSC_CALL SCardGetStatusChangeW(SCARDCONTEXT context_number, DWORD timeout, SCARD_READERSTATE *states,
                                               DWORD count)
 {
-    if (states == NULL || count > READERS + 1)
+    if (states == NULL || count > MAX_READERS + 1)
         return SCardGetStatusChangeA(context_number, timeout, states, count);
-    SCARD_READERSTATE *copies = narrowed_states(states, count);
+    SCARD_READERSTATE *copies = copy_states(states, count);
     if (copies == NULL)
         return (LONG)SCARD_E_NO_MEMORY;
     LONG code = SCardGetStatusChangeA(context_number, timeout, copies, count);
@@ -111,13 +111,13 @@ EXPORTED LONG PCSC_CALL SCardGetStatusChangeW(SCARDCONTEXT context_number, DWORD
 EXPORTED LONG PCSC_CALL SCardListReadersW(SCARDCONTEXT context_number, const uint16_t *groups, uint16_t *names,
                                           DWORD *length)
 {
-    (void)groups; /* as SCardListReadersA ignores them */
+    (void)groups; /* SCardListReadersA ignores them too */
     char list[LONGEST_LIST];
     DWORD size = sizeof list;
     LONG code = SCardListReadersA(context_number, NULL, list, length != NULL ? &size : NULL);
     if (code == (LONG)SCARD_E_NO_READERS_AVAILABLE)
         *length = size;
-    return code == SCARD_S_SUCCESS ? deliver_wide(list, size, names, length) : code;
+    return code == SCARD_S_SUCCESS ? output_copy_utf16(list, size, names, length) : code;
 }
 
 EXPORTED LONG PCSC_CALL SCardListReaderGroupsW(SCARDCONTEXT context_number, uint16_t *names, DWORD *length)
@@ -125,7 +125,7 @@ EXPORTED LONG PCSC_CALL SCardListReaderGroupsW(SCARDCONTEXT context_number, uint
     char list[MAX_READERNAME];
     DWORD size = sizeof list;
     LONG code = SCardListReaderGroupsA(context_number, list, length != NULL ? &size : NULL);
-    return code == SCARD_S_SUCCESS ? deliver_wide(list, size, names, length) : code;
+    return code == SCARD_S_SUCCESS ? output_copy_utf16(list, size, names, length) : code;
 }
 
 #endif

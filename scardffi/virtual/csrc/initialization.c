@@ -1,0 +1,68 @@
+/* Initialize the library at its first call and in the child of a fork. */
+#include "initialization.h"
+
+#include "configuration.h"
+#include "faults.h"
+#include "resource_manager.h"
+#include "vpcd.h"
+
+/* Guarded by the mutex. */
+static bool is_initialized;
+static LONG initialization_code;
+
+static void lock_manager(void)
+{
+    pthread_mutex_lock(&manager_mutex);
+}
+
+static void unlock_manager(void)
+{
+    pthread_mutex_unlock(&manager_mutex);
+}
+
+#if !defined(_WIN32) /* Windows has no fork */
+
+static pthread_once_t fork_handlers_once = PTHREAD_ONCE_INIT;
+
+/* The child begins without the parent's readers, contexts and handles, and initializes the library again. */
+static void reset_in_child(void)
+{
+    is_initialized = false;
+    manager_reset_after_fork();
+    fault_reset_after_fork();
+    vpcd_close_after_fork();
+    unlock_manager();
+}
+
+static void register_fork_handlers(void)
+{
+    pthread_atfork(lock_manager, unlock_manager, reset_in_child);
+}
+
+#endif
+
+static LONG initialize(void)
+{
+    if (!manager_init())
+        return (LONG)SCARD_E_NO_MEMORY;
+    LONG code = configuration_apply();
+    for (unsigned i = 0; code != SCARD_S_SUCCESS && i < MAX_READERS; i++)
+        if (manager_readers[i].is_plugged)
+            reader_unplug(&manager_readers[i]);
+    return code;
+}
+
+/* A configuration that is not valid is applied only once: the second time its ports would be in use, for example. */
+LONG library_ensure_initialized(void)
+{
+#if !defined(_WIN32)
+    pthread_once(&fork_handlers_once, register_fork_handlers);
+#endif
+    lock_manager();
+    if (!is_initialized)
+        initialization_code = initialize();
+    LONG code = initialization_code;
+    is_initialized = code != (LONG)SCARD_E_NO_MEMORY;
+    unlock_manager();
+    return code;
+}

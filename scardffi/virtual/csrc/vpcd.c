@@ -1,0 +1,272 @@
+/* A card emulator is a card as long as its connection lasts. A thread for each port inserts and removes it. */
+#include "vpcd.h"
+
+#if !defined(_WIN32)
+#  include <signal.h>
+#endif
+#include <stdlib.h>
+#include <string.h>
+
+#include "deadline.h"
+#include "sockets.h"
+
+enum { POWER_ON = 1, RESET = 2, GET_ATR = 4 }; /* messages of 1 byte; only GET_ATR has a response */
+enum { MAX_MESSAGE_SIZE = 65535, ATR_SECONDS = 5 };
+
+/* A port of a reader. It is never freed. */
+struct vpcd_port {
+    struct vpcd_port *next;
+    char reader[MAX_READERNAME];
+    socket_number listener;         /* NO_SOCKET: the reader connects, once */
+    socket_number connection;       /* of the card, or of an emulator that becomes one; or NO_SOCKET */
+    socket_number watched;          /* a duplicate that the thread owns, or NO_SOCKET */
+    unsigned long insertion_number; /* the reader's when the emulator was inserted */
+};
+
+struct vpcd_card {
+    struct card card; /* the first member, so that a pointer to it points to the whole struct */
+    socket_number connection;
+    struct vpcd_port *port;
+};
+
+static struct vpcd_port *ports;
+
+/* Messages */
+
+/* Send the length together with the message: if it arrives first, TCP may delay its acknowledgement. */
+static bool send_message(socket_number connection, const unsigned char *message, size_t length)
+{
+    const unsigned char header[] = {(unsigned char)(length >> 8), (unsigned char)length};
+    return socket_send(connection, header, sizeof header, true) && socket_send(connection, message, length, false);
+}
+
+static bool send_control_message(socket_number connection, unsigned char type)
+{
+    return send_message(connection, &type, 1);
+}
+
+/* Read a whole message, and keep it only if it fits. Returns its length, or -1. */
+static int64_t receive_message(socket_number connection, unsigned char *message, size_t room,
+                               const struct timespec *deadline)
+{
+    unsigned char header[2], discarded[256];
+    if (!socket_receive(connection, header, sizeof header, deadline))
+        return -1;
+    size_t length = (size_t)header[0] << 8 | header[1];
+    if (length <= room)
+        return socket_receive(connection, message, length, deadline) ? (int64_t)length : -1;
+    for (size_t left = length; left > 0;) {
+        size_t part = left < sizeof discarded ? left : sizeof discarded;
+        if (!socket_receive(connection, discarded, part, deadline))
+            return -1;
+        left -= part;
+    }
+    return (int64_t)length;
+}
+
+/* The card */
+
+/* A message of 1 byte would be a control message, and the length of one above 65 535 does not fit into 2 bytes. */
+static int64_t transmit(struct card *card, const unsigned char *command, size_t length, unsigned char *response,
+                        size_t room)
+{
+    socket_number connection = ((struct vpcd_card *)card)->connection;
+    if (length < 2 || length > MAX_MESSAGE_SIZE)
+        return -(int64_t)SCARD_E_NOT_TRANSACTED;
+    int64_t received = -1;
+    if (send_message(connection, command, length))
+        received = receive_message(connection, response, room, NULL);
+    if (received >= 0)
+        return received;
+    socket_hang_up(connection); /* the thread removes the card */
+    return -(int64_t)SCARD_E_NO_SMARTCARD;
+}
+
+static void reset(struct card *card)
+{
+    send_control_message(((struct vpcd_card *)card)->connection, RESET);
+}
+
+static void removed(struct card *card)
+{
+    socket_hang_up(((struct vpcd_card *)card)->connection);
+}
+
+static void release(struct card *card)
+{
+    const struct vpcd_card *self = (const struct vpcd_card *)card;
+    if (self->port->connection == self->connection)
+        self->port->connection = NO_SOCKET;
+    socket_close(self->connection);
+    free(card);
+}
+
+static bool request_atr(struct card *card)
+{
+    const struct vpcd_card *self = (const struct vpcd_card *)card;
+    const struct timespec deadline = deadline_after(ATR_SECONDS * UINT64_C(1000000));
+    unsigned char atr[MAX_ATR_SIZE];
+    if (!send_control_message(self->connection, POWER_ON) || !send_control_message(self->connection, GET_ATR))
+        return false;
+    int64_t length = receive_message(self->connection, atr, sizeof atr, &deadline);
+    return length >= 0 && card_set_atr(card, atr, (size_t)length);
+}
+
+/* Make a card that owns the port's connection, without an ATR yet. Returns NULL, with the connection closed, if memory
+ * runs out. */
+static struct card *new_card(struct vpcd_port *port)
+{
+    struct vpcd_card *self = card_new(sizeof *self, NULL, 0);
+    if (self == NULL) {
+        socket_close(port->connection);
+        port->connection = NO_SOCKET;
+        return NULL;
+    }
+    self->port = port;
+    self->connection = port->connection;
+    self->card.transmit = transmit;
+    self->card.reset = reset;
+    self->card.removed = removed;
+    self->card.release = release;
+    return &self->card;
+}
+
+/* Connections and threads */
+
+/* Called with the mutex held. Returns false after releasing the card if it has no ATR or cannot be inserted. */
+static bool insert_or_release(struct vpcd_port *port, struct card *card, bool has_atr)
+{
+    struct reader *reader = reader_find(port->reader);
+    socket_number watched = socket_duplicate(port->connection);
+    if (!has_atr || watched == NO_SOCKET || reader == NULL || reader_insert_card(reader, card) != SCARD_S_SUCCESS) {
+        socket_close(watched);
+        card->release(card);
+        return false;
+    }
+    port->watched = watched;
+    port->insertion_number = reader->insertion_number;
+    return true;
+}
+
+static void remove_after_hangup(struct vpcd_port *port)
+{
+    socket_wait_for_hangup(port->watched); /* only transmit() may read what arrives: it is a response */
+    pthread_mutex_lock(&manager_mutex);
+    struct reader *reader = reader_find(port->reader);
+    if (reader != NULL && reader->insertion_number == port->insertion_number)
+        reader_remove_card(reader);
+    socket_close(port->watched);
+    port->watched = NO_SOCKET;
+    pthread_mutex_unlock(&manager_mutex);
+}
+
+static void serve_connection(struct vpcd_port *port, socket_number connection)
+{
+    pthread_mutex_lock(&manager_mutex);
+    port->connection = connection;
+    struct card *card = new_card(port);
+    pthread_mutex_unlock(&manager_mutex);
+    if (card == NULL)
+        return;
+    bool has_atr = request_atr(card);
+    pthread_mutex_lock(&manager_mutex);
+    bool inserted = insert_or_release(port, card, has_atr);
+    pthread_mutex_unlock(&manager_mutex);
+    if (inserted)
+        remove_after_hangup(port);
+}
+
+static void *accept_connections(void *argument)
+{
+    struct vpcd_port *port = argument;
+    socket_number connection;
+    while ((connection = socket_accept(port->listener)) != NO_SOCKET)
+        serve_connection(port, connection);
+    return NULL;
+}
+
+static void *watch_connection(void *port)
+{
+    remove_after_hangup(port);
+    return NULL;
+}
+
+static bool start_detached(void *(*run)(void *), struct vpcd_port *port)
+{
+    pthread_t thread;
+    bool started = pthread_create(&thread, NULL, run, port) == 0;
+    if (started)
+        pthread_detach(thread);
+    return started;
+}
+
+#if defined(_WIN32)
+
+static bool start_thread(void *(*run)(void *), struct vpcd_port *port)
+{
+    return start_detached(run, port);
+}
+
+#else
+
+/* Signals are blocked in the thread, so that the program's own threads get them. */
+static bool start_thread(void *(*run)(void *), struct vpcd_port *port)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = start_detached(run, port);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
+#endif
+
+static struct vpcd_port *new_port(const struct reader *reader)
+{
+    struct vpcd_port *port = calloc(1, sizeof *port);
+    if (port == NULL)
+        return NULL;
+    memcpy(port->reader, reader->name, sizeof port->reader);
+    port->listener = port->connection = port->watched = NO_SOCKET;
+    port->next = ports;
+    ports = port;
+    return port;
+}
+
+bool vpcd_listen(const struct reader *reader, uint16_t number)
+{
+    struct vpcd_port *port = new_port(reader);
+    if (port == NULL)
+        return false;
+    port->listener = socket_listen(number);
+    return port->listener != NO_SOCKET && start_thread(accept_connections, port);
+}
+
+LONG vpcd_connect(const struct reader *reader, uint16_t number)
+{
+    bool refused;
+    struct vpcd_port *port = new_port(reader);
+    if (port == NULL)
+        return (LONG)SCARD_E_NO_MEMORY;
+    port->connection = socket_connect(number, &refused);
+    if (port->connection == NO_SOCKET)
+        return refused ? (LONG)SCARD_E_NO_SMARTCARD : (LONG)SCARD_E_NO_MEMORY;
+    struct card *card = new_card(port);
+    if (card == NULL)
+        return (LONG)SCARD_E_NO_MEMORY;
+    if (!insert_or_release(port, card, request_atr(card)))
+        return (LONG)SCARD_E_NO_SMARTCARD;
+    return start_thread(watch_connection, port) ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_NO_MEMORY;
+}
+
+/* If the child kept a connection open, the emulator would not notice the end of the parent. */
+void vpcd_close_after_fork(void)
+{
+    for (const struct vpcd_port *port = ports; port != NULL; port = port->next) {
+        socket_close(port->listener);
+        socket_close(port->connection);
+        socket_close(port->watched);
+    }
+    ports = NULL;
+}

@@ -1,0 +1,19 @@
+/* Cards that are emulators behind a socket, with vpcd's framing: a message's length in 2 bytes, big-endian, and the
+ * message. */
+#ifndef SCARDFFI_VIRTUAL_VPCD_H
+#define SCARDFFI_VIRTUAL_VPCD_H
+
+#include "resource_manager.h"
+
+/* These are called with the mutex held. The ports are those of 127.0.0.1. */
+
+/* Let emulators connect, one at a time. Returns false if the port is not available. */
+bool vpcd_listen(const struct reader *reader, uint16_t port);
+
+/* Connect once to an emulator that listens. SCARD_E_NO_SMARTCARD: no emulator answers, and the reader stays empty.
+ * SCARD_E_NO_MEMORY: no memory, socket or thread. */
+LONG vpcd_connect(const struct reader *reader, uint16_t port);
+
+void vpcd_close_after_fork(void); /* in the child: the connections belong to the parent */
+
+#endif

@@ -1,0 +1,69 @@
+/* SCardListReaders, SCardListReaderGroups, and SCardFreeMemory. */
+#include <stdlib.h>
+
+#include "exports.h"
+#include "faults.h"
+#include "output_buffer.h"
+#include "resource_manager.h"
+#include "winscard_strings.h"
+
+/* As in pcsc-lite all readers are in one group, and `groups` is ignored. */
+EXPORTED LONG PCSC_CALL STRING_FUNCTION(SCardListReaders)(SCARDCONTEXT context_number, const char *groups, char *names,
+                                                          DWORD *length)
+{
+    struct context *context;
+    LONG code;
+    (void)groups;
+    if (fault_ends_call(FUNCTION_SCardListReaders, &code, NULL))
+        return code;
+    if (length == NULL)
+        return (LONG)SCARD_E_INVALID_PARAMETER;
+
+    char list[MAX_READERS * MAX_READERNAME + 1];
+    DWORD size = 0;
+    pthread_mutex_lock(&manager_mutex);
+    code = context_find_usable(context_number, &context);
+    for (unsigned i = 0; i < MAX_READERS; i++) {
+        const char *name = manager_readers[i].name;
+        if (!manager_readers[i].is_plugged)
+            continue;
+        do
+            list[size++] = *name;
+        while (*name++ != '\0');
+    }
+    pthread_mutex_unlock(&manager_mutex);
+    if (code != SCARD_S_SUCCESS)
+        return code;
+
+    list[size++] = '\0';
+    if (size > 1)
+        return output_copy_list(list, size, names, length);
+    *length = size;
+    return (LONG)SCARD_E_NO_READERS_AVAILABLE;
+}
+
+EXPORTED LONG PCSC_CALL STRING_FUNCTION(SCardListReaderGroups)(SCARDCONTEXT context_number, char *names, DWORD *length)
+{
+    static const char groups[] = "SCard$DefaultReaders\0"; /* the literal's second NUL ends the list */
+    LONG code;
+    if (fault_ends_call(FUNCTION_SCardListReaderGroups, &code, NULL))
+        return code;
+    if (length == NULL)
+        return (LONG)SCARD_E_INVALID_PARAMETER;
+    if (!context_is_open(context_number))
+        return (LONG)PCSC_NO_SUCH_HANDLE;
+    return output_copy_list(groups, sizeof groups, names, length);
+}
+
+#if defined(SCARD_AUTOALLOCATE) /* without it the library allocates no memory for its callers */
+EXPORTED LONG PCSC_CALL SCardFreeMemory(SCARDCONTEXT context_number, const void *memory)
+{
+    LONG code;
+    if (fault_ends_call(FUNCTION_SCardFreeMemory, &code, NULL))
+        return code;
+    if (!context_is_open(context_number))
+        return (LONG)PCSC_NO_SUCH_HANDLE;
+    free((void *)(uintptr_t)memory);
+    return SCARD_S_SUCCESS;
+}
+#endif
