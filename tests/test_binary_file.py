@@ -11,6 +11,7 @@ from support.callback_card import CallbackLibrary
 from scardffi import (
     InvalidArgumentError,
     RemovedCardError,
+    ReturnCode,
     SCardError,
     SCardManage,
     StatusWordError,
@@ -149,7 +150,7 @@ def test_a_refusal_is_an_error_with_status_word_and_what_was_done(cards: Callbac
 
 
 def test_a_card_removed_in_the_middle_tells_what_was_done(cards: CallbackLibrary) -> None:
-    answers: list[bytes | int] = [bytes(range(256)) + b"\x90\x00", 0x80100069]
+    answers: list[bytes | int] = [bytes(range(256)) + b"\x90\x00", ReturnCode.SCARD_W_REMOVED_CARD]
     one_by_one = iter(answers)
     with cards.attach(lambda _: next(one_by_one)) as card:
         buffer = bytearray(1000)

@@ -10,12 +10,10 @@ from pathlib import Path
 
 import pytest
 from support.alone import run_alone
-from support.codes_card import PIN, codes_card
+from support.cards import PIN, RecordingCard, ScriptedCard, card_with_codes
 from support.pcscd import PrivatePcscd
-from support.recording_card import RecordingCard
-from support.scripted_card import ScriptedCard
 
-from scardffi import Flow, Library, NotTransactedError, SCardManage, virtual
+from scardffi import Flow, Library, NotTransactedError, ReturnCode, SCardManage, virtual
 from scardffi.constants import control_code
 from scardffi.iso7816.response import MalformedResponseError
 from scardffi.iso7816.status_word import StatusError
@@ -112,7 +110,7 @@ def test_the_echo_of_a_bytearray_does_not_stay_in_the_core(card: SCardManage) ->
 
 def test_nor_does_it_where_the_library_says_that_it_failed(card: SCardManage) -> None:
     card.transmit(ECHO)
-    with virtual.fault("SCardTransmit", code=0x80100016), pytest.raises(NotTransactedError):
+    with virtual.fault("SCardTransmit", code=ReturnCode.SCARD_E_NOT_TRANSACTED), pytest.raises(NotTransactedError):
         card.transmit(bytearray(ECHO))
     assert slot(card, 8) == bytes(8)
 
@@ -166,7 +164,9 @@ def test_no_error_tells_the_code(
     call: str, code: str, padding: Padding, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    service = CHVerification(codes_card(tries=TRIES), padding=padding, length=8 if padding is Padding.FORMAT_2 else 16)
+    service = CHVerification(
+        card_with_codes(tries=TRIES), padding=padding, length=8 if padding is Padding.FORMAT_2 else 16
+    )
     with pytest.raises((StatusError, ValueError)) as raised:
         CALLS[call](service, CODES[code])
     told = everything_told(raised.value) + repr(service) + caplog.text + "".join(capfd.readouterr())
@@ -228,7 +228,7 @@ def test_a_block_is_wiped_where_the_second_code_is_refused(monkeypatch: pytest.M
 def test_the_same_through_a_reader() -> None:
     library = Library(virtual.library_path())
     name = "Reader of a card with codes"
-    with VirtualReader(name, codes_card()), SCardManage(library).attach_by_ifd(name) as card:
+    with VirtualReader(name, card_with_codes()), SCardManage(library).attach_by_ifd(name) as card:
         with pytest.raises(StatusError) as raised:
             CHVerification(card).verify(b"918273645546", 1)
         assert "9182" not in everything_told(raised.value)

@@ -9,6 +9,7 @@ import time
 
 import pytest
 from conftest import Place
+from support.commands import ANSWER_4, READ_4
 from support.pcscd import PrivatePcscd
 from support.signals import ANY_SIGNAL, send_signal
 
@@ -29,9 +30,6 @@ from scardffi import (
 )
 from scardffi.constants import PNP_NOTIFICATION
 
-READ_FOUR = bytes.fromhex("00B0000004")
-FOUR = bytes.fromhex("000102039000")
-
 
 def test_readers_and_groups_are_listed(place: Place) -> None:
     with Context(library=place.library) as context:
@@ -51,16 +49,16 @@ def test_a_card_attached_through_a_context_works_and_is_detached_by_its_release(
     with Context(Scope.USER, library=place.library) as context:
         first = context.attach(place.reader)
         second = context.attach(place.reader)
-        assert first.transmit(READ_FOUR) == second.transmit(READ_FOUR) == FOUR
+        assert first.transmit(READ_4) == second.transmit(READ_4) == ANSWER_4
         second.detach()
     assert not first.is_attached
     with pytest.raises(UnexpectedStateError):
-        first.transmit(READ_FOUR)
+        first.transmit(READ_4)
 
 
 def test_a_card_keeps_its_context(place: Place) -> None:
     card = Context(library=place.library).attach(place.reader)
-    assert card.transmit(READ_FOUR) == FOUR
+    assert card.transmit(READ_4) == ANSWER_4
     owner = card._owner
     assert isinstance(owner, Context)
     owner.release()
@@ -176,7 +174,7 @@ def test_other_cards_and_questions_go_on_while_threads_wait(place: Place) -> Non
         with context.attach(place.reader) as card:
             start = time.perf_counter()
             for _ in range(20):
-                assert card.transmit(READ_FOUR) == FOUR
+                assert card.transmit(READ_4) == ANSWER_4
                 assert place.reader in context.list_readers()
             assert time.perf_counter() - start < 2
         context.cancel()
@@ -248,7 +246,7 @@ def test_each_attachment_has_a_native_context_of_its_own(daemon: PrivatePcscd) -
     reader = daemon.ifd_reader(2)
     with Context() as context, context.attach(reader) as card:
         assert Library("libpcsclite.so.1").SCardReleaseContext(context.handle) == 0
-        assert card.transmit(READ_FOUR) == FOUR
+        assert card.transmit(READ_4) == ANSWER_4
         context._context = None  # it is closed already
 
 
@@ -260,7 +258,7 @@ def test_a_removed_card_does_not_hinder_release(removal_daemon: PrivatePcscd) ->
     try:
         removal_daemon.wait_for_card(reader, present=False)
         with pytest.raises(RemovedCardError):
-            card.transmit(READ_FOUR)
+            card.transmit(READ_4)
         context.release()
         assert not card.is_attached
     finally:
@@ -297,7 +295,7 @@ def test_release_leaves_alone_what_it_did_not_attach(virtual_place: Place) -> No
         card.detach()
         card.attach_by_handle(other)
         context.release()
-        assert card.transmit(READ_FOUR) == FOUR
+        assert card.transmit(READ_4) == ANSWER_4
         card.detach()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import cffi
 import pytest
 from conftest import Place
+from support.commands import ANSWER_4, READ_4
 from support.compile import compiler, need_pcsclite_headers, pcsc_include_flags
 from support.interpreter import run_python
 from support.requirements import need_program
@@ -20,8 +21,6 @@ PACKAGE = Path(scardffi.__file__).parent
 HEADER = PACKAGE / "include" / "scardffi.h"
 FROZEN = Path(__file__).parent / "embedding" / "scardffi_v1.h"
 STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion", "-Werror", "-fsyntax-only")
-READ_FOUR = bytes.fromhex("00B0000004")
-FOUR = bytes.fromhex("000102039000")
 E_INVALIDARG, E_POINTER, E_UNEXPECTED = 0x80070057, 0x80004003, 0x8000FFFF
 
 
@@ -145,8 +144,8 @@ def test_importing_scardffi_pays_for_none_of_it() -> None:
 
 
 def test_a_prototype_has_the_sizes_and_signs_of_c() -> None:
-    send = embed.prototype("exchange_new")
-    assert [ctypes.sizeof(kind) for kind in send.argtypes] == [8, 4, 8, 8, 8, 8, 8]
+    send, pointer = embed.prototype("exchange_new"), ctypes.sizeof(ctypes.c_void_p)
+    assert [ctypes.sizeof(kind) for kind in send.argtypes] == [pointer, 4, *[pointer] * 5]
     assert send.restype is ctypes.c_uint32
     assert embed.prototype("exchange_send").restype(-1).value == -1
     assert embed.prototype("manage_free").restype is None
@@ -166,14 +165,14 @@ def test_an_address_is_that_of_a_pointer_and_of_nothing_else(virtual_place: Plac
 def test_a_foreign_call_drives_the_very_objects_that_python_holds(virtual_place: Place) -> None:
     response = bytearray(258)
     with SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as card:
-        with card.exchange(READ_FOUR, response) as exchange:
+        with card.exchange(READ_4, response) as exchange:
             native = embed.address(exchange.native)
-            assert embed.prototype("exchange_send")(native) == len(FOUR)
-            assert response[: len(FOUR)] == FOUR
+            assert embed.prototype("exchange_send")(native) == len(ANSWER_4)
+            assert response[: len(ANSWER_4)] == ANSWER_4
             assert exchange.sw == 0x9000
         assert embed.prototype("exchange_send")(native) == -E_UNEXPECTED  # closed
         memory = ctypes.create_string_buffer(258)
-        assert embed.prototype("transmit")(embed.address(card.native), READ_FOUR, 5, memory, 258) == len(FOUR)
+        assert embed.prototype("transmit")(embed.address(card.native), READ_4, 5, memory, 258) == len(ANSWER_4)
         assert embed.prototype("detach")(embed.address(card.native), 0) == 0
         assert not card.is_attached
 
@@ -188,7 +187,7 @@ def test_a_table_function_of_cffi_is_called_as_any_other(virtual_place: Place) -
     handle = ffi.new("SCARDHANDLE *")
     assert table.handle(out[0], handle) == 1
     with SCardManage(virtual_place.library).attach_by_handle(handle) as card:
-        assert (card.transmit(READ_FOUR), int(card.protocol)) == (FOUR, protocol[0])
+        assert (card.transmit(READ_4), int(card.protocol)) == (ANSWER_4, protocol[0])
     assert table.detach(out[0], 0) == 0
     assert table.detach(out[0], 0) == E_UNEXPECTED
     table.manage_free(out[0])
@@ -197,14 +196,14 @@ def test_a_table_function_of_cffi_is_called_as_any_other(virtual_place: Place) -
 def test_a_script_of_the_table_runs_and_keeps_its_replies(virtual_place: Place) -> None:
     table, script = embed.table(), ffi.new("scardffi_script **")
     lengths = ffi.new("uint32_t[]", [5, 5])
-    assert table.script_new(2, READ_FOUR + READ_FOUR, lengths, 0, script) == 0
+    assert table.script_new(2, READ_4 + READ_4, lengths, 0, script) == 0
     with SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as card:
         run = table.script_run_new(script[0], card.native, 3, 1, 1)
         while (step := table.script_step(run, 50)) == 1:
             pass
         offsets = table.script_run_offsets(run)
         assert (step, table.script_run_count(run)) == (0, 6)
-        assert bytes(ffi.buffer(table.script_run_arena(run), offsets[6])) == 6 * FOUR
+        assert bytes(ffi.buffer(table.script_run_arena(run), offsets[6])) == 6 * ANSWER_4
         assert table.script_run_elapsed(run)[5] > 0
         table.script_run_free(run)
     run = table.script_run_new(script[0], card.native, 1, 0, 0)

@@ -9,14 +9,19 @@ from collections.abc import Iterator
 import pytest
 from conftest import Place
 from support.callback_card import CallbackLibrary
+from support.commands import ANSWER_4, HANG, READ_4
 from support.pcscd import PrivatePcscd
 from support.reports import report
 
-from scardffi import Disposition, InsufficientBufferError, InvalidArgumentError, SCardManage, UnexpectedStateError
+from scardffi import (
+    Disposition,
+    InsufficientBufferError,
+    InvalidArgumentError,
+    ReturnCode,
+    SCardManage,
+    UnexpectedStateError,
+)
 
-READ_FOUR = bytes.fromhex("00B0000004")
-FOUR = bytes.fromhex("000102039000")
-HANG = bytes.fromhex("80140000")
 E_UNEXPECTED = 0x8000FFFF
 
 
@@ -27,11 +32,11 @@ def card(place: Place) -> Iterator[SCardManage]:
 
 
 def test_a_call_sends_the_command_as_it_is_now_and_receives_in_place(card: SCardManage) -> None:
-    command, response = bytearray(READ_FOUR), bytearray(40)
+    command, response = bytearray(READ_4), bytearray(40)
     with card.exchange(command, response) as exchange:
         assert exchange.sw == 0
         assert exchange() == 6
-        assert response[:6] == FOUR
+        assert response[:6] == ANSWER_4
         assert exchange.sw == 0x9000
         command[3], command[4] = 2, 1
         assert exchange() == 3
@@ -44,7 +49,7 @@ def test_a_call_sends_the_command_as_it_is_now_and_receives_in_place(card: SCard
 
 
 def test_a_part_of_the_command_buffer_may_be_sent(card: SCardManage) -> None:
-    with card.exchange(READ_FOUR + b"rest of a larger buffer", bytearray(40)) as exchange:
+    with card.exchange(READ_4 + b"rest of a larger buffer", bytearray(40)) as exchange:
         assert exchange(5) == 6
         for length in (0, -1, 29):
             with pytest.raises(InvalidArgumentError, match=rf"length: {length} is not allowed; give 1 to 28"):
@@ -75,7 +80,7 @@ def test_a_response_of_every_length_arrives_whole(length: int, virtual_place: Pl
                 with pytest.raises(InsufficientBufferError) as failure:
                     short()
                 assert failure.value.required == length
-                assert short.unchecked() == -0x80100008
+                assert short.unchecked() == -ReturnCode.SCARD_E_INSUFFICIENT_BUFFER
 
 
 def test_answers_of_every_length_there_is_are_those_of_a_reference(virtual_place: Place) -> None:
@@ -96,19 +101,19 @@ def test_answers_of_every_length_there_is_are_those_of_a_reference(virtual_place
 
 def test_a_memoryview_may_be_released_while_its_memory_is_bound(card: SCardManage) -> None:
     memory = bytearray(40)
-    command, response = memoryview(bytearray(READ_FOUR)), memoryview(memory)[10:30]
+    command, response = memoryview(bytearray(READ_4)), memoryview(memory)[10:30]
     with card.exchange(command, response) as exchange:
         command.release()
         response.release()
         assert exchange() == 6
-        assert memory[10:16] == FOUR
+        assert memory[10:16] == ANSWER_4
         with pytest.raises(BufferError):
             memory.append(0)
     memory.append(0)
 
 
 def test_the_buffers_are_locked_until_it_is_closed(card: SCardManage) -> None:
-    command, response = bytearray(READ_FOUR), bytearray(10)
+    command, response = bytearray(READ_4), bytearray(10)
     exchange = card.exchange(command, response)
     for buffer in (command, response):
         with pytest.raises(BufferError):
@@ -124,7 +129,7 @@ def test_the_buffers_are_locked_until_it_is_closed(card: SCardManage) -> None:
 
 def test_after_detach_it_raises_and_after_reconnect_it_uses_the_new_protocol(place: Place) -> None:
     card = SCardManage(place.library).attach_by_ifd(place.reader)
-    exchange = card.exchange(READ_FOUR, bytearray(10))
+    exchange = card.exchange(READ_4, bytearray(10))
     before = card.protocol
     card.reconnect(protocols=3 ^ before, initialization=Disposition.RESET)
     assert exchange() == 6
@@ -166,11 +171,11 @@ def test_a_second_thread_is_refused_before_anything_is_sent_and_so_is_close(daem
 
 def test_what_cannot_be_bound_is_refused(card: SCardManage) -> None:
     with pytest.raises(TypeError, match="response: expected a writable"):
-        card.exchange(READ_FOUR, bytes(10))
+        card.exchange(READ_4, bytes(10))
     with pytest.raises(TypeError, match="command: expected a C-contiguous"):
         card.exchange("00", bytearray(10))  # type: ignore[arg-type]  # that is the point
     with pytest.raises(InvalidArgumentError, match="2 bytes or more"):
-        card.exchange(READ_FOUR, bytearray(1))
+        card.exchange(READ_4, bytearray(1))
     with pytest.raises(InvalidArgumentError, match="command: '0 bytes'"):
         card.exchange(b"", bytearray(10))
     memory = bytearray(20)
@@ -181,7 +186,7 @@ def test_what_cannot_be_bound_is_refused(card: SCardManage) -> None:
 
 def test_it_keeps_its_card_alive(place: Place) -> None:
     card = SCardManage(place.library).attach_by_ifd(place.reader)
-    exchange = card.exchange(READ_FOUR, bytearray(10))
+    exchange = card.exchange(READ_4, bytearray(10))
     del card
     gc.collect()
     assert exchange() == 6
@@ -192,7 +197,7 @@ def test_it_keeps_its_card_alive(place: Place) -> None:
 def test_a_million_exchanges_allocate_nothing(virtual_place: Place) -> None:
     with SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as card:
         for name in ("exchange()", "exchange.unchecked()"):
-            exchange = card.exchange(READ_FOUR, bytearray(10))
+            exchange = card.exchange(READ_4, bytearray(10))
             call = exchange if name == "exchange()" else exchange.unchecked
             rounds = range(1_000_000)
             call()
@@ -217,7 +222,7 @@ def test_a_million_exchanges_allocate_nothing(virtual_place: Place) -> None:
 
 def test_a_card_that_answers_nothing_leaves_no_status_word(tmp_path_factory: pytest.TempPathFactory) -> None:
     cards = CallbackLibrary(tmp_path_factory.mktemp("nothing"))
-    with cards.attach(lambda _: b"") as card, card.exchange(READ_FOUR, bytearray(10)) as exchange:
+    with cards.attach(lambda _: b"") as card, card.exchange(READ_4, bytearray(10)) as exchange:
         assert exchange() == 0
         assert exchange.sw == 0
-        assert card.transmit(READ_FOUR) == b""
+        assert card.transmit(READ_4) == b""

@@ -11,6 +11,7 @@ from scardffi import (
     InsufficientBufferError,
     InvalidArgumentError,
     RemovedCardError,
+    ReturnCode,
     SCardManage,
     Script,
     ScriptError,
@@ -177,7 +178,9 @@ def test_a_buffer_too_small_stops_before_the_next_command_and_says_how_much_has_
 
 @pytest.mark.parametrize("way", [by_transmit, by_script])
 def test_a_card_removed_between_two_parts_loses_nothing_that_arrived(way: Way, cards: CallbackLibrary) -> None:
-    answers: itertools.chain[bytes | int] = itertools.chain([b"\x61\x03", b"abc\x61\x03"], itertools.repeat(0x80100069))
+    answers: itertools.chain[bytes | int] = itertools.chain(
+        [b"\x61\x03", b"abc\x61\x03"], itertools.repeat(ReturnCode.SCARD_W_REMOVED_CARD)
+    )
     with cards.attach(lambda _: next(answers)) as card:
         if way is by_transmit:
             with pytest.raises(RemovedCardError) as removed:

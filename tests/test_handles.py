@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import cffi
 import pytest
 from conftest import Place
+from support.commands import ANSWER_4, READ_4
 from support.pcscd import PrivatePcscd
 from support.shape import MACOS, NO_SUCH_HANDLE, WINDOWS
 
@@ -19,6 +20,7 @@ from scardffi import (
     InvalidHandleError,
     RemovedCardError,
     ResetCardError,
+    ReturnCode,
     SCardManage,
     ShareMode,
     SharingViolationError,
@@ -28,8 +30,6 @@ from scardffi import (
 
 E_INVALIDARG = 0x80070057
 E_UNEXPECTED = 0x8000FFFF
-READ_FOUR = bytes.fromhex("00B0000004")
-FOUR = bytes.fromhex("000102039000")
 
 
 @pytest.fixture
@@ -77,8 +77,8 @@ def test_a_handle_in_any_form_is_attached_used_and_left_open(form: type, owner: 
     with SCardManage(owner.library).attach_by_handle(form(handle)) as card:
         assert card.handle == handle
         assert type(card.handle) is int
-        assert card.transmit(READ_FOUR) == FOUR
-    assert owner.transmit(READ_FOUR) == FOUR
+        assert card.transmit(READ_4) == ANSWER_4
+    assert owner.transmit(READ_4) == ANSWER_4
 
 
 def test_another_manage_object_is_attached_to_by_its_handle_and_kept_alive(place: Place) -> None:
@@ -89,7 +89,7 @@ def test_another_manage_object_is_attached_to_by_its_handle_and_kept_alive(place
     del source
     gc.collect()
     assert alive() is not None
-    assert card.transmit(READ_FOUR) == FOUR
+    assert card.transmit(READ_4) == ANSWER_4
     last = alive()
     assert last is not None
     card.detach()
@@ -102,7 +102,7 @@ def test_a_manage_object_of_another_library_is_refused(virtual_place: Place, dae
     with SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as other:
         with pytest.raises(InvalidArgumentError, match=r"handle: .* uses the same PC/SC library"):
             SCardManage().attach_by_handle(other)
-        assert other.transmit(READ_FOUR) == FOUR
+        assert other.transmit(READ_4) == ANSWER_4
     assert daemon.socket.exists()
 
 
@@ -116,9 +116,9 @@ def test_a_handle_that_pyscard_opened_serves_both(daemon: PrivatePcscd) -> None:
     )
     assert code == 0
     with SCardManage().attach_by_handle(handle) as card:
-        assert card.transmit(READ_FOUR) == FOUR
+        assert card.transmit(READ_4) == ANSWER_4
         assert card.status().reader == daemon.ifd_reader(1)
-    assert scard.SCardTransmit(handle, protocol, list(READ_FOUR)) == [0, list(FOUR)]
+    assert scard.SCardTransmit(handle, protocol, list(READ_4)) == [0, list(ANSWER_4)]
     assert scard.SCardDisconnect(handle, scard.SCARD_LEAVE_CARD) == 0
     scard.SCardReleaseContext(context)
 
@@ -134,10 +134,10 @@ def test_pyscard_s_own_connection_is_attached_to_and_kept_alive(daemon: PrivateP
     del connection
     gc.collect()
     assert alive() is not None
-    assert card.transmit(READ_FOUR) == FOUR
+    assert card.transmit(READ_4) == ANSWER_4
     still = alive()
     assert still is not None
-    assert still.transmit(list(READ_FOUR)) == ([0, 1, 2, 3], 0x90, 0)
+    assert still.transmit(list(READ_4)) == ([0, 1, 2, 3], 0x90, 0)
     del still
     card.detach()
     gc.collect()
@@ -213,12 +213,12 @@ def test_a_second_attach_is_refused_and_the_first_still_works(owner: SCardManage
                 again()
             assert failure.value.hresult == E_UNEXPECTED
             assert failure.value.code is None
-        assert card.transmit(READ_FOUR) == FOUR
+        assert card.transmit(READ_4) == ANSWER_4
 
 
 USES: list[Callable[[SCardManage], object]] = [
-    lambda card: card.transmit(READ_FOUR),
-    lambda card: card.transmit_into(READ_FOUR, bytearray(10)),
+    lambda card: card.transmit(READ_4),
+    lambda card: card.transmit_into(READ_4, bytearray(10)),
     operator.methodcaller("detach"),
     operator.methodcaller("reconnect", ShareMode.SHARED),
     operator.methodcaller("lock"),
@@ -247,7 +247,7 @@ def test_the_object_may_be_attached_again(owner: SCardManage) -> None:
     card = SCardManage(owner.library)
     for _ in range(3):
         card.attach_by_handle(owner)
-        assert card.transmit(READ_FOUR) == FOUR
+        assert card.transmit(READ_4) == ANSWER_4
         card.detach()
 
 
@@ -255,7 +255,7 @@ def test_a_borrowed_handle_takes_no_disposition(owner: SCardManage) -> None:
     with SCardManage(owner.library).attach_by_handle(owner) as card:
         with pytest.raises(InvalidArgumentError, match=r"disposition: .* borrowed"):
             card.detach(Disposition.LEAVE)
-        assert card.transmit(READ_FOUR) == FOUR
+        assert card.transmit(READ_4) == ANSWER_4
 
 
 def test_an_owned_handle_is_disconnected(place: Place) -> None:
@@ -287,7 +287,7 @@ def test_attach_returns_at_once_while_another_handle_holds_a_transaction(place: 
         assert not attaching.is_alive()
         with pytest.raises(SharingViolationError):
             card.get_attribute(0x7FFF0003)
-    assert card.transmit(READ_FOUR) == FOUR
+    assert card.transmit(READ_4) == ANSWER_4
     card.detach()
 
 
@@ -295,9 +295,9 @@ def test_a_card_reset_by_another_is_attached_and_its_first_use_says_so(place: Pl
     SCardManage(place.library).attach_by_ifd(place.reader).detach(Disposition.RESET)
     card = SCardManage(place.library).attach_by_handle(owner, share_mode=ShareMode.SHARED)
     with pytest.raises(ResetCardError):
-        card.transmit(READ_FOUR)
+        card.transmit(READ_4)
     card.reconnect()
-    assert card.transmit(READ_FOUR) == FOUR
+    assert card.transmit(READ_4) == ANSWER_4
     card.detach()
 
 
@@ -310,7 +310,7 @@ def test_a_handle_whose_card_is_gone_gives_the_resource_manager_s_own_answer(rem
             card = SCardManage()
             with pytest.raises(RemovedCardError) as failure:
                 card.attach_by_handle(owner)
-            assert failure.value.hresult == failure.value.code == 0x80100069
+            assert failure.value.hresult == failure.value.code == ReturnCode.SCARD_W_REMOVED_CARD
             assert not card.is_attached
         finally:
             removal_daemon.insert_card(2)
@@ -323,16 +323,16 @@ def test_reconnect_asks_for_the_share_mode_of_a_borrowed_handle_rather_than_gues
             card.reconnect()
         card.reconnect(ShareMode.SHARED)
         card.reconnect()
-        assert card.transmit(READ_FOUR) == FOUR
+        assert card.transmit(READ_4) == ANSWER_4
 
 
 def test_two_objects_on_one_handle_see_one_protocol(place: Place, owner: SCardManage) -> None:
     with SCardManage(place.library).attach_by_handle(owner) as card:
         first = owner.protocol
         owner.reconnect(ShareMode.SHARED, 3 ^ first, Disposition.RESET)
-        assert card.transmit(READ_FOUR) == FOUR
+        assert card.transmit(READ_4) == ANSWER_4
         owner.reconnect(ShareMode.SHARED, first, Disposition.RESET)
-        assert card.transmit(READ_FOUR) == FOUR
+        assert card.transmit(READ_4) == ANSWER_4
 
 
 def test_attaching_again_learns_the_protocol_that_the_owner_has_reconnected_to(place: Place) -> None:
@@ -340,10 +340,10 @@ def test_attaching_again_learns_the_protocol_that_the_owner_has_reconnected_to(p
     code, handle, protocol = place.library.SCardConnect(context, place.reader, 2, 3)
     assert code == 0
     with SCardManage(place.library).attach_by_handle(handle) as first:
-        assert first.transmit(READ_FOUR) == FOUR
+        assert first.transmit(READ_4) == ANSWER_4
         assert place.library.SCardReconnect(handle, 2, 3 ^ protocol, 1) == (0, 3 ^ protocol)
         with SCardManage(place.library).attach_by_handle(handle) as second:
-            assert second.transmit(READ_FOUR) == FOUR
+            assert second.transmit(READ_4) == ANSWER_4
         assert place.library.SCardReconnect(handle, 2, protocol, 1)[0] == 0
     place.library.SCardReleaseContext(context)
 
@@ -356,7 +356,7 @@ def test_a_borrower_collected_with_a_transaction_warns_and_ends_it(place: Place,
     with SCardManage(place.library).attach_by_ifd(place.reader) as other:
         other.lock(timeout=5)
         other.unlock()
-    assert owner.transmit(READ_FOUR) == FOUR
+    assert owner.transmit(READ_4) == ANSWER_4
 
 
 def test_owned_is_a_bool_and_nothing_else(owner: SCardManage) -> None:

@@ -13,6 +13,7 @@ from queue import SimpleQueue
 import pytest
 from conftest import Place
 from support.alone import run_alone
+from support.commands import READ_2
 from support.pcscd import PrivatePcscd
 from support.reports import report
 
@@ -28,7 +29,6 @@ CYCLES = 20 * TIMES
 RACES = 300 * TIMES
 FORKS = 50 * TIMES
 SECONDS = 80 * TIMES
-READ_2 = bytes.fromhex("00B0000002")
 
 
 def is_open(place: Place, handle: int) -> bool:

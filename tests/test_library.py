@@ -68,10 +68,6 @@ OPTIONAL: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
 ALL = REQUIRED | frozenset(OPTIONAL)
 WINDOWS_ALONE = frozenset(name for name in vars(WindowsFunctions) if name.startswith("SCard"))
 
-NO_SERVICE = 0x8010001D
-UNSUPPORTED_FEATURE = 0x8010001F
-INVALID_HANDLE = 0x80100003
-
 
 def unsigned(code: int) -> int:
     """The platform's own code as the number that it is written as: where a LONG has 32 bits it is negative."""
@@ -310,8 +306,8 @@ def test_each_library_has_a_world_of_its_own(second_virtual: Library) -> None:
     contexts = [establish(library) for library in libraries]
     for library, own, foreign in zip(libraries, contexts, reversed(contexts), strict=True):
         assert library.SCardIsValidContext(own) == 0
-        assert library.SCardIsValidContext(foreign) == INVALID_HANDLE
-        assert library.SCardReleaseContext(foreign) == INVALID_HANDLE
+        assert library.SCardIsValidContext(foreign) == ReturnCode.SCARD_E_INVALID_HANDLE
+        assert library.SCardReleaseContext(foreign) == ReturnCode.SCARD_E_INVALID_HANDLE
     assert [library.SCardReleaseContext(own) for library, own in zip(libraries, contexts, strict=True)] == [0, 0]
 
 
@@ -444,12 +440,12 @@ def test_a_function_that_a_library_lacks_raises_and_is_named(name: str, bare_def
 @pytest.mark.usefixtures("bare_default")
 def test_a_plain_function_that_a_library_lacks_answers_a_code(name: str) -> None:
     _, arguments = OPTIONAL[name]
-    assert unsigned(getattr(lib, name)(*arguments)) == UNSUPPORTED_FEATURE
+    assert unsigned(getattr(lib, name)(*arguments)) == ReturnCode.SCARD_E_UNSUPPORTED_FEATURE
 
 
 def test_a_function_that_it_has_is_called(bare_default: Library) -> None:
-    assert bare_default.SCardEstablishContext(Scope.SYSTEM) == (0x80100001, 0)
-    assert unsigned(lib.SCardReleaseContext(1)) == 0x80100001
+    assert bare_default.SCardEstablishContext(Scope.SYSTEM) == (ReturnCode.SCARD_F_INTERNAL_ERROR, 0)
+    assert unsigned(lib.SCardReleaseContext(1)) == ReturnCode.SCARD_F_INTERNAL_ERROR
 
 
 # The plain C functions
@@ -488,9 +484,9 @@ def test_the_plain_functions_reach_a_card_on_the_default_library(default_place: 
 
 
 def test_the_plain_functions_answer_the_librarys_own_code(default_place: Place) -> None:
-    assert default_place.library.SCardIsValidContext(12345) == INVALID_HANDLE
-    assert unsigned(lib.SCardIsValidContext(12345)) == INVALID_HANDLE
-    assert unsigned(lib.SCardDisconnect(12345, 0)) == INVALID_HANDLE
+    assert default_place.library.SCardIsValidContext(12345) == ReturnCode.SCARD_E_INVALID_HANDLE
+    assert unsigned(lib.SCardIsValidContext(12345)) == ReturnCode.SCARD_E_INVALID_HANDLE
+    assert unsigned(lib.SCardDisconnect(12345, 0)) == ReturnCode.SCARD_E_INVALID_HANDLE
 
 
 @pytest.mark.usefixtures("default_place")
@@ -514,7 +510,7 @@ def test_without_a_pcsc_library_every_plain_function_answers_that_there_is_no_se
             print(name, hex(getattr(lib, name)(*arguments) & 0xFFFFFFFF))
         """
     lines = run_python(code, environment={"SCARDFFI_LIBRARY": "/nonexistent"})
-    assert dict(line.split() for line in lines) == dict.fromkeys(ALL, hex(NO_SERVICE))
+    assert dict(line.split() for line in lines) == dict.fromkeys(ALL, hex(ReturnCode.SCARD_E_NO_SERVICE))
 
 
 def test_uses_of_installed_that_overlap_restore_what_was_before_the_first() -> None:

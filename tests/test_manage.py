@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from conftest import Place
+from support.commands import ANSWER_4, READ_4
 from support.pcscd import PrivatePcscd
 
 from scardffi import (
@@ -23,6 +24,7 @@ from scardffi import (
     ProtocolMismatchError,
     RemovedCardError,
     ResetCardError,
+    ReturnCode,
     SCardError,
     SCardManage,
     SCardTimeoutError,
@@ -34,9 +36,6 @@ from scardffi import (
     control_code,
     ffi,
 )
-
-READ_FOUR = bytes.fromhex("00B0000004")
-FOUR = bytes.fromhex("000102039000")
 
 
 def pattern(length: int) -> bytes:
@@ -146,11 +145,11 @@ COMMANDS: dict[str, Callable[[bytes], object]] = {
 
 @pytest.mark.parametrize("kind", COMMANDS)
 def test_a_command_may_lie_in_any_contiguous_buffer(kind: str, card: SCardManage) -> None:
-    command = COMMANDS[kind](READ_FOUR)
-    assert card.transmit(command) == FOUR  # type: ignore[arg-type]  # each is a buffer
+    command = COMMANDS[kind](READ_4)
+    assert card.transmit(command) == ANSWER_4  # type: ignore[arg-type]  # each is a buffer
     response = bytearray(6)
     assert card.transmit_into(command, response) == 6  # type: ignore[arg-type]  # the same
-    assert response == FOUR
+    assert response == ANSWER_4
 
 
 def test_items_may_be_wider_than_a_byte(card: SCardManage) -> None:
@@ -163,17 +162,17 @@ def test_items_may_be_wider_than_a_byte(card: SCardManage) -> None:
 
 def test_a_response_lands_in_the_caller_s_memory(card: SCardManage) -> None:
     with mmap.mmap(-1, 4096) as memory:
-        assert card.transmit_into(READ_FOUR, memory) == 6
-        assert memory[:7] == FOUR + b"\0"
+        assert card.transmit_into(READ_4, memory) == 6
+        assert memory[:7] == ANSWER_4 + b"\0"
     whole = bytearray(b"." * 20)
-    assert card.transmit_into(READ_FOUR, memoryview(whole)[5:15]) == 6
-    assert whole == b"....." + FOUR + b"........."
+    assert card.transmit_into(READ_4, memoryview(whole)[5:15]) == 6
+    assert whole == b"....." + ANSWER_4 + b"........."
 
 
 def test_a_response_buffer_without_room_for_a_status_word_is_refused(card: SCardManage) -> None:
     for size in (0, 1):
         with pytest.raises(InvalidArgumentError, match=rf"response: 'a buffer of {size} bytes' .* 2 bytes or more"):
-            card.transmit_into(READ_FOUR, bytearray(size))
+            card.transmit_into(READ_4, bytearray(size))
 
 
 @pytest.mark.parametrize(
@@ -194,9 +193,9 @@ def test_a_response_buffer_that_is_not_allowed_is_refused_before_the_card_sees_t
     with SCardManage().attach_by_ifd(daemon.ifd_reader(0)) as card:
         before = daemon.ifd_events(0)
         with pytest.raises(TypeError, match=message):
-            card.transmit_into(READ_FOUR, response)  # type: ignore[arg-type]  # that is the point
+            card.transmit_into(READ_4, response)  # type: ignore[arg-type]  # that is the point
         assert daemon.ifd_events(0) == before
-        assert card.transmit(READ_FOUR) == FOUR
+        assert card.transmit(READ_4) == ANSWER_4
         assert len(daemon.ifd_events(0)) == len(before) + 1
 
 
@@ -221,7 +220,7 @@ def test_a_command_that_is_no_buffer_is_a_type_error(card: SCardManage) -> None:
 
 
 def test_buffers_that_overlap_are_refused(card: SCardManage) -> None:
-    memory = bytearray(READ_FOUR + bytes(10))
+    memory = bytearray(READ_4 + bytes(10))
     with pytest.raises(InvalidArgumentError, match="overlaps the command"):
         card.transmit_into(memoryview(memory)[:5], memoryview(memory)[4:])
     assert card.transmit_into(memoryview(memory)[:5], memoryview(memory)[5:]) == 6
@@ -234,13 +233,13 @@ def test_a_response_buffer_that_is_too_small_says_that_the_command_has_run(room:
         with pytest.raises(InsufficientBufferError, match="has executed the command") as failure:
             card.transmit_into(bytes.fromhex("00B0000000"), bytearray(room))
         assert failure.value.required == 258
-        assert failure.value.hresult == failure.value.code == 0x80100008
+        assert failure.value.hresult == failure.value.code == ReturnCode.SCARD_E_INSUFFICIENT_BUFFER
         assert len(daemon.ifd_events(0)) == before + 1, "sent once, and not again"
 
 
 def test_a_buffer_is_locked_for_the_call_alone(card: SCardManage) -> None:
     response = bytearray(6)
-    command = bytearray(READ_FOUR)
+    command = bytearray(READ_4)
     card.transmit_into(command, response)
     response.extend(b"more")
     command.extend(b"more")
@@ -252,7 +251,7 @@ def test_every_hresult_of_a_card_that_breaks_off_is_an_error_and_the_connection_
     with SCardManage().attach_by_ifd(daemon.ifd_reader(0)) as card:
         with pytest.raises(NotTransactedError):
             card.transmit(bytes.fromhex("80160000"))
-        assert card.transmit(READ_FOUR) == FOUR
+        assert card.transmit(READ_4) == ANSWER_4
 
 
 def test_a_card_pulled_in_the_middle_of_a_command_is_an_error_at_once(removal_daemon: PrivatePcscd) -> None:
@@ -279,7 +278,7 @@ def transmit_until_told(card: SCardManage) -> None:
     deadline = time.perf_counter() + 5
     while time.perf_counter() < deadline:
         with contextlib.suppress(NoSmartCardError):
-            card.transmit(READ_FOUR)
+            card.transmit(READ_4)
 
 
 # transactions
@@ -292,14 +291,14 @@ def test_a_transaction_keeps_other_handles_waiting(card: SCardManage, place: Pla
             assert inside is card
 
             def transmit() -> None:
-                other.transmit(READ_FOUR)
+                other.transmit(READ_4)
                 order.append("other")
 
             waiting = threading.Thread(target=transmit)
             waiting.start()
             waiting.join(0.1)
             assert waiting.is_alive()
-            assert card.transmit(READ_FOUR) == FOUR
+            assert card.transmit(READ_4) == ANSWER_4
             order.append("card")
         waiting.join(5)
         assert order == ["card", "other"]
@@ -364,9 +363,9 @@ def test_a_reset_at_the_end_of_a_transaction_is_seen_by_both(card: SCardManage, 
         card.unlock(Disposition.RESET)
         for one in (card, other):
             with pytest.raises(ResetCardError):
-                one.transmit(READ_FOUR)
+                one.transmit(READ_4)
             one.reconnect()
-            assert one.transmit(READ_FOUR) == FOUR
+            assert one.transmit(READ_4) == ANSWER_4
 
 
 @pytest.mark.parametrize("disposition", [-1, 4, 99])
@@ -390,7 +389,7 @@ def test_reconnect_changes_the_protocol(card: SCardManage) -> None:
     other = Protocol.ANY & ~before
     card.reconnect(protocols=other, initialization=Disposition.RESET)
     assert card.protocol == other
-    assert card.transmit(READ_FOUR) == FOUR
+    assert card.transmit(READ_4) == ANSWER_4
     card.reconnect(protocols=before, initialization=Disposition.RESET)
 
 
@@ -448,9 +447,9 @@ def test_a_card_removed_and_inserted_again_needs_reconnect(removal_daemon: Priva
         removal_daemon.insert_card(3)
         removal_daemon.wait_for_card(reader)
         with pytest.raises(RemovedCardError):
-            card.transmit(READ_FOUR)
+            card.transmit(READ_4)
         card.reconnect()
-        assert card.transmit(READ_FOUR) == FOUR
+        assert card.transmit(READ_4) == ANSWER_4
 
 
 def test_the_object_tells_what_it_is_attached_to(card: SCardManage) -> None:
@@ -463,7 +462,7 @@ def test_the_object_tells_what_it_is_attached_to(card: SCardManage) -> None:
 
 
 def test_a_buffer_that_was_too_small_may_be_enlarged_where_the_error_is_caught(card: SCardManage) -> None:
-    for command in (READ_FOUR, bytearray(READ_FOUR)):
+    for command in (READ_4, bytearray(READ_4)):
         response = bytearray(2)
         try:
             card.transmit_into(command, response)

@@ -15,6 +15,7 @@ from scardffi import (
     NoServiceError,
     ReaderState,
     ReaderStateFlag,
+    ReturnCode,
     SCardTimeoutError,
     UnknownReaderError,
     virtual,
@@ -23,7 +24,6 @@ from scardffi.constants import PNP_NOTIFICATION
 from scardffi.virtual import VirtualReader
 
 CHANGED, EMPTY, PRESENT = ReaderStateFlag.CHANGED, ReaderStateFlag.EMPTY, ReaderStateFlag.PRESENT
-TIMEOUT, UNKNOWN_READER = 0x8010000A, 0x80100009
 BY_THE_LIST = pytest.mark.parametrize("way", ["list"], indirect=True)
 NAME, BESIDE = "scardffi list of readers", "scardffi beside the list"
 
@@ -166,7 +166,10 @@ def test_cancel_ends_the_wait(context: Context, beside: VirtualReader, *, with_a
 @BY_THE_LIST
 @pytest.mark.parametrize("call", [1, 2])
 def test_what_the_resource_manager_says_of_the_list_is_told(context: Context, call: int) -> None:
-    with virtual.fault("SCardListReaders", call=call, code=0x8010001D), pytest.raises(NoServiceError):
+    with (
+        virtual.fault("SCardListReaders", call=call, code=ReturnCode.SCARD_E_NO_SERVICE),
+        pytest.raises(NoServiceError),
+    ):
         context.get_status_change([PNP_NOTIFICATION], 10)
 
 
@@ -187,5 +190,5 @@ def test_the_resource_manager_itself_knows_the_notification_but_for_macos() -> N
     library = Library(virtual.library_path())
     _, context = library.SCardEstablishContext(2)
     code, _ = library.SCardGetStatusChange(context, 0, [(PNP_NOTIFICATION, 0)])
-    assert code == (UNKNOWN_READER if MACOS else TIMEOUT)
+    assert code == (ReturnCode.SCARD_E_UNKNOWN_READER if MACOS else ReturnCode.SCARD_E_TIMEOUT)
     assert library.SCardReleaseContext(context) == 0

@@ -44,7 +44,13 @@ def run_program(program: Path, *arguments: str) -> subprocess.CompletedProcess[s
     )
 
 
-@pytest.fixture(scope="module", params=["address,undefined", "thread"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        "address,undefined",
+        pytest.param("thread", marks=pytest.mark.skipif(sys.maxsize < 1 << 32, reason="made for 64 bits")),
+    ],
+)
 def build(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Build:
     out = tmp_path_factory.mktemp("sanitizers")
     flags = (

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from conftest import Place
 from support.callback_card import CallbackLibrary
+from support.commands import ANSWER_4, READ_4, SLEEP_5_MS
 from support.pcscd import PrivatePcscd
 from support.signals import send_signal
 
@@ -18,6 +19,7 @@ from scardffi import (
     NoServiceError,
     RemovedCardError,
     Replies,
+    ReturnCode,
     SCardError,
     SCardManage,
     Script,
@@ -25,10 +27,6 @@ from scardffi import (
     SharingViolationError,
     UnexpectedStateError,
 )
-
-READ_FOUR = bytes.fromhex("00B0000004")
-FOUR = bytes.fromhex("000102039000")
-SLEEP_5_MS = bytes.fromhex("80100005")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +53,7 @@ def test_the_replies_are_those_of_single_exchanges(card: SCardManage) -> None:
         *reads(300),
         bytes.fromhex("00B00000000400"),
         bytes.fromhex("00FF0000"),
-        bytearray(READ_FOUR),
+        bytearray(READ_4),
     ]
     replies = Script(commands).run(card)
     assert len(replies) == len(commands)
@@ -67,7 +65,7 @@ def test_the_replies_are_those_of_single_exchanges(card: SCardManage) -> None:
         assert reply.sw == int.from_bytes(whole[-2:], "big")
         assert reply.elapsed_ns is None
         assert len(reply) == len(whole)
-    assert replies[-1].data == FOUR[:-2]
+    assert replies[-1].data == ANSWER_4[:-2]
     assert [bytes(one) for one in replies[1:3]] == [expected(one) for one in commands[1:3]]
     with pytest.raises(IndexError, match="index: 303 is not allowed; there are 303 replies"):
         replies[303]
@@ -89,7 +87,7 @@ def test_an_empty_script_has_no_replies(card: SCardManage) -> None:
 def test_repeat_keeps_the_last_pass_or_all(cards: CallbackLibrary) -> None:
     count = iter(range(100))
     with cards.attach(lambda _: bytes([next(count)]) + b"\x90\x00") as card:
-        script = Script([READ_FOUR] * 3)
+        script = Script([READ_4] * 3)
         assert [one.data[0] for one in script.run(card, repeat=4)] == [9, 10, 11]
         assert [one.data[0] for one in script.run(card, repeat=2, keep_all=True)] == [12, 13, 14, 15, 16, 17]
         for repeat in (0, -1, 2**32):
@@ -119,26 +117,26 @@ def test_timed_replies_tell_how_long_each_took(daemon: PrivatePcscd) -> None:
     ids=repr,
 )
 def test_a_status_word_that_is_not_expected_ends_it(expect: object, met: bool, card: SCardManage) -> None:
-    script = Script([READ_FOUR, bytes.fromhex("00FF0000"), READ_FOUR], expect=expect)  # type: ignore[arg-type]  # each
+    script = Script([READ_4, bytes.fromhex("00FF0000"), READ_4], expect=expect)  # type: ignore[arg-type]  # each
     if met:
         assert len(script.run(card)) == 3
         return
     with pytest.raises(ScriptError, match="answered 6D00") as failure:
         script.run(card)
     assert (failure.value.index, failure.value.sw, failure.value.code) == (1, 0x6D00, None)
-    assert [bytes(one) for one in failure.value.replies] == [FOUR, b"\x6d\x00"]  # type: ignore[call-overload]  # Reply
+    assert [bytes(one) for one in failure.value.replies] == [ANSWER_4, b"\x6d\x00"]  # type: ignore[call-overload]  # Reply
 
 
 @pytest.mark.parametrize("expect", [-1, 0x10000, "9000", (1, 2, 3), {(1,)}, [0x9000]], ids=repr)
 def test_an_expectation_that_is_none_is_refused(expect: object) -> None:
     with pytest.raises(InvalidArgumentError, match="expect: "):
-        Script([READ_FOUR, READ_FOUR], expect=expect)  # type: ignore[arg-type]  # that is the point
+        Script([READ_4, READ_4], expect=expect)  # type: ignore[arg-type]  # that is the point
 
 
 @pytest.mark.parametrize("bad", [b"", bytes(65549)])
 def test_a_command_of_a_length_that_is_not_allowed_is_named(bad: bytes) -> None:
     with pytest.raises(InvalidArgumentError, match=rf"commands\[1\]: '{len(bad)} bytes' is not allowed"):
-        Script([READ_FOUR, bad])
+        Script([READ_4, bad])
     with pytest.raises(TypeError, match=r"commands\[0\]: expected a C-contiguous buffer"):
         Script(["00B0"])  # type: ignore[list-item]  # that is the point
 
@@ -150,7 +148,7 @@ def test_a_card_pulled_in_the_middle_leaves_every_reply_that_was_complete(remova
         pulling.start()
         try:
             with pytest.raises(ScriptError) as failure:
-                Script([READ_FOUR, SLEEP_5_MS] * 1000).run(card)
+                Script([READ_4, SLEEP_5_MS] * 1000).run(card)
         finally:
             pulling.join()
             removal_daemon.wait_for_card(reader, present=False)
@@ -159,12 +157,15 @@ def test_a_card_pulled_in_the_middle_leaves_every_reply_that_was_complete(remova
     replies = failure.value.replies
     assert isinstance(replies, Replies)
     assert 0 < len(replies) == failure.value.index < 2000
-    assert all(bytes(one) == (FOUR if i % 2 == 0 else b"\x90\x00") for i, one in enumerate(replies))
+    assert all(bytes(one) == (ANSWER_4 if i % 2 == 0 else b"\x90\x00") for i, one in enumerate(replies))
     assert isinstance(failure.value.__cause__, SCardError)
     assert failure.value.code == failure.value.__cause__.code
 
 
-@pytest.mark.parametrize(("code", "error"), [(0x80100069, RemovedCardError), (0x8010001D, NoServiceError)])
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [(ReturnCode.SCARD_W_REMOVED_CARD, RemovedCardError), (ReturnCode.SCARD_E_NO_SERVICE, NoServiceError)],
+)
 def test_a_failure_at_any_place_is_told_with_its_index_and_code(
     code: int, error: type[SCardError], cards: CallbackLibrary
 ) -> None:
@@ -174,7 +175,7 @@ def test_a_failure_at_any_place_is_told_with_its_index_and_code(
         one_by_one = iter(answers)
         with cards.attach(lambda _, answers=one_by_one: next(answers)) as card:  # type: ignore[misc]  # bound early
             with pytest.raises(ScriptError) as failure:
-                Script([READ_FOUR] * 5).run(card)
+                Script([READ_4] * 5).run(card)
             assert (failure.value.index, failure.value.code, len(failure.value.replies)) == (place, code, place)
             assert isinstance(failure.value.__cause__, error)
 
@@ -198,7 +199,7 @@ def test_progress_is_told_and_cancel_ends_it_with_what_arrived(daemon: PrivatePc
         with pytest.raises(ScriptError, match="cancelled") as failure:
             Script([SLEEP_5_MS] * 1000).run(card, progress=progress, cancel=cancel)
         assert time.perf_counter() - start < 2
-        assert failure.value.hresult == 0x80100002
+        assert failure.value.hresult == ReturnCode.SCARD_E_CANCELLED
         assert isinstance(failure.value.__cause__, CancelledError)
         assert told[1][0] == len(failure.value.replies)
         assert all(total == 1000 for _, total in told)
@@ -207,7 +208,7 @@ def test_progress_is_told_and_cancel_ends_it_with_what_arrived(daemon: PrivatePc
 
 def test_ctrl_c_ends_a_script_of_a_million_commands_with_what_arrived(virtual_place: Place) -> None:
     with SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as card:
-        script = Script([READ_FOUR] * 1_000_000)
+        script = Script([READ_4] * 1_000_000)
         interrupting = threading.Timer(0.05, send_signal, (signal.SIGINT,))
         interrupting.start()
         start = time.perf_counter()
@@ -215,8 +216,8 @@ def test_ctrl_c_ends_a_script_of_a_million_commands_with_what_arrived(virtual_pl
             script.run(card, repeat=1000)
         assert time.perf_counter() - start < 1
         replies = vars(interrupt.value)["replies"]
-        assert bytes(replies[0]) == FOUR
-        assert card.transmit(READ_FOUR) == FOUR
+        assert bytes(replies[0]) == ANSWER_4
+        assert card.transmit(READ_4) == ANSWER_4
 
 
 def test_one_script_runs_on_many_threads_and_cards_at_a_time(place: Place) -> None:
@@ -249,7 +250,7 @@ def test_a_transaction_keeps_other_handles_out_meanwhile(card: SCardManage, plac
                 other.get_attribute(0x7FFF0003)
             seen.append(1)
 
-        Script([READ_FOUR]).run(card, transaction=True, progress=look)
+        Script([READ_4]).run(card, transaction=True, progress=look)
         assert seen == [1]
         other.lock(timeout=1)
         other.unlock()
@@ -257,4 +258,4 @@ def test_a_transaction_keeps_other_handles_out_meanwhile(card: SCardManage, plac
 
 def test_a_detached_card_is_refused(virtual_place: Place) -> None:
     with pytest.raises(UnexpectedStateError, match="not attached"):
-        Script([READ_FOUR]).run(SCardManage(virtual_place.library))
+        Script([READ_4]).run(SCardManage(virtual_place.library))

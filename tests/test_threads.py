@@ -1,16 +1,14 @@
 """Many threads: each caller gets its own answer, and a slow card stalls nobody else's."""
 
 import contextlib
-import json
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from conftest import Place
+from support.alone import run_alone
+from support.commands import ANSWER_4, HANG, READ_4
 from support.pcscd import PrivatePcscd
 from support.reports import report
 
@@ -23,10 +21,6 @@ from scardffi import (
     ShareMode,
     UnexpectedStateError,
 )
-
-READ_FOUR = bytes.fromhex("00B0000004")
-FOUR = bytes.fromhex("000102039000")
-HANG = bytes.fromhex("80140000")
 
 
 def run_threads(*targets: Callable[[], None]) -> None:
@@ -85,7 +79,7 @@ def test_attach_and_detach_while_others_transmit_end_in_answers_or_refusals_alon
         def use() -> None:
             while not stop.is_set():
                 with contextlib.suppress(UnexpectedStateError):
-                    assert card.transmit(READ_FOUR) == FOUR
+                    assert card.transmit(READ_4) == ANSWER_4
 
         def change() -> None:
             try:
@@ -112,11 +106,11 @@ def test_while_one_card_hangs_all_others_go_on(daemon: PrivatePcscd) -> None:
         slowest = 0.0
         for _ in range(20):
             start = time.monotonic()
-            assert other.transmit(READ_FOUR) == FOUR
+            assert other.transmit(READ_4) == ANSWER_4
             assert daemon.ifd_reader(1) in context.list_readers()
             context.get_status_change([daemon.ifd_reader(1)], 0)
             with SCardManage().attach_by_ifd(daemon.ifd_reader(2)) as third:
-                assert third.transmit(READ_FOUR) == FOUR
+                assert third.transmit(READ_4) == ANSWER_4
             with SCardManage().attach_by_handle(other) as borrowed:
                 assert borrowed.status().reader == daemon.ifd_reader(1)
             slowest = max(slowest, time.monotonic() - start)
@@ -127,7 +121,7 @@ def test_while_one_card_hangs_all_others_go_on(daemon: PrivatePcscd) -> None:
         stuck.join(5)
         queueing.join(5)
         assert answers == [b"\x90\x00"]
-        assert late.transmit(READ_FOUR) == FOUR
+        assert late.transmit(READ_4) == ANSWER_4
         late.detach()
 
 
@@ -157,7 +151,7 @@ def test_a_reset_by_one_thread_is_seen_by_the_others_as_a_reset_or_an_answer(pla
         def use() -> None:
             for _ in range(300):
                 try:
-                    assert card.transmit(READ_FOUR) == FOUR
+                    assert card.transmit(READ_4) == ANSWER_4
                     seen["answers"] += 1
                 except (ResetCardError, ProtocolMismatchError):  # pcscd forgets the protocol first, then tells
                     card.reconnect(ShareMode.SHARED)
@@ -171,9 +165,6 @@ def test_a_reset_by_one_thread_is_seen_by_the_others_as_a_reset_or_an_answer(pla
         assert seen["answers"] > 0
 
 
-SCALING = Path(__file__).parent / "programs" / "scaling.py"
-
-
 def test_sixteen_slow_cards_on_sixteen_threads_give_twelve_times_the_throughput_of_one(
     daemon: PrivatePcscd, tmp_path: Path
 ) -> None:
@@ -182,15 +173,7 @@ def test_sixteen_slow_cards_on_sixteen_threads_give_twelve_times_the_throughput_
     for _ in range(3):  # the machine may be busy with other things for a while
         with PrivatePcscd(tmp_path, 16) as sixteen:
             readers = [sixteen.ifd_reader(number) for number in range(16)]
-            done = subprocess.run(
-                [sys.executable, str(SCALING), *readers],
-                env={**os.environ, **sixteen.environment},
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=60,
-            )
-        rates = json.loads(done.stdout)
+            rates, _ = run_alone("scaling", *readers, environment=sixteen.environment)
         best = max(best, rates["all"] / rates["one"])
         report(f"5 ms cards, APDUs/s: one {rates['one']:.0f}, sixteen {rates['all']:.0f}: {best:.1f} times")
         if best >= 12:
@@ -207,6 +190,6 @@ def test_a_context_may_be_used_by_many_threads(place: Place) -> None:
             for _ in range(50):
                 assert place.reader in context.list_readers()
                 with context.attach(place.reader) as card:
-                    assert card.transmit(READ_FOUR) == FOUR
+                    assert card.transmit(READ_4) == ANSWER_4
 
         run_threads(*[use] * 8)

@@ -137,7 +137,7 @@ class Transfer:
         cla = self._selection.sender.cla
         response = self._selection.send_any(iso.read_binary(offset, le, cla=cla))
         data = response.data
-        if response.sw == 0x6700 and not far and size < SHORT_LE:  # of an Le beyond the end, some cards accept only 00
+        if response.sw == 0x6700 and not far and size < SHORT_LE:  # if Le goes beyond the end some cards accept only 00
             response = self._selection.send_any(iso.read_binary(offset, SHORT_LE, cla=cla))
             data = response.data[:size]
         raise_for(response.sw, allow={_END_WARNING}, table=self._selection.sender.table)

@@ -4,14 +4,12 @@ from pathlib import Path
 
 import pytest
 from support import vicc
+from support.cards import RecordingCard
+from support.commands import GET_CHALLENGE, SELECT_MF
 from support.pcscd import PrivatePcscd
-from support.recording_card import RecordingCard
 
 from scardffi import Attribute, Context, InsufficientBufferError, UnsupportedFeatureError, control_code
 from scardffi.virtual.vpcd import VpcdCard
-
-SELECT_MF = bytes.fromhex("00A4000C023F00")
-GET_CHALLENGE = bytes.fromhex("0084000008")
 
 
 def test_vicc_answers_select_and_get_challenge(daemon: PrivatePcscd, vpcd_port: int, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import final
 
 import pytest
+from support.cards import T1_ATR, RecordingCard
 from support.interpreter import run_python
 from support.pcscd import free_vpcd_port
-from support.recording_card import RecordingCard
 from support.requirements import need_program
 
 from scardffi import virtual
@@ -106,7 +106,7 @@ def test_pcsc_scan_sees_an_emulator_come_and_go() -> None:
         for _ in range(2):
             with VpcdCard(RecordingCard(), port):
                 assert scan.says("Card state: Card inserted")
-                assert scan.says(RecordingCard.atr.hex(" ").upper())
+                assert scan.says(T1_ATR.hex(" ").upper())
             assert scan.says("Card state: Card removed")
 
 

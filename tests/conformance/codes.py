@@ -1,47 +1,47 @@
-"""The codes, states and small numbers of PC/SC that the cases name, as the headers of each platform have them."""
+"""Short names for the codes, states and numbers of PC/SC in the cases."""
 
 from support import shape
 from support.shape import WINDOWS
 
-from scardffi import control_code
+from scardffi import ReturnCode, constants, control_code
 
-SUCCESS = 0
-INTERNAL_ERROR = 0x80100001
-CANCELLED = 0x80100002
+SUCCESS = ReturnCode.SCARD_S_SUCCESS
+INTERNAL_ERROR = ReturnCode.SCARD_F_INTERNAL_ERROR
+CANCELLED = ReturnCode.SCARD_E_CANCELLED
 INVALID_HANDLE = shape.NO_SUCH_HANDLE
-INVALID_PARAMETER = 0x80100004
-NO_MEMORY = 0x80100006
-INSUFFICIENT_BUFFER = 0x80100008
-UNKNOWN_READER = 0x80100009
-TIMEOUT = 0x8010000A
-SHARING_VIOLATION = 0x8010000B
-NO_SMARTCARD = 0x8010000C
-PROTO_MISMATCH = 0x8010000F
-INVALID_VALUE = 0x80100011
-COMM_ERROR = 0x80100013
-NOT_TRANSACTED = 0x80100016
-READER_UNAVAILABLE = 0x80100017
-NO_SERVICE = 0x8010001D
-SERVICE_STOPPED = 0x8010001E
-UNSUPPORTED_FEATURE = shape.UNSUPPORTED_FEATURE
+INVALID_PARAMETER = ReturnCode.SCARD_E_INVALID_PARAMETER
+NO_MEMORY = ReturnCode.SCARD_E_NO_MEMORY
+INSUFFICIENT_BUFFER = ReturnCode.SCARD_E_INSUFFICIENT_BUFFER
+UNKNOWN_READER = ReturnCode.SCARD_E_UNKNOWN_READER
+TIMEOUT = ReturnCode.SCARD_E_TIMEOUT
+SHARING_VIOLATION = ReturnCode.SCARD_E_SHARING_VIOLATION
+NO_SMARTCARD = ReturnCode.SCARD_E_NO_SMARTCARD
+PROTO_MISMATCH = ReturnCode.SCARD_E_PROTO_MISMATCH
+INVALID_VALUE = ReturnCode.SCARD_E_INVALID_VALUE
+COMM_ERROR = ReturnCode.SCARD_F_COMM_ERROR
+NOT_TRANSACTED = ReturnCode.SCARD_E_NOT_TRANSACTED
+READER_UNAVAILABLE = ReturnCode.SCARD_E_READER_UNAVAILABLE
+NO_SERVICE = ReturnCode.SCARD_E_NO_SERVICE
+SERVICE_STOPPED = ReturnCode.SCARD_E_SERVICE_STOPPED
+UNSUPPORTED_FEATURE = ReturnCode.SCARD_E_UNSUPPORTED_FEATURE
 NO_SUCH_ATTRIBUTE = shape.NO_SUCH_ATTRIBUTE
-NO_READERS_AVAILABLE = 0x8010002E
-UNRESPONSIVE_CARD = 0x80100066
-UNPOWERED_CARD = 0x80100067
-RESET_CARD = 0x80100068
-REMOVED_CARD = 0x80100069
+NO_READERS_AVAILABLE = ReturnCode.SCARD_E_NO_READERS_AVAILABLE
+UNRESPONSIVE_CARD = ReturnCode.SCARD_W_UNRESPONSIVE_CARD
+UNPOWERED_CARD = ReturnCode.SCARD_W_UNPOWERED_CARD
+RESET_CARD = ReturnCode.SCARD_W_RESET_CARD
+REMOVED_CARD = ReturnCode.SCARD_W_REMOVED_CARD
 
 EXCLUSIVE, SHARED, DIRECT = 1, 2, 3
 T0, T1, RAW, ANY = 1, 2, 0x10000 if WINDOWS else 4, 3
 LEAVE, RESET, UNPOWER, EJECT = 0, 1, 2, 3
 SYSTEM = 2
-INFINITE = 0xFFFFFFFF
+INFINITE, PNP = constants.INFINITE, constants.PNP_NOTIFICATION
 
-# SCardStatus of a reader without a card, with one that has no power, that is mute, that is connected to: a number on
-# Windows, elsewhere bits, whose upper half counts the cards that came and went.
+# States in SCardStatus of a reader without a card, and with a card that has no power, is mute, is connected: a number
+# on Windows, elsewhere bits, of which the upper half counts insertions and removals.
 NO_CARD, UNPOWERED, MUTE_CARD, CONNECTED = (1, 2, 2, 6) if WINDOWS else (0x02, 0x04, 0x0C, 0x34)
 EVENTS = 16
-NAME_END = b"\0\0" if WINDOWS else b"\0"  # there it is a multi-string
+NAME_END = b"\0\0" if WINDOWS else b"\0"  # on Windows it is a multi-string
 
 # Control codes
 FEATURES, ECHO = control_code(3400), control_code(2000)
@@ -49,9 +49,8 @@ FEATURES, ECHO = control_code(3400), control_code(2000)
 # SCardGetStatusChange
 UNAWARE, IGNORE, CHANGED, UNKNOWN, UNAVAILABLE, EMPTY = 0, 0x01, 0x02, 0x04, 0x08, 0x10
 CARD, IN_EXCLUSIVE_USE, IN_USE, MUTE = 0x20, 0x80, 0x100, 0x200
-PNP = "\\\\?PnP?\\Notification"
 
-# ATRs: with T=0 and T=1 on offer, one of them alone, the shortest, and the longest.
+# ATRs that offer T=0 and T=1, only one of them, the shortest one, and the longest.
 ATR_BOTH = bytes.fromhex("3B80800101")
 ATR_T0 = bytes.fromhex("3B021450")
 ATR_T1 = bytes.fromhex("3B800181")

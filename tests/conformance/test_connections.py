@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from support.commands import ANSWER_4, READ_4
 
 from scardffi import ffi, lib
 
@@ -45,8 +46,6 @@ from .codes import (
 from .differences import expected
 from .places import Place
 
-READ_4 = "00B0000004"
-ANSWER_4 = bytes.fromhex("000102039000")
 VENDOR_NAME = 0x00010100
 
 # Handles
@@ -68,6 +67,7 @@ NO_HANDLE: dict[str, Callable[[Place, Clients], int]] = {
     "0": lambda _place, _clients: 0,
     "-1": lambda _place, _clients: -1,
     "12345": lambda _place, _clients: 12345,
+    "the highest number": lambda _place, _clients: (1 << 8 * ffi.sizeof("SCARDHANDLE")) - 1,
     "a handle and 2**32": lambda _, clients: clients.card().handle + 2**32,
     "a closed handle": _stale,
     "a handle of a released context": _of_a_released_context,

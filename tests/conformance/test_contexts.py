@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.commands import READ_4
 
 from scardffi import ffi, lib
 
@@ -21,7 +22,6 @@ from .codes import (
 )
 from .places import READERS, Place
 
-READ_4 = "00B0000004"
 AUTOALLOCATE = int(ffi.cast("DWORD", -1))
 
 
@@ -66,6 +66,7 @@ NO_CONTEXT: dict[str, Callable[[Place, Clients], int]] = {
     "0": lambda _place, _clients: 0,
     "-1": lambda _place, _clients: -1,
     "12345": lambda _place, _clients: 12345,
+    "the highest number": lambda _place, _clients: (1 << 8 * ffi.sizeof("SCARDCONTEXT")) - 1,
     "a context and 2**32": lambda _, clients: clients.context() + 2**32,
     "a released context": _released,
     "a card handle": lambda _, clients: clients.card().handle,

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from support.commands import ANSWER_4, OK, READ_4
 
 from scardffi import ffi, lib
 
@@ -24,10 +25,7 @@ from .codes import (
 )
 from .places import READERS, Place
 
-READ_4 = "00B0000004"
 SLEEP_400 = "80100190"
-ANSWER_4 = bytes.fromhex("000102039000")
-OK = b"\x90\x00"
 
 
 def pattern(length: int, offset: int = 0) -> bytes:
@@ -151,7 +149,7 @@ def test_an_answer_that_just_fits(clients: Clients) -> None:
 
 def test_the_rest_of_a_larger_buffer_is_left_alone(place: Place, clients: Clients) -> None:
     response = bytearray(b"\xee" * 32)
-    answer = place.library.SCardTransmit(clients.card().handle, T1, bytes.fromhex(READ_4), response)
+    answer = place.library.SCardTransmit(clients.card().handle, T1, READ_4, response)
     assert answer == (SUCCESS, 6)
     assert response == ANSWER_4 + b"\xee" * 26
 
@@ -160,7 +158,7 @@ def test_the_rest_of_a_larger_buffer_is_left_alone(place: Place, clients: Client
 def test_an_exchange_needs_all_that_it_works_with(place: Place, clients: Clients, missing: str) -> None:
     card = clients.card()
     header = ffi.NULL if missing == "header" else ffi.new("SCARD_IO_REQUEST *", (T1, ffi.sizeof("SCARD_IO_REQUEST")))
-    command = ffi.NULL if missing == "command" else bytes.fromhex(READ_4)
+    command = ffi.NULL if missing == "command" else READ_4
     response = ffi.NULL if missing == "response" else ffi.new("unsigned char[]", 6)
     length = ffi.NULL if missing == "length" else ffi.new("DWORD *", 6)
     native = place.library.native
@@ -189,9 +187,7 @@ def test_the_length_in_the_header_makes_no_difference(place: Place, clients: Cli
     for length in (0, 8, 16, 1000):
         header = ffi.new("SCARD_IO_REQUEST *", (T1, length))
         response, room = ffi.new("unsigned char[]", 6), ffi.new("DWORD *", 6)
-        code = lib.pcsc_SCardTransmit(
-            place.library.native, card.handle, header, bytes.fromhex(READ_4), 5, ffi.NULL, response, room
-        )
+        code = lib.pcsc_SCardTransmit(place.library.native, card.handle, header, READ_4, 5, ffi.NULL, response, room)
         assert (code, bytes(ffi.buffer(response))) == (SUCCESS, ANSWER_4)
 
 
@@ -200,9 +196,7 @@ def test_a_header_for_the_answer_may_be_given(place: Place, clients: Clients) ->
     size = ffi.sizeof("SCARD_IO_REQUEST")
     header, received = (ffi.new("SCARD_IO_REQUEST *", (T1, size)) for _ in range(2))
     response, room = ffi.new("unsigned char[]", 6), ffi.new("DWORD *", 6)
-    code = lib.pcsc_SCardTransmit(
-        place.library.native, card.handle, header, bytes.fromhex(READ_4), 5, received, response, room
-    )
+    code = lib.pcsc_SCardTransmit(place.library.native, card.handle, header, READ_4, 5, received, response, room)
     assert (code, room[0], bytes(ffi.buffer(response))) == (SUCCESS, 6, ANSWER_4)
     assert bytes(ffi.buffer(received))[size // 2 :] == bytes(ffi.buffer(header))[size // 2 :]
 

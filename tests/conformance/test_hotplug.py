@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.commands import ANSWER_4, READ_4
 
 from .clients import Call, Card, Clients, eventually
 from .codes import (
@@ -30,8 +31,6 @@ from .codes import (
 )
 from .places import READERS, Place
 
-READ_4 = "00B0000004"
-ANSWER_4 = bytes.fromhex("000102039000")
 VENDOR_NAME = 0x00010100
 
 # What each says while the reader is away, and when one of its name is there again.

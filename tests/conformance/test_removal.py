@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.commands import ANSWER_4, READ_4
 
 from .clients import Card, Clients
 from .codes import (
@@ -20,6 +21,7 @@ from .codes import (
     REMOVED_CARD,
     RESET,
     SHARED,
+    SHARING_VIOLATION,
     SUCCESS,
     T0,
     T1,
@@ -27,8 +29,6 @@ from .codes import (
 )
 from .places import Place
 
-READ_4 = "00B0000004"
-ANSWER_4 = bytes.fromhex("000102039000")
 VENDOR_NAME = 0x00010100
 
 AFTER_REMOVAL: dict[str, tuple[Callable[[Card], Any], int]] = {
@@ -106,7 +106,7 @@ def test_removal_ends_exclusive_access_no_more_than_a_reset_does(place: Place, c
     card = clients.card(share=EXCLUSIVE)
     place.remove(0)
     place.insert(0)
-    assert clients.connect(share=DIRECT) == 0x8010000B
+    assert clients.connect(share=DIRECT) == SHARING_VIOLATION
     assert card.disconnect() == SUCCESS
     assert clients.connect() == SUCCESS
 

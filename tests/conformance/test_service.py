@@ -1,13 +1,9 @@
 """A resource manager without readers, one that stops, and one that is there again: service_restart.py on each place."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
+from support.alone import run_alone
 
 from .codes import (
     CHANGED,
@@ -21,7 +17,6 @@ from .codes import (
     UNKNOWN_READER,
 )
 
-PROGRAM = Path(__file__).parent.parent / "programs" / "service_restart.py"
 OF_A_CARD = [
     "status", "transmit", "begin", "end", "control", "get_attribute", "set_attribute", "reconnect",
     "reconnect_with_a_reset", "disconnect",
@@ -73,11 +68,7 @@ def answers(
     if place_name == "pcscd":
         request.getfixturevalue("daemon")  # skips where no pcscd can be had; the program starts its own
     folder = tmp_path_factory.mktemp("service")
-    environment = {name: value for name, value in os.environ.items() if name != "PCSCLITE_CSOCK_NAME"}
-    command = [sys.executable, "-X", "faulthandler", str(PROGRAM), place_name, str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = run_alone("service_restart", place_name, str(folder))[0]
     assert found.keys() == EXPECTED.keys()
     return found
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.commands import ANSWER_4, READ_4
 
 from .clients import Call, Card, Clients, eventually
 from .codes import (
@@ -28,8 +29,6 @@ from .codes import (
 )
 from .places import Place
 
-READ_4 = "00B0000004"
-ANSWER_4 = bytes.fromhex("000102039000")
 VENDOR_NAME = 0x00010100
 IFS_REQUEST = 0x7FFF0007
 

@@ -114,6 +114,14 @@ const char *udev_device_get_sysattr_value(struct udev_device *device, const char
     return strcmp(name, "idProduct") == 0 ? device->product : NULL;
 }
 
+/* pcscd 2.x asks if a device is to be ignored. */
+const char *udev_device_get_property_value(struct udev_device *device, const char *name)
+{
+    (void)device;
+    (void)name;
+    return NULL;
+}
+
 /* Lists of devices */
 
 struct udev_enumerate *udev_enumerate_new(struct udev *udev)
@@ -195,6 +203,13 @@ int udev_monitor_enable_receiving(struct udev_monitor *monitor)
 int udev_monitor_get_fd(struct udev_monitor *monitor)
 {
     return monitor->watch;
+}
+
+struct udev_monitor *udev_monitor_unref(struct udev_monitor *monitor)
+{
+    close(monitor->watch);
+    free(monitor);
+    return NULL;
 }
 
 /* pcscd calls this once each time the descriptor is readable, so read only one event. */

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, final
 
 import pytest
+from support.commands import ANSWER_4, READ_4
 from support.compile import (
     need_libpython,
     need_python_headers,
@@ -25,15 +26,13 @@ from support.reports import report
 from support.requirements import need_module, need_program
 
 import scardffi
-from scardffi import SCardManage, embed, ffi, lib, virtual
+from scardffi import ReturnCode, SCardManage, embed, ffi, lib, virtual
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="built as for Linux")
 
 FOLDER = Path(__file__).parent
 BENCHMARKS = FOLDER.parent.parent / "benchmarks"
 INCLUDE = f"-I{embed.get_include()}"
-READ_FOUR = bytes.fromhex("00B0000004")
-FOUR = bytes.fromhex("000102039000")
 COUNT = 1000
 ROUNDS, TRIES = 9, 3
 NUMBA_AT_MOST = 1.3
@@ -79,9 +78,9 @@ def printed(*command: str, environment: dict[str, str] | None = None, folder: Pa
 def assert_drives(drive: Callable[[Any], int], of: Callable[[Any], object], card: SCardManage) -> None:
     """A consumer sends an exchange of Python's COUNT times, and is told when that is closed."""
     response = bytearray(258)
-    with card.exchange(READ_FOUR, response) as exchange:
-        assert drive(of(exchange.native)) == COUNT * len(FOUR)
-        assert (bytes(response[: len(FOUR)]), exchange.sw) == (FOUR, 0x9000)
+    with card.exchange(READ_4, response) as exchange:
+        assert drive(of(exchange.native)) == COUNT * len(ANSWER_4)
+        assert (bytes(response[: len(ANSWER_4)]), exchange.sw) == (ANSWER_4, 0x9000)
     assert drive(of(exchange.native)) == -0x8000FFFF
 
 
@@ -90,7 +89,7 @@ def assert_drives(drive: Callable[[Any], int], of: Callable[[Any], object], card
 
 def test_ctypes_goes_the_whole_way_through_the_table() -> None:
     arguments = [str(FOLDER / "ctypes_calls.py"), virtual.library_path(), virtual.DEFAULT_READER]
-    assert printed(sys.executable, *arguments) == [FOUR.hex()]
+    assert printed(sys.executable, *arguments) == [ANSWER_4.hex()]
 
 
 # a C extension
@@ -107,14 +106,14 @@ def header(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def test_a_c_extension_of_any_version_drives_python_s_exchange(header: Path, tmp_path: Path, card: SCardManage) -> None:
     module = extension(FOLDER / "c_extension.c", tmp_path, f"-I{header.parent}")
     assert_drives(lambda exchange: module.drive(exchange, COUNT), embed.address, card)
-    assert module.read_on(virtual.DEFAULT_READER, COUNT) == COUNT * len(FOUR)
-    assert module.read_on("no such reader", 1) == -0x80100009
+    assert module.read_on(virtual.DEFAULT_READER, COUNT) == COUNT * len(ANSWER_4)
+    assert module.read_on("no such reader", 1) == -ReturnCode.SCARD_E_UNKNOWN_READER
 
 
 def test_a_handle_that_a_c_extension_opened_is_attached_to(tmp_path: Path) -> None:
     context, handle = extension(FOLDER / "c_extension.c", tmp_path).open_card(virtual.DEFAULT_READER)
     with SCardManage().attach_by_handle(handle) as attached:
-        assert attached.transmit(READ_FOUR) == FOUR
+        assert attached.transmit(READ_4) == ANSWER_4
     assert lib.SCardReleaseContext(context) == 0
 
 
@@ -143,7 +142,7 @@ def test_c_on_a_second_thread_and_python_wait_for_each_other_s_cards_in_neither_
 
     def by_python(reader: str, count: int) -> None:
         with SCardManage().attach_by_ifd(reader) as attached:
-            received["Python"] = sum(len(attached.transmit(READ_FOUR)) for _ in range(count))
+            received["Python"] = sum(len(attached.transmit(READ_4)) for _ in range(count))
 
     def by_c(reader: str, count: int) -> None:
         received["C"] = module.read_on(reader, count)
@@ -159,11 +158,11 @@ def test_c_on_a_second_thread_and_python_wait_for_each_other_s_cards_in_neither_
             second.join(60)
             assert not second.is_alive()
             assert first.is_alive()
-            assert list(received.values()) == [COUNT * len(FOUR)]
+            assert list(received.values()) == [COUNT * len(ANSWER_4)]
         finally:
             slow.released.set()
             first.join(60)
-    assert received[waiting] == len(FOUR)
+    assert received[waiting] == len(ANSWER_4)
 
 
 # a second cffi module
@@ -190,8 +189,8 @@ def test_scardffi_takes_a_second_cffi_module_s_pointers(cffi_module: Any) -> Non
     library, response = scardffi.Library.default(), bytearray(258)
     native = cffi_module.lib.attached(embed.table(), library.native, virtual.DEFAULT_READER.encode())
     assert ffi.typeof(native) is ffi.typeof("scardffi_manage *")
-    assert lib.exchange_plain(native, READ_FOUR, 5, ffi.from_buffer(response), len(response)) == len(FOUR)
-    assert response[: len(FOUR)] == FOUR
+    assert lib.exchange_plain(native, READ_4, 5, ffi.from_buffer(response), len(response)) == len(ANSWER_4)
+    assert response[: len(ANSWER_4)] == ANSWER_4
     assert embed.table().detach(native, 0) == 0
     lib.manage_free(native)
 
@@ -201,7 +200,7 @@ def test_a_handle_that_a_second_cffi_module_opened_is_attached_to(cffi_module: A
     assert cffi_module.lib.open_card(embed.table(), virtual.DEFAULT_READER.encode(), context, handle) == 0
     for form in (handle, handle[0], cffi_module.ffi.cast("SCARDHANDLE", handle[0])):
         with SCardManage().attach_by_handle(form) as attached:
-            assert attached.transmit(READ_FOUR) == FOUR
+            assert attached.transmit(READ_4) == ANSWER_4
     assert lib.SCardReleaseContext(context[0]) == 0
 
 
@@ -281,7 +280,7 @@ def test_a_c_program_opens_a_card_and_hands_its_handle_to_the_python_that_it_emb
     packages = {str(Path(str(package.__file__)).parent.parent) for package in (scardffi, cffi)}
     environment = {"PYTHONHOME": sys.base_prefix, "PYTHONPATH": os.pathsep.join(packages)}
     said = printed(str(host), virtual.library_path(), virtual.DEFAULT_READER, environment=environment)
-    assert said == [f"{virtual.DEFAULT_READER} {FOUR.hex()}", FOUR.hex()]
+    assert said == [f"{virtual.DEFAULT_READER} {ANSWER_4.hex()}", ANSWER_4.hex()]
 
 
 # Cython

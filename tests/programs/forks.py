@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable
 from typing import SupportsIndex
 
+from support.commands import ANSWER_4, READ_4
+
 from scardffi import (
     CancelledError,
     Context,
@@ -27,8 +29,6 @@ from scardffi import (
     UnexpectedStateError,
 )
 
-READ_4_BYTES = bytes.fromhex("00B0000004")
-ANSWER = bytes.fromhex("00010203 9000")
 VENDOR_NAME = 0x00010100
 THREADS = 4
 FORKS = 50 * int(os.environ.get("SCARDFFI_TEST_TIMES", "1"))
@@ -79,8 +79,8 @@ def uses_of_a_card(card: SCardManage) -> dict[str, Callable[[], object]]:
         "protocol": lambda: card.protocol,
         "handle": lambda: card.handle,
         "handing it to another object": lambda: SCardManage(library).attach_by_handle(card),
-        "transmit": lambda: card.transmit(READ_4_BYTES),
-        "transmit_into": lambda: card.transmit_into(READ_4_BYTES, bytearray(8)),
+        "transmit": lambda: card.transmit(READ_4),
+        "transmit_into": lambda: card.transmit_into(READ_4, bytearray(8)),
         "control": lambda: card.control(1),
         "get_attribute": lambda: card.get_attribute(VENDOR_NAME),
         "set_attribute": lambda: card.set_attribute(VENDOR_NAME, b"x"),
@@ -109,7 +109,7 @@ def talk_to_the_card() -> None:
     with Context(library=library) as context:
         assert reader in context.list_readers()
         with context.attach(reader) as card:
-            assert card.transmit(READ_4_BYTES) == ANSWER
+            assert card.transmit(READ_4) == ANSWER_4
 
 
 def inherited() -> int:
@@ -120,7 +120,7 @@ def inherited() -> int:
             "detached": SCardManage(library),
         }
         cards["borrowed"].attach_by_handle(cards["owned"])
-        assert cards["borrowed"].transmit(READ_4_BYTES) == ANSWER
+        assert cards["borrowed"].transmit(READ_4) == ANSWER_4
 
         def is_refused() -> None:
             for kind, card in cards.items():
@@ -138,7 +138,7 @@ def inherited() -> int:
 
         for child in (is_refused, is_released_by_nobody, talk_to_the_card):
             fork(child)
-            assert cards["owned"].transmit(READ_4_BYTES) == ANSWER, f"after {child.__name__}"
+            assert cards["owned"].transmit(READ_4) == ANSWER_4, f"after {child.__name__}"
             assert cards["borrowed"].status().reader == reader
             assert context.is_valid()
             assert context.list_readers()
@@ -267,7 +267,7 @@ def while_threads_transmit() -> int:
 
     def transmit(number: int, card: SCardManage) -> None:
         while not stop.is_set():
-            assert card.transmit(READ_4_BYTES) == ANSWER
+            assert card.transmit(READ_4) == ANSWER_4
             exchanges[number] += 1
 
     own = [SCardManage(library).attach_by_ifd(reader) for _ in range(THREADS // 2)]
@@ -279,7 +279,7 @@ def while_threads_transmit() -> int:
     handle = shared.handle
 
     def child() -> None:
-        refuses(lambda: shared.transmit(READ_4_BYTES), "transmit")
+        refuses(lambda: shared.transmit(READ_4), "transmit")
         refuses(shared.detach, "detach")
         if sys.argv[4:]:
             with contextlib.suppress(InvalidHandleError):  # one that the parent's threads are using all the time

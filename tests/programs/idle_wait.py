@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from scardffi import Context, Library, SCardTimeoutError, virtual
+from scardffi import Context, Library, ReturnCode, SCardTimeoutError, virtual
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
         start = time.thread_time()
         code, _ = library.SCardGetStatusChange(context, round(1000 * seconds), known)
         cost.append(time.thread_time() - start)
-        assert code == 0x8010000A, hex(code)
+        assert code == ReturnCode.SCARD_E_TIMEOUT, hex(code)
 
     thread = threading.Thread(target=wait)
     with Context(library=library) as context:

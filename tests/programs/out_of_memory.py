@@ -11,11 +11,14 @@ import os
 import sys
 from collections.abc import Callable
 
+from support.commands import ANSWER_4, READ_4
+
 from scardffi import (
     Context,
     Library,
     OutOfMemoryError,
     ReaderStateFlag,
+    ReturnCode,
     SCardError,
     SCardManage,
     _native,
@@ -26,8 +29,6 @@ from scardffi import (
 from scardffi.errors import from_hresult
 
 READER = "scardffi Virtual Reader 0"
-READ_4_BYTES = bytes.fromhex("00B0000004")
-ANSWER = bytes.fromhex("00010203 9000")
 SLOTS_OF_THE_VIRTUAL_LIBRARY = 4096
 
 
@@ -78,7 +79,7 @@ def succeeds_with_failure_of(number: int, operation: Callable[[], object]) -> bo
         assert malloc.failed() == failures, "an allocation has failed and nobody was told"
         return True
     assert isinstance(raised, MemoryError)
-    assert raised.hresult == 0x8007000E or raised.code == 0x80100006, raised
+    assert raised.hresult == 0x8007000E or raised.code == ReturnCode.SCARD_E_NO_MEMORY, raised
     assert malloc.failed() == failures + 1, "out of memory, and no allocation has failed"
     assert outstanding() == before, (before, outstanding())
     return False
@@ -117,7 +118,7 @@ def fail_attach_by_ifd(library: Library, context: Context) -> None:
     assert not is_in_use(context), "a failed attach leaves no handle open"
     fail_each("attach_by_ifd", lambda: card.attach_by_ifd(READER))
     assert is_in_use(context)
-    assert card.transmit(READ_4_BYTES) == ANSWER
+    assert card.transmit(READ_4) == ANSWER_4
     fail_attach_by_handle(library, card.handle)
     card.detach()
     assert not is_in_use(context)
@@ -132,7 +133,7 @@ def fail_attach_by_handle(library: Library, handle: int) -> None:
     fail_often(lambda: card.attach_by_handle(other))
     assert not card.is_attached
     fail_each("attach_by_handle", lambda: card.attach_by_handle(other))
-    assert card.transmit(READ_4_BYTES) == ANSWER
+    assert card.transmit(READ_4) == ANSWER_4
     card.detach()
     assert library.SCardStatus(other)[0] == 0, "a borrowed handle stays open"
     assert library.SCardReleaseContext(fresh) == 0
@@ -141,11 +142,11 @@ def fail_attach_by_handle(library: Library, handle: int) -> None:
 def fail_what_an_attached_object_does(library: Library) -> None:
     card = SCardManage(library).attach_by_ifd(READER)  # its handle's struct comes from the free list
     response = bytearray(8)
-    fail_each("transmit", lambda: card.transmit(READ_4_BYTES))
-    assert card.transmit(READ_4_BYTES) == ANSWER
-    fail_each("transmit again", lambda: card.transmit(READ_4_BYTES))
-    fail_each("transmit_into", lambda: card.transmit_into(READ_4_BYTES, response))
-    assert response[:6] == ANSWER
+    fail_each("transmit", lambda: card.transmit(READ_4))
+    assert card.transmit(READ_4) == ANSWER_4
+    fail_each("transmit again", lambda: card.transmit(READ_4))
+    fail_each("transmit_into", lambda: card.transmit_into(READ_4, response))
+    assert response[:6] == ANSWER_4
     fail_each("status", card.status)
     fail_each("detach", card.detach)
     fail_each("attach again", lambda: card.attach_by_ifd(READER))
@@ -182,7 +183,7 @@ def fail_a_wait(library: Library, context: Context) -> None:
     fail_often(lambda: context.get_status_change([READER], 0))
     fail_each("get_status_change", lambda: context.get_status_change([READER], 0))
     malloc.fail_after(1)
-    assert library.SCardGetStatusChange(context.handle, 0, [(READER, 0)])[0] == 0x80100006
+    assert library.SCardGetStatusChange(context.handle, 0, [(READER, 0)])[0] == ReturnCode.SCARD_E_NO_MEMORY
     assert outstanding() == before
 
 
@@ -190,7 +191,7 @@ def fail_the_start_of_a_virtual_library(unused_copy: str) -> None:
     library = Library(unused_copy)
     assert malloc.watch(os.fsencode(unused_copy)) == 1
     malloc.fail_after(1)
-    assert library.SCardEstablishContext(2) == (0x80100006, 0)
+    assert library.SCardEstablishContext(2) == (ReturnCode.SCARD_E_NO_MEMORY, 0)
     malloc.fail_after(0)
     code, context = library.SCardEstablishContext(2)
     assert (code, library.SCardListReaders(context)) == (0, (0, [READER]))
@@ -210,7 +211,7 @@ def fail_the_virtual_library(context: Context) -> None:
     handle = ctypes.c_long(context.handle)
     arguments = handle, None, ctypes.byref(names), ctypes.byref(length)
     failures = malloc.failed()
-    assert library.SCardListReaders(*arguments) & 0xFFFFFFFF == 0x80100006
+    assert library.SCardListReaders(*arguments) & 0xFFFFFFFF == ReturnCode.SCARD_E_NO_MEMORY
     failed["SCARD_AUTOALLOCATE of the virtual library"] = malloc.failed() - failures
     assert not names
     length.value = -1

@@ -11,10 +11,9 @@ import sys
 import time
 from collections.abc import Callable
 
-from scardffi import Library, SCardManage
+from support.commands import ANSWER_4, READ_4
 
-READ_4_BYTES = bytes.fromhex("00B0000004")
-ANSWER = bytes.fromhex("00010203 9000")
+from scardffi import Library, SCardManage
 
 
 def resident_bytes() -> int:
@@ -43,7 +42,7 @@ def one_round(library: Library, reader: str, how: str, object_of: Callable[[], S
 
     def run() -> None:
         with attach() as card:
-            assert card.transmit(READ_4_BYTES) == ANSWER
+            assert card.transmit(READ_4) == ANSWER_4
 
     return run
 

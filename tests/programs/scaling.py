@@ -5,9 +5,10 @@ import sys
 import threading
 import time
 
+from support.commands import SLEEP_5_MS
+
 from scardffi import SCardManage
 
-SLEEP_5_MS = bytes.fromhex("80100005")
 ROUNDS = 150
 
 

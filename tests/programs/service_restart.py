@@ -12,8 +12,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
 from conformance.clients import Call, Card, Clients
 from conformance.codes import (
     ANY,
@@ -29,13 +27,12 @@ from conformance.codes import (
     SYSTEM,
 )
 from conformance.places import READERS, PcscdPlace, Place, VirtualPlace
+from support.commands import READ_4
 from support.pcscd import PrivatePcscd
 from support.pcscd_of_another_version import PcscdOfAnotherVersion
 from support.shape import MACOS
 
 from scardffi import virtual
-
-READ_4 = "00B0000004"
 
 
 class Service(Protocol):

@@ -6,8 +6,8 @@ import traceback
 from typing import TYPE_CHECKING
 
 import pytest
+from support.cards import Reversal, ScriptedCard
 from support.requirements import need_module
-from support.scripted_card import ScriptedCard
 
 from scardffi.iso7816.instructions import FileInformation, select_file
 from scardffi.iso7816.response import MalformedResponseError
@@ -27,25 +27,6 @@ CHALLENGE = bytes(range(16))
 RFC_4493_KEY = bytes.fromhex("2b7e151628aed2a6abf7158809cf4f3c")
 RFC_4493_MESSAGE = bytes.fromhex("6bc1bee22e409f96e93d7e117393172a")
 RFC_4493_CMAC = bytes.fromhex("070a16b46b4d4144f79bdd9dd04a287c")
-
-
-class Reversal:
-    """An algorithm whose proof is the challenge, backwards."""
-
-    reference = 5
-    challenge_length = 4
-
-    def prove(self, challenge: bytes) -> bytes:
-        """The challenge, backwards."""
-        return challenge[::-1]
-
-    def check(self, challenge: bytes, proof: bytes) -> bool:
-        """Whether it is that."""
-        return proof == self.prove(challenge)
-
-    def protect(self, code: memoryview, challenge: bytes) -> bytearray:
-        """The code, with the challenge laid over it."""
-        return bytearray(a ^ b for a, b in zip(code, challenge, strict=True))
 
 
 def cmac(key: bytes = RFC_4493_KEY, /, *, length: int = 8, challenge_length: int = 16, reference: int = 0) -> AesCmac:
@@ -74,37 +55,37 @@ def test_a_challenge_of_no_length_is_refused(length: int) -> None:
 
 def test_the_program_answers_the_cards_challenge() -> None:
     card = ScriptedCard("010203049000", "9000")
-    CardAuth(card).app_auth(Reversal(), 0x81)
+    CardAuth(card).app_auth(Reversal(5, 4), 0x81)
     assert card.sent == ["0084050004", "008205810404030201"]
 
 
 def test_a_wrong_proof_of_the_program_tells_the_tries_that_are_left() -> None:
     with pytest.raises(VerificationFailedError) as caught:
-        CardAuth(ScriptedCard("010203049000", "63C2")).app_auth(Reversal())
+        CardAuth(ScriptedCard("010203049000", "63C2")).app_auth(Reversal(5, 4))
     assert caught.value.tries_left == 2
     with pytest.raises(AuthenticationBlockedError):
-        CardAuth(ScriptedCard("010203049000", "6983")).app_auth(Reversal())
+        CardAuth(ScriptedCard("010203049000", "6983")).app_auth(Reversal(5, 4))
 
 
 def test_the_card_proves_its_key() -> None:
     card = ScriptedCard("040302019000")
-    assert CardAuth(card).icc_auth(Reversal(), 3, challenge=b"\1\2\3\4") == b"\4\3\2\1"
+    assert CardAuth(card).icc_auth(Reversal(5, 4), 3, challenge=b"\1\2\3\4") == b"\4\3\2\1"
     assert card.sent == ["00880503040102030400"]
 
 
 def test_a_card_that_does_not_have_the_key_is_not_believed() -> None:
     for proof in ["01020304", "", "0403020100"]:
         with pytest.raises(WrongProofError, match="key 0x03"):
-            CardAuth(ScriptedCard(proof + "9000")).icc_auth(Reversal(), 3, challenge=b"\1\2\3\4")
+            CardAuth(ScriptedCard(proof + "9000")).icc_auth(Reversal(5, 4), 3, challenge=b"\1\2\3\4")
     with pytest.raises(ReferenceNotFoundError):
-        CardAuth(ScriptedCard("6A88")).icc_auth(Reversal())
+        CardAuth(ScriptedCard("6A88")).icc_auth(Reversal(5, 4))
 
 
 def test_each_challenge_is_another() -> None:
     card = ScriptedCard("9000", "9000")
     for _ in range(2):
         with pytest.raises(WrongProofError):
-            CardAuth(card).icc_auth(Reversal())
+            CardAuth(card).icc_auth(Reversal(5, 4))
     assert len(card.sent[0]) == 2 * (5 + 4 + 1)
     assert card.sent[0] != card.sent[1]
 
@@ -113,16 +94,16 @@ def test_each_challenge_is_another() -> None:
 def test_a_reference_that_is_none_is_refused_before_anything_is_sent(reference: int) -> None:
     auth = CardAuth(ScriptedCard())
     with pytest.raises(ValueError, match=f"key: {reference} is not allowed; give 0 to"):
-        auth.app_auth(Reversal(), reference)
+        auth.app_auth(Reversal(5, 4), reference)
     with pytest.raises(ValueError, match=f"key: {reference} is not allowed"):
-        auth.icc_auth(Reversal(), reference)
+        auth.icc_auth(Reversal(5, 4), reference)
     with pytest.raises(ValueError, match=f"reference: {reference} is not allowed"):
         auth.user_auth(b"1234", reference)
 
 
 def test_an_empty_challenge_is_refused() -> None:
     with pytest.raises(ValueError, match="length of challenge: 0"):
-        CardAuth(ScriptedCard()).icc_auth(Reversal(), challenge=b"")
+        CardAuth(ScriptedCard()).icc_auth(Reversal(5, 4), challenge=b"")
 
 
 def test_the_user_proves_a_code() -> None:
@@ -134,7 +115,7 @@ def test_the_user_proves_a_code() -> None:
 
 def test_a_code_may_go_enciphered() -> None:
     card = ScriptedCard("010101019000", "9000")
-    CardAuth(card).user_auth(b"1234", 0x88, algorithm=Reversal())
+    CardAuth(card).user_auth(b"1234", 0x88, algorithm=Reversal(5, 4))
     assert card.sent == ["0084000004", "002000880430333235"]
 
 

@@ -8,11 +8,10 @@ import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
-from support.file_cards import KINDS, READER_TOO, make_card, transmitter
+from support.cards import KINDS, ScriptedCard, SilentCard, card_with_directories, transmitter
 from support.reports import report
-from support.scripted_card import ScriptedCard
 
-from scardffi import RemovedCardError, SCardManage, virtual
+from scardffi import RemovedCardError, ReturnCode, SCardManage, virtual
 from scardffi.iso7816.malformed import MalformedError
 from scardffi.iso7816.response import MalformedResponseError
 from scardffi.iso7816.status_word import SecurityStatusNotSatisfiedError, StatusError, WrongParametersError
@@ -153,7 +152,7 @@ def test_a_large_file_that_was_written_is_read_in_one_call() -> None:
     """By a card in Python, whose own bytes for one command at a time count too."""
     content = random.Random(33).randbytes(LARGE)
     buffer = bytearray(LARGE)
-    with transmitter(READER_TOO, card_of(bytes(LARGE))) as manage:
+    with transmitter("reader", card_of(bytes(LARGE))) as manage:
         assert isinstance(manage, SCardManage)
         way = Counting(manage)
         files = FileAccess(way)
@@ -166,7 +165,7 @@ def test_a_large_file_that_was_written_is_read_in_one_call() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_a_raw_file_of_io(kind: str) -> None:
-    with transmitter(kind, make_card()) as way:
+    with transmitter(kind, card_with_directories()) as way:
         files = FileAccess(way)
         with files.open("5000/5001", "r+b") as raw, io.BufferedRandom(raw) as buffered:
             assert buffered.read(3) == b"\0\1\2"
@@ -223,13 +222,8 @@ def test_seek_has_bounds() -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 5, 256, 300, 1000])
 def test_a_size_that_is_not_told_is_found(size: int) -> None:
-    class Silent(FileSystemCard):
-        def transmit(self, command: Buffer) -> bytes:
-            answer = super().transmit(command)
-            return answer[-2:] if memoryview(command)[1] == 0xA4 else answer
-
     content = random.Random(size).randbytes(size)
-    card = Silent(DF(files=[TransparentEF(0x5001, content)]))
+    card = SilentCard(DF(files=[TransparentEF(0x5001, content)]))
     file = FileAccess(card).open(0x5001)
     assert file.properties.size is None
     assert file.seek(0, io.SEEK_END) == size
@@ -333,7 +327,7 @@ def test_chunks_can_be_set() -> None:
 def test_a_card_s_own_limits_are_kept() -> None:
     limits = bytes.fromhex("7F66080202 0040 0202 0030")
     card = FileSystemCard(DF(files=[TransparentEF(0x2F01, limits), TransparentEF(0x5001, bytes(100))]))
-    with transmitter(READER_TOO, card) as way:
+    with transmitter("reader", card) as way:
         file = FileAccess(way).open(0x5001, "r+b")
         assert (file.read_chunk, file.write_chunk) == (0x30 - 2, 0x40 - 9)
         assert file.write(bytes(range(100))) == 100
@@ -359,18 +353,18 @@ def test_the_transmitter_s_own_methods_know_class_00_alone() -> None:
 
 
 def test_an_error_of_the_transmitter_goes_out_and_the_file_is_selected_again() -> None:
-    with transmitter(READER_TOO, card_of(b"content")) as way:
+    with transmitter("reader", card_of(b"content")) as way:
         assert isinstance(way, SCardManage)
         file = FileAccess(way).open(0x5001)
         assert file.read(3) == b"con"
-        with virtual.fault("SCardTransmit", code=0x80100069), pytest.raises(RemovedCardError):
+        with virtual.fault("SCardTransmit", code=ReturnCode.SCARD_W_REMOVED_CARD), pytest.raises(RemovedCardError):
             file.read()
         assert file.read() == b"tent"
 
 
 def test_refusals_of_the_transmitter_s_own_methods_are_status_errors() -> None:
     card = FileSystemCard(DF(files=[TransparentEF(0x5001, bytes(9), access={"read": [1], "update": [1]})]))
-    with transmitter(READER_TOO, card) as way:
+    with transmitter("reader", card) as way:
         file = FileAccess(way).open(0x5001, "r+b")
         uses: list[Callable[[], object]] = [file.read, lambda: file.write(b"x")]
         for use in uses:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from support.file_cards import KINDS, make_card, transmitter
-from support.scripted_card import ScriptedCard
+from support.cards import KINDS, ScriptedCard, card_with_directories, transmitter
 
 from scardffi.iso7816.status_word import NoSpaceError, NotSupportedError, SecurityStatusNotSatisfiedError
 from scardffi.services.file_access import FileAccess
@@ -23,7 +22,7 @@ CYCLIC = "62088206060100040003 9000".replace(" ", "")
 
 @pytest.fixture(params=KINDS)
 def files(request: pytest.FixtureRequest) -> Iterator[FileAccess]:
-    with transmitter(request.param, make_card()) as way:
+    with transmitter(request.param, card_with_directories()) as way:
         yield FileAccess(way)
 
 

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from support.codes_card import LOCAL_PIN, PIN, PUK, codes_card
-from support.scripted_card import ScriptedCard
+from support.cards import KINDS, LOCAL_PIN, PIN, PUK, ScriptedCard, card_with_codes, transmitter
 
-from scardffi import Library, SCardManage, virtual
 from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.response import Response
 from scardffi.iso7816.status_word import (
@@ -26,26 +24,17 @@ from scardffi.services.card_auth import CardAuth
 from scardffi.services.ch_verification import CHVerification
 from scardffi.services.codes import Padding, padded
 from scardffi.services.transmitter import Transmitter
-from scardffi.virtual import VirtualReader
-
-READER = "Reader of a card with codes"
 
 
-@pytest.fixture(params=["direct", "reader"])
-def transmitter(request: pytest.FixtureRequest) -> Iterator[Transmitter]:
-    """The card with codes itself, then behind SCardManage."""
-    card = codes_card()
-    if request.param == "direct":
-        yield card
-        return
-    library = Library(virtual.library_path())
-    with VirtualReader(READER, card), SCardManage(library).attach_by_ifd(READER) as attached:
-        yield attached
+@pytest.fixture(params=KINDS)
+def card(request: pytest.FixtureRequest) -> Iterator[Transmitter]:
+    with transmitter(request.param, card_with_codes()) as way:
+        yield way
 
 
 @pytest.fixture
-def service(transmitter: Transmitter) -> CHVerification:
-    return CHVerification(transmitter)
+def service(card: Transmitter) -> CHVerification:
+    return CHVerification(card)
 
 
 def wrong(service: CHVerification, times: int = 1) -> list[int | None]:
@@ -58,18 +47,18 @@ def wrong(service: CHVerification, times: int = 1) -> list[int | None]:
     return left
 
 
-def readable(transmitter: Transmitter) -> bool:
+def readable(card: Transmitter) -> bool:
     """Whether the file that code 1 guards can be read."""
-    return Response(transmitter.transmit(iso.read_binary(0, 4, short_id=1).encode())).sw == 0x9000
+    return Response(card.transmit(iso.read_binary(0, 4, short_id=1).encode())).sw == 0x9000
 
 
 # On a card that follows the standard
 
 
-def test_a_right_code_opens_what_it_guards(transmitter: Transmitter, service: CHVerification) -> None:
-    assert not readable(transmitter)
+def test_a_right_code_opens_what_it_guards(card: Transmitter, service: CHVerification) -> None:
+    assert not readable(card)
     service.verify(PIN, 1)
-    assert readable(transmitter)
+    assert readable(card)
 
 
 @pytest.mark.parametrize("code", [PIN, bytearray(PIN), memoryview(PIN), PIN.decode()])
@@ -133,16 +122,16 @@ def test_unblocking_without_a_resetting_code_is_for_the_card_to_allow(service: C
         service.unblock(reference=1)
 
 
-def test_a_code_is_not_asked_for_and_asked_for_again(transmitter: Transmitter, service: CHVerification) -> None:
+def test_a_code_is_not_asked_for_and_asked_for_again(card: Transmitter, service: CHVerification) -> None:
     service.disable(PIN, 1)
-    assert readable(transmitter)
+    assert readable(card)
     service.enable(PIN, 1)
-    assert not readable(transmitter)
+    assert not readable(card)
 
 
-def test_a_global_and_a_local_code_of_one_number_are_two(transmitter: Transmitter, service: CHVerification) -> None:
+def test_a_global_and_a_local_code_of_one_number_are_two(card: Transmitter, service: CHVerification) -> None:
     application = iso.select_file(b"\xa0\x00\x00\x00\x01", iso.SelectBy.DF_NAME)
-    transmitter.transmit(application.encode())
+    card.transmit(application.encode())
     service.verify(LOCAL_PIN, 1, local=True)
     service.verify(PIN, 1)
     assert service.tries_left(1, local=True) is None
@@ -174,7 +163,7 @@ def test_one_of_them_is_reset(service: CHVerification) -> None:
 
 @pytest.mark.parametrize("padding", [Padding.FF, Padding.FORMAT_2])
 def test_padded_codes_are_verified_and_changed(padding: Padding) -> None:
-    service = CHVerification(codes_card(bytes(padded(PIN, padding)), bytes(padded(PUK, padding))), padding=padding)
+    service = CHVerification(card_with_codes(bytes(padded(PIN, padding)), bytes(padded(PUK, padding))), padding=padding)
     service.verify(PIN, 1)
     service.change_code(PIN, b"654321", 1)
     service.verify("654321", 1)

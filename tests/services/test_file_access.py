@@ -9,10 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from support.file_cards import AID, KINDS, make_card, transmitter
-from support.scripted_card import ScriptedCard
+from support.cards import KINDS, PKCS15_AID, ScriptedCard, SilentCard, card_with_directories, transmitter
 
-from scardffi.iso7816.command import Command
 from scardffi.iso7816.malformed import MalformedError
 from scardffi.iso7816.status_word import (
     CardFileExistsError,
@@ -33,12 +31,12 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-NAME = AID.hex().upper()
+NAME = PKCS15_AID.hex().upper()
 
 
 @pytest.fixture(params=KINDS)
 def files(request: pytest.FixtureRequest) -> Iterator[FileAccess]:
-    with transmitter(request.param, make_card()) as way:
+    with transmitter(request.param, card_with_directories()) as way:
         yield FileAccess(way)
 
 
@@ -68,17 +66,17 @@ def test_directories_are_changed_by_every_reference(files: FileAccess) -> None:
     assert files.current_dir == "3F00/5000/5010"
     files.change_dir("../..")
     assert files.current_dir == "3F00"
-    assert files.change_dir(AID).name == AID
+    assert files.change_dir(PKCS15_AID).name == PKCS15_AID
     assert files.current_dir == NAME
     files.change_dir("/5000")
     assert files.current_dir == "3F00/5000"
-    files.change_dir(FileRef.by_name(AID[:6]))
+    files.change_dir(FileRef.by_name(PKCS15_AID[:6]))
     assert files.current_dir == NAME
     files.change_dir("..")
     assert files.current_dir == "3F00"
     files.change_dir(NAME + "/.")
     assert files.change_dir(FileRef.any(0x3F00)).file_id == 0x3F00
-    assert files.change_dir(FileRef.any(AID)).file_id == 0x5015
+    assert files.change_dir(FileRef.any(PKCS15_AID)).file_id == 0x5015
     assert files.open("4401").read() == b"token"
 
 
@@ -123,7 +121,7 @@ def test_wrong_references_are_refused_before_anything_is_sent() -> None:
 
 def test_open_files_keep_their_own_place(files: FileAccess) -> None:
     here, there = files.open("/5000/5001"), files.open("/5000/5010/5001")
-    files.change_dir(AID)
+    files.change_dir(PKCS15_AID)
     token = files.open(0x4401, "r+b")
     assert (here.read(2), there.read(3), token.read(2)) == (b"\0\1", b"ano", b"to")
     records = files.records("/5000/5002")
@@ -139,7 +137,7 @@ def test_short_identifiers_and_any(files: FileAccess) -> None:
     assert files.properties(FileRef.by_short_id(1)).short_id == 1
     assert files.open(FileRef.any(1)).read(1) == b"\0"
     assert files.open(FileRef.any(b"\x50\x01")).read(1) == b"\0"
-    files.change_dir(AID)
+    files.change_dir(PKCS15_AID)
     assert file.read(2) == b"\2\3"
     with pytest.raises(StatusError):
         files.open(FileRef.by_short_id(9))
@@ -147,13 +145,7 @@ def test_short_identifiers_and_any(files: FileAccess) -> None:
 
 
 def test_short_identifiers_of_a_card_that_tells_nothing() -> None:
-    class Silent(FileSystemCard):
-        def transmit(self, command: Buffer) -> bytes:
-            decoded = Command.decode(command)
-            answer = super().transmit(command)
-            return answer[-2:] if decoded.ins in {0xA4, 0xCA} else answer
-
-    files = FileAccess(Silent(DF(files=[TransparentEF(1, b"one", short_id=4), RecordEF(2, [b"two"], short_id=5)])))
+    files = FileAccess(SilentCard(DF(files=[TransparentEF(1, b"one", short_id=4), RecordEF(2, [b"two"], short_id=5)])))
     file = files.open(FileRef.by_short_id(4))
     assert file.properties == FileProperties(kind=FileKind.TRANSPARENT, short_id=4)
     assert file.read() == b"one"
@@ -166,7 +158,7 @@ def test_short_identifiers_of_a_card_that_tells_nothing() -> None:
 
 def test_any_reference_tells_the_last_error() -> None:
     with pytest.raises(CardFileNotFoundError):
-        FileAccess(make_card()).open(FileRef.any(9))
+        FileAccess(card_with_directories()).open(FileRef.any(9))
 
 
 def test_properties_are_named(files: FileAccess) -> None:
@@ -174,8 +166,8 @@ def test_properties_are_named(files: FileAccess) -> None:
     assert (properties.kind, properties.file_id, properties.short_id) == (FileKind.LINEAR_FIXED, 0x5002, 2)
     assert (properties.record_size, properties.record_count, properties.size) == (4, 3, 12)
     assert files.properties().file_id == 0x3F00
-    files.change_dir(AID)
-    assert files.properties(".").name == AID
+    files.change_dir(PKCS15_AID)
+    assert files.properties(".").name == PKCS15_AID
     assert files.properties("/5000").kind == FileKind.DF
     assert files.current_dir == NAME
 
@@ -284,7 +276,7 @@ def test_properties_are_set(files: FileAccess) -> None:
     assert files.open(FileRef.by_short_id(9)).read(2) == file.read(2) == b"\0\1"
     files.set_properties(".", name=b"\xa0\0\0\0\x77")
     assert files.properties().name == b"\xa0\0\0\0\x77"
-    files.change_dir(AID)
+    files.change_dir(PKCS15_AID)
     files.set_properties(".", name=b"renamed")
     assert files.current_dir == b"renamed".hex().upper()
     assert files.open(0x4401).read() == b"token"
@@ -295,32 +287,35 @@ def test_properties_are_set(files: FileAccess) -> None:
 
 def test_what_was_verified_for_an_application_is_not_lost_by_its_files() -> None:
     application = DF(
-        0x5015, [TransparentEF(1, b"secret", access={"read": [0x81]})], name=AID, references=[Code(0x81, b"1234")]
+        0x5015,
+        [TransparentEF(1, b"secret", access={"read": [0x81]})],
+        name=PKCS15_AID,
+        references=[Code(0x81, b"1234")],
     )
     card = FileSystemCard(DF(files=[application]))
     way = Keeping(card)
     files = FileAccess(way)
-    files.change_dir(AID)
+    files.change_dir(PKCS15_AID)
     file = files.open(1)
     with pytest.raises(SecurityStatusNotSatisfiedError):
         file.read()
     card.transmit(bytes.fromhex("002000810431323334"))
     way.sent.clear()
-    files.change_dir(AID)
+    files.change_dir(PKCS15_AID)
     files.change_dir(".")
     assert file.read() + files.open(1).read() == b"secret" * 2
-    assert files.properties().name == AID
+    assert files.properties().name == PKCS15_AID
     assert not [command for command in way.sent if command.startswith("00A404")]
 
 
 def test_a_directory_is_listed_as_far_as_the_card_tells(files: FileAccess) -> None:
     found = {entry.name: entry for entry in files.directory()}
-    assert found[AID].label == "My app"
-    assert (found[AID].kind, found[AID].file_id) == (FileKind.DF, 0x5015)
+    assert found[PKCS15_AID].label == "My app"
+    assert (found[PKCS15_AID].kind, found[PKCS15_AID].file_id) == (FileKind.DF, 0x5015)
     assert b"\xa0\0\0\0\x18" in found
     assert files.current_dir == "3F00"
-    assert [entry.name for entry in files.directory(prefix=AID[:7])] == [AID]
-    files.change_dir(found[AID].reference)
+    assert [entry.name for entry in files.directory(prefix=PKCS15_AID[:7])] == [PKCS15_AID]
+    files.change_dir(found[PKCS15_AID].reference)
     assert files.current_dir == NAME
 
 
@@ -357,9 +352,9 @@ def test_files_that_a_directory_announces_are_listed() -> None:
 
 
 def test_names_that_come_again_end_the_list() -> None:
-    name = bytes(TLV(0x6F, bytes(TLV(0x84, AID)))).hex() + "9000"
+    name = bytes(TLV(0x6F, bytes(TLV(0x84, PKCS15_AID)))).hex() + "9000"
     card = ScriptedCard("6A82", name, name, *["6A82"] * 3, atr="")
-    assert [entry.name for entry in FileAccess(card).directory()] == [AID]
+    assert [entry.name for entry in FileAccess(card).directory()] == [PKCS15_AID]
 
 
 def test_ef_dir_may_have_records_and_rubbish() -> None:
@@ -379,7 +374,7 @@ def test_ef_dir_may_have_records_and_rubbish() -> None:
     ],
 )
 def test_cards_that_do_not_know_every_way_to_select(refused: dict[int, str]) -> None:
-    way = Keeping(make_card(), refused)
+    way = Keeping(card_with_directories(), refused)
     files = FileAccess(way)
     assert files.open("/5000/5010/5001").read(2) == b"an"
     assert files.open("/5000/5001").read(2) == b"\0\1"
@@ -389,12 +384,12 @@ def test_cards_that_do_not_know_every_way_to_select(refused: dict[int, str]) -> 
     with pytest.raises(CardFileNotFoundError):
         files.change_dir("/5777")
     assert files.open("5001").read(1) == b"\0"
-    files.change_dir(AID)
+    files.change_dir(PKCS15_AID)
     assert files.open(0x4401).read() == b"token"
 
 
 def test_inside_an_application_ways_go_up_and_down() -> None:
-    tree = DF(0x10, [DF(0x11, [TransparentEF(1, b"deep")]), DF(0x12, [TransparentEF(1, b"other")])], name=AID)
+    tree = DF(0x10, [DF(0x11, [TransparentEF(1, b"deep")]), DF(0x12, [TransparentEF(1, b"other")])], name=PKCS15_AID)
     for refused in ({}, {3: "6A86"}, {9: "6A86"}, {3: "6A86", 9: "6A86", 2: "6A86"}):
         way = Keeping(FileSystemCard(DF(files=[tree])), refused)
         files = FileAccess(way)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
-from support.scripted_card import ScriptedCard
+from support.cards import ScriptedCard
 
 from scardffi import InvalidArgumentError, Protocol, SCardManage, Scope, ShareMode, UnexpectedStateError, lib, virtual
 from scardffi.errors import E_INVALIDARG

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
-from support.codes_card import PIN, PUK, codes_card
+from support.cards import PIN, PUK, card_with_codes
 
 from scardffi import Library, SCardManage, UnsupportedFeatureError, virtual
 from scardffi.constants import control_code
@@ -122,7 +122,7 @@ class Pad:
 
 
 def padded_card(padding: Padding) -> FileSystemCard:
-    return codes_card(bytes(padded(PIN, padding)), bytes(padded(PUK, padding)))
+    return card_with_codes(bytes(padded(PIN, padding)), bytes(padded(PUK, padding)))
 
 
 # Through CHVerification
@@ -149,7 +149,7 @@ def test_codes_are_typed_for_a_change_and_to_unblock(padding: Padding) -> None:
 
 
 def test_a_typed_code_switches_the_requirement() -> None:
-    service = CHVerification(Pad(codes_card(), "1234", "1234"))
+    service = CHVerification(Pad(card_with_codes(), "1234", "1234"))
     service.disable(reference=1, pin_pad=True)
     assert service.tries_left(1) is None
     service.enable(reference=1, pin_pad=True)
@@ -157,7 +157,7 @@ def test_a_typed_code_switches_the_requirement() -> None:
 
 
 def test_a_wrong_code_counts() -> None:
-    service = CHVerification(Pad(codes_card(), "9999", "9999", "9999", "1234"))
+    service = CHVerification(Pad(card_with_codes(), "9999", "9999", "9999", "1234"))
     for left in (2, 1, 0):
         with pytest.raises(VerificationFailedError) as raised:
             service.verify(reference=1, pin_pad=True)
@@ -179,14 +179,14 @@ def test_a_wrong_code_counts() -> None:
 )
 def test_what_the_reader_says_is_no_error_of_the_card(typed: tuple[str | int, ...], error: type[PinPadError]) -> None:
     own = {0x6400: StatusInfo("the card's own", None)}
-    service = CHVerification(Pad(codes_card(), *typed), table=own)
+    service = CHVerification(Pad(card_with_codes(), *typed), table=own)
     with pytest.raises(error, match="pin pad: "):
         service.change_code(reference=1, pin_pad=True)
     assert service.tries_left(1) == 3
 
 
 def test_a_code_and_a_pad_are_refused_together() -> None:
-    reader = Pad(codes_card(), "1234")
+    reader = Pad(card_with_codes(), "1234")
     service = CHVerification(reader)
     calls: dict[str, Callable[[], None]] = {
         "code": lambda: service.verify(PIN, 1, pin_pad=True),
@@ -200,7 +200,7 @@ def test_a_code_and_a_pad_are_refused_together() -> None:
 
 
 def test_a_wrong_reference_lets_nobody_type() -> None:
-    reader = Pad(codes_card(), "1234")
+    reader = Pad(card_with_codes(), "1234")
     with pytest.raises(ValueError, match="reference: 0x20"):
         CHVerification(reader).verify(reference=32, pin_pad=True)
     assert reader.seen == []
@@ -280,18 +280,18 @@ def test_how_the_user_types_can_be_chosen() -> None:
 )
 def test_what_no_structure_can_hold_is_refused(name: str, value: int) -> None:
     with pytest.raises(ValueError, match=f"{name}: {value} is not allowed"):
-        PinPad(Pad(codes_card()), **{name: value})  # type: ignore[arg-type]  # ints alone
+        PinPad(Pad(card_with_codes()), **{name: value})  # type: ignore[arg-type]  # ints alone
 
 
 def test_more_than_fifteen_bytes_cannot_be_filled_up_by_a_reader() -> None:
-    reader = Pad(codes_card())
+    reader = Pad(card_with_codes())
     with pytest.raises(ValueError, match="length: 16 is not allowed; give 1 to 15"):
         CHVerification(reader, padding=Padding.FF, length=16).verify(reference=1, pin_pad=True)
     assert reader.seen == []
 
 
 def test_structures_of_one_s_own_are_sent() -> None:
-    reader = Pad(codes_card(), "1234")
+    reader = Pad(card_with_codes(), "1234")
     PinPad(reader).verify_direct(PinVerify(data=bytes(Command(0, 0x20, 0, 1))))
     assert len(reader.seen[0]) == 23
     reader.typed = ["9999", "5678", "5678"]
@@ -316,7 +316,7 @@ def test_a_number_that_does_not_fit_its_field_is_refused() -> None:
 
 
 def test_features_are_known_by_name_and_asked_for_once() -> None:
-    reader = Pad(codes_card())
+    reader = Pad(card_with_codes())
     pad = PinPad(reader)
     assert pad.features == {6: VERIFY, 7: MODIFY, 10: PROPERTIES, 18: TLVS}
     assert next(iter(pad.features)) is Feature.VERIFY_PIN_DIRECT
@@ -325,7 +325,7 @@ def test_features_are_known_by_name_and_asked_for_once() -> None:
 
 
 def test_a_reader_without_a_pad_says_what_it_has() -> None:
-    reader = Pad(codes_card())
+    reader = Pad(card_with_codes())
     reader.said[GET_FEATURE_REQUEST] = FEATURES[12:] + bytes.fromhex("C804 42000001")
     with pytest.raises(
         NoPinPadError, match="VERIFY_PIN_DIRECT; its features: IFD_PIN_PROPERTIES, GET_TLV_PROPERTIES, 200"
@@ -338,11 +338,11 @@ def test_a_reader_without_a_pad_says_what_it_has() -> None:
 
 def test_a_card_alone_has_no_pad() -> None:
     with pytest.raises(NoPinPadError, match=r"FileSystemCard has no control\(code, data\)"):
-        CHVerification(codes_card()).verify(reference=1, pin_pad=True)
+        CHVerification(card_with_codes()).verify(reference=1, pin_pad=True)
 
 
 def test_properties_are_read() -> None:
-    reader = Pad(codes_card())
+    reader = Pad(card_with_codes())
     assert PinPad(reader).properties() == PinProperties(0x0210, 7, 1)
     reader.said[TLVS] = bytes.fromhex("01021002 0601 04 0701 0C 0803 312E30 0A0400000100 C80155")
     assert PinPad(reader).tlv_properties() == {
@@ -391,7 +391,7 @@ def test_structures_that_are_cut_off_or_lie_about_their_length_are_refused(
 
 @pytest.mark.parametrize("answer", [b"", b"\x90"])
 def test_an_answer_without_a_status_word_is_an_error(answer: bytes) -> None:
-    reader = Pad(codes_card())
+    reader = Pad(card_with_codes())
     reader.said[VERIFY] = answer
     with pytest.raises(MalformedResponseError):
         CHVerification(reader).verify(reference=1, pin_pad=True)
@@ -427,7 +427,7 @@ class PadReader(VirtualReader):
 
 
 def test_a_code_is_typed_on_a_virtual_reader() -> None:
-    card = codes_card()
+    card = card_with_codes()
     reader = PadReader(READER, card)
     reader.pad = Pad(card, "0000", "1234")
     with reader, SCardManage(Library(virtual.library_path())).attach_by_ifd(READER) as attached:

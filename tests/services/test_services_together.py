@@ -8,7 +8,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 import pytest
-from support.scripted_card import ScriptedCard
+from support.cards import AID, READER, Reversal, ScriptedCard, in_reader
 
 from scardffi import Disposition, Library, SCardManage, virtual
 from scardffi.iso7816.command import Command
@@ -21,24 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from typing_extensions import Buffer
-
-READER = "Reader of several services"
-AID = bytes.fromhex("A000000001")
-
-
-class Reversal:
-    """A proof that everybody can give."""
-
-    reference = 0
-    challenge_length = 8
-
-    def prove(self, challenge: bytes) -> bytes:
-        """The challenge, backwards."""
-        return challenge[::-1]
-
-    def check(self, challenge: bytes, proof: bytes) -> bool:
-        """Whether it is that."""
-        return proof == challenge[::-1]
 
 
 def make_card() -> FileSystemCard:
@@ -60,8 +42,7 @@ def make_card() -> FileSystemCard:
 
 @pytest.fixture
 def card() -> Iterator[SCardManage]:
-    library = Library(virtual.library_path())
-    with virtual.VirtualReader(READER, make_card()), SCardManage(library).attach_by_ifd(READER) as card:
+    with in_reader(make_card()) as card:
         yield card
 
 

@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from support.scripted_card import CHAINING, CHAINING_AND_EXTENDED, ScriptedCard
+from support.cards import CHAINING, CHAINING_AND_EXTENDED, ScriptedCard
 
 from scardffi import SCardManage, virtual
 from scardffi.iso7816 import instructions as iso

@@ -1,4 +1,4 @@
-"""Runs a program of tests/programs in an interpreter of its own, and reads what it found out."""
+"""Runs a program of tests/programs in an interpreter of its own, and reads its result."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-_PROGRAMS = Path(__file__).parent.parent / "programs"
+_TESTS = Path(__file__).parent.parent
 
 
 def run_alone(
@@ -18,16 +18,16 @@ def run_alone(
     environment: Mapping[str, str] | None = None,
     seconds: float = 60,
 ) -> tuple[Any, str]:
-    """What the program printed as JSON in its last line, and what it wrote to stderr.
+    """Run the program; return what it printed as JSON in its last line, and what it wrote to stderr.
 
-    The program takes its arguments as text; the installed scardffi is the one that it imports.
+    It imports the installed scardffi, and can import the tests' folders, such as `support`.
     """
-    command = [sys.executable, "-X", "faulthandler", *options, str(_PROGRAMS / f"{program}.py"), *arguments]
+    command = [sys.executable, "-X", "faulthandler", *options, str(_TESTS / "programs" / f"{program}.py"), *arguments]
     done = subprocess.run(
         command,
         capture_output=True,
         text=True,
-        env={**os.environ, **(environment or {})},
+        env={**os.environ, "PYTHONPATH": str(_TESTS), **(environment or {})},
         timeout=seconds,
         check=False,
     )

@@ -30,8 +30,10 @@ def corrupted(draw: st.DrawFn, valid: st.SearchStrategy[bytes]) -> bytes:
     raw = bytearray(draw(valid))
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(raw)))
-        end = start + draw(st.integers(0, 4) | st.just(len(raw)))
-        raw[start:end] = draw(st.sampled_from([b"", b"\x00", b"\x7f", b"\x80", b"\xff"]) | st.binary(max_size=4))
+        end = min(len(raw), start + draw(st.integers(0, 4) | st.just(len(raw))))
+        same_size = st.binary(min_size=end - start, max_size=end - start)
+        limits = st.sampled_from([b"", b"\x00", b"\x7f", b"\x80", b"\xff"])
+        raw[start:end] = draw(same_size | limits | st.binary(max_size=4))
     return bytes(raw)
 
 

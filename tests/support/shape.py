@@ -1,17 +1,16 @@
-"""The shape that scardffi is built in: the platform's own, or macOS's, on Linux too (tests/macos/run)."""
+"""The platform whose shape scardffi is built in: this one, or macOS, which tests/macos/run builds on Linux too."""
 
 import sys
 from typing import Final
 
-from scardffi import lib
+from scardffi import ReturnCode, lib
 
 MACOS: Final = not lib.PCSC_NOTIFIES_OF_READERS
 WINDOWS: Final = sys.platform == "win32"
 PLACES: Final = ("virtual",) if MACOS or WINDOWS else ("virtual", "pcscd")
-"""Where a test of both libraries runs: no pcscd's library has the shape of the others."""
+"""Where a test runs that is for both libraries: only on Linux a pcscd has the shape of the build."""
 COMPILER_FLAGS: Final = ("-DSCARDFFI_ABI_MACOS",) if MACOS else ()
 """For C code that uses pcsc_abi.h."""
-# Codes that are not the same everywhere
-NO_SUCH_HANDLE: Final = 6 if WINDOWS else 0x80100003
-UNSUPPORTED_FEATURE: Final = 0x80100022 if WINDOWS else 0x8010001F
-NO_SUCH_ATTRIBUTE: Final = 50 if WINDOWS else UNSUPPORTED_FEATURE
+# On Windows these codes are Win32's: ERROR_INVALID_HANDLE and ERROR_NOT_SUPPORTED.
+NO_SUCH_HANDLE: Final = 6 if WINDOWS else ReturnCode.SCARD_E_INVALID_HANDLE
+NO_SUCH_ATTRIBUTE: Final = 50 if WINDOWS else ReturnCode.SCARD_E_UNSUPPORTED_FEATURE

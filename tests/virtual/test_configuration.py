@@ -13,23 +13,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import vicc
+from support import commands, vicc
+from support.cards import T1_ATR, RecordingCard
 from support.compile import pcsc_include_flags, program
 from support.pcscd import free_vpcd_port
-from support.recording_card import RecordingCard
 from support.requirements import need_program
 from support.virtual_program import VirtualProgram
 
-from scardffi import virtual
+from scardffi import ReturnCode, virtual
 from scardffi.virtual import ANSWERING_ATR, DEFAULT_READER
 from scardffi.virtual.vpcd import VpcdCard
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the foreign programs and the stand-in are Linux's")
 
-NO_SERVICE = 0x8010001D
-READ_4, ANSWER_4 = "00B0000004", "000102039000"
-SELECT_MF, GET_CHALLENGE = "00A4000C023F00", "0084000008"
-ATR = RecordingCard.atr
+READ_4, ANSWER_4 = commands.READ_4.hex(), commands.ANSWER_4.hex()
+SELECT_MF, GET_CHALLENGE = commands.SELECT_MF.hex(), commands.GET_CHALLENGE.hex()
 NOBODY = 65534
 EMULATED = "Emulated"
 
@@ -97,7 +95,7 @@ def test_there_is_room_for_64_readers_and_the_65th_is_told_about() -> None:
     with VirtualProgram(";".join(["reader"] * 64)) as program:
         assert len(program.readers()) == 64
     with VirtualProgram(";".join(["reader"] * 65)) as program:
-        assert program.establish() == NO_SERVICE
+        assert program.establish() == ReturnCode.SCARD_E_NO_SERVICE
     assert "too many readers: scardffi Virtual Reader 64" in program.complaints
 
 
@@ -108,7 +106,7 @@ def test_an_emulator_that_connects_is_a_card_while_it_is_connected(listening: Vi
     card = RecordingCard()
     assert listening.transmit(EMULATED, READ_4) == "SCARD_E_NO_SMARTCARD"
     with VpcdCard(card, port) as plugged:
-        assert listening.wait(EMULATED, present=True)[0] == ATR.hex()
+        assert listening.wait(EMULATED, present=True)[0] == T1_ATR.hex()
         assert listening.transmit(EMULATED, READ_4) == "9000"
         assert card.commands == [bytes.fromhex(READ_4)]
     listening.wait(EMULATED, present=False)
@@ -120,7 +118,7 @@ def test_emulators_come_go_and_come_again_and_each_is_another_card(listening: Vi
     for times in range(1, 4):
         card = RecordingCard(lambda _, times=times: bytes([times, 0x90, 0x00]))  # type: ignore[misc]  # its default
         with VpcdCard(card, port):
-            assert listening.wait(EMULATED, present=True) == (ATR.hex(), 2 * times - 1)
+            assert listening.wait(EMULATED, present=True) == (T1_ATR.hex(), 2 * times - 1)
             assert listening.attach(EMULATED) is None
             assert listening.transmit_again(EMULATED, READ_4) == f"0{times}9000"
         assert listening.wait(EMULATED, present=False) == ("", 2 * times)
@@ -194,7 +192,7 @@ class RawEmulator:
         """Power on, and the ATR."""
         assert self.receive() == b"\1"
         assert self.receive() == b"\4"
-        self.send(ATR)
+        self.send(T1_ATR)
 
     def close(self) -> None:
         """Go, at once; without effect where it has gone."""
@@ -234,7 +232,7 @@ def test_an_emulator_that_dies_in_the_middle_of_a_command_is_a_card_that_is_gone
     listening.wait(EMULATED, present=False)
     assert listening.transmit_again(EMULATED, READ_4) == "SCARD_W_REMOVED_CARD"
     with VpcdCard(RecordingCard(), port):
-        assert listening.wait(EMULATED, present=True)[0] == ATR.hex()
+        assert listening.wait(EMULATED, present=True)[0] == T1_ATR.hex()
         assert listening.transmit(EMULATED, READ_4) == "9000"
 
 
@@ -246,7 +244,7 @@ def test_who_connects_and_is_no_emulator_is_no_card_and_keeps_no_other_out(
         stranger.socket.sendall(said)
         stranger.close()
     with VpcdCard(RecordingCard(), port):
-        assert listening.wait(EMULATED, present=True)[0] == ATR.hex()
+        assert listening.wait(EMULATED, present=True)[0] == T1_ATR.hex()
         assert listening.transmit(EMULATED, READ_4) == "9000"
 
 
@@ -298,7 +296,7 @@ def test_when_the_program_ends_the_emulator_sees_it(port: int) -> None:
 def test_the_library_connects_to_an_emulator_that_listens() -> None:
     card = RecordingCard()
     with VpcdCard(card, 0, listen=True) as plugged, VirtualProgram(f"reader,connect={plugged.port}") as program:
-        assert program.wait(DEFAULT_READER, present=True)[0] == ATR.hex()
+        assert program.wait(DEFAULT_READER, present=True)[0] == T1_ATR.hex()
         assert program.transmit(DEFAULT_READER, READ_4) == "9000"
         plugged.stop()
         program.wait(DEFAULT_READER, present=False)
@@ -342,7 +340,7 @@ def test_a_foreign_program_talks_to_a_card_in_python() -> None:
         for _ in range(3):
             done = opensc_tool(f"reader,name=Card in Python,connect={plugged.port}", "-s", "00B0010203")
             assert done.stdout.splitlines()[-1].startswith("03 02 01 B0 00"), done
-            assert opensc_tool(f"reader,connect={plugged.port}", "-a").stdout == ATR.hex(":") + "\n"
+            assert opensc_tool(f"reader,connect={plugged.port}", "-a").stdout == T1_ATR.hex(":") + "\n"
     assert card.commands.count(bytes.fromhex("00B0010203")) == 3
     assert plugged.errors == []
 
@@ -412,7 +410,7 @@ def test_a_fault_hits_the_call_that_it_names(fault: str, answers: list[str]) -> 
 
 def test_a_fault_may_hit_the_first_call_of_all() -> None:
     with VirtualProgram("fault,function=SCardEstablishContext,code=0x80100001;reader") as program:
-        assert [program.establish() for _ in range(3)] == [0x80100001, 0, 0]
+        assert [program.establish() for _ in range(3)] == [ReturnCode.SCARD_F_INTERNAL_ERROR, 0, 0]
 
 
 def test_a_foreign_program_meets_a_fault() -> None:
@@ -483,7 +481,7 @@ def test_a_text_that_cannot_be_followed_is_no_service_and_stderr_says_what_is_wr
     configuration: str, complaint: str
 ) -> None:
     with VirtualProgram(configuration) as program:
-        assert program.establish() == NO_SERVICE
+        assert program.establish() == ReturnCode.SCARD_E_NO_SERVICE
         assert program.readers() == "SCARD_E_NO_SERVICE"
     assert program.complaints.startswith(f"scardffi virtual library: SCARDFFI_VIRTUAL: {complaint}")
     assert program.complaints.count("SCARDFFI_VIRTUAL") == 1, "it is said once"
@@ -491,7 +489,7 @@ def test_a_text_that_cannot_be_followed_is_no_service_and_stderr_says_what_is_wr
 
 def test_a_text_that_cannot_be_followed_to_its_end_has_no_effect(port: int) -> None:
     with VirtualProgram(f"reader,listen={port};fault,function=SCardEstablishContext,code=1;radar") as program:
-        assert [program.establish() for _ in range(3)] == [NO_SERVICE] * 3
+        assert [program.establish() for _ in range(3)] == [ReturnCode.SCARD_E_NO_SERVICE] * 3
     assert (
         program.complaints
         == 'scardffi virtual library: SCARDFFI_VIRTUAL: an entry must begin with "reader" or "fault": radar\n'
@@ -501,7 +499,7 @@ def test_a_text_that_cannot_be_followed_to_its_end_has_no_effect(port: int) -> N
 def test_a_port_that_another_has_is_told_about() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         with VirtualProgram(f"reader,name=A,listen={taken.getsockname()[1]}") as program:
-            assert program.establish() == NO_SERVICE
+            assert program.establish() == ReturnCode.SCARD_E_NO_SERVICE
         assert "SCARDFFI_VIRTUAL: the port of this reader is not available: A" in program.complaints
 
 
@@ -546,7 +544,7 @@ def test_a_child_of_a_fork_has_no_listening_reader_and_the_parent_keeps_its_card
         with VpcdCard(card, port):
             program.wait(EMULATED, present=True)
             assert program.attach(EMULATED) is None
-            assert program.in_child("establish()") == NO_SERVICE  # the port is the parent's
+            assert program.in_child("establish()") == ReturnCode.SCARD_E_NO_SERVICE  # the port is the parent's
             assert program.transmit_again(EMULATED, READ_4) == "9000"
             assert card.log == ["reset", bytes.fromhex(READ_4)]
         program.wait(EMULATED, present=False)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from support.commands import ANSWER_4, READ_4
 from support.shape import MACOS, NO_SUCH_HANDLE
 
 from scardffi import (
@@ -16,6 +17,7 @@ from scardffi import (
     NoSmartCardError,
     OutOfMemoryError,
     ResetCardError,
+    ReturnCode,
     SCardError,
     SCardManage,
     ShareMode,
@@ -24,9 +26,6 @@ from scardffi import (
 from scardffi.constants import INFINITE
 from scardffi.virtual import DEFAULT_READER, fault
 from scardffi.virtual.reader import _cards as inserted
-
-READ_4, ANSWER_4 = bytes.fromhex("00B0000004"), bytes.fromhex("000102039000")
-NO_MEMORY = 0x80100006
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +72,9 @@ def test_a_function_answers_the_code_and_does_nothing(function: str, library: Li
     _, context = library.SCardEstablishContext(2)
     _, card, _ = library.SCardConnect(context, DEFAULT_READER, 2, 3)
     try:
-        with fault(function, code=NO_MEMORY):
+        with fault(function, code=ReturnCode.SCARD_E_NO_MEMORY):
             answer = CALLS[function](library, context, card)
-            assert (answer if isinstance(answer, int) else answer[0]) == NO_MEMORY  # type: ignore[index]  # a tuple
+            assert (answer if isinstance(answer, int) else answer[0]) == ReturnCode.SCARD_E_NO_MEMORY  # type: ignore[index]  # a tuple
         assert library.SCardIsValidContext(context) == 0
         assert library.SCardStatus(card)[0] == 0
     finally:
@@ -83,9 +82,12 @@ def test_a_function_answers_the_code_and_does_nothing(function: str, library: Li
 
 
 def test_the_call_that_fails_and_how_many_can_be_chosen(library: Library) -> None:
-    with Context(library=library) as context, fault("SCardListReaders", call=3, times=2, code=0x80100001):
+    with (
+        Context(library=library) as context,
+        fault("SCardListReaders", call=3, times=2, code=ReturnCode.SCARD_F_INTERNAL_ERROR),
+    ):
         codes = [library.SCardListReaders(context.handle)[0] for _ in range(4)]  # two calls each in the library
-    assert codes == [0, 0x80100001, 0x80100001, 0]
+    assert codes == [0, ReturnCode.SCARD_F_INTERNAL_ERROR, ReturnCode.SCARD_F_INTERNAL_ERROR, 0]
 
 
 def test_a_fault_tells_how_many_calls_it_has_hit(card: SCardManage) -> None:
@@ -99,7 +101,10 @@ def test_a_fault_tells_how_many_calls_it_has_hit(card: SCardManage) -> None:
 
 
 def test_several_faults_of_one_function_each_count_for_themselves(card: SCardManage) -> None:
-    with fault("SCardTransmit", call=2, code=0x80100001), fault("SCardTransmit", call=3, code=NO_MEMORY):
+    with (
+        fault("SCardTransmit", call=2, code=0x80100001),
+        fault("SCardTransmit", call=3, code=ReturnCode.SCARD_E_NO_MEMORY),
+    ):
         assert card.transmit(READ_4) == ANSWER_4
         with pytest.raises(SCardError, match="INTERNAL"):
             card.transmit(READ_4)
@@ -109,7 +114,7 @@ def test_several_faults_of_one_function_each_count_for_themselves(card: SCardMan
 
 
 def test_an_ended_fault_does_not_happen(card: SCardManage) -> None:
-    armed = fault("SCardTransmit", times=100, code=NO_MEMORY)
+    armed = fault("SCardTransmit", times=100, code=ReturnCode.SCARD_E_NO_MEMORY)
     with pytest.raises(OutOfMemoryError):
         card.transmit(READ_4)
     armed.end()
@@ -129,7 +134,7 @@ def test_garbage_that_does_not_fit_is_not_written(card: SCardManage) -> None:
     memory = bytearray(b"\xee" * 16)
     with fault("SCardTransmit", answer=bytes(200)), memoryview(memory)[:8] as part, pytest.raises(SCardError) as raised:
         card.transmit_into(READ_4, part)
-    assert raised.value.code == 0x80100008
+    assert raised.value.code == ReturnCode.SCARD_E_INSUFFICIENT_BUFFER
     assert memory[8:] == b"\xee" * 8
 
 
@@ -151,7 +156,7 @@ def test_the_card_goes_in_the_middle_of_a_command(library: Library) -> None:
         assert python_card.seen <= 2
         with pytest.raises(SCardError) as raised:
             card.transmit(READ_4)
-        assert raised.value.code == 0x80100069
+        assert raised.value.code == ReturnCode.SCARD_W_REMOVED_CARD
 
 
 def test_another_program_resets_the_card(card: SCardManage) -> None:
@@ -173,7 +178,7 @@ def test_one_command_takes_longer(card: SCardManage) -> None:
 def test_the_resource_manager_stops_at_a_call(library: Library) -> None:
     context = Context(library=library)
     with fault("SCardListReaders", call=2, stop=True):
-        assert library.SCardListReaders(context.handle)[0] == 0x8010001D
+        assert library.SCardListReaders(context.handle)[0] == ReturnCode.SCARD_E_NO_SERVICE
     with pytest.raises(NoServiceError):
         Context(library=library)
     with virtual.service_stopped():
@@ -197,15 +202,15 @@ def test_a_stopped_resource_manager_is_gone_for_everybody_and_comes_back_for_new
     time.sleep(0.05)
     with virtual.service_stopped():
         waiter.join(5)
-        assert codes == [0x80100013]
-        assert library.SCardEstablishContext(2) == (0x8010001D, 0)
-        assert library.SCardTransmit(card, 2, READ_4, bytearray(6))[0] == 0x8010001D
-        assert library.SCardListReaders(context)[0] == 0x8010001D
+        assert codes == [ReturnCode.SCARD_F_COMM_ERROR]
+        assert library.SCardEstablishContext(2) == (ReturnCode.SCARD_E_NO_SERVICE, 0)
+        assert library.SCardTransmit(card, 2, READ_4, bytearray(6))[0] == ReturnCode.SCARD_E_NO_SERVICE
+        assert library.SCardListReaders(context)[0] == ReturnCode.SCARD_E_NO_SERVICE
         assert library.SCardIsValidContext(context) == 0
-    assert library.SCardListReaders(context)[0] == 0x8010001D
-    assert library.SCardReleaseContext(context) == 0x8010001D
+    assert library.SCardListReaders(context)[0] == ReturnCode.SCARD_E_NO_SERVICE
+    assert library.SCardReleaseContext(context) == ReturnCode.SCARD_E_NO_SERVICE
     assert library.SCardIsValidContext(context) == NO_SUCH_HANDLE
-    assert library.SCardReleaseContext(waiting) == 0x8010001D
+    assert library.SCardReleaseContext(waiting) == ReturnCode.SCARD_E_NO_SERVICE
     with Context(library=library) as fresh, fresh.attach(DEFAULT_READER) as attached:
         assert attached.transmit(READ_4) == ANSWER_4
 
@@ -214,7 +219,7 @@ def test_the_resource_manager_runs_again_when_the_last_has_started_it(library: L
     with virtual.service_stopped():
         with virtual.service_stopped():
             pass
-        assert library.SCardEstablishContext(2)[0] == 0x8010001D
+        assert library.SCardEstablishContext(2)[0] == ReturnCode.SCARD_E_NO_SERVICE
     with Context(library=library) as context:
         assert context.is_valid()
 

@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Iterator
 
 import pytest
+from support.cards import T0_ATR, T1_ATR, EchoCard, RecordingCard
+from support.commands import GET_CHALLENGE
 from support.interpreter import run_python
 from support.platforms import FORKS
 from support.shape import MACOS
@@ -22,6 +24,7 @@ from scardffi import (
     ReaderStateFlag,
     RemovedCardError,
     ResetCardError,
+    ReturnCode,
     SCardError,
     SCardManage,
     ShareMode,
@@ -36,38 +39,7 @@ from scardffi import (
 from scardffi.virtual import AnsweringCard, VirtualReader
 
 NAME = "Reader of a test"
-GET_CHALLENGE = bytes.fromhex("0084000008")
 SLEEP_200 = bytes.fromhex("801000C8")
-T0_ATR, T1_ATR = bytes.fromhex("3B00"), bytes.fromhex("3B80800101")
-
-
-class EchoCard:
-    """Answers each command with itself."""
-
-    def __init__(self, atr: bytes = T1_ATR) -> None:
-        self.atr = atr
-        self.resets = 0
-
-    def transmit(self, command: bytes) -> bytes:
-        """The command, and 9000."""
-        return command + b"\x90\x00"
-
-    def reset(self) -> None:
-        """Counts."""
-        self.resets += 1
-
-
-class FixedCard:
-    """Answers each command with the same bytes, whatever they are."""
-
-    atr = T1_ATR
-
-    def __init__(self, answer: bytes) -> None:
-        self.answer = answer
-
-    def transmit(self, _command: bytes) -> bytes:
-        """What was given."""
-        return self.answer
 
 
 @pytest.fixture(scope="module")
@@ -106,21 +78,21 @@ def test_a_program_talks_to_a_card_in_python(library: Library) -> None:
 @pytest.mark.parametrize("length", [2, 258, 65538])
 def test_an_answer_may_have_any_length(length: int, library: Library, reader: VirtualReader) -> None:
     answer = os.urandom(length - 2) + b"\x90\x00"
-    reader.insert(FixedCard(answer))
+    reader.insert(RecordingCard(lambda _: answer))
     with attach(library) as card:
         assert card.transmit(GET_CHALLENGE) == answer
 
 
 @pytest.mark.parametrize("answer", [bytearray(b"\x61\x00"), memoryview(b"\x90\x00")], ids=["bytearray", "memoryview"])
 def test_an_answer_may_be_any_bytes(answer: bytes, library: Library, reader: VirtualReader) -> None:
-    reader.insert(FixedCard(answer))
+    reader.insert(RecordingCard(lambda _: answer))
     with attach(library) as card:
         assert card.transmit(GET_CHALLENGE) == bytes(answer)
 
 
 @pytest.mark.parametrize("answer", [b"", b"\x90"], ids=["nothing", "one byte"])
 def test_an_answer_without_a_status_word_comes_as_it_is(answer: bytes, library: Library, reader: VirtualReader) -> None:
-    reader.insert(FixedCard(answer))
+    reader.insert(RecordingCard(lambda _: answer))
     with attach(library) as card, card.exchange(GET_CHALLENGE, bytearray(10)) as exchange:
         assert card.transmit(GET_CHALLENGE) == answer
         assert exchange() == len(answer)
@@ -141,7 +113,7 @@ def test_what_a_card_raises_is_a_communication_error_and_kept_with_its_traceback
     with attach(library) as card:
         with pytest.raises(CommunicationError) as raised:
             card.transmit(bytes(4))
-        assert raised.value.code == 0x80100013
+        assert raised.value.code == ReturnCode.SCARD_F_COMM_ERROR
         assert card.transmit(GET_CHALLENGE)[-2:] == b"\x90\x00"
     (error,) = reader.errors
     assert "fail_here" in "".join(traceback.format_exception(error))
@@ -151,7 +123,7 @@ def test_what_a_card_raises_is_a_communication_error_and_kept_with_its_traceback
 def test_an_answer_that_is_no_bytes_is_kept_as_a_type_error(
     answer: bytes, library: Library, reader: VirtualReader
 ) -> None:
-    reader.insert(FixedCard(answer))
+    reader.insert(RecordingCard(lambda _: answer))
     with attach(library) as card, pytest.raises(CommunicationError):
         card.transmit(GET_CHALLENGE)
     (error,) = reader.errors
@@ -235,11 +207,11 @@ def test_a_reader_that_is_unplugged_takes_its_handles_along(library: Library) ->
     reader.unplug()
     with pytest.raises(SCardError) as raised:
         card.transmit(GET_CHALLENGE)
-    assert raised.value.code == 0x80100011
+    assert raised.value.code == ReturnCode.SCARD_E_INVALID_VALUE
     reader.plug()
     with pytest.raises(SCardError) as raised:
         card.transmit(GET_CHALLENGE)
-    assert raised.value.code == 0x80100011
+    assert raised.value.code == ReturnCode.SCARD_E_INVALID_VALUE
     card.detach()
     with attach(library) as fresh:
         assert fresh.transmit(GET_CHALLENGE)[-2:] == b"\x90\x00"
@@ -414,8 +386,8 @@ def test_what_a_card_does_from_inside_its_command_never_waits_for_it(library: Li
             for entangled in (reader.reset, lambda: other.transmit(command), lambda: attach(library)):
                 with pytest.raises(SharingViolationError):
                     entangled()
-            assert library.SCardReconnect(other.handle, 2, 3, 1)[0] == 0x8010000B
-            assert library.SCardDisconnect(other.handle, 1) == 0x8010000B
+            assert library.SCardReconnect(other.handle, 2, 3, 1)[0] == ReturnCode.SCARD_E_SHARING_VIOLATION
+            assert library.SCardDisconnect(other.handle, 1) == ReturnCode.SCARD_E_SHARING_VIOLATION
             return super().transmit(command)
 
     reader.insert(Entangled())
@@ -472,7 +444,7 @@ def test_nobody_connects_beside_a_reconnect_for_exclusive_access(library: Librar
         other.start()
         card.reconnect(share_mode=ShareMode.EXCLUSIVE, initialization=1)
         other.join(10)
-        assert codes == [0x8010000B]
+        assert codes == [ReturnCode.SCARD_E_SHARING_VIOLATION]
 
 
 def test_ctrl_c_while_a_card_works_is_the_program_s() -> None:

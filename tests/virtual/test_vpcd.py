@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.cards import RecordingCard
 from support.interpreter import run_python
 from support.pcscd import PrivatePcscd, free_vpcd_port
-from support.recording_card import RecordingCard
 
 from scardffi.virtual.vpcd import VpcdCard
 

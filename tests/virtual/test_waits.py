@@ -12,13 +12,12 @@ from conftest import IDLE_SECONDS
 from support.reports import report
 from support.shape import WINDOWS
 
-from scardffi import Library, virtual
+from scardffi import Library, ReturnCode, virtual
 from scardffi.constants import INFINITE, PNP_NOTIFICATION
 from scardffi.virtual import AnsweringCard, VirtualReader
 
 NAME = "Reader of the waits"
 CHANGED, EMPTY, PRESENT = 0x02, 0x10, 0x20
-CANCELLED, TIMEOUT = 0x80100002, 0x8010000A
 WAITERS = 8
 INSERTIONS = 10_000
 CANCELS = 1000
@@ -106,12 +105,13 @@ def test_a_cancel_at_any_moment_wakes_the_waiter_or_nobody_and_spoils_no_later_w
         # Nobody waits now: a cancel is nothing to the wait that comes.
         library.SCardCancel(context)
     waiter.join()
-    assert set(codes) <= {CANCELLED, TIMEOUT}
-    assert codes.count(CANCELLED) >= CANCELS // 10, "most came while it waited"
-    assert codes.count(TIMEOUT) >= CANCELS // 100, "some came when it did not"
-    assert library.SCardGetStatusChange(context, 20, known)[0] == TIMEOUT
+    assert set(codes) <= {ReturnCode.SCARD_E_CANCELLED, ReturnCode.SCARD_E_TIMEOUT}
+    assert codes.count(ReturnCode.SCARD_E_CANCELLED) >= CANCELS // 10, "most came while it waited"
+    assert codes.count(ReturnCode.SCARD_E_TIMEOUT) >= CANCELS // 100, "some came when it did not"
+    assert library.SCardGetStatusChange(context, 20, known)[0] == ReturnCode.SCARD_E_TIMEOUT
     assert library.SCardReleaseContext(context) == 0
-    report(f"{CANCELS} cancels at any moment: {codes.count(CANCELLED)} woke the waiter, the others nobody")
+    woken = codes.count(ReturnCode.SCARD_E_CANCELLED)
+    report(f"{CANCELS} cancels at any moment: {woken} woke the waiter, the others nobody")
 
 
 def test_a_cancel_wakes_those_who_wait_on_its_context_alone(library: Library, reader: VirtualReader) -> None:
@@ -131,10 +131,10 @@ def test_a_cancel_wakes_those_who_wait_on_its_context_alone(library: Library, re
     while threads[first].is_alive():
         library.SCardCancel(first)
         threads[first].join(0.005)
-    assert codes == {first: CANCELLED}
+    assert codes == {first: ReturnCode.SCARD_E_CANCELLED}
     reader.remove()
     threads[second].join(5)
-    assert codes == {first: CANCELLED, second: 0}
+    assert codes == {first: ReturnCode.SCARD_E_CANCELLED, second: 0}
     for context in threads:
         assert library.SCardReleaseContext(context) == 0
 
@@ -142,7 +142,7 @@ def test_a_cancel_wakes_those_who_wait_on_its_context_alone(library: Library, re
 def test_a_thread_that_waits_for_the_list_of_readers_is_told_of_each_change(library: Library) -> None:
     _, context = library.SCardEstablishContext(2)
     code, [(state, _)] = library.SCardGetStatusChange(context, 0, [(PNP_NOTIFICATION, 0)])
-    assert (code, state & CHANGED) == (TIMEOUT, 0)
+    assert (code, state & CHANGED) == (ReturnCode.SCARD_E_TIMEOUT, 0)
     for change in (VirtualReader(NAME).plug, VirtualReader(NAME).unplug):
         timer = threading.Timer(0.05, change)
         timer.start()
@@ -150,7 +150,10 @@ def test_a_thread_that_waits_for_the_list_of_readers_is_told_of_each_change(libr
         assert (code, now & CHANGED) == (0, CHANGED)
         # What came before the wait is told as well where the counter is handed back.
         assert library.SCardGetStatusChange(context, 0, [(PNP_NOTIFICATION, state)])[0] == 0
-        assert library.SCardGetStatusChange(context, 0, [(PNP_NOTIFICATION, now & ~CHANGED)])[0] == TIMEOUT
+        assert (
+            library.SCardGetStatusChange(context, 0, [(PNP_NOTIFICATION, now & ~CHANGED)])[0]
+            == ReturnCode.SCARD_E_TIMEOUT
+        )
         state = now & ~CHANGED
     assert library.SCardReleaseContext(context) == 0
 

@@ -12,6 +12,7 @@ from support.compile import compiler, virtual_library_sources
 from support.requirements import need_program
 
 import scardffi
+from scardffi import ReturnCode
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="built for Linux; on Windows all tests are of this kind"
@@ -20,7 +21,6 @@ pytestmark = pytest.mark.skipif(
 PACKAGE = Path(scardffi.__file__).parent
 NAME = "Lesegerät 読取機 😀"
 DEFAULT = "scardffi Virtual Reader 0"
-INVALID_PARAMETER, INSUFFICIENT_BUFFER, UNKNOWN_READER, INVALID_VALUE = 0x80100004, 0x80100008, 0x80100009, 0x80100011
 INVALID_HANDLE = 6
 SPECIFIC = 6
 AUTOALLOCATE = 0xFFFFFFFF
@@ -88,7 +88,7 @@ def test_a_list_that_does_not_fit_is_refused_with_its_length(
     library: ctypes.CDLL, context: c_size_t, room: int
 ) -> None:
     names, length = (ctypes.c_uint16 * UNITS)(), c_uint32(room)
-    assert library.SCardListReadersW(context, None, names, byref(length)) == INSUFFICIENT_BUFFER
+    assert library.SCardListReadersW(context, None, names, byref(length)) == ReturnCode.SCARD_E_INSUFFICIENT_BUFFER
     assert (length.value, bytes(names)) == (UNITS, bytes(2 * UNITS))
 
 
@@ -104,7 +104,7 @@ def test_a_list_is_told_by_length_in_a_buffer_and_in_memory_of_the_library_s(
     assert library.SCardListReadersW(context, None, byref(allocated), byref(length)) == 0
     assert ctypes.string_at(allocated.value or 0, 2 * length.value) == LIST
     assert library.SCardFreeMemory(context, allocated) == 0
-    assert library.SCardListReadersW(context, None, None, None) == INVALID_PARAMETER
+    assert library.SCardListReadersW(context, None, None, None) == ReturnCode.SCARD_E_INVALID_PARAMETER
 
 
 def test_more_room_than_there_is_memory_is_room_enough(library: ctypes.CDLL, context: c_size_t) -> None:
@@ -116,11 +116,14 @@ def test_more_room_than_there_is_memory_is_room_enough(library: ctypes.CDLL, con
 @pytest.mark.parametrize("name", [None, "none of this name", "x" * 127])
 def test_a_reader_that_is_not_there_is_not_connected(library: ctypes.CDLL, context: c_size_t, name: str | None) -> None:
     text = None if name is None else wide(name)
-    assert library.SCardConnectW(context, text, 2, 3, byref(c_size_t()), byref(c_uint32())) == UNKNOWN_READER
+    assert (
+        library.SCardConnectW(context, text, 2, 3, byref(c_size_t()), byref(c_uint32()))
+        == ReturnCode.SCARD_E_UNKNOWN_READER
+    )
 
 
 def test_a_name_that_is_no_utf_8_is_none_of_a_reader(library: ctypes.CDLL) -> None:
-    assert library.scardvirtual_plug(b"\xff\xfe", None) == INVALID_VALUE
+    assert library.scardvirtual_plug(b"\xff\xfe", None) == ReturnCode.SCARD_E_INVALID_VALUE
 
 
 def test_the_status_has_a_multi_string_and_a_number_whatever_room_there_is(
@@ -133,7 +136,7 @@ def test_the_status_has_a_multi_string_and_a_number_whatever_room_there_is(
         code = library.SCardStatusW(
             handle, name, byref(length), byref(state), byref(protocol), atr, byref(atr_length)
         )  # fmt: skip
-        assert code == (0 if 2 * room >= len(whole) else INSUFFICIENT_BUFFER)
+        assert code == (0 if 2 * room >= len(whole) else ReturnCode.SCARD_E_INSUFFICIENT_BUFFER)
         assert (length.value, state.value, protocol.value, atr_length.value) == (len(whole) // 2, SPECIFIC, 2, 13)
         assert bytes(name)[: len(whole)] == (whole if code == 0 else bytes(2 * max(room, 1)))
     assert library.SCardStatusW(handle, None, None, None, None, None, None) == 0
@@ -146,5 +149,7 @@ def test_states_of_readers_keep_what_is_the_caller_s(library: ctypes.CDLL, conte
     assert library.SCardGetStatusChangeW(context, 0, states, 1) == 0
     assert states[0].event & (PRESENT | CHANGED) == PRESENT | CHANGED
     assert (states[0].reader, states[0].data, states[0].atr_length) == (ctypes.addressof(name), 5, 13)
-    assert library.SCardGetStatusChangeW(context, 0, states, 2) == INVALID_VALUE  # the second has no name
+    assert (
+        library.SCardGetStatusChangeW(context, 0, states, 2) == ReturnCode.SCARD_E_INVALID_VALUE
+    )  # the second has no name
     assert library.SCardGetStatusChangeW(context, 0, None, 0) == 0

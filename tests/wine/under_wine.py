@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from ctypes import byref, wintypes
 
 import pytest
+from support.commands import ANSWER_4, READ_4
 
 from scardffi import (
     CardState,
@@ -28,6 +29,7 @@ from scardffi import (
     NoSmartCardError,
     Protocol,
     ReaderStateFlag,
+    ReturnCode,
     SCardError,
     SCardManage,
     Script,
@@ -39,8 +41,6 @@ from scardffi import (
     lib,
     raw,
 )
-
-READ_4, ANSWER_4 = bytes.fromhex("00B0000004"), bytes.fromhex("000102039000")
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_a_handle_of_another_binding_is_attached_to(readers: list[str]) -> None:
 def test_what_is_no_handle_is_refused() -> None:
     with pytest.raises(InvalidHandleError) as caught:
         SCardManage().attach_by_handle(0)
-    assert caught.value.code in {6, 0x80100003}
+    assert caught.value.code in {6, ReturnCode.SCARD_E_INVALID_HANDLE}
 
 
 def test_states_of_readers_are_told(context: Context, readers: list[str]) -> None:

@@ -81,7 +81,7 @@ static bool parse_number(const char *text, unsigned long maximum, uint32_t *numb
     char *end;
     if (*text < '0' || *text > '9')
         return false;
-    unsigned long value = strtoul(text, &end, strncmp(text, "0x", 2) == 0 ? 16 : 10);
+    unsigned long long value = strtoull(text, &end, strncmp(text, "0x", 2) == 0 ? 16 : 10);
     *number = (uint32_t)value;
     return *end == '\0' && value <= maximum;
 }

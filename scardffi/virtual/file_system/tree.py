@@ -63,7 +63,7 @@ class _BaseFile:
         self.access = checked_access(access, operations | {"delete", "activate", "deactivate", "parameters"})
         self.active = bool(active)
         if any(one.tag not in PROPRIETARY for one in decode(proprietary)):
-            raise ValueError("proprietary: another tag than 85 and A5 is not allowed")
+            raise ValueError("proprietary: tags other than 85 and A5 are not allowed")
         self.proprietary = memoryview(proprietary).tobytes()
 
 

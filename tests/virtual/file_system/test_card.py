@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from support.card_with_files import AID, APPLICATION, make_card, send
+from support.cards import AID, APPLICATION, card_with_files, send
 from support.pcscd import PrivatePcscd
 
 from scardffi import Library, SCardManage, virtual
@@ -19,7 +19,7 @@ NAME = "Reader of a card with files"
 
 
 def test_the_atr_tells_the_truth() -> None:
-    historical = Atr(make_card().atr).historical()
+    historical = Atr(card_with_files().atr).historical()
     assert historical is not None
     assert historical.supports_chaining
     assert historical.supports_extended_length
@@ -47,17 +47,17 @@ def test_the_atr_tells_the_truth() -> None:
     ],
 )
 def test_what_the_card_does_not_do_has_its_status_word(command: str, answer: str) -> None:
-    assert send(make_card(), command) == answer
+    assert send(card_with_files(), command) == answer
 
 
 def test_chained_commands_are_one() -> None:
-    card = make_card()
+    card = card_with_files()
     assert send(card, "00A4000C022F05", *iso.update_binary(0, b"x" * 300).chain()) == "9000"
     assert card.transmit(bytes(iso.read_binary(0, 301))) == b"x" * 300 + b"\x2c\x90\x00"
 
 
 def test_a_chain_that_another_command_breaks_is_lost() -> None:
-    card = make_card()
+    card = card_with_files()
     first, last = iso.update_binary(0, b"x" * 300).chain()
     assert send(card, "00A4000C022F05", first, "0084000008") == "6883"
     assert send(card, last, iso.read_binary(0, 2)) == "78789000", "the last part alone is a command of its own"
@@ -70,13 +70,13 @@ def test_a_chain_that_another_command_breaks_is_lost() -> None:
 
 def test_a_chain_is_at_most_as_long_as_an_extended_command() -> None:
     part = b"\x10\xd6\0\0\0\xff\xff" + bytes(65535)
-    card = make_card()
+    card = card_with_files()
     assert card.transmit(part) == b"\x90\x00"
     assert send(card, "10D6000001FF") == "6700"
 
 
 def test_what_a_short_answer_cannot_hold_is_fetched_by_get_response() -> None:
-    card = make_card()
+    card = card_with_files()
     assert send(card, APPLICATION, iso.get_data(0x0101)) == "00" * 256 + "612C"
     assert send(card, "00C0000020") == "00" * 32 + "610C"
     assert send(card, "00C000000C") == "00" * 12 + "9000"
@@ -87,10 +87,10 @@ def test_what_a_short_answer_cannot_hold_is_fetched_by_get_response() -> None:
 def test_any_bytes_are_answered_with_a_status_word() -> None:
     chance = random.Random(7816)
     known = bytes.fromhex("A4B0B1D6D7D0D10E0FB2DCD2E2CADA20242C28268488 82E0E44404C0")
-    card = make_card()
+    card = card_with_files()
     for number in range(20_000):
         if number % 500 == 0:
-            card = make_card()
+            card = card_with_files()
             send(card, APPLICATION)
         body = chance.choice(BODIES) if chance.random() < 0.3 else chance.randbytes(chance.randrange(12))
         head = bytes((chance.choice((0, 0, 0, 0x10, chance.randrange(256))), chance.choice(known)))
@@ -113,14 +113,14 @@ BODIES = [
 
 
 def test_no_code_is_in_a_repr() -> None:
-    card = make_card()
+    card = card_with_files()
     assert repr(card) == "<FileSystemCard 4 DFs, 8 EFs>"
     assert "1234" not in repr(card) + repr(card.mf)
     assert "secret" not in repr(card.mf)
 
 
 def test_cards_are_equal_if_what_lasts_on_them_is() -> None:
-    card, other = make_card(), make_card()
+    card, other = card_with_files(), card_with_files()
     send(card, APPLICATION, iso.verify(b"1234", 0x81))
     assert card == other
     assert card != 1
@@ -139,7 +139,7 @@ def test_what_is_no_card_is_refused() -> None:
 
 def test_a_card_keeps_its_commands_to_itself() -> None:
     command = bytearray(bytes(iso.verify(b"1234", 0x81)))
-    card = make_card()
+    card = card_with_files()
     send(card, APPLICATION)
     assert card.transmit(command) == b"\x90\x00"
     assert command[5:] == b"1234", "the caller's own is not wiped"
@@ -147,7 +147,7 @@ def test_a_card_keeps_its_commands_to_itself() -> None:
 
 def test_a_program_talks_to_the_card_through_the_reader() -> None:
     library = Library(virtual.library_path())
-    with VirtualReader(NAME, make_card()), SCardManage(library).attach_by_ifd(NAME) as card:
+    with VirtualReader(NAME, card_with_files()), SCardManage(library).attach_by_ifd(NAME) as card:
         assert card.transmit(APPLICATION.encode()) == b"\x90\x00"
         assert card.transmit(iso.verify(b"0000", 0x81).encode()) == b"\x63\xc2"
 
@@ -155,7 +155,7 @@ def test_a_program_talks_to_the_card_through_the_reader() -> None:
 def test_a_reset_by_a_reader_ends_what_was_verified() -> None:
     library = Library(virtual.library_path())
     read = bytes(iso.read_binary(0, 4, short_id=1))
-    with VirtualReader(NAME, make_card()) as reader:
+    with VirtualReader(NAME, card_with_files()) as reader:
         with SCardManage(library).attach_by_ifd(NAME) as card:
             card.transmit(bytes(APPLICATION))
             assert card.transmit(bytes(iso.verify(b"1234", 0x81))) == b"\x90\x00"
@@ -168,7 +168,7 @@ def test_a_reset_by_a_reader_ends_what_was_verified() -> None:
 def test_a_real_pcscd_reads_the_card(daemon: PrivatePcscd, vpcd_port: int) -> None:
     reader = daemon.vpcd_reader(vpcd_port)
     content = bytes(range(256)) * 160
-    with VpcdCard(make_card(), vpcd_port) as plugged:
+    with VpcdCard(card_with_files(), vpcd_port) as plugged:
         daemon.wait_for_card(reader)
         with SCardManage().attach_by_ifd(reader) as card:
             assert card.atr == plugged.card.atr
@@ -196,7 +196,7 @@ def test_no_copy_of_what_was_sent_is_left(monkeypatch: pytest.MonkeyPatch) -> No
         return b""
 
     monkeypatch.setitem(file_system.card._COMMANDS, 0x20, keep)
-    card = make_card()
+    card = card_with_files()
     assert send(card, "1020000102 3132") == "9000"
     (part,) = card._chain._parts
     assert send(card, "0020000102 3334") == "9000"

@@ -1,7 +1,7 @@
 """READ, UPDATE, WRITE and ERASE BINARY, GET and PUT DATA on a card with files."""
 
 import pytest
-from support.card_with_files import APPLICATION, authenticate, make_card, select, send
+from support.cards import APPLICATION, authenticate, card_with_files, select, send
 
 from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.command import Command
@@ -124,7 +124,7 @@ def test_bytes_are_changed(command: str, answer: str, content: str) -> None:
 
 @pytest.mark.parametrize("command", ["00B0000001", "00D600000101", "00D000000101", "000E0000", "00B1000003540100 00"])
 def test_there_is_no_current_ef_at_first_and_records_are_no_bytes(command: str) -> None:
-    card = make_card()
+    card = card_with_files()
     assert send(card, command) == "6986"
     assert send(card, APPLICATION, command) == "6986"
     assert send(card, select("5002"), command) == "6981"
@@ -146,7 +146,7 @@ def test_each_operation_has_its_rule(ins: str) -> None:
 
 
 def test_a_rule_asks_for_codes_and_keys() -> None:
-    card = make_card()
+    card = card_with_files()
     assert send(card, APPLICATION, iso.read_binary(0, 2, short_id=1)) == "6982"
     assert send(card, iso.verify(b"1234", 0x81), iso.read_binary(0, 2, short_id=1)) == "00019000"
     assert send(card, iso.update_binary(0, b"\xff", short_id=1)) == "6982"
@@ -159,7 +159,7 @@ def test_a_rule_asks_for_codes_and_keys() -> None:
 
 
 def test_data_objects_belong_to_a_df() -> None:
-    card = make_card()
+    card = card_with_files()
     assert send(card, iso.get_data(0x5F50)) == "6A88"
     assert send(card, APPLICATION, iso.get_data(0x5F50)) == b"https://example.org".hex().upper() + "9000"
     assert send(card, iso.put_data(0x5F50, b"other"), iso.get_data(0x5F50)) == b"other".hex().upper() + "9000"
@@ -183,12 +183,12 @@ def test_data_objects_belong_to_a_df() -> None:
     ],
 )
 def test_data_objects_that_cannot_be_named(command: str, answer: str) -> None:
-    assert send(make_card(), APPLICATION, command) == answer
+    assert send(card_with_files(), APPLICATION, command) == answer
 
 
 def test_a_data_object_can_be_too_long() -> None:
-    assert send(make_card(), iso.put_data(0x5F50, bytes(0x8000))) == "6A84"
-    assert send(make_card(), iso.put_data(0x5F50, bytes(0x7FFF))) == "9000"
+    assert send(card_with_files(), iso.put_data(0x5F50, bytes(0x8000))) == "6A84"
+    assert send(card_with_files(), iso.put_data(0x5F50, bytes(0x7FFF))) == "9000"
 
 
 def test_data_objects_have_rules() -> None:

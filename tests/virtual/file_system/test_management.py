@@ -1,7 +1,7 @@
 """CREATE, DELETE, ACTIVATE and DEACTIVATE FILE and changed parameters on a card with files."""
 
 import pytest
-from support.card_with_files import AID, APPLICATION, OTHER_AID, make_card, select, send
+from support.cards import AID, APPLICATION, OTHER_AID, card_with_files, select, send
 
 from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.command import Command
@@ -36,7 +36,7 @@ def create(parameters: str, **others: int) -> Command:
     ],
 )
 def test_a_file_is_made_and_is_the_current_one(parameters: str, file: DF | TransparentEF | RecordEF) -> None:
-    card = make_card()
+    card = card_with_files()
     assert send(card, APPLICATION, create(parameters)) == "9000"
     assert card.mf.files[0].files[-1] == file  # type: ignore[union-attr]  # it is the application
     told = send(card, iso.get_data(0x62))
@@ -48,7 +48,7 @@ def test_a_file_is_made_and_is_the_current_one(parameters: str, file: DF | Trans
 
 
 def test_what_is_told_of_a_file_makes_another_one_like_it() -> None:
-    card = make_card()
+    card = card_with_files()
     send(card, APPLICATION)
     for file in (0x5001, 0x5002, 0x5003, 0x5004, 0x5005):
         told = card.transmit(bytes(iso.select_file(file.to_bytes(2, "big"), information=FileInformation.FCP)))[:-2]
@@ -58,7 +58,7 @@ def test_what_is_told_of_a_file_makes_another_one_like_it() -> None:
 
 
 def test_p1_and_p2_stand_for_descriptor_and_short_id() -> None:
-    card = make_card()
+    card = card_with_files()
     assert send(card, create("80020002 83021234", descriptor=1, short_id=9)) == "9000"
     assert card.mf.files[-1] == TransparentEF(0x1234, b"\0\0", short_id=9)
     assert send(card, "00E00001 0C 620A 80020001 820101 83021235") == "6A86"
@@ -105,18 +105,18 @@ def test_p1_and_p2_stand_for_descriptor_and_short_id() -> None:
     ],
 )
 def test_a_file_that_cannot_be_is_refused(parameters: str, answer: str) -> None:
-    card = make_card()
+    card = card_with_files()
     assert send(card, APPLICATION, create(parameters)) == answer
-    assert card == make_card()
+    assert card == card_with_files()
 
 
 @pytest.mark.parametrize("data", ["01 00", "02 6201", "02 6F00", "00", "04 62006200"])
 def test_what_is_no_template_makes_no_file(data: str) -> None:
-    assert send(make_card(), f"00E00000 {data}") == "6A80"
+    assert send(card_with_files(), f"00E00000 {data}") == "6A80"
 
 
 def test_folders_are_not_made_without_end() -> None:
-    card = make_card()
+    card = card_with_files()
     answers = [send(card, create("820138 83021234")) for _ in range(16)]
     assert answers == ["9000"] * 15 + ["6A84"]
 
@@ -140,7 +140,7 @@ def test_files_are_made_where_a_rule_allows_it() -> None:
     ],
 )
 def test_a_file_is_deleted(command: Command, gone: int) -> None:
-    card = make_card()
+    card = card_with_files()
     assert send(card, APPLICATION, select("5005"), command) == "9000"
     application = card.mf.files[0]
     assert isinstance(application, DF)
@@ -151,7 +151,7 @@ def test_a_file_is_deleted(command: Command, gone: int) -> None:
 
 
 def test_deleting_the_current_df_makes_the_one_above_the_current_one() -> None:
-    card = make_card()
+    card = card_with_files()
     assert send(card, APPLICATION, select("5100"), iso.delete_file(), select("5100")) == "6A82"
     assert send(card, select("5001"), select(""), iso.delete_file(AID, SelectBy.DF_NAME)) == "9000"
     assert send(card, APPLICATION) == "6A82"
@@ -159,13 +159,13 @@ def test_deleting_the_current_df_makes_the_one_above_the_current_one() -> None:
 
 @pytest.mark.parametrize("ins", ["E4", "44", "04"])
 def test_the_mf_stays_and_nothing_is_meant_by_chance(ins: str) -> None:
-    card = make_card()
+    card = card_with_files()
     assert send(card, f"00{ins}0000") == "6985"
     assert send(card, f"00{ins}0000 02 3F00") == "6985"
     assert send(card, f"00{ins}0001") == "6A86"
     assert send(card, f"00{ins}0500 02 5000") == "6A86"
     assert send(card, f"00{ins}0000 02 1234") == "6A82"
-    assert card == make_card()
+    assert card == card_with_files()
 
 
 @pytest.mark.parametrize(("ins", "operation"), [("E4", "delete"), ("44", "activate"), ("04", "deactivate")])
@@ -179,7 +179,7 @@ def test_each_operation_has_its_rule(ins: str, operation: str) -> None:
 
 
 def test_a_deactivated_file_is_selected_with_a_warning_and_cannot_be_used() -> None:
-    card = make_card()
+    card = card_with_files()
     send(card, APPLICATION, select("5005"))
     active = send(card, iso.get_data(0x62))
     assert send(card, iso.deactivate_file()) == "9000"
@@ -193,7 +193,7 @@ def test_a_deactivated_file_is_selected_with_a_warning_and_cannot_be_used() -> N
 
 
 def test_what_is_in_a_deactivated_df_cannot_be_used() -> None:
-    card = make_card()
+    card = card_with_files()
     assert send(card, APPLICATION, iso.deactivate_file()) == "9000"
     assert send(card, "00B0850001") == "6985"
     assert send(card, iso.get_data(0x5F50)) == "6985"
@@ -204,7 +204,7 @@ def test_what_is_in_a_deactivated_df_cannot_be_used() -> None:
 
 
 def test_a_deactivated_file_can_be_deleted() -> None:
-    card = make_card()
+    card = card_with_files()
     assert send(card, APPLICATION, select("5005"), iso.deactivate_file(), iso.delete_file()) == "9000"
 
 
@@ -212,7 +212,7 @@ def test_a_deactivated_file_can_be_deleted() -> None:
 
 
 def test_parameters_of_an_ef_are_changed() -> None:
-    card = make_card()
+    card = card_with_files()
     send(card, APPLICATION, select("5005"))
     assert send(card, iso.put_data(0x62, bytes.fromhex("880138 85021122"))) == "9000"
     assert "880138" in send(card, iso.get_data(0x62))
@@ -225,7 +225,7 @@ def test_parameters_of_an_ef_are_changed() -> None:
 
 
 def test_the_name_of_a_df_is_changed() -> None:
-    card = make_card()
+    card = card_with_files()
     send(card, APPLICATION)
     assert send(card, iso.put_data(0x62, bytes.fromhex("8403112233"))) == "9000"
     assert send(card, APPLICATION) == "6A82"
@@ -253,9 +253,9 @@ def test_the_name_of_a_df_is_changed() -> None:
     ],
 )
 def test_other_parameters_stay_as_they_are(file: str, data: str, answer: str) -> None:
-    card = make_card()
+    card = card_with_files()
     assert send(card, APPLICATION, select(file), iso.put_data(0x62, bytes.fromhex(data))) == answer
-    assert card == make_card()
+    assert card == card_with_files()
 
 
 def test_parameters_have_a_rule() -> None:

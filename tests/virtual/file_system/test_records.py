@@ -1,7 +1,7 @@
 """READ, UPDATE, WRITE and APPEND RECORD on a card with files."""
 
 import pytest
-from support.card_with_files import APPLICATION, make_card, select, send
+from support.cards import APPLICATION, card_with_files, select, send
 
 from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.command import Command
@@ -40,11 +40,11 @@ def answered(data: bytes) -> str:
     ],
 )
 def test_records_are_found(short_id: int, number: int, records: RecordsBy, data: bytes) -> None:
-    assert send(make_card(), APPLICATION, read(number, records, short_id)) == answered(data)
+    assert send(card_with_files(), APPLICATION, read(number, records, short_id)) == answered(data)
 
 
 def test_next_and_previous_go_on_from_the_current_record() -> None:
-    card = make_card()
+    card = card_with_files()
     send(card, APPLICATION, select("5004"))
     assert send(card, read(0)) == "6A83", "there is no current record at first"
     steps = [
@@ -100,11 +100,11 @@ def test_next_and_previous_go_on_from_the_current_record() -> None:
     ],
 )
 def test_what_cannot_be_done_to_records_is_refused(command: str, answer: str) -> None:
-    assert send(make_card(), APPLICATION, command) == answer
+    assert send(card_with_files(), APPLICATION, command) == answer
 
 
 def test_records_are_updated_by_number_and_order() -> None:
-    card = make_card()
+    card = card_with_files()
     send(card, APPLICATION)
     assert send(card, iso.update_record(1, b"\1xyz", short_id=FIXED), read(1)) == answered(b"\1xyz")
     assert send(card, iso.update_record(0, b"\7wvu", which=Occurrence.LAST), read(0)) == answered(b"\7wvu")
@@ -115,7 +115,7 @@ def test_records_are_updated_by_number_and_order() -> None:
 
 
 def test_a_new_record_of_a_ring_takes_the_place_of_the_oldest() -> None:
-    card = make_card()
+    card = card_with_files()
     send(card, APPLICATION, select("5003"))
     assert send(card, iso.update_record(0, b"\2two", which=Occurrence.PREVIOUS)) == "9000"
     assert send(card, read(1, RecordsBy.NUMBER_TO_LAST)) == answered(b"\2two\1new")
@@ -125,13 +125,13 @@ def test_a_new_record_of_a_ring_takes_the_place_of_the_oldest() -> None:
 
 
 def test_write_record_sets_bits() -> None:
-    card = make_card()
+    card = card_with_files()
     send(card, APPLICATION)
     assert send(card, iso.write_record(1, b"\x80\0\0\x0f", short_id=FIXED), read(1)) == "8161626F9000"
 
 
 def test_records_are_appended_until_the_file_is_full() -> None:
-    card = make_card()
+    card = card_with_files()
     send(card, APPLICATION)
     assert send(card, iso.append_record(b"\3ghi", short_id=FIXED), read(0)) == answered(b"\3ghi")
     assert send(card, iso.append_record(b"\4jkl", short_id=FIXED)) == "6A84"

@@ -8,25 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.card_with_files import APPLICATION, make_card, proof, select, send
+from support.cards import APPLICATION, card_with_files, proof, select, send
 
 from scardffi.iso7816 import instructions as iso
 from scardffi.virtual.file_system import DF, NEVER, Code, FileSystemCard, Key, RecordEF, Structure, TransparentEF
 
 
 def test_a_card_is_the_same_after_it_was_saved_and_loaded(tmp_path: Path) -> None:
-    card = make_card()
+    card = card_with_files()
     send(card, APPLICATION, iso.verify(b"9999", 0x81), iso.append_record(b"\3tri", short_id=2))
     send(card, select("5005"), iso.put_data(0x62, bytes.fromhex("85021122")), iso.deactivate_file())
     card.save(tmp_path / "card.json")
     loaded = FileSystemCard.load(tmp_path / "card.json", algorithms={"hmac": proof})
     assert loaded == card
-    assert loaded != make_card()
+    assert loaded != card_with_files()
     assert send(loaded, APPLICATION, iso.verify(b"", 0x81)) == "63C2"
 
 
 def test_what_was_selected_and_verified_is_not_saved(tmp_path: Path) -> None:
-    card = make_card()
+    card = card_with_files()
     send(card, iso.verify(b"0000", 1))
     card.save(str(tmp_path / "card.json"))
     loaded = FileSystemCard.load(str(tmp_path / "card.json"), algorithms={"hmac": proof})
@@ -37,7 +37,7 @@ def test_a_saved_card_is_one_s_own_even_where_a_file_was_there(tmp_path: Path) -
     path = tmp_path / "card.json"
     path.write_text("old")
     path.chmod(0o644)
-    make_card().save(path)
+    card_with_files().save(path)
     if os.name == "posix":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [one.name for one in tmp_path.iterdir()] == ["card.json"]
@@ -47,10 +47,10 @@ def test_a_card_that_cannot_be_saved_leaves_what_was_there(tmp_path: Path) -> No
     folder = tmp_path / "card.json"
     folder.mkdir()
     with pytest.raises(OSError, match=r"card\.json"):
-        make_card().save(folder)
+        card_with_files().save(folder)
     assert [one.name for one in tmp_path.iterdir()] == ["card.json"]
     with pytest.raises(FileNotFoundError):
-        make_card().save(tmp_path / "nowhere" / "card.json")
+        card_with_files().save(tmp_path / "nowhere" / "card.json")
 
 
 def test_a_file_that_is_not_there_is_not_loaded(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_file_that_is_not_there_is_not_loaded(tmp_path: Path) -> None:
 
 
 def test_a_key_needs_its_algorithm(tmp_path: Path) -> None:
-    make_card().save(tmp_path / "card.json")
+    card_with_files().save(tmp_path / "card.json")
     with pytest.raises(ValueError, match="algorithms: 'hmac', which a key needs, is missing"):
         FileSystemCard.load(tmp_path / "card.json")
 
@@ -114,7 +114,7 @@ def test_what_is_no_saved_card_is_refused_and_not_shown(card: Any, tmp_path: Pat
         (lambda: TransparentEF(1, short_id=31), "short_id: 31 is not allowed; give 1 to 30"),
         (lambda: TransparentEF(1, access={"append": []}), "access: 'append' is not allowed; give "),
         (lambda: TransparentEF(1, access={"read": [0x20]}), "number: 32 is not allowed"),
-        (lambda: TransparentEF(1, proprietary=b"\x80\0"), "proprietary: another tag than 85 and A5 is not allowed"),
+        (lambda: TransparentEF(1, proprietary=b"\x80\0"), "proprietary: tags other than 85 and A5 are not allowed"),
         (lambda: TransparentEF(1, proprietary=b"\x85\1"), "byte 2: "),
         (lambda: RecordEF(1), "record_size: 0 is not allowed"),
         (lambda: RecordEF(1, record_size=1), "capacity: 0 is not allowed"),

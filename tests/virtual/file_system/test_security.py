@@ -1,7 +1,7 @@
 """Codes and keys on a card with files: VERIFY and its family, authentication, and what is allowed by them."""
 
 import pytest
-from support.card_with_files import APPLICATION, KEY, authenticate, make_card, proof, select, send
+from support.cards import APPLICATION, KEY, authenticate, card_with_files, proof, select, send
 
 from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.command import Command
@@ -96,7 +96,7 @@ def test_what_means_nothing_is_refused(command: str, answer: str) -> None:
 
 
 def test_reference_0_is_the_first_code_of_the_current_df_or_of_one_above_it() -> None:
-    card = make_card()
+    card = card_with_files()
     assert send(card, iso.verify(b"0000"), iso.verify(b"", 1)) == "9000"
     assert send(card, APPLICATION, iso.verify(b"1234"), iso.verify(b"", 0x81)) == "9000"
     assert send(card, select("5100"), iso.verify(b"1234")) == "9000"
@@ -240,7 +240,7 @@ def test_rules_allow_to_disable_and_enable_without_the_code() -> None:
 
 
 def test_a_key_is_proven_once_by_a_challenge() -> None:
-    card = make_card()
+    card = card_with_files()
     status = iso.external_authenticate(b"", 0, 3)
     assert send(card, status) == "63CF"
     challenge = card.transmit(bytes(iso.get_challenge(8)))[:-2]
@@ -252,7 +252,7 @@ def test_a_key_is_proven_once_by_a_challenge() -> None:
 
 
 def test_wrong_proofs_count_down_and_block() -> None:
-    card = make_card()
+    card = card_with_files()
     authenticate(card)
     assert [authenticate(card, b"wrong") for _ in range(16)] == [f"63C{left:X}" for left in range(14, -1, -1)] + [
         "6983"
@@ -263,7 +263,7 @@ def test_wrong_proofs_count_down_and_block() -> None:
 
 
 def test_the_card_proves_a_key() -> None:
-    card = make_card()
+    card = card_with_files()
     assert send(card, iso.internal_authenticate(b"12345678", 0, 3)) == proof(KEY, b"12345678").hex().upper() + "9000"
     assert send(card, "0088000301FF") == "6700"
     assert send(card, "0088000300") == "6700"
@@ -271,7 +271,7 @@ def test_the_card_proves_a_key() -> None:
 
 
 def test_a_challenge_that_an_algorithm_cannot_take_is_refused() -> None:
-    card = make_card()
+    card = card_with_files()
     assert send(card, iso.internal_authenticate(b"1", 0, 3)) == "6A80"
     assert send(card, iso.get_challenge(4), iso.external_authenticate(b"12345678", 0, 3)) == "6A80"
     assert send(card, iso.external_authenticate(b"", 0, 3)) == "63CF"
@@ -300,7 +300,7 @@ def test_a_rule_guards_the_card_s_own_proof() -> None:
 
 
 def test_challenges_are_random_and_as_long_as_asked_for() -> None:
-    card = make_card()
+    card = card_with_files()
     assert len({card.transmit(bytes(iso.get_challenge(16))) for _ in range(20)}) == 20
     assert len(card.transmit(bytes(iso.get_challenge(65536)))) == 65538
     assert send(card, "00840000") == "6700"

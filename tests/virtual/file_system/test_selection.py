@@ -1,7 +1,7 @@
 """SELECT on a card with files: every way to name a file, and what is told of it."""
 
 import pytest
-from support.card_with_files import AID, APPLICATION, OTHER_AID, make_card, select, send
+from support.cards import AID, APPLICATION, OTHER_AID, card_with_files, select, send
 
 from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.instructions import FileInformation, Occurrence, SelectBy
@@ -42,7 +42,7 @@ def file_id(card: FileSystemCard) -> str:
     ],
 )
 def test_a_file_is_found(begin: str, file: str, by: SelectBy, found: str) -> None:
-    card = make_card()
+    card = card_with_files()
     send(card, APPLICATION)
     if begin:
         assert send(card, select(begin)) == "9000"
@@ -71,25 +71,25 @@ def test_a_file_is_found(begin: str, file: str, by: SelectBy, found: str) -> Non
     ],
 )
 def test_what_is_not_found_leaves_the_current_file_as_it_was(file: str, by: SelectBy, answer: str) -> None:
-    card = make_card()
+    card = card_with_files()
     send(card, APPLICATION, iso.verify(b"1234", 0x81), select("5001"))
     assert send(card, select(file, by)) == answer
     assert send(card, iso.read_binary(0, 2)) == "00019000"
 
 
 def test_the_mf_has_no_parent() -> None:
-    assert send(make_card(), select("", SelectBy.PARENT_DF)) == "6A82"
+    assert send(card_with_files(), select("", SelectBy.PARENT_DF)) == "6A82"
 
 
 @pytest.mark.parametrize(
     "command", ["00A4050C00", "00A40A0C025000", "00A4001C025000", "00A4008C025000", "00A4000D025000"]
 )
 def test_parameters_that_mean_nothing_are_refused(command: str) -> None:
-    assert send(make_card(), command) == "6A86"
+    assert send(card_with_files(), command) == "6A86"
 
 
 def test_names_are_gone_through_in_both_directions() -> None:
-    card = make_card()
+    card = card_with_files()
 
     def found(which: Occurrence) -> str:
         sw = send(card, iso.select_file(b"\xa0", SelectBy.DF_NAME, occurrence=which, information=FileInformation.NONE))
@@ -102,7 +102,7 @@ def test_names_are_gone_through_in_both_directions() -> None:
 
 
 def test_select_ends_what_was_verified_for_the_df_that_is_left() -> None:
-    card = make_card()
+    card = card_with_files()
     assert send(card, APPLICATION, iso.verify(b"1234", 0x81), select("5100"), iso.verify(b"", 0x81)) == "9000"
     assert send(card, select(""), APPLICATION, iso.verify(b"", 0x81)) == "63C3"
     assert send(card, iso.verify(b"0000", 1), select(OTHER_AID, SelectBy.DF_NAME), iso.verify(b"", 1)) == "9000"
@@ -137,7 +137,7 @@ SHORT_IDS = """
     ],
 )
 def test_file_control_parameters(file: str, parameters: str) -> None:
-    card = make_card()
+    card = card_with_files()
     send(card, APPLICATION)
     fcp, fci = told(card, file), told(card, file, FileInformation.FCI)
     assert (fcp.tag, fci.tag) == (0x62, 0x6F)
@@ -160,12 +160,12 @@ def test_proprietary_parameters_are_told() -> None:
 
 
 def test_a_select_that_wants_nothing_gets_nothing() -> None:
-    assert send(make_card(), "00A4000C022F0500") == "9000"
-    assert send(make_card(), "00A40000022F05") == "9000", "no Le, no data"
+    assert send(card_with_files(), "00A4000C022F0500") == "9000"
+    assert send(card_with_files(), "00A40000022F05") == "9000", "no Le, no data"
 
 
 def test_get_data_tells_of_the_current_file() -> None:
-    card = make_card()
+    card = card_with_files()
     for tag, information in [(0x62, FileInformation.FCP), (0x64, FileInformation.FMD), (0x6F, FileInformation.FCI)]:
         for file in ("3F00", "2F05"):
             assert bytes.fromhex(send(card, iso.get_data(tag))[:-4] or "00")  # the one that was selected before
@@ -174,7 +174,7 @@ def test_get_data_tells_of_the_current_file() -> None:
 
 
 def test_no_application_is_selected_after_a_reset() -> None:
-    card = make_card()
+    card = card_with_files()
     send(card, select(AID, SelectBy.DF_NAME), select("5001"))
     card.reset()
     assert file_id(card) == "3F00"
