@@ -111,11 +111,11 @@ def compile_only(command: tuple[str, ...], source: str | Path, *flags: str) -> s
 # pcsc_abi.h against the vendors
 
 
-def test_the_header_agrees_with_the_vendors_in_every_constant_size_and_offset(vendor: Vendor) -> None:
+def test_the_header_has_the_constants_sizes_and_offsets_of_the_vendors_headers(vendor: Vendor) -> None:
     assert compile_only(vendor.compiler, ASSERTIONS, *WARNINGS, "-isystem", str(INCLUDE)) == ""
 
 
-def test_the_comparison_leaves_out_no_name_of_the_header() -> None:
+def test_the_comparison_covers_every_name_of_the_header() -> None:
     names = set(re.findall(r"#\s*define (\w+)", (INCLUDE / "pcsc_abi.h").read_text()))
     choices = {name for name in names if name.startswith("SCARDFFI_")}
     behaviour = {  # what a library does stands in no header
@@ -258,19 +258,19 @@ def test_every_code_has_the_vendors_name(vendor: Vendor) -> None:
     assert compile_only(vendor.compiler, source, "-std=c11") == ""
 
 
-def test_no_enumeration_is_left_out_of_the_comparison() -> None:
+def test_the_comparison_covers_every_enumeration() -> None:
     constants = evaluated_on("linux", "constants")
     found = {name for name, kind in vars(constants).items() if isinstance(kind, type) and issubclass(kind, int)}
     assert found - {"IntEnum", "IntFlag", "Flow"} == set(C_NAMES)  # Flow is scardffi's own
 
 
-def test_the_tables_of_exceptions_name_nothing_that_is_not_there(vendor: Vendor) -> None:
+def test_the_tables_of_exceptions_name_existing_constants_only(vendor: Vendor) -> None:
     both = [*python_constants(vendor.platform), *python_codes(vendor.platform)]
     assert set(vendor.lacks) <= {name for name, _ in both}
     assert set(vendor.differs) <= {f"{name} 0x{value:08X}" for name, value in both}
 
 
-def test_the_constants_in_use_are_those_of_the_platform_that_python_runs_on() -> None:
+def test_the_constants_are_those_of_the_platform_that_python_runs_on() -> None:
     in_use = [
         (pattern.format(name), int(value))
         for enumeration, pattern in C_NAMES.items()
@@ -330,7 +330,7 @@ def symbols(file: str | Path) -> set[str]:
     return set(re.findall(r" T _(?:ours_)?(\w+@\d+)$", done.stdout, flags=re.MULTILINE))
 
 
-def test_the_functions_of_32_bit_windows_take_as_much_of_the_stack_as_the_tables_members(tmp_path: Path) -> None:
+def test_on_32_bit_windows_a_function_pops_as_many_bytes_as_the_tables_member(tmp_path: Path) -> None:
     need_program(MINGW_32)
     lines = ['#include "pcsc_api.h"']
     for kind, name in (("NUMBER", "ours_##name"), ("TEXT", "ours_##name##W")):
@@ -357,7 +357,7 @@ def declared_functions() -> dict[str, int]:
     return {name: 0 if parameters == "void" else parameters.count(",") + 1 for name, parameters in found}
 
 
-def test_the_stub_has_a_method_for_each_declared_function_and_no_other() -> None:
+def test_the_stub_has_exactly_one_method_for_each_declared_function() -> None:
     tree = ast.parse((PACKAGE / "_native.pyi").read_text())
     [lib] = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Lib"]
     methods = {node.name: node for node in lib.body if isinstance(node, ast.FunctionDef)}

@@ -46,11 +46,11 @@ def test_the_readme_shows_three_rows_of_the_stored_run(report: Any, results: dic
     assert all(cell in PAGE for row in rows for cell in row.strip("| ").split(" | "))
 
 
-def test_the_table_for_itself_is_the_same(report: Any, results: dict[str, Any]) -> None:
+def test_the_separate_file_has_the_same_tables(report: Any, results: dict[str, Any]) -> None:
     assert (RESULTS / "results.md").read_text(encoding="utf-8") == report.markdown(results)
 
 
-def test_each_cell_of_the_page_is_a_figure_of_the_json(results: dict[str, Any]) -> None:
+def test_each_cell_of_the_page_is_a_figure_in_the_json_file(results: dict[str, Any]) -> None:
     """Without the code that wrote them: label, unit and rounding are read back."""
     units = {"ns": 1.0, "µs": 1e3, "ms": 1e6}
     cells = 0
@@ -70,7 +70,7 @@ def test_each_cell_of_the_page_is_a_figure_of_the_json(results: dict[str, Any]) 
 
 
 @pytest.mark.usefixtures("report")
-def test_the_stored_run_keeps_the_floors(results: dict[str, Any]) -> None:
+def test_the_stored_run_is_above_every_floor(results: dict[str, Any]) -> None:
     judge = importlib.import_module("benchmarks.floors")
     verdicts = judge.floors(results, judge.MARGIN)
     assert [verdict for verdict in verdicts if verdict.passed is False] == []

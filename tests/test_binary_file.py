@@ -69,7 +69,7 @@ def file_card(memory: bytearray, *, end: str = "6282", strict_le: bool = False) 
 
 @pytest.mark.parametrize("end", ["6282", "6b00", "short"])
 @pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 258, 511, 512, 513, 1000, 32767, 32768, 32769, 33100, 70000])
-def test_a_file_is_read_whole_into_a_buffer_of_its_size(size: int, end: str, cards: CallbackLibrary) -> None:
+def test_a_whole_file_is_read_into_a_buffer_of_its_size(size: int, end: str, cards: CallbackLibrary) -> None:
     content = bytearray(random.Random(size).randbytes(size))
     with cards.attach(file_card(content, end=end)) as card:
         buffer = bytearray(size)
@@ -79,7 +79,7 @@ def test_a_file_is_read_whole_into_a_buffer_of_its_size(size: int, end: str, car
 
 @pytest.mark.parametrize("end", ["6282", "6b00", "short"])
 @pytest.mark.parametrize("size", [1, 100, 256, 300, 512, 32768, 33000])
-def test_a_buffer_larger_than_the_file_tells_how_much_there_was(size: int, end: str, cards: CallbackLibrary) -> None:
+def test_the_result_is_the_files_length_if_the_buffer_is_larger(size: int, end: str, cards: CallbackLibrary) -> None:
     content = bytearray(random.Random(size).randbytes(size))
     for strict_le in (False, True):
         with cards.attach(file_card(content, end=end, strict_le=strict_le)) as card:
@@ -90,7 +90,7 @@ def test_a_buffer_larger_than_the_file_tells_how_much_there_was(size: int, end: 
 
 
 @pytest.mark.parametrize("offset", [0, 1, 255, 256, 32767, 32768, 39000])
-def test_it_begins_at_the_offset(offset: int, cards: CallbackLibrary) -> None:
+def test_a_transfer_begins_at_the_offset(offset: int, cards: CallbackLibrary) -> None:
     content = bytearray(random.Random(1).randbytes(40000))
     with cards.attach(file_card(content)) as card:
         buffer = bytearray(700)
@@ -98,7 +98,7 @@ def test_it_begins_at_the_offset(offset: int, cards: CallbackLibrary) -> None:
         assert buffer == content[offset : offset + 700]
 
 
-def test_nothing_is_written_outside_the_buffer(cards: CallbackLibrary) -> None:
+def test_no_byte_is_written_outside_the_buffer(cards: CallbackLibrary) -> None:
     content = bytearray(random.Random(1).randbytes(40000))
     with cards.attach(file_card(content)) as card:
         for size in (1, 2, 3, 254, 255, 256, 257, 258, 259, 600):
@@ -108,7 +108,7 @@ def test_nothing_is_written_outside_the_buffer(cards: CallbackLibrary) -> None:
                 assert whole == b"#" * 100 + content[offset : offset + size] + b"#" * 100
 
 
-def test_random_stretches_written_and_read_are_those_of_a_file_in_memory(cards: CallbackLibrary) -> None:
+def test_random_parts_are_read_and_written_as_in_a_file_in_memory(cards: CallbackLibrary) -> None:
     chance = random.Random(7)
     content = bytearray(chance.randbytes(35000))
     mirror = bytearray(content)
@@ -127,14 +127,14 @@ def test_random_stretches_written_and_read_are_those_of_a_file_in_memory(cards: 
         assert content == mirror
 
 
-def test_nothing_to_read_or_write_sends_nothing(cards: CallbackLibrary) -> None:
+def test_an_empty_buffer_sends_no_command(cards: CallbackLibrary) -> None:
     with cards.attach(file_card(bytearray(10))) as card:
         assert card.read_binary_into(bytearray()) == 0
         assert card.update_binary_from(b"") == 0
         assert cards.log == []
 
 
-def test_a_refusal_is_an_error_with_status_word_and_what_was_done(cards: CallbackLibrary) -> None:
+def test_a_refusal_raises_an_error_with_the_status_word_and_the_bytes_transferred(cards: CallbackLibrary) -> None:
     answers = iter([bytes(256) + b"\x90\x00", b"\x69\x82"])
     with cards.attach(lambda _: next(answers)) as card:
         with pytest.raises(StatusWordError, match="6982 at offset 356") as failure:
@@ -149,7 +149,7 @@ def test_a_refusal_is_an_error_with_status_word_and_what_was_done(cards: Callbac
         card.read_binary_into(bytearray(10), 5000)
 
 
-def test_a_card_removed_in_the_middle_tells_what_was_done(cards: CallbackLibrary) -> None:
+def test_after_a_removal_the_error_has_the_number_of_bytes_transferred(cards: CallbackLibrary) -> None:
     answers: list[bytes | int] = [bytes(range(256)) + b"\x90\x00", ReturnCode.SCARD_W_REMOVED_CARD]
     one_by_one = iter(answers)
     with cards.attach(lambda _: next(one_by_one)) as card:
@@ -165,7 +165,7 @@ def test_a_card_removed_in_the_middle_tells_what_was_done(cards: CallbackLibrary
     [b"", b"\x90", bytes(300) + b"\x90\x00", b"\x53\x05abc\x90\x00", b"\x54\x01a\x90\x00", b"\x53\x84\x90\x00"],
 )
 @pytest.mark.parametrize("offset", [0, 40000])
-def test_an_answer_that_is_none_is_an_error_and_harms_nothing(
+def test_an_answer_without_a_status_word_raises_an_error_and_leaves_the_buffer_intact(
     answer: bytes, offset: int, cards: CallbackLibrary
 ) -> None:
     with cards.attach(lambda _: answer) as card:
@@ -175,7 +175,7 @@ def test_an_answer_that_is_none_is_an_error_and_harms_nothing(
         assert whole[:50] == whole[70:] == b"#" * 50
 
 
-def test_what_is_not_allowed_is_refused_before_anything_is_sent(cards: CallbackLibrary) -> None:
+def test_wrong_arguments_are_refused_before_a_command_is_sent(cards: CallbackLibrary) -> None:
     with cards.attach(file_card(bytearray(10))) as card:
         for offset in (-1, 1 << 24):
             with pytest.raises(InvalidArgumentError, match=f"offset: {offset} is not allowed; give 0 to 16777206"):
@@ -192,7 +192,7 @@ def test_what_is_not_allowed_is_refused_before_anything_is_sent(cards: CallbackL
             card.update_binary_from(b"1")
 
 
-def test_the_virtual_card_and_a_real_daemon_give_the_same_file(place: Place) -> None:
+def test_the_virtual_card_and_the_card_in_pcscd_have_the_same_file(place: Place) -> None:
     with SCardManage(place.library).attach_by_ifd(place.reader) as card:
         buffer = bytearray(30000)
         assert card.read_binary_into(buffer) == 30000

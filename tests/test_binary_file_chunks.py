@@ -49,13 +49,13 @@ def selected(card: Recording, protocol: Protocol = Protocol.T1) -> Iterator[SCar
 
 
 @pytest.mark.parametrize("name", ["SHORT_DATA", "SHORT_LE", "EXTENDED_DATA", "EXTENDED_LE"])
-def test_exchange_and_iso7816_have_the_same_lengths(name: str) -> None:
+def test_exchange_and_iso7816_have_the_same_limits(name: str) -> None:
     assert getattr(exchange, name) == getattr(command, name)
 
 
 @pytest.mark.parametrize("chunk", CHUNKS)
 @pytest.mark.parametrize("size", SIZES)
-def test_a_file_is_read_by_commands_that_ask_for_a_chunk(size: int, chunk: int) -> None:
+def test_each_read_command_asks_for_one_chunk(size: int, chunk: int) -> None:
     if size > 1000 and chunk < 100:
         size = 32768 + 50 if size > 32768 else 300  # each byte is a command
     card = Recording(size)
@@ -74,7 +74,7 @@ def test_a_file_is_read_by_commands_that_ask_for_a_chunk(size: int, chunk: int) 
 
 @pytest.mark.parametrize("chunk", CHUNKS[:-1])
 @pytest.mark.parametrize("size", SIZES)
-def test_a_file_is_written_by_commands_that_bring_a_chunk(size: int, chunk: int) -> None:
+def test_each_write_command_has_one_chunk_of_data(size: int, chunk: int) -> None:
     if size > 1000 and chunk < 100:
         size = 32768 + 50 if size > 32768 else 300
     card = Recording(size)
@@ -90,7 +90,7 @@ def test_a_file_is_written_by_commands_that_bring_a_chunk(size: int, chunk: int)
 
 
 @pytest.mark.parametrize("size", [300, 33000])
-def test_a_read_into_too_much_memory_ends_at_the_file_s_end(size: int) -> None:
+def test_a_read_ends_at_the_end_of_the_file(size: int) -> None:
     card = Recording(size)
     with selected(card) as manage:
         buffer = bytearray(size + 3000)
@@ -98,7 +98,7 @@ def test_a_read_into_too_much_memory_ends_at_the_file_s_end(size: int) -> None:
         assert buffer[:size] == card.file.content
 
 
-def test_t0_has_short_commands_alone() -> None:
+def test_t0_takes_short_commands_only() -> None:
     card = Recording(3000, ANSWERING_ATR)
     with selected(card, Protocol.T0) as manage:
         buffer = bytearray(3000)
@@ -108,7 +108,7 @@ def test_t0_has_short_commands_alone() -> None:
     assert bytes(card.file.content) == bytes(3000)
 
 
-def test_a_card_that_refuses_long_commands_tells() -> None:
+def test_a_card_that_refuses_long_commands_raises_its_status_error() -> None:
     class Short(Recording):
         def transmit(self, command: bytes) -> bytes:
             return b"\x67\x00" if Command.decode(command).extended else super().transmit(command)
@@ -121,7 +121,7 @@ def test_a_card_that_refuses_long_commands_tells() -> None:
 
 
 @pytest.mark.parametrize("chunk", [0, -1, 65537])
-def test_a_chunk_that_is_none_is_refused_before_anything_is_sent(chunk: int) -> None:
+def test_a_wrong_chunk_is_refused_before_a_command_is_sent(chunk: int) -> None:
     card = Recording(10)
     with selected(card) as manage:
         with pytest.raises(InvalidArgumentError, match=f"chunk: {chunk} is not allowed; give 1 to 65536"):
@@ -135,7 +135,7 @@ def test_a_chunk_that_is_none_is_refused_before_anything_is_sent(chunk: int) -> 
 
 @pytest.mark.parametrize("length", [0, 1, 3, 4, 5, 2050, 2060])
 @pytest.mark.parametrize("head", ["", "53", "5382", "538207FF", "5382FFFF", "5384", "54820400", "53820400"])
-def test_hostile_answers_far_into_a_file_stay_in_their_memory(head: str, length: int) -> None:
+def test_hostile_answers_write_no_byte_outside_the_buffer(head: str, length: int) -> None:
     class Hostile(Recording):
         def transmit(self, command: bytes) -> bytes:
             ours = Command.decode(command)

@@ -59,7 +59,7 @@ def connected() -> Iterator[dict[str, str]]:
 
 @reads_its_memory
 @shapes
-def test_a_code_is_in_no_memory_after_it_went_through_the_virtual_library(
+def test_no_copy_of_a_code_stays_in_memory_with_the_virtual_library(
     lengths: str, padding: str, connected: dict[str, str]
 ) -> None:
     assert look("Gate", lengths, padding, "nothing", connected) == {}
@@ -68,13 +68,13 @@ def test_a_code_is_in_no_memory_after_it_went_through_the_virtual_library(
 @reads_its_memory
 @pytest.mark.parametrize("left", ["buffer", "bytes", "piece"])
 @pytest.mark.parametrize(("length", "padding"), [("8", "NONE"), ("210", "FF"), ("12", "FORMAT_2")])
-def test_what_is_left_on_purpose_is_found(length: str, padding: str, left: str, connected: dict[str, str]) -> None:
+def test_a_copy_left_on_purpose_is_found(length: str, padding: str, left: str, connected: dict[str, str]) -> None:
     assert look("Gate", length, padding, left, connected) != {}
 
 
 @reads_its_memory
 @shapes
-def test_a_code_is_in_no_memory_after_it_went_through_libpcsclite(
+def test_no_copy_of_a_code_stays_in_memory_with_libpcsclite(
     lengths: str, padding: str, daemon: PrivatePcscd, vpcd_port: int
 ) -> None:
     reader = daemon.vpcd_reader(vpcd_port)
@@ -101,21 +101,21 @@ def card(virtual_place: tuple[Library, str]) -> Iterator[SCardManage]:
         yield attached
 
 
-def test_the_echo_of_a_bytearray_does_not_stay_in_the_core(card: SCardManage) -> None:
+def test_the_core_wipes_the_response_that_repeats_a_bytearray(card: SCardManage) -> None:
     assert card.transmit(bytearray(ECHO)) == SECRET + b"\x90\x00"
     assert slot(card, 8) == bytes(8)
     assert card.transmit(ECHO) == SECRET + b"\x90\x00"
     assert slot(card, 8) == SECRET + b"\x90\x00"  # the program holds the bytes itself
 
 
-def test_nor_does_it_where_the_library_says_that_it_failed(card: SCardManage) -> None:
+def test_the_core_wipes_the_response_of_a_failed_call_too(card: SCardManage) -> None:
     card.transmit(ECHO)
     with virtual.fault("SCardTransmit", code=ReturnCode.SCARD_E_NOT_TRANSACTED), pytest.raises(NotTransactedError):
         card.transmit(bytearray(ECHO))
     assert slot(card, 8) == bytes(8)
 
 
-def test_continued_and_control_answers_are_what_they_were(card: SCardManage) -> None:
+def test_responses_to_a_bytearray_are_complete_with_get_response_and_in_control(card: SCardManage) -> None:
     assert card.transmit(bytearray(ECHO), flow=Flow.GET_RESPONSE) == SECRET + b"\x90\x00"
     assert card.control(control_code(2000), bytearray(SECRET)) == SECRET
 
@@ -160,7 +160,7 @@ CODES: dict[str, bytes | str] = {
 @pytest.mark.parametrize("padding", Padding)
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("call", CALLS)
-def test_no_error_tells_the_code(
+def test_no_error_or_log_contains_the_code(
     call: str, code: str, padding: Padding, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -175,7 +175,7 @@ def test_no_error_tells_the_code(
         assert shown.replace(" ", "") not in hidden
 
 
-def test_an_error_of_the_transmitter_tells_nothing_either() -> None:
+def test_no_error_of_the_transmitter_contains_the_code() -> None:
     class Broken:
         """Looks at its callers while they have sent a code, as a logger with locals does."""
 
@@ -196,7 +196,7 @@ def test_an_error_of_the_transmitter_tells_nothing_either() -> None:
     assert "9182" not in broken.seen
 
 
-def test_what_was_handed_to_the_transmitter_is_overwritten_whatever_comes_back() -> None:
+def test_the_transmitted_buffer_is_overwritten_after_any_answer() -> None:
     for answers in (["9000"], ["63C2"], ["6983"], ["90"], []):
         card = ScriptedCard(*answers)
         with contextlib.suppress(StatusError, MalformedResponseError, IndexError):
@@ -205,14 +205,14 @@ def test_what_was_handed_to_the_transmitter_is_overwritten_whatever_comes_back()
         assert card.buffers == [bytearray(9)]
 
 
-def test_the_caller_s_own_bytearray_stays_as_it_is() -> None:
+def test_the_callers_bytearray_is_not_changed() -> None:
     code = bytearray(PIN)
     CHVerification(ScriptedCard("9000")).verify(code, 1)
     assert code == PIN
     code.extend(b"5")  # nothing has it locked
 
 
-def test_a_block_is_wiped_where_the_second_code_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_block_is_wiped_if_the_second_code_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = []
 
     def spy(*arguments: object, **names: object) -> bytearray:
@@ -225,7 +225,7 @@ def test_a_block_is_wiped_where_the_second_code_is_refused(monkeypatch: pytest.M
     assert blocks == [bytearray(4)]
 
 
-def test_the_same_through_a_reader() -> None:
+def test_buffers_are_overwritten_with_a_card_in_a_reader_too() -> None:
     library = Library(virtual.library_path())
     name = "Reader of a card with codes"
     with VirtualReader(name, card_with_codes()), SCardManage(library).attach_by_ifd(name) as card:

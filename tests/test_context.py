@@ -56,7 +56,7 @@ def test_a_card_attached_through_a_context_works_and_is_detached_by_its_release(
         first.transmit(READ_4)
 
 
-def test_a_card_keeps_its_context(place: Place) -> None:
+def test_a_card_keeps_its_context_alive(place: Place) -> None:
     card = Context(library=place.library).attach(place.reader)
     assert card.transmit(READ_4) == ANSWER_4
     owner = card._owner
@@ -65,7 +65,7 @@ def test_a_card_keeps_its_context(place: Place) -> None:
     assert not card.is_attached
 
 
-def test_after_release_every_use_is_refused_and_a_second_release_is_nothing(place: Place) -> None:
+def test_after_release_every_use_is_refused_and_a_second_release_does_nothing(place: Place) -> None:
     context = Context(library=place.library)
     context.release()
     context.release()
@@ -82,7 +82,7 @@ def test_after_release_every_use_is_refused_and_a_second_release_is_nothing(plac
             use()
 
 
-def test_the_state_of_an_unknown_past_is_told_at_once(place: Place) -> None:
+def test_without_a_known_state_the_state_is_returned_at_once(place: Place) -> None:
     with Context(library=place.library) as context:
         (state,) = context.get_status_change([place.reader])
         assert state.reader == place.reader
@@ -107,7 +107,7 @@ def test_an_unknown_reader_is_refused_at_once(place: Place) -> None:
         context.get_status_change(["no such reader"], 5)
 
 
-def test_a_card_that_goes_and_comes_is_seen_by_threads_and_by_the_main_thread(removal_daemon: PrivatePcscd) -> None:
+def test_removal_and_insertion_are_seen_by_threads_and_by_the_main_thread(removal_daemon: PrivatePcscd) -> None:
     reader = removal_daemon.ifd_reader(2)
     with Context() as context:
         known = context.get_status_change([reader, PNP_NOTIFICATION], 0)
@@ -143,7 +143,7 @@ def _waits(context: Context, known: list[ReaderState], count: int) -> tuple[list
     return threads, ends
 
 
-def test_cancel_ends_every_wait_and_none_that_comes_later(place: Place) -> None:
+def test_cancel_ends_every_present_wait_and_no_later_one(place: Place) -> None:
     with Context(library=place.library) as context:
         known = context.get_status_change([place.reader])
         for _ in range(20):
@@ -157,7 +157,7 @@ def test_cancel_ends_every_wait_and_none_that_comes_later(place: Place) -> None:
         context.cancel()  # nobody waits: nothing
 
 
-def test_release_ends_the_waits(place: Place) -> None:
+def test_release_ends_all_waits(place: Place) -> None:
     context = Context(library=place.library)
     known = context.get_status_change([place.reader])
     threads, ends = _waits(context, known, 3)
@@ -167,7 +167,7 @@ def test_release_ends_the_waits(place: Place) -> None:
     assert ends == ["cancelled"] * 3
 
 
-def test_other_cards_and_questions_go_on_while_threads_wait(place: Place) -> None:
+def test_other_calls_continue_while_threads_wait(place: Place) -> None:
     with Context(library=place.library) as context:
         known = context.get_status_change([place.reader])
         threads, _ = _waits(context, known, 3)
@@ -215,7 +215,7 @@ def test_ctrl_c_ends_a_wait_within_100_ms(place: Place) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="its resource manager cannot be hidden from a process")
-def test_without_a_daemon_there_is_no_service() -> None:
+def test_without_a_daemon_a_context_raises_no_service_error() -> None:
     script = "import scardffi\ntry: scardffi.Context()\nexcept scardffi.NoServiceError as error: print(error.name)"
     done = subprocess.run(
         [sys.executable, "-I", "-c", script],
@@ -242,7 +242,7 @@ def test_signals_reach_python_during_a_wait_of_the_main_thread(virtual_place: Pl
         signal.signal(ANY_SIGNAL, previous)
 
 
-def test_each_attachment_has_a_native_context_of_its_own(daemon: PrivatePcscd) -> None:
+def test_each_attachment_has_its_own_native_context(daemon: PrivatePcscd) -> None:
     reader = daemon.ifd_reader(2)
     with Context() as context, context.attach(reader) as card:
         assert Library("libpcsclite.so.1").SCardReleaseContext(context.handle) == 0
@@ -250,7 +250,7 @@ def test_each_attachment_has_a_native_context_of_its_own(daemon: PrivatePcscd) -
         context._context = None  # it is closed already
 
 
-def test_a_removed_card_does_not_hinder_release(removal_daemon: PrivatePcscd) -> None:
+def test_release_succeeds_after_a_card_was_removed(removal_daemon: PrivatePcscd) -> None:
     reader = removal_daemon.ifd_reader(2)
     context = Context()
     card: SCardManage = context.attach(reader)
@@ -278,7 +278,7 @@ def test_cancel_from_a_signal_handler_ends_the_wait_that_it_interrupts(place: Pl
             signal.signal(ANY_SIGNAL, previous)
 
 
-def test_the_end_of_a_context_never_hides_the_body_s_exception(virtual_place: Place) -> None:
+def test_an_exception_in_the_with_block_is_not_hidden_by_release(virtual_place: Place) -> None:
     def fail() -> None:
         with Context(library=virtual_place.library) as context:
             virtual_place.library.SCardReleaseContext(context.handle)
@@ -288,7 +288,7 @@ def test_the_end_of_a_context_never_hides_the_body_s_exception(virtual_place: Pl
         fail()
 
 
-def test_release_leaves_alone_what_it_did_not_attach(virtual_place: Place) -> None:
+def test_release_detaches_only_what_was_attached_through_the_context(virtual_place: Place) -> None:
     with SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as other:
         context = Context(library=virtual_place.library)
         card = context.attach(virtual_place.reader)
@@ -312,17 +312,17 @@ def test_release_leaves_alone_what_it_did_not_attach(virtual_place: Place) -> No
     ],
     ids=repr,
 )
-def test_states_that_are_none_are_refused_by_name(states: object, message: str, virtual_place: Place) -> None:
+def test_wrong_states_are_refused_with_the_arguments_name(states: object, message: str, virtual_place: Place) -> None:
     with Context(library=virtual_place.library) as context, pytest.raises((TypeError, ValueError), match=message):
         context.get_status_change(states)  # type: ignore[arg-type]  # that is the point
 
 
-def test_an_unknown_reader_is_named_by_the_error(virtual_place: Place) -> None:
+def test_the_error_names_the_unknown_reader(virtual_place: Place) -> None:
     with Context(library=virtual_place.library) as context, pytest.raises(UnknownReaderError, match="watching nobody"):
         context.get_status_change(["nobody"])
 
 
-def test_a_library_that_is_none_is_refused() -> None:
+def test_an_object_that_is_no_library_is_refused() -> None:
     for bad in ("x", 0, object()):
         with pytest.raises(TypeError, match=r"library: expected a scardffi\.Library or None"):
             Context(library=bad)  # type: ignore[arg-type]  # that is the point
@@ -330,9 +330,7 @@ def test_a_library_that_is_none_is_refused() -> None:
             SCardManage(bad)  # type: ignore[arg-type]  # that is the point
 
 
-def test_a_wait_whose_thread_cannot_start_fails_and_is_not_waited_for(
-    virtual_place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wait_fails_at_once_if_its_thread_cannot_start(virtual_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 

@@ -40,16 +40,16 @@ USE += "unsigned size_of(const scardffi_api *api) { return api->size; }\n"
 
 
 @pytest.mark.parametrize("language", ["c++ -x c++ -std=c++11", "c++ -x c++ -std=c++20"])
-def test_the_header_stands_alone_in_cpp(language: str) -> None:
+def test_the_header_compiles_by_itself_in_cpp(language: str) -> None:
     assert compiled(USE, *language.split()) == ""
 
 
 @pytest.mark.parametrize("standard", ["c11", "c17"])
-def test_the_header_stands_alone_in_c(standard: str) -> None:
+def test_the_header_compiles_by_itself_in_c(standard: str) -> None:
     assert compiled(USE, *compiler(), "-x", "c", f"-std={standard}") == ""
 
 
-def test_the_header_goes_with_pcsclites_own() -> None:
+def test_the_header_compiles_together_with_pcsclites_header() -> None:
     need_pcsclite_headers()
     source = f"#include <winscard.h>\n{USE}"
     assert compiled(source, *compiler(), *pcsc_include_flags(), "-x", "c", "-std=c11") == ""
@@ -60,7 +60,7 @@ def test_the_header_compiles_for_windows(before: str) -> None:
     assert compiled(before + USE, "x86_64-w64-mingw32-gcc", "-x", "c", "-std=c11") == ""
 
 
-def test_every_name_of_the_header_has_its_prefix() -> None:
+def test_every_name_of_the_header_has_the_prefix() -> None:
     text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(encoding="utf-8"), flags=re.DOTALL)
     names = re.findall(r"#define (\w+)", text) + re.findall(r"typedef struct (\w+)", text)
     names += re.findall(r"^\} (\w+);", text, re.MULTILINE) + re.findall(r"static inline .*?(\w+)\(", text)
@@ -85,7 +85,7 @@ def fields_of(header: Path) -> list[tuple[str, int, str]]:
     return [(name, field.offset, field.type.cname) for name, field in fields]
 
 
-def test_the_table_begins_as_version_1_did() -> None:
+def test_the_table_begins_with_the_members_of_version_1() -> None:
     frozen = fields_of(FROZEN)
     assert fields_of(HEADER)[: len(frozen)] == frozen
     assert len(frozen) == 50
@@ -97,14 +97,14 @@ def members(text: str, start: str, end: str) -> list[str]:
     return [" ".join(member.split()) for member in re.split(r";|\n {8}(?=\S)", body) if member.strip()]
 
 
-def test_cython_is_told_what_the_header_declares() -> None:
+def test_the_cython_file_declares_what_the_header_declares() -> None:
     cython = (PACKAGE / "__init__.pxd").read_text(encoding="utf-8")
     told = members(cython, "ctypedef struct scardffi_api:", "\n\n")
     declared = members(HEADER.read_text(encoding="utf-8").replace("\n", " "), "typedef struct scardffi_api {", "}")
     assert [member.removesuffix(" noexcept nogil") for member in told] == declared
 
 
-def test_the_table_has_its_size_its_version_and_no_empty_place() -> None:
+def test_the_table_has_its_size_its_version_and_no_null_member() -> None:
     table = embed.table()
     pointer = ctypes.sizeof(ctypes.c_void_p)
     assert (table.size, table.version) == (ffi.sizeof("scardffi_api"), 1)
@@ -112,7 +112,7 @@ def test_the_table_has_its_size_its_version_and_no_empty_place() -> None:
     assert [name for name in embed.names() if not getattr(table, name)] == []
 
 
-def test_each_function_of_pcsc_is_in_the_table_but_those_that_windows_alone_has() -> None:
+def test_the_table_has_each_function_of_pcsc_that_is_not_only_on_windows() -> None:
     info = scardffi.Library(virtual.library_path()).info()
     windows = {name for name in vars(WindowsFunctions) if name.startswith("SCard")}
     known = info.functions | info.missing
@@ -130,7 +130,7 @@ def test_the_capsule_holds_the_table_and_is_made_once() -> None:
     assert load(b"scardffi.C_API", 0) == embed.address(embed.table())
 
 
-def test_importing_scardffi_pays_for_none_of_it() -> None:
+def test_importing_scardffi_does_not_load_embed_ctypes_or_cffi() -> None:
     code = """
         import sys, scardffi
         print([name for name in ("ctypes", "cffi", "scardffi.embed", "scardffi._cdef") if name in sys.modules])
@@ -153,7 +153,7 @@ def test_a_prototype_has_the_sizes_and_signs_of_c() -> None:
         embed.prototype("size")
 
 
-def test_an_address_is_that_of_a_pointer_and_of_nothing_else(virtual_place: Place) -> None:
+def test_address_takes_pointers_only(virtual_place: Place) -> None:
     card = SCardManage(virtual_place.library)
     assert embed.address(card.native) == int(ffi.cast("uintptr_t", card.native))
     assert embed.address(ffi.NULL) == 0
@@ -162,7 +162,7 @@ def test_an_address_is_that_of_a_pointer_and_of_nothing_else(virtual_place: Plac
             embed.address(other)  # type: ignore[arg-type]  # that is the point
 
 
-def test_a_foreign_call_drives_the_very_objects_that_python_holds(virtual_place: Place) -> None:
+def test_a_call_through_the_table_uses_the_same_objects_as_python(virtual_place: Place) -> None:
     response = bytearray(258)
     with SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as card:
         with card.exchange(READ_4, response) as exchange:
@@ -177,7 +177,7 @@ def test_a_foreign_call_drives_the_very_objects_that_python_holds(virtual_place:
         assert not card.is_attached
 
 
-def test_a_table_function_of_cffi_is_called_as_any_other(virtual_place: Place) -> None:
+def test_a_function_of_the_table_is_called_through_cffi(virtual_place: Place) -> None:
     table, out = embed.table(), ffi.new("scardffi_manage **")
     assert table.manage_new(virtual_place.library.native, out) == 0
     assert table.attach_by_ifd(out[0], 2, virtual_place.reader.encode(), 2, 3) == 0
@@ -193,7 +193,7 @@ def test_a_table_function_of_cffi_is_called_as_any_other(virtual_place: Place) -
     table.manage_free(out[0])
 
 
-def test_a_script_of_the_table_runs_and_keeps_its_replies(virtual_place: Place) -> None:
+def test_a_script_made_through_the_table_runs_and_keeps_its_replies(virtual_place: Place) -> None:
     table, script = embed.table(), ffi.new("scardffi_script **")
     lengths = ffi.new("uint32_t[]", [5, 5])
     assert table.script_new(2, READ_4 + READ_4, lengths, 0, script) == 0
@@ -213,7 +213,7 @@ def test_a_script_of_the_table_runs_and_keeps_its_replies(virtual_place: Place) 
     table.script_free(script[0])
 
 
-def test_what_python_would_refuse_the_table_refuses_too(virtual_place: Place) -> None:
+def test_the_table_refuses_what_python_refuses(virtual_place: Place) -> None:
     table, memory = embed.table(), ffi.new("unsigned char[20]")
     manage, exchange = SCardManage(virtual_place.library).native, ffi.new("scardffi_exchange **")
     assert table.exchange_new(manage, 0, memory, 5, memory + 5, 1, exchange) == E_INVALIDARG

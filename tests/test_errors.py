@@ -110,7 +110,7 @@ def test_each_code_has_its_class_and_says_what_it_means_and_what_to_do(code: int
     assert info.remedy.endswith(".")
 
 
-def test_no_class_is_without_a_code_but_those_of_loading_and_the_groups() -> None:
+def test_every_class_has_a_code_except_loading_errors_and_groups() -> None:
     groups = {"SCardError", "CardStateError", "LibraryError"}
     loading = {"LibraryNotFoundError", "LibraryNotLoadableError", "MissingSymbolError"}
     of_the_card = {"StatusWordError", "ScriptError"}
@@ -118,11 +118,11 @@ def test_no_class_is_without_a_code_but_those_of_loading_and_the_groups() -> Non
 
 
 @pytest.mark.parametrize(("name", "base"), BASES.items())
-def test_an_error_with_a_counterpart_in_python_is_caught_as_that_too(name: str, base: type[Exception]) -> None:
+def test_an_error_is_an_instance_of_its_python_counterpart_too(name: str, base: type[Exception]) -> None:
     assert issubclass(KINDS[name], base)
 
 
-def test_the_groups_catch_their_members() -> None:
+def test_a_group_of_errors_catches_its_members() -> None:
     states = ["RemovedCardError", "ResetCardError", "UnpoweredCardError", "UnresponsiveCardError"]
     loading = ["LibraryNotFoundError", "LibraryNotLoadableError", "MissingSymbolError"]
     assert all(issubclass(KINDS[name], KINDS["CardStateError"]) for name in states)
@@ -133,7 +133,7 @@ def test_the_groups_catch_their_members() -> None:
 # What an error carries
 
 
-def test_an_error_for_a_code_carries_code_hresult_name_and_function() -> None:
+def test_an_error_has_code_hresult_name_and_function() -> None:
     error = from_code(0x80100069, "SCardTransmit")
     assert type(error).__name__ == "RemovedCardError"
     assert (error.code, error.hresult) == (0x80100069, 0x80100069)
@@ -144,18 +144,18 @@ def test_an_error_for_a_code_carries_code_hresult_name_and_function() -> None:
     )
 
 
-def test_a_detail_stands_behind_the_general_meaning() -> None:
+def test_the_message_has_the_detail_after_the_general_meaning() -> None:
     error = from_code(0x80100009, "SCardConnect", "'Reader 7'")
     start = "SCardConnect: no reader has this name: 'Reader 7' [SCARD_E_UNKNOWN_READER (0x80100009)]. "
     assert str(error).startswith(start)
 
 
-def test_an_error_that_the_resource_manager_did_not_answer_has_no_code() -> None:
+def test_an_error_that_is_not_from_the_resource_manager_has_no_code() -> None:
     error = from_hresult(E_UNEXPECTED, "transmit")
     assert (error.code, error.hresult, error.name) == (None, E_UNEXPECTED, "E_UNEXPECTED")
 
 
-def test_a_plain_error_failed_for_no_reason_that_is_known() -> None:
+def test_a_plain_error_says_that_the_reason_is_unknown() -> None:
     error = SCardError("it went wrong")
     assert (error.code, error.hresult, error.function, error.name) == (None, E_FAIL, None, "E_FAIL")
     assert str(error) == "it went wrong"
@@ -181,7 +181,7 @@ def test_a_small_code_of_windows_becomes_an_hresult_and_back(code: int) -> None:
     assert (back.code, back.hresult, type(back)) == (code, hresult, type(error))
 
 
-def test_an_hresult_of_the_smart_card_facility_is_what_the_resource_manager_said() -> None:
+def test_an_hresult_of_the_smart_card_facility_is_a_return_code() -> None:
     error = from_hresult(0x80100068, "status")
     assert (error.code, error.hresult) == (0x80100068, 0x80100068)
 
@@ -192,7 +192,7 @@ def test_an_hresult_of_the_manage_object_itself_has_no_code(hresult: int) -> Non
     assert (error.code, error.hresult) == (None, hresult)
 
 
-def test_an_hresult_may_tell_something_else_than_the_resource_manager_said() -> None:
+def test_an_hresult_may_differ_from_the_return_code() -> None:
     error = from_hresult(E_INVALIDARG, "attach_by_handle", code=0x80100003)
     assert type(error).__name__ == "InvalidHandleError"
     assert (error.code, error.hresult, error.name) == (0x80100003, E_INVALIDARG, "SCARD_E_INVALID_HANDLE")
@@ -222,7 +222,7 @@ def test_macos_has_the_numbers_of_pcsclite() -> None:
 
 
 @pytest.mark.parametrize(("code", "kind"), WINDOWS_CLASS_OF.items())
-def test_windows_lets_codes_of_the_system_through_and_each_has_its_class(code: int, kind: str) -> None:
+def test_each_win32_code_that_windows_returns_has_its_class(code: int, kind: str) -> None:
     windows = evaluated_on("win32", "errors")
     error = windows.from_code(code, "SCardTransmit")
     assert type(error).__name__ == kind
@@ -231,7 +231,7 @@ def test_windows_lets_codes_of_the_system_through_and_each_has_its_class(code: i
     assert not error.name.startswith("0x")
 
 
-def test_the_table_above_names_every_code_that_windows_adds() -> None:
+def test_the_table_of_this_test_has_every_code_that_windows_adds() -> None:
     assert set(evaluated_on("win32", "errors")._WINDOWS_CODES) == set(WINDOWS_CLASS_OF)
 
 
@@ -264,7 +264,7 @@ COPIES: dict[str, Callable[[SCardError], SCardError]] = {
 
 @pytest.mark.parametrize("way", COPIES)
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.__name__)
-def test_an_error_survives_a_copy_with_all_that_it_knows(kind: type[SCardError], way: str) -> None:
+def test_an_error_keeps_all_attributes_in_a_copy(kind: type[SCardError], way: str) -> None:
     error = made(kind)
     again = COPIES[way](error)
     assert again is not error
@@ -273,13 +273,13 @@ def test_an_error_survives_a_copy_with_all_that_it_knows(kind: type[SCardError],
     assert traits(again)["required"] == (258 if kind is InsufficientBufferError else None)
 
 
-def test_how_much_room_was_needed_is_none_until_somebody_says_it() -> None:
+def test_required_is_none_until_it_is_set() -> None:
     error = from_code(0x80100008, "SCardTransmit")
     assert isinstance(error, InsufficientBufferError)
     assert error.required is None
 
 
-def test_what_a_caller_adds_to_an_error_survives_a_copy() -> None:
+def test_attributes_that_the_caller_added_are_kept_in_a_copy() -> None:
     error = made(SCardError)
     error.reader = "Reader 0"  # type: ignore[attr-defined]  # any exception takes attributes
     assert copy.copy(error).reader == "Reader 0"  # type: ignore[attr-defined]  # as above

@@ -31,7 +31,7 @@ def card(place: Place) -> Iterator[SCardManage]:
         yield attached
 
 
-def test_a_call_sends_the_command_as_it_is_now_and_receives_in_place(card: SCardManage) -> None:
+def test_a_call_sends_the_present_command_and_writes_into_the_buffer(card: SCardManage) -> None:
     command, response = bytearray(READ_4), bytearray(40)
     with card.exchange(command, response) as exchange:
         assert exchange.sw == 0
@@ -60,7 +60,7 @@ def test_a_part_of_the_command_buffer_may_be_sent(card: SCardManage) -> None:
     "length",
     [*range(2, 300), 511, 512, 513, 1024, 4095, 4096, 4097, 32767, 32768, 65535, 65536, 65537, 65538],
 )
-def test_a_response_of_every_length_arrives_whole(length: int, virtual_place: Place) -> None:
+def test_a_response_of_any_length_arrives_complete(length: int, virtual_place: Place) -> None:
     size = length - 2
     expected = bytes((i ^ (i >> 8)) & 0xFF for i in range(size)) + b"\x90\x00"
     if size == 0:
@@ -83,7 +83,7 @@ def test_a_response_of_every_length_arrives_whole(length: int, virtual_place: Pl
                 assert short.unchecked() == -ReturnCode.SCARD_E_INSUFFICIENT_BUFFER
 
 
-def test_answers_of_every_length_there_is_are_those_of_a_reference(virtual_place: Place) -> None:
+def test_responses_of_every_possible_length_equal_a_reference(virtual_place: Place) -> None:
     reference = bytes((i ^ (i >> 8)) & 0xFF for i in range(65536))
     command, response = bytearray(bytes.fromhex("00B00000000000")), bytearray(65538)
     view = memoryview(response)
@@ -99,7 +99,7 @@ def test_answers_of_every_length_there_is_are_those_of_a_reference(virtual_place
         assert card.transmit(bytes.fromhex("00A4000C023F00")) == b"\x90\x00"
 
 
-def test_a_memoryview_may_be_released_while_its_memory_is_bound(card: SCardManage) -> None:
+def test_a_bound_memoryview_may_be_released(card: SCardManage) -> None:
     memory = bytearray(40)
     command, response = memoryview(bytearray(READ_4)), memoryview(memory)[10:30]
     with card.exchange(command, response) as exchange:
@@ -112,7 +112,7 @@ def test_a_memoryview_may_be_released_while_its_memory_is_bound(card: SCardManag
     memory.append(0)
 
 
-def test_the_buffers_are_locked_until_it_is_closed(card: SCardManage) -> None:
+def test_the_buffers_are_locked_until_the_exchange_is_closed(card: SCardManage) -> None:
     command, response = bytearray(READ_4), bytearray(10)
     exchange = card.exchange(command, response)
     for buffer in (command, response):
@@ -127,7 +127,7 @@ def test_the_buffers_are_locked_until_it_is_closed(card: SCardManage) -> None:
     assert exchange.unchecked() == -E_UNEXPECTED
 
 
-def test_after_detach_it_raises_and_after_reconnect_it_uses_the_new_protocol(place: Place) -> None:
+def test_an_exchange_raises_after_detach_and_uses_the_new_protocol_after_reconnect(place: Place) -> None:
     card = SCardManage(place.library).attach_by_ifd(place.reader)
     exchange = card.exchange(READ_4, bytearray(10))
     before = card.protocol
@@ -145,7 +145,7 @@ def test_after_detach_it_raises_and_after_reconnect_it_uses_the_new_protocol(pla
     card.detach()
 
 
-def test_a_second_thread_is_refused_before_anything_is_sent_and_so_is_close(daemon: PrivatePcscd) -> None:
+def test_a_second_thread_and_close_are_refused_during_a_call(daemon: PrivatePcscd) -> None:
     with SCardManage().attach_by_ifd(daemon.ifd_reader(0)) as card:
         command = bytearray(HANG)
         exchange = card.exchange(command, bytearray(10))
@@ -169,7 +169,7 @@ def test_a_second_thread_is_refused_before_anything_is_sent_and_so_is_close(daem
         exchange.close()
 
 
-def test_what_cannot_be_bound_is_refused(card: SCardManage) -> None:
+def test_wrong_buffers_are_refused(card: SCardManage) -> None:
     with pytest.raises(TypeError, match="response: expected a writable"):
         card.exchange(READ_4, bytes(10))
     with pytest.raises(TypeError, match="command: expected a C-contiguous"):
@@ -184,7 +184,7 @@ def test_what_cannot_be_bound_is_refused(card: SCardManage) -> None:
     memory.append(0)  # nothing is locked by what was refused
 
 
-def test_it_keeps_its_card_alive(place: Place) -> None:
+def test_an_exchange_keeps_its_card_alive(place: Place) -> None:
     card = SCardManage(place.library).attach_by_ifd(place.reader)
     exchange = card.exchange(READ_4, bytearray(10))
     del card
@@ -220,7 +220,7 @@ def test_a_million_exchanges_allocate_nothing(virtual_place: Place) -> None:
             assert current < 200  # the loop's own
 
 
-def test_a_card_that_answers_nothing_leaves_no_status_word(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_an_empty_response_has_no_status_word(tmp_path_factory: pytest.TempPathFactory) -> None:
     cards = CallbackLibrary(tmp_path_factory.mktemp("nothing"))
     with cards.attach(lambda _: b"") as card, card.exchange(READ_4, bytearray(10)) as exchange:
         assert exchange() == 0

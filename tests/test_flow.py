@@ -75,7 +75,7 @@ WAYS = pytest.mark.parametrize("way", [by_transmit, by_transmit_into, by_exchang
 
 
 @WAYS
-def test_without_flow_the_first_answer_is_the_answer(way: Way, cards: CallbackLibrary) -> None:
+def test_without_flow_the_first_response_is_returned(way: Way, cards: CallbackLibrary) -> None:
     with cards.attach(t0_card(pattern(100))) as card:
         assert way(card, READ, Flow(0), 300) == b"\x61\x64"
         assert cards.log == [READ]
@@ -84,7 +84,7 @@ def test_without_flow_the_first_answer_is_the_answer(way: Way, cards: CallbackLi
 @WAYS
 @pytest.mark.parametrize("chunk", [1, 7, 255, 256])
 @pytest.mark.parametrize("length", [1, 2, 255, 256, 257, 1000])
-def test_get_response_fetches_the_rest_as_one_contiguous_answer(
+def test_get_response_returns_all_parts_as_one_contiguous_response(
     way: Way, length: int, chunk: int, cards: CallbackLibrary
 ) -> None:
     with cards.attach(t0_card(pattern(length), chunk)) as card:
@@ -94,7 +94,7 @@ def test_get_response_fetches_the_rest_as_one_contiguous_answer(
 
 
 @WAYS
-def test_get_response_goes_to_the_same_channel_without_the_chaining_bit(way: Way, cards: CallbackLibrary) -> None:
+def test_get_response_is_sent_on_the_same_channel_without_the_chaining_bit(way: Way, cards: CallbackLibrary) -> None:
     for cla, expected in ((0x13, 0x03), (0x02, 0x02), (0x90, 0x90)):
         with cards.attach(t0_card(pattern(10))) as card:
             way(card, bytes([cla, 0xB0, 0, 0, 0]), Flow.GET_RESPONSE, 300)
@@ -114,7 +114,7 @@ CASES = [
 
 @WAYS
 @pytest.mark.parametrize(("command", "again"), CASES)
-def test_6cxx_sends_the_same_command_once_more_with_the_right_le(
+def test_after_6cxx_the_command_is_sent_again_with_the_right_le(
     way: Way, command: str, again: str, cards: CallbackLibrary
 ) -> None:
     sent = bytes.fromhex(command)
@@ -125,7 +125,7 @@ def test_6cxx_sends_the_same_command_once_more_with_the_right_le(
 
 
 @WAYS
-def test_the_caller_s_command_is_not_touched(way: Way, cards: CallbackLibrary) -> None:
+def test_the_callers_command_is_not_changed(way: Way, cards: CallbackLibrary) -> None:
     command = bytes.fromhex("00CA000000")
     answers = itertools.cycle([b"\x6c\x05", pattern(5) + b"\x90\x00"])
     with cards.attach(lambda _: next(answers)) as card:
@@ -135,14 +135,14 @@ def test_the_caller_s_command_is_not_touched(way: Way, cards: CallbackLibrary) -
 
 @WAYS
 @pytest.mark.parametrize("sw", ["6105", "6C05"])
-def test_a_card_that_says_so_for_ever_is_left_with_its_last_answer(way: Way, sw: str, cards: CallbackLibrary) -> None:
+def test_a_card_that_always_answers_61xx_or_6cxx_is_given_up(way: Way, sw: str, cards: CallbackLibrary) -> None:
     with cards.attach(lambda _: bytes.fromhex(sw)) as card:
         assert way(card, READ, ALL, 300) == bytes.fromhex(sw)
         assert len(cards.log) <= 3
 
 
 @WAYS
-def test_a_card_that_gives_a_byte_at_a_time_for_ever_is_stopped_by_the_room(way: Way, cards: CallbackLibrary) -> None:
+def test_endless_parts_of_one_byte_end_when_the_buffer_is_full(way: Way, cards: CallbackLibrary) -> None:
     with cards.attach(lambda command: b"x\x61\x01" if command[1] == 0xC0 else b"\x61\x01") as card:
         with pytest.raises((InsufficientBufferError, ScriptError)):
             way(card, READ, ALL, 300)
@@ -156,7 +156,7 @@ def test_61xx_after_data_is_followed_too(cards: CallbackLibrary) -> None:
 
 
 @pytest.mark.parametrize("room", range(2, 60))
-def test_a_buffer_too_small_stops_before_the_next_command_and_says_how_much_has_arrived(
+def test_a_full_buffer_stops_before_the_next_command_and_the_error_has_the_bytes_arrived(
     room: int, cards: CallbackLibrary
 ) -> None:
     data = pattern(50)
@@ -177,7 +177,7 @@ def test_a_buffer_too_small_stops_before_the_next_command_and_says_how_much_has_
 
 
 @pytest.mark.parametrize("way", [by_transmit, by_script])
-def test_a_card_removed_between_two_parts_loses_nothing_that_arrived(way: Way, cards: CallbackLibrary) -> None:
+def test_after_a_removal_the_error_has_the_parts_that_arrived(way: Way, cards: CallbackLibrary) -> None:
     answers: itertools.chain[bytes | int] = itertools.chain(
         [b"\x61\x03", b"abc\x61\x03"], itertools.repeat(ReturnCode.SCARD_W_REMOVED_CARD)
     )
@@ -214,7 +214,7 @@ def test_an_extended_command_becomes_a_chain_of_short_ones(
     assert last[5 + last[4] :] == (b"" if le is None else bytes([200]) if le == 200 else b"\x00")
 
 
-def test_a_refusal_in_the_middle_of_a_chain_is_the_answer(cards: CallbackLibrary) -> None:
+def test_a_refusal_within_a_chain_is_the_response(cards: CallbackLibrary) -> None:
     command = bytes([0, 0xDA, 1, 2, 0]) + (1000).to_bytes(2, "big") + pattern(1000)
     answers = iter([b"\x90\x00", b"\x68\x84"])
     with cards.attach(lambda _: next(answers)) as card:
@@ -222,7 +222,7 @@ def test_a_refusal_in_the_middle_of_a_chain_is_the_answer(cards: CallbackLibrary
         assert len(cards.log) == 2
 
 
-def test_chain_correct_le_and_get_response_go_together(cards: CallbackLibrary) -> None:
+def test_chain_correct_le_and_get_response_can_be_combined(cards: CallbackLibrary) -> None:
     command = bytes([0, 0xDA, 1, 2, 0]) + (300).to_bytes(2, "big") + pattern(300) + b"\x00\x00"
     answers = iter([b"\x90\x00", b"\x6c\x05", b"\x61\x05", b"\x6c\x03", b"abc\x61\x02", b"de\x90\x00"])
     with cards.attach(lambda _: next(answers)) as card:
@@ -233,7 +233,7 @@ def test_chain_correct_le_and_get_response_go_together(cards: CallbackLibrary) -
 
 @WAYS
 @pytest.mark.parametrize("malformed", ["00", "00B0", "00B00000FF01", "00B000000000"])
-def test_a_command_whose_lengths_do_not_add_up_is_sent_as_it_is(
+def test_a_command_with_inconsistent_lengths_is_sent_unchanged(
     way: Way, malformed: str, cards: CallbackLibrary
 ) -> None:
     with cards.attach(lambda _: b"\x67\x00") as card:
@@ -242,7 +242,7 @@ def test_a_command_whose_lengths_do_not_add_up_is_sent_as_it_is(
 
 
 @pytest.mark.parametrize("flow", [-1, 8, 99])
-def test_a_flow_that_does_not_exist_is_refused(flow: int, cards: CallbackLibrary) -> None:
+def test_an_unknown_flow_is_refused(flow: int, cards: CallbackLibrary) -> None:
     with cards.attach(lambda _: b"\x90\x00") as card:
         for use in (
             lambda: card.transmit(READ, flow=flow),

@@ -72,7 +72,7 @@ FORMS = [
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
-def test_a_handle_in_any_form_is_attached_used_and_left_open(form: type, owner: SCardManage) -> None:
+def test_a_handle_in_any_form_is_attached_and_stays_open_after_detach(form: type, owner: SCardManage) -> None:
     handle = owner.handle
     with SCardManage(owner.library).attach_by_handle(form(handle)) as card:
         assert card.handle == handle
@@ -81,7 +81,7 @@ def test_a_handle_in_any_form_is_attached_used_and_left_open(form: type, owner: 
     assert owner.transmit(READ_4) == ANSWER_4
 
 
-def test_another_manage_object_is_attached_to_by_its_handle_and_kept_alive(place: Place) -> None:
+def test_attaching_to_a_manage_object_uses_its_handle_and_keeps_it_alive(place: Place) -> None:
     source = SCardManage(place.library).attach_by_ifd(place.reader)
     alive = weakref.ref(source)
     card = SCardManage(place.library).attach_by_handle(source)
@@ -106,7 +106,7 @@ def test_a_manage_object_of_another_library_is_refused(virtual_place: Place, dae
     assert daemon.socket.exists()
 
 
-def test_a_handle_that_pyscard_opened_serves_both(daemon: PrivatePcscd) -> None:
+def test_a_handle_of_pyscard_is_used_by_both(daemon: PrivatePcscd) -> None:
     from smartcard import scard
 
     code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
@@ -123,7 +123,7 @@ def test_a_handle_that_pyscard_opened_serves_both(daemon: PrivatePcscd) -> None:
     scard.SCardReleaseContext(context)
 
 
-def test_pyscard_s_own_connection_is_attached_to_and_kept_alive(daemon: PrivatePcscd) -> None:
+def test_attaching_to_a_connection_of_pyscard_keeps_it_alive(daemon: PrivatePcscd) -> None:
     from smartcard.System import readers
 
     reader = next(one for one in readers() if one.name == daemon.ifd_reader(1))
@@ -144,7 +144,7 @@ def test_pyscard_s_own_connection_is_attached_to_and_kept_alive(daemon: PrivateP
     assert alive() is None
 
 
-def test_a_connection_of_pyscard_that_is_not_connected_is_refused(daemon: PrivatePcscd) -> None:
+def test_an_unconnected_connection_of_pyscard_is_refused(daemon: PrivatePcscd) -> None:
     from smartcard.System import readers
 
     reader = next(one for one in readers() if one.name == daemon.ifd_reader(1))
@@ -153,7 +153,7 @@ def test_a_connection_of_pyscard_that_is_not_connected_is_refused(daemon: Privat
 
 
 @pytest.mark.parametrize("number", [0, -1, 12345, 2**70, -(2**70)])
-def test_a_number_that_is_no_handle_is_an_invalid_argument(number: int, place: Place) -> None:
+def test_a_wrong_handle_number_is_an_invalid_argument(number: int, place: Place) -> None:
     card = SCardManage(place.library)
     with pytest.raises(InvalidHandleError) as failure:
         card.attach_by_handle(number)
@@ -193,7 +193,7 @@ def test_a_stale_handle_is_an_invalid_argument(owner: SCardManage) -> None:
     ],
     ids=repr,
 )
-def test_what_is_no_handle_at_all_is_a_type_error_that_names_the_argument(value: object, virtual_place: Place) -> None:
+def test_an_object_of_another_type_is_refused_with_the_arguments_name(value: object, virtual_place: Place) -> None:
     card = SCardManage(virtual_place.library)
     with pytest.raises(TypeError, match="handle: expected"):
         card.attach_by_handle(value)
@@ -205,7 +205,7 @@ def test_a_null_pointer_is_refused(virtual_place: Place) -> None:
         SCardManage(virtual_place.library).attach_by_handle(ffi.cast("SCARDHANDLE *", 0))
 
 
-def test_a_second_attach_is_refused_and_the_first_still_works(owner: SCardManage) -> None:
+def test_a_second_attach_is_refused_and_the_first_attachment_still_works(owner: SCardManage) -> None:
     with SCardManage(owner.library).attach_by_handle(owner) as card:
         again: Callable[[], object]
         for again in (lambda: card.attach_by_handle(owner.handle), lambda: card.attach_by_ifd("any")):
@@ -243,7 +243,7 @@ def test_use_after_detach_is_refused(use: Callable[[SCardManage], object], owner
     assert failure.value.hresult == E_UNEXPECTED
 
 
-def test_the_object_may_be_attached_again(owner: SCardManage) -> None:
+def test_a_detached_object_can_attach_again(owner: SCardManage) -> None:
     card = SCardManage(owner.library)
     for _ in range(3):
         card.attach_by_handle(owner)
@@ -251,14 +251,14 @@ def test_the_object_may_be_attached_again(owner: SCardManage) -> None:
         card.detach()
 
 
-def test_a_borrowed_handle_takes_no_disposition(owner: SCardManage) -> None:
+def test_detach_of_a_borrowed_handle_takes_no_disposition(owner: SCardManage) -> None:
     with SCardManage(owner.library).attach_by_handle(owner) as card:
         with pytest.raises(InvalidArgumentError, match=r"disposition: .* borrowed"):
             card.detach(Disposition.LEAVE)
         assert card.transmit(READ_4) == ANSWER_4
 
 
-def test_an_owned_handle_is_disconnected(place: Place) -> None:
+def test_detach_disconnects_an_owned_handle(place: Place) -> None:
     code, context = place.library.SCardEstablishContext(2)
     assert code == 0
     code, handle, _ = place.library.SCardConnect(context, place.reader, 2, 3)
@@ -268,7 +268,7 @@ def test_an_owned_handle_is_disconnected(place: Place) -> None:
     place.library.SCardReleaseContext(context)
 
 
-def test_a_transaction_begun_on_a_borrowed_handle_ends_with_the_attachment(owner: SCardManage, place: Place) -> None:
+def test_detach_ends_a_transaction_on_a_borrowed_handle(owner: SCardManage, place: Place) -> None:
     card = SCardManage(place.library).attach_by_handle(owner)
     card.lock()
     card.lock()
@@ -291,7 +291,9 @@ def test_attach_returns_at_once_while_another_handle_holds_a_transaction(place: 
     card.detach()
 
 
-def test_a_card_reset_by_another_is_attached_and_its_first_use_says_so(place: Place, owner: SCardManage) -> None:
+def test_attaching_after_a_reset_by_another_succeeds_and_the_first_use_raises_the_reset(
+    place: Place, owner: SCardManage
+) -> None:
     SCardManage(place.library).attach_by_ifd(place.reader).detach(Disposition.RESET)
     card = SCardManage(place.library).attach_by_handle(owner, share_mode=ShareMode.SHARED)
     with pytest.raises(ResetCardError):
@@ -301,7 +303,7 @@ def test_a_card_reset_by_another_is_attached_and_its_first_use_says_so(place: Pl
     card.detach()
 
 
-def test_a_handle_whose_card_is_gone_gives_the_resource_manager_s_own_answer(removal_daemon: PrivatePcscd) -> None:
+def test_attaching_to_a_handle_of_a_removed_card_raises_removed_card(removal_daemon: PrivatePcscd) -> None:
     reader = removal_daemon.ifd_reader(2)
     with SCardManage().attach_by_ifd(reader) as owner:
         removal_daemon.remove_card(2)
@@ -317,7 +319,7 @@ def test_a_handle_whose_card_is_gone_gives_the_resource_manager_s_own_answer(rem
             removal_daemon.wait_for_card(reader)
 
 
-def test_reconnect_asks_for_the_share_mode_of_a_borrowed_handle_rather_than_guess(owner: SCardManage) -> None:
+def test_reconnect_of_a_borrowed_handle_requires_the_share_mode(owner: SCardManage) -> None:
     with SCardManage(owner.library).attach_by_handle(owner) as card:
         with pytest.raises(InvalidArgumentError, match="share_mode is required"):
             card.reconnect()
@@ -326,7 +328,7 @@ def test_reconnect_asks_for_the_share_mode_of_a_borrowed_handle_rather_than_gues
         assert card.transmit(READ_4) == ANSWER_4
 
 
-def test_two_objects_on_one_handle_see_one_protocol(place: Place, owner: SCardManage) -> None:
+def test_two_objects_on_one_handle_have_the_same_protocol(place: Place, owner: SCardManage) -> None:
     with SCardManage(place.library).attach_by_handle(owner) as card:
         first = owner.protocol
         owner.reconnect(ShareMode.SHARED, 3 ^ first, Disposition.RESET)
@@ -335,7 +337,7 @@ def test_two_objects_on_one_handle_see_one_protocol(place: Place, owner: SCardMa
         assert card.transmit(READ_4) == ANSWER_4
 
 
-def test_attaching_again_learns_the_protocol_that_the_owner_has_reconnected_to(place: Place) -> None:
+def test_attaching_again_reads_the_protocol_of_the_owners_reconnect(place: Place) -> None:
     code, context = place.library.SCardEstablishContext(2)
     code, handle, protocol = place.library.SCardConnect(context, place.reader, 2, 3)
     assert code == 0
@@ -348,7 +350,9 @@ def test_attaching_again_learns_the_protocol_that_the_owner_has_reconnected_to(p
     place.library.SCardReleaseContext(context)
 
 
-def test_a_borrower_collected_with_a_transaction_warns_and_ends_it(place: Place, owner: SCardManage) -> None:
+def test_a_collected_object_warns_and_ends_the_transaction_on_a_borrowed_handle(
+    place: Place, owner: SCardManage
+) -> None:
     card = SCardManage(place.library).attach_by_handle(owner)
     card.lock()
     with pytest.warns(ResourceWarning, match="was collected while attached"):
@@ -359,7 +363,7 @@ def test_a_borrower_collected_with_a_transaction_warns_and_ends_it(place: Place,
     assert owner.transmit(READ_4) == ANSWER_4
 
 
-def test_owned_is_a_bool_and_nothing_else(owner: SCardManage) -> None:
+def test_owned_must_be_a_bool(owner: SCardManage) -> None:
     with pytest.raises(TypeError, match="owned: expected a bool, got 'no'"):
         SCardManage(owner.library).attach_by_handle(owner, owned="no")  # type: ignore[arg-type]  # that is the point
     with pytest.raises(InvalidArgumentError, match="an object that is attached"):

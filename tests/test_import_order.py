@@ -110,46 +110,46 @@ def floor_of(unit: str) -> int:
 every_module = pytest.mark.parametrize("module", SOURCES, ids=lambda module: module or "scardffi")
 
 
-def test_every_module_stands_on_a_floor_and_every_floor_is_lived_on() -> None:
+def test_every_module_has_a_level_and_no_level_is_empty() -> None:
     assert {unit_of(module) for module in SOURCES} | {"_native"} == UNITS
     assert sum(len(floor) for floor in FLOORS) == len(UNITS)
 
 
 @every_module
-def test_imports_run_from_the_bottom_to_the_top(module: str) -> None:
+def test_imports_run_one_way(module: str) -> None:
     unit = unit_of(module)
     others = {unit_of(other) for other in inner_imports(module)} - {unit}
     assert {other for other in others if floor_of(other) >= floor_of(unit)} == set()
 
 
 @every_module
-def test_a_unit_that_stands_alone_imports_nothing_else(module: str) -> None:
+def test_an_independent_unit_imports_no_other_unit(module: str) -> None:
     unit = unit_of(module)
     others = {unit_of(other) for other in inner_imports(module)} - {unit}
     assert others - ALONE.get(unit, UNITS) == set()
 
 
 @every_module
-def test_the_compiled_module_is_imported_through_its_gate(module: str) -> None:
+def test_only_the_loader_imports_the_compiled_module(module: str) -> None:
     others = {unit_of(other) for other in inner_imports(module)}
     assert [gated for gated in others & set(GATE) if unit_of(module) not in GATE[gated]] == []
 
 
 @every_module
-def test_nothing_is_imported_but_the_standard_library_and_the_package(module: str) -> None:
+def test_only_the_standard_library_and_the_package_are_imported(module: str) -> None:
     outside = {name.partition(".")[0] for name in imported(module)} - {"scardffi"}
     assert outside - sys.stdlib_module_names == OUTSIDE.get(module, NOTHING)
 
 
-def test_a_card_on_vpcds_framing_needs_nothing_of_the_package() -> None:
+def test_the_module_vpcd_imports_nothing_of_the_package() -> None:
     assert inner_imports("virtual.vpcd") == set()
 
 
-def test_no_import_goes_in_a_circle() -> None:
+def test_there_is_no_circular_import() -> None:
     graphlib.TopologicalSorter({module: inner_imports(module) for module in SOURCES}).prepare()
 
 
-def test_this_file_reads_imports_as_python_does() -> None:
+def test_this_test_reads_imports_as_python_does() -> None:
     assert inner_imports("_loader") == {"_native", "errors"}
     assert {"constants", "errors", "raw", "context"} <= inner_imports("")
     assert {"", "cli.readers", "cli.send", "virtual"} <= inner_imports("cli.main")

@@ -87,7 +87,7 @@ def daemon_actions(daemon: PrivatePcscd) -> dict[str, int]:
     return {name: len(re.findall(pattern, log)) for name, pattern in patterns.items()}
 
 
-def test_thousands_of_rounds_on_a_daemon_close_whatever_they_open(daemon: PrivatePcscd) -> None:
+def test_thousands_of_rounds_on_a_daemon_close_all_contexts_and_handles(daemon: PrivatePcscd) -> None:
     before = daemon_actions(daemon)
     reader = daemon.ifd_reader(0)
     grown, _ = run_alone("rounds", "libpcsclite.so.1", reader, "ifd", "fresh", str(ROUNDS_ON_A_DAEMON), seconds=SECONDS)
@@ -99,7 +99,7 @@ def test_thousands_of_rounds_on_a_daemon_close_whatever_they_open(daemon: Privat
     assert done == dict.fromkeys(before, all_rounds)
 
 
-def test_whoever_attaches_by_a_handle_while_its_owner_detaches_does_not_cost_the_owner_its_context(
+def test_attaching_to_a_handle_that_its_owner_detaches_does_not_close_the_owners_context(
     daemon: PrivatePcscd,
 ) -> None:
     """The daemon closes the context of a client that it sees using a handle which has just gone."""
@@ -141,7 +141,7 @@ def test_a_collected_card_warns_and_its_handle_is_disconnected(place: Place) -> 
     wait_until_closed(place, handle)
 
 
-def test_a_collected_card_that_owns_a_handle_given_to_it_disconnects_that(place: Place) -> None:
+def test_a_collected_card_disconnects_a_handle_that_it_owns(place: Place) -> None:
     context, handle = raw_handle(place)
     card = SCardManage(place.library).attach_by_handle(handle, owned=True)
     with pytest.warns(ResourceWarning, match=f"handle {handle}>"):
@@ -158,7 +158,7 @@ def test_a_collected_context_warns_and_is_released(place: Place) -> None:
     wait_until_released(place, number)
 
 
-def test_a_collected_card_that_borrowed_its_handle_leaves_it_open_and_warns_of_nothing(place: Place) -> None:
+def test_a_collected_card_leaves_a_borrowed_handle_open_and_does_not_warn(place: Place) -> None:
     context, handle = raw_handle(place)
     card = SCardManage(place.library).attach_by_handle(handle)
     assert card.transmit(READ_2)
@@ -246,7 +246,7 @@ def test_an_unchecked_exchange_may_outlive_its_exchange_and_its_card(virtual_pla
         del send
 
 
-def test_where_resource_warnings_are_errors_finalizers_do_not_raise_and_close_all_the_same(place: Place) -> None:
+def test_if_resource_warnings_are_errors_finalizers_still_close_and_do_not_raise(place: Place) -> None:
     found, stderr = run_alone(
         "collected", place.library.info().path, place.reader, options=["-W", "error::ResourceWarning"]
     )
@@ -266,7 +266,7 @@ def forks(scenario: str, place: Place, *more: str) -> int:
     return int(made)
 
 
-def test_in_a_child_every_use_of_an_inherited_object_is_refused_and_the_parents_connections_stay(place: Place) -> None:
+def test_a_child_cannot_use_inherited_objects_and_the_parents_connections_stay_open(place: Place) -> None:
     assert forks("inherited", place) == 3
 
 
@@ -274,7 +274,7 @@ def test_inherited_objects_that_a_child_collects_stay_open_in_the_parent(place: 
     assert forks("collected", place) == 2
 
 
-def test_what_the_parent_has_still_to_close_is_not_closed_by_a_child(place: Place) -> None:
+def test_a_child_does_not_close_what_the_parent_still_has_to_close(place: Place) -> None:
     assert forks("while_something_waits_to_be_closed", place) == 1
 
 
@@ -282,7 +282,7 @@ def test_a_child_forked_while_threads_use_the_context_is_refused_and_does_not_ha
     assert forks("while_threads_list_readers", place) == FORKS
 
 
-def test_a_child_forked_while_a_thread_waits_is_refused_and_leaves_that_wait_alone(place: Place) -> None:
+def test_a_child_forked_while_a_thread_waits_is_refused_and_the_wait_goes_on(place: Place) -> None:
     assert forks("while_a_thread_waits", place) == 2
 
 
@@ -290,6 +290,6 @@ def test_a_child_forked_while_threads_transmit_is_refused_and_does_not_hang(plac
     assert forks("while_threads_transmit", place) == FORKS
 
 
-def test_a_child_forked_while_threads_transmit_talks_to_the_card_on_a_context_of_its_own(virtual_place: Place) -> None:
+def test_a_child_forked_while_threads_transmit_uses_the_card_through_its_own_context(virtual_place: Place) -> None:
     """Not so on pcsc-lite: the child waits for ever when a thread held pcsc-lite's own mutex at the fork (1.9.9)."""
     assert forks("while_threads_transmit", virtual_place, "talk") == FORKS

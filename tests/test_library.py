@@ -103,29 +103,29 @@ def establish(library: Library) -> int:
 # No library, or none that can be used
 
 
-def test_a_path_without_a_file_is_not_found_and_named() -> None:
+def test_a_missing_file_is_not_found_and_named() -> None:
     with pytest.raises(LibraryNotFoundError, match=re.escape("tried: /nonexistent/libpcsc.so. ")):
         Library("/nonexistent/libpcsc.so")
 
 
-def test_a_name_that_the_loader_does_not_know_is_not_found_and_named() -> None:
+def test_an_unknown_library_name_is_not_found_and_named() -> None:
     with pytest.raises(LibraryNotFoundError, match=re.escape("tried: libno-such-pcsc.so.1. ")):
         Library("libno-such-pcsc.so.1")
 
 
 @pytest.mark.parametrize("bad", ["", "lib\0pcsc.so"])
-def test_what_can_be_no_file_name_is_not_found(bad: str) -> None:
+def test_an_impossible_file_name_is_not_found(bad: str) -> None:
     with pytest.raises(LibraryNotFoundError, match=re.escape(f"path: {bad!r}")):
         Library(bad)
 
 
 @pytest.mark.parametrize("bad", [b"libpcsclite.so.1", 7, None])
-def test_a_path_is_text_or_a_path_object(bad: Any) -> None:
+def test_a_path_is_a_str_or_a_path_object(bad: Any) -> None:
     with pytest.raises(TypeError, match=r"str.*os\.PathLike|path: expected a str or a PathLike"):
         Library(bad)
 
 
-def test_where_the_platform_has_none_all_names_that_were_tried_are_told(tmp_path: Path) -> None:
+def test_without_a_pcsc_library_the_error_names_all_candidates(tmp_path: Path) -> None:
     # The loader of a program started in here finds nothing but what Python itself needs.
     code = """
         import os, sys, scardffi
@@ -142,14 +142,14 @@ def test_where_the_platform_has_none_all_names_that_were_tried_are_told(tmp_path
     assert "SCARDFFI_LIBRARY" in message
 
 
-def test_a_file_that_is_no_library_is_told_in_the_loaders_words(tmp_path: Path) -> None:
+def test_the_error_for_a_file_that_is_no_library_has_the_loaders_message(tmp_path: Path) -> None:
     text = tmp_path / "libtext.so"
     text.write_text("this is no library\n" * 100)
     with pytest.raises(LibraryNotLoadableError, match=re.escape(f"{text}: invalid ELF header")):
         Library(text)
 
 
-def test_the_loaders_words_are_not_cut_off_behind_a_long_path(tmp_path: Path) -> None:
+def test_the_loaders_message_is_complete_for_a_long_path(tmp_path: Path) -> None:
     folder = tmp_path.joinpath(*(letter * 200 for letter in "abcd"))
     folder.mkdir(parents=True)
     (folder / "libtext.so").write_text("this is no library\n" * 100)
@@ -157,7 +157,7 @@ def test_the_loaders_words_are_not_cut_off_behind_a_long_path(tmp_path: Path) ->
         Library(folder / "libtext.so")
 
 
-def test_a_bare_name_that_leads_to_no_library_is_not_loadable_either(tmp_path: Path) -> None:
+def test_a_name_that_resolves_to_a_file_that_is_no_library_is_not_loadable(tmp_path: Path) -> None:
     (tmp_path / "libpcsclite.so.1").write_text("this is no library\n" * 100)
     code = """
         import scardffi
@@ -170,7 +170,7 @@ def test_a_bare_name_that_leads_to_no_library_is_not_loadable_either(tmp_path: P
     assert f"{tmp_path}/libpcsclite.so.1: invalid ELF header" in message
 
 
-def test_a_library_that_is_no_pcsc_library_is_told_what_it_lacks(tmp_path: Path) -> None:
+def test_the_error_for_a_library_of_another_kind_names_the_missing_functions(tmp_path: Path) -> None:
     source = tmp_path / "nothing.c"
     source.write_text("int nothing_to_see_here = 1;\n")
     with pytest.raises(MissingSymbolError) as caught:
@@ -178,7 +178,7 @@ def test_a_library_that_is_no_pcsc_library_is_told_what_it_lacks(tmp_path: Path)
     assert set(re.findall(r"SCard\w+", str(caught.value))) == REQUIRED
 
 
-def test_one_required_function_that_is_missing_is_told(tmp_path: Path) -> None:
+def test_the_error_names_one_missing_required_function(tmp_path: Path) -> None:
     file = shared_library(SOURCES / "required_functions.c", tmp_path, *CORE_FLAGS, "-DWITHOUT_GET_ATTRIB")
     with pytest.raises(MissingSymbolError, match=r"it lacks: SCardGetAttrib$"):
         Library(file)
@@ -210,11 +210,11 @@ def test_the_environment_names_the_default_library() -> None:
     assert run_python(WHICH, environment={"SCARDFFI_LIBRARY": path}) == [os.path.realpath(path)]
 
 
-def test_an_empty_environment_variable_names_nothing() -> None:
+def test_an_empty_environment_variable_is_ignored() -> None:
     assert run_python(WHICH, environment={"SCARDFFI_LIBRARY": ""}) == run_python(WHICH)
 
 
-def test_an_explicit_library_does_not_care_for_the_environment() -> None:
+def test_an_explicit_library_takes_precedence_over_the_environment() -> None:
     code = "import sys, scardffi; print(scardffi.Library(sys.argv[1]).info().path)"
     path = virtual.library_path()
     assert run_python(code, path, environment={"SCARDFFI_LIBRARY": "/nonexistent"}) == [os.path.realpath(path)]
@@ -229,7 +229,7 @@ def public_folder() -> Iterator[Path]:
         yield folder
 
 
-def test_a_set_uid_process_does_not_trust_its_environment(public_folder: Path) -> None:
+def test_a_set_uid_process_ignores_the_environment(public_folder: Path) -> None:
     flags = (*CORE_FLAGS, str(PACKAGE / "csrc" / "platform.c"), "-pthread", "-ldl")
     file = program(SOURCES / "print_environment.c", public_folder, *flags)
     as_nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] if os.geteuid() == 0 else []
@@ -252,7 +252,7 @@ def test_a_set_uid_process_does_not_trust_its_environment(public_folder: Path) -
 # When it is loaded
 
 
-def test_importing_loads_no_pcsc_library_and_the_first_use_does() -> None:
+def test_the_first_use_loads_the_pcsc_library_and_importing_does_not() -> None:
     code = """
         import scardffi, scardffi.virtual, scardffi.cli.main
         loaded = lambda: any(name in open("/proc/self/maps").read() for name in ("libpcsclite", "libscardvirtual"))
@@ -294,14 +294,14 @@ def test_the_same_library_is_equal_however_it_was_named(tmp_path: Path) -> None:
         assert again.native == first.native
 
 
-def test_another_library_is_not_equal_and_neither_is_anything_else(second_virtual: Library) -> None:
+def test_a_library_differs_from_another_library_and_from_other_objects(second_virtual: Library) -> None:
     library = Library(virtual.library_path())
     assert library != second_virtual
     assert library != library.native
     assert library != virtual.library_path()
 
 
-def test_each_library_has_a_world_of_its_own(second_virtual: Library) -> None:
+def test_each_copy_of_the_virtual_library_has_its_own_readers(second_virtual: Library) -> None:
     libraries = [Library(virtual.library_path()), second_virtual]
     contexts = [establish(library) for library in libraries]
     for library, own, foreign in zip(libraries, contexts, reversed(contexts), strict=True):
@@ -329,7 +329,7 @@ def test_the_default_is_the_platforms_library(daemon: PrivatePcscd) -> None:
         assert daemon.ifd_reader(0) in context.list_readers()
 
 
-def test_installed_makes_the_virtual_library_the_default_for_what_is_made_in_it() -> None:
+def test_installed_makes_the_virtual_library_the_default_for_new_objects() -> None:
     before = Library.default()
     with virtual.installed() as library:
         assert library == Library(virtual.library_path())
@@ -345,7 +345,7 @@ def test_installed_makes_the_virtual_library_the_default_for_what_is_made_in_it(
     assert before != library
 
 
-def test_installed_may_be_nested_and_ends_with_an_exception_too() -> None:
+def test_installed_may_be_nested_and_restores_the_default_after_an_exception() -> None:
     before = Library.default()
 
     def fail() -> None:
@@ -358,7 +358,7 @@ def test_installed_may_be_nested_and_ends_with_an_exception_too() -> None:
     assert Library.default() == before
 
 
-def test_a_change_of_the_default_does_not_touch_what_exists(daemon: PrivatePcscd) -> None:
+def test_a_change_of_the_default_does_not_affect_existing_objects(daemon: PrivatePcscd) -> None:
     reader = daemon.ifd_reader(0)
     bound = Library.default()
     with Context() as context, SCardManage() as card:
@@ -371,7 +371,7 @@ def test_a_change_of_the_default_does_not_touch_what_exists(daemon: PrivatePcscd
         assert card.transmit(bytes.fromhex("00B0000004")) == bytes.fromhex("000102039000")
 
 
-def test_what_was_made_with_the_virtual_library_keeps_it() -> None:
+def test_objects_made_with_the_virtual_library_keep_it() -> None:
     with virtual.installed() as library:
         context = Context()
     assert (context.library, context.list_readers()) == (library, [VIRTUAL_READER])
@@ -401,13 +401,11 @@ def test_the_info_of_the_virtual_library_has_no_version() -> None:
     ("name", "version"),
     [("liba.so.2", None), ("liba.so.2.5", "2.5"), ("liba.so.10.0.3", "10.0.3"), ("liba-1.2.so", None)],
 )
-def test_a_version_is_what_stands_behind_so_in_the_files_name(name: str, version: str | None, tmp_path: Path) -> None:
+def test_the_version_is_the_part_after_so_in_the_files_name(name: str, version: str | None, tmp_path: Path) -> None:
     assert Library(shutil.copy(virtual.library_path(), tmp_path / name)).info().version == version
 
 
-def test_the_info_has_the_file_also_where_the_path_was_relative(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_info_has_the_absolute_path_for_a_relative_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = Path(shutil.copy(virtual.library_path(), tmp_path / "librelative.so"))
     monkeypatch.chdir(tmp_path)
     library = Library("./librelative.so")
@@ -415,7 +413,7 @@ def test_the_info_has_the_file_also_where_the_path_was_relative(
     assert library.info().path == str(file.resolve())
 
 
-def test_the_info_tells_what_a_library_lacks(bare: Library) -> None:
+def test_the_info_leaves_out_functions_that_the_library_lacks(bare: Library) -> None:
     assert (bare.info().functions, bare.info().missing) == (REQUIRED, WINDOWS_ALONE | set(OPTIONAL))
 
 
@@ -427,7 +425,9 @@ def test_the_representation_names_the_file() -> None:
 
 
 @pytest.mark.parametrize("name", OPTIONAL)
-def test_a_function_that_a_library_lacks_raises_and_is_named(name: str, bare_default: Library) -> None:
+def test_calling_a_function_that_the_library_lacks_raises_an_error_with_its_name(
+    name: str, bare_default: Library
+) -> None:
     arguments, _ = OPTIONAL[name]
     for function in (getattr(bare_default, name), getattr(raw, name)):
         with pytest.raises(UnsupportedFunctionError, match=f"^{name}: ") as caught:
@@ -438,12 +438,12 @@ def test_a_function_that_a_library_lacks_raises_and_is_named(name: str, bare_def
 
 @pytest.mark.parametrize("name", OPTIONAL)
 @pytest.mark.usefixtures("bare_default")
-def test_a_plain_function_that_a_library_lacks_answers_a_code(name: str) -> None:
+def test_a_function_of_lib_that_the_library_lacks_returns_a_code(name: str) -> None:
     _, arguments = OPTIONAL[name]
     assert unsigned(getattr(lib, name)(*arguments)) == ReturnCode.SCARD_E_UNSUPPORTED_FEATURE
 
 
-def test_a_function_that_it_has_is_called(bare_default: Library) -> None:
+def test_an_optional_function_that_the_library_has_is_called(bare_default: Library) -> None:
     assert bare_default.SCardEstablishContext(Scope.SYSTEM) == (ReturnCode.SCARD_F_INTERNAL_ERROR, 0)
     assert unsigned(lib.SCardReleaseContext(1)) == ReturnCode.SCARD_F_INTERNAL_ERROR
 
@@ -459,7 +459,7 @@ def default_place(place: Place) -> Iterator[Place]:
     set_default_table(previous)
 
 
-def test_the_plain_functions_reach_a_card_on_the_default_library(default_place: Place) -> None:
+def test_the_functions_of_lib_use_the_default_library(default_place: Place) -> None:
     context, handle = ffi.new("SCARDCONTEXT *"), ffi.new("SCARDHANDLE *")
     length, protocol = ffi.new("DWORD *"), ffi.new("DWORD *")
     assert lib.SCardEstablishContext(Scope.SYSTEM, ffi.NULL, ffi.NULL, context) == 0
@@ -483,14 +483,14 @@ def test_the_plain_functions_reach_a_card_on_the_default_library(default_place: 
     assert lib.SCardReleaseContext(context[0]) == 0
 
 
-def test_the_plain_functions_answer_the_librarys_own_code(default_place: Place) -> None:
+def test_the_functions_of_lib_return_the_librarys_code(default_place: Place) -> None:
     assert default_place.library.SCardIsValidContext(12345) == ReturnCode.SCARD_E_INVALID_HANDLE
     assert unsigned(lib.SCardIsValidContext(12345)) == ReturnCode.SCARD_E_INVALID_HANDLE
     assert unsigned(lib.SCardDisconnect(12345, 0)) == ReturnCode.SCARD_E_INVALID_HANDLE
 
 
 @pytest.mark.usefixtures("default_place")
-def test_the_plain_functions_take_the_structures_of_the_platform(default_place: Place) -> None:
+def test_the_functions_of_lib_take_the_structures_of_the_platform(default_place: Place) -> None:
     context = ffi.new("SCARDCONTEXT *")
     assert lib.SCardEstablishContext(Scope.SYSTEM, ffi.NULL, ffi.NULL, context) == 0
     name = ffi.new("char[]", default_place.reader.encode())
@@ -502,7 +502,7 @@ def test_the_plain_functions_take_the_structures_of_the_platform(default_place: 
     assert lib.SCardReleaseContext(context[0]) == 0
 
 
-def test_without_a_pcsc_library_every_plain_function_answers_that_there_is_no_service() -> None:
+def test_without_a_pcsc_library_every_function_of_lib_returns_no_service() -> None:
     code = """
         from scardffi import ffi, lib
         for name in (name for name in dir(lib) if name.startswith("SCard")):
@@ -513,7 +513,7 @@ def test_without_a_pcsc_library_every_plain_function_answers_that_there_is_no_se
     assert dict(line.split() for line in lines) == dict.fromkeys(ALL, hex(ReturnCode.SCARD_E_NO_SERVICE))
 
 
-def test_uses_of_installed_that_overlap_restore_what_was_before_the_first() -> None:
+def test_overlapping_uses_of_installed_restore_the_first_default() -> None:
     before = Library.default()
     first, second = virtual.installed(), virtual.installed()
     library = first.__enter__()

@@ -52,7 +52,7 @@ def card(place: Place) -> Iterator[SCardManage]:
 # attach by reader
 
 
-def test_an_unknown_reader_is_named(place: Place) -> None:
+def test_the_error_names_an_unknown_reader(place: Place) -> None:
     with pytest.raises(UnknownReaderError, match="no such reader"):
         SCardManage(place.library).attach_by_ifd("no such reader")
 
@@ -68,13 +68,13 @@ def test_an_unknown_reader_is_named(place: Place) -> None:
         (("a", 2, 0), "protocols: 0 is not allowed; give one or more of T0, T1, RAW"),
     ],
 )
-def test_an_argument_that_is_not_allowed_is_named(arguments: tuple[object, ...], message: str, place: Place) -> None:
+def test_the_error_names_a_wrong_argument(arguments: tuple[object, ...], message: str, place: Place) -> None:
     with pytest.raises(InvalidArgumentError, match=message) as failure:
         SCardManage(place.library).attach_by_ifd(*arguments)  # type: ignore[arg-type]  # that is the point
     assert failure.value.hresult == 0x80070057
 
 
-def test_a_name_that_is_no_str_is_a_type_error(place: Place) -> None:
+def test_a_reader_name_of_another_type_is_a_type_error(place: Place) -> None:
     with pytest.raises(TypeError, match="reader: expected a str, got bytes"):
         SCardManage(place.library).attach_by_ifd(b"reader")  # type: ignore[arg-type]  # that is the point
 
@@ -92,7 +92,7 @@ def test_a_protocol_that_is_not_negotiated_is_a_mismatch(card: SCardManage, plac
         SCardManage(place.library).attach_by_ifd(place.reader, ShareMode.SHARED, 3 ^ card.protocol)
 
 
-def test_direct_access_needs_no_card(removal_daemon: PrivatePcscd) -> None:
+def test_direct_access_works_without_a_card(removal_daemon: PrivatePcscd) -> None:
     reader = removal_daemon.ifd_reader(3)
     removal_daemon.remove_card(3)
     try:
@@ -111,13 +111,13 @@ def test_direct_access_needs_no_card(removal_daemon: PrivatePcscd) -> None:
 
 
 @pytest.mark.parametrize("length", [1, 2, 16, 255, 256])
-def test_transmit_gives_the_whole_response(length: int, card: SCardManage) -> None:
+def test_transmit_returns_the_whole_response(length: int, card: SCardManage) -> None:
     response = card.transmit(bytes([0, 0xB0, 0, 0, length % 256]))
     assert type(response) is bytes
     assert response == pattern(length) + b"\x90\x00"
 
 
-def test_an_error_of_the_first_exchange_comes_of_nothing_else(place: Place) -> None:
+def test_the_error_of_a_first_exchange_has_no_context(place: Place) -> None:
     with SCardManage(place.library).attach_by_ifd(place.reader) as card:
         with pytest.raises(NotTransactedError) as raised:
             card.transmit(bytes.fromhex("80160000"))
@@ -144,7 +144,7 @@ COMMANDS: dict[str, Callable[[bytes], object]] = {
 
 
 @pytest.mark.parametrize("kind", COMMANDS)
-def test_a_command_may_lie_in_any_contiguous_buffer(kind: str, card: SCardManage) -> None:
+def test_transmit_takes_a_command_in_any_contiguous_buffer(kind: str, card: SCardManage) -> None:
     command = COMMANDS[kind](READ_4)
     assert card.transmit(command) == ANSWER_4  # type: ignore[arg-type]  # each is a buffer
     response = bytearray(6)
@@ -152,7 +152,7 @@ def test_a_command_may_lie_in_any_contiguous_buffer(kind: str, card: SCardManage
     assert response == ANSWER_4
 
 
-def test_items_may_be_wider_than_a_byte(card: SCardManage) -> None:
+def test_the_items_of_a_buffer_may_be_wider_than_a_byte(card: SCardManage) -> None:
     command = array.array("H", bytes.fromhex("00A4000C023F0000"))  # Lc 02, data 3F00, Le 00: four items of two bytes
     response = array.array("I", [0] * 4)
     assert card.transmit(command) == b"\x90\x00"
@@ -160,7 +160,7 @@ def test_items_may_be_wider_than_a_byte(card: SCardManage) -> None:
     assert response.tobytes() == b"\x90\x00" + bytes(14)
 
 
-def test_a_response_lands_in_the_caller_s_memory(card: SCardManage) -> None:
+def test_transmit_into_writes_the_response_into_the_callers_memory(card: SCardManage) -> None:
     with mmap.mmap(-1, 4096) as memory:
         assert card.transmit_into(READ_4, memory) == 6
         assert memory[:7] == ANSWER_4 + b"\0"
@@ -227,7 +227,9 @@ def test_buffers_that_overlap_are_refused(card: SCardManage) -> None:
 
 
 @pytest.mark.parametrize("room", [2, 5, 257])
-def test_a_response_buffer_that_is_too_small_says_that_the_command_has_run(room: int, daemon: PrivatePcscd) -> None:
+def test_the_error_for_a_small_response_buffer_says_that_the_command_was_executed(
+    room: int, daemon: PrivatePcscd
+) -> None:
     with SCardManage().attach_by_ifd(daemon.ifd_reader(0)) as card:
         before = len(daemon.ifd_events(0))
         with pytest.raises(InsufficientBufferError, match="has executed the command") as failure:
@@ -237,7 +239,7 @@ def test_a_response_buffer_that_is_too_small_says_that_the_command_has_run(room:
         assert len(daemon.ifd_events(0)) == before + 1, "sent once, and not again"
 
 
-def test_a_buffer_is_locked_for_the_call_alone(card: SCardManage) -> None:
+def test_a_buffer_is_locked_only_during_the_call(card: SCardManage) -> None:
     response = bytearray(6)
     command = bytearray(READ_4)
     card.transmit_into(command, response)
@@ -247,14 +249,14 @@ def test_a_buffer_is_locked_for_the_call_alone(card: SCardManage) -> None:
     command.clear()
 
 
-def test_every_hresult_of_a_card_that_breaks_off_is_an_error_and_the_connection_lives(daemon: PrivatePcscd) -> None:
+def test_a_card_that_breaks_off_raises_an_error_and_the_connection_stays_usable(daemon: PrivatePcscd) -> None:
     with SCardManage().attach_by_ifd(daemon.ifd_reader(0)) as card:
         with pytest.raises(NotTransactedError):
             card.transmit(bytes.fromhex("80160000"))
         assert card.transmit(READ_4) == ANSWER_4
 
 
-def test_a_card_pulled_in_the_middle_of_a_command_is_an_error_at_once(removal_daemon: PrivatePcscd) -> None:
+def test_a_removal_during_a_command_raises_an_error_at_once(removal_daemon: PrivatePcscd) -> None:
     reader = removal_daemon.ifd_reader(3)
     with SCardManage().attach_by_ifd(reader) as card:
         pulling = threading.Timer(0.1, removal_daemon.remove_card, (3,))
@@ -284,7 +286,7 @@ def transmit_until_told(card: SCardManage) -> None:
 # transactions
 
 
-def test_a_transaction_keeps_other_handles_waiting(card: SCardManage, place: Place) -> None:
+def test_other_handles_wait_for_the_end_of_a_transaction(card: SCardManage, place: Place) -> None:
     with SCardManage(place.library).attach_by_ifd(place.reader) as other:
         order: list[str] = []
         with card.transaction() as inside:
@@ -312,7 +314,7 @@ def test_transactions_nest(card: SCardManage, place: Place) -> None:
         other.unlock()
 
 
-def test_a_lock_with_a_timeout_ends_in_time(card: SCardManage, place: Place) -> None:
+def test_lock_ends_after_its_timeout(card: SCardManage, place: Place) -> None:
     with SCardManage(place.library).attach_by_ifd(place.reader) as other, other.transaction():
         start = time.perf_counter()
         with pytest.raises(SCardTimeoutError, match=r"held the card for 0\.2 s") as failure:
@@ -326,12 +328,12 @@ def test_a_lock_with_a_timeout_ends_in_time(card: SCardManage, place: Place) -> 
 
 
 @pytest.mark.parametrize("timeout", [-1, float("nan"), float("inf"), 2**32])
-def test_a_timeout_that_is_no_time_is_refused(timeout: float, card: SCardManage) -> None:
+def test_a_wrong_timeout_is_refused(timeout: float, card: SCardManage) -> None:
     with pytest.raises(InvalidArgumentError, match=r"timeout: .* or None to wait without limit"):
         card.lock(timeout=timeout)
 
 
-def test_a_lock_waits_for_the_other_s_end(card: SCardManage, place: Place) -> None:
+def test_lock_waits_for_the_end_of_another_transaction(card: SCardManage, place: Place) -> None:
     with SCardManage(place.library).attach_by_ifd(place.reader) as other:
         other.lock()
         threading.Timer(0.1, other.unlock).start()
@@ -339,7 +341,7 @@ def test_a_lock_waits_for_the_other_s_end(card: SCardManage, place: Place) -> No
         card.unlock()
 
 
-def test_the_end_of_a_transaction_never_hides_the_body_s_exception(card: SCardManage) -> None:
+def test_an_exception_in_the_with_block_is_not_hidden_by_the_transactions_end(card: SCardManage) -> None:
     def unlock_early(error: type[Exception] | None) -> None:
         with card.transaction():
             card.unlock()
@@ -352,12 +354,12 @@ def test_the_end_of_a_transaction_never_hides_the_body_s_exception(card: SCardMa
         unlock_early(None)
 
 
-def test_unlock_without_lock_says_so(card: SCardManage) -> None:
+def test_unlock_without_lock_raises_not_transacted(card: SCardManage) -> None:
     with pytest.raises(NotTransactedError):
         card.unlock()
 
 
-def test_a_reset_at_the_end_of_a_transaction_is_seen_by_both(card: SCardManage, place: Place) -> None:
+def test_a_reset_at_the_end_of_a_transaction_is_seen_by_both_connections(card: SCardManage, place: Place) -> None:
     with SCardManage(place.library).attach_by_ifd(place.reader) as other:
         card.lock()
         card.unlock(Disposition.RESET)
@@ -369,7 +371,7 @@ def test_a_reset_at_the_end_of_a_transaction_is_seen_by_both(card: SCardManage, 
 
 
 @pytest.mark.parametrize("disposition", [-1, 4, 99])
-def test_a_disposition_that_does_not_exist_is_refused_and_nothing_ends(disposition: int, card: SCardManage) -> None:
+def test_an_unknown_disposition_is_refused_and_the_transaction_continues(disposition: int, card: SCardManage) -> None:
     card.lock()
     with pytest.raises(InvalidArgumentError, match=rf"disposition: {disposition} is not allowed"):
         card.unlock(disposition)
@@ -396,7 +398,7 @@ def test_reconnect_changes_the_protocol(card: SCardManage) -> None:
 # status, attributes, control
 
 
-def test_status_tells_reader_state_protocol_and_atr(card: SCardManage, place: Place) -> None:
+def test_status_returns_reader_state_protocol_and_atr(card: SCardManage, place: Place) -> None:
     status = card.status()
     assert status.reader == place.reader
     assert status.state & CardState.PRESENT
@@ -431,7 +433,9 @@ def test_control_reaches_the_driver(daemon: PrivatePcscd) -> None:
             card.control(control_code(2000), bytes(65549))
 
 
-def test_another_s_transaction_refuses_control_and_attributes_at_once(card: SCardManage, place: Place) -> None:
+def test_during_anothers_transaction_control_and_attributes_are_refused_at_once(
+    card: SCardManage, place: Place
+) -> None:
     with SCardManage(place.library).attach_by_ifd(place.reader) as other, other.transaction():
         with pytest.raises(SharingViolationError):
             card.control(control_code(3400))
@@ -439,7 +443,7 @@ def test_another_s_transaction_refuses_control_and_attributes_at_once(card: SCar
             card.get_attribute(Attribute.ATR_STRING)
 
 
-def test_a_card_removed_and_inserted_again_needs_reconnect(removal_daemon: PrivatePcscd) -> None:
+def test_after_removal_and_insertion_the_card_needs_reconnect(removal_daemon: PrivatePcscd) -> None:
     reader = removal_daemon.ifd_reader(3)
     with SCardManage().attach_by_ifd(reader) as card:
         removal_daemon.remove_card(3)
@@ -452,7 +456,7 @@ def test_a_card_removed_and_inserted_again_needs_reconnect(removal_daemon: Priva
         assert card.transmit(READ_4) == ANSWER_4
 
 
-def test_the_object_tells_what_it_is_attached_to(card: SCardManage) -> None:
+def test_the_object_has_the_properties_of_its_attachment(card: SCardManage) -> None:
     assert repr(card) == f"<scardffi.SCardManage handle {card.handle}>"
     card.detach()
     assert repr(card) == "<scardffi.SCardManage detached>"
@@ -461,7 +465,7 @@ def test_the_object_tells_what_it_is_attached_to(card: SCardManage) -> None:
         card.detach()
 
 
-def test_a_buffer_that_was_too_small_may_be_enlarged_where_the_error_is_caught(card: SCardManage) -> None:
+def test_a_buffer_that_was_too_small_can_be_enlarged_in_the_except_block(card: SCardManage) -> None:
     for command in (READ_4, bytearray(READ_4)):
         response = bytearray(2)
         try:
@@ -473,7 +477,7 @@ def test_a_buffer_that_was_too_small_may_be_enlarged_where_the_error_is_caught(c
         assert len(response) == 6
 
 
-def test_a_transaction_that_a_reset_keeps_open_ends_with_the_attachment(place: Place) -> None:
+def test_detach_ends_a_transaction_that_is_open_after_a_reset(place: Place) -> None:
     with SCardManage(place.library).attach_by_ifd(place.reader) as owner:
         card = SCardManage(place.library).attach_by_handle(owner, share_mode=ShareMode.SHARED)
         card.lock()

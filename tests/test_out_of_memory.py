@@ -32,7 +32,7 @@ ALLOCATE = {
 ALLOCATE_NOTHING = {"transmit again", "transmit_into", "status", "detach", "attach again"}
 
 
-def test_an_allocation_that_fails_raises_out_of_memory_leaks_nothing_and_leaves_the_object_usable(
+def test_a_failed_allocation_raises_out_of_memory_leaks_no_memory_and_leaves_the_object_usable(
     tmp_path: Path,
 ) -> None:
     preload = shared_library(Path(__file__).parent / "csrc" / "failing_malloc.c", tmp_path, "-pthread", "-ldl")

@@ -57,13 +57,15 @@ def run(pytester: pytest.Pytester, code: str, *arguments: str) -> pytest.RunResu
 # What it costs those who do not use it
 
 
-def test_loading_it_imports_pytest_and_nothing_else() -> None:
+def test_loading_the_plugin_imports_no_other_module_than_pytest() -> None:
     code = "import sys, pytest; before = set(sys.modules); import pytest_scardffi; print(*set(sys.modules) - before)"
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["pytest_scardffi"]
 
 
-def test_a_run_that_does_not_use_it_says_and_imports_the_same(pytester: pytest.Pytester) -> None:
+def test_a_run_without_its_features_prints_and_imports_the_same_as_without_the_plugin(
+    pytester: pytest.Pytester,
+) -> None:
     pytester.makeconftest(
         "import sys\n"
         "def pytest_unconfigure():\n"
@@ -79,7 +81,7 @@ def test_a_run_that_does_not_use_it_says_and_imports_the_same(pytester: pytest.P
     assert outputs[0].endswith("[]")
 
 
-def test_pytest_does_not_warn_where_scardffi_was_imported_first(pytester: pytest.Pytester) -> None:
+def test_pytest_does_not_warn_if_scardffi_was_imported_first(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_passes(virtual_card): pass")
     code = "import pytest_scardffi, scardffi, sys, pytest; sys.exit(pytest.main(['-W', 'error', '-q']))"
     done = pytester.run(sys.executable, "-W", "error", "-c", code)
@@ -89,7 +91,7 @@ def test_pytest_does_not_warn_where_scardffi_was_imported_first(pytester: pytest
 # Reader and card
 
 
-def test_virtual_reader_is_the_only_reader_and_empty(pytester: pytest.Pytester) -> None:
+def test_virtual_reader_is_the_only_reader_and_is_empty(pytester: pytest.Pytester) -> None:
     code = """
 def test_it(virtual_reader):
     assert Library.default() == Library(virtual.library_path())
@@ -150,7 +152,7 @@ def test_it():
         "assert False",
     ],
 )
-def test_whatever_a_test_does_to_the_reader_is_undone(end: str, pytester: pytest.Pytester) -> None:
+def test_a_tests_changes_to_the_reader_are_undone(end: str, pytester: pytest.Pytester) -> None:
     code = f"""
 def test_it(virtual_reader, virtual_card):
     {end}
@@ -159,7 +161,7 @@ def test_it(virtual_reader, virtual_card):
     assert outcomes == ({"failed": 1, "passed": 1} if end == "assert False" else {"passed": 2})
 
 
-def test_what_a_card_raises_fails_the_test_in_the_end_with_its_traceback(pytester: pytest.Pytester) -> None:
+def test_an_exception_of_a_card_fails_the_test_with_its_traceback(pytester: pytest.Pytester) -> None:
     code = """
 def test_it(virtual_reader):
     virtual_reader.insert(BrokenCard())
@@ -182,7 +184,7 @@ def test_it(virtual_reader):
     assert "reader.py" not in said
 
 
-def test_what_a_test_takes_out_of_the_errors_was_expected(pytester: pytest.Pytester) -> None:
+def test_an_exception_that_the_test_removes_from_errors_does_not_fail_it(pytester: pytest.Pytester) -> None:
     code = """
 def test_it(virtual_reader):
     virtual_reader.insert(BrokenCard())
@@ -195,7 +197,7 @@ def test_it(virtual_reader):
 # Faults
 
 
-def test_a_fault_hits_the_calls_of_the_test_and_not_those_of_its_fixtures(pytester: pytest.Pytester) -> None:
+def test_a_fault_affects_the_calls_of_the_test_and_not_those_of_its_fixtures(pytester: pytest.Pytester) -> None:
     code = """
 @pytest.fixture
 def used(virtual_card):
@@ -211,7 +213,7 @@ def test_it():
     run(pytester, code + WORLD_AS_BEFORE).assert_outcomes(passed=2)
 
 
-def test_several_faults_of_function_and_class_are_armed(pytester: pytest.Pytester) -> None:
+def test_markers_of_the_function_and_of_the_class_all_apply(pytester: pytest.Pytester) -> None:
     code = """
 @pytest.mark.virtual_fault("SCardTransmit", call=3, answer=b"garbage")
 class TestIt:
@@ -225,7 +227,7 @@ class TestIt:
     run(pytester, code + WORLD_AS_BEFORE).assert_outcomes(passed=3)
 
 
-def test_a_resource_manager_that_stops_runs_again_after_the_test(pytester: pytest.Pytester) -> None:
+def test_a_stopped_resource_manager_runs_again_after_the_test(pytester: pytest.Pytester) -> None:
     code = """
 @pytest.mark.virtual_fault("SCardEstablishContext", call=2, stop=True)
 def test_it(virtual_card):
@@ -259,9 +261,7 @@ def test_it():
         ("", "missing 1 required positional argument: 'function'"),
     ],
 )
-def test_a_marker_that_no_fault_can_be_made_of_fails_the_test_before_it_starts(
-    marker: str, message: str, pytester: pytest.Pytester
-) -> None:
+def test_a_wrong_marker_fails_the_test_before_it_starts(marker: str, message: str, pytester: pytest.Pytester) -> None:
     code = f"""
 @pytest.mark.virtual_fault({marker})
 def test_it(virtual_card):
@@ -273,15 +273,13 @@ def test_it(virtual_card):
     result.stdout.no_fnmatch_line("started")
 
 
-def test_the_marker_and_the_fixtures_are_told_about(pytester: pytest.Pytester) -> None:
+def test_pytest_lists_the_marker_and_the_fixtures(pytester: pytest.Pytester) -> None:
     pytester.runpytest_inprocess("--markers").stdout.fnmatch_lines(["@pytest.mark.virtual_fault(function, *, call=1*"])
     fixtures = pytester.runpytest_inprocess("--fixtures").stdout
     fixtures.fnmatch_lines(["virtual_reader -- *", "*An empty reader without hardware*", "virtual_card -- *"])
 
 
-def test_readers_that_the_environment_describes_stay(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_readers_from_the_environment_are_kept(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCARDFFI_VIRTUAL", "reader,name=Other")
     pytester.makepyfile(
         CARDS
@@ -334,7 +332,7 @@ def test_without_virtual_pcsc_pyscard_uses_the_systems_library(pytester: pytest.
     pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 
-def test_virtual_pcsc_where_the_systems_library_is_loaded_is_a_usage_error(pytester: pytest.Pytester) -> None:
+def test_virtual_pcsc_after_the_systems_library_was_loaded_is_a_usage_error(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_it(): pass")
     code = "import smartcard.scard, sys, pytest; sys.exit(pytest.main(['--virtual-pcsc']))"
     done = pytester.run(sys.executable, "-c", code)
@@ -344,7 +342,7 @@ def test_virtual_pcsc_where_the_systems_library_is_loaded_is_a_usage_error(pytes
     assert "LD_LIBRARY_PATH=" in line
 
 
-def test_a_fault_that_the_test_never_meets_fails_it(pytester: pytest.Pytester) -> None:
+def test_a_fault_that_does_not_happen_fails_the_test(pytester: pytest.Pytester) -> None:
     result = run(
         pytester,
         """

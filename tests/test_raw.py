@@ -308,7 +308,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("function", "index", "refusal"), REFUSALS)
-def test_a_value_that_is_not_allowed_is_refused_by_name(
+def test_a_wrong_value_is_refused_with_the_arguments_name(
     virtual_place: Place, function: str, index: int, refusal: Refusal
 ) -> None:
     values = [value for _, value, _ in ARGUMENTS[function]]
@@ -341,18 +341,18 @@ def test_a_reader_to_watch_is_a_name_and_a_number(
 
 
 @pytest.mark.parametrize("state", ["reader", ("reader",), ("reader", 0, 0), 7])
-def test_what_is_no_pair_of_reader_and_state_is_refused_by_name(virtual_place: Place, state: Any) -> None:
+def test_a_state_that_is_no_pair_is_refused_with_the_arguments_name(virtual_place: Place, state: Any) -> None:
     with pytest.raises((TypeError, InvalidArgumentError), match=r"^states: "):
         virtual_place.library.SCardGetStatusChange(12345, 0, [state])
 
 
 @pytest.mark.parametrize("address", [-1, 1 << 8 * ffi.sizeof("void *")])
-def test_what_is_no_address_is_not_freed(virtual_place: Place, address: int) -> None:
+def test_a_wrong_address_is_refused(virtual_place: Place, address: int) -> None:
     with pytest.raises(InvalidArgumentError, match=f"^memory: {address} is not allowed"):
         virtual_place.library.SCardFreeMemory(12345, address)
 
 
-def test_a_name_that_cannot_be_encoded_is_refused_by_name(virtual_place: Place) -> None:
+def test_a_name_that_cannot_be_encoded_is_refused_with_the_arguments_name(virtual_place: Place) -> None:
     with pytest.raises(InvalidArgumentError, match=r"^reader: '\\ud800' is not allowed"):
         virtual_place.library.SCardConnect(12345, "\ud800", 2, 3)
 

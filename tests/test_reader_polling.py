@@ -70,14 +70,14 @@ def beside() -> Iterator[VirtualReader]:
         yield reader
 
 
-def test_a_reader_that_comes_and_one_that_goes_end_the_wait(context: Context, reader: VirtualReader) -> None:
+def test_plugging_in_and_unplugging_a_reader_end_the_wait(context: Context, reader: VirtualReader) -> None:
     for change in (reader.plug, reader.unplug):
         with soon(change):
             [state] = context.get_status_change([PNP_NOTIFICATION], 10)
         assert (state.reader, state.state, state.atr) == (PNP_NOTIFICATION, CHANGED, b"")
 
 
-def test_what_changed_between_two_waits_is_told_at_once(context: Context, reader: VirtualReader) -> None:
+def test_a_change_between_two_waits_is_returned_at_once(context: Context, reader: VirtualReader) -> None:
     with soon(reader.plug):
         known = context.get_status_change([PNP_NOTIFICATION], 10)
     with pytest.raises(SCardTimeoutError):
@@ -90,9 +90,7 @@ def test_what_changed_between_two_waits_is_told_at_once(context: Context, reader
 
 
 @pytest.mark.parametrize("timeout", [0, 0.1, 1.2])
-def test_where_no_reader_comes_the_wait_is_over_in_time(
-    context: Context, beside: VirtualReader, timeout: float
-) -> None:
+def test_a_wait_without_a_change_ends_at_its_timeout(context: Context, beside: VirtualReader, timeout: float) -> None:
     states: list[str | ReaderState] = [PNP_NOTIFICATION, *context.get_status_change([beside.name])]
     for one in ([PNP_NOTIFICATION], states):
         start = time.perf_counter()
@@ -101,7 +99,7 @@ def test_where_no_reader_comes_the_wait_is_over_in_time(
         assert timeout <= time.perf_counter() - start < timeout + 1
 
 
-def test_a_card_beside_the_list_is_seen(context: Context, beside: VirtualReader) -> None:
+def test_a_card_in_a_reader_that_is_watched_too_ends_the_wait(context: Context, beside: VirtualReader) -> None:
     known = context.get_status_change([beside.name])
     with soon(beside.remove):
         listed, other = context.get_status_change([PNP_NOTIFICATION, *known], 10)
@@ -109,7 +107,7 @@ def test_a_card_beside_the_list_is_seen(context: Context, beside: VirtualReader)
     assert other.state & (EMPTY | CHANGED) == EMPTY | CHANGED
 
 
-def test_a_reader_beside_the_list_keeps_its_state(
+def test_a_reader_that_is_watched_too_keeps_its_state(
     context: Context, beside: VirtualReader, reader: VirtualReader
 ) -> None:
     [known] = context.get_status_change([beside.name])
@@ -121,12 +119,12 @@ def test_a_reader_beside_the_list_keeps_its_state(
     assert other.atr
 
 
-def test_a_reader_that_is_unknown_is_refused(context: Context) -> None:
+def test_an_unknown_reader_is_refused(context: Context) -> None:
     with pytest.raises(UnknownReaderError):
         context.get_status_change(["no such reader", PNP_NOTIFICATION], 10)
 
 
-def test_when_a_watched_reader_goes_the_list_has_changed(
+def test_unplugging_a_watched_reader_changes_the_list(
     context: Context, reader: VirtualReader, beside: VirtualReader
 ) -> None:
     reader.plug()
@@ -138,7 +136,7 @@ def test_when_a_watched_reader_goes_the_list_has_changed(
 
 
 @BY_THE_LIST
-def test_who_waits_for_the_list_hears_of_it_before_a_reader_that_has_gone(
+def test_a_changed_list_is_returned_before_the_error_of_an_unplugged_reader(
     context: Context, reader: VirtualReader
 ) -> None:
     with soon(reader.plug):
@@ -165,7 +163,7 @@ def test_cancel_ends_the_wait(context: Context, beside: VirtualReader, *, with_a
 
 @BY_THE_LIST
 @pytest.mark.parametrize("call", [1, 2])
-def test_what_the_resource_manager_says_of_the_list_is_told(context: Context, call: int) -> None:
+def test_an_error_of_the_list_is_raised(context: Context, call: int) -> None:
     with (
         virtual.fault("SCardListReaders", call=call, code=ReturnCode.SCARD_E_NO_SERVICE),
         pytest.raises(NoServiceError),
@@ -173,7 +171,7 @@ def test_what_the_resource_manager_says_of_the_list_is_told(context: Context, ca
         context.get_status_change([PNP_NOTIFICATION], 10)
 
 
-def test_no_reader_at_all_is_a_list_too(context: Context, reader: VirtualReader) -> None:
+def test_an_empty_list_can_be_waited_on(context: Context, reader: VirtualReader) -> None:
     first = VirtualReader()
     first.unplug()
     try:
@@ -186,7 +184,7 @@ def test_no_reader_at_all_is_a_list_too(context: Context, reader: VirtualReader)
         first.insert(virtual.AnsweringCard())
 
 
-def test_the_resource_manager_itself_knows_the_notification_but_for_macos() -> None:
+def test_the_resource_manager_knows_the_notification_except_on_macos() -> None:
     library = Library(virtual.library_path())
     _, context = library.SCardEstablishContext(2)
     code, _ = library.SCardGetStatusChange(context, 0, [(PNP_NOTIFICATION, 0)])

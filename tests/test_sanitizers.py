@@ -80,7 +80,7 @@ def build(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     )
 
 
-def test_every_answer_of_the_core_is_right_and_the_sanitizers_have_nothing_to_report(build: Build) -> None:
+def test_the_core_passes_its_stress_program_without_a_report_of_a_sanitizer(build: Build) -> None:
     done = build.run()
     assert done.returncode == 0, done.stdout
     assert "Sanitizer" not in done.stdout
@@ -90,7 +90,7 @@ def test_every_answer_of_the_core_is_right_and_the_sanitizers_have_nothing_to_re
     report(f"races of attach and detach under {build.sanitizers}: {'; '.join(threads)}")
 
 
-def test_the_virtual_library_holds_under_threads_hostile_emulators_and_forks(build: Build) -> None:
+def test_the_virtual_library_passes_its_stress_program_without_a_report_of_a_sanitizer(build: Build) -> None:
     done = run_program(build.virtual_program, str(free_vpcd_port()))
     assert done.returncode == 0, done.stdout
     assert "Sanitizer" not in done.stdout
@@ -100,7 +100,7 @@ def test_the_virtual_library_holds_under_threads_hostile_emulators_and_forks(bui
     report(f"stress of the virtual library under {build.sanitizers}: {said}")
 
 
-def test_the_sanitizers_see_what_the_core_and_the_virtual_library_do(build: Build) -> None:
+def test_the_sanitizers_report_an_error_made_on_purpose(build: Build) -> None:
     done = build.run("break the rules")
     assert done.returncode != 0
     expected = "data race" if build.sanitizers == "thread" else "heap-buffer-overflow"

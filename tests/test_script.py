@@ -71,7 +71,7 @@ def test_the_replies_are_those_of_single_exchanges(card: SCardManage) -> None:
         replies[303]
 
 
-def test_a_view_outlives_script_replies_and_card(virtual_place: Place) -> None:
+def test_a_view_of_a_reply_outlives_script_replies_and_card(virtual_place: Place) -> None:
     card = SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader)
     data = Script([bytes.fromhex("00B0000000")]).run(card)[0].data
     card.detach()
@@ -84,7 +84,7 @@ def test_an_empty_script_has_no_replies(card: SCardManage) -> None:
     assert len(Script([]).run(card, repeat=1000)) == 0
 
 
-def test_repeat_keeps_the_last_pass_or_all(cards: CallbackLibrary) -> None:
+def test_repeat_keeps_the_replies_of_the_last_pass_or_of_all(cards: CallbackLibrary) -> None:
     count = iter(range(100))
     with cards.attach(lambda _: bytes([next(count)]) + b"\x90\x00") as card:
         script = Script([READ_4] * 3)
@@ -95,7 +95,7 @@ def test_repeat_keeps_the_last_pass_or_all(cards: CallbackLibrary) -> None:
                 script.run(card, repeat=repeat)
 
 
-def test_timed_replies_tell_how_long_each_took(daemon: PrivatePcscd) -> None:
+def test_timed_replies_have_the_time_of_each_command(daemon: PrivatePcscd) -> None:
     with SCardManage().attach_by_ifd(daemon.ifd_reader(0)) as card:
         for reply in Script([SLEEP_5_MS] * 5).run(card, timed=True):
             assert reply.elapsed_ns is not None
@@ -116,7 +116,7 @@ def test_timed_replies_tell_how_long_each_took(daemon: PrivatePcscd) -> None:
     ],
     ids=repr,
 )
-def test_a_status_word_that_is_not_expected_ends_it(expect: object, met: bool, card: SCardManage) -> None:
+def test_an_unexpected_status_word_ends_the_script(expect: object, met: bool, card: SCardManage) -> None:
     script = Script([READ_4, bytes.fromhex("00FF0000"), READ_4], expect=expect)  # type: ignore[arg-type]  # each
     if met:
         assert len(script.run(card)) == 3
@@ -128,20 +128,20 @@ def test_a_status_word_that_is_not_expected_ends_it(expect: object, met: bool, c
 
 
 @pytest.mark.parametrize("expect", [-1, 0x10000, "9000", (1, 2, 3), {(1,)}, [0x9000]], ids=repr)
-def test_an_expectation_that_is_none_is_refused(expect: object) -> None:
+def test_a_wrong_expect_argument_is_refused(expect: object) -> None:
     with pytest.raises(InvalidArgumentError, match="expect: "):
         Script([READ_4, READ_4], expect=expect)  # type: ignore[arg-type]  # that is the point
 
 
 @pytest.mark.parametrize("bad", [b"", bytes(65549)])
-def test_a_command_of_a_length_that_is_not_allowed_is_named(bad: bytes) -> None:
+def test_the_error_names_a_command_of_a_wrong_length(bad: bytes) -> None:
     with pytest.raises(InvalidArgumentError, match=rf"commands\[1\]: '{len(bad)} bytes' is not allowed"):
         Script([READ_4, bad])
     with pytest.raises(TypeError, match=r"commands\[0\]: expected a C-contiguous buffer"):
         Script(["00B0"])  # type: ignore[list-item]  # that is the point
 
 
-def test_a_card_pulled_in_the_middle_leaves_every_reply_that_was_complete(removal_daemon: PrivatePcscd) -> None:
+def test_after_a_removal_the_error_has_every_complete_reply(removal_daemon: PrivatePcscd) -> None:
     reader = removal_daemon.ifd_reader(3)
     with SCardManage().attach_by_ifd(reader) as card:
         pulling = threading.Timer(0.2, removal_daemon.remove_card, (3,))
@@ -166,7 +166,7 @@ def test_a_card_pulled_in_the_middle_leaves_every_reply_that_was_complete(remova
     ("code", "error"),
     [(ReturnCode.SCARD_W_REMOVED_CARD, RemovedCardError), (ReturnCode.SCARD_E_NO_SERVICE, NoServiceError)],
 )
-def test_a_failure_at_any_place_is_told_with_its_index_and_code(
+def test_a_failure_of_any_command_is_raised_with_its_index_and_code(
     code: int, error: type[SCardError], cards: CallbackLibrary
 ) -> None:
     for place in range(5):
@@ -180,12 +180,12 @@ def test_a_failure_at_any_place_is_told_with_its_index_and_code(
             assert isinstance(failure.value.__cause__, error)
 
 
-def test_a_response_longer_than_le_is_not_lost(cards: CallbackLibrary) -> None:
+def test_a_response_longer_than_le_is_kept(cards: CallbackLibrary) -> None:
     with cards.attach(lambda _: bytes(1000) + b"\x90\x00") as card:
         assert [len(one) for one in Script([bytes.fromhex("00B0000001")] * 3).run(card)] == [1002] * 3
 
 
-def test_progress_is_told_and_cancel_ends_it_with_what_arrived(daemon: PrivatePcscd) -> None:
+def test_progress_can_be_read_and_cancel_ends_the_script_with_the_replies_so_far(daemon: PrivatePcscd) -> None:
     with SCardManage().attach_by_ifd(daemon.ifd_reader(0)) as card:
         cancel = threading.Event()
         told: list[tuple[int, int]] = []
@@ -206,7 +206,7 @@ def test_progress_is_told_and_cancel_ends_it_with_what_arrived(daemon: PrivatePc
         assert told[0][0] <= 20 + 10, "C comes back at least every 100 ms"
 
 
-def test_ctrl_c_ends_a_script_of_a_million_commands_with_what_arrived(virtual_place: Place) -> None:
+def test_ctrl_c_ends_a_script_of_a_million_commands_with_the_replies_so_far(virtual_place: Place) -> None:
     with SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as card:
         script = Script([READ_4] * 1_000_000)
         interrupting = threading.Timer(0.05, send_signal, (signal.SIGINT,))
@@ -220,7 +220,7 @@ def test_ctrl_c_ends_a_script_of_a_million_commands_with_what_arrived(virtual_pl
         assert card.transmit(READ_4) == ANSWER_4
 
 
-def test_one_script_runs_on_many_threads_and_cards_at_a_time(place: Place) -> None:
+def test_one_script_runs_on_many_threads_and_cards_at_the_same_time(place: Place) -> None:
     commands = reads(200)
     script = Script(commands)
     failures: list[object] = []
@@ -241,7 +241,7 @@ def test_one_script_runs_on_many_threads_and_cards_at_a_time(place: Place) -> No
     assert failures == []
 
 
-def test_a_transaction_keeps_other_handles_out_meanwhile(card: SCardManage, place: Place) -> None:
+def test_a_script_in_a_transaction_keeps_other_handles_out(card: SCardManage, place: Place) -> None:
     seen: list[int] = []
     with SCardManage(place.library).attach_by_ifd(place.reader) as other:
 

@@ -71,7 +71,7 @@ def test_eight_objects_on_one_handle_each_get_their_own_answer(place: Place) -> 
         run_threads(*(lambda start=start: use(start) for start in range(8)))
 
 
-def test_attach_and_detach_while_others_transmit_end_in_answers_or_refusals_alone(place: Place) -> None:
+def test_transmitting_while_others_attach_and_detach_returns_an_answer_or_is_refused(place: Place) -> None:
     with SCardManage(place.library).attach_by_ifd(place.reader) as owner:
         card = SCardManage(place.library)
         stop = threading.Event()
@@ -92,7 +92,7 @@ def test_attach_and_detach_while_others_transmit_end_in_answers_or_refusals_alon
         run_threads(use, use, use, change)
 
 
-def test_while_one_card_hangs_all_others_go_on(daemon: PrivatePcscd) -> None:
+def test_while_one_card_hangs_all_others_work(daemon: PrivatePcscd) -> None:
     with Context() as context:
         hanging, other = context.attach(daemon.ifd_reader(0)), context.attach(daemon.ifd_reader(1))
         answers: list[bytes] = []
@@ -125,7 +125,7 @@ def test_while_one_card_hangs_all_others_go_on(daemon: PrivatePcscd) -> None:
         late.detach()
 
 
-def test_a_call_on_a_hanging_card_waits_for_its_turn_and_a_detach_too(daemon: PrivatePcscd) -> None:
+def test_calls_and_detach_wait_for_the_running_command_of_the_same_card(daemon: PrivatePcscd) -> None:
     card = SCardManage().attach_by_ifd(daemon.ifd_reader(0))
     answers: list[bytes] = []
     first = threading.Thread(target=lambda: answers.append(card.transmit(HANG)))
@@ -144,7 +144,7 @@ def test_a_call_on_a_hanging_card_waits_for_its_turn_and_a_detach_too(daemon: Pr
     assert not card.is_attached
 
 
-def test_a_reset_by_one_thread_is_seen_by_the_others_as_a_reset_or_an_answer(place: Place) -> None:
+def test_after_a_reset_by_one_thread_the_others_get_a_reset_error_or_an_answer(place: Place) -> None:
     with SCardManage(place.library).attach_by_ifd(place.reader) as card:
         seen = {"answers": 0, "resets": 0}
 

@@ -79,7 +79,7 @@ def card(windows: Windows, context: int) -> int:
 # What all platforms have
 
 
-def test_the_functions_with_strings_are_those_with_a_w(windows: Windows) -> None:
+def test_the_functions_with_strings_are_loaded_with_the_suffix_w(windows: Windows) -> None:
     info = windows.library.info()
     assert {"SCardConnect", "SCardStatus", "SCardListReaders", "SCardGetStatusChange"} <= info.functions
     assert info.missing == {
@@ -87,12 +87,12 @@ def test_the_functions_with_strings_are_those_with_a_w(windows: Windows) -> None
     }  # fmt: skip
 
 
-def test_a_library_without_them_is_none_for_windows_and_its_symbols_are_named(windows: Windows) -> None:
+def test_a_library_without_the_w_functions_is_refused_and_the_missing_names_are_in_the_error(windows: Windows) -> None:
     with pytest.raises(windows.package.MissingSymbolError, match=r"lacks: SCardConnectW, SCardStatusW, "):
         windows.package.Library(virtual.library_path())
 
 
-def test_names_of_readers_come_and_go_in_any_script(windows: Windows, context: int, card: int) -> None:
+def test_reader_names_in_any_script_are_converted_both_ways(windows: Windows, context: int, card: int) -> None:
     assert windows.library.SCardListReaders(context) == (0, [FIRST, SECOND])
     assert windows.library.SCardListReaders(context, GROUP) == (0, [FIRST, SECOND])
     assert windows.library.SCardListReaders(context, "other") == (ReturnCode.SCARD_E_NO_READERS_AVAILABLE, [])
@@ -100,12 +100,12 @@ def test_names_of_readers_come_and_go_in_any_script(windows: Windows, context: i
     assert windows.library.SCardStatus(card) == (0, SECOND, 6, 2, ATR)
 
 
-def test_states_of_readers_are_asked_for_by_name(windows: Windows, context: int) -> None:
+def test_reader_states_are_asked_for_by_name(windows: Windows, context: int) -> None:
     code, states = windows.library.SCardGetStatusChange(context, 0, [(FIRST, 0), (SECOND, 0)])
     assert (code, states) == (0, [(UNKNOWN, ATR), (PRESENT | CHANGED, ATR)])
 
 
-def test_the_objects_work_on_windows_strings_too(windows: Windows) -> None:
+def test_context_and_manage_object_work_with_utf_16(windows: Windows) -> None:
     with windows.package.Context(library=windows.library) as context:
         assert context.list_readers() == [FIRST, SECOND]
         [state] = context.get_status_change([SECOND], 0)
@@ -116,7 +116,7 @@ def test_the_objects_work_on_windows_strings_too(windows: Windows) -> None:
             assert attached.status().reader == SECOND
 
 
-def test_handles_of_64_bit_are_attached_to_and_wrong_ones_found(windows: Windows, card: int) -> None:
+def test_handles_of_64_bits_are_attached_and_wrong_ones_refused(windows: Windows, card: int) -> None:
     manage = windows.package.SCardManage(library=windows.library).attach_by_handle(card)  # it answered code 50
     assert manage.handle == card
     manage.detach()
@@ -139,7 +139,7 @@ STATES = [
 
 
 @pytest.mark.parametrize(("number", "state"), list(enumerate(STATES)))
-def test_the_numbers_of_card_states_become_flags_in_objects(windows: Windows, number: int, state: CardState) -> None:
+def test_the_card_states_of_windows_become_flags(windows: Windows, number: int, state: CardState) -> None:
     windows.outside.set_state(number)
     with windows.package.SCardManage(library=windows.library).attach_by_ifd(SECOND) as attached:
         assert attached.status().state == state
@@ -147,7 +147,7 @@ def test_the_numbers_of_card_states_become_flags_in_objects(windows: Windows, nu
     windows.outside.set_state(6)
 
 
-def test_a_name_that_is_no_text_is_refused(windows: Windows, context: int) -> None:
+def test_a_name_that_is_not_unicode_is_refused(windows: Windows, context: int) -> None:
     assert windows.library.SCardConnect(context, "\udcff", 2, 3)[0] == ReturnCode.SCARD_E_INVALID_PARAMETER
     assert (
         windows.library.SCardGetStatusChange(context, 0, [(FIRST, 0), ("\udcff", 0)])[0]
@@ -155,7 +155,7 @@ def test_a_name_that_is_no_text_is_refused(windows: Windows, context: int) -> No
     )
 
 
-def test_lengths_are_bytes_of_utf_8_and_told_where_the_room_is_too_small(windows: Windows, context: int) -> None:
+def test_lengths_are_in_bytes_of_utf_8_and_are_returned_for_a_small_buffer(windows: Windows, context: int) -> None:
     lib, ffi = windows.package.lib, windows.package.ffi
     expected = f"{FIRST}\0{SECOND}\0\0".encode("utf-8", "surrogateescape")
     table = windows.library.native
@@ -169,7 +169,7 @@ def test_lengths_are_bytes_of_utf_8_and_told_where_the_room_is_too_small(windows
     assert ffi.buffer(room)[: len(expected)] == expected
 
 
-def test_memory_of_the_librarys_own_cannot_be_asked_for(windows: Windows, context: int) -> None:
+def test_autoallocation_of_strings_is_refused(windows: Windows, context: int) -> None:
     lib, ffi = windows.package.lib, windows.package.ffi
     length, room = ffi.new("DWORD *", 0xFFFFFFFF), ffi.new("char *[1]")
     table = windows.library.native
@@ -181,7 +181,7 @@ def test_memory_of_the_librarys_own_cannot_be_asked_for(windows: Windows, contex
     "broken",
     [b"\x80", b"\xc0\x80", b"\xe0\x80\x80", b"\xf4\x90\x80\x80", b"\xf8\x88\x80\x80\x80", b"\xe8\xaa", b"\xc3("],
 )
-def test_what_is_no_utf_8_is_refused_at_every_place(windows: Windows, context: int, broken: bytes) -> None:
+def test_invalid_utf_8_is_refused_in_every_argument(windows: Windows, context: int, broken: bytes) -> None:
     for name in (broken, b"a" + broken, broken + b"a", "読".encode() + broken):
         assert (
             windows.library.SCardForgetReader(context, name.decode("utf-8", "surrogateescape"))
@@ -237,20 +237,18 @@ OTHER_CALLS: dict[str, tuple[Any, ...]] = {
 
 
 @pytest.mark.parametrize("function", CONTEXT_CALLS)
-def test_a_function_of_windows_takes_and_answers_what_the_library_does(
-    function: str, windows: Windows, context: int
-) -> None:
+def test_a_windows_function_passes_arguments_and_results(function: str, windows: Windows, context: int) -> None:
     arguments, answer, told = CONTEXT_CALLS[function]
     assert getattr(windows.library, function)(context, *arguments) == answer
     assert windows.calls == ([told] if told else [])
 
 
 @pytest.mark.parametrize("function", HANDLE_CALLS)
-def test_a_function_of_windows_tells_of_a_card(function: str, windows: Windows, card: int) -> None:
+def test_a_windows_function_that_takes_a_card_returns_its_result(function: str, windows: Windows, card: int) -> None:
     assert getattr(windows.library, function)(card) == HANDLE_CALLS[function]
 
 
-def test_the_event_of_the_service_is_accessed_and_released(windows: Windows) -> None:
+def test_the_started_event_is_accessed_and_released(windows: Windows) -> None:
     assert windows.library.SCardAccessStartedEvent() == (0, 0x77)
     assert windows.library.SCardReleaseStartedEvent() == 0
     assert windows.calls == [["ReleaseStartedEvent"]]
@@ -268,20 +266,20 @@ def test_the_event_of_the_service_is_accessed_and_released(windows: Windows) -> 
         ("SCardReadCache", (b"1", 0, "a", bytearray(1)), "card: .* is not allowed; give a GUID"),
     ],
 )
-def test_a_wrong_argument_is_named(
+def test_the_error_names_the_wrong_argument(
     windows: Windows, context: int, function: str, arguments: tuple[Any, ...], words: str
 ) -> None:
     with pytest.raises(windows.package.InvalidArgumentError, match=f"^{words}"):
         getattr(windows.library, function)(context, *arguments)
 
 
-def test_no_function_of_windows_is_left_out() -> None:
+def test_every_windows_function_is_tested_here() -> None:
     functions = {name for name in vars(WindowsFunctions) if name.startswith("SCard")}
     assert functions == {*CONTEXT_CALLS, *HANDLE_CALLS, *OTHER_CALLS}
 
 
 @pytest.mark.parametrize("function", [*CONTEXT_CALLS, *HANDLE_CALLS, *OTHER_CALLS])
-def test_elsewhere_a_function_of_windows_raises_and_is_named(function: str) -> None:
+def test_on_other_platforms_a_windows_function_raises_an_error_with_its_name(function: str) -> None:
     library = Library(virtual.library_path())
     arguments = (1, *CONTEXT_CALLS[function][0]) if function in CONTEXT_CALLS else OTHER_CALLS.get(function, (1,))
     with virtual.installed():

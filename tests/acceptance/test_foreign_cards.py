@@ -27,7 +27,7 @@ def test_vicc_answers_select_and_get_challenge(daemon: PrivatePcscd, vpcd_port: 
 
 
 @pytest.mark.parametrize("length", [1, 254, 65533])
-def test_a_card_in_python_sees_each_command_once_as_it_was_sent(
+def test_a_card_in_python_gets_each_command_once_and_unchanged(
     length: int, daemon: PrivatePcscd, vpcd_port: int
 ) -> None:
     answer = bytes(i & 0xFF for i in range(length)) + b"\x90\x00"

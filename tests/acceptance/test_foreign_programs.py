@@ -40,7 +40,7 @@ def test_opensc_tool_lists_the_reader() -> None:
     assert output_of("opensc-tool", "-l")[-1].split(maxsplit=2) == ["0", "Yes", DEFAULT_READER]
 
 
-def test_opensc_tool_tells_the_atr() -> None:
+def test_opensc_tool_prints_the_atr() -> None:
     assert output_of("opensc-tool", "-a") == [ANSWERING_ATR.hex(":")]
 
 
@@ -53,7 +53,7 @@ def test_opensc_tool_sends_commands() -> None:
 
 
 @pytest.mark.parametrize("command", ["801C000600", "801E000604"], ids=["61xx", "6Cxx"])
-def test_opensc_tool_follows_what_the_card_asks_for(command: str) -> None:
+def test_opensc_tool_follows_61xx_and_6cxx(command: str) -> None:
     assert output_of("opensc-tool", "-s", command)[-1].startswith("00 01 02 03 04 05 ")
 
 
@@ -99,7 +99,7 @@ class PcscScan:
         return True
 
 
-def test_pcsc_scan_sees_an_emulator_come_and_go() -> None:
+def test_pcsc_scan_sees_an_emulator_connect_and_disconnect() -> None:
     port = free_vpcd_port()
     with PcscScan(f"reader,listen={port}") as scan:
         assert scan.says("Card state: Card removed")
@@ -154,7 +154,7 @@ def test_a_card_request_of_pyscard_waits_for_the_card() -> None:
     assert run_with_pyscard(code) == ["not there", "Another [] 144 0"]
 
 
-def test_the_monitors_of_pyscard_see_cards_and_readers_come_and_go() -> None:
+def test_the_monitors_of_pyscard_see_cards_and_readers() -> None:
     code = """
         import queue
         from smartcard.CardMonitoring import CardMonitor, CardObserver

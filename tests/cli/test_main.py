@@ -18,18 +18,18 @@ def test_send_prints_each_response_with_the_meaning_of_its_status_word(capsys: p
     ]
 
 
-def test_options_may_stand_behind_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_may_follow_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["readers", "--virtual"]) == 0
     assert capsys.readouterr().out == "scardffi Virtual Reader 0\t3B 88 80 01 73 63 61 72 64 66 66 69 07\n"
 
 
-def test_a_status_word_that_is_no_success_ends_with_1(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_status_word_exits_with_1(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--virtual", "send", "00FF000000"]) == 1
     assert "6D00 instruction not supported" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("bad", ["0", "xyz", ""])
-def test_a_command_that_is_no_hexadecimal_ends_with_2(bad: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_that_is_not_hexadecimal_exits_with_2(bad: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["--virtual", "send", bad])
     assert end.value.code == 2
@@ -43,7 +43,7 @@ def test_a_command_that_is_no_hexadecimal_ends_with_2(bad: str, capsys: pytest.C
         (["--virtual", "send", "--reader", "no such reader", "00"], "no such reader"),
     ],
 )
-def test_a_failure_of_pcsc_ends_with_3_and_a_line_that_says_why(
+def test_a_pcsc_error_exits_with_3_and_prints_the_error(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 3

@@ -18,30 +18,30 @@ class Lack(NamedTuple):
 _HANDLES_OF_4_BYTES: Final = Lack(
     "Contexts and handles have 4 bytes: the number does not reach the library.",
     {
-        "test_what_is_no_context_is_an_invalid_handle": "2**32",
-        "test_what_is_no_handle_is_an_invalid_handle": "2**32",
+        "test_a_wrong_context_is_an_invalid_handle": "2**32",
+        "test_a_wrong_handle_is_an_invalid_handle": "2**32",
     },
 )
 _DWORD_OF_4_BYTES: Final = Lack("A DWORD has 4 bytes.", {"test_an_attribute_that_was_set_is_read_back": r"\x08"})
-_SERVICE: Final = "test_what_a_program_sees_of_the_service"
+_SERVICE: Final = "test_each_function_has_its_code_when_the_service_stops_and_restarts"
 _OF_MACOS: Final = (
     Lack(
         "There is no SCARD_AUTOALLOCATE.",
         {
             "test_a_list_is_allocated_by_the_library_on_request": "",
-            "test_a_list_cannot_be_allocated_without_a_place_for_its_address": "",
+            "test_a_list_is_not_allocated_without_a_pointer_to_receive_it": "",
             "test_the_name_is_allocated_by_the_library_on_request": "",
             "test_the_atr_is_allocated_by_the_library_on_request": "",
-            "test_nothing_is_allocated_without_a_place_for_its_address": "",
+            "test_nothing_is_allocated_without_a_pointer_to_receive_it": "",
             "test_an_attribute_is_allocated_by_the_library_on_request": "",
-            "test_an_attribute_is_not_allocated_without_a_place_for_its_address": "",
+            "test_an_attribute_is_not_allocated_without_a_pointer_to_receive_it": "",
         },
     ),
     Lack(
         "There is no SCardFreeMemory.",
         {
             "test_freeing_nothing_is_a_success": "",
-            "test_what_is_no_context_is_an_invalid_handle": "SCardFreeMemory",
+            "test_a_wrong_context_is_an_invalid_handle": "SCardFreeMemory",
             "test_every_function_is_exported": "SCardFreeMemory",
             _SERVICE: ".free",
         },
@@ -51,13 +51,13 @@ _OF_MACOS: Final = (
     Lack(
         "No reader stands for the list of readers: Context looks at the list instead (tests/test_reader_polling.py).",
         {
-            "test_the_notification_of_readers_has_nothing_to_tell_at_once": "",
+            "test_the_notification_of_readers_has_no_change_at_first": "",
             "test_the_notification_of_readers_compares_its_count": "",
-            "test_the_notification_of_readers_is_known_in_any_case": "",
-            "test_a_reader_that_goes_is_notified": "",
-            "test_a_reader_that_comes_is_notified": "",
-            "test_cancelling_the_wait_for_a_reader_that_comes": "",
-            "test_a_new_reader_is_waited_for_beside_a_known_one": "",
+            "test_the_name_of_the_notification_may_be_in_upper_case": "",
+            "test_unplugging_a_reader_ends_a_wait_for_the_notification": "",
+            "test_plugging_in_a_reader_ends_a_wait_for_the_notification": "",
+            "test_a_cancel_ends_a_wait_for_the_notification": "",
+            "test_a_wait_can_watch_a_known_reader_and_new_readers": "",
             _SERVICE: "notification",
         },
     ),
@@ -68,9 +68,9 @@ _OF_MACOS: Final = (
     Lack(
         "Cards that come and go are not counted.",
         {
-            "test_the_upper_half_of_the_state_counts_cards_coming_and_going": "",
-            "test_the_upper_half_of_the_event_counts_cards_coming_and_going": "",
-            "test_a_card_that_went_and_came_back_is_seen_by_the_count": "",
+            "test_the_upper_half_of_the_state_counts_insertions_and_removals": "",
+            "test_the_upper_half_of_the_event_counts_insertions_and_removals": "",
+            "test_the_count_shows_a_removal_followed_by_an_insertion": "",
         },
     ),
 )
@@ -81,31 +81,31 @@ _OF_WINDOWS: Final = (
         "The core asks for strings in UTF-16, and allocates none in UTF-8.",
         {
             "test_a_list_is_allocated_by_the_library_on_request": "",
-            "test_a_list_cannot_be_allocated_without_a_place_for_its_address": "",
+            "test_a_list_is_not_allocated_without_a_pointer_to_receive_it": "",
             "test_the_name_is_allocated_by_the_library_on_request": "",
-            "test_nothing_is_allocated_without_a_place_for_its_address": "name",
+            "test_nothing_is_allocated_without_a_pointer_to_receive_it": "name",
         },
     ),
     Lack(
         "The core writes a string where all of it fits.",
         {
             "test_a_name_that_does_not_fit_is_cut": "",
-            "test_a_short_name_does_not_keep_the_atr_back": "",
+            "test_a_short_buffer_for_the_name_does_not_affect_the_atr": "",
             "test_buffers_without_a_length_have_no_room": "",
         },
     ),
     Lack(
         "There is no pcsc_stringify_error.",
         {
-            "test_every_code_has_words_of_its_own": "",
-            "test_an_unknown_code_is_told_by_its_number": "",
-            "test_the_words_of_one_thread_stay_when_another_asks": "",
+            "test_every_code_has_its_own_text": "",
+            "test_the_text_of_an_unknown_code_has_its_number": "",
+            "test_the_text_in_one_thread_is_not_changed_by_another_thread": "",
         },
     ),
     _DWORD_OF_4_BYTES,
     Lack(
         "SCardStatus does not count the cards that come and go.",
-        {"test_the_upper_half_of_the_state_counts_cards_coming_and_going": ""},
+        {"test_the_upper_half_of_the_state_counts_insertions_and_removals": ""},
     ),
 )
 _OF_LINUX: Final = () if sys.maxsize > 1 << 32 else (_HANDLES_OF_4_BYTES, _DWORD_OF_4_BYTES)

@@ -40,14 +40,14 @@ TWO_FEATURES = b"\x0a\4" + control_code(3009).to_bytes(4, "big") + b"\x12\4" + c
 # Attributes
 
 
-def test_the_maker_has_a_name(clients: Clients) -> None:
+def test_the_vendor_name_is_an_attribute(clients: Clients) -> None:
     code, name = clients.card().attribute(VENDOR_NAME)
     assert code == SUCCESS
     assert name.startswith(b"scardffi")
 
 
 @pytest.mark.parametrize("attribute", [FRIENDLY_NAME, SYSTEM_NAME])
-def test_the_reader_has_its_name(place: Place, clients: Clients, attribute: int) -> None:
+def test_the_readers_name_is_an_attribute(place: Place, clients: Clients, attribute: int) -> None:
     assert clients.card(2).attribute(attribute) == (SUCCESS, place.reader(2).encode() + b"\0")
 
 
@@ -90,7 +90,7 @@ def test_an_attribute_that_was_set_is_read_back(clients: Clients, share: int, va
     assert card.set_attribute(IFS_REQUEST, bytes(4)) == SUCCESS
 
 
-def test_what_one_connection_sets_another_reads(clients: Clients) -> None:
+def test_another_connection_reads_an_attribute_that_was_set(clients: Clients) -> None:
     card, other = clients.card(), clients.card()
     assert card.set_attribute(IFS_REQUEST, b"\x01\0\0\0") == SUCCESS
     assert other.attribute(IFS_REQUEST) == (SUCCESS, b"\x01\0\0\0")
@@ -99,7 +99,7 @@ def test_what_one_connection_sets_another_reads(clients: Clients) -> None:
 
 
 @pytest.mark.parametrize("length", [1, 3, 5, 264])
-def test_a_value_of_a_length_that_the_attribute_never_has_fails(clients: Clients, length: int) -> None:
+def test_a_value_of_a_wrong_length_fails(clients: Clients, length: int) -> None:
     assert clients.card().set_attribute(IFS_REQUEST, bytes(length)) == NOT_TRANSACTED
 
 
@@ -108,7 +108,7 @@ def test_a_value_longer_than_any_attribute_does_not_fit(clients: Clients) -> Non
 
 
 @pytest.mark.parametrize("attribute", [VENDOR_NAME, ATR_STRING, FRIENDLY_NAME, ICC_PRESENCE])
-def test_what_the_reader_says_of_itself_cannot_be_set(clients: Clients, attribute: int) -> None:
+def test_attributes_that_describe_the_reader_cannot_be_set(clients: Clients, attribute: int) -> None:
     assert clients.card().set_attribute(attribute, bytes(4)) == NO_SUCH_ATTRIBUTE
 
 
@@ -132,13 +132,13 @@ def getter(place: Place, clients: Clients) -> Getter:
 
 
 @pytest.mark.parametrize("given", [0, 3, 1000])
-def test_without_a_buffer_the_length_alone_is_told(getter: Getter, given: int) -> None:
+def test_without_a_buffer_only_the_length_is_returned(getter: Getter, given: int) -> None:
     length = ffi.new("DWORD *", given)
     assert getter.call(ffi.NULL, length) == SUCCESS
     assert length[0] == len(ATR_T0)
 
 
-def test_an_attribute_that_just_fits(getter: Getter) -> None:
+def test_an_attribute_fits_a_buffer_of_its_length(getter: Getter) -> None:
     value, length = ffi.new("unsigned char[]", len(ATR_T0)), ffi.new("DWORD *", len(ATR_T0))
     assert getter.call(value, length) == SUCCESS
     assert bytes(ffi.buffer(value)) == ATR_T0
@@ -167,11 +167,11 @@ def test_an_attribute_is_allocated_by_the_library_on_request(place: Place, gette
     assert place.library.SCardFreeMemory(clients.context(), int(ffi.cast("uintptr_t", holder[0]))) == SUCCESS
 
 
-def test_an_attribute_is_not_allocated_without_a_place_for_its_address(getter: Getter) -> None:
+def test_an_attribute_is_not_allocated_without_a_pointer_to_receive_it(getter: Getter) -> None:
     assert getter.call(ffi.NULL, ffi.new("DWORD *", AUTOALLOCATE)) == INVALID_PARAMETER
 
 
-def test_an_attribute_needs_a_place_for_its_length(getter: Getter) -> None:
+def test_an_attribute_needs_a_pointer_to_the_length(getter: Getter) -> None:
     assert getter.call(ffi.new("unsigned char[]", 33), ffi.NULL) == INVALID_PARAMETER
     assert getter.call(ffi.NULL, ffi.NULL) == INVALID_PARAMETER
 
@@ -189,12 +189,12 @@ def test_setting_an_attribute_needs_a_value(place: Place, clients: Clients, hand
 
 @pytest.mark.parametrize("share", [EXCLUSIVE, SHARED, DIRECT])
 @pytest.mark.parametrize("length", [0, 1, 5, 264, 65536])
-def test_the_reader_gives_back_what_it_is_sent(clients: Clients, share: int, length: int) -> None:
+def test_the_echo_command_returns_what_was_sent(clients: Clients, share: int, length: int) -> None:
     sent = bytes(i & 0xFF for i in range(length))
     assert clients.card(share=share).control(ECHO, sent, room=65536) == (SUCCESS, sent)
 
 
-def test_the_reader_tells_its_features(clients: Clients) -> None:
+def test_the_reader_lists_its_features(clients: Clients) -> None:
     assert clients.card().control(FEATURES) == (SUCCESS, TWO_FEATURES)
 
 
@@ -221,11 +221,11 @@ def test_an_answer_of_the_reader_that_does_not_fit_is_refused(place: Place, clie
     assert response == b"\xee" * 16
 
 
-def test_a_longer_command_than_any_is_not_sent_to_the_reader(clients: Clients) -> None:
+def test_a_command_that_is_too_long_is_not_sent_to_the_reader(clients: Clients) -> None:
     assert clients.card().control(ECHO, bytes(65549)) == (INSUFFICIENT_BUFFER, b"")
 
 
-def test_control_needs_neither_a_command_nor_a_place_for_a_length(place: Place, clients: Clients) -> None:
+def test_control_works_without_a_command_and_without_a_pointer_to_the_length(place: Place, clients: Clients) -> None:
     response = ffi.new("unsigned char[]", 12)
     native = place.library.native
     code = lib.pcsc_SCardControl(native, clients.card().handle, FEATURES, ffi.NULL, 0, response, 12, ffi.NULL)
@@ -234,14 +234,14 @@ def test_control_needs_neither_a_command_nor_a_place_for_a_length(place: Place, 
     assert lib.pcsc_SCardControl(native, 12345, FEATURES, ffi.NULL, 0, response, 12, ffi.NULL) == INVALID_HANDLE
 
 
-def test_control_without_a_buffer_for_the_answer_has_no_room(place: Place, clients: Clients) -> None:
+def test_control_without_a_buffer_returns_insufficient_buffer(place: Place, clients: Clients) -> None:
     length = ffi.new("DWORD *", 77)
     native = place.library.native
     code = lib.pcsc_SCardControl(native, clients.card().handle, FEATURES, ffi.NULL, 0, ffi.NULL, 0, length)
     assert (code, length[0]) == (INSUFFICIENT_BUFFER, 12)
 
 
-def test_readers_are_controlled_side_by_side(clients: Clients) -> None:
+def test_readers_are_controlled_at_the_same_time(clients: Clients) -> None:
     cards = [clients.card(number) for number in (0, 1, 2, 3)]
     calls = [Call(card.control, ECHO, bytes([number] * 100)) for number, card in enumerate(cards)]
     assert [call.answer() for call in calls] == [(SUCCESS, bytes([number] * 100)) for number in range(4)]

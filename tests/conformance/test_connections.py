@@ -88,12 +88,12 @@ WITH_HANDLE: dict[str, Callable[[Card], object]] = {
 
 @pytest.mark.parametrize("number", NO_HANDLE)
 @pytest.mark.parametrize("function", WITH_HANDLE)
-def test_what_is_no_handle_is_an_invalid_handle(place: Place, clients: Clients, function: str, number: str) -> None:
+def test_a_wrong_handle_is_an_invalid_handle(place: Place, clients: Clients, function: str, number: str) -> None:
     card = Card(place.library, 0, NO_HANDLE[number](place, clients), T1)
     assert WITH_HANDLE[function](card) == INVALID_HANDLE
 
 
-def test_handles_are_told_apart(clients: Clients) -> None:
+def test_each_connection_has_its_own_handle(clients: Clients) -> None:
     cards = [clients.card() for _ in range(20)]
     assert len({card.handle for card in cards}) == 20
     assert cards[7].disconnect() == SUCCESS
@@ -144,24 +144,24 @@ def test_an_unknown_share_mode_is_an_invalid_value(place: Place, clients: Client
 
 @pytest.mark.parametrize("protocols", [0, 8, 0x10, 0x80000000])
 @pytest.mark.parametrize("share", [EXCLUSIVE, SHARED])
-def test_no_protocol_that_there_is_is_a_mismatch(place: Place, clients: Clients, share: int, protocols: int) -> None:
+def test_an_unknown_protocol_is_a_mismatch(place: Place, clients: Clients, share: int, protocols: int) -> None:
     assert _connect(place, clients, share, protocols) == PROTO_MISMATCH
 
 
-def test_the_protocol_is_looked_at_before_the_share_mode(place: Place, clients: Clients) -> None:
+def test_the_protocol_is_checked_before_the_share_mode(place: Place, clients: Clients) -> None:
     assert _connect(place, clients, 7, 0) == PROTO_MISMATCH
 
 
-def test_direct_needs_no_protocol(clients: Clients) -> None:
+def test_a_direct_connection_needs_no_protocol(clients: Clients) -> None:
     assert clients.card(share=DIRECT, protocols=0).protocol == 0
 
 
-def test_the_old_number_for_any_protocol_is_any_protocol(clients: Clients) -> None:
+def test_the_old_value_for_any_protocol_is_accepted(clients: Clients) -> None:
     assert clients.card(protocols=0x1000).protocol == T1
 
 
 @pytest.mark.parametrize("name", ["", "no such reader", "x" * 127, "x" * 128])
-def test_a_reader_that_is_not_there_is_unknown(place: Place, clients: Clients, name: str) -> None:
+def test_a_missing_reader_is_unknown(place: Place, clients: Clients, name: str) -> None:
     assert place.library.SCardConnect(clients.context(), name, SHARED, ANY) == (UNKNOWN_READER, 0, 0)
 
 
@@ -176,7 +176,7 @@ def test_a_name_longer_than_any_reader_can_have_is_an_invalid_value(place: Place
 
 
 @pytest.mark.parametrize("missing", ["name", "handle", "protocol"])
-def test_connecting_needs_a_name_and_places_for_its_answers(place: Place, clients: Clients, missing: str) -> None:
+def test_connecting_needs_a_name_and_pointers_for_the_results(place: Place, clients: Clients, missing: str) -> None:
     name = ffi.NULL if missing == "name" else place.reader(0).encode()
     handle = ffi.NULL if missing == "handle" else ffi.new("SCARDHANDLE *")
     protocol = ffi.NULL if missing == "protocol" else ffi.new("DWORD *")
@@ -201,24 +201,26 @@ SHARINGS = [
 
 
 @pytest.mark.parametrize(("first", "second", "expected"), SHARINGS)
-def test_who_may_connect_beside_whom(clients: Clients, first: int, second: int, expected: int) -> None:
+def test_share_modes_decide_if_a_second_connection_succeeds(
+    clients: Clients, first: int, second: int, expected: int
+) -> None:
     card = clients.card(share=first)
     assert clients.connect(share=second) == expected
     assert card.disconnect() == SUCCESS
     assert clients.connect(share=second) == SUCCESS
 
 
-def test_exclusive_is_exclusive_in_its_own_context_too(place: Place, clients: Clients) -> None:
+def test_an_exclusive_connection_excludes_its_own_context_too(place: Place, clients: Clients) -> None:
     card = clients.card(share=EXCLUSIVE)
     assert place.library.SCardConnect(card.context, place.reader(0), SHARED, ANY)[0] == SHARING_VIOLATION
 
 
-def test_exclusive_holds_one_reader_only(clients: Clients) -> None:
+def test_an_exclusive_connection_excludes_others_from_one_reader_only(clients: Clients) -> None:
     clients.card(0, share=EXCLUSIVE)
     assert clients.connect(1, share=EXCLUSIVE) == SUCCESS
 
 
-def test_an_exclusive_card_answers(clients: Clients) -> None:
+def test_an_exclusive_connection_transmits(clients: Clients) -> None:
     assert clients.card(share=EXCLUSIVE).transmit(READ_4) == (SUCCESS, ANSWER_4)
 
 
@@ -266,17 +268,17 @@ def test_a_protocol_once_chosen_is_not_changed_by_another_connection(clients: Cl
     assert card.status()[3] == first
 
 
-def test_who_takes_any_protocol_gets_the_one_chosen_before(clients: Clients) -> None:
+def test_a_connection_for_any_protocol_gets_the_present_one(clients: Clients) -> None:
     clients.card(protocols=T0)
     assert clients.card(protocols=ANY).protocol == T0
 
 
-def test_the_protocol_outlives_its_connection(clients: Clients) -> None:
+def test_the_protocol_stays_after_its_connection_ends(clients: Clients) -> None:
     assert clients.card(protocols=T0).disconnect() == SUCCESS
     assert clients.connect(protocols=T1) == PROTO_MISMATCH
 
 
-def test_raw_takes_the_card_from_the_protocol_chosen_before(clients: Clients) -> None:
+def test_a_raw_connection_changes_the_cards_protocol(clients: Clients) -> None:
     card = clients.card(protocols=T1)
     assert clients.card(protocols=RAW).protocol == RAW
     assert card.status()[3] == RAW
@@ -288,7 +290,7 @@ def test_a_card_answers_by_the_protocol_that_was_chosen(clients: Clients, protoc
     assert clients.card(protocols=protocol).transmit(READ_4, protocol) == (SUCCESS, ANSWER_4)
 
 
-def test_an_atr_that_begins_as_none_does_offers_no_protocol(place: Place, clients: Clients) -> None:
+def test_a_wrong_atr_offers_no_protocol(place: Place, clients: Clients) -> None:
     place.remove(0)
     place.insert(0, bytes.fromhex("008000"))
     assert clients.connect() == PROTO_MISMATCH
@@ -298,26 +300,26 @@ def test_an_atr_that_begins_as_none_does_offers_no_protocol(place: Place, client
 # Direct
 
 
-def test_direct_sees_the_protocol_that_another_connection_chose(clients: Clients) -> None:
+def test_a_direct_connection_has_the_present_protocol(clients: Clients) -> None:
     clients.card(protocols=T0)
     card = clients.card(share=DIRECT, protocols=0)
     assert card.protocol == T0
     assert card.transmit(READ_4, T0) == (SUCCESS, ANSWER_4)
 
 
-def test_direct_has_no_protocol_to_transmit_by_before_one_was_chosen(clients: Clients) -> None:
+def test_a_direct_connection_cannot_transmit_before_a_protocol_is_chosen(clients: Clients) -> None:
     card = clients.card(share=DIRECT, protocols=0)
     assert card.transmit(READ_4, T1)[0] == PROTO_MISMATCH
     assert card.transmit(READ_4, T0)[0] == PROTO_MISMATCH
 
 
-def test_direct_gets_a_protocol_by_reconnecting_shared(clients: Clients) -> None:
+def test_a_direct_connection_gets_a_protocol_by_reconnecting_shared(clients: Clients) -> None:
     card = clients.card(share=DIRECT, protocols=0)
     assert card.reconnect(SHARED, ANY) == (SUCCESS, T1)
     assert card.transmit(READ_4) == (SUCCESS, ANSWER_4)
 
 
-def test_direct_with_raw_transmits_raw(clients: Clients) -> None:
+def test_a_direct_raw_connection_transmits(clients: Clients) -> None:
     card = clients.card(share=DIRECT, protocols=RAW)
     assert card.protocol == RAW
     assert card.transmit(READ_4, RAW) == (SUCCESS, ANSWER_4)
@@ -327,12 +329,12 @@ def test_direct_with_raw_transmits_raw(clients: Clients) -> None:
 
 
 @pytest.mark.parametrize("share", [EXCLUSIVE, SHARED])
-def test_without_a_card_there_is_none_to_connect(place: Place, clients: Clients, share: int) -> None:
+def test_without_a_card_connecting_returns_no_smartcard(place: Place, clients: Clients, share: int) -> None:
     place.remove(0)
     assert clients.connect(share=share) == NO_SMARTCARD
 
 
-def test_without_a_card_direct_reaches_the_reader(place: Place, clients: Clients) -> None:
+def test_without_a_card_a_direct_connection_reaches_the_reader(place: Place, clients: Clients) -> None:
     place.remove(0)
     card = clients.card(share=DIRECT, protocols=0)
     assert card.protocol == 0
@@ -343,12 +345,12 @@ def test_without_a_card_direct_reaches_the_reader(place: Place, clients: Clients
 
 
 @pytest.mark.parametrize("protocol", [T0, T1, RAW])
-def test_without_a_card_direct_transmits_to_none(place: Place, clients: Clients, protocol: int) -> None:
+def test_without_a_card_a_direct_connection_cannot_transmit(place: Place, clients: Clients, protocol: int) -> None:
     place.remove(0)
     assert clients.card(share=DIRECT, protocols=0).transmit(READ_4, protocol)[0] == NO_SMARTCARD
 
 
-def test_a_card_that_comes_is_reached_by_reconnecting(place: Place, clients: Clients) -> None:
+def test_a_direct_connection_reaches_an_inserted_card_by_reconnecting(place: Place, clients: Clients) -> None:
     place.remove(0)
     card = clients.card(share=DIRECT, protocols=0)
     assert card.reconnect(SHARED, ANY)[0] == NO_SMARTCARD
@@ -368,7 +370,7 @@ def test_a_mute_card_is_not_connected(place: Place, clients: Clients, share: int
     assert clients.connect(share=share) == UNPOWERED_CARD
 
 
-def test_direct_sees_a_mute_card(place: Place, clients: Clients) -> None:
+def test_a_direct_connection_sees_a_mute_card(place: Place, clients: Clients) -> None:
     place.remove(0)
     place.insert(0, ATR_MUTE)
     card = clients.card(share=DIRECT, protocols=0)
@@ -400,7 +402,7 @@ def test_reconnecting_with_an_unknown_share_mode_is_an_invalid_value(clients: Cl
 
 
 @pytest.mark.parametrize("protocols", [0, 8])
-def test_reconnecting_without_a_protocol_that_there_is_is_a_mismatch(clients: Clients, protocols: int) -> None:
+def test_reconnecting_with_an_unknown_protocol_is_a_mismatch(clients: Clients, protocols: int) -> None:
     assert clients.card().reconnect(SHARED, protocols)[0] == PROTO_MISMATCH
 
 
@@ -408,7 +410,7 @@ def test_reconnecting_direct_needs_no_protocol(clients: Clients) -> None:
     assert clients.card().reconnect(DIRECT, 0) == (SUCCESS, T1)
 
 
-def test_reconnecting_needs_a_place_for_the_protocol(place: Place, clients: Clients) -> None:
+def test_reconnecting_needs_a_pointer_to_the_protocol(place: Place, clients: Clients) -> None:
     code = lib.pcsc_SCardReconnect(place.library.native, clients.card().handle, SHARED, ANY, LEAVE, ffi.NULL)
     assert code == INVALID_PARAMETER
 
@@ -421,21 +423,21 @@ def test_reconnecting_keeps_the_protocol(clients: Clients) -> None:
 
 
 @pytest.mark.parametrize("initialization", [RESET, UNPOWER])
-def test_a_reconnect_that_resets_chooses_the_protocol_anew(clients: Clients, initialization: int) -> None:
+def test_a_reconnect_that_resets_negotiates_the_protocol_again(clients: Clients, initialization: int) -> None:
     card = clients.card(protocols=T0)
     assert card.reconnect(SHARED, T1, initialization) == (SUCCESS, T1)
     assert card.transmit(READ_4, T1) == (SUCCESS, ANSWER_4)
 
 
 @pytest.mark.parametrize("initialization", [RESET, UNPOWER])
-def test_a_reconnect_that_resets_is_told_to_the_others_alone(clients: Clients, initialization: int) -> None:
+def test_a_reconnect_that_resets_is_reported_to_other_connections_only(clients: Clients, initialization: int) -> None:
     card, other = clients.card(), clients.card()
     assert card.reconnect(initialization=initialization) == (SUCCESS, T1)
     assert card.code() == SUCCESS
     assert other.code() == RESET_CARD
 
 
-def test_a_reconnect_that_leaves_the_card_is_told_to_nobody(clients: Clients) -> None:
+def test_a_reconnect_without_a_reset_is_reported_to_no_connection(clients: Clients) -> None:
     card, other = clients.card(), clients.card()
     assert card.reconnect() == (SUCCESS, T1)
     assert other.code() == SUCCESS
@@ -450,7 +452,7 @@ def test_reconnecting_exclusive_keeps_others_out(clients: Clients) -> None:
     assert clients.connect() == SUCCESS
 
 
-def test_reconnecting_exclusive_waits_until_the_others_have_gone(clients: Clients) -> None:
+def test_reconnecting_exclusive_waits_until_the_other_connections_end(clients: Clients) -> None:
     card, other = clients.card(), clients.card()
     call = Call(card.reconnect, EXCLUSIVE)
     assert call.waits()
@@ -460,7 +462,7 @@ def test_reconnecting_exclusive_waits_until_the_others_have_gone(clients: Client
 
 
 @pytest.mark.parametrize("share", [SHARED, DIRECT])
-def test_who_gives_up_exclusive_access_lets_others_in(place: Place, clients: Clients, share: int) -> None:
+def test_giving_up_exclusive_access_lets_others_connect(place: Place, clients: Clients, share: int) -> None:
     card = clients.card(share=EXCLUSIVE)
     assert card.reconnect(share)[0] == SUCCESS
     call = Call(clients.connect)
@@ -469,13 +471,13 @@ def test_who_gives_up_exclusive_access_lets_others_in(place: Place, clients: Cli
     assert call.answer() == SUCCESS
 
 
-def test_reconnecting_as_another_protocol_after_a_reset_by_somebody_else(clients: Clients) -> None:
+def test_after_a_reset_by_another_a_reconnect_may_choose_another_protocol(clients: Clients) -> None:
     card, other = clients.card(protocols=T0), clients.card(protocols=T0)
     assert other.disconnect(RESET) == SUCCESS
     assert card.reconnect(SHARED, T1) == (SUCCESS, T1)
 
 
-def test_asking_for_exclusive_access_and_a_reset_resets_before_it_waits(clients: Clients) -> None:
+def test_a_reconnect_for_exclusive_access_with_a_reset_resets_before_it_waits(clients: Clients) -> None:
     card, other = clients.card(), clients.card()
     call = Call(card.reconnect, EXCLUSIVE, ANY, RESET)
     assert eventually(lambda: other.code() == RESET_CARD)
@@ -490,7 +492,7 @@ PREPARE_16, FETCH_16 = "801C0010", "00C0000010"
 
 
 @pytest.mark.parametrize(("share", "is_reset"), [(SHARED, False), (EXCLUSIVE, True)])
-def test_releasing_the_context_resets_the_card_that_was_had_alone(
+def test_releasing_the_context_resets_only_an_exclusive_card(
     place: Place, clients: Clients, share: int, *, is_reset: bool
 ) -> None:
     card = clients.card(share=share)
@@ -519,7 +521,7 @@ SEES_A_RESET: dict[str, Callable[[Card], object]] = {
 
 
 @pytest.mark.parametrize("function", SEES_A_RESET)
-def test_after_a_reset_by_another_each_function_tells_so(clients: Clients, function: str) -> None:
+def test_after_a_reset_by_another_each_function_returns_reset_card(clients: Clients, function: str) -> None:
     card, other = clients.card(), clients.card()
     assert other.reconnect(initialization=RESET)[0] == SUCCESS
     assert SEES_A_RESET[function](card) == RESET_CARD
@@ -528,19 +530,19 @@ def test_after_a_reset_by_another_each_function_tells_so(clients: Clients, funct
     assert card.transmit(READ_4) == (SUCCESS, ANSWER_4)
 
 
-def test_after_a_reset_by_another_the_reader_is_controlled_all_the_same(clients: Clients) -> None:
+def test_after_a_reset_by_another_control_still_works(clients: Clients) -> None:
     card, other = clients.card(), clients.card()
     assert other.reconnect(initialization=RESET)[0] == SUCCESS
     assert card.control(FEATURES)[0] == SUCCESS
 
 
-def test_after_a_reset_by_another_the_handle_is_closed_all_the_same(clients: Clients) -> None:
+def test_after_a_reset_by_another_disconnect_still_works(clients: Clients) -> None:
     card, other = clients.card(), clients.card()
     assert other.reconnect(initialization=RESET)[0] == SUCCESS
     assert card.disconnect() == SUCCESS
 
 
-def test_a_reset_is_told_to_direct_connections_too(clients: Clients) -> None:
+def test_a_reset_is_reported_to_direct_connections_too(clients: Clients) -> None:
     card, other = clients.card(share=DIRECT, protocols=0), clients.card()
     assert other.disconnect(RESET) == SUCCESS
     assert card.code() == RESET_CARD
@@ -548,12 +550,12 @@ def test_a_reset_is_told_to_direct_connections_too(clients: Clients) -> None:
     assert card.code() == SUCCESS
 
 
-def test_a_reset_is_not_told_to_who_connects_later(clients: Clients) -> None:
+def test_a_reset_is_not_reported_to_later_connections(clients: Clients) -> None:
     assert clients.card().disconnect(RESET) == SUCCESS
     assert clients.card().code() == SUCCESS
 
 
-def test_a_reset_of_one_card_is_not_told_on_another(clients: Clients) -> None:
+def test_a_reset_of_one_card_is_not_reported_for_another(clients: Clients) -> None:
     card = clients.card(1)
     assert clients.card(0).disconnect(RESET) == SUCCESS
     assert card.code() == SUCCESS
@@ -565,7 +567,9 @@ def test_a_reset_of_one_card_is_not_told_on_another(clients: Clients) -> None:
 @pytest.mark.parametrize(
     ("disposition", "told"), [(LEAVE, SUCCESS), (RESET, RESET_CARD), (UNPOWER, RESET_CARD), (EJECT, SUCCESS)]
 )
-def test_who_sees_the_disposition_of_a_disconnect(clients: Clients, disposition: int, told: int) -> None:
+def test_the_disposition_of_a_disconnect_is_reported_to_other_connections(
+    clients: Clients, disposition: int, told: int
+) -> None:
     card, other = clients.card(), clients.card()
     assert card.disconnect(disposition) == SUCCESS
     assert card.disconnect(disposition) == INVALID_HANDLE
@@ -581,7 +585,7 @@ def test_a_disconnect_with_an_unknown_disposition_closes_nothing(clients: Client
     assert card.disconnect() == SUCCESS
 
 
-def test_a_card_left_without_power_has_none_until_the_next_connection(clients: Clients) -> None:
+def test_an_unpowered_card_stays_unpowered_until_the_next_connection(clients: Clients) -> None:
     watcher = clients.card(share=DIRECT, protocols=0)
     assert clients.card().disconnect(UNPOWER) == SUCCESS
     assert watcher.reconnect(DIRECT, 0)[0] == SUCCESS
@@ -591,7 +595,7 @@ def test_a_card_left_without_power_has_none_until_the_next_connection(clients: C
     assert watcher.status()[2] & 0xFFFF == CONNECTED
 
 
-def test_the_last_to_leave_leaves_the_reader_free(clients: Clients) -> None:
+def test_after_the_last_disconnect_the_reader_is_not_in_use(clients: Clients) -> None:
     cards = [clients.card() for _ in range(3)]
     for card in cards:
         assert clients.connect(share=EXCLUSIVE) == SHARING_VIOLATION

@@ -41,13 +41,13 @@ def test_an_unknown_scope_is_an_invalid_value(place: Place, scope: int) -> None:
     assert place.library.SCardEstablishContext(scope) == (INVALID_VALUE, 0)
 
 
-def test_a_context_needs_a_place_to_be_told_in(place: Place) -> None:
+def test_a_context_needs_a_pointer_to_receive_it(place: Place) -> None:
     assert lib.pcsc_SCardEstablishContext(place.library.native, SYSTEM, ffi.NULL, ffi.NULL, ffi.NULL) == (
         INVALID_PARAMETER
     )
 
 
-def test_contexts_are_told_apart(place: Place, clients: Clients) -> None:
+def test_each_context_has_its_own_number(place: Place, clients: Clients) -> None:
     first, second, third = (clients.context() for _ in range(3))
     assert len({first, second, third}) == 3
     assert place.library.SCardReleaseContext(second) == SUCCESS
@@ -87,7 +87,7 @@ WITH_CONTEXT: dict[str, Callable[[Place, int], object]] = {
 
 @pytest.mark.parametrize("number", NO_CONTEXT)
 @pytest.mark.parametrize("function", WITH_CONTEXT)
-def test_what_is_no_context_is_an_invalid_handle(place: Place, clients: Clients, function: str, number: str) -> None:
+def test_a_wrong_context_is_an_invalid_handle(place: Place, clients: Clients, function: str, number: str) -> None:
     assert WITH_CONTEXT[function](place, NO_CONTEXT[number](place, clients)) == INVALID_HANDLE
 
 
@@ -97,7 +97,7 @@ def test_a_context_stays_valid_when_its_cards_are_closed(place: Place, clients: 
     assert place.library.SCardIsValidContext(card.context) == SUCCESS
 
 
-def test_a_context_has_several_cards(place: Place, clients: Clients) -> None:
+def test_a_context_may_have_several_cards(place: Place, clients: Clients) -> None:
     context = clients.context()
     handles = [place.library.SCardConnect(context, place.reader(number), SHARED, ANY)[1] for number in (0, 0, 1)]
     assert len(set(handles)) == 3
@@ -113,7 +113,7 @@ def test_releasing_a_context_closes_its_cards(place: Place, clients: Clients) ->
     assert card.disconnect() == INVALID_HANDLE
 
 
-def test_releasing_a_context_leaves_its_cards_as_they_are(place: Place, clients: Clients) -> None:
+def test_releasing_a_context_does_not_reset_shared_cards(place: Place, clients: Clients) -> None:
     card, other = clients.card(), clients.card()
     assert place.library.SCardReleaseContext(card.context) == SUCCESS
     assert other.code() == SUCCESS
@@ -130,13 +130,13 @@ def test_releasing_the_context_of_an_open_transaction_ends_it_and_resets_the_car
     assert other.begin() == SUCCESS
 
 
-def test_releasing_the_context_of_an_exclusive_card_lets_others_in(place: Place, clients: Clients) -> None:
+def test_releasing_the_context_of_an_exclusive_card_lets_others_connect(place: Place, clients: Clients) -> None:
     card = clients.card(share=1)
     assert place.library.SCardReleaseContext(card.context) == SUCCESS
     assert clients.connect() == SUCCESS
 
 
-def test_a_card_closed_is_not_closed_again_by_the_release(place: Place, clients: Clients) -> None:
+def test_a_disconnected_card_is_not_affected_by_the_release(place: Place, clients: Clients) -> None:
     card, other = clients.card(), clients.card()
     assert card.disconnect() == SUCCESS
     assert place.library.SCardReleaseContext(card.context) == SUCCESS
@@ -190,7 +190,7 @@ def lister(request: pytest.FixtureRequest, place: Place, clients: Clients) -> Li
     return Lister(place, clients.context(), request.param)
 
 
-def test_a_list_without_a_buffer_answers_the_length_it_needs(lister: Lister) -> None:
+def test_a_list_without_a_buffer_returns_its_length(lister: Lister) -> None:
     needed = lister.length()
     buffer, length = ffi.new("char[]", needed), ffi.new("DWORD *", needed)
     assert lister.call(buffer, length) == SUCCESS
@@ -199,7 +199,7 @@ def test_a_list_without_a_buffer_answers_the_length_it_needs(lister: Lister) -> 
     assert b"\0\0" not in bytes(ffi.buffer(buffer))[:-2]
 
 
-def test_a_list_in_a_larger_buffer_leaves_the_rest_alone(lister: Lister) -> None:
+def test_a_list_in_a_larger_buffer_does_not_change_the_rest(lister: Lister) -> None:
     needed = lister.length()
     buffer, length = ffi.new("char[]", b"\xee" * (needed + 8)), ffi.new("DWORD *", needed + 8)
     assert lister.call(buffer, length) == SUCCESS
@@ -208,7 +208,7 @@ def test_a_list_in_a_larger_buffer_leaves_the_rest_alone(lister: Lister) -> None
 
 
 @pytest.mark.parametrize("short_by", [1, 3, 1000])
-def test_a_list_that_does_not_fit_is_refused_with_the_length_it_needs(lister: Lister, short_by: int) -> None:
+def test_a_list_that_does_not_fit_returns_its_length(lister: Lister, short_by: int) -> None:
     needed = lister.length()
     buffer, length = ffi.new("char[]", b"\xee" * needed), ffi.new("DWORD *", max(needed - short_by, 0))
     assert lister.call(buffer, length) == INSUFFICIENT_BUFFER
@@ -225,11 +225,11 @@ def test_a_list_is_allocated_by_the_library_on_request(place: Place, lister: Lis
     assert place.library.SCardFreeMemory(clients.context(), int(ffi.cast("uintptr_t", holder[0]))) == SUCCESS
 
 
-def test_a_list_cannot_be_allocated_without_a_place_for_its_address(lister: Lister) -> None:
+def test_a_list_is_not_allocated_without_a_pointer_to_receive_it(lister: Lister) -> None:
     assert lister.call(ffi.NULL, ffi.new("DWORD *", AUTOALLOCATE)) == INVALID_PARAMETER
 
 
-def test_a_list_of_readers_needs_a_place_for_its_length(place: Place, clients: Clients) -> None:
+def test_a_list_of_readers_needs_a_pointer_to_the_length(place: Place, clients: Clients) -> None:
     code = lib.pcsc_SCardListReaders(place.library.native, clients.context(), ffi.NULL, ffi.NULL, ffi.NULL)
     assert code == INVALID_PARAMETER
 
@@ -238,7 +238,7 @@ def test_freeing_nothing_is_a_success(place: Place, clients: Clients) -> None:
     assert place.library.SCardFreeMemory(clients.context(), 0) == SUCCESS
 
 
-def test_cancelling_where_nobody_waits_is_a_success_and_cancels_no_later_wait(place: Place, clients: Clients) -> None:
+def test_a_cancel_without_a_wait_succeeds_and_cancels_no_later_wait(place: Place, clients: Clients) -> None:
     context = clients.context()
     assert place.library.SCardCancel(context) == SUCCESS
     assert place.library.SCardGetStatusChange(context, 0, [(place.reader(0), 0)])[0] == SUCCESS

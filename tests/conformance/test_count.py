@@ -24,19 +24,19 @@ def collected() -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_every_case_is_one_of_all_places(collected: list[str]) -> None:
+def test_every_case_runs_in_all_places(collected: list[str]) -> None:
     found = cases(collected)
     assert len(found) >= FEWEST
     assert [case for case, places in found.items() if places != set(PLACES)] == []
 
 
-def test_each_deliberate_difference_is_one_and_is_asked_for_by_a_case() -> None:
+def test_each_deliberate_difference_is_used_by_a_case() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in FOLDER.glob("test_*.py"))
     assert [what for what in DIFFERENCES if f'"{what}"' not in sources] == []
     assert [what for what, (pcscd, virtual, _) in DIFFERENCES.items() if pcscd == virtual] == []
 
 
-def test_what_cannot_be_had_here_is_left_out(collected: list[str]) -> None:
+def test_cases_that_this_platform_lacks_are_left_out(collected: list[str]) -> None:
     for lack in LACKS:
         for test, parameters in lack.cases.items():
             assert not any(f"::{test}[" in name and parameters in name for name in collected), test

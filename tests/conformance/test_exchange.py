@@ -60,37 +60,37 @@ def commands_seen(card: Card) -> int:
         ("00A4000C0000023F", "6700"),
     ],
 )
-def test_what_the_answering_card_answers(clients: Clients, command: str, answer: str) -> None:
+def test_the_answering_card_answers_as_documented(clients: Clients, command: str, answer: str) -> None:
     assert clients.card().transmit(command) == (SUCCESS, bytes.fromhex(answer))
 
 
 @pytest.mark.parametrize("length", [1, 2, 255, 256, 257, 4096, 32767, 65535])
-def test_an_answer_of_any_length(clients: Clients, length: int) -> None:
+def test_an_answer_may_have_any_length(clients: Clients, length: int) -> None:
     assert clients.card().transmit(f"8012{length:04X}") == (SUCCESS, pattern(length) + OK)
 
 
-def test_the_longest_answer(clients: Clients) -> None:
+def test_the_longest_answer_is_transmitted(clients: Clients) -> None:
     assert clients.card().transmit("80120000") == (SUCCESS, pattern(65536) + OK)
 
 
 @pytest.mark.parametrize(("le", "length"), [("00", 256), ("01", 1), ("FF", 255)])
-def test_a_short_le(clients: Clients, le: str, length: int) -> None:
+def test_a_short_le_gives_the_length_of_the_answer(clients: Clients, le: str, length: int) -> None:
     assert clients.card().transmit(f"00B00000{le}") == (SUCCESS, pattern(length) + OK)
 
 
 @pytest.mark.parametrize(("le", "length"), [("000000", 65536), ("000100", 256), ("000101", 257), ("00FFFF", 65535)])
-def test_an_extended_le(clients: Clients, le: str, length: int) -> None:
+def test_an_extended_le_gives_the_length_of_the_answer(clients: Clients, le: str, length: int) -> None:
     assert clients.card().transmit(f"00B00000{le}") == (SUCCESS, pattern(length) + OK)
 
 
 @pytest.mark.parametrize("length", [1, 255, 256, 65535])
-def test_extended_data_comes_back(clients: Clients, length: int) -> None:
+def test_extended_data_is_returned(clients: Clients, length: int) -> None:
     data = pattern(length, 7)
     command = bytes.fromhex("8018000000") + length.to_bytes(2, "big") + data
     assert clients.card().transmit(command) == (SUCCESS, data + OK)
 
 
-def test_the_longest_command(clients: Clients) -> None:
+def test_the_longest_command_is_transmitted(clients: Clients) -> None:
     data = pattern(65535)
     command = bytes.fromhex("8018000000FFFF") + data + b"\0\0"
     assert len(command) == 65544
@@ -115,13 +115,13 @@ def test_a_longer_command_is_not_sent(place: Place, clients: Clients) -> None:
 
 
 @pytest.mark.parametrize("length", [0, 1, 2, 3])
-def test_what_is_too_short_for_a_command_fails(clients: Clients, length: int) -> None:
+def test_a_command_of_fewer_than_four_bytes_fails(clients: Clients, length: int) -> None:
     card = clients.card()
     assert card.transmit(bytes(length)) == (NOT_TRANSACTED, b"")
     assert card.transmit(READ_4) == (SUCCESS, ANSWER_4)
 
 
-def test_a_challenge_is_another_each_time(clients: Clients) -> None:
+def test_each_challenge_is_different(clients: Clients) -> None:
     card = clients.card()
     challenges = {card.transmit("0084000010")[1] for _ in range(8)}
     assert len(challenges) == 8
@@ -132,7 +132,7 @@ def test_a_challenge_is_another_each_time(clients: Clients) -> None:
 
 
 @pytest.mark.parametrize("room", [0, 1, 2, 17])
-def test_an_answer_that_does_not_fit_was_given_all_the_same(place: Place, clients: Clients, room: int) -> None:
+def test_a_command_whose_answer_does_not_fit_was_executed(place: Place, clients: Clients, room: int) -> None:
     card = clients.card()
     seen = commands_seen(card)
     response = bytearray(b"\xee" * 32)
@@ -143,11 +143,11 @@ def test_an_answer_that_does_not_fit_was_given_all_the_same(place: Place, client
     assert commands_seen(card) == seen + 2
 
 
-def test_an_answer_that_just_fits(clients: Clients) -> None:
+def test_an_answer_fits_a_buffer_of_its_length(clients: Clients) -> None:
     assert clients.card().transmit("00B0000010", room=18) == (SUCCESS, pattern(16) + OK)
 
 
-def test_the_rest_of_a_larger_buffer_is_left_alone(place: Place, clients: Clients) -> None:
+def test_the_rest_of_a_larger_buffer_is_not_changed(place: Place, clients: Clients) -> None:
     response = bytearray(b"\xee" * 32)
     answer = place.library.SCardTransmit(clients.card().handle, T1, READ_4, response)
     assert answer == (SUCCESS, 6)
@@ -155,7 +155,7 @@ def test_the_rest_of_a_larger_buffer_is_left_alone(place: Place, clients: Client
 
 
 @pytest.mark.parametrize("missing", ["header", "command", "response", "length"])
-def test_an_exchange_needs_all_that_it_works_with(place: Place, clients: Clients, missing: str) -> None:
+def test_transmit_needs_all_its_pointers(place: Place, clients: Clients, missing: str) -> None:
     card = clients.card()
     header = ffi.NULL if missing == "header" else ffi.new("SCARD_IO_REQUEST *", (T1, ffi.sizeof("SCARD_IO_REQUEST")))
     command = ffi.NULL if missing == "command" else READ_4
@@ -204,14 +204,14 @@ def test_a_header_for_the_answer_may_be_given(place: Place, clients: Clients) ->
 # 61xx, 6Cxx and chains
 
 
-def test_what_was_prepared_is_fetched_at_once(clients: Clients) -> None:
+def test_a_prepared_answer_is_fetched_at_once(clients: Clients) -> None:
     card = clients.card()
     assert card.transmit("801C0010") == (SUCCESS, b"\x61\x10")
     assert card.transmit("00C0000010") == (SUCCESS, pattern(16) + OK)
     assert card.transmit("00C0000010") == (SUCCESS, b"\x69\x85")
 
 
-def test_what_was_prepared_is_fetched_in_parts(clients: Clients) -> None:
+def test_a_prepared_answer_is_fetched_in_parts(clients: Clients) -> None:
     card = clients.card()
     assert card.transmit("801C0258") == (SUCCESS, b"\x61\x00")
     assert card.transmit("00C0000000") == (SUCCESS, pattern(256) + b"\x61\x00")
@@ -234,14 +234,14 @@ def test_more_than_was_prepared_is_not_fetched(clients: Clients) -> None:
 
 
 @pytest.mark.parametrize("command", [READ_4, "801A0000", "00120000", "00B000000501"])
-def test_any_other_command_forgets_what_was_prepared(clients: Clients, command: str) -> None:
+def test_any_other_command_discards_the_prepared_answer(clients: Clients, command: str) -> None:
     card = clients.card()
     assert card.transmit("801C0010") == (SUCCESS, b"\x61\x10")
     card.transmit(command)
     assert card.transmit("00C0000010") == (SUCCESS, b"\x69\x85")
 
 
-def test_nothing_is_fetched_where_nothing_was_prepared(clients: Clients) -> None:
+def test_without_a_prepared_answer_get_response_fails(clients: Clients) -> None:
     assert clients.card().transmit("00C0000010") == (SUCCESS, b"\x69\x85")
 
 
@@ -275,21 +275,21 @@ def test_a_chain_may_end_without_data(clients: Clients) -> None:
 
 
 @pytest.mark.parametrize("between", [READ_4, "80180100010F", "901900000109", "00B000000501"])
-def test_another_command_in_between_forgets_the_chain(clients: Clients, between: str) -> None:
+def test_another_command_in_between_discards_the_chain(clients: Clients, between: str) -> None:
     card = clients.card()
     assert card.transmit("90180000020102") == (SUCCESS, OK)
     card.transmit(between)
     assert card.transmit("801800000103") == (SUCCESS, bytes.fromhex("039000"))
 
 
-def test_a_chain_as_long_as_any_command_can_be(clients: Clients) -> None:
+def test_a_chain_may_be_as_long_as_the_longest_command(clients: Clients) -> None:
     card = clients.card()
     for _ in range(257):
         assert card.transmit(bytes.fromhex("90180000FF") + bytes(255)) == (SUCCESS, OK)
     assert card.transmit("8018000000") == (SUCCESS, bytes(65535) + OK)
 
 
-def test_a_chain_that_grows_too_long_is_forgotten(clients: Clients) -> None:
+def test_a_chain_that_is_too_long_is_discarded(clients: Clients) -> None:
     card = clients.card()
     for _ in range(257):
         assert card.transmit(bytes.fromhex("90180000FF") + bytes(255)) == (SUCCESS, OK)
@@ -301,7 +301,7 @@ def test_a_link_of_a_chain_needs_data(clients: Clients) -> None:
     assert clients.card().transmit("90180000") == (SUCCESS, b"\x67\x00")
 
 
-def test_a_reset_forgets_what_was_prepared_and_chained(clients: Clients) -> None:
+def test_a_reset_discards_the_prepared_answer_and_the_chain(clients: Clients) -> None:
     card = clients.card()
     assert card.transmit("801C0010") == (SUCCESS, b"\x61\x10")
     assert card.reconnect(initialization=1)[0] == SUCCESS
@@ -314,14 +314,14 @@ def test_a_reset_forgets_what_was_prepared_and_chained(clients: Clients) -> None
 # Failures
 
 
-def test_an_exchange_that_fails_leaves_the_card_at_work(clients: Clients) -> None:
+def test_after_a_failed_exchange_the_card_still_works(clients: Clients) -> None:
     card = clients.card()
     assert card.transmit("80160000") == (NOT_TRANSACTED, b"")
     assert card.code() == SUCCESS
     assert card.transmit(READ_4) == (SUCCESS, ANSWER_4)
 
 
-def test_a_failed_exchange_has_an_answer_of_no_bytes(place: Place, clients: Clients) -> None:
+def test_a_failed_exchange_returns_no_bytes(place: Place, clients: Clients) -> None:
     response = bytearray(b"\xee" * 8)
     card = clients.card()
     answer = place.library.SCardTransmit(card.handle, T1, bytes.fromhex("80160000"), response)
@@ -329,7 +329,7 @@ def test_a_failed_exchange_has_an_answer_of_no_bytes(place: Place, clients: Clie
     assert response == b"\xee" * 8
 
 
-def test_a_card_taken_out_in_the_middle_of_a_command(place: Place, clients: Clients) -> None:
+def test_a_removal_during_a_command_returns_no_smartcard(place: Place, clients: Clients) -> None:
     card = clients.card()
     call = Call(card.transmit, "80104E20")  # twenty seconds
     assert call.waits()
@@ -341,14 +341,14 @@ def test_a_card_taken_out_in_the_middle_of_a_command(place: Place, clients: Clie
 # Time and threads
 
 
-def test_an_answer_takes_the_time_it_takes(clients: Clients) -> None:
+def test_a_slow_command_takes_its_time(clients: Clients) -> None:
     card = clients.card()
     start = time.perf_counter()
     assert card.transmit("80100064") == (SUCCESS, OK)
     assert time.perf_counter() - start >= 0.1
 
 
-def test_while_one_card_works_another_answers(clients: Clients) -> None:
+def test_while_one_card_works_another_one_answers(clients: Clients) -> None:
     slow, quick = clients.card(0), clients.card(1)
     call = Call(slow.transmit, "801001F4")
     assert call.waits()
@@ -401,7 +401,7 @@ def test_many_threads_on_several_readers_get_their_own_answers(clients: Clients)
     assert all(call.answer() for call in calls)
 
 
-def test_threads_connect_transmit_and_leave_side_by_side(clients: Clients) -> None:
+def test_threads_connect_transmit_and_disconnect_at_the_same_time(clients: Clients) -> None:
     clients.card()  # somebody stays: pcscd may take the power from a card whose last user has gone
 
     def use(own: Clients) -> bool:
@@ -415,7 +415,7 @@ def test_threads_connect_transmit_and_leave_side_by_side(clients: Clients) -> No
     assert all(call.answer() for call in calls)
 
 
-def test_the_answer_never_goes_beyond_the_largest(clients: Clients) -> None:
+def test_a_buffer_may_be_larger_than_the_largest_answer(clients: Clients) -> None:
     code, answer = clients.card().transmit("80120000", room=LARGEST_ANSWER + 100)
     assert (code, len(answer)) == (SUCCESS, LARGEST_ANSWER)
 
@@ -428,7 +428,7 @@ WAITING: dict[str, Callable[[Card], object]] = {
 
 
 @pytest.mark.parametrize("function", WAITING)
-def test_while_a_command_runs_another_program_waits_for_its_end(clients: Clients, function: str) -> None:
+def test_another_program_waits_for_the_end_of_a_command(clients: Clients, function: str) -> None:
     running = Call(clients.card().transmit, SLEEP_400)
     assert running.waits()
     call = Call(WAITING[function], clients.card(share=DIRECT, protocols=0))
@@ -437,7 +437,7 @@ def test_while_a_command_runs_another_program_waits_for_its_end(clients: Clients
     assert call.answer() == SUCCESS
 
 
-def test_while_a_command_runs_only_who_wants_the_card_waits_to_connect(clients: Clients) -> None:
+def test_during_a_command_only_connections_to_the_same_card_wait(clients: Clients) -> None:
     running = Call(clients.card().transmit, SLEEP_400)
     assert running.waits()
     call = Call(clients.connect)

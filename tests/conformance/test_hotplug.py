@@ -57,7 +57,7 @@ AFTER_UNPLUGGING: dict[str, tuple[Callable[[Card], Any], int, int]] = {
 
 @pytest.mark.parametrize("share", [EXCLUSIVE, SHARED, DIRECT])
 @pytest.mark.parametrize("name", AFTER_UNPLUGGING)
-def test_what_each_function_says_when_the_reader_has_gone(
+def test_each_function_has_its_code_after_the_reader_was_unplugged(
     place: Place, clients: Clients, name: str, share: int
 ) -> None:
     function, answer, _ = AFTER_UNPLUGGING[name]
@@ -67,7 +67,9 @@ def test_what_each_function_says_when_the_reader_has_gone(
 
 
 @pytest.mark.parametrize("name", AFTER_UNPLUGGING)
-def test_a_reader_that_came_back_is_another_reader(place: Place, clients: Clients, name: str) -> None:
+def test_after_plugging_in_again_old_handles_still_report_the_unplugged_reader(
+    place: Place, clients: Clients, name: str
+) -> None:
     function, _, answer = AFTER_UNPLUGGING[name]
     card = clients.card(3)
     place.unplug(3)
@@ -75,14 +77,14 @@ def test_a_reader_that_came_back_is_another_reader(place: Place, clients: Client
     assert function(card) == answer
 
 
-def test_the_handle_of_a_reader_that_has_gone_is_closed_once(place: Place, clients: Clients) -> None:
+def test_the_handle_of_an_unplugged_reader_is_closed_once(place: Place, clients: Clients) -> None:
     card = clients.card(3)
     place.unplug(3)
     assert card.disconnect() == SUCCESS
     assert card.disconnect() == INVALID_HANDLE
 
 
-def test_a_reader_that_has_gone_is_unknown(place: Place, clients: Clients) -> None:
+def test_an_unplugged_reader_is_unknown(place: Place, clients: Clients) -> None:
     place.unplug(3)
     assert clients.connect(3) == UNKNOWN_READER
     assert clients.connect(3, share=DIRECT) == UNKNOWN_READER
@@ -90,7 +92,7 @@ def test_a_reader_that_has_gone_is_unknown(place: Place, clients: Clients) -> No
     assert place.library.SCardGetStatusChange(clients.context(), INFINITE, states)[0] == UNKNOWN_READER
 
 
-def test_readers_are_listed_while_they_are_there(place: Place, clients: Clients) -> None:
+def test_readers_are_listed_while_they_are_plugged_in(place: Place, clients: Clients) -> None:
     context = clients.context()
     before = place.library.SCardListReaders(context)[1]
     place.unplug(1)
@@ -102,7 +104,7 @@ def test_readers_are_listed_while_they_are_there(place: Place, clients: Clients)
     assert set(place.library.SCardListReaders(context)[1]) == set(before)
 
 
-def test_the_other_readers_work_on(place: Place, clients: Clients) -> None:
+def test_the_other_readers_still_work(place: Place, clients: Clients) -> None:
     cards = [clients.card(number) for number in READERS]
     assert cards[1].begin() == SUCCESS
     place.unplug(3)
@@ -139,7 +141,7 @@ def test_an_attribute_that_was_set_does_not_outlive_the_reader(place: Place, cli
     assert clients.card(3).attribute(0x7FFF0007)[1].strip(b"\0") == b""
 
 
-def test_a_begin_that_waits_ends_when_the_reader_goes(place: Place, clients: Clients) -> None:
+def test_unplugging_the_reader_ends_a_waiting_begin(place: Place, clients: Clients) -> None:
     card, other = clients.card(3), clients.card(3)
     assert card.begin() == SUCCESS
     call = Call(other.begin)
@@ -148,7 +150,7 @@ def test_a_begin_that_waits_ends_when_the_reader_goes(place: Place, clients: Cli
     assert call.answer() == INVALID_VALUE
 
 
-def test_a_status_that_waits_ends_when_the_reader_goes(place: Place, clients: Clients) -> None:
+def test_unplugging_the_reader_ends_a_waiting_status(place: Place, clients: Clients) -> None:
     card, other = clients.card(3), clients.card(3)
     assert card.begin() == SUCCESS
     call = Call(other.code)
@@ -157,14 +159,14 @@ def test_a_status_that_waits_ends_when_the_reader_goes(place: Place, clients: Cl
     assert call.answer() == READER_UNAVAILABLE
 
 
-def test_releasing_what_was_opened_on_a_reader_that_has_gone(place: Place, clients: Clients) -> None:
+def test_contexts_with_handles_of_an_unplugged_reader_can_be_released(place: Place, clients: Clients) -> None:
     card = clients.card(3)
     place.unplug(3)
     assert place.library.SCardReleaseContext(card.context) == SUCCESS
     assert card.code() == INVALID_HANDLE
 
 
-def test_a_new_reader_is_waited_for_beside_a_known_one(place: Place, clients: Clients) -> None:
+def test_a_wait_can_watch_a_known_reader_and_new_readers(place: Place, clients: Clients) -> None:
     place.unplug(3)
     context = clients.context()
     states = [(place.reader(0), UNAWARE), (PNP, UNAWARE)]
@@ -179,7 +181,7 @@ def test_a_new_reader_is_waited_for_beside_a_known_one(place: Place, clients: Cl
     assert notified & CHANGED
 
 
-def test_readers_come_and_go_while_others_are_used(place: Place, clients: Clients) -> None:
+def test_readers_are_plugged_in_and_unplugged_while_others_are_used(place: Place, clients: Clients) -> None:
     cards = [clients.card(number) for number in (0, 1)]
 
     def use(card: Card) -> bool:
@@ -192,7 +194,7 @@ def test_readers_come_and_go_while_others_are_used(place: Place, clients: Client
     assert all(call.answer() for call in calls)
 
 
-def test_a_wait_survives_readers_that_come_and_go(place: Place, clients: Clients) -> None:
+def test_a_wait_goes_on_while_other_readers_are_plugged_in_and_unplugged(place: Place, clients: Clients) -> None:
     context = clients.context()
     known = clients.event(0) & ~CHANGED
     call = Call(place.library.SCardGetStatusChange, context, INFINITE, [(place.reader(0), known)])

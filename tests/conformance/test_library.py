@@ -63,7 +63,7 @@ def test_the_protocol_headers_are_exported(exports: ctypes.CDLL, name: str, prot
 
 
 @pytest.mark.parametrize("code", CODES, ids=hex)
-def test_every_code_has_words_of_its_own(exports: ctypes.CDLL, code: int) -> None:
+def test_every_code_has_its_own_text(exports: ctypes.CDLL, code: int) -> None:
     words = text_of(exports, code)
     assert 0 < len(words) < 75
     assert f"{code:08X}" not in words.upper()
@@ -71,11 +71,11 @@ def test_every_code_has_words_of_its_own(exports: ctypes.CDLL, code: int) -> Non
 
 
 @pytest.mark.parametrize("code", [1, 0x80100999, 0x80070057, 0xDEADBEEF])
-def test_an_unknown_code_is_told_by_its_number(exports: ctypes.CDLL, code: int) -> None:
+def test_the_text_of_an_unknown_code_has_its_number(exports: ctypes.CDLL, code: int) -> None:
     assert f"{code:08X}" in text_of(exports, code).upper()
 
 
-def test_the_words_of_one_thread_stay_when_another_asks(exports: ctypes.CDLL) -> None:
+def test_the_text_in_one_thread_is_not_changed_by_another_thread(exports: ctypes.CDLL) -> None:
     exports.pcsc_stringify_error.restype = ctypes.c_void_p
     exports.pcsc_stringify_error.argtypes = [LONG]
     address = exports.pcsc_stringify_error(0x80100999)

@@ -54,7 +54,9 @@ AFTER_REMOVAL: dict[str, tuple[Callable[[Card], Any], int]] = {
 
 @pytest.mark.parametrize("share", [EXCLUSIVE, SHARED, DIRECT])
 @pytest.mark.parametrize("name", AFTER_REMOVAL)
-def test_what_each_function_says_when_the_card_has_gone(place: Place, clients: Clients, name: str, share: int) -> None:
+def test_each_function_has_its_code_after_the_card_was_removed(
+    place: Place, clients: Clients, name: str, share: int
+) -> None:
     function, answer = AFTER_REMOVAL[name]
     card = clients.card(share=share)
     place.remove(0)
@@ -62,7 +64,7 @@ def test_what_each_function_says_when_the_card_has_gone(place: Place, clients: C
 
 
 @pytest.mark.parametrize("name", AFTER_REMOVAL)
-def test_a_card_that_came_back_is_another_card(place: Place, clients: Clients, name: str) -> None:
+def test_after_inserting_again_old_handles_still_report_the_removal(place: Place, clients: Clients, name: str) -> None:
     function, answer = AFTER_REMOVAL[name]
     card = clients.card()
     place.remove(0)
@@ -80,7 +82,7 @@ def test_reconnecting_reaches_the_new_card(place: Place, clients: Clients, initi
     assert card.transmit(READ_4, T0) == (SUCCESS, ANSWER_4)
 
 
-def test_removal_is_told_to_every_connection(place: Place, clients: Clients) -> None:
+def test_a_removal_is_reported_to_every_connection(place: Place, clients: Clients) -> None:
     cards = [clients.card() for _ in range(3)]
     elsewhere = clients.card(1)
     place.remove(0)
@@ -88,21 +90,21 @@ def test_removal_is_told_to_every_connection(place: Place, clients: Clients) -> 
     assert elsewhere.code() == SUCCESS
 
 
-def test_removal_outweighs_a_reset(place: Place, clients: Clients) -> None:
+def test_a_removal_takes_precedence_over_a_reset(place: Place, clients: Clients) -> None:
     card, other = clients.card(), clients.card()
     assert other.disconnect(RESET) == SUCCESS
     place.remove(0)
     assert card.code() == REMOVED_CARD
 
 
-def test_a_removed_card_is_told_to_nobody_who_connects_later(place: Place, clients: Clients) -> None:
+def test_a_removal_is_not_reported_to_later_connections(place: Place, clients: Clients) -> None:
     clients.card()
     place.remove(0)
     place.insert(0)
     assert clients.card().transmit(READ_4) == (SUCCESS, ANSWER_4)
 
 
-def test_removal_ends_exclusive_access_no_more_than_a_reset_does(place: Place, clients: Clients) -> None:
+def test_a_removal_does_not_end_exclusive_access(place: Place, clients: Clients) -> None:
     card = clients.card(share=EXCLUSIVE)
     place.remove(0)
     place.insert(0)
@@ -118,7 +120,7 @@ def test_the_new_card_has_its_own_protocol(place: Place, clients: Clients) -> No
     assert clients.card(protocols=T1).protocol == T1
 
 
-def test_a_transaction_is_over_when_its_card_has_gone(place: Place, clients: Clients) -> None:
+def test_a_removal_ends_the_transaction(place: Place, clients: Clients) -> None:
     card = clients.card()
     assert card.begin() == SUCCESS
     place.remove(0)
@@ -128,9 +130,7 @@ def test_a_transaction_is_over_when_its_card_has_gone(place: Place, clients: Cli
     assert card.end() == NOT_TRANSACTED
 
 
-def test_a_direct_connection_sees_the_reader_without_its_card_after_reconnecting_to_the_next(
-    place: Place, clients: Clients
-) -> None:
+def test_a_direct_connection_reports_a_removal_until_it_reconnects(place: Place, clients: Clients) -> None:
     card = clients.card(share=DIRECT, protocols=0)
     place.remove(0)
     assert card.code() == REMOVED_CARD

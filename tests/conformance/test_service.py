@@ -74,5 +74,5 @@ def answers(
 
 
 @pytest.mark.parametrize("step", EXPECTED)
-def test_what_a_program_sees_of_the_service(answers: dict[str, Any], step: str) -> None:
+def test_each_function_has_its_code_when_the_service_stops_and_restarts(answers: dict[str, Any], step: str) -> None:
     assert answers[step] == EXPECTED[step]

@@ -48,7 +48,7 @@ def status(place: Place, clients: Clients) -> Status:
     return Status(place, clients.card().handle)
 
 
-def test_all_that_the_status_tells(place: Place, clients: Clients) -> None:
+def test_the_status_has_name_state_protocol_and_atr(place: Place, clients: Clients) -> None:
     place.remove(0)
     place.insert(0, ATR_T0)
     code, name, state, protocol, atr = clients.card().status()
@@ -56,14 +56,14 @@ def test_all_that_the_status_tells(place: Place, clients: Clients) -> None:
     assert state & 0xFFFF == CONNECTED
 
 
-def test_the_status_tells_the_same_to_exclusive_connections(place: Place, clients: Clients) -> None:
+def test_the_status_is_the_same_for_exclusive_connections(place: Place, clients: Clients) -> None:
     code, name, state, protocol, atr = clients.card(share=EXCLUSIVE).status()
     assert (code, name, protocol) == (SUCCESS, place.reader(0), T1)
     assert state & 0xFFFF == CONNECTED
     assert atr[0] == 0x3B
 
 
-def test_the_upper_half_of_the_state_counts_cards_coming_and_going(place: Place, clients: Clients) -> None:
+def test_the_upper_half_of_the_state_counts_insertions_and_removals(place: Place, clients: Clients) -> None:
     card = clients.card(1, share=3, protocols=0)
     before = card.status()[2] >> EVENTS
     place.remove(1)
@@ -72,17 +72,17 @@ def test_the_upper_half_of_the_state_counts_cards_coming_and_going(place: Place,
     assert clients.card(1, share=3, protocols=0).status()[2] >> EVENTS == before + 2
 
 
-def test_nothing_need_be_asked(status: Status) -> None:
+def test_all_pointers_may_be_null(status: Status) -> None:
     assert status.ask() == SUCCESS
 
 
-def test_lengths_alone_are_told(place: Place, status: Status) -> None:
+def test_without_buffers_only_the_lengths_are_returned(place: Place, status: Status) -> None:
     assert status.ask(name_length=status.name_length, atr_length=status.atr_length) == SUCCESS
     assert status.name_length[0] == len(place.reader(0).encode() + NAME_END)
     assert status.atr_length[0] == len(ATR_T0)
 
 
-def test_buffers_that_fit(place: Place, status: Status) -> None:
+def test_buffers_of_the_right_length_are_filled(place: Place, status: Status) -> None:
     needed = len(place.reader(0).encode() + NAME_END)
     name, status.name_length[0] = ffi.new("char[]", needed), needed
     atr, status.atr_length[0] = ffi.new("unsigned char[]", len(ATR_T0)), len(ATR_T0)
@@ -108,7 +108,7 @@ def test_an_atr_that_does_not_fit_is_cut(status: Status, room: int) -> None:
     assert bytes(ffi.buffer(atr))[:8] == ATR_T0[:room] + b"\xee" * (8 - room)
 
 
-def test_a_short_name_does_not_keep_the_atr_back(place: Place, status: Status) -> None:
+def test_a_short_buffer_for_the_name_does_not_affect_the_atr(place: Place, status: Status) -> None:
     name, status.name_length[0] = ffi.new("char[]", 1), 1
     atr = ffi.new("unsigned char[]", 33)
     assert status.ask(name, status.name_length, atr, status.atr_length) == INSUFFICIENT_BUFFER
@@ -141,6 +141,6 @@ def test_the_atr_is_allocated_by_the_library_on_request(place: Place, status: St
 
 
 @pytest.mark.parametrize("which", ["name", "atr"])
-def test_nothing_is_allocated_without_a_place_for_its_address(status: Status, which: str) -> None:
+def test_nothing_is_allocated_without_a_pointer_to_receive_it(status: Status, which: str) -> None:
     length = ffi.new("DWORD *", AUTOALLOCATE)
     assert (status.ask(name_length=length) if which == "name" else status.ask(atr_length=length)) == INVALID_PARAMETER

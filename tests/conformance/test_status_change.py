@@ -84,20 +84,20 @@ def one(answer: Any) -> int:
 # What is now
 
 
-def test_a_reader_with_a_card(place: Place, watch: Watch) -> None:
+def test_a_reader_with_a_card_is_present(place: Place, watch: Watch) -> None:
     place.remove(0)
     place.insert(0, ATR_T0)
     code, [(event, atr)] = watch.ask((0, UNAWARE))
     assert (code, event & LOW, atr) == (SUCCESS, CHANGED | CARD, ATR_T0)
 
 
-def test_a_reader_without_a_card(place: Place, watch: Watch) -> None:
+def test_a_reader_without_a_card_is_empty(place: Place, watch: Watch) -> None:
     place.remove(0)
     code, [(event, atr)] = watch.ask((0, UNAWARE))
     assert (code, event & LOW, atr) == (SUCCESS, CHANGED | EMPTY, b"")
 
 
-def test_a_reader_with_a_mute_card(place: Place, watch: Watch) -> None:
+def test_a_reader_with_a_mute_card_is_mute(place: Place, watch: Watch) -> None:
     place.remove(0)
     place.insert(0, ATR_MUTE)
     code, [(event, atr)] = watch.ask((0, UNAWARE))
@@ -107,20 +107,22 @@ def test_a_reader_with_a_mute_card(place: Place, watch: Watch) -> None:
 @pytest.mark.parametrize(
     ("share", "use"), [(SHARED, IN_USE), (DIRECT, IN_USE), (EXCLUSIVE, IN_EXCLUSIVE_USE)], ids=["s", "d", "x"]
 )
-def test_a_card_in_use(clients: Clients, watch: Watch, share: int, use: int) -> None:
+def test_a_connected_card_is_in_use(clients: Clients, watch: Watch, share: int, use: int) -> None:
     card = clients.card(share=share)
     assert watch.state() & LOW == CARD | use
     assert card.disconnect() == SUCCESS
     assert watch.state() & LOW == CARD
 
 
-def test_an_empty_reader_in_use_is_not_told_so(place: Place, clients: Clients, watch: Watch) -> None:
+def test_an_empty_reader_with_a_connection_is_not_in_use(place: Place, clients: Clients, watch: Watch) -> None:
     place.remove(0)
     clients.card(share=DIRECT, protocols=0)
     assert watch.state() & LOW == EMPTY
 
 
-def test_an_empty_reader_in_exclusive_use_is_told_so(place: Place, clients: Clients, watch: Watch) -> None:
+def test_an_empty_reader_with_an_exclusive_connection_is_in_exclusive_use(
+    place: Place, clients: Clients, watch: Watch
+) -> None:
     place.remove(0)
     card = clients.card(share=DIRECT, protocols=0)
     place.insert(0)
@@ -129,14 +131,14 @@ def test_an_empty_reader_in_exclusive_use_is_told_so(place: Place, clients: Clie
     assert watch.state() & LOW == EMPTY | IN_EXCLUSIVE_USE
 
 
-def test_several_readers_answer_in_the_order_of_the_question(place: Place, watch: Watch) -> None:
+def test_several_readers_are_returned_in_the_order_of_the_call(place: Place, watch: Watch) -> None:
     place.remove(2)
     code, answers = watch.ask((2, UNAWARE), (0, UNAWARE), (2, UNAWARE), (1, UNAWARE))
     assert code == SUCCESS
     assert [event & (CARD | EMPTY) for event, _ in answers] == [EMPTY, CARD, EMPTY, CARD]
 
 
-def test_the_upper_half_of_the_event_counts_cards_coming_and_going(place: Place, watch: Watch) -> None:
+def test_the_upper_half_of_the_event_counts_insertions_and_removals(place: Place, watch: Watch) -> None:
     before = watch.state(1) >> EVENTS
     place.remove(1)
     assert watch.state(1) >> EVENTS == before + 1
@@ -147,13 +149,13 @@ def test_the_upper_half_of_the_event_counts_cards_coming_and_going(place: Place,
 # What has changed
 
 
-def test_nothing_new_is_a_timeout_at_once(watch: Watch) -> None:
+def test_without_a_change_a_timeout_of_0_ends_at_once(watch: Watch) -> None:
     known = watch.state()
     code, [(event, _)] = watch.ask((0, known))
     assert (code, event) == (TIMEOUT, known)
 
 
-def test_nothing_new_is_a_timeout_after_the_time(watch: Watch) -> None:
+def test_without_a_change_the_wait_ends_after_its_timeout(watch: Watch) -> None:
     known = watch.state()
     call = watch.wait((0, known), timeout=150)
     code, [(event, _)] = call.answer()
@@ -176,7 +178,7 @@ def test_nothing_new_is_a_timeout_after_the_time(watch: Watch) -> None:
         (0x40, TIMEOUT),
     ],
 )
-def test_which_beliefs_of_a_card_unused_are_corrected(watch: Watch, known: int, expected: int) -> None:
+def test_a_wrong_known_state_of_an_unused_card_ends_the_wait(watch: Watch, known: int, expected: int) -> None:
     code, [(event, _)] = watch.ask((0, known))
     assert code == expected
     assert event & LOW == (CARD if expected == TIMEOUT else CARD | CHANGED)
@@ -185,7 +187,9 @@ def test_which_beliefs_of_a_card_unused_are_corrected(watch: Watch, known: int, 
 @pytest.mark.parametrize(
     ("known", "expected"), [(EMPTY, TIMEOUT), (CARD, SUCCESS), (EMPTY | MUTE, TIMEOUT), (EMPTY | IN_USE, SUCCESS)]
 )
-def test_which_beliefs_of_an_empty_reader_are_corrected(place: Place, watch: Watch, known: int, expected: int) -> None:
+def test_a_wrong_known_state_of_an_empty_reader_ends_the_wait(
+    place: Place, watch: Watch, known: int, expected: int
+) -> None:
     place.remove(0)
     code, [(event, _)] = watch.ask((0, known))
     assert code == expected
@@ -195,7 +199,7 @@ def test_which_beliefs_of_an_empty_reader_are_corrected(place: Place, watch: Wat
 @pytest.mark.parametrize(
     ("known", "expected"), [(CARD, TIMEOUT), (CARD | IN_USE, TIMEOUT), (CARD | IN_EXCLUSIVE_USE, SUCCESS)]
 )
-def test_which_beliefs_of_a_shared_card_are_corrected(
+def test_a_wrong_known_state_of_a_shared_card_ends_the_wait(
     clients: Clients, watch: Watch, known: int, expected: int
 ) -> None:
     clients.card()
@@ -205,14 +209,14 @@ def test_which_beliefs_of_a_shared_card_are_corrected(
 @pytest.mark.parametrize(
     ("known", "expected"), [(CARD, TIMEOUT), (CARD | IN_USE, SUCCESS), (CARD | IN_EXCLUSIVE_USE, TIMEOUT)]
 )
-def test_which_beliefs_of_an_exclusive_card_are_corrected(
+def test_a_wrong_known_state_of_an_exclusive_card_ends_the_wait(
     clients: Clients, watch: Watch, known: int, expected: int
 ) -> None:
     clients.card(share=EXCLUSIVE)
     assert watch.ask((0, known))[0] == expected
 
 
-def test_a_card_that_went_and_came_back_is_seen_by_the_count(place: Place, watch: Watch) -> None:
+def test_the_count_shows_a_removal_followed_by_an_insertion(place: Place, watch: Watch) -> None:
     place.remove(0)
     place.insert(0)
     known = watch.state()
@@ -222,7 +226,7 @@ def test_a_card_that_went_and_came_back_is_seen_by_the_count(place: Place, watch
     assert watch.ask((0, known & LOW))[0] == TIMEOUT
 
 
-def test_one_change_among_several_readers(place: Place, watch: Watch) -> None:
+def test_the_reader_that_changed_is_marked_among_several(place: Place, watch: Watch) -> None:
     known = [watch.state(number) for number in READERS]
     place.remove(2)
     code, answers = watch.ask(*enumerate(known))
@@ -233,13 +237,13 @@ def test_one_change_among_several_readers(place: Place, watch: Watch) -> None:
 # Waiting
 
 
-def test_a_card_that_goes_ends_the_wait(place: Place, watch: Watch) -> None:
+def test_a_removal_ends_the_wait(place: Place, watch: Watch) -> None:
     call = watch.wait((0, watch.state()))
     place.remove(0)
     assert one(call.answer()) & LOW == CHANGED | EMPTY
 
 
-def test_a_card_that_comes_ends_the_wait(place: Place, watch: Watch) -> None:
+def test_an_insertion_ends_the_wait(place: Place, watch: Watch) -> None:
     place.remove(0)
     call = watch.wait((0, watch.state()))
     place.insert(0, ATR_T0)
@@ -247,7 +251,7 @@ def test_a_card_that_comes_ends_the_wait(place: Place, watch: Watch) -> None:
     assert (code, event & LOW, atr) == (SUCCESS, CHANGED | CARD, ATR_T0)
 
 
-def test_a_mute_card_that_comes_ends_the_wait(place: Place, watch: Watch) -> None:
+def test_the_insertion_of_a_mute_card_ends_the_wait(place: Place, watch: Watch) -> None:
     place.remove(0)
     call = watch.wait((0, watch.state()))
     place.insert(0, ATR_MUTE)
@@ -271,7 +275,7 @@ def test_one_of_several_readers_ends_the_wait(place: Place, watch: Watch) -> Non
     assert [bool(event & CHANGED) for event, _ in answers] == [False, False, False, True]
 
 
-def test_several_wait_for_the_same_reader(place: Place, clients: Clients) -> None:
+def test_several_waits_for_one_reader_end_together(place: Place, clients: Clients) -> None:
     watches = [Watch(place, clients) for _ in range(4)]
     calls = [watch.wait((0, watch.state())) for watch in watches]
     place.remove(0)
@@ -290,30 +294,30 @@ def test_a_wait_does_not_stop_other_contexts(clients: Clients, watch: Watch) -> 
 
 
 @pytest.mark.parametrize("timeout", [0, INFINITE])
-def test_an_unknown_reader_is_told_at_once(watch: Watch, timeout: int) -> None:
+def test_an_unknown_reader_ends_the_wait_at_once(watch: Watch, timeout: int) -> None:
     assert watch.ask((0, UNAWARE), ("no such reader", UNAWARE), timeout=timeout)[0] == UNKNOWN_READER
 
 
-def test_an_unknown_reader_is_told_though_it_is_ignored_beside_another(watch: Watch) -> None:
+def test_an_unknown_reader_is_an_error_even_if_it_is_ignored(watch: Watch) -> None:
     assert watch.ask((0, UNAWARE), ("no such reader", IGNORE))[0] == UNKNOWN_READER
 
 
-def test_no_readers_are_an_answer_at_once(watch: Watch) -> None:
+def test_a_wait_without_readers_ends_at_once(watch: Watch) -> None:
     assert watch.ask(timeout=INFINITE) == (SUCCESS, [])
 
 
-def test_readers_all_ignored_are_an_answer_at_once(watch: Watch) -> None:
+def test_a_wait_for_ignored_readers_only_ends_at_once(watch: Watch) -> None:
     code, _ = watch.ask((0, IGNORE), (1, IGNORE | CARD), timeout=INFINITE)
     assert code == SUCCESS
 
 
-def test_an_ignored_reader_among_others_is_not_looked_at(watch: Watch) -> None:
+def test_an_ignored_reader_among_others_has_the_state_0(watch: Watch) -> None:
     code, [(ignored, _), (event, _)] = watch.ask((0, IGNORE), (1, UNAWARE))
     assert (code, ignored, event & LOW) == (SUCCESS, 0, CHANGED | CARD)
 
 
 @pytest.mark.parametrize("context", [0, 12345])
-def test_what_needs_no_look_needs_no_context(place: Place, context: int) -> None:
+def test_a_wait_for_no_reader_needs_no_context(place: Place, context: int) -> None:
     library = place.library
     assert library.SCardGetStatusChange(context, 0, [])[0] == SUCCESS
     assert library.SCardGetStatusChange(context, 0, [("no such reader", IGNORE)])[0] == SUCCESS
@@ -326,7 +330,7 @@ def test_a_wait_takes_sixteen_readers_and_has_a_limit(place: Place, watch: Watch
     assert watch.ask(*[(0, UNAWARE)] * 1000)[0] == INVALID_PARAMETER
 
 
-def test_the_list_of_readers_has_to_be_there(place: Place, watch: Watch) -> None:
+def test_a_missing_reader_name_is_an_invalid_value(place: Place, watch: Watch) -> None:
     native = place.library.native
     name = ffi.new("char *[]", [ffi.NULL])
     states, atrs = ffi.new("uint32_t[3]"), ffi.new("unsigned char[36]")
@@ -337,7 +341,7 @@ def test_the_list_of_readers_has_to_be_there(place: Place, watch: Watch) -> None
 
 
 @pytest.mark.parametrize("known", [UNAWARE, CARD])
-def test_the_notification_of_readers_has_nothing_to_tell_at_once(place: Place, watch: Watch, known: int) -> None:
+def test_the_notification_of_readers_has_no_change_at_first(place: Place, watch: Watch, known: int) -> None:
     code, [(event, _)] = watch.ask((PNP, known))
     assert (code, event & LOW) == (TIMEOUT, 0)
     assert (event > LOW) == expected(place, "the list's notification counts")
@@ -350,37 +354,37 @@ def test_the_notification_of_readers_compares_its_count(place: Place, watch: Wat
     assert watch.ask((PNP, other))[0] == expected(place, "code of a list whose count is not the one of now")
 
 
-def test_the_notification_of_readers_is_known_in_any_case(watch: Watch) -> None:
+def test_the_name_of_the_notification_may_be_in_upper_case(watch: Watch) -> None:
     assert watch.ask((PNP.upper(), UNAWARE))[0] == TIMEOUT
 
 
-def test_a_reader_that_goes_is_notified(place: Place, watch: Watch) -> None:
+def test_unplugging_a_reader_ends_a_wait_for_the_notification(place: Place, watch: Watch) -> None:
     call = watch.wait((PNP, UNAWARE))
     place.unplug(3)
     assert one(call.answer()) & LOW == CHANGED
 
 
-def test_a_reader_that_comes_is_notified(place: Place, watch: Watch) -> None:
+def test_plugging_in_a_reader_ends_a_wait_for_the_notification(place: Place, watch: Watch) -> None:
     place.unplug(3)
     call = watch.wait((PNP, UNAWARE))
     place.plug(3)
     assert one(call.answer()) & LOW == CHANGED
 
 
-def test_a_reader_that_goes_is_unknown_and_unavailable_to_who_waited(place: Place, watch: Watch) -> None:
+def test_unplugging_a_watched_reader_returns_unknown_and_unavailable(place: Place, watch: Watch) -> None:
     call = watch.wait((3, watch.state(3)))
     place.unplug(3)
     assert one(call.answer()) == CHANGED | UNKNOWN | UNAVAILABLE
     assert watch.ask((3, UNKNOWN | UNAVAILABLE))[0] == UNKNOWN_READER
 
 
-def test_a_reader_that_came_back_is_told_to_who_thought_it_gone(place: Place, watch: Watch) -> None:
+def test_a_reader_plugged_in_again_ends_a_wait_that_knew_it_as_unavailable(place: Place, watch: Watch) -> None:
     place.unplug(3)
     place.plug(3)
     assert one(watch.ask((3, UNKNOWN | UNAVAILABLE))) & LOW == CHANGED | CARD
 
 
-def test_a_reader_that_goes_does_not_end_the_wait_for_another(place: Place, watch: Watch) -> None:
+def test_unplugging_a_reader_does_not_end_the_wait_for_another(place: Place, watch: Watch) -> None:
     call = watch.wait((0, watch.state()))
     place.unplug(3)
     assert call.waits()
@@ -391,7 +395,7 @@ def test_a_reader_that_goes_does_not_end_the_wait_for_another(place: Place, watc
 # Cancelling
 
 
-def test_a_cancelled_wait(place: Place, clients: Clients, watch: Watch) -> None:
+def test_a_cancel_ends_only_the_wait_of_its_context(place: Place, clients: Clients, watch: Watch) -> None:
     other = Watch(place, clients)
     call, kept = watch.wait((0, watch.state())), other.wait((0, other.state()))
     assert watch.cancel() == SUCCESS
@@ -401,7 +405,7 @@ def test_a_cancelled_wait(place: Place, clients: Clients, watch: Watch) -> None:
     assert kept.answer()[0] == CANCELLED
 
 
-def test_a_cancelled_context_waits_again(place: Place, watch: Watch) -> None:
+def test_a_context_can_wait_again_after_a_cancel(place: Place, watch: Watch) -> None:
     known = watch.state()
     call = watch.wait((0, known))
     assert watch.cancel() == SUCCESS
@@ -411,7 +415,7 @@ def test_a_cancelled_context_waits_again(place: Place, watch: Watch) -> None:
     assert one(call.answer()) & EMPTY
 
 
-def test_cancelling_before_the_wait_does_nothing(place: Place, watch: Watch) -> None:
+def test_a_cancel_before_the_wait_does_nothing(place: Place, watch: Watch) -> None:
     known = watch.state()
     assert watch.cancel() == SUCCESS
     call = watch.wait((0, known))
@@ -419,7 +423,7 @@ def test_cancelling_before_the_wait_does_nothing(place: Place, watch: Watch) -> 
     assert one(call.answer()) & EMPTY
 
 
-def test_cancelling_does_not_end_a_transmit(clients: Clients, place: Place) -> None:
+def test_a_cancel_does_not_end_a_transmit(clients: Clients, place: Place) -> None:
     card = clients.card()
     call = Call(card.transmit, "801000FA")
     assert call.waits()
@@ -427,13 +431,13 @@ def test_cancelling_does_not_end_a_transmit(clients: Clients, place: Place) -> N
     assert call.answer() == (SUCCESS, b"\x90\x00")
 
 
-def test_cancelling_the_wait_for_a_reader_that_comes(watch: Watch) -> None:
+def test_a_cancel_ends_a_wait_for_the_notification(watch: Watch) -> None:
     call = watch.wait((PNP, UNAWARE))
     assert watch.cancel() == SUCCESS
     assert call.answer()[0] == CANCELLED
 
 
-def test_a_release_while_somebody_waits_ends_the_wait_or_comes_after_it(place: Place, watch: Watch) -> None:
+def test_a_release_during_a_wait_ends_the_wait_or_waits_for_it(place: Place, watch: Watch) -> None:
     call = watch.wait((0, watch.state()), timeout=400)
     release = Call(place.library.SCardReleaseContext, watch.context)
     assert release.waits() == expected(place, "a release waits for a wait")

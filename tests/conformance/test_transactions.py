@@ -49,7 +49,7 @@ WAITING: dict[str, tuple[Callable[[Card], Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", WAITING)
-def test_what_waits_for_the_transaction_of_another(clients: Clients, name: str) -> None:
+def test_functions_that_wait_for_the_transaction_of_another(clients: Clients, name: str) -> None:
     function, answer = WAITING[name]
     card, other = clients.card(), clients.card()
     assert card.begin() == SUCCESS
@@ -70,7 +70,7 @@ def test_connecting_waits_for_the_transaction_of_another(clients: Clients, share
     assert call.answer() == SUCCESS
 
 
-def test_connecting_exclusive_waits_too_and_is_refused_then(clients: Clients) -> None:
+def test_connecting_exclusive_waits_and_is_then_refused(clients: Clients) -> None:
     card = clients.card()
     assert card.begin() == SUCCESS
     call = Call(clients.connect, 0, EXCLUSIVE)
@@ -90,7 +90,7 @@ AT_ONCE: dict[str, tuple[Callable[[Card], Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", AT_ONCE)
-def test_what_answers_at_once_during_the_transaction_of_another(clients: Clients, name: str) -> None:
+def test_functions_that_return_at_once_during_the_transaction_of_another(clients: Clients, name: str) -> None:
     function, answer = AT_ONCE[name]
     card, other = clients.card(), clients.card()
     assert card.begin() == SUCCESS
@@ -99,19 +99,19 @@ def test_what_answers_at_once_during_the_transaction_of_another(clients: Clients
     assert card.end() == SUCCESS
 
 
-def test_a_transaction_stops_neither_lists_nor_waits_for_changes(place: Place, clients: Clients) -> None:
+def test_a_transaction_does_not_block_lists_and_waits_for_changes(place: Place, clients: Clients) -> None:
     assert clients.card().begin() == SUCCESS
     context = clients.context()
     assert place.reader(0) in place.library.SCardListReaders(context)[1]
     assert place.library.SCardGetStatusChange(context, 0, [(place.reader(0), 0)])[0] == SUCCESS
 
 
-def test_a_transaction_holds_one_card_alone(clients: Clients) -> None:
+def test_a_transaction_blocks_one_card_only(clients: Clients) -> None:
     assert clients.card(0).begin() == SUCCESS
     assert clients.card(1).begin() == SUCCESS
 
 
-def test_the_owner_may_do_everything(clients: Clients) -> None:
+def test_the_owner_of_a_transaction_may_call_every_function(clients: Clients) -> None:
     card = clients.card()
     assert card.begin() == SUCCESS
     assert card.code() == SUCCESS
@@ -122,7 +122,7 @@ def test_the_owner_may_do_everything(clients: Clients) -> None:
     assert card.end() == SUCCESS
 
 
-def test_several_wait_and_each_has_its_turn(clients: Clients) -> None:
+def test_several_waiting_connections_get_the_card_one_after_the_other(clients: Clients) -> None:
     def transact(other: Card) -> list[Any]:
         return [other.begin(), other.transmit(READ_4), other.end()]
 
@@ -149,7 +149,7 @@ def test_transactions_nest(clients: Clients) -> None:
     assert card.end() == SHARING_VIOLATION
 
 
-def test_what_was_not_begun_cannot_be_ended(clients: Clients) -> None:
+def test_a_transaction_that_was_not_begun_cannot_be_ended(clients: Clients) -> None:
     card = clients.card()
     assert card.end() == NOT_TRANSACTED
     assert card.begin() == SUCCESS
@@ -157,7 +157,7 @@ def test_what_was_not_begun_cannot_be_ended(clients: Clients) -> None:
     assert card.end() == NOT_TRANSACTED
 
 
-def test_exclusive_access_is_no_transaction_that_could_be_ended(clients: Clients) -> None:
+def test_exclusive_access_is_not_a_transaction(clients: Clients) -> None:
     card = clients.card(share=EXCLUSIVE)
     assert card.end() == NOT_TRANSACTED
     assert card.begin() == SUCCESS
@@ -187,7 +187,9 @@ def test_direct_connections_have_transactions(place: Place, clients: Clients) ->
         (EJECT, UNSUPPORTED_FEATURE, SUCCESS),
     ],
 )
-def test_who_sees_the_disposition_of_an_end(clients: Clients, disposition: int, answer: int, told: int) -> None:
+def test_the_disposition_of_an_end_is_reported_to_all_connections(
+    clients: Clients, disposition: int, answer: int, told: int
+) -> None:
     card, other = clients.card(), clients.card()
     assert card.begin() == SUCCESS
     assert card.end(disposition) == answer
@@ -207,7 +209,7 @@ def test_an_end_with_an_unknown_disposition_ends_nothing(clients: Clients, dispo
     assert card.end() == SUCCESS
 
 
-def test_a_waiting_begin_is_told_of_the_reset_that_ended_the_transaction(clients: Clients) -> None:
+def test_a_waiting_begin_returns_the_reset_that_ended_the_transaction(clients: Clients) -> None:
     card, other = clients.card(), clients.card()
     assert card.begin() == SUCCESS
     call = Call(other.begin)
@@ -216,7 +218,7 @@ def test_a_waiting_begin_is_told_of_the_reset_that_ended_the_transaction(clients
     assert call.answer() == RESET_CARD
 
 
-def test_a_waiting_connect_is_not_told_of_the_reset_that_ended_the_transaction(clients: Clients) -> None:
+def test_a_waiting_connect_succeeds_after_the_reset_that_ended_the_transaction(clients: Clients) -> None:
     card = clients.card()
     assert card.begin() == SUCCESS
     call = Call(clients.connect)
@@ -225,7 +227,7 @@ def test_a_waiting_connect_is_not_told_of_the_reset_that_ended_the_transaction(c
     assert call.answer() == SUCCESS
 
 
-def test_an_end_that_resets_without_a_transaction_resets_and_says_there_was_none(clients: Clients) -> None:
+def test_an_end_with_a_reset_outside_a_transaction_resets_and_returns_not_transacted(clients: Clients) -> None:
     card, other = clients.card(), clients.card()
     assert card.end(RESET) == NOT_TRANSACTED
     assert card.code() == RESET_CARD
@@ -233,7 +235,7 @@ def test_an_end_that_resets_without_a_transaction_resets_and_says_there_was_none
 
 
 @pytest.mark.parametrize(("disposition", "told"), [(LEAVE, SUCCESS), (RESET, RESET_CARD)])
-def test_a_disconnect_ends_the_transaction_however_deep(clients: Clients, disposition: int, told: int) -> None:
+def test_a_disconnect_ends_nested_transactions(clients: Clients, disposition: int, told: int) -> None:
     card, other = clients.card(), clients.card()
     for _ in range(3):
         assert card.begin() == SUCCESS
@@ -243,7 +245,7 @@ def test_a_disconnect_ends_the_transaction_however_deep(clients: Clients, dispos
     assert call.answer() == told
 
 
-def test_a_release_lets_a_waiting_begin_go_on(place: Place, clients: Clients) -> None:
+def test_a_release_ends_the_transaction_for_a_waiting_begin(place: Place, clients: Clients) -> None:
     card, other = clients.card(), clients.card()
     assert card.begin() == SUCCESS
     call = Call(other.begin)
@@ -279,7 +281,7 @@ def test_removing_the_card_ends_the_transaction(place: Place, clients: Clients) 
     assert card.end() == NOT_TRANSACTED
 
 
-def test_removing_the_card_lets_a_waiting_connect_see_that_there_is_none(place: Place, clients: Clients) -> None:
+def test_removing_the_card_ends_a_waiting_connect_with_no_smartcard(place: Place, clients: Clients) -> None:
     card = clients.card()
     assert card.begin() == SUCCESS
     call = Call(clients.connect)

@@ -87,7 +87,7 @@ def assert_drives(drive: Callable[[Any], int], of: Callable[[Any], object], card
 # ctypes
 
 
-def test_ctypes_goes_the_whole_way_through_the_table() -> None:
+def test_ctypes_opens_uses_and_closes_a_card_through_the_table() -> None:
     arguments = [str(FOLDER / "ctypes_calls.py"), virtual.library_path(), virtual.DEFAULT_READER]
     assert printed(sys.executable, *arguments) == [ANSWER_4.hex()]
 
@@ -103,7 +103,9 @@ def header(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return Path(shutil.copy(today if request.param == "scardffi.h" else frozen, tmp_path / "scardffi.h"))
 
 
-def test_a_c_extension_of_any_version_drives_python_s_exchange(header: Path, tmp_path: Path, card: SCardManage) -> None:
+def test_a_c_extension_for_any_version_uses_the_exchange_of_python(
+    header: Path, tmp_path: Path, card: SCardManage
+) -> None:
     module = extension(FOLDER / "c_extension.c", tmp_path, f"-I{header.parent}")
     assert_drives(lambda exchange: module.drive(exchange, COUNT), embed.address, card)
     assert module.read_on(virtual.DEFAULT_READER, COUNT) == COUNT * len(ANSWER_4)
@@ -133,9 +135,7 @@ class WaitingCard:
 
 
 @pytest.mark.parametrize("waiting", ["Python", "C"])
-def test_c_on_a_second_thread_and_python_wait_for_each_other_s_cards_in_neither_direction(
-    waiting: str, tmp_path: Path
-) -> None:
+def test_c_on_a_second_thread_and_python_do_not_wait_for_each_others_cards(waiting: str, tmp_path: Path) -> None:
     module = extension(FOLDER / "c_extension.c", tmp_path)
     slow = WaitingCard()
     received: dict[str, int] = {}
@@ -180,12 +180,12 @@ def cffi_module(tmp_path: Path) -> Any:
     return extension(source, tmp_path, *GENERATED)
 
 
-def test_a_second_cffi_module_takes_scardffi_s_pointers(cffi_module: Any, card: SCardManage) -> None:
+def test_a_second_cffi_module_accepts_pointers_of_scardffi(cffi_module: Any, card: SCardManage) -> None:
     drive, table = cffi_module.lib.drive, embed.table()
     assert_drives(lambda exchange: drive(table, exchange, COUNT), lambda native: native, card)
 
 
-def test_scardffi_takes_a_second_cffi_module_s_pointers(cffi_module: Any) -> None:
+def test_scardffi_accepts_pointers_of_a_second_cffi_module(cffi_module: Any) -> None:
     library, response = scardffi.Library.default(), bytearray(258)
     native = cffi_module.lib.attached(embed.table(), library.native, virtual.DEFAULT_READER.encode())
     assert ffi.typeof(native) is ffi.typeof("scardffi_manage *")
@@ -240,14 +240,14 @@ def numba_loop(library: str, reader: str, count: int) -> Loop:
     return Loop(sys.executable, str(FOLDER / "numba_loop.py"), library, reader, str(count))
 
 
-def test_a_loop_that_numba_compiles_transmits_on_python_s_card() -> None:
+def test_a_loop_compiled_by_numba_transmits_on_the_card_of_python() -> None:
     with numba_loop(virtual.library_path(), virtual.DEFAULT_READER, COUNT) as loop:
         sixteen = bytes(range(16)).hex() + "9000"
         assert loop.line() == f"{sixteen} {sixteen}"
         assert all(time > 0 for time in loop.ask("measure"))
 
 
-def test_a_loop_that_numba_compiles_costs_what_a_loop_in_c_does(tmp_path: Path) -> None:
+def test_a_loop_compiled_by_numba_is_as_fast_as_a_loop_in_c(tmp_path: Path) -> None:
     count = 1_000_000
     null = shared_library(BENCHMARKS / "null_pcsc.c", tmp_path, INCLUDE, "-O2", "-fvisibility=hidden")
     c_program = program(BENCHMARKS / "c_loop.c", tmp_path, INCLUDE, "-O2", "-ldl")
@@ -272,7 +272,7 @@ def test_a_loop_that_numba_compiles_costs_what_a_loop_in_c_does(tmp_path: Path) 
 # a C program that embeds Python
 
 
-def test_a_c_program_opens_a_card_and_hands_its_handle_to_the_python_that_it_embeds(tmp_path: Path) -> None:
+def test_a_c_program_hands_its_card_handle_to_the_python_that_it_embeds(tmp_path: Path) -> None:
     need_libpython()
     host = program(FOLDER / "c_host.c", tmp_path, *python_include_flags(), INCLUDE, *python_library_flags(), "-ldl")
     import cffi
@@ -286,7 +286,7 @@ def test_a_c_program_opens_a_card_and_hands_its_handle_to_the_python_that_it_emb
 # Cython
 
 
-def test_a_cython_module_drives_python_s_exchange(tmp_path: Path, card: SCardManage) -> None:
+def test_a_cython_module_uses_the_exchange_of_python(tmp_path: Path, card: SCardManage) -> None:
     need_module("Cython")
     source = tmp_path / "cython_module.c"
     package = str(Path(embed.get_include()).parent.parent)
@@ -299,7 +299,7 @@ def test_a_cython_module_drives_python_s_exchange(tmp_path: Path, card: SCardMan
 # Rust
 
 
-def test_a_rust_library_drives_python_s_exchange(tmp_path: Path, card: SCardManage) -> None:
+def test_a_rust_library_uses_the_exchange_of_python(tmp_path: Path, card: SCardManage) -> None:
     need_program("cargo")
     project = Path(shutil.copytree(FOLDER / "rust_loop", tmp_path / "rust_loop"))
     build = ["cargo", "build", "--release", "--offline", "--quiet"]

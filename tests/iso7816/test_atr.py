@@ -54,14 +54,14 @@ def test_every_interface_byte_is_read_under_its_name() -> None:
     assert bytes(atr) == FULL
 
 
-def test_a_real_card_of_t_1() -> None:
+def test_the_atr_of_a_real_card_for_t_1_is_read() -> None:
     atr = Atr(JCOP)
     assert (atr.protocols, atr.fi, atr.di, atr.ifsc, atr.bwi, atr.cwi) == ((1,), 372, 1, 254, 4, 5)
     assert atr.historical_bytes == b"JCOP41V22"
     assert atr.tck == 0xA7
 
 
-def test_a_real_usim() -> None:
+def test_the_atr_of_a_real_usim_is_read() -> None:
     atr = Atr(USIM)
     assert (atr.protocols, atr.fi, atr.di) == ((0,), 512, 32)
     assert (atr.clock_stop, atr.classes) == ("no preference", "ABC")
@@ -77,7 +77,7 @@ def test_a_real_usim() -> None:
     assert (historical.supports_chaining, historical.supports_extended_length) == (False, False)
 
 
-def test_several_protocols_are_told_in_their_order_and_once() -> None:
+def test_each_offered_protocol_is_listed_once_and_in_order() -> None:
     assert Atr(with_tck("3B80 80 81 71 FE 45 00")).protocols == (0, 1)
     assert Atr(with_tck("3B80 81 91 FE 1F 07")).protocols == (1,)
 
@@ -90,13 +90,13 @@ def test_several_protocols_are_told_in_their_order_and_once() -> None:
         (0xC1, 1536, 15, 1), (0xD1, 2048, 20, 1),
     ],
 )  # fmt: skip
-def test_ta1_tells_fi_di_and_the_highest_frequency(ta1: int, fi: int, f_max: float, di: int) -> None:
+def test_ta1_gives_fi_di_and_the_highest_frequency(ta1: int, fi: int, f_max: float, di: int) -> None:
     atr = Atr(bytes([0x3B, 0x10, ta1]))
     assert (atr.fi, atr.f_max, atr.di) == (fi, f_max, di)
 
 
 @pytest.mark.parametrize(("tc1", "of_t_0", "of_t_1"), [(0, 12, 12), (2, 14, 14), (254, 266, 266), (255, 12, 11)])
-def test_tc1_tells_the_guard_time(tc1: int, of_t_0: int, of_t_1: int) -> None:
+def test_tc1_gives_the_guard_time(tc1: int, of_t_0: int, of_t_1: int) -> None:
     atr = Atr(bytes([0x3B, 0x40, tc1]))
     assert (atr.guard_time(0), atr.guard_time(1)) == (of_t_0, of_t_1)
 
@@ -104,11 +104,11 @@ def test_tc1_tells_the_guard_time(tc1: int, of_t_0: int, of_t_1: int) -> None:
 @pytest.mark.parametrize(
     ("ta2", "mode"), [(0x00, (0, True, False)), (0x81, (1, False, False)), (0x11, (1, True, True))]
 )
-def test_ta2_tells_the_specific_mode(ta2: int, mode: tuple[int, bool, bool]) -> None:
+def test_ta2_gives_the_specific_mode(ta2: int, mode: tuple[int, bool, bool]) -> None:
     assert Atr(bytes([0x3B, 0x80, 0x10, ta2])).specific_mode == mode
 
 
-def test_tc2_tells_how_long_t_0_waits() -> None:
+def test_tc2_gives_the_waiting_time_of_t_0() -> None:
     assert Atr(bytes.fromhex("3B80 40 FF")).waiting_integer == 255
 
 
@@ -116,12 +116,12 @@ def test_tc2_tells_how_long_t_0_waits() -> None:
     ("byte", "clock_stop", "classes"),
     [(0x01, "not supported", "A"), (0x42, "state L", "B"), (0x84, "state H", "C"), (0xC6, "no preference", "BC")],
 )
-def test_the_first_ta_for_t_15_tells_clock_stop_and_classes(byte: int, clock_stop: str, classes: str) -> None:
+def test_the_first_ta_for_t_15_gives_clock_stop_and_classes(byte: int, clock_stop: str, classes: str) -> None:
     atr = Atr(with_tck(f"3B80 80 1F {byte:02X}"))
     assert (atr.clock_stop, atr.classes) == (clock_stop, classes)
 
 
-def test_bytes_for_t_1_are_not_taken_from_level_2_nor_from_another_protocol() -> None:
+def test_bytes_for_t_1_are_not_read_from_level_2_or_another_protocol() -> None:
     atr = Atr(with_tck("3B80 B1 10 77 B1 FD 66 1F 03"))  # TA2 TB2, then TA3 TB3 for T=1, then TA4 for T=15
     assert (atr.ifsc, atr.bwi, atr.cwi, atr.classes) == (253, 6, 6, "AB")
 
@@ -166,9 +166,7 @@ def test_historical_bytes_are_read_by_their_category(
         ("00 9000", 5, "before the status indicator of 3 bytes that category 00 requires", []),
     ],
 )
-def test_wrong_historical_bytes_are_told_when_they_are_asked_for(
-    text: str, offset: int, reason: str, read: list[int]
-) -> None:
+def test_wrong_historical_bytes_raise_when_they_are_read(text: str, offset: int, reason: str, read: list[int]) -> None:
     raw = historical(text)
     with pytest.raises(MalformedAtrError, match=reason) as caught:
         Atr(raw).historical()
@@ -182,7 +180,7 @@ def test_wrong_historical_bytes_are_told_when_they_are_asked_for(
     ("capabilities", "chaining", "extended"),
     [("73 000080", True, False), ("73 000040", False, True), ("73 0000C0", True, True), ("72 0000", None, None)],
 )
-def test_card_capabilities_tell_chaining_and_extended_lengths(
+def test_card_capabilities_show_chaining_and_extended_lengths(
     capabilities: str, chaining: bool | None, extended: bool | None
 ) -> None:
     read = Atr(historical(f"80 {capabilities}")).historical()
@@ -193,7 +191,7 @@ def test_card_capabilities_tell_chaining_and_extended_lengths(
 # Contactless storage cards
 
 
-def test_a_contactless_storage_card_is_known_by_standard_and_name() -> None:
+def test_a_contactless_storage_card_has_its_standard_and_name() -> None:
     atr = Atr(MIFARE_1K)
     card = atr.storage_card
     assert card is not None
@@ -205,25 +203,25 @@ def test_a_contactless_storage_card_is_known_by_standard_and_name() -> None:
     assert MIFARE_1K[read.objects[0].offset :].startswith(b"\xa0\x00\x00\x03\x06")
 
 
-def test_a_storage_card_that_no_table_knows_keeps_its_numbers() -> None:
+def test_an_unknown_storage_card_keeps_its_numbers() -> None:
     card = Atr(with_tck("3B8F8001 804F0C A000000306 F0 FFEE 00000000")).storage_card
     assert card is not None
     assert (card.ss, card.nn, card.standard, card.name) == (0xF0, 0xFFEE, "unknown", "unknown")
 
 
-def test_every_number_that_pcsc_gives_has_its_words_and_no_other() -> None:
+def test_every_number_of_pcsc_has_a_name_and_no_other_number_has_one() -> None:
     cards = [StorageCard(number, number) for number in range(0x100)]
     assert [card.ss for card in cards if card.standard != "unknown"] == [0, 1, 2, 3, 5, 6, 7, *range(9, 0x12), 0x40]
     assert [card.nn for card in cards if card.name != "unknown"] == [0, 1, 2, 3, 4, *range(6, 0x3E)]
     assert len({card.name for card in cards}) == 62
 
 
-def test_a_storage_card_is_one_only_where_its_name_is_there() -> None:
+def test_an_atr_without_a_card_name_is_no_storage_card() -> None:
     assert Atr(with_tck("3B8B8001 804F0C A000000306 03 0001")).storage_card == (0x03, 0x0001)
     assert Atr(with_tck("3B8A8001 804F0C A000000306 03 00")).storage_card is None
 
 
-def test_an_application_identifier_of_somebody_else_is_no_storage_card() -> None:
+def test_another_application_identifier_is_no_storage_card() -> None:
     assert Atr(with_tck("3B8F8001 804F0C A000000307 03 0001 00000000")).storage_card is None
 
 
@@ -260,9 +258,7 @@ WRONG: list[tuple[str, int, str]] = [
 
 
 @pytest.mark.parametrize(("text", "offset", "reason"), WRONG, ids=[text[:16] for text, _, _ in WRONG])
-def test_a_wrong_atr_is_refused_with_what_is_wrong_where_and_what_is_allowed(
-    text: str, offset: int, reason: str
-) -> None:
+def test_the_error_for_a_wrong_atr_says_where_and_what_is_wrong(text: str, offset: int, reason: str) -> None:
     raw = bytes.fromhex(text)
     with pytest.raises(MalformedAtrError) as caught:
         Atr(raw)
@@ -273,19 +269,19 @@ def test_a_wrong_atr_is_refused_with_what_is_wrong_where_and_what_is_allowed(
         assert str(Atr(raw, lenient=True).problems[0]) == str(caught.value)
 
 
-def test_a_lenient_reading_tells_all_that_is_wrong_and_reads_the_rest() -> None:
+def test_lenient_reading_lists_every_error_and_reads_the_rest() -> None:
     atr = Atr(bytes.fromhex("3C92 7A 0F 1450 00 FF"), lenient=True)
     assert [error.offset for error in atr.problems] == [0, 7, 6, 3, 2, 2]
     assert (atr.convention, atr.fi, atr.di, atr.f_max, atr.protocols) == (None, None, None, None, ())
     assert (atr.historical_bytes.hex(), atr.tck) == ("1450", 0x00)
 
 
-def test_a_lenient_reading_refuses_what_has_no_t0() -> None:
+def test_lenient_reading_refuses_bytes_without_t0() -> None:
     with pytest.raises(MalformedAtrError, match="before T0"):
         Atr(b"\x3b", lenient=True)
 
 
-def test_atrs_are_equal_where_their_bytes_are_and_show_them() -> None:
+def test_atrs_with_equal_bytes_are_equal_and_their_repr_shows_the_bytes() -> None:
     assert Atr(MIFARE_1K) == Atr(bytearray(MIFARE_1K))
     assert Atr(MIFARE_1K) != Atr(JCOP)
     assert Atr(b"\x3b\x02\x00", lenient=True) == Atr(b"\x3b\x02\x00", lenient=True)
@@ -353,7 +349,7 @@ def is_true(reason: str, raw: bytes) -> bool:
     return any(truth and re.search(pattern, reason) for pattern, truth in truths.items())
 
 
-def test_every_atr_of_the_public_list_is_read_or_refused_for_a_reason_that_is_true() -> None:
+def test_every_atr_of_the_public_list_is_read_or_refused_for_a_true_reason() -> None:
     atrs = listed()
     reasons: Counter[str] = Counter()
     for raw in atrs:

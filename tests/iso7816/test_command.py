@@ -34,13 +34,13 @@ every_case = pytest.mark.parametrize(("command", "apdu"), CASES.values(), ids=CA
 
 
 @every_case
-def test_each_case_is_encoded_as_the_standard_writes_it(command: Command, apdu: str) -> None:
+def test_each_case_is_encoded_as_in_the_standard(command: Command, apdu: str) -> None:
     assert command.encode() == bytes.fromhex(apdu)
     assert bytes(command) == bytes.fromhex(apdu)
 
 
 @every_case
-def test_each_case_is_decoded_into_what_it_was(command: Command, apdu: str) -> None:
+def test_each_encoded_case_is_decoded_to_the_same_command(command: Command, apdu: str) -> None:
     raw = bytes.fromhex(apdu)
     assert Command.decode(raw) == Command.decode(memoryview(bytearray(raw))) == command
 
@@ -69,7 +69,7 @@ def test_decoding_is_the_inverse_of_encoding_for_every_length_around_the_limits(
         ("00A40400000002A00000", 9, "1 bytes follow the 2 bytes of data; allowed are none or an Le of 2"),
     ],
 )
-def test_what_is_no_command_is_refused_with_the_place_and_the_reason(apdu: str, offset: int, reason: str) -> None:
+def test_malformed_commands_are_refused_with_the_offset_and_the_reason(apdu: str, offset: int, reason: str) -> None:
     with pytest.raises(MalformedCommandError) as caught:
         Command.decode(bytes.fromhex(apdu))
     assert caught.value.offset == offset
@@ -91,25 +91,25 @@ def test_what_is_no_command_is_refused_with_the_place_and_the_reason(apdu: str, 
         ("le", (0, 0, 0, 0, b"", 65537)),
     ],
 )
-def test_a_number_that_has_no_room_is_refused_by_name(name: str, arguments: tuple[int, ...]) -> None:
+def test_a_number_that_is_too_large_is_refused_with_the_arguments_name(name: str, arguments: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=rf"^{name}: -?\d+ is not allowed; give "):
         Command(*arguments)  # type: ignore[arg-type]  # the data among them
 
 
-def test_data_that_are_no_buffer_are_refused() -> None:
+def test_data_of_a_wrong_type_are_refused() -> None:
     with pytest.raises(TypeError):
         Command(0, 0, data="0102")  # type: ignore[arg-type]  # what it refuses
     with pytest.raises(TypeError):
         Command(0, 0, data=5)  # type: ignore[arg-type]  # bytearray(5) would be five zeros
 
 
-def test_a_number_that_is_no_int_is_refused() -> None:
+def test_a_number_of_a_wrong_type_is_refused() -> None:
     for wrong in (1.0, "1", None):
         with pytest.raises(TypeError):
             Command(0, 0, wrong)  # type: ignore[arg-type]  # what it refuses
 
 
-def test_another_command_is_made_of_one_by_replacing_a_field() -> None:
+def test_replacing_a_field_makes_a_new_command() -> None:
     command = replace(iso.read_binary(0, 16), p2=16)
     assert bytes(command).hex() == "00b0001010"
     with pytest.raises(ValueError, match="p2: 256"):
@@ -117,7 +117,7 @@ def test_another_command_is_made_of_one_by_replacing_a_field() -> None:
 
 
 @pytest.mark.parametrize(("channel", "cla"), [(0, 0x00), (3, 0x03), (4, 0x40), (19, 0x4F)])
-def test_a_logical_channel_has_its_class_byte(channel: int, cla: int) -> None:
+def test_each_logical_channel_has_its_class_byte(channel: int, cla: int) -> None:
     assert class_of_channel(channel) == cla
 
 
@@ -149,7 +149,7 @@ def test_a_command_of_a_chain_cannot_be_chained_again() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 256])
-def test_a_chain_has_a_size_that_a_short_command_can_have(size: int) -> None:
+def test_the_size_of_a_chain_is_limited_to_short_commands(size: int) -> None:
     with pytest.raises(ValueError, match=f"size: {size} is not allowed; give 1 to 255"):
         Command(0x00, 0xDA).chain(size)
 
@@ -243,7 +243,7 @@ BY_NAME: list[tuple[Command, str]] = [
 
 
 @pytest.mark.parametrize(("command", "apdu"), BY_NAME, ids=[apdu[:20] for _, apdu in BY_NAME])
-def test_a_command_by_name_is_the_standard_s(command: Command, apdu: str) -> None:
+def test_each_named_command_is_encoded_as_in_the_standard(command: Command, apdu: str) -> None:
     assert bytes(command).hex().upper() == apdu.upper()
 
 
@@ -253,7 +253,7 @@ def functions() -> Iterator[tuple[str, Callable[..., Command]]]:
             yield name, function
 
 
-def test_every_function_is_tried_above_and_takes_a_class_byte() -> None:
+def test_every_function_is_tested_above_and_takes_a_class_byte() -> None:
     tried = {bytes(command)[1] & 0xFE for command, _ in BY_NAME}
     instructions = set()
     for _, function in functions():
@@ -287,7 +287,7 @@ def test_every_function_is_tried_above_and_takes_a_class_byte() -> None:
         (lambda: iso.verify(b"1234", 256), "p2"),
     ],
 )
-def test_an_argument_that_has_no_room_is_refused_by_name(wrong: Callable[[], Command], name: str) -> None:
+def test_an_argument_that_is_too_large_is_refused_with_its_name(wrong: Callable[[], Command], name: str) -> None:
     with pytest.raises(ValueError, match=rf"^{name}: -?\d+ is not allowed; give "):
         wrong()
 
@@ -318,7 +318,7 @@ def test_a_command_with_a_pin_can_be_wiped(made: Callable[[bytes], Command]) -> 
 
 
 @carriers
-def test_a_command_with_a_pin_does_not_show_it(made: Callable[[bytes], Command]) -> None:
+def test_the_repr_of_a_command_with_a_pin_does_not_show_it(made: Callable[[bytes], Command]) -> None:
     command = made(PIN)
     for text in (repr(command), str(command), f"{command}"):
         assert text.startswith("<Command 00 2")
@@ -326,7 +326,7 @@ def test_a_command_with_a_pin_does_not_show_it(made: Callable[[bytes], Command])
         assert PIN.hex() not in text.lower()
 
 
-def test_the_pin_of_the_caller_stays_as_it_is() -> None:
+def test_the_callers_pin_is_not_changed() -> None:
     pin = bytearray(PIN)
     command = iso.verify(pin, 1)
     command.wipe()
@@ -339,7 +339,7 @@ def test_a_chain_of_a_wipeable_command_can_be_wiped() -> None:
         assert not any(one.data)
 
 
-def test_what_is_decoded_from_a_bytearray_can_be_wiped_and_is_no_view_of_it() -> None:
+def test_a_command_decoded_from_a_bytearray_can_be_wiped_and_is_a_copy() -> None:
     raw = iso.verify(PIN).encode()
     command = Command.decode(raw)
     command.wipe()
@@ -347,12 +347,12 @@ def test_what_is_decoded_from_a_bytearray_can_be_wiped_and_is_no_view_of_it() ->
     assert PIN not in command.encode()
 
 
-def test_a_command_made_of_bytes_says_that_it_cannot_be_wiped() -> None:
+def test_wiping_a_command_made_of_bytes_raises_an_error() -> None:
     with pytest.raises(TypeError, match="create the command from a bytearray"):
         Command(0x00, 0x20, data=PIN).wipe()
 
 
-def test_an_error_shows_no_data() -> None:
+def test_no_error_shows_the_data() -> None:
     raw = bytes(iso.verify(PIN))
     for broken in (raw[:-1], raw + b"\x00\x00"):
         with pytest.raises(MalformedCommandError) as caught:

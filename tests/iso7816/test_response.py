@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("raw", "data", "sw"), [("9000", "", 0x9000), ("6A82", "", 0x6A82), ("00FF9000", "00FF", 0x9000)]
 )
-def test_a_response_is_its_data_and_its_status_word(raw: str, data: str, sw: int) -> None:
+def test_a_response_consists_of_data_and_status_word(raw: str, data: str, sw: int) -> None:
     response = Response(bytes.fromhex(raw))
     assert (response.data, response.sw) == (bytes.fromhex(data), sw)
     assert bytes(response) == bytes.fromhex(raw)
@@ -29,20 +29,20 @@ def test_a_response_is_its_data_and_its_status_word(raw: str, data: str, sw: int
 
 
 @pytest.mark.parametrize("raw", [b"", b"\x90"])
-def test_less_than_a_status_word_is_no_response(raw: bytes) -> None:
+def test_fewer_than_two_bytes_are_refused(raw: bytes) -> None:
     with pytest.raises(MalformedResponseError, match=r"before its status word of 2 bytes") as caught:
         Response(raw)
     assert caught.value.offset == len(raw)
     assert isinstance(caught.value, (MalformedError, ValueError))
 
 
-def test_an_error_survives_a_copy_with_its_place() -> None:
+def test_an_error_keeps_its_offset_in_a_copy() -> None:
     error = MalformedResponseError("too short", 1)
     for again in (copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301  our own bytes
         assert (type(again), again.offset, str(again)) == (MalformedResponseError, 1, "byte 1: too short")
 
 
-def test_any_buffer_is_taken_and_copied() -> None:
+def test_any_buffer_is_accepted_and_copied() -> None:
     raw = bytearray.fromhex("01029000")
     responses = [Response(raw), Response(memoryview(raw))]
     raw[0] = 0xFF
@@ -51,11 +51,11 @@ def test_any_buffer_is_taken_and_copied() -> None:
         Response("9000")  # type: ignore[arg-type]  # what it refuses
 
 
-def test_a_response_shows_its_length_and_not_its_data() -> None:
+def test_the_repr_shows_the_length_and_not_the_data() -> None:
     assert repr(Response(b"secret\x90\x00")) == "<Response 6 bytes, sw 9000>"
 
 
-def test_responses_are_equal_where_their_bytes_are() -> None:
+def test_responses_with_equal_bytes_are_equal() -> None:
     assert Response(b"a\x90\x00") == Response(bytearray(b"a\x90\x00"))
     assert Response(b"a\x90\x00") != Response(b"b\x90\x00")
     assert Response(b"a\x90\x00") != Response(b"a\x90\x01")
@@ -70,7 +70,7 @@ def test_a_reply_of_a_script_has_the_same_data_and_status_word() -> None:
 
 
 @pytest.mark.parametrize("make", [lambda: Response(b"\x90"), lambda: Command(0, 256), lambda: Command(256, 0)])
-def test_a_traceback_may_show_what_could_not_be_made(make: Callable[[], object]) -> None:
+def test_a_response_that_was_refused_can_be_shown_in_a_traceback(make: Callable[[], object]) -> None:
     with pytest.raises(ValueError, match=r"allowed|ends before") as caught:
         make()
     shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())

@@ -58,7 +58,7 @@ def error_of(sw: int) -> StatusError | None:
         (0xFFFF, "not a status word of ISO/IEC 7816-4"),
     ],
 )
-def test_a_status_word_says_what_it_means(sw: int, words: str) -> None:
+def test_each_status_word_has_its_meaning(sw: int, words: str) -> None:
     assert meaning(sw) == words
 
 
@@ -67,12 +67,12 @@ def test_only_9000_and_61xx_are_a_success() -> None:
     assert passed == {SUCCESS, *range(0x6100, 0x6200)}
 
 
-def test_every_word_of_the_standard_s_groups_has_a_meaning_and_every_other_says_that_it_has_none() -> None:
+def test_every_status_word_of_the_standards_groups_has_a_meaning_and_others_are_unknown() -> None:
     known = {sw for sw in range(0x10000) if not meaning(sw).startswith(("not a status word", "proprietary"))}
     assert known == {SUCCESS, *range(0x6100, 0x7000)}
 
 
-def test_the_words_that_the_standard_names_one_by_one_are_these() -> None:
+def test_the_table_has_the_status_words_that_the_standard_lists() -> None:
     vague = ("not further specified", "a query of", "warning, counter", "wrong Le", "proprietary", "not a status word")
     precise = {sw for sw in range(0x6200, 0x10000) if not any(words in meaning(sw) for words in vague)}
     groups = {sw1 << 8 for sw1 in range(0x62, 0x70) if sw1 != 0x6C}
@@ -105,7 +105,7 @@ def test_the_words_that_the_standard_names_one_by_one_are_these() -> None:
         "StatusError": {0x0000, 0x6400, 0x6401, 0x6600, 0x6883, 0x6900, 0x6981, 0x6984, 0x6F00, 0x9F00},
     }.items(),
 )
-def test_a_status_word_is_the_error_that_a_program_handles(name: str, words: set[int]) -> None:
+def test_each_status_word_raises_its_class_of_error(name: str, words: set[int]) -> None:
     assert {type(error_of(sw)).__name__ for sw in words} == {name}
 
 
@@ -114,21 +114,21 @@ def test_every_class_of_error_has_a_status_word() -> None:
     assert {type(error_of(sw)) for sw in range(0x6200, 0x7000)} == kinds
 
 
-def test_a_failed_verification_tells_how_many_tries_are_left() -> None:
+def test_the_error_of_a_failed_verification_has_the_tries_left() -> None:
     for sw, tries in [(0x63C3, 3), (0x63C0, 0), (0x63CF, 15), (0x6300, None), (0x6340, None)]:
         error = error_of(sw)
         assert isinstance(error, VerificationFailedError)
         assert error.tries_left == tries
 
 
-def test_a_wrong_length_tells_the_right_one_where_the_card_does() -> None:
+def test_the_error_of_a_wrong_length_has_the_right_length_if_the_card_gives_it() -> None:
     for sw, available in [(0x6C10, 16), (0x6C00, 256), (0x6700, None)]:
         error = error_of(sw)
         assert isinstance(error, WrongLengthError)
         assert error.available == available
 
 
-def test_what_is_allowed_is_no_error() -> None:
+def test_an_allowed_status_word_raises_no_error() -> None:
     raise_for(0x6282, allow={0x6282})
     raise_for(0x63C2, allow=range(0x63C0, 0x63D0))
     with pytest.raises(CardWarningError):
@@ -143,7 +143,7 @@ CARD = {
 }
 
 
-def test_a_card_s_own_status_words_precede_the_standard_s() -> None:
+def test_the_cards_own_table_takes_precedence_over_the_standard() -> None:
     assert meaning(0x6300, table=CARD) == "code blocked"
     with pytest.raises(AuthenticationBlockedError):
         raise_for(0x6300, table=CARD)
@@ -154,13 +154,13 @@ def test_a_card_s_own_status_words_precede_the_standard_s() -> None:
         raise_for(0x9F00, table=CARD)
 
 
-def test_what_a_card_s_table_does_not_know_is_the_standard_s() -> None:
+def test_status_words_outside_the_cards_table_have_the_standards_meaning() -> None:
     assert meaning(0x6A82, table=CARD) == meaning(0x6A82)
     with pytest.raises(CardFileNotFoundError):
         raise_for(0x6A82, table=CARD)
 
 
-def test_an_error_says_meaning_and_number_and_survives_a_copy() -> None:
+def test_the_message_has_meaning_and_number_and_the_error_can_be_copied() -> None:
     error = error_of(0x63C2)
     assert isinstance(error, VerificationFailedError)
     again: StatusError

@@ -28,12 +28,12 @@ ENCODED: list[tuple[TLV, str]] = [
 
 
 @pytest.mark.parametrize(("data_object", "raw"), ENCODED, ids=[raw[:14] for _, raw in ENCODED])
-def test_an_object_is_encoded_and_decoded_as_the_standard_writes_it(data_object: TLV, raw: str) -> None:
+def test_objects_are_encoded_and_decoded_as_in_the_standard(data_object: TLV, raw: str) -> None:
     assert encode([data_object]) == bytes.fromhex(raw)
     assert decode(bytes.fromhex(raw)) == [data_object]
 
 
-def test_a_length_in_more_bytes_than_needed_is_another_encoding_of_the_same_value() -> None:
+def test_a_length_in_more_bytes_than_needed_encodes_the_same_value() -> None:
     short, long = decode(bytes.fromhex("8101058182000105"))
     assert (short.value, short.length_size) == (b"\x05", 0)
     assert (long.value, long.length_size) == (b"\x05", 3)
@@ -54,7 +54,7 @@ def test_nested_objects_are_found_by_their_path() -> None:
     assert find([], 0x62) is None
 
 
-def test_the_first_of_several_is_found() -> None:
+def test_find_returns_the_first_of_several() -> None:
     found = find(decode(bytes.fromhex("500101 500102")), 0x50)
     assert found is not None
     assert found.value == b"\x01"
@@ -80,7 +80,7 @@ def test_the_first_of_several_is_found() -> None:
         ("5F8180010101", 3, "a tag has more than 3 bytes"),
     ],
 )
-def test_what_is_no_object_is_refused_with_the_place_and_the_reason(raw: str, offset: int, reason: str) -> None:
+def test_malformed_objects_are_refused_with_the_offset_and_the_reason(raw: str, offset: int, reason: str) -> None:
     with pytest.raises(MalformedTLVError) as caught:
         decode(bytes.fromhex(raw))
     assert caught.value.offset == offset
@@ -88,7 +88,7 @@ def test_what_is_no_object_is_refused_with_the_place_and_the_reason(raw: str, of
     assert reason in str(caught.value)
 
 
-def test_what_is_wrong_inside_an_object_is_told_when_it_is_opened_by_its_place_in_the_whole() -> None:
+def test_an_error_inside_an_object_is_raised_when_it_is_opened_with_the_offset_in_the_whole() -> None:
     raw = bytes.fromhex("840101 6F06 A504 8105 0102")
     _, outer = decode(raw)
     (inner,) = outer.children()
@@ -102,7 +102,7 @@ def test_what_is_wrong_inside_an_object_is_told_when_it_is_opened_by_its_place_i
         find(decode(raw), 0x6F, 0xA5, 0x81)
 
 
-def test_objects_nested_ten_thousand_deep_cost_nothing_until_they_are_opened() -> None:
+def test_objects_nested_ten_thousand_deep_are_decoded_only_when_they_are_opened() -> None:
     raw = b""
     for _ in range(10_000):
         raw = bytes(TLV(0x30, raw))
@@ -111,7 +111,7 @@ def test_objects_nested_ten_thousand_deep_cost_nothing_until_they_are_opened() -
     assert find([outermost], *[0x30] * 20) is not None
 
 
-def test_padding_is_passed_over_only_where_that_is_asked_for() -> None:
+def test_padding_is_skipped_only_on_request() -> None:
     padded = bytes.fromhex("0000 810105 00 8201FF FFFFFF")
     assert encode(decode(padded, padding=True)).hex() == "8101058201ff"
     assert [one.tag for one in TLV(0x62, padded).children(padding=True)] == [0x81, 0x82]
@@ -123,18 +123,18 @@ def test_padding_is_passed_over_only_where_that_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize("tag", [-1, 0, 0x1F, 0x8401, 0x5F8020, 0x5F81, 0x5F2001, 0x5F818101])
-def test_a_number_that_is_no_tag_is_refused(tag: int) -> None:
+def test_a_wrong_tag_is_refused(tag: int) -> None:
     with pytest.raises(ValueError, match=f"^tag: {tag:X} is not allowed; give a BER-TLV tag of 1 to 3 bytes"):
         TLV(tag)
 
 
 @pytest.mark.parametrize(("length", "size"), [(5, 1), (5, 6), (128, 2), (256, 2), (5, -1)])
-def test_a_length_size_that_is_the_shortest_or_too_short_is_refused(length: int, size: int) -> None:
+def test_a_length_size_that_adds_no_byte_is_refused(length: int, size: int) -> None:
     with pytest.raises(ValueError, match=f"length_size: {size} is not allowed; give 0 or "):
         TLV(0x84, bytes(length), size)
 
 
-def test_an_object_shows_tag_and_length_and_not_its_value() -> None:
+def test_the_repr_shows_tag_and_length_and_not_the_value() -> None:
     assert repr(TLV(0x84, b"secret")) == "<TLV 84, 6 bytes>"
     assert repr(SimpleTLV(4, b"secret")) == "<SimpleTLV 04, 6 bytes>"
 
@@ -152,7 +152,7 @@ SIMPLE: list[tuple[SimpleTLV, str]] = [
 
 
 @pytest.mark.parametrize(("data_object", "raw"), SIMPLE, ids=[raw[:10] for _, raw in SIMPLE])
-def test_a_simple_object_is_encoded_and_decoded_as_the_standard_writes_it(data_object: SimpleTLV, raw: str) -> None:
+def test_simple_objects_are_encoded_and_decoded_as_in_the_standard(data_object: SimpleTLV, raw: str) -> None:
     assert encode([data_object, data_object]) == bytes.fromhex(raw) * 2
     assert decode_simple(bytes.fromhex(raw) * 2) == [data_object, data_object]
 
@@ -167,7 +167,9 @@ def test_a_simple_object_is_encoded_and_decoded_as_the_standard_writes_it(data_o
         ("010105 FF0105", 3, "tag FF; allowed are 01 to FE"),
     ],
 )
-def test_what_is_no_simple_object_is_refused_with_the_place_and_the_reason(raw: str, offset: int, reason: str) -> None:
+def test_malformed_simple_objects_are_refused_with_the_offset_and_the_reason(
+    raw: str, offset: int, reason: str
+) -> None:
     with pytest.raises(MalformedTLVError) as caught:
         decode_simple(bytes.fromhex(raw))
     assert caught.value.offset == offset
@@ -184,6 +186,6 @@ def test_what_is_no_simple_object_is_refused_with_the_place_and_the_reason(raw: 
         ((1, bytes(255), 3), "length_size"),
     ],
 )
-def test_a_simple_object_that_cannot_be_written_is_refused(arguments: tuple[int, bytes], name: str) -> None:
+def test_a_simple_object_that_cannot_be_encoded_is_refused(arguments: tuple[int, bytes], name: str) -> None:
     with pytest.raises(ValueError, match=f"^{name}: "):
         SimpleTLV(*arguments)

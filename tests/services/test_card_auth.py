@@ -48,7 +48,7 @@ def test_a_challenge_has_the_length_that_was_asked_for() -> None:
 
 
 @pytest.mark.parametrize("length", [0, -1, 65537])
-def test_a_challenge_of_no_length_is_refused(length: int) -> None:
+def test_a_challenge_of_a_wrong_length_is_refused(length: int) -> None:
     with pytest.raises(ValueError, match="le"):
         CardAuth(ScriptedCard()).get_challenge(length)
 
@@ -59,7 +59,7 @@ def test_the_program_answers_the_cards_challenge() -> None:
     assert card.sent == ["0084050004", "008205810404030201"]
 
 
-def test_a_wrong_proof_of_the_program_tells_the_tries_that_are_left() -> None:
+def test_the_error_for_a_wrong_proof_has_the_tries_left() -> None:
     with pytest.raises(VerificationFailedError) as caught:
         CardAuth(ScriptedCard("010203049000", "63C2")).app_auth(Reversal(5, 4))
     assert caught.value.tries_left == 2
@@ -73,7 +73,7 @@ def test_the_card_proves_its_key() -> None:
     assert card.sent == ["00880503040102030400"]
 
 
-def test_a_card_that_does_not_have_the_key_is_not_believed() -> None:
+def test_a_card_without_the_key_raises_an_error() -> None:
     for proof in ["01020304", "", "0403020100"]:
         with pytest.raises(WrongProofError, match="key 0x03"):
             CardAuth(ScriptedCard(proof + "9000")).icc_auth(Reversal(5, 4), 3, challenge=b"\1\2\3\4")
@@ -81,7 +81,7 @@ def test_a_card_that_does_not_have_the_key_is_not_believed() -> None:
         CardAuth(ScriptedCard("6A88")).icc_auth(Reversal(5, 4))
 
 
-def test_each_challenge_is_another() -> None:
+def test_each_challenge_is_different() -> None:
     card = ScriptedCard("9000", "9000")
     for _ in range(2):
         with pytest.raises(WrongProofError):
@@ -91,7 +91,7 @@ def test_each_challenge_is_another() -> None:
 
 
 @pytest.mark.parametrize("reference", [-1, 32, 0x7F, 0xA0, 0x100])
-def test_a_reference_that_is_none_is_refused_before_anything_is_sent(reference: int) -> None:
+def test_a_wrong_reference_is_refused_before_a_command_is_sent(reference: int) -> None:
     auth = CardAuth(ScriptedCard())
     with pytest.raises(ValueError, match=f"key: {reference} is not allowed; give 0 to"):
         auth.app_auth(Reversal(5, 4), reference)
@@ -113,20 +113,20 @@ def test_the_user_proves_a_code() -> None:
     assert not any(map(any, card.buffers))
 
 
-def test_a_code_may_go_enciphered() -> None:
+def test_a_code_may_be_sent_enciphered() -> None:
     card = ScriptedCard("010101019000", "9000")
     CardAuth(card).user_auth(b"1234", 0x88, algorithm=Reversal(5, 4))
     assert card.sent == ["0084000004", "002000880430333235"]
 
 
 @pytest.mark.parametrize("code", [b"", bytes(256)])
-def test_a_code_of_no_length_is_refused(code: bytes) -> None:
+def test_an_empty_code_is_refused(code: bytes) -> None:
     with pytest.raises(ValueError, match="length of code"):
         CardAuth(ScriptedCard()).user_auth(code)
 
 
 @pytest.mark.parametrize("answers", [["63C1"], ["6983"], ["90"]])
-def test_a_code_is_in_no_traceback(answers: list[str]) -> None:
+def test_no_traceback_contains_the_code(answers: list[str]) -> None:
     card = ScriptedCard(*answers)
     code = bytearray(b"73519")
     try:
@@ -138,18 +138,18 @@ def test_a_code_is_in_no_traceback(answers: list[str]) -> None:
     assert not any(map(any, card.buffers))
 
 
-def test_a_cards_own_status_words_have_their_meaning() -> None:
+def test_status_words_of_the_cards_own_table_have_their_meaning() -> None:
     table = {0x9840: StatusInfo("code blocked", AuthenticationBlockedError)}
     with pytest.raises(AuthenticationBlockedError, match="code blocked"):
         CardAuth(ScriptedCard("9840"), table=table).user_auth(b"1234")
 
 
-def test_a_class_byte_that_is_none_is_refused() -> None:
+def test_a_wrong_class_byte_is_refused() -> None:
     with pytest.raises(ValueError, match="cla: 256 is not allowed"):
         CardAuth(ScriptedCard(), cla=256)
 
 
-def test_aes_cmac_is_that_of_rfc_4493() -> None:
+def test_aes_cmac_passes_the_vectors_of_rfc_4493() -> None:
     algorithm = cmac(length=16)
     assert algorithm.prove(RFC_4493_MESSAGE) == RFC_4493_CMAC
     assert algorithm.check(RFC_4493_MESSAGE, RFC_4493_CMAC)
@@ -176,13 +176,13 @@ def test_an_aes_key_authenticates_both_ways() -> None:
         ({"reference": 256}, "ref"),
     ],
 )
-def test_what_makes_no_algorithm_is_refused(arguments: dict[str, int], named: str) -> None:
+def test_wrong_arguments_of_an_algorithm_are_refused(arguments: dict[str, int], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         cmac(**arguments)
 
 
 @pytest.mark.parametrize("size", [0, 15, 17, 33, 64])
-def test_what_is_no_aes_key_is_refused_and_not_shown(size: int) -> None:
+def test_a_wrong_aes_key_is_refused_and_not_shown(size: int) -> None:
     with pytest.raises(ValueError, match=f"key: {size} bytes are not allowed; give 16, 24 or 32"):
         cmac(b"k" * size)
 
@@ -192,7 +192,7 @@ def test_a_repr_shows_no_key() -> None:
 
 
 @pytest.mark.parametrize("reference", [1, 0x81])
-def test_a_card_with_files_and_a_program_know_each_other_by_aes(reference: int) -> None:
+def test_a_card_with_files_and_a_program_authenticate_each_other_by_aes(reference: int) -> None:
     algorithms = {"aes": lambda key, challenge: cmac(key).prove(challenge)}
     folder = DF(0x5000, references=[Key(0x81, RFC_4493_KEY, "aes")])
     card = FileSystemCard(DF(files=[folder], references=[Key(1, RFC_4493_KEY, "aes")]), algorithms=algorithms)

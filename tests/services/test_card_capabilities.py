@@ -11,7 +11,7 @@ ATR = bytes.fromhex("3B85018073F741C001")
 LIMITS = "7F66080202{:04X}0202{:04X}"
 
 
-def test_the_historical_bytes() -> None:
+def test_capabilities_are_read_from_the_historical_bytes() -> None:
     said = CardCapabilities.of(ATR)
     assert said.select_by_path
     assert said.select_by_partial_name
@@ -25,13 +25,13 @@ def test_the_historical_bytes() -> None:
     assert (said.read_chunk, said.write_chunk) == (256, 255)
 
 
-def test_a_card_that_says_nothing() -> None:
+def test_a_card_that_states_nothing_has_default_capabilities() -> None:
     assert CardCapabilities.of(b"") == CardCapabilities()
     assert CardCapabilities.of(bytes.fromhex("3B00")) == CardCapabilities()
     assert (CardCapabilities().read_chunk, CardCapabilities().write_chunk) == (256, 255)
 
 
-def test_ef_atr_precedes_the_historical_bytes_and_padding_is_passed_over() -> None:
+def test_ef_atr_takes_precedence_over_the_historical_bytes_and_its_padding_is_skipped() -> None:
     said = CardCapabilities.of(ATR, bytes.fromhex("43018147030000190000FFFF"))
     assert (said.select_by_path, said.extended_length, said.data_unit) == (False, False, 0.5)
     assert (said.has_mf, said.channels, said.channel_by_card, said.channel_by_program) == (False, 2, True, True)
@@ -48,7 +48,7 @@ def test_ef_atr_precedes_the_historical_bytes_and_padding_is_passed_over() -> No
         (b"", 0x0400, 0x0800, 255, 256),
     ],
 )
-def test_chunks_follow_the_limits(atr: bytes, command: int, response: int, write: int, read: int) -> None:
+def test_chunks_are_within_the_limits(atr: bytes, command: int, response: int, write: int, read: int) -> None:
     content = bytes.fromhex(LIMITS.format(command, response))
     said = CardCapabilities.of(atr, content)
     assert (said.command_limit, said.response_limit) == (command, response)
@@ -57,7 +57,7 @@ def test_chunks_follow_the_limits(atr: bytes, command: int, response: int, write
     assert CardCapabilities.of(atr, information=(template,)) == said
 
 
-def test_any_bytes_are_read() -> None:
+def test_any_bytes_can_be_parsed() -> None:
     chance = random.Random(43)
     for _ in range(3000):
         raw = bytearray(ATR + bytes.fromhex("4301B8" + LIMITS.format(900, 900)))

@@ -70,7 +70,7 @@ def operate(chance: random.Random, card: io.RawIOBase, memory: io.BytesIO, size:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("kind", KINDS)
-def test_random_operations_do_what_they_do_in_memory(kind: str, seed: int) -> None:
+def test_random_operations_have_the_same_results_as_on_a_file_in_memory(kind: str, seed: int) -> None:
     chance = random.Random(seed)
     size = (40_000, 999, 33_000)[seed - 1]
     content = chance.randbytes(size)
@@ -87,7 +87,7 @@ def test_random_operations_do_what_they_do_in_memory(kind: str, seed: int) -> No
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_large_file_comes_back_as_it_was_written(kind: str) -> None:
+def test_a_large_file_is_read_back_as_it_was_written(kind: str) -> None:
     content = random.Random(32).randbytes(LARGE)
     buffer = bytearray(LARGE)
     with transmitter(kind, card_of(bytes(LARGE))) as way:
@@ -135,7 +135,7 @@ def measured(way: Counting, file: CardFile, buffer: bytearray) -> tuple[int, int
     return after - before, peak - before
 
 
-def test_a_large_file_is_read_in_one_call_and_nothing_is_made() -> None:
+def test_a_large_file_is_read_in_one_call_without_allocating_memory() -> None:
     """By a card in C, which makes nothing in Python itself."""
     fcp = bytes.fromhex("62078201018002") + LARGE.to_bytes(2, "big") + b"\x90\x00"
     buffer = bytearray(LARGE)
@@ -164,7 +164,7 @@ def test_a_large_file_that_was_written_is_read_in_one_call() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_is_a_raw_file_of_io(kind: str) -> None:
+def test_a_card_file_is_a_raw_file_of_io(kind: str) -> None:
     with transmitter(kind, card_with_directories()) as way:
         files = FileAccess(way)
         with files.open("5000/5001", "r+b") as raw, io.BufferedRandom(raw) as buffered:
@@ -179,7 +179,7 @@ def test_it_is_a_raw_file_of_io(kind: str) -> None:
         assert lines.readline() == "another one"
 
 
-def test_files_of_fixed_size_take_what_fits() -> None:
+def test_a_write_beyond_the_end_writes_what_fits() -> None:
     file = FileAccess(card_of(bytes(10))).open(0x5001, "r+b")
     file.seek(8)
     assert file.write(b"abcd") == 2
@@ -193,7 +193,7 @@ def test_files_of_fixed_size_take_what_fits() -> None:
         file.truncate()
 
 
-def test_modes_say_what_a_file_is_for() -> None:
+def test_the_mode_decides_which_methods_are_allowed() -> None:
     files = FileAccess(card_of(bytes(10)))
     reading, writing = files.open(0x5001), files.open(0x5001, "wb")
     assert (reading.readable(), reading.writable(), reading.seekable()) == (True, False, True)
@@ -211,7 +211,7 @@ def test_modes_say_what_a_file_is_for() -> None:
     assert repr(reading) == "<CardFile 3F00/5001, mode 'rb', closed>"
 
 
-def test_seek_has_bounds() -> None:
+def test_seek_refuses_positions_outside_the_limits() -> None:
     file = FileAccess(card_of(bytes(10))).open(0x5001)
     with pytest.raises(ValueError, match="offset: -1 from 0 is not allowed"):
         file.seek(-1)
@@ -221,7 +221,7 @@ def test_seek_has_bounds() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 5, 256, 300, 1000])
-def test_a_size_that_is_not_told_is_found(size: int) -> None:
+def test_the_size_is_found_if_the_card_does_not_state_it(size: int) -> None:
     content = random.Random(size).randbytes(size)
     card = SilentCard(DF(files=[TransparentEF(0x5001, content)]))
     file = FileAccess(card).open(0x5001)
@@ -232,7 +232,7 @@ def test_a_size_that_is_not_told_is_found(size: int) -> None:
 
 
 @pytest.mark.parametrize("end", ["6B00", "6282", "6700", "9000"])
-def test_every_end_of_a_file_is_one(end: str) -> None:
+def test_every_status_word_for_the_end_of_a_file_is_recognized(end: str) -> None:
     _, file = scripted("01" * 256 + "9000", end, *[end] * 7)
     assert file.read(300) == b"\1" * 256
     assert file.read(300) == b""
@@ -244,7 +244,7 @@ def test_a_wrong_le_at_the_end_is_corrected() -> None:
     assert card.sent == ["00B0000005", "00B0000003", "00B0000302", "00B0000302"]
 
 
-def test_what_has_arrived_is_kept_and_the_error_comes_next() -> None:
+def test_bytes_before_an_error_are_returned_and_the_next_call_raises() -> None:
     _, file = scripted("02" * 256 + "9000", "6982", "6982", size=1000)
     with pytest.raises(SecurityStatusNotSatisfiedError):  # what is cut short is not given out as all that there is
         file.read()
@@ -256,7 +256,7 @@ def test_what_has_arrived_is_kept_and_the_error_comes_next() -> None:
     assert file.tell() == 256
 
 
-def test_a_write_tells_how_much_was_written() -> None:
+def test_a_write_returns_the_number_of_bytes_written() -> None:
     card, file = scripted("9000", "63C1", "6982", "6982", size=1000)
     assert file.write(bytes(1000)) == 510
     assert [command[:10] for command in card.sent] == ["00D60000FF", "00D600FFFF", "00D601FEFF"]
@@ -266,7 +266,7 @@ def test_a_write_tells_how_much_was_written() -> None:
     assert all(not any(buffer) for buffer in card.buffers)
 
 
-def test_far_offsets_stand_in_data_objects() -> None:
+def test_large_offsets_are_sent_in_data_objects() -> None:
     card, file = scripted("5302AABB9000", "9000", size=0xFFFF)
     file.seek(0x8000)
     assert file.read(2) == b"\xaa\xbb"
@@ -287,14 +287,14 @@ def test_far_offsets_stand_in_data_objects() -> None:
         (0, "6F00", StatusError),
     ],
 )
-def test_hostile_answers_are_our_errors(offset: int, answer: str, error: type[Exception]) -> None:
+def test_hostile_answers_raise_errors_of_the_package(offset: int, answer: str, error: type[Exception]) -> None:
     _, file = scripted(answer, size=0xFFFF)
     file.seek(offset)
     with pytest.raises(error):
         file.read(2)
 
 
-def test_random_answers_raise_our_errors_alone() -> None:
+def test_random_answers_raise_only_errors_of_the_package() -> None:
     chance = random.Random(82)
     for _ in range(1000):
         answers = [chance.randbytes(chance.randrange(9)) + chance.choice((b"", b"\x90\0")) for _ in range(60)]
@@ -324,7 +324,7 @@ def test_chunks_can_be_set() -> None:
     assert (file.read_chunk, file.write_chunk) == (1000, 700)
 
 
-def test_a_card_s_own_limits_are_kept() -> None:
+def test_the_cards_limits_are_respected() -> None:
     limits = bytes.fromhex("7F66080202 0040 0202 0030")
     card = FileSystemCard(DF(files=[TransparentEF(0x2F01, limits), TransparentEF(0x5001, bytes(100))]))
     with transmitter("reader", card) as way:
@@ -335,7 +335,7 @@ def test_a_card_s_own_limits_are_kept() -> None:
         assert file.read() == bytes(range(100))
 
 
-def test_the_transmitter_s_own_methods_know_class_00_alone() -> None:
+def test_the_transmitters_methods_are_used_for_class_00_only() -> None:
     class Channel:
         def __init__(self, card: FileSystemCard) -> None:
             self._card = card
@@ -352,7 +352,7 @@ def test_the_transmitter_s_own_methods_know_class_00_alone() -> None:
     assert file.read() == b"on channel 1"
 
 
-def test_an_error_of_the_transmitter_goes_out_and_the_file_is_selected_again() -> None:
+def test_an_error_of_the_transmitter_is_raised_and_the_file_is_selected_again() -> None:
     with transmitter("reader", card_of(b"content")) as way:
         assert isinstance(way, SCardManage)
         file = FileAccess(way).open(0x5001)
@@ -362,7 +362,7 @@ def test_an_error_of_the_transmitter_goes_out_and_the_file_is_selected_again() -
         assert file.read() == b"tent"
 
 
-def test_refusals_of_the_transmitter_s_own_methods_are_status_errors() -> None:
+def test_refusals_of_the_transmitters_methods_are_status_errors() -> None:
     card = FileSystemCard(DF(files=[TransparentEF(0x5001, bytes(9), access={"read": [1], "update": [1]})]))
     with transmitter("reader", card) as way:
         file = FileAccess(way).open(0x5001, "r+b")

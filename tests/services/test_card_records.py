@@ -61,14 +61,14 @@ def test_records_are_replaced_and_added_until_the_file_is_full(files: FileAccess
         records[3] = b"more"
 
 
-def test_in_a_cyclic_file_the_newest_is_the_first(files: FileAccess) -> None:
+def test_in_a_cyclic_file_the_newest_record_is_the_first(files: FileAccess) -> None:
     records = files.records("/5000/5003")
     records.append(b"now")
     assert list(records) == [b"now", b"new"]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 100, 253, 254])
-def test_they_are_counted_where_the_card_does_not_say(count: int) -> None:
+def test_records_are_counted_if_the_card_does_not_state_their_number(count: int) -> None:
     contents = [b"%d" % number for number in range(count)]
     rows = RecordEF(1, contents, Structure.LINEAR_VARIABLE, record_size=3, capacity=254)
     records = FileAccess(FileSystemCard(DF(files=[rows]))).records(1)
@@ -76,7 +76,7 @@ def test_they_are_counted_where_the_card_does_not_say(count: int) -> None:
     assert records[count // 2 :] == contents[count // 2 :]
 
 
-def test_long_records_come_whole() -> None:
+def test_long_records_are_read_complete() -> None:
     rows = RecordEF(1, [bytes(range(250)) * 3], record_size=750)
     assert FileAccess(FileSystemCard(DF(files=[rows]))).records(1)[0] == bytes(range(250)) * 3
 
@@ -90,7 +90,7 @@ def test_a_card_without_append_record_is_written_by_update_record() -> None:
         records.append(b"abcd")
 
 
-def test_refusals_go_out() -> None:
+def test_refusals_raise_status_errors() -> None:
     card, records = scripted(LINEAR, "6982", "6982", "6282")
     with pytest.raises(SecurityStatusNotSatisfiedError):
         records[0]

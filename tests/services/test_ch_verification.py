@@ -55,18 +55,18 @@ def readable(card: Transmitter) -> bool:
 # On a card that follows the standard
 
 
-def test_a_right_code_opens_what_it_guards(card: Transmitter, service: CHVerification) -> None:
+def test_a_right_code_allows_what_it_guards(card: Transmitter, service: CHVerification) -> None:
     assert not readable(card)
     service.verify(PIN, 1)
     assert readable(card)
 
 
 @pytest.mark.parametrize("code", [PIN, bytearray(PIN), memoryview(PIN), PIN.decode()])
-def test_a_code_comes_in_every_form(code: bytes | bytearray | memoryview | str, service: CHVerification) -> None:
+def test_a_code_may_be_text_or_any_buffer(code: bytes | bytearray | memoryview | str, service: CHVerification) -> None:
     service.verify(code, 1)
 
 
-def test_wrong_codes_count_down_to_the_block_and_the_resetting_code_ends_it(service: CHVerification) -> None:
+def test_wrong_codes_block_the_code_and_the_resetting_code_unblocks_it(service: CHVerification) -> None:
     assert service.tries_left(1) == 3
     assert wrong(service, 3) == [2, 1, 0]
     assert service.tries_left(1) == 0
@@ -77,12 +77,12 @@ def test_wrong_codes_count_down_to_the_block_and_the_resetting_code_ends_it(serv
     service.verify(b"5555", 1)
 
 
-def test_asking_for_the_tries_spends_none(service: CHVerification) -> None:
+def test_reading_the_tries_uses_up_none(service: CHVerification) -> None:
     wrong(service)
     assert [service.tries_left(1) for _ in range(10)] == [2] * 10
 
 
-def test_a_verified_code_tells_no_tries(service: CHVerification) -> None:
+def test_a_verified_code_has_no_number_of_tries(service: CHVerification) -> None:
     service.verify(PIN, 1)
     assert service.tries_left(1) is None
 
@@ -94,7 +94,7 @@ def test_a_code_is_changed(service: CHVerification) -> None:
     service.verify(b"55555", 1)
 
 
-def test_a_change_with_a_wrong_code_counts_and_changes_nothing(service: CHVerification) -> None:
+def test_a_change_with_a_wrong_code_uses_up_a_try_and_changes_nothing(service: CHVerification) -> None:
     with pytest.raises(VerificationFailedError) as raised:
         service.change_code(b"0000", b"5555", 1)
     assert raised.value.tries_left == 2
@@ -107,7 +107,7 @@ def test_unblocking_without_a_new_code_keeps_the_old_one(service: CHVerification
     service.verify(PIN, 1)
 
 
-def test_a_wrong_resetting_code_counts_its_own_tries(service: CHVerification) -> None:
+def test_a_wrong_resetting_code_uses_up_its_own_tries(service: CHVerification) -> None:
     wrong(service, 3)
     with pytest.raises(VerificationFailedError) as raised:
         service.unblock(b"00000000", b"5555", 1)
@@ -115,21 +115,23 @@ def test_a_wrong_resetting_code_counts_its_own_tries(service: CHVerification) ->
     assert (service.tries_left(1), service.tries_left(2)) == (0, 2)
 
 
-def test_unblocking_without_a_resetting_code_is_for_the_card_to_allow(service: CHVerification) -> None:
+def test_unblocking_without_a_resetting_code_needs_the_cards_permission(service: CHVerification) -> None:
     with pytest.raises(SecurityStatusNotSatisfiedError):
         service.unblock(None, b"5555", 1)
     with pytest.raises(SecurityStatusNotSatisfiedError):
         service.unblock(reference=1)
 
 
-def test_a_code_is_not_asked_for_and_asked_for_again(card: Transmitter, service: CHVerification) -> None:
+def test_the_requirement_of_a_code_is_disabled_and_enabled(card: Transmitter, service: CHVerification) -> None:
     service.disable(PIN, 1)
     assert readable(card)
     service.enable(PIN, 1)
     assert not readable(card)
 
 
-def test_a_global_and_a_local_code_of_one_number_are_two(card: Transmitter, service: CHVerification) -> None:
+def test_a_global_and_a_local_code_with_the_same_number_are_different(
+    card: Transmitter, service: CHVerification
+) -> None:
     application = iso.select_file(b"\xa0\x00\x00\x00\x01", iso.SelectBy.DF_NAME)
     card.transmit(application.encode())
     service.verify(LOCAL_PIN, 1, local=True)
@@ -139,7 +141,7 @@ def test_a_global_and_a_local_code_of_one_number_are_two(card: Transmitter, serv
     assert (service.tries_left(1), service.tries_left(1, local=True)) == (None, 3)
 
 
-def test_a_code_that_is_not_there_is_told(service: CHVerification) -> None:
+def test_a_missing_code_raises_an_error(service: CHVerification) -> None:
     for call in (service.verify, service.enable, service.disable):
         with pytest.raises(ReferenceNotFoundError):
             call(PIN, 9)
@@ -147,14 +149,14 @@ def test_a_code_that_is_not_there_is_told(service: CHVerification) -> None:
         service.tries_left(9)
 
 
-def test_what_was_verified_through_the_object_is_reset(service: CHVerification) -> None:
+def test_the_codes_that_the_object_verified_are_reset(service: CHVerification) -> None:
     service.verify(PIN, 1)
     service.verify(PUK, 2)
     service.reset_security_state()
     assert (service.tries_left(1), service.tries_left(2)) == (3, 3)
 
 
-def test_one_of_them_is_reset(service: CHVerification) -> None:
+def test_one_code_is_reset(service: CHVerification) -> None:
     service.verify(PIN, 1)
     service.verify(PUK, 2)
     service.reset_security_state(2)
@@ -193,7 +195,7 @@ SENT: dict[str, tuple[Callable[[CHVerification], None], str]] = {
 
 
 @pytest.mark.parametrize("name", SENT)
-def test_commands_are_those_of_the_standard(name: str) -> None:
+def test_commands_are_encoded_as_in_the_standard(name: str) -> None:
     call, expected = SENT[name]
     card = ScriptedCard("9000")
     call(CHVerification(card))
@@ -209,7 +211,7 @@ def test_the_class_byte_is_that_of_the_channel() -> None:
     assert card.sent == ["012000010431323334", "01200001", "0120FF01"]
 
 
-def test_nothing_is_reset_where_nothing_was_verified() -> None:
+def test_without_a_verified_code_no_command_is_sent_to_reset() -> None:
     card = ScriptedCard("63C2")
     service = CHVerification(card)
     with contextlib.suppress(StatusError):
@@ -224,19 +226,19 @@ def test_nothing_is_reset_where_nothing_was_verified() -> None:
 @pytest.mark.parametrize(
     ("answer", "left"), [("63CF", 15), ("63C0", 0), ("6983", 0), ("9000", None), ("6300", None), ("6340", None)]
 )
-def test_tries_are_read_from_what_the_card_says(answer: str, left: int | None) -> None:
+def test_tries_are_read_from_the_status_word(answer: str, left: int | None) -> None:
     card = ScriptedCard(answer)
     assert CHVerification(card).tries_left(1, local=True) == left
     assert card.sent == ["00200081"]
 
 
 @pytest.mark.parametrize("answer", ["6982", "6A88", "6D00", "6700"])
-def test_a_card_that_does_not_tell_tries_refuses(answer: str) -> None:
+def test_a_card_that_does_not_state_the_tries_raises_an_error(answer: str) -> None:
     with pytest.raises(StatusError, match=answer):
         CHVerification(ScriptedCard(answer)).tries_left(1)
 
 
-def test_a_card_s_own_status_words_are_understood() -> None:
+def test_status_words_of_the_cards_own_table_are_understood() -> None:
     own = {0x9840: StatusInfo("code blocked", AuthenticationBlockedError)}
     service = CHVerification(ScriptedCard("9840", "9840"), table=own)
     with pytest.raises(AuthenticationBlockedError):
@@ -244,7 +246,7 @@ def test_a_card_s_own_status_words_are_understood() -> None:
     assert service.tries_left(1) == 0
 
 
-def test_a_card_that_resets_nothing_refuses_and_the_others_are_tried() -> None:
+def test_a_code_that_cannot_be_reset_raises_an_error_after_the_others_were_tried() -> None:
     card = ScriptedCard("9000", "9000", "9000", "6A86", "9000", "6D00", "9000", "9000")
     service = CHVerification(card)
     for reference in (1, 2, 3):
@@ -283,7 +285,7 @@ REFUSED: dict[str, tuple[Callable[[CHVerification], object], str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_not_allowed_is_named_and_not_sent(name: str) -> None:
+def test_a_wrong_argument_is_named_and_nothing_is_sent(name: str) -> None:
     call, message = REFUSED[name]
     card = ScriptedCard()
     with pytest.raises(ValueError, match=message):
@@ -292,7 +294,7 @@ def test_what_is_not_allowed_is_named_and_not_sent(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["verify", "change_code"])
-def test_no_code_at_all_is_refused(name: str) -> None:
+def test_a_code_of_none_is_refused(name: str) -> None:
     card = ScriptedCard()
     with pytest.raises(TypeError, match="expected a bytearray, bytes or str, got None without pin_pad"):
         getattr(CHVerification(card), name)(None, reference=1)
@@ -311,7 +313,7 @@ def test_no_code_at_all_is_refused(name: str) -> None:
         ({"padding": "hex"}, "padding: 'hex' is not allowed; give 'none', 'FF', 'format 2'"),
     ],
 )
-def test_a_service_that_cannot_be_is_not_made(options: dict[str, int], message: str) -> None:
+def test_wrong_arguments_of_the_service_are_refused(options: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         CHVerification(ScriptedCard(), **options)  # type: ignore[arg-type]  # wrong ones are what is tested
 
@@ -332,7 +334,7 @@ def test_a_service_that_cannot_be_is_not_made(options: dict[str, int], message: 
         (Padding.FORMAT_2, 8, b"123456789012", "2C123456789012FF"),
     ],
 )
-def test_codes_are_filled_up(padding: Padding, length: int, code: bytes | str, block: str) -> None:
+def test_codes_are_padded(padding: Padding, length: int, code: bytes | str, block: str) -> None:
     made = padded(code, padding, length)
     assert type(made) is bytearray
     assert made.hex().upper() == block
@@ -354,24 +356,24 @@ def test_codes_that_do_not_fit_are_refused(padding: Padding, code: bytes, messag
         padded(code, padding)
 
 
-def test_a_view_with_gaps_and_of_wide_items_is_a_code_too() -> None:
+def test_a_code_may_be_a_non_contiguous_view_or_have_wide_items() -> None:
     assert padded(memoryview(b"1x2x3x4x")[::2]) == b"1234"
     assert padded(memoryview(bytearray(b"1234")).cast("H")) == b"1234"
 
 
-def test_a_card_without_verify_says_so() -> None:
+def test_a_card_without_verify_raises_an_error() -> None:
     with pytest.raises(NotSupportedError):
         CHVerification(ScriptedCard("6D00")).verify(PIN, 1)
 
 
-def test_a_reference_may_have_bit_8_itself() -> None:
+def test_a_reference_may_have_bit_8_set() -> None:
     card = ScriptedCard("9000", "9000", "9000")
     for verify in ({"reference": 0x81}, {"reference": 1, "local": True}, {"reference": 0x81, "local": True}):
         CHVerification(card).verify(b"1234", **verify)  # type: ignore[arg-type]  # the dict's types are mixed
     assert set(card.sent) == {"002000810431323334"}
 
 
-def test_a_wrong_code_is_told_in_words() -> None:
+def test_the_message_for_a_wrong_code_is_plain() -> None:
     with pytest.raises(VerificationFailedError, match=r"wrong, 2 tries left \(63C2\)") as caught:
         CHVerification(ScriptedCard("63C2")).verify("1234")
     assert caught.value.tries_left == 2
@@ -381,7 +383,7 @@ def test_a_wrong_code_is_told_in_words() -> None:
 
 
 @pytest.mark.parametrize("code", ["SECRET-é", b"S" * 300, ["SECRET"]])
-def test_a_code_that_cannot_be_sent_is_in_no_traceback(code: object) -> None:
+def test_no_traceback_contains_a_code_that_could_not_be_sent(code: object) -> None:
     ways: list[Callable[[Any, int], None]] = [CHVerification(ScriptedCard()).verify, CardAuth(ScriptedCard()).user_auth]
     for prove in ways:
         with pytest.raises((ValueError, TypeError)) as caught:

@@ -58,7 +58,7 @@ class Keeping:
         return self._card.transmit(whole)
 
 
-def test_directories_are_changed_by_every_reference(files: FileAccess) -> None:
+def test_change_dir_takes_every_kind_of_reference(files: FileAccess) -> None:
     assert files.current_dir == "3F00"
     assert files.change_dir(0x5000).file_id == 0x5000
     assert files.current_dir == "3F00/5000"
@@ -81,7 +81,7 @@ def test_directories_are_changed_by_every_reference(files: FileAccess) -> None:
 
 
 @pytest.mark.parametrize("wrong", [0x7777, "5777/5001", "/5777", b"\xa0\0\0\0\x99", FileRef.by_path("5010/7777")])
-def test_a_failed_change_leaves_the_directory(files: FileAccess, wrong: int | str | bytes | FileRef) -> None:
+def test_a_failed_change_dir_keeps_the_current_directory(files: FileAccess, wrong: int | str | bytes | FileRef) -> None:
     files.change_dir("/5000")
     with pytest.raises(CardFileNotFoundError):
         files.change_dir(wrong)
@@ -89,7 +89,7 @@ def test_a_failed_change_leaves_the_directory(files: FileAccess, wrong: int | st
     assert files.open(0x5001).read(2) == b"\0\1"
 
 
-def test_a_file_is_no_directory_and_a_directory_no_file(files: FileAccess) -> None:
+def test_a_file_cannot_be_entered_and_a_directory_cannot_be_opened(files: FileAccess) -> None:
     files.change_dir("/5000/5010")
     with pytest.raises(WrongKindError, match="3F00/2F00 is TRANSPARENT; expected a directory") as caught:
         files.change_dir("/2F00")
@@ -104,7 +104,7 @@ def test_a_file_is_no_directory_and_a_directory_no_file(files: FileAccess) -> No
         files.records("/5000/5001")
 
 
-def test_wrong_references_are_refused_before_anything_is_sent() -> None:
+def test_wrong_references_are_refused_before_a_command_is_sent() -> None:
     card = ScriptedCard()
     files = FileAccess(card)
     for call in (files.change_dir, files.open, files.records, files.properties, files.delete, files.invalidate):
@@ -119,7 +119,7 @@ def test_wrong_references_are_refused_before_anything_is_sent() -> None:
     assert card.sent == []
 
 
-def test_open_files_keep_their_own_place(files: FileAccess) -> None:
+def test_each_open_file_keeps_its_position(files: FileAccess) -> None:
     here, there = files.open("/5000/5001"), files.open("/5000/5010/5001")
     files.change_dir(PKCS15_AID)
     token = files.open(0x4401, "r+b")
@@ -129,7 +129,7 @@ def test_open_files_keep_their_own_place(files: FileAccess) -> None:
     assert files.current_dir == NAME
 
 
-def test_short_identifiers_and_any(files: FileAccess) -> None:
+def test_short_identifiers_and_any_are_resolved(files: FileAccess) -> None:
     files.change_dir("/5000")
     file = files.open(FileRef.by_short_id(1))
     assert file.read(2) == b"\0\1"
@@ -144,7 +144,7 @@ def test_short_identifiers_and_any(files: FileAccess) -> None:
     assert files.open(0x4401).read() == b"token"
 
 
-def test_short_identifiers_of_a_card_that_tells_nothing() -> None:
+def test_short_identifiers_work_on_a_card_that_returns_no_file_control_information() -> None:
     files = FileAccess(SilentCard(DF(files=[TransparentEF(1, b"one", short_id=4), RecordEF(2, [b"two"], short_id=5)])))
     file = files.open(FileRef.by_short_id(4))
     assert file.properties == FileProperties(kind=FileKind.TRANSPARENT, short_id=4)
@@ -156,12 +156,12 @@ def test_short_identifiers_of_a_card_that_tells_nothing() -> None:
         files.open(FileRef.by_short_id(5))
 
 
-def test_any_reference_tells_the_last_error() -> None:
+def test_an_any_reference_raises_the_last_error() -> None:
     with pytest.raises(CardFileNotFoundError):
         FileAccess(card_with_directories()).open(FileRef.any(9))
 
 
-def test_properties_are_named(files: FileAccess) -> None:
+def test_properties_have_names(files: FileAccess) -> None:
     properties = files.properties("/5000/5002")
     assert (properties.kind, properties.file_id, properties.short_id) == (FileKind.LINEAR_FIXED, 0x5002, 2)
     assert (properties.record_size, properties.record_count, properties.size) == (4, 3, 12)
@@ -172,7 +172,7 @@ def test_properties_are_named(files: FileAccess) -> None:
     assert files.current_dir == NAME
 
 
-def test_what_is_told_of_a_directory_is_told_of_that_one(files: FileAccess) -> None:
+def test_the_properties_of_a_directory_are_its_own(files: FileAccess) -> None:
     files.change_dir("/")
     files.open("/5000/5001")
     assert files.properties("/5000").file_id == 0x5000
@@ -181,7 +181,7 @@ def test_what_is_told_of_a_directory_is_told_of_that_one(files: FileAccess) -> N
     assert files.change_dir("/").file_id == 0x3F00
 
 
-def test_files_come_and_go(files: FileAccess) -> None:
+def test_files_are_created_and_deleted(files: FileAccess) -> None:
     files.change_dir("/5000/5010")
     made = files.create(kind=FileKind.TRANSPARENT, file_id=0x6001, size=40, short_id=7)
     assert str(made) == "3F00/5000/5010/6001"
@@ -207,7 +207,7 @@ def test_files_come_and_go(files: FileAccess) -> None:
     assert len(list(files.records("5002"))) == 2
 
 
-def test_a_directory_is_deleted_though_a_file_in_it_is_the_current_one(files: FileAccess) -> None:
+def test_a_directory_is_deleted_even_if_a_file_in_it_is_the_current_one(files: FileAccess) -> None:
     files.change_dir("/5000/5010")
     assert files.open(0x5001).read(1) == b"a"
     files.delete(".")
@@ -217,7 +217,7 @@ def test_a_directory_is_deleted_though_a_file_in_it_is_the_current_one(files: Fi
     assert files.open(0x5001).read(1) == b"\0"
 
 
-def test_a_new_file_must_be_described() -> None:
+def test_a_new_file_needs_its_properties() -> None:
     card = ScriptedCard()
     files = FileAccess(card)
     with pytest.raises(ValueError, match="kind, file_id: None is not allowed"):
@@ -249,7 +249,7 @@ def test_files_are_invalidated_and_rehabilitated(files: FileAccess) -> None:
     assert not files.properties().is_active
 
 
-def test_a_card_that_wants_the_identifier_gets_it() -> None:
+def test_a_card_that_requires_the_identifier_gets_it() -> None:
     card = ScriptedCard("62078201018302" + "50019000", "6A86", "9000", "9000", atr="")
     FileAccess(card).invalidate(0x5001)
     assert card.sent == ["00A40800025001" + "00", "00040000", "00040000025001"]
@@ -285,7 +285,7 @@ def test_properties_are_set(files: FileAccess) -> None:
     assert files.open(0x4401).read() == b"token"
 
 
-def test_what_was_verified_for_an_application_is_not_lost_by_its_files() -> None:
+def test_opening_files_of_an_application_keeps_its_verified_codes() -> None:
     application = DF(
         0x5015,
         [TransparentEF(1, b"secret", access={"read": [0x81]})],
@@ -308,7 +308,7 @@ def test_what_was_verified_for_an_application_is_not_lost_by_its_files() -> None
     assert not [command for command in way.sent if command.startswith("00A404")]
 
 
-def test_a_directory_is_listed_as_far_as_the_card_tells(files: FileAccess) -> None:
+def test_a_directory_lists_what_the_card_states(files: FileAccess) -> None:
     found = {entry.name: entry for entry in files.directory()}
     assert found[PKCS15_AID].label == "My app"
     assert (found[PKCS15_AID].kind, found[PKCS15_AID].file_id) == (FileKind.DF, 0x5015)
@@ -340,7 +340,7 @@ def test_identifiers_are_probed(files: FileAccess) -> None:
     assert files.open(next(entry.reference for entry in entries if entry.short_id)).read(1) == b"\0"
 
 
-def test_files_that_a_directory_announces_are_listed() -> None:
+def test_files_that_a_directory_states_are_listed() -> None:
     announcing = bytes(TLV(0x6F, bytes.fromhex("820138 83025000 A20E 880108 51025001 880110 51025002")))
     unreadable = "6982"
     card = ScriptedCard(announcing.hex() + "9000", "62038201019000", unreadable, atr="")
@@ -351,13 +351,13 @@ def test_files_that_a_directory_announces_are_listed() -> None:
     assert files.current_dir == "3F00/5000"
 
 
-def test_names_that_come_again_end_the_list() -> None:
+def test_a_repeated_name_ends_the_list() -> None:
     name = bytes(TLV(0x6F, bytes(TLV(0x84, PKCS15_AID)))).hex() + "9000"
     card = ScriptedCard("6A82", name, name, *["6A82"] * 3, atr="")
     assert [entry.name for entry in FileAccess(card).directory()] == [PKCS15_AID]
 
 
-def test_ef_dir_may_have_records_and_rubbish() -> None:
+def test_ef_dir_may_have_records_and_malformed_bytes() -> None:
     application = bytes.fromhex("61094F05A0000000015000")
     rows = RecordEF(0x2F00, [application + b"\xff" * 5, b"\x61\x7f" + b"rubbish" * 2], record_size=16, capacity=2)
     found = FileAccess(FileSystemCard(DF(files=[rows]))).directory()
@@ -373,7 +373,7 @@ def test_ef_dir_may_have_records_and_rubbish() -> None:
         {8: "6A86", 3: "6A86", 9: "6A86", 2: "6A86"},
     ],
 )
-def test_cards_that_do_not_know_every_way_to_select(refused: dict[int, str]) -> None:
+def test_cards_may_lack_some_ways_to_select(refused: dict[int, str]) -> None:
     way = Keeping(card_with_directories(), refused)
     files = FileAccess(way)
     assert files.open("/5000/5010/5001").read(2) == b"an"
@@ -388,7 +388,7 @@ def test_cards_that_do_not_know_every_way_to_select(refused: dict[int, str]) -> 
     assert files.open(0x4401).read() == b"token"
 
 
-def test_inside_an_application_ways_go_up_and_down() -> None:
+def test_inside_an_application_paths_go_up_and_down() -> None:
     tree = DF(0x10, [DF(0x11, [TransparentEF(1, b"deep")]), DF(0x12, [TransparentEF(1, b"other")])], name=PKCS15_AID)
     for refused in ({}, {3: "6A86"}, {9: "6A86"}, {3: "6A86", 9: "6A86", 2: "6A86"}):
         way = Keeping(FileSystemCard(DF(files=[tree])), refused)
@@ -403,7 +403,7 @@ def test_inside_an_application_ways_go_up_and_down() -> None:
             assert len([command for command in way.sent if command.startswith("00A404")]) == 1
 
 
-def test_cards_differ_in_what_they_tell_and_how_they_are_asked() -> None:
+def test_file_control_information_is_requested_in_the_ways_that_cards_differ() -> None:
     fcp = bytes(TLV(0x62, bytes.fromhex("820101 80020003"))).hex()
     card = ScriptedCard("6A86", fcp + "9000", fcp + "9000", atr="")
     files = FileAccess(card)
@@ -419,7 +419,7 @@ def test_cards_differ_in_what_they_tell_and_how_they_are_asked() -> None:
         FileAccess(card).open("/5001")
 
 
-def test_the_card_s_capabilities_are_read_once_and_disturb_nothing(files: FileAccess) -> None:
+def test_the_cards_capabilities_are_read_once_and_keep_the_current_file(files: FileAccess) -> None:
     files.change_dir("/5000")
     said = files.capabilities()
     assert (said.command_limit, said.response_limit) == (0x0400, 0x0800)
@@ -429,13 +429,13 @@ def test_the_card_s_capabilities_are_read_once_and_disturb_nothing(files: FileAc
     assert files.capabilities() == said
 
 
-def test_a_card_without_ef_atr_has_capabilities_too() -> None:
+def test_a_card_without_ef_atr_has_capabilities() -> None:
     said = FileAccess(FileSystemCard(DF())).capabilities()
     assert said.extended_length
     assert said.command_limit is None
 
 
-def test_larger_chunks_are_used_where_the_card_states_them() -> None:
+def test_larger_chunks_are_used_if_the_card_states_them() -> None:
     content = random.Random(5).randbytes(5000)
     limits = TransparentEF(0x2F01, bytes.fromhex("7F66 08 0202 0400 0202 0800"))
     way = Keeping(FileSystemCard(DF(files=[TransparentEF(1, content), limits])))
@@ -450,7 +450,7 @@ def test_larger_chunks_are_used_where_the_card_states_them() -> None:
     assert file.read() == content[::-1]
 
 
-def test_a_selection_of_somebody_else_is_forgotten_on_request(files: FileAccess) -> None:
+def test_the_known_selection_is_forgotten_on_request(files: FileAccess) -> None:
     file = files.open("/5000/5001")
     with_others = FileAccess(files._selection.sender.transmitter)
     assert with_others.open("/5000/5010/5001").read(3) == b"ano"
@@ -458,7 +458,7 @@ def test_a_selection_of_somebody_else_is_forgotten_on_request(files: FileAccess)
     assert file.read(3) == b"\0\1\2"
 
 
-def test_threads_get_their_own_answers(files: FileAccess) -> None:
+def test_each_thread_gets_its_own_answers(files: FileAccess) -> None:
     paths = {"/5000/5001": bytes(range(100)), "/5000/5010/5001": b"another one", f"{NAME}/4401": b"token"}
 
     def read(path: str) -> bool:
@@ -469,7 +469,7 @@ def test_threads_get_their_own_answers(files: FileAccess) -> None:
         assert all(pool.map(read, list(paths) * 4))
 
 
-def test_hostile_cards_raise_our_errors_alone() -> None:
+def test_hostile_cards_raise_only_errors_of_the_package() -> None:
     chance = random.Random(7816)
     for _ in range(600):
         answers = [

@@ -12,7 +12,7 @@ UICC_EF = bytes.fromhex("621F 8205 42210026 05 8302 6F3A A503 C00100 8A01 05 8B0
 UICC_ADF = bytes.fromhex("6F1A 8202 7821 8302 7FFF 8407 A0000000871002 8A01 05 8104 00001000")
 
 
-def test_a_file_of_records() -> None:
+def test_the_properties_of_a_file_of_records_are_parsed() -> None:
     properties = FileProperties.decode(UICC_EF)
     assert properties.kind == FileKind.LINEAR_FIXED
     assert (properties.file_id, properties.size, properties.short_id) == (0x6F3A, 190, 1)
@@ -24,7 +24,7 @@ def test_a_file_of_records() -> None:
     assert properties.raw == UICC_EF
 
 
-def test_an_application() -> None:
+def test_the_properties_of_an_application_are_parsed() -> None:
     properties = FileProperties.decode(UICC_ADF)
     assert properties.kind == FileKind.DF
     assert (properties.name, properties.total_size) == (bytes.fromhex("A0000000871002"), 0x1000)
@@ -58,7 +58,7 @@ def test_file_control_information_holds_parameters_and_a_label() -> None:
         (0x81, None),
     ],
 )
-def test_the_file_descriptor_byte(byte: int, kind: FileKind | None) -> None:
+def test_the_file_descriptor_byte_gives_kind_and_structure(byte: int, kind: FileKind | None) -> None:
     assert FileProperties.decode(bytes((0x62, 3, 0x82, 1, byte))).kind == kind
 
 
@@ -74,13 +74,13 @@ def test_the_file_descriptor_byte(byte: int, kind: FileKind | None) -> None:
         (0x80, 0x80, True),
     ],
 )
-def test_the_life_cycle(byte: int, state: int | None, active: bool) -> None:
+def test_the_life_cycle_byte_gives_the_state(byte: int, state: int | None, active: bool) -> None:
     properties = FileProperties.decode(bytes((0x62, 3, 0x8A, 1, byte)))
     assert properties.life_cycle == state
     assert properties.is_active == active
 
 
-def test_short_identifiers_that_a_directory_announces() -> None:
+def test_short_identifiers_of_a_directorys_files_are_parsed() -> None:
     pairs = bytes.fromhex("880108 51022F00 8801F0 51063F0050005001")
     assert FileProperties.decode(bytes(TLV(0x6F, bytes(TLV(0xA2, pairs))))).short_ids == {1: 0x2F00, 30: 0x5001}
     assert FileProperties.decode(bytes(TLV(0x6F, bytes(TLV(0xA2, pairs[:-1]))))).short_ids == {}
@@ -96,7 +96,7 @@ def test_short_identifiers_that_a_directory_announces() -> None:
         FileProperties(security=(TLV(0x8C, b"\1\0"),), proprietary=(TLV(0x85, b"x"),), objects=(TLV(0x87, b"\x2f\1"),)),
     ],
 )
-def test_what_is_said_is_read_back(properties: FileProperties) -> None:
+def test_encoded_properties_are_parsed_to_the_same_properties(properties: FileProperties) -> None:
     read = FileProperties.decode(properties.encode())
     for name in ("kind", "file_id", "name", "size", "total_size", "short_id", "life_cycle", "record_size"):
         assert getattr(read, name) == getattr(properties, name), name
@@ -121,7 +121,7 @@ def test_what_is_said_is_read_back(properties: FileProperties) -> None:
         (FileProperties(label="x"), "label: "),
     ],
 )
-def test_what_cannot_be_said_is_named(properties: FileProperties, message: str) -> None:
+def test_properties_that_cannot_be_encoded_are_named(properties: FileProperties, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         properties.encode()
 
@@ -130,7 +130,7 @@ def test_what_cannot_be_said_is_named(properties: FileProperties, message: str) 
     ("raw", "offset"),
     [("62048301", 4), ("62038301 50", 4), ("6203820100 80", 6), ("7000", 0), ("6202 8A00", 4), ("6204 A502 5005", 6)],
 )
-def test_what_is_wrong_is_told_or_kept(raw: str, offset: int) -> None:
+def test_a_wrong_parameter_raises_if_strict_and_is_kept_if_lenient(raw: str, offset: int) -> None:
     with pytest.raises(MalformedError):
         FileProperties.decode(bytes.fromhex(raw))
     properties = FileProperties.decode(bytes.fromhex(raw), lenient=True)
@@ -139,12 +139,12 @@ def test_what_is_wrong_is_told_or_kept(raw: str, offset: int) -> None:
     assert properties.problems[0].offset <= offset
 
 
-def test_the_rest_of_a_wrong_answer_is_read() -> None:
+def test_the_other_parameters_of_a_malformed_answer_are_parsed() -> None:
     properties = FileProperties.decode(bytes.fromhex("620A 8301 50 8002 0010 8801 08"), lenient=True)
     assert (properties.file_id, properties.size, properties.short_id) == (None, 16, 1)
 
 
-def test_hostile_answers_are_read_leniently_and_refused_strictly_by_our_error_alone() -> None:
+def test_hostile_answers_are_parsed_if_lenient_and_raise_malformed_error_if_strict() -> None:
     chance = random.Random(62)
     for _ in range(8000):
         raw = bytearray(chance.choice((UICC_EF, UICC_ADF)))

@@ -34,16 +34,16 @@ HERE = Location(steps=(0x5000,))
         (FileRef.by_id(0x5001), "3F00/5000/5001"),
     ],
 )
-def test_a_reference_leads_to_a_place(reference: FileRef | int | str | bytes, path: str) -> None:
+def test_a_reference_resolves_to_a_path(reference: FileRef | int | str | bytes, path: str) -> None:
     assert list(map(str, FileRef.of(reference).locations(HERE))) == [path]
 
 
 @pytest.mark.parametrize("place", [Location(), HERE, Location(AID), Location(AID, (UP, 0x2F00)), Location(b"AB", (1,))])
-def test_the_path_of_a_place_leads_there(place: Location) -> None:
+def test_a_path_resolves_to_itself(place: Location) -> None:
     assert FileRef.by_path(str(place)).locations(HERE) == [place]
 
 
-def test_whatever_is_an_index_is_an_identifier() -> None:
+def test_an_object_with_index_is_an_identifier() -> None:
     class Number:
         def __index__(self) -> int:
             return 0x5001
@@ -51,7 +51,7 @@ def test_whatever_is_an_index_is_an_identifier() -> None:
     assert FileRef.of(Number()) == FileRef.by_id(0x5001)  # type: ignore[arg-type]  # it is taken all the same
 
 
-def test_any_means_all_that_it_may() -> None:
+def test_any_stands_for_every_kind_of_reference_that_the_value_allows() -> None:
     def means(value: int | str | bytes) -> list[str]:
         return [str(place) for place in FileRef.any(value).locations(Location())]
 
@@ -79,24 +79,24 @@ def test_any_means_all_that_it_may() -> None:
         ("=", "is not allowed"),
     ],
 )
-def test_a_wrong_reference_is_named(reference: int | str | bytes, what: str) -> None:
+def test_the_error_names_a_wrong_reference(reference: int | str | bytes, what: str) -> None:
     with pytest.raises(ValueError, match="not allowed") as caught:
         FileRef.of(reference)
     assert what in str(caught.value)
 
 
-def test_nothing_is_above_the_mf() -> None:
+def test_the_mf_has_no_parent_directory() -> None:
     with pytest.raises(ValueError, match=r"reference: \.\./\.\. leads above the MF"):
         FileRef.of("../..").locations(HERE)
 
 
 @pytest.mark.parametrize("short_id", [0, 31])
-def test_short_identifiers_have_bounds(short_id: int) -> None:
+def test_short_identifiers_are_1_to_30(short_id: int) -> None:
     with pytest.raises(ValueError, match=f"short_id: {short_id} is not allowed; give 1 to 30"):
         FileRef.by_short_id(short_id)
 
 
 @pytest.mark.parametrize("reference", [None, True, 1.5, object()])
-def test_what_is_no_reference_is_a_type_error(reference: object) -> None:
+def test_a_reference_of_a_wrong_type_is_a_type_error(reference: object) -> None:
     with pytest.raises(TypeError, match="reference: expected a FileRef, an int, a str or bytes, got"):
         FileRef.of(reference)  # type: ignore[arg-type]  # that is what is tested

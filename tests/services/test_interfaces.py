@@ -60,7 +60,7 @@ def their_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 
 
 @pytest.mark.parametrize("id_or_name", ["CardAuth", CARD_AUTH, str(CARD_AUTH), f"{{{CARD_AUTH}}}".upper()])
-def test_ours_are_found_by_name_and_by_uuid(id_or_name: str | UUID, card: SCardManage) -> None:
+def test_the_services_of_the_package_are_found_by_name_and_by_uuid(id_or_name: str | UUID, card: SCardManage) -> None:
     service = card.create_interface(id_or_name)
     assert isinstance(service, CardAuth)
     assert len(service.get_challenge()) == 8
@@ -75,13 +75,13 @@ def test_ours_are_found_by_name_and_by_uuid(id_or_name: str | UUID, card: SCardM
         ("PinPad", PIN_PAD, PinPad),
     ],
 )
-def test_each_of_ours_is_there(name: str, uuid: UUID, service: type) -> None:
+def test_every_service_of_the_package_is_found(name: str, uuid: UUID, service: type) -> None:
     card = CardInAReader()
     assert type(interfaces.create(name, card)) is type(interfaces.create(uuid, card)) is service
     assert name in interfaces.names()
 
 
-def test_ours_take_their_keyword_arguments() -> None:
+def test_services_take_their_keyword_arguments() -> None:
     card = ScriptedCard("00" * 8 + "9000")
     interfaces.create("CardAuth", card, {"cla": 0x80}).get_challenge()
     assert card.sent == ["8084000008"]
@@ -89,14 +89,16 @@ def test_ours_take_their_keyword_arguments() -> None:
 
 @pytest.mark.usefixtures("their_package")
 @pytest.mark.parametrize("id_or_name", ["CryptoProvider", THEIRS, str(THEIRS).upper()])
-def test_those_of_other_packages_are_found_and_get_the_callers_data(id_or_name: str | UUID, card: SCardManage) -> None:
+def test_services_of_other_packages_are_found_and_get_the_callers_data(
+    id_or_name: str | UUID, card: SCardManage
+) -> None:
     transmitter, data = card.create_interface(id_or_name, "their data").given
     assert data == "their data"
     assert transmitter.transmit(bytes.fromhex("0084000004"))[-2:] == b"\x90\x00"
 
 
 @pytest.mark.usefixtures("their_package")
-def test_no_other_package_takes_the_place_of_ours_nor_hides_that_it_is_broken(card: SCardManage) -> None:
+def test_no_other_package_can_replace_a_service_and_a_broken_one_raises(card: SCardManage) -> None:
     assert isinstance(card.create_interface("CardAuth"), CardAuth)
     with pytest.raises(ModuleNotFoundError):
         card.create_interface("Broken")
@@ -104,7 +106,7 @@ def test_no_other_package_takes_the_place_of_ours_nor_hides_that_it_is_broken(ca
 
 @pytest.mark.usefixtures("their_package")
 @pytest.mark.parametrize("id_or_name", ["cardauth", "", "Nothing", UUID(int=1), "\0"])
-def test_an_unknown_one_is_an_invalid_argument_and_all_others_are_named(
+def test_an_unknown_service_is_an_invalid_argument_and_the_error_names_all(
     id_or_name: str | UUID, card: SCardManage
 ) -> None:
     with pytest.raises(InvalidArgumentError, match=r"CardAuth, .*Broken, CryptoProvider") as caught:
@@ -116,12 +118,12 @@ def test_an_unknown_one_is_an_invalid_argument_and_all_others_are_named(
 
 
 @pytest.mark.parametrize("id_or_name", [None, 5, b"CardAuth"])
-def test_what_is_no_name_is_a_type_error(id_or_name: object, card: SCardManage) -> None:
+def test_a_name_of_a_wrong_type_is_a_type_error(id_or_name: object, card: SCardManage) -> None:
     with pytest.raises(TypeError, match="id_or_name: expected a UUID or a name"):
         card.create_interface(id_or_name)  # type: ignore[arg-type]  # that is what is tested
 
 
-def test_nothing_is_created_without_a_card() -> None:
+def test_no_service_is_created_without_a_card() -> None:
     with virtual.installed():
         card = SCardManage()
     creators = card.create_card_auth, card.create_ch_verification, card.create_file_access
@@ -130,7 +132,7 @@ def test_nothing_is_created_without_a_card() -> None:
             create()
 
 
-def test_after_detach_a_service_refuses_even_where_another_card_is_attached(card: SCardManage) -> None:
+def test_after_detach_a_service_refuses_even_if_another_card_is_attached(card: SCardManage) -> None:
     auth = card.create_card_auth()
     other = card.create_card_auth(cla=0)
     assert auth.get_challenge() != other.get_challenge()
@@ -143,7 +145,7 @@ def test_after_detach_a_service_refuses_even_where_another_card_is_attached(card
     assert len(card.create_card_auth().get_challenge()) == 8
 
 
-def test_a_service_of_an_attach_that_ctrl_c_interrupted_in_python_ends_with_detach(card: SCardManage) -> None:
+def test_detach_ends_a_service_of_an_attach_that_ctrl_c_interrupted(card: SCardManage) -> None:
     card.detach()
     lib.manage_attach_by_ifd(card.native, Scope.SYSTEM, READER.encode(), ShareMode.SHARED, Protocol.ANY)  # C's part
     auth = card.create_card_auth()
@@ -153,7 +155,7 @@ def test_a_service_of_an_attach_that_ctrl_c_interrupted_in_python_ends_with_deta
         auth.get_challenge()
 
 
-def test_a_service_lives_through_a_reconnect(card: SCardManage) -> None:
+def test_a_service_works_after_a_reconnect(card: SCardManage) -> None:
     auth = card.create_card_auth()
     card.reconnect()
     assert len(auth.get_challenge()) == 8

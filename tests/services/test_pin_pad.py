@@ -139,7 +139,7 @@ def test_a_code_is_typed_and_verified(padding: Padding) -> None:
 
 
 @pytest.mark.parametrize("padding", Padding)
-def test_codes_are_typed_for_a_change_and_to_unblock(padding: Padding) -> None:
+def test_codes_are_typed_to_change_and_to_unblock(padding: Padding) -> None:
     reader = Pad(padded_card(padding), "1234", "567890", "567890", "87654321", "1234", "1234")
     service = CHVerification(reader, padding=padding)
     service.change_code(reference=1, pin_pad=True)
@@ -148,7 +148,7 @@ def test_codes_are_typed_for_a_change_and_to_unblock(padding: Padding) -> None:
     service.verify(PIN, 1)
 
 
-def test_a_typed_code_switches_the_requirement() -> None:
+def test_a_typed_code_enables_and_disables_the_requirement() -> None:
     service = CHVerification(Pad(card_with_codes(), "1234", "1234"))
     service.disable(reference=1, pin_pad=True)
     assert service.tries_left(1) is None
@@ -156,7 +156,7 @@ def test_a_typed_code_switches_the_requirement() -> None:
     assert service.tries_left(1) == 3
 
 
-def test_a_wrong_code_counts() -> None:
+def test_a_wrong_typed_code_uses_up_a_try() -> None:
     service = CHVerification(Pad(card_with_codes(), "9999", "9999", "9999", "1234"))
     for left in (2, 1, 0):
         with pytest.raises(VerificationFailedError) as raised:
@@ -177,7 +177,9 @@ def test_a_wrong_code_counts() -> None:
         ((0x6B80,), PinPadParameterError),
     ],
 )
-def test_what_the_reader_says_is_no_error_of_the_card(typed: tuple[str | int, ...], error: type[PinPadError]) -> None:
+def test_a_status_word_of_the_reader_raises_its_own_error(
+    typed: tuple[str | int, ...], error: type[PinPadError]
+) -> None:
     own = {0x6400: StatusInfo("the card's own", None)}
     service = CHVerification(Pad(card_with_codes(), *typed), table=own)
     with pytest.raises(error, match="pin pad: "):
@@ -199,7 +201,7 @@ def test_a_code_and_a_pad_are_refused_together() -> None:
     assert reader.seen == []
 
 
-def test_a_wrong_reference_lets_nobody_type() -> None:
+def test_a_wrong_reference_is_refused_before_the_user_types() -> None:
     reader = Pad(card_with_codes(), "1234")
     with pytest.raises(ValueError, match="reference: 0x20"):
         CHVerification(reader).verify(reference=32, pin_pad=True)
@@ -243,13 +245,13 @@ def change(service: CHVerification, pad: PinPad) -> None:
         ),
     ],
 )
-def test_structures_are_packed_as_the_standard_has_them(
+def test_structures_are_packed_as_in_the_standard(
     padding: Padding, call: Callable[[CHVerification, PinPad], None], expected: str
 ) -> None:
     assert told(padding, call).hex() == expected.replace(" ", "").lower()
 
 
-def test_how_the_user_types_can_be_chosen() -> None:
+def test_the_options_for_typing_can_be_chosen() -> None:
     said = PinVerify.decode(
         told(
             Padding.NONE,
@@ -278,19 +280,19 @@ def test_how_the_user_types_can_be_chosen() -> None:
         ("feature_request", -1),
     ],
 )
-def test_what_no_structure_can_hold_is_refused(name: str, value: int) -> None:
+def test_values_that_do_not_fit_the_structure_are_refused(name: str, value: int) -> None:
     with pytest.raises(ValueError, match=f"{name}: {value} is not allowed"):
         PinPad(Pad(card_with_codes()), **{name: value})  # type: ignore[arg-type]  # ints alone
 
 
-def test_more_than_fifteen_bytes_cannot_be_filled_up_by_a_reader() -> None:
+def test_a_reader_pads_codes_of_at_most_fifteen_bytes() -> None:
     reader = Pad(card_with_codes())
     with pytest.raises(ValueError, match="length: 16 is not allowed; give 1 to 15"):
         CHVerification(reader, padding=Padding.FF, length=16).verify(reference=1, pin_pad=True)
     assert reader.seen == []
 
 
-def test_structures_of_one_s_own_are_sent() -> None:
+def test_structures_of_the_caller_are_sent() -> None:
     reader = Pad(card_with_codes(), "1234")
     PinPad(reader).verify_direct(PinVerify(data=bytes(Command(0, 0x20, 0, 1))))
     assert len(reader.seen[0]) == 23
@@ -301,7 +303,7 @@ def test_structures_of_one_s_own_are_sent() -> None:
 
 
 @pytest.mark.parametrize("structure", [PinVerify(data=b"\0\x20\0\1"), PinModify(1, 2, 3, data=b"x" * 300)])
-def test_structures_are_read_as_they_were_written(structure: PinVerify | PinModify) -> None:
+def test_packed_structures_are_unpacked_to_the_same_structures(structure: PinVerify | PinModify) -> None:
     assert type(structure).decode(structure.encode()) == structure
 
 
@@ -315,7 +317,7 @@ def test_a_number_that_does_not_fit_its_field_is_refused() -> None:
 # What the reader tells
 
 
-def test_features_are_known_by_name_and_asked_for_once() -> None:
+def test_features_have_names_and_are_read_once() -> None:
     reader = Pad(card_with_codes())
     pad = PinPad(reader)
     assert pad.features == {6: VERIFY, 7: MODIFY, 10: PROPERTIES, 18: TLVS}
@@ -324,7 +326,7 @@ def test_features_are_known_by_name_and_asked_for_once() -> None:
     assert pad.features[Feature.MODIFY_PIN_DIRECT] == MODIFY
 
 
-def test_a_reader_without_a_pad_says_what_it_has() -> None:
+def test_the_error_for_a_reader_without_a_pad_names_its_features() -> None:
     reader = Pad(card_with_codes())
     reader.said[GET_FEATURE_REQUEST] = FEATURES[12:] + bytes.fromhex("C804 42000001")
     with pytest.raises(
@@ -336,7 +338,7 @@ def test_a_reader_without_a_pad_says_what_it_has() -> None:
         CHVerification(reader).change_code(reference=1, pin_pad=True)
 
 
-def test_a_card_alone_has_no_pad() -> None:
+def test_a_card_without_a_reader_has_no_pad() -> None:
     with pytest.raises(NoPinPadError, match=r"FileSystemCard has no control\(code, data\)"):
         CHVerification(card_with_codes()).verify(reference=1, pin_pad=True)
 
@@ -361,13 +363,13 @@ def test_features_that_are_cut_off_are_refused(raw: str) -> None:
         decode_features(bytes.fromhex(raw))
 
 
-def test_features_of_another_length_are_refused_unless_they_are_unknown() -> None:
+def test_known_features_of_a_wrong_length_are_refused() -> None:
     with pytest.raises(MalformedPinDataError, match="byte 3: feature 6 has 2 bytes; 4 are allowed"):
         decode_features(bytes.fromhex("C80155 06021234"))
     assert decode_features(bytes.fromhex("C80155 0604 42000001 0604 42000002")) == {6: 0x42000001}
 
 
-def test_properties_of_another_length_are_refused() -> None:
+def test_properties_of_a_wrong_length_are_refused() -> None:
     for raw in ("0600", "0605 0102030405"):
         with pytest.raises(MalformedPinDataError, match=r"property 6 has \d bytes; 1 to 4 are allowed"):
             decode_properties(bytes.fromhex(raw))
@@ -377,9 +379,7 @@ def test_properties_of_another_length_are_refused() -> None:
 
 
 @pytest.mark.parametrize(("kind", "size"), [(PinVerify, 19), (PinModify, 24)])
-def test_structures_that_are_cut_off_or_lie_about_their_length_are_refused(
-    kind: type[PinVerify | PinModify], size: int
-) -> None:
+def test_structures_with_a_wrong_length_are_refused(kind: type[PinVerify | PinModify], size: int) -> None:
     whole = kind(data=b"\0\x20\0\1").encode()
     assert len(whole) == size + 4
     for cut in range(len(whole)):
@@ -404,7 +404,7 @@ def test_the_control_code_is_that_of_the_platform() -> None:
     assert control_code(3400) == GET_FEATURE_REQUEST
 
 
-def test_the_virtual_reader_tells_its_features() -> None:
+def test_the_virtual_reader_has_features() -> None:
     with SCardManage(Library(virtual.library_path())).attach_by_ifd(virtual.DEFAULT_READER) as card:
         pad = PinPad(card)
         assert list(pad.features) == [Feature.IFD_PIN_PROPERTIES, Feature.GET_TLV_PROPERTIES]

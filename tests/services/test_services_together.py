@@ -76,7 +76,7 @@ def test_threads_read_their_own_files(card: SCardManage) -> None:
 
 
 @pytest.mark.parametrize("shared", [True, False])
-def test_threads_prove_by_their_own_challenges(shared: bool, card: SCardManage) -> None:
+def test_each_thread_proves_its_own_challenge(shared: bool, card: SCardManage) -> None:
     failures: list[StatusError] = []
     one = card.create_card_auth()
 
@@ -98,7 +98,7 @@ def test_threads_prove_by_their_own_challenges(shared: bool, card: SCardManage) 
 
 
 @pytest.mark.parametrize("way", ["reconnect", "unlock"])
-def test_after_a_reset_of_ones_own_each_file_is_selected_again(way: str, card: SCardManage) -> None:
+def test_after_a_reset_through_the_object_each_file_is_selected_again(way: str, card: SCardManage) -> None:
     files = card.create_file_access()
     files.change_dir(AID)
     file = files.open(0x5001, "r+b")
@@ -144,13 +144,13 @@ def refuse(card: SCardManage, reader: str) -> None:
         file.read() if reader == "all of a file" else file.readinto(bytearray(4))
 
 
-def test_a_wrong_le_of_get_response_is_corrected_too() -> None:
+def test_a_wrong_le_of_get_response_is_corrected() -> None:
     card = ScriptedCard("6108", "6C04", "010203049000")
     assert CardAuth(card).get_challenge(4) == b"\1\2\3\4"
     assert card.sent == ["0084000004", "00C0000008", "00C0000004"]
 
 
-def test_a_file_of_an_application_that_calls_itself_mf_is_found_again() -> None:
+def test_a_file_of_an_application_named_mf_is_found_again() -> None:
     class Applet:
         """Its FCI says 3F00, as that of a card of its own."""
 

@@ -12,7 +12,7 @@ from scardffi.iso7816.status_word import CardFileNotFoundError, StatusInfo, Veri
 from scardffi.services.transmitter import MOST_DATA, Sender, Transmitter, status_word_of
 
 
-def test_an_answer_in_parts_is_one() -> None:
+def test_an_answer_in_parts_is_joined() -> None:
     card = ScriptedCard("01026102", "03046101", "059000")
     response = Sender(card).send(iso.read_binary(0))
     assert (response.data.hex(), response.sw) == ("0102030405", 0x9000)
@@ -20,22 +20,22 @@ def test_an_answer_in_parts_is_one() -> None:
 
 
 @pytest.mark.parametrize(("cla", "continued"), [(0x01, "01"), (0x80, "80"), (0x90, "90")])
-def test_the_rest_is_asked_for_on_the_same_channel(cla: int, continued: str) -> None:
+def test_the_rest_is_requested_on_the_same_channel(cla: int, continued: str) -> None:
     card = ScriptedCard("6100", "9000")
     Sender(card).send(iso.get_data(0x66, cla=cla))
     assert card.sent[1] == continued + "C0000000"
 
 
-def test_a_card_that_promises_and_gives_nothing_does_not_hold_us() -> None:
+def test_a_card_that_repeats_61xx_without_data_is_given_up() -> None:
     assert Sender(ScriptedCard("6101", "6101")).send(iso.get_data(0x66)).data == b""
 
 
-def test_an_answer_that_never_ends_is_cut() -> None:
+def test_an_endless_answer_is_cut() -> None:
     card = ScriptedCard(*["00" * 256 + "6100"] * 1000)
     assert len(Sender(card).send(iso.get_data(0x66)).data) == MOST_DATA
 
 
-def test_the_right_le_is_used_once() -> None:
+def test_the_command_is_repeated_with_the_right_le_once() -> None:
     card = ScriptedCard("6C03", "0102039000")
     assert Sender(card).send(iso.read_binary(0)).data == b"\1\2\3"
     assert card.sent == ["00B0000000", "00B0000003"]
@@ -54,20 +54,20 @@ def test_a_command_without_le_is_never_sent_twice() -> None:
     ("atr", "lengths"),
     [(CHAINING, [260, 50]), (CHAINING_AND_EXTENDED, [307]), ("3B00", [307]), ("", [307]), ("FF", [307])],
 )
-def test_long_data_go_as_the_card_takes_them(atr: str, lengths: list[int]) -> None:
+def test_long_data_are_chained_or_extended_as_the_card_allows(atr: str, lengths: list[int]) -> None:
     card = ScriptedCard("9000", "9000", atr=atr)
     Sender(card).send(iso.update_binary(0, bytes(300)))
     assert [len(command) // 2 for command in card.sent] == lengths
 
 
-def test_a_chain_ends_where_the_card_refuses() -> None:
+def test_a_chain_ends_at_the_first_refusal() -> None:
     card = ScriptedCard("6A82", atr=CHAINING)
     with pytest.raises(CardFileNotFoundError):
         Sender(card).send(iso.update_binary(0, bytes(300)))
     assert len(card.sent) == 1
 
 
-def test_what_a_card_takes_may_be_said() -> None:
+def test_chaining_can_be_switched_on_for_a_card_that_does_not_state_it() -> None:
     card = ScriptedCard("9000", "9000", atr="")
     sender = Sender(card)
     assert (sender.extended_length, sender.chaining) == (False, False)
@@ -87,7 +87,7 @@ def test_a_transmitter_needs_no_atr() -> None:
 
 @pytest.mark.parametrize("atr", [CHAINING, CHAINING_AND_EXTENDED])
 @pytest.mark.parametrize("answer", ["9000", "63C2", "90"])
-def test_nothing_that_was_sent_stays_behind(atr: str, answer: str) -> None:
+def test_every_buffer_that_was_sent_is_wiped(atr: str, answer: str) -> None:
     card = ScriptedCard("9000", answer, atr=atr) if atr == CHAINING else ScriptedCard(answer, atr=atr)
     with contextlib.suppress(VerificationFailedError, MalformedResponseError):
         Sender(card).send(iso.verify(b"7" * 300))
@@ -95,7 +95,7 @@ def test_nothing_that_was_sent_stays_behind(atr: str, answer: str) -> None:
     assert not any(map(any, card.buffers))
 
 
-def test_other_status_words_may_be_allowed_and_a_cards_own_have_their_errors() -> None:
+def test_other_status_words_may_be_allowed_and_the_cards_own_table_has_its_errors() -> None:
     table = {0x9F10: StatusInfo("more", None), 0x6A82: StatusInfo("no such thing", WrongLengthError)}
     assert Sender(ScriptedCard("6282")).send(iso.read_binary(0), allow={0x6282}).sw == 0x6282
     assert Sender(ScriptedCard("9F10"), table=table).send(iso.read_binary(0)).sw == 0x9F10
@@ -112,7 +112,7 @@ def test_a_manage_object_and_a_card_in_python_are_transmitters() -> None:
     assert challenge(ScriptedCard("00" * 8 + "9000")) == bytes(8)
 
 
-def test_a_transmitters_own_error_may_carry_a_status_word() -> None:
+def test_an_error_of_the_transmitter_may_have_a_status_word() -> None:
     error = RuntimeError("refused")
     assert status_word_of(error) is None
     error.sw = 0x6982  # type: ignore[attr-defined]  # as StatusWordError has it

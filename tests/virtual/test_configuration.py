@@ -60,7 +60,7 @@ def opensc_tool(configuration: str, *arguments: str) -> "subprocess.CompletedPro
 
 
 @pytest.mark.parametrize("configuration", ["reader", " \nreader;\n; ", "reader,card=answering", "reader,latency=0x0"])
-def test_a_reader_without_a_name_has_the_name_of_the_one_that_is_there_without_the_variable(configuration: str) -> None:
+def test_a_reader_without_a_name_has_the_default_readers_name(configuration: str) -> None:
     with VirtualProgram(configuration) as program:
         assert program.readers() == [DEFAULT_READER]
         assert program.wait(DEFAULT_READER, present=True)[0] == ANSWERING_ATR.hex()
@@ -68,13 +68,13 @@ def test_a_reader_without_a_name_has_the_name_of_the_one_that_is_there_without_t
     assert program.complaints == ""
 
 
-def test_an_empty_variable_is_a_world_without_readers() -> None:
+def test_an_empty_variable_means_no_readers() -> None:
     with VirtualProgram("") as program:
         assert program.establish() == 0
         assert program.readers() == []
 
 
-def test_readers_have_the_names_that_they_are_given_and_numbers_otherwise() -> None:
+def test_readers_have_their_given_names_or_numbers() -> None:
     listed = opensc_tool("reader;reader,name=My Reader;reader,card=none;reader,name=Größe=1", "-l").stdout
     assert [line.split(maxsplit=2)[1:] for line in listed.splitlines()[2:]] == [
         ["Yes", DEFAULT_READER],
@@ -91,7 +91,7 @@ def test_latency_is_in_milliseconds() -> None:
     assert time.perf_counter() - start >= 0.5
 
 
-def test_there_is_room_for_64_readers_and_the_65th_is_told_about() -> None:
+def test_there_is_room_for_64_readers_and_the_65th_is_reported() -> None:
     with VirtualProgram(";".join(["reader"] * 64)) as program:
         assert len(program.readers()) == 64
     with VirtualProgram(";".join(["reader"] * 65)) as program:
@@ -102,7 +102,7 @@ def test_there_is_room_for_64_readers_and_the_65th_is_told_about() -> None:
 # Emulators that connect
 
 
-def test_an_emulator_that_connects_is_a_card_while_it_is_connected(listening: VirtualProgram, port: int) -> None:
+def test_an_emulator_is_a_card_while_it_is_connected(listening: VirtualProgram, port: int) -> None:
     card = RecordingCard()
     assert listening.transmit(EMULATED, READ_4) == "SCARD_E_NO_SMARTCARD"
     with VpcdCard(card, port) as plugged:
@@ -114,7 +114,7 @@ def test_an_emulator_that_connects_is_a_card_while_it_is_connected(listening: Vi
     assert plugged.errors == []
 
 
-def test_emulators_come_go_and_come_again_and_each_is_another_card(listening: VirtualProgram, port: int) -> None:
+def test_each_emulator_that_connects_is_a_new_card(listening: VirtualProgram, port: int) -> None:
     for times in range(1, 4):
         card = RecordingCard(lambda _, times=times: bytes([times, 0x90, 0x00]))  # type: ignore[misc]  # its default
         with VpcdCard(card, port):
@@ -141,7 +141,7 @@ def test_a_second_emulator_waits_for_the_first_to_go(listening: VirtualProgram, 
 
 
 @pytest.mark.parametrize("length", [1, 254, 65533])
-def test_an_emulator_sees_the_command_as_it_was_sent_and_answers_any_length(
+def test_an_emulator_gets_the_command_unchanged_and_may_answer_any_length(
     length: int, listening: VirtualProgram, port: int
 ) -> None:
     answer = bytes(i & 0xFF for i in range(length)) + b"\x90\x00"
@@ -153,7 +153,7 @@ def test_an_emulator_sees_the_command_as_it_was_sent_and_answers_any_length(
     assert card.commands == [bytes.fromhex(command[: 2 * 65535])]
 
 
-def test_an_emulator_hears_of_power_and_resets(listening: VirtualProgram, port: int) -> None:
+def test_an_emulator_is_told_about_power_and_resets(listening: VirtualProgram, port: int) -> None:
     card = RecordingCard()
     with VpcdCard(card, port):
         listening.wait(EMULATED, present=True)
@@ -164,7 +164,7 @@ def test_an_emulator_hears_of_power_and_resets(listening: VirtualProgram, port: 
     assert card.log == ["reset", "reset", bytes.fromhex(READ_4)]
 
 
-def test_an_emulator_that_raises_is_answered_for_and_stays(listening: VirtualProgram, port: int) -> None:
+def test_an_emulator_that_raises_answers_6f00_and_stays(listening: VirtualProgram, port: int) -> None:
     card = RecordingCard(lambda command: {0x84: b"\x90\x00"}[command[1]])
     with VpcdCard(card, port) as plugged:
         listening.wait(EMULATED, present=True)
@@ -205,7 +205,7 @@ class RawEmulator:
 
 @pytest.mark.parametrize("answer", [b"", b"\x00", b"\x00\x06", b"\x00\x06\x00\x01", b"\xff\xff" + bytes(100)], ids=len)
 @pytest.mark.parametrize("way", ["close", "shutdown"])
-def test_an_emulator_that_dies_in_the_middle_of_a_command_is_a_card_that_is_gone(
+def test_an_emulator_that_ends_during_a_command_is_a_removed_card(
     answer: bytes, way: str, listening: VirtualProgram, port: int
 ) -> None:
     emulator = RawEmulator(port)
@@ -236,9 +236,7 @@ def test_an_emulator_that_dies_in_the_middle_of_a_command_is_a_card_that_is_gone
         assert listening.transmit(EMULATED, READ_4) == "9000"
 
 
-def test_who_connects_and_is_no_emulator_is_no_card_and_keeps_no_other_out(
-    listening: VirtualProgram, port: int
-) -> None:
+def test_a_connection_without_an_atr_is_no_card_and_blocks_no_other(listening: VirtualProgram, port: int) -> None:
     for said in (b"", b"\x00\x00", b"\x00\x05abc", b"\x00\x22" + bytes(34), b"GET / HTTP/1.0\r\n\r\n"):
         stranger = RawEmulator(port)
         stranger.socket.sendall(said)
@@ -248,7 +246,7 @@ def test_who_connects_and_is_no_emulator_is_no_card_and_keeps_no_other_out(
         assert listening.transmit(EMULATED, READ_4) == "9000"
 
 
-def test_vicc_plugs_into_our_library_as_into_vpcd(listening: VirtualProgram, port: int, tmp_path: Path) -> None:
+def test_vicc_connects_to_the_library_as_to_vpcd(listening: VirtualProgram, port: int, tmp_path: Path) -> None:
     reason = vicc.unavailable_reason()
     assert reason is None, reason
     for _ in range(2):
@@ -261,7 +259,7 @@ def test_vicc_plugs_into_our_library_as_into_vpcd(listening: VirtualProgram, por
         listening.wait(EMULATED, present=False)
 
 
-def test_vicc_that_is_killed_is_a_card_that_is_gone(listening: VirtualProgram, port: int, tmp_path: Path) -> None:
+def test_a_killed_vicc_is_a_removed_card(listening: VirtualProgram, port: int, tmp_path: Path) -> None:
     with vicc.Vicc(port, tmp_path) as card:
         listening.wait(EMULATED, present=True)
         assert listening.attach(EMULATED) is None
@@ -270,7 +268,7 @@ def test_vicc_that_is_killed_is_a_card_that_is_gone(listening: VirtualProgram, p
         assert listening.transmit_again(EMULATED, SELECT_MF) == "SCARD_W_REMOVED_CARD"
 
 
-def test_when_the_program_ends_the_emulator_sees_it(port: int) -> None:
+def test_the_emulator_sees_the_end_of_the_program(port: int) -> None:
     gone = threading.Event()
 
     def serve() -> None:
@@ -304,7 +302,7 @@ def test_the_library_connects_to_an_emulator_that_listens() -> None:
     assert program.complaints == ""
 
 
-def test_where_no_emulator_listens_the_reader_is_empty(port: int) -> None:
+def test_the_reader_is_empty_if_no_emulator_listens(port: int) -> None:
     with VirtualProgram(f"reader,connect={port};reader") as program:
         assert len(program.readers()) == 2
         assert program.transmit(DEFAULT_READER, READ_4) == "SCARD_E_NO_SMARTCARD"
@@ -314,7 +312,7 @@ def test_where_no_emulator_listens_the_reader_is_empty(port: int) -> None:
     )
 
 
-def test_who_listens_and_sends_too_slowly_for_an_atr_is_given_up() -> None:
+def test_a_listener_that_sends_its_atr_too_slowly_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(10)
 
@@ -345,7 +343,7 @@ def test_a_foreign_program_talks_to_a_card_in_python() -> None:
     assert plugged.errors == []
 
 
-def test_several_programs_use_one_card_that_listens_at_the_same_time() -> None:
+def test_several_programs_use_one_listening_card_at_the_same_time() -> None:
     inside = most = 0
 
     def answer(command: bytes) -> bytes:
@@ -399,7 +397,7 @@ def test_several_programs_use_one_card_that_listens_at_the_same_time() -> None:
         ("stop", [ANSWER_4, "SCARD_E_NO_SERVICE", "SCARD_E_NO_SERVICE"]),
     ],
 )
-def test_a_fault_hits_the_call_that_it_names(fault: str, answers: list[str]) -> None:
+def test_a_fault_affects_the_call_that_it_names(fault: str, answers: list[str]) -> None:
     start = time.perf_counter()
     with VirtualProgram(f"reader;fault,function=SCardTransmit,call=2,{fault}") as program:
         assert program.attach(DEFAULT_READER) is None
@@ -408,12 +406,12 @@ def test_a_fault_hits_the_call_that_it_names(fault: str, answers: list[str]) -> 
     assert time.perf_counter() - start >= 0.1 * fault.startswith("latency")
 
 
-def test_a_fault_may_hit_the_first_call_of_all() -> None:
+def test_a_fault_may_affect_the_first_call() -> None:
     with VirtualProgram("fault,function=SCardEstablishContext,code=0x80100001;reader") as program:
         assert [program.establish() for _ in range(3)] == [ReturnCode.SCARD_F_INTERNAL_ERROR, 0, 0]
 
 
-def test_a_foreign_program_meets_a_fault() -> None:
+def test_a_fault_affects_a_foreign_program() -> None:
     fault = "fault,function=SCardConnect,times=100,code=0x80100066"
     done = opensc_tool(f"reader;{fault}", "-s", GET_CHALLENGE)
     assert done.returncode != 0
@@ -477,9 +475,7 @@ def test_a_foreign_program_meets_a_fault() -> None:
     ],
     ids=lambda text: text[:60],
 )
-def test_a_text_that_cannot_be_followed_is_no_service_and_stderr_says_what_is_wrong(
-    configuration: str, complaint: str
-) -> None:
+def test_a_wrong_text_means_no_service_and_stderr_has_the_reason(configuration: str, complaint: str) -> None:
     with VirtualProgram(configuration) as program:
         assert program.establish() == ReturnCode.SCARD_E_NO_SERVICE
         assert program.readers() == "SCARD_E_NO_SERVICE"
@@ -487,7 +483,7 @@ def test_a_text_that_cannot_be_followed_is_no_service_and_stderr_says_what_is_wr
     assert program.complaints.count("SCARDFFI_VIRTUAL") == 1, "it is said once"
 
 
-def test_a_text_that_cannot_be_followed_to_its_end_has_no_effect(port: int) -> None:
+def test_a_text_with_an_error_at_its_end_has_no_effect(port: int) -> None:
     with VirtualProgram(f"reader,listen={port};fault,function=SCardEstablishContext,code=1;radar") as program:
         assert [program.establish() for _ in range(3)] == [ReturnCode.SCARD_E_NO_SERVICE] * 3
     assert (
@@ -496,14 +492,14 @@ def test_a_text_that_cannot_be_followed_to_its_end_has_no_effect(port: int) -> N
     )
 
 
-def test_a_port_that_another_has_is_told_about() -> None:
+def test_a_port_in_use_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         with VirtualProgram(f"reader,name=A,listen={taken.getsockname()[1]}") as program:
             assert program.establish() == ReturnCode.SCARD_E_NO_SERVICE
         assert "SCARDFFI_VIRTUAL: the port of this reader is not available: A" in program.complaints
 
 
-def test_a_foreign_program_sees_no_readers_where_the_text_is_wrong() -> None:
+def test_a_foreign_program_sees_no_readers_if_the_text_is_wrong() -> None:
     done = opensc_tool("reader;radar", "-l")
     assert "No smart card readers found" in done.stdout
     assert 'an entry must begin with "reader" or "fault": radar' in done.stderr
@@ -512,7 +508,7 @@ def test_a_foreign_program_sees_no_readers_where_the_text_is_wrong() -> None:
 # Processes
 
 
-def test_a_process_that_is_set_uid_ignores_the_variable(tmp_path: Path) -> None:
+def test_a_set_uid_process_ignores_the_variable(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can start a process that is set-uid to another user")
     source = tmp_path / "list.c"
@@ -537,7 +533,7 @@ def test_a_process_that_is_set_uid_ignores_the_variable(tmp_path: Path) -> None:
     assert names == ["configured", DEFAULT_READER]
 
 
-def test_a_child_of_a_fork_has_no_listening_reader_and_the_parent_keeps_its_card(port: int) -> None:
+def test_a_forked_child_has_no_listening_reader_and_the_parent_keeps_its_card(port: int) -> None:
     card = RecordingCard()
     with VirtualProgram(f"reader,name={EMULATED},listen={port}") as program:
         program.establish()
@@ -556,7 +552,7 @@ def test_a_child_of_a_fork_has_no_listening_reader_and_the_parent_keeps_its_card
     )
 
 
-def test_a_child_of_a_fork_connects_to_the_emulator_by_itself() -> None:
+def test_a_forked_child_connects_to_the_emulator_itself() -> None:
     card = RecordingCard(lambda command: command + b"\x90\x00")
     with VpcdCard(card, 0, listen=True) as plugged, VirtualProgram(f"reader,connect={plugged.port}") as program:
         assert program.attach(DEFAULT_READER) is None
@@ -567,7 +563,7 @@ def test_a_child_of_a_fork_connects_to_the_emulator_by_itself() -> None:
     assert program.complaints == ""
 
 
-def test_an_emulator_sees_the_parent_go_while_a_child_lives_on(port: int) -> None:
+def test_an_emulator_sees_the_end_of_the_parent_while_a_child_runs(port: int) -> None:
     with VirtualProgram(f"reader,listen={port}") as program:
         program.establish()
         emulator = RawEmulator(port)

@@ -68,7 +68,7 @@ def test_every_function_of_the_library_can_fail(library: Library) -> None:
 
 
 @pytest.mark.parametrize("function", CALLS)
-def test_a_function_answers_the_code_and_does_nothing(function: str, library: Library) -> None:
+def test_a_function_with_a_fault_returns_the_code_and_does_nothing(function: str, library: Library) -> None:
     _, context = library.SCardEstablishContext(2)
     _, card, _ = library.SCardConnect(context, DEFAULT_READER, 2, 3)
     try:
@@ -81,7 +81,7 @@ def test_a_function_answers_the_code_and_does_nothing(function: str, library: Li
         assert library.SCardReleaseContext(context) == 0
 
 
-def test_the_call_that_fails_and_how_many_can_be_chosen(library: Library) -> None:
+def test_the_first_call_and_the_number_of_calls_can_be_chosen(library: Library) -> None:
     with (
         Context(library=library) as context,
         fault("SCardListReaders", call=3, times=2, code=ReturnCode.SCARD_F_INTERNAL_ERROR),
@@ -90,7 +90,7 @@ def test_the_call_that_fails_and_how_many_can_be_chosen(library: Library) -> Non
     assert codes == [0, ReturnCode.SCARD_F_INTERNAL_ERROR, ReturnCode.SCARD_F_INTERNAL_ERROR, 0]
 
 
-def test_a_fault_tells_how_many_calls_it_has_hit(card: SCardManage) -> None:
+def test_a_fault_counts_the_calls_that_it_affected(card: SCardManage) -> None:
     with fault("SCardTransmit", call=2, times=2, latency=0) as armed:
         hits = [armed.hits]
         for _ in range(4):
@@ -100,7 +100,7 @@ def test_a_fault_tells_how_many_calls_it_has_hit(card: SCardManage) -> None:
     assert armed.hits == 0
 
 
-def test_several_faults_of_one_function_each_count_for_themselves(card: SCardManage) -> None:
+def test_several_faults_of_one_function_count_separately(card: SCardManage) -> None:
     with (
         fault("SCardTransmit", call=2, code=0x80100001),
         fault("SCardTransmit", call=3, code=ReturnCode.SCARD_E_NO_MEMORY),
@@ -124,13 +124,13 @@ def test_an_ended_fault_does_not_happen(card: SCardManage) -> None:
 
 
 @pytest.mark.parametrize("garbage", [b"", b"\x90", b"\xff" * 4, bytes(65538)], ids=len)
-def test_garbage_comes_back_instead_of_the_answer(garbage: bytes, card: SCardManage) -> None:
+def test_the_given_answer_replaces_the_cards(garbage: bytes, card: SCardManage) -> None:
     with fault("SCardTransmit", answer=garbage):
         assert card.transmit(READ_4) == garbage
     assert card.transmit(READ_4) == ANSWER_4
 
 
-def test_garbage_that_does_not_fit_is_not_written(card: SCardManage) -> None:
+def test_a_given_answer_that_does_not_fit_is_not_written(card: SCardManage) -> None:
     memory = bytearray(b"\xee" * 16)
     with fault("SCardTransmit", answer=bytes(200)), memoryview(memory)[:8] as part, pytest.raises(SCardError) as raised:
         card.transmit_into(READ_4, part)
@@ -138,7 +138,7 @@ def test_garbage_that_does_not_fit_is_not_written(card: SCardManage) -> None:
     assert memory[8:] == b"\xee" * 8
 
 
-def test_the_card_goes_in_the_middle_of_a_command(library: Library) -> None:
+def test_a_fault_removes_the_card_during_a_command(library: Library) -> None:
     class CountingCard:
         atr = bytes.fromhex("3B80800101")
         seen = 0
@@ -159,7 +159,7 @@ def test_the_card_goes_in_the_middle_of_a_command(library: Library) -> None:
         assert raised.value.code == ReturnCode.SCARD_W_REMOVED_CARD
 
 
-def test_another_program_resets_the_card(card: SCardManage) -> None:
+def test_a_fault_resets_the_card(card: SCardManage) -> None:
     with fault("SCardTransmit", call=2, reset=True):
         assert card.transmit(READ_4) == ANSWER_4
         with pytest.raises(ResetCardError):
@@ -168,14 +168,14 @@ def test_another_program_resets_the_card(card: SCardManage) -> None:
     assert card.transmit(READ_4) == ANSWER_4
 
 
-def test_one_command_takes_longer(card: SCardManage) -> None:
+def test_a_fault_delays_one_command(card: SCardManage) -> None:
     with fault("SCardTransmit", latency=0.05):
         start = time.perf_counter()
         assert card.transmit(READ_4) == ANSWER_4
         assert time.perf_counter() - start >= 0.05
 
 
-def test_the_resource_manager_stops_at_a_call(library: Library) -> None:
+def test_a_fault_stops_the_resource_manager(library: Library) -> None:
     context = Context(library=library)
     with fault("SCardListReaders", call=2, stop=True):
         assert library.SCardListReaders(context.handle)[0] == ReturnCode.SCARD_E_NO_SERVICE
@@ -189,7 +189,7 @@ def test_the_resource_manager_stops_at_a_call(library: Library) -> None:
         assert DEFAULT_READER in fresh.list_readers()
 
 
-def test_a_stopped_resource_manager_is_gone_for_everybody_and_comes_back_for_new_contexts(library: Library) -> None:
+def test_after_a_stop_only_new_contexts_work_again(library: Library) -> None:
     _, context = library.SCardEstablishContext(2)
     _, card, _ = library.SCardConnect(context, DEFAULT_READER, 2, 3)
     _, [(state, _)] = library.SCardGetStatusChange(context, 0, [(DEFAULT_READER, 0)])
@@ -215,7 +215,7 @@ def test_a_stopped_resource_manager_is_gone_for_everybody_and_comes_back_for_new
         assert attached.transmit(READ_4) == ANSWER_4
 
 
-def test_the_resource_manager_runs_again_when_the_last_has_started_it(library: Library) -> None:
+def test_the_resource_manager_runs_again_after_the_last_start(library: Library) -> None:
     with virtual.service_stopped():
         with virtual.service_stopped():
             pass
@@ -224,7 +224,7 @@ def test_the_resource_manager_runs_again_when_the_last_has_started_it(library: L
         assert context.is_valid()
 
 
-def test_a_reader_forgets_a_card_that_a_fault_has_removed_when_another_comes(library: Library) -> None:
+def test_a_new_card_replaces_one_that_a_fault_removed(library: Library) -> None:
     before = dict(inserted)
     with virtual.VirtualReader("removal", virtual.AnsweringCard()) as reader:
         for _ in range(3):
@@ -239,7 +239,7 @@ def test_a_reader_forgets_a_card_that_a_fault_has_removed_when_another_comes(lib
     assert inserted == before
 
 
-def test_a_command_that_runs_while_the_resource_manager_stops_is_a_communication_error(library: Library) -> None:
+def test_a_command_during_the_stop_is_a_communication_error(library: Library) -> None:
     card = SCardManage(library).attach_by_ifd(DEFAULT_READER)
     stopped = virtual.service_stopped()
     timer = threading.Timer(0.05, stopped.__enter__)
@@ -272,17 +272,19 @@ def test_a_command_that_runs_while_the_resource_manager_stops_is_a_communication
     ],
     ids=repr,
 )
-def test_a_fault_that_cannot_be_is_refused_by_name(function: str, arguments: dict[str, int], message: str) -> None:
+def test_a_wrong_fault_is_refused_with_the_arguments_name(
+    function: str, arguments: dict[str, int], message: str
+) -> None:
     with pytest.raises(InvalidArgumentError, match=message):
         fault(function, **arguments)  # type: ignore[arg-type]  # that is the point
 
 
-def test_a_fault_of_what_is_no_name_is_a_type_error() -> None:
+def test_a_function_name_of_a_wrong_type_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="function: expected a str, got int"):
         fault(5, code=1)  # type: ignore[arg-type]  # that is the point
 
 
-def test_no_more_than_64_faults_are_armed(card: SCardManage) -> None:
+def test_at_most_64_faults_are_armed(card: SCardManage) -> None:
     armed = [fault("SCardTransmit", call=1000, code=1) for _ in range(64)]
     try:
         with pytest.raises(OutOfMemoryError):

@@ -57,7 +57,7 @@ def attach(library: Library) -> SCardManage:
     return SCardManage(library).attach_by_ifd(NAME)
 
 
-def test_a_reader_is_there_while_it_is_plugged_in(library: Library) -> None:
+def test_a_reader_is_listed_while_it_is_plugged_in(library: Library) -> None:
     with Context(library=library) as context:
         reader = VirtualReader(NAME)
         assert NAME not in context.list_readers()
@@ -84,14 +84,16 @@ def test_an_answer_may_have_any_length(length: int, library: Library, reader: Vi
 
 
 @pytest.mark.parametrize("answer", [bytearray(b"\x61\x00"), memoryview(b"\x90\x00")], ids=["bytearray", "memoryview"])
-def test_an_answer_may_be_any_bytes(answer: bytes, library: Library, reader: VirtualReader) -> None:
+def test_an_answer_may_be_any_buffer(answer: bytes, library: Library, reader: VirtualReader) -> None:
     reader.insert(RecordingCard(lambda _: answer))
     with attach(library) as card:
         assert card.transmit(GET_CHALLENGE) == bytes(answer)
 
 
 @pytest.mark.parametrize("answer", [b"", b"\x90"], ids=["nothing", "one byte"])
-def test_an_answer_without_a_status_word_comes_as_it_is(answer: bytes, library: Library, reader: VirtualReader) -> None:
+def test_an_answer_without_a_status_word_is_returned_unchanged(
+    answer: bytes, library: Library, reader: VirtualReader
+) -> None:
     reader.insert(RecordingCard(lambda _: answer))
     with attach(library) as card, card.exchange(GET_CHALLENGE, bytearray(10)) as exchange:
         assert card.transmit(GET_CHALLENGE) == answer
@@ -99,7 +101,7 @@ def test_an_answer_without_a_status_word_comes_as_it_is(answer: bytes, library: 
         assert exchange.sw == 0
 
 
-def test_what_a_card_raises_is_a_communication_error_and_kept_with_its_traceback(
+def test_an_exception_of_a_card_is_a_communication_error_and_is_kept_with_its_traceback(
     library: Library, reader: VirtualReader
 ) -> None:
     class BrokenCard(EchoCard):
@@ -120,7 +122,7 @@ def test_what_a_card_raises_is_a_communication_error_and_kept_with_its_traceback
 
 
 @pytest.mark.parametrize("answer", [None, 0x9000, "9000", [0x90, 0x00]], ids=repr)
-def test_an_answer_that_is_no_bytes_is_kept_as_a_type_error(
+def test_an_answer_of_a_wrong_type_is_kept_as_a_type_error(
     answer: bytes, library: Library, reader: VirtualReader
 ) -> None:
     reader.insert(RecordingCard(lambda _: answer))
@@ -145,7 +147,7 @@ def test_a_card_may_use_pcsc_itself(library: Library, reader: VirtualReader) -> 
     assert reader.errors == []
 
 
-def test_a_card_that_is_taken_out_is_told_to_every_handle(library: Library, reader: VirtualReader) -> None:
+def test_every_handle_sees_the_removal_of_the_card(library: Library, reader: VirtualReader) -> None:
     reader.insert(EchoCard())
     with attach(library) as card, attach(library) as other:
         reader.remove()
@@ -160,7 +162,7 @@ def test_a_card_that_is_taken_out_is_told_to_every_handle(library: Library, read
         assert card.transmit(GET_CHALLENGE)[-2:] == b"\x90\x00"
 
 
-def test_programs_that_wait_see_the_empty_reader_of_a_swap(library: Library, reader: VirtualReader) -> None:
+def test_waiting_programs_see_the_empty_reader_during_a_swap(library: Library, reader: VirtualReader) -> None:
     reader.insert(EchoCard())
     with Context(library=library) as context:
         (known,) = context.get_status_change([NAME])
@@ -185,7 +187,7 @@ def test_a_swap_is_two_events(library: Library, reader: VirtualReader) -> None:
     assert after.state & ReaderStateFlag.CHANGED
 
 
-def test_a_reset_by_another_program_is_told_and_the_card_hears_of_it(library: Library, reader: VirtualReader) -> None:
+def test_a_reset_by_another_program_reaches_the_card_and_is_reported(library: Library, reader: VirtualReader) -> None:
     card = EchoCard()
     reader.insert(card)
     with attach(library) as attached:
@@ -200,7 +202,7 @@ def test_a_reset_by_another_program_is_told_and_the_card_hears_of_it(library: Li
         assert card.resets == 3
 
 
-def test_a_reader_that_is_unplugged_takes_its_handles_along(library: Library) -> None:
+def test_unplugging_a_reader_ends_its_handles(library: Library) -> None:
     reader = VirtualReader(NAME, EchoCard())
     reader.plug()
     card = attach(library)
@@ -219,7 +221,7 @@ def test_a_reader_that_is_unplugged_takes_its_handles_along(library: Library) ->
 
 
 @pytest.mark.parametrize("card", [AnsweringCard(), EchoCard()], ids=["in C", "in Python"])
-def test_latency_is_waited_for_and_ended_by_a_removal(
+def test_a_command_takes_the_latency_and_a_removal_ends_it(
     card: EchoCard | AnsweringCard, library: Library, reader: VirtualReader
 ) -> None:
     reader.insert(card)
@@ -236,7 +238,7 @@ def test_latency_is_waited_for_and_ended_by_a_removal(
     assert reader.latency == 60
 
 
-def test_two_programs_never_run_a_command_at_the_same_time(library: Library, reader: VirtualReader) -> None:
+def test_two_programs_never_run_commands_on_one_card_at_the_same_time(library: Library, reader: VirtualReader) -> None:
     class LonelyCard(EchoCard):
         inside = most = 0
 
@@ -282,7 +284,7 @@ def test_a_subclass_answers_control_codes_and_leaves_others_to_the_reader(librar
         assert [type(error) for error in reader.errors] == [ZeroDivisionError]
 
 
-def test_a_mute_card_is_there_and_cannot_be_used(library: Library, reader: VirtualReader) -> None:
+def test_a_mute_card_is_present_and_cannot_be_used(library: Library, reader: VirtualReader) -> None:
     reader.insert(AnsweringCard(b""))
     with Context(library=library) as context:
         (state,) = context.get_status_change([NAME])
@@ -294,7 +296,7 @@ def test_a_mute_card_is_there_and_cannot_be_used(library: Library, reader: Virtu
             assert card.get_attribute(Attribute.VENDOR_NAME) == b"scardffi"
 
 
-def test_the_answering_card_takes_an_atr_and_counts_what_it_sees(library: Library, reader: VirtualReader) -> None:
+def test_the_answering_card_has_a_chosen_atr_and_counts_commands(library: Library, reader: VirtualReader) -> None:
     reader.insert(AnsweringCard(T0_ATR))
     with attach(library) as card:
         assert card.atr == T0_ATR
@@ -317,7 +319,7 @@ def test_there_is_room_for_64_readers(library: Library) -> None:
             one.unplug()
 
 
-def test_what_cannot_be_is_refused_by_name(library: Library, reader: VirtualReader) -> None:
+def test_wrong_arguments_are_refused_with_their_names(library: Library, reader: VirtualReader) -> None:
     for name in ("", "x" * 128, "a\0b"):
         with pytest.raises(InvalidArgumentError, match="name: "):
             VirtualReader(name)
@@ -346,7 +348,7 @@ def test_what_cannot_be_is_refused_by_name(library: Library, reader: VirtualRead
     assert library.SCardEstablishContext(2)[0] == 0
 
 
-def test_a_reader_that_cannot_be_plugged_in_with_its_card_is_not_plugged_in(library: Library) -> None:
+def test_a_reader_whose_card_is_refused_is_not_plugged_in(library: Library) -> None:
     with pytest.raises(TypeError, match="card: expected an object with atr"):
         VirtualReader(NAME, object())  # type: ignore[arg-type]  # that is the point
 
@@ -360,7 +362,7 @@ def test_a_reader_that_cannot_be_plugged_in_with_its_card_is_not_plugged_in(libr
         assert NAME not in context.list_readers()
 
 
-def test_a_command_that_waits_for_its_latency_never_reaches_a_card_that_is_taken_out(
+def test_a_command_never_reaches_a_card_that_was_removed_during_its_latency(
     library: Library, reader: VirtualReader
 ) -> None:
     class SeeingCard(EchoCard):
@@ -380,7 +382,7 @@ def test_a_command_that_waits_for_its_latency_never_reaches_a_card_that_is_taken
     assert card.seen == 0
 
 
-def test_what_a_card_does_from_inside_its_command_never_waits_for_it(library: Library, reader: VirtualReader) -> None:
+def test_calls_of_a_card_from_inside_its_command_do_not_wait_for_it(library: Library, reader: VirtualReader) -> None:
     class Entangled(EchoCard):
         def transmit(self, command: bytes) -> bytes:
             for entangled in (reader.reset, lambda: other.transmit(command), lambda: attach(library)):
@@ -396,7 +398,7 @@ def test_what_a_card_does_from_inside_its_command_never_waits_for_it(library: Li
     assert reader.errors == []
 
 
-def test_a_reset_that_waits_never_hits_the_card_of_another_reader(library: Library) -> None:
+def test_a_waiting_reset_does_not_affect_the_card_of_another_reader(library: Library) -> None:
     first, second, card = VirtualReader("first", AnsweringCard()), VirtualReader("second"), EchoCard()
     first.plug()
     errors: list[Exception] = []
@@ -425,7 +427,9 @@ def test_a_reset_that_waits_never_hits_the_card_of_another_reader(library: Libra
     assert len(errors) == 1
 
 
-def test_nobody_connects_beside_a_reconnect_for_exclusive_access(library: Library, reader: VirtualReader) -> None:
+def test_no_connection_succeeds_during_a_reconnect_for_exclusive_access(
+    library: Library, reader: VirtualReader
+) -> None:
     class SlowCard(EchoCard):
         def reset(self) -> None:
             super().reset()
@@ -447,7 +451,7 @@ def test_nobody_connects_beside_a_reconnect_for_exclusive_access(library: Librar
         assert codes == [ReturnCode.SCARD_E_SHARING_VIOLATION]
 
 
-def test_ctrl_c_while_a_card_works_is_the_program_s() -> None:
+def test_ctrl_c_during_a_command_is_raised_in_the_program() -> None:
     said = run_python("""
         import signal, time
         from scardffi import CommunicationError, SCardManage, virtual
@@ -479,7 +483,7 @@ def test_ctrl_c_while_a_card_works_is_the_program_s() -> None:
     assert said == ["interrupted True", "['KeyboardInterrupt']"]
 
 
-def test_an_interpreter_may_end_with_readers_plugged_in_and_commands_running() -> None:
+def test_the_interpreter_exits_with_readers_plugged_in_and_commands_running() -> None:
     assert (
         run_python("""
         import threading, time
@@ -506,7 +510,7 @@ def test_an_interpreter_may_end_with_readers_plugged_in_and_commands_running() -
 
 
 @FORKS
-def test_a_fork_leaves_the_parent_s_readers_and_faults_alone(library: Library) -> None:
+def test_a_fork_does_not_affect_the_parents_readers_and_faults(library: Library) -> None:
     with VirtualReader(NAME, EchoCard()), virtual.fault("SCardCancel", code=1) as armed:
         child = os.fork()
         if child == 0:
@@ -541,7 +545,7 @@ def test_a_card_may_fork(library: Library, reader: VirtualReader) -> None:
 
 
 @FORKS
-def test_a_fork_has_a_world_of_its_own(library: Library, reader: VirtualReader) -> None:
+def test_a_forked_child_has_its_own_readers(library: Library, reader: VirtualReader) -> None:
     reader.insert(EchoCard())
     with Context(library=library):
         child = os.fork()

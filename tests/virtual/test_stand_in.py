@@ -26,13 +26,13 @@ print(*readers(), sep="\\n")
 """
 
 
-def test_the_folder_holds_the_name_that_programs_load() -> None:
+def test_the_folder_has_a_file_with_the_name_that_programs_load() -> None:
     folder = Path(virtual.library_folder())
     assert [file.name for file in folder.iterdir() if ".so" in file.name] == ["libpcsclite.so.1"]
 
 
 @pytest.mark.parametrize("order", ["library_path", "stand_in"])
-def test_both_files_are_one_world_whichever_is_loaded_first(order: str) -> None:
+def test_both_files_share_their_readers_whichever_is_loaded_first(order: str) -> None:
     code = """
         import sys
         from scardffi import Library, Scope, virtual
@@ -48,7 +48,7 @@ def test_both_files_are_one_world_whichever_is_loaded_first(order: str) -> None:
 # By LD_LIBRARY_PATH
 
 
-def test_a_program_that_is_linked_to_pcsclite_runs_on_our_library(tmp_path: Path) -> None:
+def test_a_program_linked_to_pcsclite_uses_the_virtual_library(tmp_path: Path) -> None:
     source = tmp_path / "list.c"
     source.write_text(
         "#include <winscard.h>\n#include <stdio.h>\n"
@@ -65,7 +65,7 @@ def test_a_program_that_is_linked_to_pcsclite_runs_on_our_library(tmp_path: Path
     assert done.stdout.split(DEFAULT_READER) == ["", " 2 Success\n"]
 
 
-def test_scardffi_and_pyscard_find_our_library_too() -> None:
+def test_scardffi_and_pyscard_use_the_virtual_library() -> None:
     code = """
         from scardffi import Context, virtual
         from smartcard.System import readers
@@ -81,12 +81,12 @@ def test_scardffi_and_pyscard_find_our_library_too() -> None:
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_what_loads_pcsclite_later_gets_our_library(times: int) -> None:
+def test_code_that_loads_pcsclite_later_gets_the_virtual_library(times: int) -> None:
     code = "from scardffi import virtual\n" + "virtual.stand_in()\n" * times
     assert run_python(code + PYSCARD) == [DEFAULT_READER]
 
 
-def test_pyscard_then_sees_the_world_that_scardffi_has() -> None:
+def test_pyscard_then_sees_the_same_readers_as_scardffi() -> None:
     code = """
         from scardffi import Library, Scope, virtual
         virtual.stand_in()
@@ -99,7 +99,7 @@ def test_pyscard_then_sees_the_world_that_scardffi_has() -> None:
     assert run_python(code) == [f"0 ['{DEFAULT_READER}']"] * 2
 
 
-def test_where_the_systems_library_is_loaded_already_it_says_what_to_do(daemon: PrivatePcscd) -> None:
+def test_if_the_systems_library_is_already_loaded_the_error_says_what_to_do(daemon: PrivatePcscd) -> None:
     code = """
         import smartcard.scard
         from scardffi import virtual
@@ -118,7 +118,7 @@ def test_where_the_systems_library_is_loaded_already_it_says_what_to_do(daemon: 
     assert daemon.ifd_reader(0) in names
 
 
-def test_loading_our_library_by_scardffi_alone_is_not_standing_in() -> None:
+def test_loading_the_virtual_library_through_scardffi_does_not_replace_pcsclite() -> None:
     code = """
         import scardffi
         from scardffi import virtual
@@ -130,7 +130,7 @@ def test_loading_our_library_by_scardffi_alone_is_not_standing_in() -> None:
 
 
 @pytest.mark.parametrize("first", ["pyscard", "scardffi"])
-def test_pyscard_on_the_systems_library_and_scardffi_on_ours_do_not_disturb_each_other(
+def test_pyscard_on_the_systems_library_and_scardffi_on_the_virtual_one_work_side_by_side(
     first: str, daemon: PrivatePcscd
 ) -> None:
     saw, _ = run_alone("beside_pyscard", daemon.ifd_reader(1), first)
@@ -139,7 +139,7 @@ def test_pyscard_on_the_systems_library_and_scardffi_on_ours_do_not_disturb_each
     assert DEFAULT_READER not in saw["pyscard"]
 
 
-def test_elsewhere_there_is_no_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_other_platforms_there_is_no_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(NotImplementedError, match="only on Linux"):
         virtual.library_folder()

@@ -90,14 +90,14 @@ def reader() -> Iterator[socket.socket]:
 # Framing
 
 
-def test_the_atr_is_answered_and_the_other_controls_are_not(end: End, card: RecordingCard) -> None:
+def test_only_the_request_for_the_atr_is_answered_among_the_controls(end: End, card: RecordingCard) -> None:
     for control in (POWER_OFF, POWER_ON, RESET, b"\3", b"\xff"):
         end.send(control)
     assert end.ask(GET_ATR) == card.atr
     assert card.commands == []
 
 
-def test_the_card_hears_of_a_reset_and_of_a_power_up_and_of_no_other_control(end: End, card: RecordingCard) -> None:
+def test_the_card_is_reset_at_a_reset_and_a_power_up_only(end: End, card: RecordingCard) -> None:
     end.send(POWER_ON)
     assert end.ask(COMMAND) == b"\x90\x00"
     end.send(POWER_OFF)
@@ -107,7 +107,7 @@ def test_the_card_hears_of_a_reset_and_of_a_power_up_and_of_no_other_control(end
     assert card.log == ["reset", COMMAND, "reset"]
 
 
-def test_a_card_needs_no_reset() -> None:
+def test_a_card_may_have_no_method_reset() -> None:
     class Plain:
         atr = b"\x3b\x00"
 
@@ -122,7 +122,7 @@ def test_a_card_needs_no_reset() -> None:
 
 
 @pytest.mark.parametrize("length", [0, 2, 255, 256, 65534, 65535])
-def test_commands_and_answers_of_every_length_but_one_byte_pass_unchanged(
+def test_commands_and_answers_of_every_length_except_one_byte_pass_unchanged(
     length: int, end: End, card: RecordingCard
 ) -> None:
     command = bytes(i * 7 & 0xFF for i in range(length))
@@ -131,7 +131,7 @@ def test_commands_and_answers_of_every_length_but_one_byte_pass_unchanged(
     assert card.commands == [command]
 
 
-def test_messages_may_come_in_many_packets_and_many_in_one(end: End, card: RecordingCard) -> None:
+def test_messages_may_be_split_or_joined_in_packets(end: End, card: RecordingCard) -> None:
     card.answer = lambda seen: seen[4:] + b"\x90\x00"
     end.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     framed = (5).to_bytes(2, "big") + b"\0\1\2\3\4"
@@ -148,7 +148,7 @@ def test_messages_may_come_in_many_packets_and_many_in_one(end: End, card: Recor
 
 
 @pytest.mark.parametrize("cut", [1, 2, 4])
-def test_a_message_that_is_cut_off_is_no_command(cut: int, end: End, card: RecordingCard, plugged: VpcdCard) -> None:
+def test_an_incomplete_message_is_no_command(cut: int, end: End, card: RecordingCard, plugged: VpcdCard) -> None:
     end.socket.sendall((b"\0\5" + COMMAND)[:cut])
     end.socket.shutdown(socket.SHUT_WR)
     assert end.receive() is None
@@ -187,7 +187,9 @@ def test_a_card_waits_for_a_reader_that_is_starting_up(card: RecordingCard) -> N
         end.close()
 
 
-def test_where_nobody_waits_for_cards_it_is_refused(card: RecordingCard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_reader_at_the_port_the_connection_is_refused(
+    card: RecordingCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("scardffi.virtual.vpcd._CONNECT_SECONDS", 0.2)
     plugged = VpcdCard(card, free_vpcd_port())
     with pytest.raises(ConnectionRefusedError):
@@ -209,7 +211,7 @@ def test_a_card_may_be_plugged_in_again_but_not_twice(card: RecordingCard) -> No
     assert len(card.commands) == 3
 
 
-def test_a_port_that_is_taken_is_refused(plugged: VpcdCard, card: RecordingCard) -> None:
+def test_a_port_in_use_is_refused(plugged: VpcdCard, card: RecordingCard) -> None:
     second = VpcdCard(card, plugged.port, listen=True)
     with pytest.raises(OSError) as refused:  # noqa: PT011  its number is what is asked for
         second.start()
@@ -244,7 +246,7 @@ def test_several_readers_share_a_card_and_it_sees_one_command_at_a_time(plugged:
     assert (wrong, most, len(card.commands)) == ([], 1, 200)
 
 
-def test_stop_waits_for_the_command_under_way(card: RecordingCard) -> None:
+def test_stop_waits_for_the_running_command(card: RecordingCard) -> None:
     entered, done = threading.Event(), threading.Event()
 
     def answer(_: bytes) -> bytes:
@@ -261,7 +263,7 @@ def test_stop_waits_for_the_command_under_way(card: RecordingCard) -> None:
         assert done.is_set()
 
 
-def test_a_card_may_pull_itself_out(plugged: VpcdCard, end: End, card: RecordingCard) -> None:
+def test_a_card_may_unplug_itself(plugged: VpcdCard, end: End, card: RecordingCard) -> None:
     def answer(_: bytes) -> bytes:
         plugged.stop()
         return b"\x90\x00"
@@ -271,7 +273,7 @@ def test_a_card_may_pull_itself_out(plugged: VpcdCard, end: End, card: Recording
     assert plugged.errors == []
 
 
-def test_no_thread_is_left_behind(card: RecordingCard) -> None:
+def test_every_thread_ends(card: RecordingCard) -> None:
     before = set(threading.enumerate())
     with VpcdCard(card, 0, listen=True) as plugged:
         for _ in range(20):
@@ -302,7 +304,7 @@ def test_an_exception_is_answered_6f00_and_kept_with_its_traceback(
     assert end.ask(COMMAND) == b"\x90\x00"
 
 
-def test_what_pytest_raises_is_kept_too(end: End, card: RecordingCard, plugged: VpcdCard) -> None:
+def test_exceptions_of_pytest_are_kept_too(end: End, card: RecordingCard, plugged: VpcdCard) -> None:
     card.answer = lambda _: pytest.fail("not this command")
     assert end.ask(COMMAND) == FAILED
     assert [type(error) for error in plugged.errors] == [pytest.fail.Exception]
@@ -318,7 +320,7 @@ def test_what_pytest_raises_is_kept_too(end: End, card: RecordingCard, plugged: 
     ],
     ids=["too long", "None", "int", "str"],
 )
-def test_what_is_no_answer_is_an_error(
+def test_a_wrong_answer_is_an_error(
     answer: bytes, kind: type[Exception], message: str, end: End, card: RecordingCard, plugged: VpcdCard
 ) -> None:
     card.answer = lambda _: answer
@@ -329,7 +331,7 @@ def test_what_is_no_answer_is_an_error(
 
 
 @pytest.mark.parametrize("atr", [bytes(34), None, "3B00"], ids=["too long", "None", "str"])
-def test_what_is_no_atr_is_an_error_and_answered_with_nothing(atr: bytes) -> None:
+def test_a_wrong_atr_is_an_error_and_the_answer_is_empty(atr: bytes) -> None:
     card = RecordingCard()
     card.atr = atr
     with VpcdCard(card, 0, listen=True) as plugged, connected(plugged) as end:
@@ -337,7 +339,7 @@ def test_what_is_no_atr_is_an_error_and_answered_with_nothing(atr: bytes) -> Non
         assert [type(error) for error in plugged.errors] == [ValueError if isinstance(atr, bytes) else TypeError]
 
 
-def test_a_reset_that_fails_is_kept(end: End, card: RecordingCard, plugged: VpcdCard) -> None:
+def test_an_exception_of_reset_is_kept(end: End, card: RecordingCard, plugged: VpcdCard) -> None:
     def reset() -> None:
         raise KeyError
 
@@ -347,7 +349,7 @@ def test_a_reset_that_fails_is_kept(end: End, card: RecordingCard, plugged: Vpcd
     assert [type(error) for error in plugged.errors] == [KeyError]
 
 
-def test_nothing_that_is_said_tells_what_was_sent(end: End, card: RecordingCard, plugged: VpcdCard) -> None:
+def test_no_message_contains_the_command(end: End, card: RecordingCard, plugged: VpcdCard) -> None:
     card.answer = lambda _: (SECRET * 8000)[:65536]
     assert end.ask(SECRET) == FAILED
     (error,) = plugged.errors
@@ -359,7 +361,7 @@ def test_nothing_that_is_said_tells_what_was_sent(end: End, card: RecordingCard,
 # Collection and forks
 
 
-def test_a_card_that_is_collected_is_pulled_out_with_a_warning(reader: socket.socket, card: RecordingCard) -> None:
+def test_a_collected_card_is_unplugged_with_a_warning(reader: socket.socket, card: RecordingCard) -> None:
     plugged = [VpcdCard(card, reader.getsockname()[1])]
     plugged[0].start()
     end = End(reader.accept()[0])
@@ -370,7 +372,7 @@ def test_a_card_that_is_collected_is_pulled_out_with_a_warning(reader: socket.so
     end.close()
 
 
-def test_a_card_that_listened_and_is_collected_listens_no_more(card: RecordingCard) -> None:
+def test_a_collected_card_stops_listening(card: RecordingCard) -> None:
     plugged = [VpcdCard(card, 0, listen=True)]
     plugged[0].start()
     address = plugged[0].host, plugged[0].port
@@ -383,7 +385,7 @@ def test_a_card_that_listened_and_is_collected_listens_no_more(card: RecordingCa
     assert time.perf_counter() < deadline
 
 
-def test_collecting_does_not_wait_for_a_command_under_way(card: RecordingCard) -> None:
+def test_collecting_does_not_wait_for_a_running_command(card: RecordingCard) -> None:
     entered, go_on, answered = threading.Event(), threading.Event(), threading.Event()
 
     def answer(_: bytes) -> bytes:
@@ -406,7 +408,7 @@ def test_collecting_does_not_wait_for_a_command_under_way(card: RecordingCard) -
     end.close()
 
 
-def test_a_card_whose_reader_went_is_collected_in_silence(reader: socket.socket, card: RecordingCard) -> None:
+def test_a_card_without_its_reader_is_collected_without_a_warning(reader: socket.socket, card: RecordingCard) -> None:
     plugged = VpcdCard(card, reader.getsockname()[1])
     threads = set(threading.enumerate())
     plugged.start()

@@ -78,7 +78,7 @@ def test_no_thread_misses_one_of_20_000_insertions_and_removals(library: Library
     report(f"{2 * INSERTIONS} insertions and removals, {WAITERS} waiting threads: each saw all, woken {wakes} times")
 
 
-def test_a_cancel_at_any_moment_wakes_the_waiter_or_nobody_and_spoils_no_later_wait(
+def test_a_cancel_at_any_moment_ends_the_present_wait_or_none_and_no_later_one(
     library: Library, reader: VirtualReader
 ) -> None:
     reader.insert(AnsweringCard())
@@ -114,7 +114,7 @@ def test_a_cancel_at_any_moment_wakes_the_waiter_or_nobody_and_spoils_no_later_w
     report(f"{CANCELS} cancels at any moment: {woken} woke the waiter, the others nobody")
 
 
-def test_a_cancel_wakes_those_who_wait_on_its_context_alone(library: Library, reader: VirtualReader) -> None:
+def test_a_cancel_ends_only_the_waits_of_its_context(library: Library, reader: VirtualReader) -> None:
     reader.insert(AnsweringCard())
     _, first = library.SCardEstablishContext(2)
     _, second = library.SCardEstablishContext(2)
@@ -139,7 +139,7 @@ def test_a_cancel_wakes_those_who_wait_on_its_context_alone(library: Library, re
         assert library.SCardReleaseContext(context) == 0
 
 
-def test_a_thread_that_waits_for_the_list_of_readers_is_told_of_each_change(library: Library) -> None:
+def test_a_wait_for_the_list_of_readers_sees_each_change(library: Library) -> None:
     _, context = library.SCardEstablishContext(2)
     code, [(state, _)] = library.SCardGetStatusChange(context, 0, [(PNP_NOTIFICATION, 0)])
     assert (code, state & CHANGED) == (ReturnCode.SCARD_E_TIMEOUT, 0)
@@ -158,7 +158,7 @@ def test_a_thread_that_waits_for_the_list_of_readers_is_told_of_each_change(libr
     assert library.SCardReleaseContext(context) == 0
 
 
-def test_a_waiting_thread_takes_no_time_of_the_processor(idle_wait: subprocess.Popen[str]) -> None:
+def test_a_waiting_thread_uses_no_processor_time(idle_wait: subprocess.Popen[str]) -> None:
     said, _ = idle_wait.communicate(timeout=IDLE_SECONDS + 30)
     assert idle_wait.returncode == 0
     cost = json.loads(said)

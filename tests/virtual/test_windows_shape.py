@@ -92,7 +92,7 @@ def test_a_list_that_does_not_fit_is_refused_with_its_length(
     assert (length.value, bytes(names)) == (UNITS, bytes(2 * UNITS))
 
 
-def test_a_list_is_told_by_length_in_a_buffer_and_in_memory_of_the_library_s(
+def test_a_list_is_returned_as_a_length_in_a_buffer_and_in_allocated_memory(
     library: ctypes.CDLL, context: c_size_t
 ) -> None:
     length, names, allocated = c_uint32(), (ctypes.c_uint16 * UNITS)(), ctypes.c_void_p()
@@ -107,14 +107,14 @@ def test_a_list_is_told_by_length_in_a_buffer_and_in_memory_of_the_library_s(
     assert library.SCardListReadersW(context, None, None, None) == ReturnCode.SCARD_E_INVALID_PARAMETER
 
 
-def test_more_room_than_there_is_memory_is_room_enough(library: ctypes.CDLL, context: c_size_t) -> None:
+def test_a_length_larger_than_the_memory_is_accepted(library: ctypes.CDLL, context: c_size_t) -> None:
     names, length = (ctypes.c_uint16 * UNITS)(), c_uint32(0x80000000)
     assert library.SCardListReadersW(context, None, names, byref(length)) == 0
     assert (length.value, bytes(names)) == (UNITS, LIST)
 
 
 @pytest.mark.parametrize("name", [None, "none of this name", "x" * 127])
-def test_a_reader_that_is_not_there_is_not_connected(library: ctypes.CDLL, context: c_size_t, name: str | None) -> None:
+def test_a_missing_reader_is_unknown(library: ctypes.CDLL, context: c_size_t, name: str | None) -> None:
     text = None if name is None else wide(name)
     assert (
         library.SCardConnectW(context, text, 2, 3, byref(c_size_t()), byref(c_uint32()))
@@ -122,11 +122,11 @@ def test_a_reader_that_is_not_there_is_not_connected(library: ctypes.CDLL, conte
     )
 
 
-def test_a_name_that_is_no_utf_8_is_none_of_a_reader(library: ctypes.CDLL) -> None:
+def test_a_reader_name_that_is_not_utf_8_is_an_invalid_value(library: ctypes.CDLL) -> None:
     assert library.scardvirtual_plug(b"\xff\xfe", None) == ReturnCode.SCARD_E_INVALID_VALUE
 
 
-def test_the_status_has_a_multi_string_and_a_number_whatever_room_there_is(
+def test_the_status_has_a_multi_string_and_a_number_in_buffers_of_any_size(
     library: ctypes.CDLL, handle: c_size_t
 ) -> None:
     whole = wide(NAME, "")
@@ -143,7 +143,7 @@ def test_the_status_has_a_multi_string_and_a_number_whatever_room_there_is(
     assert library.SCardStatusW(c_size_t(77), None, None, None, None, None, None) == INVALID_HANDLE
 
 
-def test_states_of_readers_keep_what_is_the_caller_s(library: ctypes.CDLL, context: c_size_t) -> None:
+def test_reader_states_keep_the_callers_fields(library: ctypes.CDLL, context: c_size_t) -> None:
     name = ctypes.create_string_buffer(wide(NAME))
     states = (ReaderState * 2)(ReaderState(ctypes.addressof(name), 5))
     assert library.SCardGetStatusChangeW(context, 0, states, 1) == 0

@@ -59,7 +59,7 @@ def card(context: Context, readers: list[str]) -> SCardManage:
     return context.attach(readers[0])
 
 
-def test_this_is_windows_and_its_own_library() -> None:
+def test_the_default_library_is_winscard_dll() -> None:
     assert sys.platform == "win32"
     info = Library.default().info()
     assert info.path.lower() == r"c:\windows\system32\winscard.dll"
@@ -80,7 +80,7 @@ def test_groups_are_listed(context: Context) -> None:
     assert context.list_reader_groups() == ["SCard$DefaultReaders"]
 
 
-def test_lengths_that_were_asked_for_suffice_for_the_names(context: Context, readers: list[str]) -> None:
+def test_the_returned_length_is_enough_for_the_names(context: Context, readers: list[str]) -> None:
     length = ffi.new("DWORD *")
     assert lib.SCardListReaders(context.handle, ffi.NULL, ffi.NULL, length) == 0
     names = ffi.new("char[]", length[0])
@@ -113,14 +113,14 @@ def test_long_answers_arrive_whole(card: SCardManage) -> None:
     assert memory == bytes((i ^ i >> 8) & 0xFF for i in range(32768))
 
 
-def test_transactions_reconnections_and_resets(card: SCardManage) -> None:
+def test_a_card_answers_in_a_transaction_and_after_a_reset(card: SCardManage) -> None:
     with card.transaction():
         assert card.transmit(READ_4) == ANSWER_4
     card.reconnect(initialization=Disposition.RESET)
     assert card.transmit(READ_4) == ANSWER_4
 
 
-def test_exclusive_access_is_exclusive(context: Context, readers: list[str]) -> None:
+def test_a_card_is_attached_exclusively(context: Context, readers: list[str]) -> None:
     with context.attach(readers[0], ShareMode.EXCLUSIVE) as card:
         assert card.transmit(READ_4) == ANSWER_4
 
@@ -129,7 +129,7 @@ def test_attributes_are_read(card: SCardManage) -> None:
     assert card.get_attribute(0x00090303) == card.atr
 
 
-def test_an_attribute_that_is_not_there_is_an_error(card: SCardManage) -> None:
+def test_an_unknown_attribute_is_an_error(card: SCardManage) -> None:
     with pytest.raises(SCardError) as caught:
         card.get_attribute(0x7FFF1234)
     assert caught.value.code == 0x8010001F  # pcsc-lite's SCARD_E_UNSUPPORTED_FEATURE; Windows' is 50
@@ -147,13 +147,13 @@ def test_a_handle_of_another_binding_is_attached_to(readers: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("context")
-def test_what_is_no_handle_is_refused() -> None:
+def test_a_wrong_handle_is_refused() -> None:
     with pytest.raises(InvalidHandleError) as caught:
         SCardManage().attach_by_handle(0)
     assert caught.value.code in {6, ReturnCode.SCARD_E_INVALID_HANDLE}
 
 
-def test_states_of_readers_are_told(context: Context, readers: list[str]) -> None:
+def test_reader_states_are_returned(context: Context, readers: list[str]) -> None:
     full, empty = context.get_status_change(readers, 0)
     assert (full.reader, empty.reader) == tuple(readers)
     assert full.state & (ReaderStateFlag.PRESENT | ReaderStateFlag.EMPTY) == ReaderStateFlag.PRESENT
@@ -167,7 +167,7 @@ def test_errors_have_their_classes(context: Context, readers: list[str]) -> None
         context.attach("Lesegerät 読取機 😀")
 
 
-def test_raw_functions_answer_codes(readers: list[str]) -> None:
+def test_raw_functions_return_codes(readers: list[str]) -> None:
     code, number = raw.SCardEstablishContext(2)
     assert code == 0
     code, handle, protocol = raw.SCardConnect(number, readers[0], ShareMode.SHARED, Protocol.ANY)
@@ -181,7 +181,7 @@ def test_raw_functions_answer_codes(readers: list[str]) -> None:
     assert raw.SCardReleaseContext(number) == 6
 
 
-def test_functions_of_windows_are_called_where_the_library_has_them() -> None:
+def test_windows_functions_are_called_if_the_library_has_them() -> None:
     code, event = raw.SCardAccessStartedEvent()
     assert (code, event != 0) == (0, True)
     assert raw.SCardReleaseStartedEvent() == 0
@@ -192,7 +192,7 @@ def test_functions_of_windows_are_called_where_the_library_has_them() -> None:
         raw.SCardCancelTransaction(1)
 
 
-def test_a_library_that_is_not_there_is_told() -> None:
+def test_a_missing_library_is_not_found() -> None:
     with pytest.raises(LibraryNotFoundError, match="no_such_library"):
         Library("no_such_library.dll")
 
@@ -219,7 +219,7 @@ with Context(library=Library(virtual.library_path())) as context:
 """
 
 
-def test_a_card_behind_a_socket_comes_and_goes() -> None:
+def test_a_card_behind_a_socket_connects_and_disconnects() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -18,7 +18,7 @@ from scardffi.virtual.vpcd import VpcdCard
 NAME = "Reader of a card with files"
 
 
-def test_the_atr_tells_the_truth() -> None:
+def test_the_atr_states_the_cards_capabilities() -> None:
     historical = Atr(card_with_files().atr).historical()
     assert historical is not None
     assert historical.supports_chaining
@@ -46,17 +46,17 @@ def test_the_atr_tells_the_truth() -> None:
         ("10C0000000", "6884"),
     ],
 )
-def test_what_the_card_does_not_do_has_its_status_word(command: str, answer: str) -> None:
+def test_unsupported_commands_have_their_status_words(command: str, answer: str) -> None:
     assert send(card_with_files(), command) == answer
 
 
-def test_chained_commands_are_one() -> None:
+def test_a_chain_is_one_command() -> None:
     card = card_with_files()
     assert send(card, "00A4000C022F05", *iso.update_binary(0, b"x" * 300).chain()) == "9000"
     assert card.transmit(bytes(iso.read_binary(0, 301))) == b"x" * 300 + b"\x2c\x90\x00"
 
 
-def test_a_chain_that_another_command_breaks_is_lost() -> None:
+def test_another_command_ends_a_chain() -> None:
     card = card_with_files()
     first, last = iso.update_binary(0, b"x" * 300).chain()
     assert send(card, "00A4000C022F05", first, "0084000008") == "6883"
@@ -75,7 +75,7 @@ def test_a_chain_is_at_most_as_long_as_an_extended_command() -> None:
     assert send(card, "10D6000001FF") == "6700"
 
 
-def test_what_a_short_answer_cannot_hold_is_fetched_by_get_response() -> None:
+def test_a_long_answer_is_fetched_by_get_response() -> None:
     card = card_with_files()
     assert send(card, APPLICATION, iso.get_data(0x0101)) == "00" * 256 + "612C"
     assert send(card, "00C0000020") == "00" * 32 + "610C"
@@ -119,7 +119,7 @@ def test_no_code_is_in_a_repr() -> None:
     assert "secret" not in repr(card.mf)
 
 
-def test_cards_are_equal_if_what_lasts_on_them_is() -> None:
+def test_cards_are_equal_if_their_permanent_state_is_equal() -> None:
     card, other = card_with_files(), card_with_files()
     send(card, APPLICATION, iso.verify(b"1234", 0x81))
     assert card == other
@@ -130,14 +130,14 @@ def test_cards_are_equal_if_what_lasts_on_them_is() -> None:
         hash(card)
 
 
-def test_what_is_no_card_is_refused() -> None:
+def test_wrong_arguments_of_a_card_are_refused() -> None:
     with pytest.raises(ValueError, match="mf: a DF with file_id 5000 is not allowed"):
         FileSystemCard(DF(0x5000))
     with pytest.raises(ValueError, match="algorithms: 'aes'"):
         FileSystemCard(DF(references=[Key(1, b"", "aes")]))
 
 
-def test_a_card_keeps_its_commands_to_itself() -> None:
+def test_a_card_does_not_change_the_callers_command() -> None:
     command = bytearray(bytes(iso.verify(b"1234", 0x81)))
     card = card_with_files()
     send(card, APPLICATION)
@@ -152,7 +152,7 @@ def test_a_program_talks_to_the_card_through_the_reader() -> None:
         assert card.transmit(iso.verify(b"0000", 0x81).encode()) == b"\x63\xc2"
 
 
-def test_a_reset_by_a_reader_ends_what_was_verified() -> None:
+def test_a_reset_by_a_reader_ends_verifications() -> None:
     library = Library(virtual.library_path())
     read = bytes(iso.read_binary(0, 4, short_id=1))
     with VirtualReader(NAME, card_with_files()) as reader:
@@ -182,12 +182,12 @@ def test_a_real_pcscd_reads_the_card(daemon: PrivatePcscd, vpcd_port: int) -> No
     assert plugged.errors == []
 
 
-def test_a_mf_alone_is_a_card() -> None:
+def test_an_mf_without_files_is_a_card() -> None:
     assert send(FileSystemCard(DF()), "00A40000") == "9000"
     assert send(FileSystemCard(DF(files=[TransparentEF(1)])), "00A4000002 0001 00")[-4:] == "9000"
 
 
-def test_no_copy_of_what_was_sent_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_copy_of_a_command_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Command] = []
 
     def keep(_: object, command: Command) -> bytes:

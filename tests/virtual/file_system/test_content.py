@@ -123,20 +123,20 @@ def test_bytes_are_changed(command: str, answer: str, content: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["00B0000001", "00D600000101", "00D000000101", "000E0000", "00B1000003540100 00"])
-def test_there_is_no_current_ef_at_first_and_records_are_no_bytes(command: str) -> None:
+def test_without_a_current_transparent_file_binary_commands_fail(command: str) -> None:
     card = card_with_files()
     assert send(card, command) == "6986"
     assert send(card, APPLICATION, command) == "6986"
     assert send(card, select("5002"), command) == "6981"
 
 
-def test_an_empty_file_has_nothing_to_read() -> None:
+def test_an_empty_file_returns_no_bytes() -> None:
     assert send(of_file(b""), "00B0000001") == "6282"
     assert send(of_file(b""), "00B0000000") == "9000"
 
 
 @pytest.mark.parametrize("ins", ["B0", "D6", "D0", "0E"])
-def test_each_operation_has_its_rule(ins: str) -> None:
+def test_each_operation_has_its_access_rule(ins: str) -> None:
     operation = {"B0": "read", "D6": "update", "D0": "write", "0E": "erase"}[ins]
     command = f"00{ins}0000" + {"B0": "01", "0E": ""}.get(ins, "0101")
     files = [TransparentEF(1, b"a", access={operation: NEVER}), TransparentEF(2, b"a", access={operation: []})]
@@ -145,7 +145,7 @@ def test_each_operation_has_its_rule(ins: str) -> None:
     assert send(card, select("0002"), command)[-4:] == "9000"
 
 
-def test_a_rule_asks_for_codes_and_keys() -> None:
+def test_a_rule_requires_codes_and_keys() -> None:
     card = card_with_files()
     assert send(card, APPLICATION, iso.read_binary(0, 2, short_id=1)) == "6982"
     assert send(card, iso.verify(b"1234", 0x81), iso.read_binary(0, 2, short_id=1)) == "00019000"
@@ -182,7 +182,7 @@ def test_data_objects_belong_to_a_df() -> None:
         ("00DA006F 01 00", "6A81"),
     ],
 )
-def test_data_objects_that_cannot_be_named(command: str, answer: str) -> None:
+def test_wrong_tags_of_data_objects_are_refused(command: str, answer: str) -> None:
     assert send(card_with_files(), APPLICATION, command) == answer
 
 

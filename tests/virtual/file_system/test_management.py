@@ -35,7 +35,7 @@ def create(parameters: str, **others: int) -> Command:
         ),
     ],
 )
-def test_a_file_is_made_and_is_the_current_one(parameters: str, file: DF | TransparentEF | RecordEF) -> None:
+def test_a_new_file_is_the_current_one(parameters: str, file: DF | TransparentEF | RecordEF) -> None:
     card = card_with_files()
     assert send(card, APPLICATION, create(parameters)) == "9000"
     assert card.mf.files[0].files[-1] == file  # type: ignore[union-attr]  # it is the application
@@ -47,7 +47,7 @@ def test_a_file_is_made_and_is_the_current_one(parameters: str, file: DF | Trans
     )
 
 
-def test_what_is_told_of_a_file_makes_another_one_like_it() -> None:
+def test_the_control_parameters_of_a_file_create_an_equal_one() -> None:
     card = card_with_files()
     send(card, APPLICATION)
     for file in (0x5001, 0x5002, 0x5003, 0x5004, 0x5005):
@@ -104,24 +104,24 @@ def test_p1_and_p2_stand_for_descriptor_and_short_id() -> None:
         ("820138 83021234 8405A000000002", "6A8A"),
     ],
 )
-def test_a_file_that_cannot_be_is_refused(parameters: str, answer: str) -> None:
+def test_wrong_control_parameters_are_refused(parameters: str, answer: str) -> None:
     card = card_with_files()
     assert send(card, APPLICATION, create(parameters)) == answer
     assert card == card_with_files()
 
 
 @pytest.mark.parametrize("data", ["01 00", "02 6201", "02 6F00", "00", "04 62006200"])
-def test_what_is_no_template_makes_no_file(data: str) -> None:
+def test_a_malformed_template_creates_no_file(data: str) -> None:
     assert send(card_with_files(), f"00E00000 {data}") == "6A80"
 
 
-def test_folders_are_not_made_without_end() -> None:
+def test_the_depth_of_directories_is_limited() -> None:
     card = card_with_files()
     answers = [send(card, create("820138 83021234")) for _ in range(16)]
     assert answers == ["9000"] * 15 + ["6A84"]
 
 
-def test_files_are_made_where_a_rule_allows_it() -> None:
+def test_files_are_created_if_the_rule_allows_it() -> None:
     card = FileSystemCard(DF(access={"create": NEVER}))
     assert send(card, create("820138 83021234")) == "6982"
 
@@ -150,7 +150,7 @@ def test_a_file_is_deleted(command: Command, gone: int) -> None:
     assert send(card, iso.read_binary(0, 1)) == ("6986" if gone == 0x5005 else "0F9000")
 
 
-def test_deleting_the_current_df_makes_the_one_above_the_current_one() -> None:
+def test_deleting_the_current_df_selects_its_parent() -> None:
     card = card_with_files()
     assert send(card, APPLICATION, select("5100"), iso.delete_file(), select("5100")) == "6A82"
     assert send(card, select("5001"), select(""), iso.delete_file(AID, SelectBy.DF_NAME)) == "9000"
@@ -158,7 +158,7 @@ def test_deleting_the_current_df_makes_the_one_above_the_current_one() -> None:
 
 
 @pytest.mark.parametrize("ins", ["E4", "44", "04"])
-def test_the_mf_stays_and_nothing_is_meant_by_chance(ins: str) -> None:
+def test_the_mf_cannot_be_deleted_and_wrong_parameters_are_refused(ins: str) -> None:
     card = card_with_files()
     assert send(card, f"00{ins}0000") == "6985"
     assert send(card, f"00{ins}0000 02 3F00") == "6985"
@@ -169,7 +169,7 @@ def test_the_mf_stays_and_nothing_is_meant_by_chance(ins: str) -> None:
 
 
 @pytest.mark.parametrize(("ins", "operation"), [("E4", "delete"), ("44", "activate"), ("04", "deactivate")])
-def test_each_operation_has_its_rule(ins: str, operation: str) -> None:
+def test_each_operation_has_its_access_rule(ins: str, operation: str) -> None:
     card = FileSystemCard(DF(files=[TransparentEF(1, access={operation: NEVER}), DF(2, access={operation: []})]))
     assert send(card, f"00{ins}0000 02 0001") == "6982"
     assert send(card, f"00{ins}0000 02 0002") == "9000"
@@ -192,7 +192,7 @@ def test_a_deactivated_file_is_selected_with_a_warning_and_cannot_be_used() -> N
     assert send(card, iso.activate_file(), "00B0000001") == "0F9000"
 
 
-def test_what_is_in_a_deactivated_df_cannot_be_used() -> None:
+def test_files_in_a_deactivated_df_cannot_be_used() -> None:
     card = card_with_files()
     assert send(card, APPLICATION, iso.deactivate_file()) == "9000"
     assert send(card, "00B0850001") == "6985"
@@ -252,13 +252,13 @@ def test_the_name_of_a_df_is_changed() -> None:
         ("5005", "85021122 880108", "6A89"),
     ],
 )
-def test_other_parameters_stay_as_they_are(file: str, data: str, answer: str) -> None:
+def test_other_parameters_are_not_changed(file: str, data: str, answer: str) -> None:
     card = card_with_files()
     assert send(card, APPLICATION, select(file), iso.put_data(0x62, bytes.fromhex(data))) == answer
     assert card == card_with_files()
 
 
-def test_parameters_have_a_rule() -> None:
+def test_changing_parameters_has_an_access_rule() -> None:
     card = FileSystemCard(DF(access={"parameters": NEVER}))
     assert send(card, iso.put_data(0x62, bytes.fromhex("8403112233"))) == "6982"
     assert send(card, "00DA0062") == "6982"

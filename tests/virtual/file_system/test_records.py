@@ -43,7 +43,7 @@ def test_records_are_found(short_id: int, number: int, records: RecordsBy, data:
     assert send(card_with_files(), APPLICATION, read(number, records, short_id)) == answered(data)
 
 
-def test_next_and_previous_go_on_from_the_current_record() -> None:
+def test_next_and_previous_start_at_the_current_record() -> None:
     card = card_with_files()
     send(card, APPLICATION, select("5004"))
     assert send(card, read(0)) == "6A83", "there is no current record at first"
@@ -99,7 +99,7 @@ def test_next_and_previous_go_on_from_the_current_record() -> None:
         ("00E20008 01 00", "6981"),
     ],
 )
-def test_what_cannot_be_done_to_records_is_refused(command: str, answer: str) -> None:
+def test_wrong_record_commands_are_refused(command: str, answer: str) -> None:
     assert send(card_with_files(), APPLICATION, command) == answer
 
 
@@ -114,7 +114,7 @@ def test_records_are_updated_by_number_and_order() -> None:
     assert send(card, iso.update_record(3, b"\1z", short_id=VARIABLE), read(3)) == answered(b"\1z")
 
 
-def test_a_new_record_of_a_ring_takes_the_place_of_the_oldest() -> None:
+def test_a_new_record_of_a_cyclic_file_replaces_the_oldest() -> None:
     card = card_with_files()
     send(card, APPLICATION, select("5003"))
     assert send(card, iso.update_record(0, b"\2two", which=Occurrence.PREVIOUS)) == "9000"
@@ -142,7 +142,7 @@ def test_records_are_appended_until_the_file_is_full() -> None:
     ("operation", "command"),
     [("read", "00B2010400"), ("update", "00DC01040161"), ("write", "00D201040161"), ("append", "00E200000161")],
 )
-def test_each_operation_has_its_rule(operation: str, command: str) -> None:
+def test_each_operation_has_its_access_rule(operation: str, command: str) -> None:
     def file(file_id: int, *, allowed: bool) -> RecordEF:
         return RecordEF(file_id, [b"a"], capacity=2, access={operation: [] if allowed else NEVER})
 
@@ -151,7 +151,7 @@ def test_each_operation_has_its_rule(operation: str, command: str) -> None:
     assert send(card, select("0002"), command)[-4:] == "9000"
 
 
-def test_many_records_come_in_parts() -> None:
+def test_many_records_are_fetched_in_parts() -> None:
     records = [bytes((number,)) * 200 for number in range(1, 5)]
     card = FileSystemCard(DF(files=[RecordEF(1, records, short_id=1)]))
     assert send(card, read(1, RecordsBy.NUMBER_TO_LAST, 1))[-4:] == "6100"

@@ -33,7 +33,7 @@ def test_what_was_selected_and_verified_is_not_saved(tmp_path: Path) -> None:
     assert send(loaded, iso.verify(b"", 1)) == "63C3"
 
 
-def test_a_saved_card_is_one_s_own_even_where_a_file_was_there(tmp_path: Path) -> None:
+def test_a_saved_file_is_readable_by_the_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "card.json"
     path.write_text("old")
     path.chmod(0o644)
@@ -43,7 +43,7 @@ def test_a_saved_card_is_one_s_own_even_where_a_file_was_there(tmp_path: Path) -
     assert [one.name for one in tmp_path.iterdir()] == ["card.json"]
 
 
-def test_a_card_that_cannot_be_saved_leaves_what_was_there(tmp_path: Path) -> None:
+def test_a_failed_save_keeps_the_old_file(tmp_path: Path) -> None:
     folder = tmp_path / "card.json"
     folder.mkdir()
     with pytest.raises(OSError, match=r"card\.json"):
@@ -53,7 +53,7 @@ def test_a_card_that_cannot_be_saved_leaves_what_was_there(tmp_path: Path) -> No
         card_with_files().save(tmp_path / "nowhere" / "card.json")
 
 
-def test_a_file_that_is_not_there_is_not_loaded(tmp_path: Path) -> None:
+def test_loading_a_missing_file_raises_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         FileSystemCard.load(tmp_path / "card.json")
 
@@ -92,7 +92,7 @@ EF = {"type": "TransparentEF", "file_id": 1}
         {"mf": {**MF, "proprietary": {"hex": "800100"}}, "atr": {"hex": "3b00"}},
     ],
 )
-def test_what_is_no_saved_card_is_refused_and_not_shown(card: Any, tmp_path: Path) -> None:
+def test_a_wrong_file_is_refused_and_not_shown(card: Any, tmp_path: Path) -> None:
     path = tmp_path / "card.json"
     path.write_text(card if isinstance(card, str) else json.dumps(card))
     with pytest.raises(ValueError, match="is not a saved card") as refused:
@@ -145,7 +145,7 @@ def test_what_is_no_saved_card_is_refused_and_not_shown(card: Any, tmp_path: Pat
         (lambda: Key(1, b"", "aes", tries=0), "tries: 0"),
     ],
 )
-def test_what_cannot_be_is_refused(make: Callable[[], object], message: str) -> None:
+def test_wrong_values_are_refused(make: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
 
@@ -173,7 +173,7 @@ def test_values_are_copied() -> None:
     assert file.content == b"content"
 
 
-def test_files_differ_by_what_lasts() -> None:
+def test_files_are_equal_if_their_permanent_state_is_equal() -> None:
     code, verified = Code(1, b"1234"), Code(1, b"1234")
     verified.verified = True
     assert code == verified

@@ -30,7 +30,7 @@ def tries(card: FileSystemCard, reference: int = PIN) -> str:
 # VERIFY
 
 
-def test_a_code_counts_for_a_rule_until_reset() -> None:
+def test_a_verified_code_satisfies_a_rule_until_a_reset() -> None:
     card = of_codes()
     read = iso.read_binary(0, 6)
     assert send(card, select("0001"), read) == "6982"
@@ -50,7 +50,7 @@ def test_wrong_codes_count_down_and_block() -> None:
     assert send(card, VERIFY) == "6983"
 
 
-def test_a_right_code_gives_all_tries_back_and_a_wrong_one_ends_what_was_verified() -> None:
+def test_a_right_code_restores_the_tries_and_a_wrong_one_ends_the_verification() -> None:
     card = of_codes()
     assert send(card, WRONG, WRONG, VERIFY, STATUS) == "9000"
     assert send(card, WRONG) == "63C2"
@@ -58,7 +58,7 @@ def test_a_right_code_gives_all_tries_back_and_a_wrong_one_ends_what_was_verifie
 
 
 @pytest.mark.parametrize("code", [b"123", b"12345", b"1235", b"\0"])
-def test_codes_that_are_like_the_right_one_are_wrong(code: bytes) -> None:
+def test_codes_similar_to_the_right_one_are_wrong(code: bytes) -> None:
     assert send(of_codes(), iso.verify(code, PIN)) == "63C2"
 
 
@@ -91,7 +91,7 @@ def test_a_verification_can_be_ended() -> None:
         ("002C0002 08 3132333435363738", "6984"),
     ],
 )
-def test_what_means_nothing_is_refused(command: str, answer: str) -> None:
+def test_wrong_parameters_are_refused(command: str, answer: str) -> None:
     assert send(of_codes(), command) == answer
 
 
@@ -107,7 +107,7 @@ def test_reference_0_is_the_first_code_of_the_current_df_or_of_one_above_it() ->
 # CHANGE REFERENCE DATA
 
 
-def test_a_code_is_changed_by_who_knows_it() -> None:
+def test_a_code_is_changed_with_the_old_code() -> None:
     card = of_codes()
     assert send(card, iso.change_reference_data(b"1234", b"567890", PIN)) == "9000"
     assert send(card, VERIFY) == "63C2"
@@ -115,7 +115,7 @@ def test_a_code_is_changed_by_who_knows_it() -> None:
     assert send(card, iso.change_reference_data(b"567890", b"1234", PIN), VERIFY) == "9000"
 
 
-def test_a_wrong_old_code_counts_and_changes_nothing() -> None:
+def test_a_wrong_old_code_uses_up_a_try_and_changes_nothing() -> None:
     card = of_codes()
     wrong = iso.change_reference_data(b"9999", b"5678", PIN)
     assert [send(card, wrong) for _ in range(4)] == ["63C2", "63C1", "63C0", "6983"]
@@ -124,7 +124,7 @@ def test_a_wrong_old_code_counts_and_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("new", [b"", b"123", b"123456789"])
-def test_a_new_code_of_a_wrong_length_is_refused_before_a_counter_moves(new: bytes) -> None:
+def test_a_new_code_of_a_wrong_length_is_refused_and_uses_up_no_try(new: bytes) -> None:
     card = of_codes(change=[], reset=[])
     send(card, WRONG, WRONG, iso.verify(b"0", PUK))
     for command in (
@@ -140,7 +140,7 @@ def test_a_new_code_of_a_wrong_length_is_refused_before_a_counter_moves(new: byt
 
 
 @pytest.mark.parametrize(("access", "answer"), [({}, "6982"), ({"change": NEVER}, "6982"), ({"change": [3]}, "9000")])
-def test_a_code_is_changed_without_itself_where_a_rule_allows_it(access: dict[str, list[int]], answer: str) -> None:
+def test_a_code_is_changed_without_the_old_one_if_a_rule_allows_it(access: dict[str, list[int]], answer: str) -> None:
     card = of_codes(**access)
     change = iso.change_reference_data(b"", b"5678", PIN)
     assert send(card, change) == "6982"
@@ -148,7 +148,7 @@ def test_a_code_is_changed_without_itself_where_a_rule_allows_it(access: dict[st
     assert send(card, iso.verify(b"5678", PIN)) == ("9000" if answer == "9000" else "63C2")
 
 
-def test_a_blocked_code_cannot_be_changed_by_itself() -> None:
+def test_a_blocked_code_cannot_be_changed_with_the_old_code() -> None:
     card = of_codes()
     assert send(card, WRONG, WRONG, WRONG, iso.change_reference_data(b"1234", b"5678", PIN)) == "6983"
 
@@ -169,7 +169,7 @@ def test_a_resetting_code_unblocks_and_sets_a_new_code() -> None:
     assert send(card, iso.verify(b"5555", PIN)) == "9000"
 
 
-def test_a_resetting_code_alone_keeps_the_old_code() -> None:
+def test_a_resetting_code_without_a_new_code_keeps_the_old_one() -> None:
     card = blocked()
     assert send(card, iso.reset_retry_counter(b"87654321", b"", PIN), STATUS) == "63C3"
     assert send(card, VERIFY) == "9000"
@@ -183,7 +183,7 @@ def test_wrong_resetting_codes_count_down_and_block() -> None:
     assert send(card, VERIFY) == "6983"
 
 
-def test_a_failed_reset_or_change_leaves_what_was_verified_unless_it_blocks() -> None:
+def test_a_failed_reset_or_change_keeps_the_verification_unless_it_blocks_the_code() -> None:
     card = of_codes()
     send(card, VERIFY, iso.verify(b"87654321", PUK))
     assert send(card, iso.reset_retry_counter(b"0000", b"", PIN)) == "63C1"
@@ -193,14 +193,14 @@ def test_a_failed_reset_or_change_leaves_what_was_verified_unless_it_blocks() ->
     assert (tries(card), tries(card, PUK)) == ("9000", "6983")
 
 
-def test_a_resetting_code_is_not_verified_by_resetting() -> None:
+def test_resetting_does_not_verify_the_resetting_code() -> None:
     card = blocked()
     assert send(card, iso.reset_retry_counter(b"87654321", b"5555", PIN)) == "9000"
     assert (tries(card), tries(card, PUK)) == ("63C3", "63C2")
 
 
 @pytest.mark.parametrize("new", [b"", b"5555"])
-def test_a_rule_allows_to_reset_without_a_code(new: bytes) -> None:
+def test_a_rule_may_allow_a_reset_without_a_code(new: bytes) -> None:
     card = blocked(reset=[ADMINISTRATOR])
     reset = iso.reset_retry_counter(b"", new, PIN)
     assert send(card, reset) == "6982"
@@ -208,7 +208,7 @@ def test_a_rule_allows_to_reset_without_a_code(new: bytes) -> None:
     assert send(blocked(), reset) == "6982"
 
 
-def test_a_resetting_code_that_is_not_there_resets_nothing() -> None:
+def test_without_a_resetting_code_no_reset_is_possible() -> None:
     card = FileSystemCard(DF(references=[Code(1, b"1234", resetting_code=9)]))
     assert send(card, iso.reset_retry_counter(b"1234", b"", 1)) == "6984"
 
@@ -216,7 +216,7 @@ def test_a_resetting_code_that_is_not_there_resets_nothing() -> None:
 # ENABLE and DISABLE VERIFICATION REQUIREMENT
 
 
-def test_a_code_that_is_disabled_is_not_asked_for() -> None:
+def test_a_disabled_code_is_not_required() -> None:
     card = of_codes()
     read = iso.read_binary(0, 1)
     assert send(card, iso.disable_verification_requirement(b"9999", PIN)) == "63C2"
@@ -226,7 +226,7 @@ def test_a_code_that_is_disabled_is_not_asked_for() -> None:
     assert send(card, iso.enable_verification_requirement(b"1234", PIN), read) == "6982"
 
 
-def test_rules_allow_to_disable_and_enable_without_the_code() -> None:
+def test_a_rule_may_allow_disabling_and_enabling_without_the_code() -> None:
     card = of_codes(disable=[ADMINISTRATOR], enable=[])
     disable, enable = iso.disable_verification_requirement(b"", PIN), iso.enable_verification_requirement(b"", PIN)
     assert send(card, disable) == "6982"
@@ -239,7 +239,7 @@ def test_rules_allow_to_disable_and_enable_without_the_code() -> None:
 # Keys
 
 
-def test_a_key_is_proven_once_by_a_challenge() -> None:
+def test_a_challenge_proves_a_key_once() -> None:
     card = card_with_files()
     status = iso.external_authenticate(b"", 0, 3)
     assert send(card, status) == "63CF"
@@ -277,7 +277,7 @@ def test_a_challenge_that_an_algorithm_cannot_take_is_refused() -> None:
     assert send(card, iso.external_authenticate(b"", 0, 3)) == "63CF"
 
 
-def test_algorithms_get_copies() -> None:
+def test_algorithms_get_copies_of_key_and_challenge() -> None:
     seen: list[bytes] = []
 
     def remember(key: bytes, challenge: bytes) -> bytes:
@@ -291,7 +291,7 @@ def test_algorithms_get_copies() -> None:
     assert all(type(one) is bytes for one in seen)
 
 
-def test_a_rule_guards_the_card_s_own_proof() -> None:
+def test_a_rule_guards_internal_authenticate() -> None:
     key = Key(2, KEY, "hmac", access={"internal": [1]})
     card = FileSystemCard(DF(references=[Code(1, b"1234"), key]), algorithms={"hmac": proof})
     ask = iso.internal_authenticate(b"12345678", 0, 2)
@@ -299,7 +299,7 @@ def test_a_rule_guards_the_card_s_own_proof() -> None:
     assert send(card, iso.verify(b"1234", 1), ask)[-4:] == "9000"
 
 
-def test_challenges_are_random_and_as_long_as_asked_for() -> None:
+def test_challenges_are_random_and_have_the_requested_length() -> None:
     card = card_with_files()
     assert len({card.transmit(bytes(iso.get_challenge(16))) for _ in range(20)}) == 20
     assert len(card.transmit(bytes(iso.get_challenge(65536)))) == 65538
@@ -311,7 +311,7 @@ def test_challenges_are_random_and_as_long_as_asked_for() -> None:
     assert send(card, iso.external_authenticate(b"12345678", 0, 3)) == "6985"
 
 
-def test_a_rule_with_several_references_needs_them_all() -> None:
+def test_a_rule_with_several_references_requires_all() -> None:
     codes = [Code(1, b"1111"), Code(2, b"2222")]
     card = FileSystemCard(DF(files=[TransparentEF(1, b"a", access={"read": [1, 2, 1]})], references=codes))
     read = iso.read_binary(0, 1)
@@ -319,6 +319,6 @@ def test_a_rule_with_several_references_needs_them_all() -> None:
     assert send(card, iso.verify(b"2222", 2), read) == "619000"
 
 
-def test_a_rule_that_names_what_is_not_there_is_never_satisfied() -> None:
+def test_a_rule_with_a_missing_reference_is_never_satisfied() -> None:
     card = FileSystemCard(DF(files=[TransparentEF(1, b"a", access={"read": [7]})]))
     assert send(card, select("0001"), iso.read_binary(0, 1)) == "6982"

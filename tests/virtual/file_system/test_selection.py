@@ -41,7 +41,7 @@ def file_id(card: FileSystemCard) -> str:
         ("", "A0", SelectBy.DF_NAME, "5000"),
     ],
 )
-def test_a_file_is_found(begin: str, file: str, by: SelectBy, found: str) -> None:
+def test_a_file_is_selected_in_every_way(begin: str, file: str, by: SelectBy, found: str) -> None:
     card = card_with_files()
     send(card, APPLICATION)
     if begin:
@@ -70,7 +70,7 @@ def test_a_file_is_found(begin: str, file: str, by: SelectBy, found: str) -> Non
         ("50015101", SelectBy.PATH_FROM_DF, "6A82"),
     ],
 )
-def test_what_is_not_found_leaves_the_current_file_as_it_was(file: str, by: SelectBy, answer: str) -> None:
+def test_a_failed_select_keeps_the_current_file(file: str, by: SelectBy, answer: str) -> None:
     card = card_with_files()
     send(card, APPLICATION, iso.verify(b"1234", 0x81), select("5001"))
     assert send(card, select(file, by)) == answer
@@ -84,11 +84,11 @@ def test_the_mf_has_no_parent() -> None:
 @pytest.mark.parametrize(
     "command", ["00A4050C00", "00A40A0C025000", "00A4001C025000", "00A4008C025000", "00A4000D025000"]
 )
-def test_parameters_that_mean_nothing_are_refused(command: str) -> None:
+def test_undefined_parameters_are_refused(command: str) -> None:
     assert send(card_with_files(), command) == "6A86"
 
 
-def test_names_are_gone_through_in_both_directions() -> None:
+def test_applications_are_selected_in_both_directions() -> None:
     card = card_with_files()
 
     def found(which: Occurrence) -> str:
@@ -101,7 +101,7 @@ def test_names_are_gone_through_in_both_directions() -> None:
     assert found(Occurrence.FIRST) == "5000"
 
 
-def test_select_ends_what_was_verified_for_the_df_that_is_left() -> None:
+def test_select_ends_verifications_of_the_df_that_it_leaves() -> None:
     card = card_with_files()
     assert send(card, APPLICATION, iso.verify(b"1234", 0x81), select("5100"), iso.verify(b"", 0x81)) == "9000"
     assert send(card, select(""), APPLICATION, iso.verify(b"", 0x81)) == "63C3"
@@ -136,7 +136,7 @@ SHORT_IDS = """
         ("5000", f"82023841 83025000 8405A000000001 {SHORT_IDS} 8A0105"),
     ],
 )
-def test_file_control_parameters(file: str, parameters: str) -> None:
+def test_select_returns_the_file_control_parameters(file: str, parameters: str) -> None:
     card = card_with_files()
     send(card, APPLICATION)
     fcp, fci = told(card, file), told(card, file, FileInformation.FCI)
@@ -145,7 +145,7 @@ def test_file_control_parameters(file: str, parameters: str) -> None:
     assert told(card, file, FileInformation.FMD) == TLV(0x64)
 
 
-def test_rules_of_all_sorts_are_told() -> None:
+def test_access_rules_are_encoded() -> None:
     access = {"create": [1, 0x81], "get_data": [], "put_data": None, "parameters": [2]}
     told_rules = find(told(FileSystemCard(DF(access=access)), "").children(), 0xAB)
     assert told_rules is not None
@@ -154,17 +154,17 @@ def test_rules_of_all_sorts_are_told() -> None:
     )
 
 
-def test_proprietary_parameters_are_told() -> None:
+def test_proprietary_parameters_are_returned() -> None:
     card = FileSystemCard(DF(files=[TransparentEF(1, proprietary=bytes.fromhex("85021122A503800101"))]))
     assert told(card, "0001").value.hex().endswith("85021122a503800101")
 
 
-def test_a_select_that_wants_nothing_gets_nothing() -> None:
+def test_a_select_without_le_returns_no_data() -> None:
     assert send(card_with_files(), "00A4000C022F0500") == "9000"
     assert send(card_with_files(), "00A40000022F05") == "9000", "no Le, no data"
 
 
-def test_get_data_tells_of_the_current_file() -> None:
+def test_get_data_returns_the_parameters_of_the_current_file() -> None:
     card = card_with_files()
     for tag, information in [(0x62, FileInformation.FCP), (0x64, FileInformation.FMD), (0x6F, FileInformation.FCI)]:
         for file in ("3F00", "2F05"):
