@@ -53,7 +53,7 @@ def readme_section(results: dict[str, Any]) -> str:
         [_cell(part[label], _README_LENGTH) if label in part else "absent" for part in parts] for label in _README_ROWS
     ]
     lines += [_row([label, *row]) for label, row in zip(_README_ROWS, cells, strict=True)]
-    note = "In brackets: the time relative to the same loop in C. Figures of one machine; compare the ratios."
+    note = "In brackets: the time relative to the same loop in C. The figures are from one machine; compare the ratios."
     return "\n".join([BEGIN, *lines, "", note, END])
 
 
