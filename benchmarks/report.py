@@ -19,8 +19,9 @@ _README_COLUMNS: Final = {"exchange": "on a library that answers at once", "pcsc
 _README_ROWS: Final = ("scardffi `exchange()`", "scardffi `card.transmit()`", "pyscard `connection.transmit`")
 _LIMITS: Final = """\
 A real card takes milliseconds for an exchange with any binding. The first table shows the time that a binding adds,
-measured with a library that does nothing. The saved time matters for readers in parallel, emulators, fuzzing, fast
-contactless cards and processor time. It does not matter for a program that sends a command to one card now and then.
+measured with a library that does nothing. The saved time matters for programs that use many readers at a time,
+emulators, fuzzing, fast contactless cards and the load of the processor. It does not matter for a program that sends a
+command to one card now and then.
 The figures are from one machine that also did other work: compare the ratios to the C loop (in brackets), not the
 nanoseconds."""
 
