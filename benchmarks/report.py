@@ -40,13 +40,13 @@ def markdown(results: dict[str, Any]) -> str:
 
 
 def page_section(results: dict[str, Any]) -> str:
-    """Return what docs/benchmarks.md shows between the markers: the chart and all tables."""
+    """Return the section between the markers of docs/benchmarks.md: the chart and all tables."""
     chart = "![One exchange: time by path, logarithmic](../benchmarks/results/exchange.svg)"
     return f"{BEGIN}\n{chart}\n\n{markdown(results)}{END}"
 
 
 def readme_section(results: dict[str, Any]) -> str:
-    """Return what the README shows between the markers: a row for each path that most programs use."""
+    """Return the section between the markers of the README: a row for each path that most programs use."""
     lines = [_row([f"an exchange of {_README_LENGTH} bytes", *_README_COLUMNS.values()])]
     lines.append("|---" * (1 + len(_README_COLUMNS)) + "|")
     parts = [{row["label"]: row for row in results[name]["rows"]} for name in _README_COLUMNS]
@@ -59,7 +59,7 @@ def readme_section(results: dict[str, Any]) -> str:
 
 
 def update(page: Path, section: str) -> None:
-    """Replace what a page shows between the markers by this section."""
+    """Replace the section between the markers of a page."""
     text = page.read_text(encoding="utf-8")
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         raise RuntimeError(f"{page} must contain {BEGIN} and {END} once each")
