@@ -1,4 +1,4 @@
-"""Finds and loads PC/SC libraries, and is the only module that imports the compiled module.
+"""Loads PC/SC libraries through the C core (csrc/pcsc_api.c), and is the only importer of the compiled module.
 
 Other modules take ``ffi`` and ``lib`` from here. The import loads no PC/SC library. The default library
 (the platform's, or the one that ``SCARDFFI_LIBRARY`` names) is loaded at its first use.
