@@ -1,9 +1,7 @@
 """The public names of scardffi.virtual."""
 
-import subprocess
-import sys
-
 import pytest
+from support.interpreter import run_python
 
 from scardffi import virtual
 from scardffi.virtual import file_system, vpcd
@@ -24,5 +22,4 @@ def test_an_unknown_name_raises_attribute_error() -> None:
 
 def test_cards_in_python_are_imported_at_their_first_use() -> None:
     program = "import sys, scardffi.virtual; print(sorted({'json', 'tempfile', 'selectors'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    assert done.stdout == "[]\n"
+    assert run_python(program) == ["[]"]
