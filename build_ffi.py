@@ -25,13 +25,13 @@ ROOT = Path(__file__).parent
 NATIVE = "scardffi._native"
 VIRTUAL = "scardffi.virtual.libscardvirtual"
 STAND_IN = "scardffi.virtual.standin.libpcsclite"
-PLAIN_LIBRARIES = {  # no Python modules, and so of another name than those have
+PLAIN_LIBRARIES = {  # these are not Python modules, so their names lack the suffix of modules
     VIRTUAL: {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so"),
     STAND_IN: ".so.1",
 }
 SOURCES = {
     NATIVE: ["scardffi/csrc/*.c"],
-    # and the files that it shares with the core
+    # the last two files belong to the core too
     VIRTUAL: ["scardffi/virtual/csrc/*.c", "scardffi/csrc/apdu.c", "scardffi/csrc/utf16.c"],
     STAND_IN: ["scardffi/virtual/standin/*.c"],
 }
@@ -41,12 +41,12 @@ LINUX = sys.platform.startswith("linux")
 
 
 def find(*patterns: str) -> list[str]:
-    """Return the files of these patterns, as paths below the project's folder."""
+    """Return the files that match these patterns, as paths relative to the project's folder."""
     return [path.relative_to(ROOT).as_posix() for pattern in patterns for path in sorted(ROOT.glob(pattern))]
 
 
 class BuildExt(build_ext):
-    """Generates the source of ``_native``, and builds the virtual library and the stand-in as plain shared ones."""
+    """The command build_ext. It also generates the source of ``_native``, and builds the plain shared libraries."""
 
     def finalize_options(self) -> None:
         super().finalize_options()
@@ -55,7 +55,7 @@ class BuildExt(build_ext):
             ext.sources = find(*SOURCES[ext.name])
             ext.include_dirs = [*INCLUDE, str(Path(ext.sources[0]).parent)]
             ext.depends = ["build_ffi.py", "scardffi/_cdef.py", *headers]
-        if not LINUX:  # elsewhere programs do not load PC/SC by the name that the stand-in has
+        if not LINUX:  # on other systems the PC/SC library has another name than the stand-in
             self.extensions = [ext for ext in self.extensions if ext.name != STAND_IN]
 
     def build_extension(self, ext: Extension) -> None:
@@ -64,14 +64,14 @@ class BuildExt(build_ext):
             return
         unix = self.compiler.compiler_type == "unix"
         if unix:
-            # Where this Python's own libraries lie is no concern of a wheel: none of them is needed.
+            # Do not put the folder of this Python's libraries into the wheel: no library of it is needed.
             self.compiler.linker_so = [part for part in self.compiler.linker_so if not part.startswith("-Wl,-rpath")]
             ext.extra_compile_args = ["-std=c11", "-fvisibility=hidden", "-pthread"]
             ext.extra_link_args = ["-pthread"]
         if LINUX and ext.name == VIRTUAL:
-            # Its threads run its code: it stays loaded whatever dlclose is called for.
+            # The library has threads that run its code, so dlclose must not unload it.
             ext.extra_link_args += ["-Wl,-soname,libscardvirtual.so", "-Wl,-z,nodelete"]
-        if ext.name == STAND_IN:  # linked to the library that was built before it, and finds that one above its folder
+        if ext.name == STAND_IN:  # linked to the virtual library, which was built before and is in the folder above
             linked = ["-Wl,--no-as-needed", self.get_ext_fullpath(VIRTUAL), "-Wl,-rpath,$ORIGIN/.."]
             ext.extra_link_args += ["-Wl,-soname,libpcsclite.so.1", *linked]
         if ext.name == NATIVE:
@@ -85,10 +85,10 @@ class BuildExt(build_ext):
         super().build_extension(ext)
 
     def _build_with_gcc(self, ext: Extension) -> None:
-        """The virtual library on Windows: its C is of POSIX threads, and nothing of Python's compiler is in it."""
+        """Build the virtual library on Windows, with mingw-w64 because it needs POSIX threads."""
         gcc = os.environ.get("SCARDFFI_GCC", "gcc")
         if shutil.which(gcc) is None:
-            raise CompileError(f"{gcc} is not there: the virtual library needs gcc of mingw-w64; SCARDFFI_GCC names it")
+            raise CompileError(f"{gcc} was not found: install mingw-w64's gcc, or set SCARDFFI_GCC to its name or path")
         path = Path(self.get_ext_fullpath(ext.name))
         path.parent.mkdir(parents=True, exist_ok=True)
         flags = ["-std=c11", "-O2", "-shared", "-static", "-pthread", "-Wl,--kill-at"]

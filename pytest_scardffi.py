@@ -23,7 +23,8 @@ _VIRTUAL_PCSC_HELP = (
 )
 _VIRTUAL_FAULT_HELP = (
     "virtual_fault(function, *, call=1, times=1, ...): use scardffi.virtual.fault(function, ...) during the test. "
-    "Calls are counted from the start of the test, without its fixtures. A test can have several of these markers."
+    "Calls are counted from the start of the test; calls of its fixtures are not counted. A test can have several of "
+    "these markers."
 )
 
 

@@ -10,7 +10,8 @@ import javax.smartcardio.TerminalFactory;
 
 /**
  * A worker for workers.py with both forms of CardChannel.transmit. Each line of the input is "row capacity command
- * count". If the count is 0, it prints the response in hexadecimal; otherwise the nanoseconds of one exchange.
+ * count". If the count is 0, it makes one exchange and prints the response in hexadecimal. Otherwise it makes this
+ * number of exchanges and prints the nanoseconds for one of them.
  */
 public final class JavaLoop {
     private static CardChannel channel;

@@ -4,9 +4,9 @@ Runs a loop of exchanges with responses of 255 bytes on the null library. The fi
 allocated after the loop (net) and the maximum during the loop (peak), both from tracemalloc, and the change of
 sys.getallocatedblocks. The buffers of the caller are created before the loop.
 
-Does not show: memory that C code allocates without Python's allocator. libpcsclite does that, the null library does
-not. Blocks on Python's free lists count as allocated since the warm-up. The peak is that of one call, because the
-result of each call is freed at the next call.
+Does not show: memory that C code allocates without Python's allocator, as libpcsclite does; the null library does not.
+Blocks on Python's free lists count as allocated; the warm-up has put them there. The peak is that of one call, because
+the result of each call is freed at the next call.
 """
 
 import gc
@@ -30,7 +30,7 @@ _LENGTH: Final = 255
 
 
 def measure(folder: Path) -> list[dict[str, Any]]:
-    """Return an entry for each row. The rows of scardffi and those of pyscard run in processes of their own."""
+    """Return an entry for each row. The rows of scardffi run in one process, those of pyscard in another."""
     library = build.null_library(folder)
     by_name = {"LD_LIBRARY_PATH": str(build.library_path_folder(library))}
     entries: list[dict[str, Any]] = json.loads(run_module(__name__, null_environment(library), *_COUNTS))

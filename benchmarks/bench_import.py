@@ -1,7 +1,7 @@
 """Measure the time that importing scardffi adds to a program.
 
 Times the import statement in a new interpreter that has already loaded the modules in LOADED_BEFORE, as most programs
-have. The minimum of seven rounds is the result. The comparison is pyscard's smartcard.System, which has the same
+have. The minimum of seven rounds is the result. It is compared with pyscard's smartcard.System, which has the same
 purpose: to list the readers and connect to them.
 
 Does not show: the first import after the installation, which compiles the modules to .pyc files; cold disk caches; the

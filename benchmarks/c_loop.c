@@ -1,8 +1,9 @@
 /* The plain C loop that all other rows are compared with. It calls SCardTransmit through the function pointer of a
  * library loaded by path, and only checks each return code and length.
  *
- * A worker of workers.py: argv[1] is the library; each line of the input is "row capacity command count". If count is 0
- * the output is the card's response in hexadecimal, otherwise the nanoseconds of one exchange, measured over `count`.
+ * A worker of workers.py: argv[1] is the library; each line of the input is "row capacity command count". If count is
+ * 0, it makes one exchange and prints the response in hexadecimal. Otherwise it makes `count` exchanges and prints the
+ * nanoseconds for one of them.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -6,7 +6,7 @@ MARGIN: Final = 0.7
 """The part of each floor that a short run on a busy machine must reach. Allocations have no margin."""
 
 PEAK: Final = 1024
-"""The memory in bytes that an exchange may use at a time; it must be less."""
+"""The limit of the memory that an exchange uses at a time, in bytes; it must use less."""
 
 
 class Floor(NamedTuple):

@@ -28,7 +28,7 @@ __attribute__((constructor)) static void fill_pattern(void)
         pattern[i] = (unsigned char)(i ^ i >> 8);
 }
 
-/* The number of bytes that the command's Le field asks for. */
+/* Return the number of bytes that the command's Le field asks for. */
 static DWORD expected_length(const unsigned char *command, DWORD length)
 {
     if (length <= 4)
@@ -62,7 +62,7 @@ EXPORT LONG SCardTransmit(SCARDHANDLE handle, const SCARD_IO_REQUEST *send_pci, 
     return 0;
 }
 
-/* Return the length of the source, a copy of it, or a copy in allocated memory. */
+/* Write the length of the source to `*length` and, unless `target` is NULL, the source to `target` or to new memory. */
 static LONG copy_out(const void *source, DWORD size, void *target, DWORD *length)
 {
     if (length == NULL)

@@ -1,8 +1,8 @@
 """The competitors in Python, and the worker that times them (`python -m benchmarks.python_rows`).
 
-Each is written for speed: everything that can be created before the loop is, and the return code is checked. The
-environment selects the PC/SC library: SCARDFFI_LIBRARY for the competitors that load it by path, LD_LIBRARY_PATH for
-pyscard, which loads libpcsclite.so.1.
+Each is written for speed: it creates as much as possible before the loop. Each checks the return code. The environment
+selects the PC/SC library: SCARDFFI_LIBRARY for the competitors that load it by path, LD_LIBRARY_PATH for pyscard, which
+loads libpcsclite.so.1.
 """
 
 import ctypes

@@ -19,8 +19,9 @@ _README_COLUMNS: Final = {"exchange": "on a library that answers at once", "pcsc
 _README_ROWS: Final = ("scardffi `exchange()`", "scardffi `card.transmit()`", "pyscard `connection.transmit`")
 _LIMITS: Final = """\
 A real card takes milliseconds for an exchange with any binding. The first table shows the time that a binding adds,
-measured with a library that does nothing. The saved time matters for readers in parallel, emulators, fuzzing, fast
-contactless cards and processor time. It does not matter for a program that sends a command to one card now and then.
+measured with a library that does nothing. The saved time matters for programs that use many readers at a time,
+emulators, fuzzing, fast contactless cards and the load of the processor. It does not matter for a program that sends a
+command to one card now and then.
 The figures are from one machine that also did other work: compare the ratios to the C loop (in brackets), not the
 nanoseconds."""
 
@@ -39,13 +40,13 @@ def markdown(results: dict[str, Any]) -> str:
 
 
 def page_section(results: dict[str, Any]) -> str:
-    """Return what docs/benchmarks.md shows between the markers: the chart and all tables."""
+    """Return the section between the markers of docs/benchmarks.md: the chart and all tables."""
     chart = "![One exchange: time by path, logarithmic](../benchmarks/results/exchange.svg)"
     return f"{BEGIN}\n{chart}\n\n{markdown(results)}{END}"
 
 
 def readme_section(results: dict[str, Any]) -> str:
-    """Return what the README shows between the markers: a row for each path that most programs use."""
+    """Return the section between the markers of the README: a row for each path that most programs use."""
     lines = [_row([f"an exchange of {_README_LENGTH} bytes", *_README_COLUMNS.values()])]
     lines.append("|---" * (1 + len(_README_COLUMNS)) + "|")
     parts = [{row["label"]: row for row in results[name]["rows"]} for name in _README_COLUMNS]
@@ -53,12 +54,12 @@ def readme_section(results: dict[str, Any]) -> str:
         [_cell(part[label], _README_LENGTH) if label in part else "absent" for part in parts] for label in _README_ROWS
     ]
     lines += [_row([label, *row]) for label, row in zip(_README_ROWS, cells, strict=True)]
-    note = "In brackets: the time relative to the same loop in C. Figures of one machine; compare the ratios."
+    note = "In brackets: the time relative to the same loop in C. The figures are from one machine; compare the ratios."
     return "\n".join([BEGIN, *lines, "", note, END])
 
 
 def update(page: Path, section: str) -> None:
-    """Replace what a page shows between the markers by this section."""
+    """Replace the section between the markers of a page."""
     text = page.read_text(encoding="utf-8")
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         raise RuntimeError(f"{page} must contain {BEGIN} and {END} once each")

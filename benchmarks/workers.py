@@ -1,8 +1,8 @@
-"""Run the competitors in processes of their own, and alternate their rounds.
+"""Run the competitors in separate processes, and alternate their rounds.
 
-A worker reads lines "row capacity command count". If the count is 0, it prints the response to the command in
-hexadecimal; otherwise the nanoseconds of one exchange in a loop of this number. It prints "error ..." if the row does
-not support the exchange.
+A worker reads lines "row capacity command count". If the count is 0, it makes one exchange and prints the response in
+hexadecimal. Otherwise it makes this number of exchanges and prints the nanoseconds for one of them. It prints
+"error ..." if the row does not support the exchange.
 """
 
 import os
@@ -182,7 +182,7 @@ class Pinned:
 
 
 def run_module(module: str, environment: Mapping[str, str], *arguments: str) -> str:
-    """Run a module of this package in a process of its own, and return its output."""
+    """Run a module of this package in a new process, and return its output."""
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments], env={**os.environ, **environment}, cwd=ROOT, text=True,
         stdout=subprocess.PIPE, check=True,

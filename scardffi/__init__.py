@@ -140,7 +140,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load ``virtual``, ``embed`` and ``C_API`` at their first use, because they import ctypes."""
     if name == "C_API":
-        global C_API  # noqa: PLW0603  a module attribute, so that the next use does not come here
+        global C_API  # noqa: PLW0603  a module attribute, so that the next use does not call this function
         C_API = import_module(".embed", __name__).capsule()
         return C_API
     if name in {"embed", "virtual"}:

@@ -29,9 +29,9 @@ _First = TypeVar("_First")
 _Second = TypeVar("_Second")
 
 UNSIGNED_CHARS: Final = ffi.typeof("unsigned char[]")
-"""The C type of every buffer, for ``ffi.from_buffer``; naming it by text at each call is slower."""
+"""The C type of every buffer, for ``ffi.from_buffer``; passing its name as text at each call is slower."""
 HANDLE_BITS: Final = 8 * ffi.sizeof("SCARDHANDLE")
-"""Bits of a card handle and of a context on this platform."""
+"""The number of bits in a card handle and in a context on this platform."""
 _POINTER_BITS: Final = 8 * ffi.sizeof("void *")
 _LONGEST_WAIT: Final = (INFINITE - 1) / 1000
 
@@ -110,7 +110,7 @@ def text(name: str, value: str) -> bytes:
 
 
 def pairs(name: str, value: Iterable[tuple[_First, _Second]], meaning: str) -> list[tuple[_First, _Second]]:
-    """Return a list of pairs; ``meaning`` says in the error what a pair holds."""
+    """Return a list of pairs; ``meaning`` describes a pair in the text of the error."""
     checked = []
     for index, one in enumerate(value):
         if not isinstance(one, tuple) or len(one) != 2:
@@ -131,7 +131,7 @@ def seconds(name: str, value: float | None) -> float | None:
 
 
 def readable(name: str, value: Buffer) -> Bytes:
-    """Return memory that C reads during one call: bytes unchanged, another contiguous buffer locked."""
+    """Return memory that C reads during one call. Bytes are returned unchanged; another contiguous buffer is locked."""
     return value if type(value) is bytes else locked(name, value)
 
 

@@ -1,8 +1,8 @@
-"""The attachment of an SCardManage to one card, and what its services talk through.
+"""The attachment of an SCardManage to one card, and the transmitter of its services.
 
-An attachment begins at attach and ends at detach. It must not refer to its SCardManage, which would then be in a
-reference cycle and would not be finalized when the last user drops it. So services get a transmitter that refers to
-both.
+An attachment begins at attach and ends at detach. It must not refer to its SCardManage: in a reference cycle, the
+SCardManage would not be finalized when its last user drops it. For that reason services get a transmitter, which refers
+to both.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class Attachment:
     """The time from an attach to the following detach.
 
     Args:
-        source: the object that the handle came from. It is kept alive until the end.
-        previous: the attachment of the same object before this one. A service that talks through the object itself
-            may be older than this attachment, so both have the same turns.
+        source: the object that the handle came from. It is kept alive until the attachment ends.
+        previous: the previous attachment of the same SCardManage. A service can be made with the SCardManage itself as
+            its transmitter and outlive an attachment, so all attachments of one SCardManage share their turns.
 
     Attributes:
-        is_ended: whether the card was detached.
+        is_ended: True after the card was detached.
     """
 
     def __init__(self, source: object, previous: Attachment | None) -> None:
@@ -51,12 +51,12 @@ class Attachment:
             return self._turns
 
     def forget_selection(self) -> None:
-        """Record that it is not known which file is selected, after a reset for example."""
+        """Record that the selected file is unknown, for example after a reset."""
         if self._turns is not None:
             self._turns.selected_by = None
 
     def end(self) -> None:
-        """End it: services refuse from now on, and the source is not kept alive any more."""
+        """End the attachment: from now on its services raise, and the source is no longer kept alive."""
         self.is_ended = True
         self.forget_selection()
         self._source = None

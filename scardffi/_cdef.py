@@ -23,7 +23,7 @@ _PACKAGE = Path(__file__).parent
 _PUBLIC_HEADER = _PACKAGE / "include" / "scardffi.h"
 _HEADERS = sorted((_PACKAGE / "csrc").glob("*.h"))
 
-# The compiler replaces each ``...`` by what the platform has.
+# The compiler replaces each ``...`` by the value of the platform.
 _PLATFORM_DECLARATIONS = """
 typedef int... DWORD;
 typedef int... LONG;
@@ -118,7 +118,7 @@ cdef extern from "scardffi.h":
 
 
 def ffi_builder() -> FFI:
-    """Return a builder of all that the compiled module declares; :func:`scardffi.embed.ffi_builder` returns it too."""
+    """Return a builder with all declarations of the compiled module; :func:`scardffi.embed.ffi_builder` calls this."""
     builder = FFI()
     builder.cdef(declarations())
     builder.set_source("scardffi._native", "\n".join(f'#include "{header.name}"' for header in _HEADERS))
@@ -171,7 +171,7 @@ def _pcsc_functions() -> Iterator[str]:
         for name, parameters in re.findall(r"F\(\w+, (\w+), \([^)]*\), ([^)]*)\)", " ".join(functions.split())):
             if "WINDOWS" not in title:
                 yield f"LONG {name}({parameters});"
-            if "SCARD_READERSTATE" not in parameters:  # pcsc_api.h has functions without structs in place of these
+            if "SCARD_READERSTATE" not in parameters:  # pcsc_states.h has functions without structs in place of these
                 yield f"uint32_t pcsc_{name}(const scardffi_library *library, {parameters});"
 
 
@@ -203,7 +203,7 @@ def _python_type(c_type: str, *, is_result: bool = False) -> str:
 
 
 def _method(name: str, arguments: list[str], result: str) -> str:
-    """Return a method of the stub in the layout that ``ruff format`` leaves as it is."""
+    """Return a method of the stub, in the layout of ``ruff format``."""
     head, tail = f"    def {name}(", f") -> {result}: ...\n"
     joined = ", ".join(["self", *arguments, "/"] if arguments else ["self"])
     if len(head) + len(joined) + len(tail) <= 121:

@@ -1,6 +1,6 @@
-"""Finds and loads PC/SC libraries, and is the only module that imports the compiled module.
+"""Load PC/SC libraries through the C core (csrc/pcsc_api.c). Only this module imports the compiled module.
 
-Other modules take ``ffi`` and ``lib`` from here. The import loads no PC/SC library. The default library
+Other modules import ``ffi`` and ``lib`` from here. Importing this module loads no PC/SC library. The default library
 (the platform's, or the one that ``SCARDFFI_LIBRARY`` names) is loaded at its first use.
 """
 
@@ -52,7 +52,7 @@ class LibraryInfo(NamedTuple):
 
 
 def open_table(path: str | os.PathLike[str]) -> Api:
-    """Load the PC/SC library of this path or name; the same library returns the same function table.
+    """Load the PC/SC library with this path or name and return its function table, always the same for one library.
 
     Raises:
         LibraryNotFoundError: no such file exists.
@@ -72,7 +72,7 @@ def open_table(path: str | os.PathLike[str]) -> Api:
 
 
 def default_table() -> Api:
-    """Return the function table of the default library, which is loaded now if it was not before.
+    """Return the function table of the default library. Load the library if this was not done before.
 
     Raises:
         LibraryError: as for :func:`open_table`.

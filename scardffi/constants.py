@@ -220,8 +220,8 @@ class Attribute(IntEnum):
 class ReturnCode(IntEnum):
     """Return codes of the resource manager, as unsigned 32-bit numbers, under their full PC/SC names.
 
-    Outside Windows SCARD_E_UNEXPECTED and SCARD_E_UNSUPPORTED_FEATURE have the same value. The error class, the meaning
-    and the remedy of each code: :func:`scardffi.errors.lookup`.
+    Outside Windows SCARD_E_UNEXPECTED and SCARD_E_UNSUPPORTED_FEATURE have the same value.
+    :func:`scardffi.errors.lookup` returns the error class, the meaning and the remedy of a code.
     """
 
     SCARD_S_SUCCESS = 0x00000000
@@ -294,7 +294,7 @@ class ReturnCode(IntEnum):
 
 
 class Flow(IntFlag):
-    """Steps around an exchange, done only on request (ISO/IEC 7816-4, clause 5; ISO/IEC 7816-3, clause 12.2)."""
+    """Optional steps of an exchange, done only on request (ISO/IEC 7816-4, clause 5; ISO/IEC 7816-3, clause 12.2)."""
 
     GET_RESPONSE = 1
     """After 61xx, fetch the rest of the response with GET RESPONSE and append it."""

@@ -1,7 +1,7 @@
 """Context: lists readers, attaches to cards, and waits for readers and cards to change.
 
-The native context of a Context object answers short questions only. Each attachment and each wait has a native context
-of its own, because on pcsc-lite a second call on a busy context blocks every PC/SC call of the process.
+The native context of a Context object is used only for short calls. Each attachment and each wait has its own native
+context, because on pcsc-lite a second call on a busy context blocks every PC/SC call of the process.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class ReaderState(NamedTuple):
     state: ReaderStateFlag = ReaderStateFlag.UNAWARE
     """Its state."""
     event_count: int = 0
-    """How often a card was inserted or removed, modulo 65536; 0 if the platform does not count. If the reader is
-    PNP_NOTIFICATION, a number that differs between two lists of readers."""
+    """The number of insertions and removals of cards, modulo 65536; 0 if the platform does not count them. If the
+    reader is PNP_NOTIFICATION, a number that changes with the list of readers."""
     atr: bytes = b""
     """The answer to reset of its card; empty without a card."""
 
@@ -71,7 +71,7 @@ class Context:
         self._scope = member("scope", scope, Scope)
         self._library = chosen_library(library)
         self._process = lib.platform_process()
-        self._question = threading.Lock()  # held while the native context answers a question
+        self._question = threading.Lock()  # held during a call on the native context
         self._state = threading.Lock()  # guards the attributes below
         self._waits: set[_Wait] = set()
         self._cards: WeakKeyDictionary[SCardManage, int] = WeakKeyDictionary()  # the handle that each had at attach
@@ -171,9 +171,9 @@ class Context:
 
         Args:
             states: the readers to watch. For a name, the call returns the present state at once. For a ReaderState
-                that an earlier call returned, it waits for a difference. PNP_NOTIFICATION watches the list of readers.
-                macOS does not notify of it: there the list is polled every second, and a reader that is unplugged and
-                plugged in again within a second is missed.
+                that an earlier call returned, it waits until the state differs. The name PNP_NOTIFICATION watches the
+                list of readers. macOS does not notify of changes of the list: there it is polled every second, and a
+                reader that is unplugged and plugged in again within a second is missed.
             timeout: seconds; 0 to return at once, None to wait without limit.
 
         Returns:
@@ -197,10 +197,10 @@ class Context:
         ]
 
     def cancel(self) -> None:
-        """End the waits of :meth:`get_status_change` that have begun; later waits are not affected.
+        """End all waits of :meth:`get_status_change` that have begun. Wraps ``SCardCancel``.
 
-        Wraps ``SCardCancel``. SCardCancel has no effect if the wait has not yet entered the library, so it is repeated
-        until each wait has ended.
+        Later waits are not affected. SCardCancel has no effect on a wait that has not yet entered the library, so it
+        is repeated until each wait has ended.
         """
         self._refuse_in_fork()
         with self._state:
@@ -210,7 +210,7 @@ class Context:
     def release(self) -> None:
         """End the waits, detach the cards and close the context. Wraps ``SCardReleaseContext``.
 
-        A second call has no effect. If a card is in a call, the release waits for its end. In a fork nothing is
+        A second call has no effect. If a call on a card is running, this waits for its end. In a fork nothing is
         closed, because the context belongs to the parent process.
 
         Raises:
@@ -265,8 +265,8 @@ class Context:
         return context
 
     def _ask(self, question: Callable[[int], _Answer]) -> _Answer:
-        """Call a short function on the native context, one at a time."""
-        self.handle  # noqa: B018  raises in a fork, whose copy of the lock may be held for ever
+        """Call a short function with the native context; these calls run one after the other."""
+        self.handle  # noqa: B018  raises in a fork, in which the lock may be held for ever
         with self._question:
             return question(self.handle)
 
@@ -315,7 +315,7 @@ class _Wait:
         self.library = library
         self.context = context
         self.cancelled = threading.Event()
-        self.runs = False  # the wait is in C, or enters it soon
+        self.runs = False  # True while the wait is in C, or just before
         self.ended = threading.Event()
         self._answer: tuple[int, list[tuple[int, bytes]]] = ReturnCode.SCARD_E_CANCELLED, []
         self._error: SCardError | None = None
@@ -323,8 +323,8 @@ class _Wait:
     def run(self, limit: float | None, watched: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
         """Wait for a change.
 
-        Python handles signals only on the main thread and only between C calls. So the main thread lets another thread
-        wait in C.
+        Python handles signals only on the main thread and only between C calls. For that reason another thread waits
+        in C if this is called on the main thread.
         """
         if threading.current_thread() is threading.main_thread():
             threading.Thread(target=self._run, args=(limit, watched), name="scardffi wait", daemon=True).start()

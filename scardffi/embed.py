@@ -62,7 +62,7 @@ def names() -> list[str]:
 
 
 def address(pointer: CData) -> int:
-    """Return the address in a cffi pointer: the table, one of its functions, or an object's ``native``.
+    """Return the address that a cffi pointer holds: of the table, one of its functions, or an object's ``native``.
 
     Raises:
         TypeError: ``pointer`` is not a cffi pointer.

@@ -32,9 +32,9 @@ class SCardError(Exception):
             the resource manager.
         hresult: the HRESULT of the manage object, an unsigned 32-bit number.
         function: the PC/SC name or the scardffi name of the function that failed; None if no function failed.
-        arrived: the number of bytes of a response in several parts that arrived before the failure. They are in the
-            caller's buffer, or in ``partial`` if the caller gave no buffer.
-        partial: these bytes, if the caller gave no buffer.
+        arrived: the number of bytes that arrived before the failure, if the response has several parts. They are in
+            the caller's buffer, or in ``partial`` if the caller gave no buffer.
+        partial: the bytes that arrived, if the caller gave no buffer.
     """
 
     code: int | None
@@ -53,7 +53,7 @@ class SCardError(Exception):
 
     @property
     def name(self) -> str:
-        """The name of the code, or of the HRESULT if there is no code; a number without a name is in hexadecimal."""
+        """The name of the code, or of the HRESULT if there is no code; the number in hexadecimal if it has no name."""
         return lookup(self.hresult if self.code is None else self.code).name
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -201,9 +201,9 @@ class ScriptError(SCardError):
     """A script ended before its last command. If a command failed, its error is the ``__cause__``.
 
     Attributes:
-        replies: all complete replies, with the unexpected one.
-        index: the index of the command that failed or got an unexpected status word; of the next command if the script
-            was cancelled.
+        replies: all complete replies, including the one with the unexpected status word.
+        index: the index of the command that failed or got an unexpected status word. If the script was cancelled, the
+            index of the next command.
         sw: the unexpected status word; None if the script ended for another reason.
     """
 

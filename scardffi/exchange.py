@@ -1,7 +1,7 @@
 """Exchange commands and responses with a card: the transmit methods of SCardManage, and Exchange.
 
-The C core makes the exchange (csrc/exchange.c, csrc/binary_file.c). On the way Python copies no byte: the response is
-received in memory of the caller or in the receive buffer that the one returned bytes object is made from.
+The C core makes the exchange (csrc/exchange.c, csrc/binary_file.c). Python copies no byte except into the bytes object
+that transmit() returns: the response is received in the caller's memory, or in a receive buffer for this object.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _from_buffer: Final = ffi.from_buffer
 
 
 def state_detail(native: Manage, function: str) -> str:
-    """Return why the C core answered E_UNEXPECTED to a function, for the message of the error."""
+    """Return the reason why a function of the C core returned E_UNEXPECTED, for the message of the error."""
     if lib.manage_is_forked(native):
         return "the object was made in another process; this process is a fork of it"
     if function.startswith("attach"):
@@ -69,7 +69,7 @@ def state_detail(native: Manage, function: str) -> str:
 
 
 class ExchangeFailure(NamedTuple):
-    """Why an exchange failed."""
+    """The failure of an exchange, as the C core returns it."""
 
     hresult: int
     """The HRESULT."""
@@ -80,7 +80,7 @@ class ExchangeFailure(NamedTuple):
 
     @classmethod
     def decode(cls, answer: int, arrived: int = 0) -> Self:
-        """Decode the negative answer of an exchange; csrc/transmit.h defines it."""
+        """Decode the negative result of an exchange, which csrc/transmit.h defines."""
         return cls(-answer & 0xFFFFFFFF, -answer >> 32, arrived)
 
     def error(self, function: str, native: Manage, lengths: tuple[int, int] | None = None) -> SCardError:
@@ -133,7 +133,7 @@ class ExchangeMethods:
 
     @property
     def is_attached(self) -> bool:
-        """Whether the object has a card handle. This does not check that the card is still there."""
+        """True if the object has a card handle. This does not check that the card is still there."""
         return bool(lib.manage_handle(self._native, ffi.new("SCARDHANDLE *")))
 
     def transmit(self, command: Buffer, flow: SupportsIndex = 0) -> bytes:
@@ -144,8 +144,8 @@ class ExchangeMethods:
 
         Args:
             command: 1 to 65548 bytes in a contiguous buffer.
-            flow: a :class:`~scardffi.constants.Flow`, or several: what to do on 61xx, on 6Cxx and with an extended
-                command. By default nothing is done.
+            flow: a :class:`~scardffi.constants.Flow`, or several: the steps to take after 61xx, after 6Cxx and for an
+                extended command; none by default.
 
         Returns:
             The response. Its last two bytes are the status word.
@@ -154,7 +154,8 @@ class ExchangeMethods:
             InvalidArgumentError: the command is empty or too long; nothing was sent.
             CardStateError: the card was reset, removed or switched off.
             ProtocolMismatchError: the owner of a borrowed handle has reconnected it; attach again.
-            InsufficientBufferError: a continued response is longer than 65548 bytes; ``partial`` holds what arrived.
+            InsufficientBufferError: a continued response is longer than 65548 bytes; ``partial`` holds the bytes that
+                arrived.
             UnexpectedStateError: the object is not attached.
         """
         if flow or type(command) is not bytes:
@@ -163,7 +164,7 @@ class ExchangeMethods:
         try:
             spare = spares.pop()
         except IndexError:
-            pass  # if the exchange were made here, its errors would have the IndexError as their context
+            pass  # the exchange is not made here, because its errors would have the IndexError as their context
         else:
             slot, response = spare
             length = _slot_send(slot, command, len(command))
@@ -232,8 +233,8 @@ class ExchangeMethods:
 
         Raises:
             InsufficientBufferError: the response did not fit. The card has executed the command; ``required`` is the
-                length that the response needs. A continuation that would not fit is not requested: ``arrived``
-                is then the number of data bytes in ``response``.
+                length that the response needs. With a flow, a continuation that would not fit is not requested;
+                ``arrived`` is the number of data bytes in ``response``.
             TypeError: a buffer is not contiguous, or ``response`` is read-only; nothing was sent.
             InvalidArgumentError: a length is not allowed, or the buffers overlap; nothing was sent.
         """
@@ -282,12 +283,12 @@ class ExchangeMethods:
         Args:
             buffer: a writable, contiguous buffer.
             offset: the first byte of the file to read.
-            chunk: the most bytes that one command requests, 1 to 65536. Above 256 extended commands are sent, which
-                not every card knows. T=0 has no extended commands, so 256 is used there.
+            chunk: the maximum number of bytes that one command requests, 1 to 65536. If it is more than 256, extended
+                commands are sent, which not every card supports. T=0 has no extended commands, so 256 is used there.
 
         Returns:
-            The number of bytes read. It is less than the length of the buffer if the file ends before. Up to 8 bytes
-            after them may have been overwritten.
+            The number of bytes read, less than the length of the buffer if the file ends before. Up to 8 bytes of the
+            buffer after these bytes may have been overwritten.
 
         Raises:
             StatusWordError: the card refused a command; ``sw`` is the status word and ``arrived`` the number of bytes
@@ -306,7 +307,8 @@ class ExchangeMethods:
         Args:
             buffer: the bytes to write, a contiguous buffer.
             offset: the first byte of the file to write.
-            chunk: the most bytes that one command carries, 1 to 65535; above 255 as for :meth:`read_binary_into`.
+            chunk: the maximum number of bytes that one command sends, 1 to 65535. If it is more than 255, extended
+                commands are sent, as for :meth:`read_binary_into`.
 
         Returns:
             The number of bytes written, which is the length of the buffer.
@@ -339,7 +341,7 @@ class ExchangeMethods:
                 answer = step(self._native, memory + done, size - done, offset + done, chunk, SIGNAL_CHECK_MS, progress)
                 done += progress[lib.BINARY_DONE]
                 if answer < 0:
-                    failure = ExchangeFailure.decode(answer, done)._replace(required=0)  # the length of one chunk only
+                    failure = ExchangeFailure.decode(answer, done)._replace(required=0)  # it is the length of one chunk
                     raise failure.error(function, self._native)
                 if progress[lib.BINARY_FINISHED]:
                     break
@@ -370,7 +372,7 @@ class ExchangeMethods:
 
 
 def _chunk(chunk: int, most: int) -> int:
-    """Return the checked number of bytes that one command moves at most."""
+    """Check and return the maximum number of bytes that one command transfers."""
     number = integer("chunk", chunk)
     if not 1 <= number <= most:
         raise invalid("chunk", number, f"1 to {most}")
@@ -381,9 +383,9 @@ class Exchange:
     """A command buffer and a response buffer of the caller, bound to a card for many exchanges.
 
     Each call is one call into C that copies no byte in Python and creates only the int that it returns. The buffers
-    are locked against resizing while the object lives. One thread at a time may use it: a second thread gets an error
-    before anything is sent. After the card is detached a call raises; after a reconnect it uses the new protocol. As
-    a context manager the object is closed at the end.
+    are locked against resizing until the object is closed. One thread at a time may use it: a second thread gets an
+    error before anything is sent. After the card is detached a call raises; after a reconnect it uses the new protocol.
+    As a context manager the object is closed at the end.
 
     Args:
         card: the card, which the object keeps alive.
@@ -478,7 +480,7 @@ class Exchange:
         return self._native
 
     def close(self) -> None:
-        """Unlock the buffers. Later calls raise; closing again does nothing.
+        """Unlock the buffers. Later calls of the exchange raise; closing it again has no effect.
 
         Raises:
             UnexpectedStateError: a call is running; the exchange stays open.

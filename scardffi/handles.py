@@ -24,7 +24,7 @@ def handle_number(source: object, library: Library) -> int:
 
     Args:
         source: the object.
-        library: the PC/SC library that the handle must belong to, if the object tells.
+        library: the PC/SC library of the handle. If the object names its library, the two must be the same.
 
     Raises:
         InvalidArgumentError: a manage object is not attached or uses another library, a pointer is NULL, or a
@@ -65,7 +65,7 @@ def _manage_handle(manage: Any, library: Library) -> int:
 
 
 def _decorated(source: object) -> Iterator[Any]:
-    """Yield the object and then the objects that it decorates; pyscard's decorators hold them in `component`."""
+    """Yield the object and the objects that it decorates, which pyscard's decorators have as ``component``."""
     layer = source
     for _ in range(_MOST_DECORATORS):
         yield layer
@@ -75,7 +75,7 @@ def _decorated(source: object) -> Iterator[Any]:
 
 
 def _cdata_integer(value: CData) -> int:
-    """Return an integer of cffi, or the one that a pointer to a type as wide as a handle points to."""
+    """Return the value of an integer of cffi, or of the handle that a pointer points to."""
     kind = ffi.typeof(value)
     if kind.kind == "pointer" and kind.item.kind == "primitive" and 8 * ffi.sizeof(kind.item) == HANDLE_BITS:
         if not value:

@@ -51,13 +51,13 @@ class Library(WindowsFunctions):
     def default(cls) -> Library:
         """Return the present default library: the platform's, or the one that ``SCARDFFI_LIBRARY`` names.
 
-        If the default changes later, the returned object stays as it is.
+        If the default changes later, the returned object keeps its library.
 
         Raises:
             LibraryError: no PC/SC library can be loaded.
         """
         library = cls.__new__(cls)
-        library._table = default_table()  # noqa: SLF001  its own
+        library._table = default_table()  # noqa: SLF001  an attribute of this class
         return library
 
     @property
@@ -102,7 +102,7 @@ class Library(WindowsFunctions):
         return check_present(code, "SCardReleaseContext")
 
     def SCardIsValidContext(self, context: SupportsIndex) -> int:
-        """Return code 0 if a context is open. Wraps ``SCardIsValidContext``.
+        """Return 0 if a context is open, otherwise an error code. Wraps ``SCardIsValidContext``.
 
         On pcsc-lite the code stays 0 after the daemon was restarted.
         """
@@ -148,7 +148,7 @@ class Library(WindowsFunctions):
         Args:
             context: an open context.
             groups: one reader group or several, to list only their readers; None for all readers. pcsc-lite ignores
-                it.
+                groups.
 
         Returns:
             (code, names); without readers the code is SCARD_E_NO_READERS_AVAILABLE
@@ -174,7 +174,7 @@ class Library(WindowsFunctions):
     ) -> tuple[int, list[tuple[int, bytes]]]:
         """Wait until the state of a reader differs from the given state. Wraps ``SCardGetStatusChange``.
 
-        Ctrl-C does not end it. :meth:`SCardCancel` from another thread does.
+        Ctrl-C does not end the wait; :meth:`SCardCancel` from another thread does.
 
         Args:
             context: an open context that no other thread uses at the same time.
@@ -203,7 +203,7 @@ class Library(WindowsFunctions):
     ) -> tuple[int, int, int]:
         """Open a card handle. Wraps ``SCardConnect``.
 
-        While another handle holds a transaction, it waits without limit and cannot be interrupted.
+        While another handle holds a transaction, the call waits without limit and cannot be interrupted.
 
         Args:
             context: an open context that no other thread uses at the same time.
@@ -269,7 +269,7 @@ class Library(WindowsFunctions):
     def SCardBeginTransaction(self, card: SupportsIndex) -> int:
         """Begin a transaction, which keeps other handles from the card. Wraps ``SCardBeginTransaction``.
 
-        While another handle holds a transaction, it waits without limit and cannot be interrupted.
+        While another handle holds a transaction, the call waits without limit and cannot be interrupted.
         """
         code = lib.pcsc_SCardBeginTransaction(self.native, handle("card", card))
         return check_present(code, "SCardBeginTransaction")
@@ -290,8 +290,8 @@ class Library(WindowsFunctions):
         It waits while another handle holds a transaction.
 
         Returns:
-            (code, reader, state, active protocol, ATR); the state has bits of :class:`~scardffi.constants.CardState`,
-            on Windows it is one of the numbers 0 to 6 instead
+            (code, reader, state, active protocol, ATR); the state consists of bits of
+            :class:`~scardffi.constants.CardState`; on Windows it is one of the numbers 0 to 6 instead
         """
         number = handle("card", card)
         fetch = functools.partial(lib.pcsc_SCardStatus, self.native, number)
@@ -312,7 +312,7 @@ class Library(WindowsFunctions):
             response: receives the response with its status word; a writable, contiguous buffer.
 
         Returns:
-            (code, length of the response in bytes); with SCARD_E_INSUFFICIENT_BUFFER the length that it needs
+            (code, length of the response in bytes); with SCARD_E_INSUFFICIENT_BUFFER the length that the response needs
         """
         pci = ffi.new("SCARD_IO_REQUEST *", (dword("protocol", protocol), ffi.sizeof("SCARD_IO_REQUEST")))
         number = handle("card", card)

@@ -55,7 +55,7 @@ class Status(NamedTuple):
 
 
 class SCardManage(ExchangeMethods):
-    """A card that you attach to by a handle or by its reader, and then exchange commands with.
+    """The manage object: it attaches to a card by a handle or by a reader, and exchanges commands with the card.
 
     This is the modern form of ISCardManage in Microsoft's smart card model. You can use the object again after
     :meth:`detach`. As a context manager it detaches at the end.
@@ -84,17 +84,17 @@ class SCardManage(ExchangeMethods):
     def attach_by_handle(self, handle: object, *, owned: bool = False, share_mode: SupportsIndex | None = None) -> Self:
         """Attach to a card by a handle that was opened in this process with the same PC/SC library.
 
-        The handle is checked at once; a transaction of another handle does not delay that. The call waits only while
-        another call on the same handle is running, or while the card is executing a command. Follows
+        The handle is checked at once; a transaction of another handle does not delay the check. The call waits only
+        while another call on the same handle is running, or while the card is executing a command. Follows
         ISCardManage::AttachByHandle.
 
         Args:
             handle: an int or an object with ``__index__``; an integer of cffi or a pointer to one, which is read; an
                 integer of ctypes; another SCardManage; or an object with ``hcard``, such as pyscard's connection or a
                 decorator of it. The object is kept alive until :meth:`detach`.
-            owned: whether :meth:`detach` disconnects the handle. If not, it stays open for its owner.
+            owned: True if :meth:`detach` must disconnect the handle. Otherwise it stays open for its owner.
             share_mode: the share mode that the handle was opened with, if you know it. :meth:`reconnect` needs it, and
-                no PC/SC call returns it; it is not copied from another SCardManage either.
+                no PC/SC function returns it. It is not copied from another SCardManage.
 
         Returns:
             The object itself.
@@ -126,7 +126,7 @@ class SCardManage(ExchangeMethods):
         *,
         scope: SupportsIndex = Scope.SYSTEM,
     ) -> Self:
-        """Attach to the card in a reader, on a native context of its own. Wraps ``SCardConnect``.
+        """Attach to the card in a reader, on a new native context. Wraps ``SCardConnect``.
 
         While another handle holds a transaction, the call waits without limit and cannot be interrupted. Follows
         ISCardManage::AttachByIFD.
@@ -160,12 +160,12 @@ class SCardManage(ExchangeMethods):
     def detach(self, disposition: SupportsIndex | None = None) -> None:
         """Detach from the card. Wraps ``SCardDisconnect`` if the handle belongs to the object.
 
-        A borrowed handle stays open; transactions that this object began on it and did not end are ended. If another
-        call on the handle is running, this waits for its end. Follows ISCardManage::Detach.
+        A borrowed handle stays open, but transactions that this object began on it are ended. If another call on the
+        handle is running, this waits for its end. Follows ISCardManage::Detach.
 
         Args:
-            disposition: what happens to the card, a :class:`~scardffi.constants.Disposition`; LEAVE by default. It
-                is not allowed for a borrowed handle.
+            disposition: the action on the card, a :class:`~scardffi.constants.Disposition`; LEAVE by default. It is
+                not allowed for a borrowed handle.
 
         Raises:
             UnexpectedStateError: the object is not attached.
@@ -174,7 +174,7 @@ class SCardManage(ExchangeMethods):
         """
         chosen = Disposition.LEAVE if disposition is None else member("disposition", disposition, Disposition)
         if disposition is not None and self.is_attached and not lib.manage_is_owned(self._native):
-            raise invalid("disposition", chosen, "none: the handle is borrowed and stays open for its owner")
+            raise invalid("disposition", chosen, "no disposition: the handle is borrowed and stays open for its owner")
         self._check(self._detach(chosen), "detach")
 
     def _detach(self, disposition: Disposition) -> int:
@@ -195,7 +195,7 @@ class SCardManage(ExchangeMethods):
             self._check(result, "detach")
 
     def __del__(self, _warn: Any = warnings.warn) -> None:
-        # As a default argument, warnings.warn exists even while the interpreter is ending.
+        # `_warn` is a default argument because the module may already be cleared while the interpreter is ending.
         native = getattr(self, "_native", None)
         if native is None or not self.is_attached or not lib.manage_needs_detach(native):
             return
@@ -280,8 +280,8 @@ class SCardManage(ExchangeMethods):
         """End the transaction. Wraps ``SCardEndTransaction``. Follows ISCardManage::SCardUnlock.
 
         Args:
-            disposition: what happens to the card, a :class:`~scardffi.constants.Disposition`. After RESET pcsc-lite
-                requires a :meth:`reconnect` of this object too.
+            disposition: the action on the card, a :class:`~scardffi.constants.Disposition`. After RESET, pcsc-lite
+                requires that this object reconnects too.
 
         Raises:
             NotTransactedError: there is no transaction.
@@ -419,12 +419,13 @@ class SCardManage(ExchangeMethods):
     def create_card_auth(self, *, cla: int = 0, table: StatusTable | None = None) -> CardAuth:
         """Return a service for authentication of and to the card. Follows ISCardManage::CreateCardAuth.
 
-        This service and the following ones use the card that is attached now; after its detach they raise
-        UnexpectedStateError. You can create several of each. The call reads the ATR, which tells what the card
-        supports; while another handle holds a transaction, that waits and cannot be interrupted.
+        This service, and those of the following methods, use the card that is attached now. After :meth:`detach` they
+        raise UnexpectedStateError. You can create several services of each kind. The call reads the ATR, which says
+        whether the card supports extended and chained commands. While another handle holds a transaction, the call
+        waits and cannot be interrupted.
 
         Args:
-            cla: the class byte of the service's commands: 0, or that of a logical channel for example.
+            cla: the class byte of the service's commands: 0, or for example that of a logical channel.
             table: the card's own status words; see :mod:`scardffi.iso7816.status_word`.
 
         Raises:
@@ -547,10 +548,10 @@ class _Transaction:
 
 
 def _protocols(value: SupportsIndex, share_mode: int) -> Protocol:
-    """Return the checked protocols. There may be none if the share mode is DIRECT, or unknown (0)."""
+    """Check and return the protocols. An empty set is allowed only if the share mode is DIRECT or unknown (0)."""
     protocols = flags("protocols", value, Protocol)
     if not protocols and share_mode not in {0, ShareMode.DIRECT}:
-        raise invalid("protocols", int(protocols), "one or more of T0, T1, RAW; none only with ShareMode.DIRECT")
+        raise invalid("protocols", int(protocols), "one or more of T0, T1, RAW; UNDEFINED only with ShareMode.DIRECT")
     return protocols
 
 

@@ -1,6 +1,7 @@
 """Script: many commands packed once and run in one C call, with replies that copy no byte.
 
-The C core (csrc/script.c) sends the commands and returns at times, so that Ctrl-C, progress and cancel are handled.
+The C core (csrc/script.c) sends the commands. It returns from time to time, so that Ctrl-C, progress and cancel are
+handled.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ StatusPattern: TypeAlias = int | tuple[int, int] | set[int] | frozenset[int]
 
 
 class AttachedCard(Protocol):
-    """What a script needs of a card; SCardManage has it."""
+    """The members of a card that a script uses; SCardManage has them."""
 
     @property
     def native(self) -> Manage:
@@ -36,7 +37,7 @@ class AttachedCard(Protocol):
 
     @property
     def is_attached(self) -> bool:
-        """Whether it has a card handle."""
+        """True if the object has a card handle."""
         ...
 
     def transaction(self) -> AbstractContextManager[object]:
@@ -48,7 +49,7 @@ class CancelFlag(Protocol):
     """An object with ``is_set``, such as threading.Event."""
 
     def is_set(self) -> bool:
-        """Return whether the script shall end."""
+        """Return True if the script must end."""
         ...
 
 
@@ -120,8 +121,8 @@ class Script:
 
     Args:
         commands: the command APDUs, each 1 to 65548 bytes in a contiguous buffer. They are copied.
-        expect: the status word that every command must be answered with, such as 0x9000; a set of several; or a pair
-            (value, mask), which fits if ``sw & mask == value``. A list has one of these, or None, for each command.
+        expect: the status word that every command must return, such as 0x9000; a set of several; or a pair (value,
+            mask), which matches if ``sw & mask == value``. A list has one of these, or None, for each command.
         flow: a :class:`~scardffi.constants.Flow`, or several, for every command.
 
     Raises:
@@ -200,9 +201,9 @@ class Script:
         """Send every command in order. Wraps ``SCardTransmit``.
 
         Ctrl-C, ``progress`` and ``cancel`` are handled between two commands, at least every 100 ms if no single
-        command takes longer: a command cannot be interrupted. Other threads may use the card between two commands as
-        well; with ``transaction``, those that use another handle may not. After Ctrl-C the attribute ``replies`` of
-        the exception has the replies.
+        command takes longer: a command cannot be interrupted. Other threads may use the card between two commands;
+        with ``transaction``, only those that use the same handle. After Ctrl-C the attribute ``replies`` of the
+        exception has the replies.
 
         Args:
             card: an attached card.
@@ -210,11 +211,11 @@ class Script:
             keep_all: keep the replies of every pass instead of the last one only.
             timed: measure the time of each exchange.
             transaction: hold a transaction during the run.
-            progress: called with the number of commands executed so far and the number of all.
-            cancel: an object with ``is_set``; when that returns true the script ends with an error.
+            progress: called with the number of commands executed so far and the total number.
+            cancel: an object with ``is_set``; if that returns true the script ends with an error.
 
         Returns:
-            The replies of the last pass, or of all.
+            The replies of the last pass, or of all passes if ``keep_all`` is true.
 
         Raises:
             ScriptError: a command failed (its error is the cause), a status word was not expected, or the script was
@@ -267,7 +268,7 @@ class Script:
     def _ended(self, run: ScriptRun, timed: bool, why: str = "", cause: SCardError | None = None) -> ScriptError:
         """Return the error of a script that ended early, with the replies so far.
 
-        Without a cause the last status word was not expected.
+        If there is no cause, the script ended because of an unexpected status word.
         """
         replies = Replies(run, timed=timed)
         index = lib.script_run_index(run)

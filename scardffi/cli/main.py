@@ -1,4 +1,4 @@
-"""The entry point: the options that all commands have, and the exit code.
+"""The entry point of the command line: the options of all commands, and the exit codes.
 
 Exit codes: 0 success; 1 the card answered a status word that is not a success; 2 the command line is wrong; 3 PC/SC
 failed or no PC/SC library was found; 130 interrupted by Ctrl-C.

@@ -59,7 +59,7 @@ _CARD_NAMES: Final = {
 
 
 class MalformedAtrError(MalformedError):
-    """Raised if bytes are not an answer to reset that the standard allows."""
+    """Raised if an answer to reset does not conform to the standard."""
 
 
 class SpecificMode(NamedTuple):
@@ -112,12 +112,12 @@ class HistoricalBytes:
 
     @property
     def supports_chaining(self) -> bool | None:
-        """True if the card supports command chaining; None if the historical bytes do not say."""
+        """True if the card supports command chaining; None if the historical bytes do not state it."""
         return self._capability(0x80)
 
     @property
     def supports_extended_length(self) -> bool | None:
-        """True if the card supports extended lengths; None if the historical bytes do not say."""
+        """True if the card supports extended lengths; None if the historical bytes do not state it."""
         return self._capability(0x40)
 
     def _capability(self, bit: int) -> bool | None:
@@ -135,7 +135,7 @@ class Atr:
 
     Args:
         raw: the whole ATR, including TS.
-        lenient: raise only if TS or T0 is missing.
+        lenient: True to raise only if TS or T0 is missing.
 
     Attributes:
         raw: the bytes.
@@ -356,7 +356,7 @@ class Atr:
 
     @property
     def spu(self) -> int:
-        """The use of contact C6 (first TB for T=15, default 0 for no use); bit 8 is set if the use is proprietary."""
+        """The use of contact C6 (first TB for T=15, default 0: not used); bit 8 is set if the use is proprietary."""
         return self._first_value("B", _GLOBAL, 0)
 
     @property
@@ -395,7 +395,7 @@ class Atr:
     def _compact(self, raw: bytes) -> tuple[TLV, ...]:
         """Decode the COMPACT-TLV objects after the category indicator."""
         base = 3 + len(self.interface)
-        if self.storage_card is not None:  # PC/SC encodes this only object as BER-TLV
+        if self.storage_card is not None:  # it has only one object, which PC/SC encodes as BER-TLV
             return (TLV(0x4F, raw[2:], offset=base + 2),)
         objects = []
         position = 0

@@ -136,7 +136,7 @@ class Command:
         cla, ins, p1, p2 = whole[:_HEADER]
         body = whole[_HEADER:]
         extended = len(body) > 1 and body[0] == 0
-        start, width = (1, 2) if extended else (0, 1)  # of the first length field
+        start, width = (1, 2) if extended else (0, 1)  # the position and the size of the first length in the body
         if len(body) in {0, start + width}:
             return cls(cla, ins, p1, p2, le=_le(body[start:]), extended=extended)
         if len(body) < start + width:
@@ -157,7 +157,7 @@ class Command:
     def encode(self) -> bytearray:
         """Return the APDU in a new bytearray, which you can overwrite after use; ``bytes(command)`` returns bytes."""
         size = 2 if self.extended else 1
-        marker = b"\x00" if self.extended else b""  # the first length begins with it
+        marker = b"\x00" if self.extended else b""  # the first extended length field begins with it
         start = bytes((self.cla, self.ins, self.p1, self.p2))
         if self.data:
             start += marker + len(self.data).to_bytes(size, "big")

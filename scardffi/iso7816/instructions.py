@@ -1,8 +1,8 @@
 """Functions that build the commands of ISO/IEC 7816-4 (clause 7, or 11 of later editions) and 7816-9.
 
-Each function returns a :class:`.command.Command`. ``cla`` is the class byte: 00, that of a logical channel, or one that
-the card defines. ``le`` is the maximum number of data bytes in the response, 1 to 65536, or None for no data. A number
-that does not fit its field raises a ValueError that names the argument.
+Each function returns a :class:`.command.Command`. ``cla`` is the class byte: 00, the class byte of a logical channel,
+or one that the card defines. ``le`` is the maximum number of data bytes in the response, 1 to 65536, or None for no
+data. A number that does not fit its field raises a ValueError that names the argument.
 
 Functions with a PIN or a password copy it into a bytearray. ``command.wipe()`` overwrites this bytearray.
 ``command.encode()`` returns another bytearray to send, which you overwrite after use.
@@ -273,7 +273,7 @@ def internal_authenticate(
 def external_authenticate(
     answer: Buffer = b"", algorithm: int = 0, reference: int = 0, *, le: int | None = None, cla: int = 0
 ) -> Command:
-    """Build EXTERNAL AUTHENTICATE, which authenticates you to the card; with ``le`` MUTUAL AUTHENTICATE.
+    """Build EXTERNAL AUTHENTICATE, which authenticates you to the card; with ``le`` it is MUTUAL AUTHENTICATE.
 
     Args:
         answer: the result of your computation on the card's challenge. If it is empty, the card answers 63Cx with the
@@ -305,8 +305,8 @@ def manage_channel(channel: int = 0, *, close: bool = False, cla: int = 0) -> Co
     """Build MANAGE CHANNEL, which opens or closes a logical channel.
 
     Args:
-        channel: the number of the channel, 1 to 19. With 0 the card chooses the channel to open and answers its number
-            in one byte; or it closes the channel of ``cla``.
+        channel: the number of the channel, 1 to 19. With 0 the card opens a channel of its choice and returns its
+            number in one byte, or, if ``close`` is True, closes the channel of ``cla``.
         close: True to close the channel.
         cla: the class byte.
     """
@@ -315,13 +315,13 @@ def manage_channel(channel: int = 0, *, close: bool = False, cla: int = 0) -> Co
 
 
 def verify(code: Buffer = b"", reference: int = 0, *, cla: int = 0) -> Command:
-    """Build VERIFY, which compares a PIN or password with the card's.
+    """Build VERIFY, which compares a PIN or password with the one in the card.
 
     Args:
         code: the PIN or password in the card's format, including padding. If it is empty, the card answers 63Cx with
             the number of tries that are left.
-        reference: the number of the PIN or password: 1 to 31 for one of the whole card, with bit 8 set for one of the
-            current DF; 0 if the card knows it.
+        reference: the number of the PIN or password: 1 to 31 if it belongs to the whole card; this number with bit 8
+            set if it belongs to the current DF; 0 if the card knows it.
         cla: the class byte.
     """
     return _with_secret(0x20, 0x00, reference, cla, code)
@@ -375,7 +375,7 @@ def create_file(parameters: Buffer, descriptor: int = 0, *, short_id: int | None
     Args:
         parameters: the file control parameters, in a data object with tag 62.
         descriptor: the file descriptor byte; 0 if it is in ``parameters``.
-        short_id: the short identifier of the EF, 1 to 30; None if there is none or it is in ``parameters``.
+        short_id: the short identifier of the EF, 1 to 30; None if the EF has none or it is in ``parameters``.
         cla: the class byte.
     """
     return Command(cla, 0xE0, descriptor, _short_id_bits(short_id) << 3, parameters)

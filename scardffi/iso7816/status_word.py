@@ -1,7 +1,7 @@
 """Status words: their meanings and the errors for them (ISO/IEC 7816-4, clause 5.6).
 
-A table has the meaning and the class of error of each status word. If a card has status words of its own, pass a
-similar table, which is searched first::
+A table has the meaning and the error class of each status word. If a card has its own status words, pass a similar
+table, which is searched first::
 
     GSM = {
         range(0x9F00, 0xA000): StatusInfo("success, {length} more bytes available by GET RESPONSE", None),
@@ -101,7 +101,7 @@ class WrongParametersError(StatusError):
 
 
 class NotSupportedError(StatusError):
-    """The card does not support the command, or not in this form."""
+    """The card does not support the command, or does not support this form of it."""
 
 
 class MemoryFailureError(StatusError):
@@ -115,7 +115,7 @@ class StatusInfo(NamedTuple):
     """The meaning in words. ``{length}`` is replaced by SW2 as a length, with 256 for 00; ``{sw2}`` by SW2 as a number;
     ``{counter}`` by the lower four bits of SW2."""
     error: type[StatusError] | None = StatusError
-    """The class of error; None if the status word is a success."""
+    """The error class; None if the status word is a success."""
 
 
 StatusTable: TypeAlias = Mapping[Any, StatusInfo]
@@ -139,7 +139,7 @@ _GROUPS: Final = {
     0x6E: StatusInfo("class not supported", NotSupportedError),
     0x6F: StatusInfo("no precise diagnosis"),
 }
-"""The entries by SW1, for all values of SW2 that have no entry of their own."""
+"""The entries by SW1, for all values of SW2 that are not in the other table."""
 
 _ISO: Final[dict[int | range, StatusInfo]] = {
     SUCCESS: StatusInfo("success", None),
@@ -195,7 +195,7 @@ _UNKNOWN: Final = StatusInfo("not a status word of ISO/IEC 7816-4")
 
 
 def _lookup(sw: int, table: StatusTable | None) -> StatusInfo:
-    """Return the entry of a status word. A number precedes a range, and the card's table that of the standard."""
+    """Return the entry of a status word. The card's table precedes the standard's, and a number precedes a range."""
     for entries in (table or {}, _ISO):
         if sw in entries:
             return entries[sw]

@@ -1,10 +1,10 @@
 """Data objects: BER-TLV and SIMPLE-TLV (ISO/IEC 7816-4, clauses 5.2.1 and 5.2.2, 6.2 and 6.3 of later editions).
 
-This is not taken from a library such as ber-tlv, because scardffi depends only on cffi.
+No library such as ber-tlv is used, because scardffi depends only on cffi.
 
-The standard allows a length in more bytes than necessary, and cards use it. ``length_size`` keeps the number of bytes,
-so that ``encode(decode(raw)) == raw`` for everything that is decoded without ``padding``. New objects have the shortest
-length by default.
+The standard allows length fields that are longer than necessary, and some cards use them. ``length_size`` stores the
+size of the length field, so that ``encode(decode(raw)) == raw`` for all bytes that are decoded without ``padding``. New
+objects have the shortest length field by default.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _MAX_TAG_SIZE: Final = 3
 _LONG_TAG: Final = 0x1F
 """The lower five bits of the first byte of a tag of several bytes."""
 _CONTINUED: Final = 0x80
-"""Set in every byte of a long tag but the first and the last, and in the first byte of a long BER length."""
+"""The bit that is set in every byte of a long tag except the first and the last, and in the first byte of a long BER
+length."""
 _CONSTRUCTED: Final = 0x20
 _MAX_LENGTH_START: Final = 0x84
 _LONG_SIMPLE_LENGTH: Final = 0xFF
@@ -159,12 +160,12 @@ def decode_simple(raw: Buffer, *, padding: bool = False) -> list[SimpleTLV]:
 
 
 def find(objects: Iterable[TLV], tag: int, *below: int) -> TLV | None:
-    """Return the first object with this tag, or None. With more tags, search each next tag in the object found last.
+    """Return the first object with this tag, or None. With more tags, search for each inside the object found last.
 
     Args:
         objects: the objects to search in.
         tag: the tag to search for.
-        below: the tags to search for inside of the first object, from the outside to the inside.
+        below: the tags to search for inside the first object, from the outside to the inside.
 
     Raises:
         MalformedTLVError: the value of an object on this path does not consist of data objects.
@@ -188,7 +189,7 @@ class _Header(NamedTuple):
     tag: int
     length: int
     length_size: int
-    """As in the classes above: 0 if the length field is as short as possible."""
+    """The size of the length field; 0 if it is as short as possible."""
     end: int
     """The position after the header, at which the value begins."""
 

@@ -1,4 +1,4 @@
-"""The current file of a card: what is known of it, and the commands that select another one."""
+"""The current file of a card, as far as it is known, and the commands that select another one."""
 
 from __future__ import annotations
 
@@ -42,14 +42,15 @@ _UNKNOWN_EF: Final = Location(short_id=0)
 _NOT_FOUND: Final = (
     CardFileNotFoundError, ReferenceNotFoundError, WrongParametersError, NotSupportedError, ConditionsNotSatisfiedError,
 )  # fmt: skip
-"""The errors of a file that does not exist or cannot be selected by the method."""
+"""The errors for a file that does not exist, or that the card cannot select by the method."""
 
 
 class Selection:
     """The current files of a card, as far as one service knows them.
 
     Call its methods only inside ``with selection:``, which holds the lock that the services of the card share. If
-    another service has selected a file since this was last entered, or the card was reset, nothing is known at first.
+    another service has selected a file since the context was last entered, or the card was reset, the current files
+    are unknown at the start of the context.
 
     Args:
         transmitter: sends the commands.
@@ -125,7 +126,7 @@ class Selection:
     def select(
         self, location: Location, *, folder: bool | None = None, without_ef: bool = False
     ) -> tuple[Location, FileProperties]:
-        """Make a file current. If it is the current DF already it is not selected again.
+        """Make a file the current one. The current DF is not selected again.
 
         Args:
             location: the location of the file.
@@ -133,7 +134,7 @@ class Selection:
             without_ef: True to select a DF again if there is a current EF in it.
 
         Returns:
-            The location of the file, with a DF's whole name if the card said it, and its properties.
+            The location of the file, with a DF's whole name if the card returned it, and its properties.
 
         Raises:
             StatusError: the card refused; ``df`` and ``ef`` are up to date.
@@ -221,7 +222,10 @@ class Selection:
         return self._select_steps(location, common, answer, is_ef=is_ef)
 
     def _common_steps(self, location: Location) -> int | None:
-        """Return how many steps of a location lead to the current DF or a DF above it; None to begin at its start."""
+        """Return the number of steps of a location that lead to the current DF or a DF above it.
+
+        Return None if the selection must begin at the start of the location.
+        """
         if self.df is None or self.df.name != location.name or UP in self.df.steps:
             return None
         common = 0
@@ -296,7 +300,7 @@ class Selection:
         self._informations.insert(0, information)
 
     def _select_by_short_id(self, location: Location, short_id: int) -> tuple[Location, FileProperties]:
-        """Select an EF by its file identifier if the DF lists it; otherwise by a READ command with the short one."""
+        """Select an EF by its file identifier if the DF lists it, otherwise by READ with the short identifier."""
         folder, properties = self.select(location.folder, folder=True)
         if short_id in properties.short_ids:
             return self.select(folder.child(properties.short_ids[short_id]), folder=False)
@@ -323,7 +327,7 @@ def _path(steps: Sequence[int]) -> bytes:
 
 
 def _df_location(location: Location, properties: FileProperties) -> Location:
-    """Return the location of a DF, with its whole name, or as the MF, if the card says so in the properties."""
+    """Return the location of a DF, with the whole name or as the MF, if its properties state this."""
     if properties.file_id == MF and UP in location.steps:
         return Location()
     if not location.steps and location.name and (properties.name or b"").startswith(location.name):

@@ -28,7 +28,7 @@ _OBJECT_OFFSET: Final = 0x8000
 _DATA: Final = 0x53
 _END_WARNING: Final = 0x6282
 _END: Final = frozenset({0x6700, 0x6B00, _END_WARNING})
-"""Status words of cards for a read behind the end of the file."""
+"""Status words that cards return for a read beyond the end of the file."""
 _OBJECTS_OVERHEAD: Final = 12
 """The maximum length of the offset object, and of the tag and length before the data."""
 _TAG_AND_LENGTH: Final = 5
@@ -38,8 +38,8 @@ _TAG_AND_LENGTH: Final = 5
 class Transfer:
     """Reads and writes the current EF, by the transmitter's own methods if it has them and they support the offsets.
 
-    If an error occurs after some bytes were transferred, both methods return their number. The next call raises the
-    error, if it occurs again.
+    If an error occurs after some bytes were transferred, both methods return the number of bytes. If the error occurs
+    again in the next call, that call raises it.
 
     Args:
         selection: sends the commands.
@@ -137,7 +137,7 @@ class Transfer:
         cla = self._selection.sender.cla
         response = self._selection.send_any(iso.read_binary(offset, le, cla=cla))
         data = response.data
-        if response.sw == 0x6700 and not far and size < SHORT_LE:  # if Le goes beyond the end some cards accept only 00
+        if response.sw == 0x6700 and not far and size < SHORT_LE:  # near the end of the file some cards accept only 00
             response = self._selection.send_any(iso.read_binary(offset, SHORT_LE, cla=cla))
             data = response.data[:size]
         raise_for(response.sw, allow={_END_WARNING}, table=self._selection.sender.table)
@@ -193,7 +193,7 @@ def _moved(move: TransferFunction, memory: memoryview, offset: int, chunk: int) 
 
 
 def _transmitter_method(selection: Selection, name: str) -> TransferFunction | None:
-    """Return a transmitter's own method for whole files; None if it has none. It supports only class byte 00."""
+    """Return a transmitter's method for whole files; None if it has none, or if the class byte is not 00."""
     if selection.sender.cla:
         return None
     method: TransferFunction | None = getattr(selection.sender.transmitter, name, None)
@@ -201,5 +201,5 @@ def _transmitter_method(selection: Selection, name: str) -> TransferFunction | N
 
 
 def _tag_and_length_size(size: int) -> int:
-    """Return the length of the tag and length of a data object with so many bytes."""
+    """Return the size of the tag and length fields of a data object with this number of data bytes."""
     return 2 if size < 0x80 else 3 if size < 0x100 else 4 if size < 0x10000 else _TAG_AND_LENGTH

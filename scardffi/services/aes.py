@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class AesCmac:
-    """Makes and checks proofs: the first bytes of the challenge's AES-CMAC (NIST SP 800-38B).
+    """An algorithm that makes and checks proofs: the first bytes of the challenge's AES-CMAC (NIST SP 800-38B).
 
     The repr does not show the key.
 

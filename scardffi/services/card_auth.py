@@ -41,12 +41,12 @@ class Checker(Protocol):
 
     @property
     def reference(self) -> int:
-        """As for :class:`Prover`."""
+        """The card's number of the algorithm, 0 to 255; 0 if the card needs none."""
         ...
 
     @property
     def challenge_length(self) -> int:
-        """As for :class:`Prover`."""
+        """The length of the challenge in bytes, 1 to 65536."""
         ...
 
     def check(self, challenge: bytes, proof: bytes) -> bool:
@@ -59,7 +59,7 @@ class Protector(Protocol):
 
     @property
     def challenge_length(self) -> int:
-        """As for :class:`Prover`."""
+        """The length of the challenge in bytes, 1 to 65536."""
         ...
 
     def protect(self, code: memoryview, challenge: bytes) -> Buffer:
@@ -155,9 +155,9 @@ class CardAuth:
             self._sender.send(instructions.external_authenticate(proof, algorithm.reference, key, cla=self._sender.cla))
 
     def user_auth(self, code: Buffer, reference: int = 0, *, algorithm: Protector | None = None) -> None:
-        """Prove the user's presence to the card by a code (VERIFY; ibid., clause 11.5.6).
+        """Authenticate the user to the card by a code (VERIFY; ibid., clause 11.5.6).
 
-        :class:`.ch_verification.CHVerification` has more functions for codes: padding, changes, the tries left.
+        :class:`.ch_verification.CHVerification` has more methods for codes, for example with padding.
         Follows ISCardAuth::User_Auth.
 
         Args:

@@ -22,15 +22,15 @@ _MOST_CHANNELS: Final = 8
 
 
 class WriteBehaviour(Enum):
-    """The effect of WRITE BINARY and WRITE RECORD; the value is that of bits 7 and 6 of the data coding byte."""
+    """The effect of WRITE BINARY and WRITE RECORD, as bits 7 and 6 of the data coding byte."""
 
     ONE_TIME = 0
-    """They can write each byte only once."""
+    """Each byte can be written only once."""
     PROPRIETARY = 1
     OR = 2
-    """They set bits."""
+    """The commands set bits."""
     AND = 3
-    """They clear bits."""
+    """The commands clear bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +139,7 @@ _SERVICES: Final = (
     ("data_objects_in_atr", 0x10, False),
     ("has_mf", 0x01, True),
 )
-"""The bits of the card service data: attribute, bit, and True if the attribute is true when the bit is not set."""
+"""The bits of the card service data: attribute, bit, and True if the bit means that the attribute is False."""
 _SELECTION: Final = (
     ("select_by_name", 0x80, False),
     ("select_by_partial_name", 0x40, False),
@@ -150,14 +150,14 @@ _SELECTION: Final = (
     ("record_numbers", 0x02, False),
     ("record_ids", 0x01, False),
 )
-"""The same for the first byte of the card capabilities."""
+"""The bits of the first byte of the card capabilities, in the same form."""
 _LENGTHS: Final = (
     ("chaining", 0x80, False),
     ("extended_length", 0x40, False),
     ("channel_by_card", 0x10, False),
     ("channel_by_program", 0x08, False),
 )
-"""The same for the third byte of the card capabilities."""
+"""The bits of the third byte of the card capabilities, in the same form."""
 
 
 def _historical(atr: Buffer) -> tuple[TLV, ...]:

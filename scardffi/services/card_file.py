@@ -25,7 +25,7 @@ MODES: Final = {
     "r": (True, False), "rb": (True, False), "r+": (True, True), "rb+": (True, True), "r+b": (True, True),
     "w": (False, True), "wb": (False, True),
 }  # fmt: skip
-"""For each mode: is the file readable, and is it writable?"""
+"""For each mode, whether the file is readable and whether it is writable."""
 _READ_SIZE: Final = 0x10000
 
 
@@ -104,7 +104,7 @@ class CardFile(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Change the position in the file; it may be behind the end.
+        """Change the position in the file. The position may be beyond the end.
 
         Args:
             offset: the number of bytes to count.
@@ -131,8 +131,8 @@ class CardFile(io.RawIOBase):
         """Read into a buffer until it is full or the file ends.
 
         Returns:
-            The number of bytes read; 0 at the end. If the card did not say the file's size, up to 8 bytes after them
-            in the buffer may have been overwritten.
+            The number of bytes read; 0 at the end. If the card did not return the size of the file, up to 8 bytes of
+            the buffer after these bytes may have been overwritten.
 
         Raises:
             StatusError: the card refused.
@@ -178,7 +178,7 @@ class CardFile(io.RawIOBase):
 
         Raises:
             StatusError: the card refused.
-            OSError: the position is at the end or behind it (ENOSPC), or the file was opened only for reading.
+            OSError: the position is at the end or beyond it (ENOSPC), or the file was opened only for reading.
         """
         self._check(None if self._writable else "writing")
         with memoryview(data).cast("B") as whole, self._selection:
@@ -205,12 +205,12 @@ class CardFile(io.RawIOBase):
         return done
 
     def _room(self, size: int) -> int:
-        """Return how many of the next ``size`` bytes are in the file, or ``size`` if the file's size is not known."""
+        """Return the number of the next ``size`` bytes that are in the file; ``size`` if the file's size is unknown."""
         end = LAST_OFFSET if self._size is None else self._size
         return max(0, min(size, end - self._position))
 
     def _length(self) -> int:
-        """Return the size of the file. If the card did not say it, find it by reading single bytes."""
+        """Return the size of the file. If the card did not return it, find it by reading single bytes."""
         if self._size is None:
             self._selection.ensure_ef(self._location)
             low, high = 0, 1

@@ -46,7 +46,10 @@ class Records(Sequence[bytes]):
         self._count: int | None = None
 
     def __len__(self) -> int:
-        """Return the number that the card states if the record with this number exists; else count the records."""
+        """Return the number of records.
+
+        If the record with the number that the card states exists, this is the number. Otherwise count the records.
+        """
         with self._selection:
             if self._count is None:
                 self._count = self._count_records()
@@ -76,7 +79,8 @@ class Records(Sequence[bytes]):
 
         Args:
             index: the index of the record.
-            data: the new record, 1 to 65535 bytes; if all records of the file have the same length, of this length.
+            data: the new record, 1 to 65535 bytes. If all records of the file have the same length, it must have this
+                length.
 
         Raises:
             IndexError: the record does not exist.
@@ -102,7 +106,7 @@ class Records(Sequence[bytes]):
     def append(self, data: Buffer) -> None:
         """Add a record after the last one (APPEND RECORD). In a cyclic file it becomes the first; the oldest is lost.
 
-        If the card does not know APPEND RECORD, a cyclic file is written by UPDATE RECORD of the previous record.
+        If the card does not support APPEND RECORD, UPDATE RECORD of the previous record is sent for a cyclic file.
 
         Raises:
             NoSpaceError: the file is full.

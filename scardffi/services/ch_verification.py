@@ -28,15 +28,15 @@ class CHVerification:
 
     A code is a bytearray or another buffer, or a str of ASCII. Every method wipes its copies of the code before it
     returns, and no error, repr or traceback shows the code. Your own object is not wiped: **give a bytearray and
-    overwrite it yourself**. A str and bytes cannot be overwritten, and stay in memory until that is used again.
+    overwrite it yourself**. A str or bytes cannot be overwritten, and stays in memory until the memory is reused.
 
     A ``reference`` selects the code: 0 for the card's default, 1 to 31 for a code of the whole card. With
     ``local=True``, or as 0x81 to 0x9F, it is a code of the current DF (bit 8 of P2), which must be selected before,
     by :meth:`.file_access.FileAccess.change_dir` for example.
 
     With ``pin_pad=True``, or with a :class:`.pin_pad.PinPad`, the user enters the codes on the reader's pad, and they
-    never reach this computer; give no codes then. Such a call **returns only after the user has entered the codes,
-    cancelled, or waited too long**. Only the reader's own time-out ends it.
+    never reach this computer; do not give codes then. The call **returns only after the user has entered the codes or
+    cancelled, or after the reader's time-out**. It cannot be interrupted.
 
     Args:
         transmitter: sends the commands; see :class:`.transmitter.Transmitter`.
@@ -136,7 +136,7 @@ class CHVerification:
 
         Raises:
             VerificationFailedError: the resetting code is wrong; ``tries_left`` is the number of its tries left.
-            AuthenticationBlockedError: the resetting code has no tries left: the code stays blocked for good.
+            AuthenticationBlockedError: the resetting code has no tries left, so the code stays blocked for ever.
             PinPadError: the reader did not get the codes from the user.
             StatusError: the card refused for another reason.
             ValueError: a code or the reference is not allowed; nothing was sent.
@@ -151,7 +151,7 @@ class CHVerification:
         """Make the card require a code from now on (ENABLE VERIFICATION REQUIREMENT; ibid., clause 11.5.8).
 
         Args:
-            code: the code; None if the card does not need it in its present state, and with ``pin_pad``.
+            code: the code; None with ``pin_pad``, or if the card does not need it in its present state.
             reference: the reference of the code, 0 to 31.
             local: True for a code of the current DF.
             pin_pad: the pad on which the user enters the code; True for the reader's pad.
@@ -185,8 +185,8 @@ class CHVerification:
             local: True for a code of the current DF.
 
         Returns:
-            0 to 15, 0 for a blocked code; None if the card does not say, as when the code is verified already or
-            disabled.
+            0 to 15, 0 for a blocked code; None if the card does not return the number, for example because the code is
+            already verified or disabled.
 
         Raises:
             StatusError: the card refused.
@@ -240,7 +240,7 @@ class CHVerification:
         *,
         required: str | None = None,
     ) -> None:
-        """Build a command with these codes and send it, or have the user enter the codes on a pad; empty ``codes``."""
+        """Build a command with these codes and send it, or let the user enter them on a pad. Empty ``codes``."""
         try:
             if required is not None and codes[required] is None and not pin_pad:
                 raise TypeError(f"{required}: expected a bytearray, bytes or str, got None without pin_pad")

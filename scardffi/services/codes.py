@@ -1,7 +1,7 @@
-"""Encoding of codes for cards: padded, in bytearrays that can be wiped, and never shown in an error.
+"""The padding of codes for cards, in bytearrays that can be wiped. No error shows a code.
 
-A bytearray that grows leaves a copy of its bytes in memory, so those in this module have their full size from the
-start.
+A bytearray that grows leaves a copy of its bytes in memory. The bytearrays in this module therefore have their full
+size from the start.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Padding(StrEnum):
 
 
 def checked_padding(padding: Padding | str) -> Padding:
-    """Return a padding, given as such or by its value.
+    """Return a padding for a Padding or its value.
 
     Raises:
         ValueError: no padding has this value.
@@ -73,8 +73,8 @@ def padded(code: Code, padding: Padding = Padding.NONE, length: int = BLOCK, *, 
         name: the name of the argument, for errors.
 
     Raises:
-        ValueError: the code is too short or too long, or has characters that are not allowed. The error says lengths,
-            but nothing of the code.
+        ValueError: the code is too short or too long, or has characters that are not allowed. The message contains
+            lengths, but no part of the code.
         TypeError: the code is neither a buffer nor a str.
     """
     try:
@@ -96,9 +96,9 @@ def padded(code: Code, padding: Padding = Padding.NONE, length: int = BLOCK, *, 
 
 
 def placeholder(padding: Padding, length: int = BLOCK) -> bytes:
-    """Return the bytes that stand in a command for a code that the user will enter on a pad."""
+    """Return placeholder bytes for a command with a code that the user will enter on a pad."""
     if padding is Padding.NONE:
-        return b"0"  # not empty, which the functions that make commands refuse
+        return b"0"  # the functions that build commands refuse an empty code
     return b"\xff" * length if padding is Padding.FF else bytes((_FORMAT_2,)) + b"\xff" * (BLOCK - 1)
 
 

@@ -45,15 +45,15 @@ class FileAccess:
     references of these and of short identifiers. A wrong reference raises ValueError or TypeError before anything is
     sent.
 
-    Any thread may call any method: a lock that all services of one SCardManage share keeps their commands apart. After
-    another of these services has selected a file, or that object has reset the card, a method selects its file again.
-    This object does not notice what other programs and handles select: exclude them by ``card.transaction()``, or call
-    :meth:`forget_selection` after they may have selected a file.
+    Any thread may call any method: all services of one SCardManage share a lock for their commands. After another of
+    these services has selected a file, or the SCardManage has reset the card, a method selects its file again. This
+    object does not notice if another program or handle selects a file: exclude them by ``card.transaction()``, or call
+    :meth:`forget_selection` afterwards.
 
-    To select a file of another directory is to select its DF too. So after such a file was opened, read or written,
-    its DF is the card's current DF. Call :meth:`change_dir` with :attr:`current_dir` to return, for example before a
-    code of the current directory is verified. On a card that supports only selection by P1 00, an identifier may
-    select a file of the DF above (ISO/IEC 7816-4, clause 11.2.2); a program cannot detect this.
+    Selecting a file of another directory also selects its DF. After such a file was opened, read or written, its DF is
+    the card's current DF. Call :meth:`change_dir` with :attr:`current_dir` to return, for example before you verify a
+    code of the current directory. On a card that supports only selection by P1 00, an identifier may select a file of
+    the DF above (ISO/IEC 7816-4, clause 11.2.2); a program cannot detect this.
 
     If the card refuses a command a StatusError is raised, and if its answer is malformed a MalformedError.
 
@@ -78,15 +78,15 @@ class FileAccess:
     def change_dir(self, reference: Reference) -> FileProperties:
         """Make a DF the current directory and the card's current DF (SELECT; ISO/IEC 7816-4, clause 11.2.2).
 
-        If it is the card's current DF already it is not selected again, so that codes of it stay verified.
-        Follows ISCardFileAccess::ChangeDir.
+        If it is already the card's current DF, it is not selected again, so that its codes stay verified. Follows
+        ISCardFileAccess::ChangeDir.
 
         Returns:
             The properties of the DF.
 
         Raises:
             StatusError: the card refused; the current directory does not change.
-            WrongKindError: it is an EF; the current directory does not change.
+            WrongKindError: the file is an EF; the current directory does not change.
         """
         wanted = FileRef.of(reference)
         with self._selection:
@@ -113,7 +113,7 @@ class FileAccess:
         Follows ISCardFileAccess::Directory.
 
         Args:
-            kind: the kind of files to return, or several; files whose kind the card does not say have the kind None.
+            kind: the kind of files to return, or several kinds. A file has the kind None if the card does not state it.
             prefix: the beginning of the DF names, 0 to 16 bytes; many cards do not accept an empty one.
             probe: the file identifiers to try, 0 to 0xFFFF each.
 
@@ -187,7 +187,7 @@ class FileAccess:
 
         Args:
             reference: the file.
-            properties: the properties to change, and no others.
+            properties: the properties to change; those that are None are not changed.
             names: attributes of FileProperties by name; they take precedence over those of ``properties``.
 
         Raises:
@@ -251,8 +251,8 @@ class FileAccess:
     def delete(self, reference: Reference) -> None:
         """Delete a file (DELETE FILE; ISO/IEC 7816-9). Follows ISCardFileAccess::Delete.
 
-        If it is the current directory or a directory above it, the directory above the deleted file becomes the
-        current directory, or the MF if that is not known.
+        If the file is the current directory or a directory above it, the DF above the deleted file becomes the current
+        directory, or the MF if that DF is unknown.
 
         Raises:
             StatusError: the card refused.
@@ -304,12 +304,15 @@ class FileAccess:
             return capabilities
 
     def forget_selection(self) -> None:
-        """Select a file again before the next access: call this after another program may have selected or reset."""
+        """Forget the selected file, so that the next method selects its file again.
+
+        Call this if another program may have selected a file or reset the card.
+        """
         with self._selection:
             self._selection.forget()
 
     def _learn_limits(self, wanted: FileRef) -> None:
-        """Read EF.ATR/INFO if it may allow longer commands, unless this leaves a DF and makes its codes unverified."""
+        """Read EF.ATR/INFO if it may allow longer commands, except if this would make codes of a DF unverified."""
         folder = self._selection.folder
         at_home = folder.is_root and all(one.folder.is_root for one in wanted.locations(folder))
         if self._ef_atr is None and self._selection.sender.extended_length and at_home:
@@ -326,14 +329,14 @@ class FileAccess:
                 yield CardFile(self._selection, location, properties, "rb", capabilities).read(_MOST_READ)
 
     def _forget_selection(self, properties: FileProperties) -> None:
-        """Forget the current file after one was created or deleted; if it was an EF the current DF is still known."""
+        """Forget the current file after a file was created or deleted. If that file was an EF, keep the current DF."""
         if properties.kind in {None, FileKind.DF}:
             self._selection.forget()
         else:
             self._selection.forget_ef()
 
     def _send_for_file(self, command: Callable[..., Command], reference: Reference) -> tuple[Location, FileProperties]:
-        """Select a file and send a command without data; if the card refuses that, with the file identifier."""
+        """Select a file and send a command without data. If the card refuses it, send it with the file identifier."""
         selection, cla = self._selection, self._selection.sender.cla
         location, properties = selection.find(FileRef.of(reference), without_ef=True)
         selection.forget_df_properties()

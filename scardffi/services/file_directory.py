@@ -74,7 +74,7 @@ def dfs_by_name(selection: Selection, prefix: bytes) -> Iterator[DirectoryEntry]
 
 
 def children(selection: Selection, folder: Location, probe: Iterable[int]) -> Iterator[DirectoryEntry]:
-    """Yield the files that a DF lists (tag A2 of its file control information), and those that SELECT finds in it."""
+    """Yield the files that a DF lists (tag A2 of its file control information), and files of ``probe`` that exist."""
     listed: dict[int, int] = {}
     with suppress(StatusError):
         folder, properties = selection.select(folder, folder=True)
@@ -90,7 +90,7 @@ def children(selection: Selection, folder: Location, probe: Iterable[int]) -> It
                 continue
         else:
             if answered.file_id not in {None, file_id}:
-                continue  # the card has searched another DF
+                continue  # the card has found the file in another DF
             properties = answered
         yield _entry(FileRef.by_path(str(folder.child(file_id))), properties, file_id, listed.get(file_id))
 

@@ -33,7 +33,7 @@ _DF_DESCRIPTOR: Final = 0x38
 
 
 class FileKind(Enum):
-    """The kind of a file; the value is the file descriptor byte without the bit that says shareable."""
+    """The kind of a file; the value is the file descriptor byte without the bit for shareable files."""
 
     DF = _DF_DESCRIPTOR
     """A directory, or an application."""
@@ -152,7 +152,7 @@ class FileProperties:
 
         Args:
             raw: the answer without its status word; it may be empty.
-            lenient: True to raise no error: errors are stored in ``problems``, and the rest is decoded.
+            lenient: True to store errors in ``problems`` instead of raising them, and to decode the rest.
 
         Raises:
             MalformedError: the bytes are not such templates, and ``lenient`` is False.
@@ -189,7 +189,7 @@ class FileProperties:
         if self.kind is not None:
             objects.append(TLV(_DESCRIPTOR, self._descriptor(FileKind(self.kind))))
         elif (self.record_size, self.record_count, self.shareable, self.data_coding) != (None,) * 4:
-            raise ValueError("kind: None is not allowed with record_size or the like; give a FileKind")
+            raise ValueError("kind: None is not allowed with properties of the file descriptor; give a FileKind")
         if self.file_id is not None:
             objects.append(TLV(_FILE_ID, checked("file_id", self.file_id, 0, 0xFFFF).to_bytes(2, "big")))
         if self.name is not None:
@@ -200,7 +200,7 @@ class FileProperties:
         if self.life_cycle is not None:
             objects.append(TLV(_LIFE_CYCLE, bytes((checked("life_cycle", self.life_cycle, 0, 0xFF),))))
         if self.label is not None:
-            raise ValueError("label: it is not a file control parameter; give it in an object of proprietary")
+            raise ValueError("label: this is not a file control parameter; give it as an object in proprietary")
         return [*objects, *self.security, *self.proprietary, *self.objects]
 
     def encode(self) -> bytes:

@@ -88,7 +88,7 @@ class FileRef:
 
     @classmethod
     def by_name(cls, name: Buffer) -> FileRef:
-        """Return a reference to the DF with this name, or with a name that begins so, anywhere on the card.
+        """Return a reference to the DF with this name, or whose name begins with it, anywhere on the card.
 
         Raises:
             ValueError: the name does not have 1 to 16 bytes.

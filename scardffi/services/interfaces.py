@@ -1,7 +1,7 @@
 """Services by name or UUID: those of this package, and those that other packages register as entry points.
 
-The name of an entry point in the group ``scardffi.interfaces`` is the name of a service or a UUID. Its object is
-called with a transmitter and the caller's data, and returns the service::
+The name of an entry point in the group ``scardffi.interfaces`` is the name of a service or a UUID. The object that the
+entry point names is called with a transmitter and the caller's data, and returns the service::
 
     [project.entry-points."scardffi.interfaces"]
     CryptoProvider = "their_package:CryptoProvider"
@@ -81,7 +81,7 @@ def _entry_points() -> Iterable[EntryPoint]:
 
 
 def _uuid(text: UUID | str) -> UUID | None:
-    """Return the UUID that this is; None if it is a name."""
+    """Return a UUID for a UUID or its text; None if the text is a name."""
     try:
         return UUID(str(text))
     except ValueError:

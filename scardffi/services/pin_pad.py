@@ -37,7 +37,7 @@ class NoPinPadError(LookupError):
 
 
 class PinPadError(StatusError):
-    """The reader did not get a code from the user, and sent the card nothing. ``sw`` is from the reader."""
+    """The reader did not get a code from the user, and sent nothing to the card. ``sw`` is from the reader."""
 
 
 class PinPadTimeoutError(PinPadError):
@@ -73,8 +73,8 @@ PIN_PAD: Final = {
 class PinPad:
     """The pad of a reader, through a transmitter that has ``control(code, data) -> bytes``, as SCardManage does.
 
-    The code that the user enters goes only to the card. Every call that asks for a code **returns only after the
-    user's last key or the reader's time-out**, which is half a minute with many readers. Nothing else ends it.
+    The code that the user enters is sent only to the card. Every call that asks for a code **returns only after the
+    user's last key or the reader's time-out**, which is half a minute with many readers. It cannot be interrupted.
 
     Args:
         transmitter: sends the control codes; see :class:`.transmitter.Transmitter`.
@@ -83,7 +83,7 @@ class PinPad:
         time_out: seconds to wait for the first key, 0 to 255; 0 for the reader's default.
         min_digits: the minimum number of digits, 0 to 255.
         max_digits: the maximum number of digits, 1 to 255.
-        entry_validation: what ends the input.
+        entry_validation: the conditions that end the input.
         lang_id: the language of the reader's messages, as a Windows language number.
 
     Raises:
@@ -165,11 +165,13 @@ class PinPad:
         self._request(Feature.MODIFY_PIN_DIRECT, structure)
 
     def send(self, command: Command, padding: Padding) -> None:
-        """Send a command with codes from the user: two for CHANGE REFERENCE DATA and RESET RETRY COUNTER, else one.
+        """Send a command with codes that the user enters.
+
+        CHANGE REFERENCE DATA and RESET RETRY COUNTER have two codes, other commands one.
 
         Args:
             command: the command, with placeholders of the length of a padded code. Without padding it has no data, and
-                the reader puts one code after the other.
+                the reader adds the codes, one after the other.
             padding: the padding that the card expects.
 
         Raises:

@@ -52,9 +52,9 @@ class Property(IntEnum):
     """A property of a reader (part 10, section 2.6.14)."""
 
     LCD_LAYOUT = 1
-    """The display's lines in the upper byte, characters of a line in the lower; 0 if there is no display."""
+    """The number of lines of the display in the upper byte, of characters in a line in the lower; 0 without display."""
     ENTRY_VALIDATION_CONDITION = 2
-    """What may end the input: an :class:`EntryValidation`."""
+    """The conditions that may end the input: an :class:`EntryValidation`."""
     TIME_OUT_2 = 3
     """Not 0 if there is a time-out after the first key."""
     LCD_MAX_CHARACTERS = 4
@@ -89,7 +89,7 @@ class MalformedPinDataError(MalformedError):
 
 @dataclass(frozen=True)
 class _Structure:
-    """A structure of numbers. Each subclass says in _LAYOUT which fields it has, in their order, and their widths."""
+    """A structure of numbers. Each subclass lists its fields and their widths in _LAYOUT, in order."""
 
     _LAYOUT: ClassVar[dict[str, int]]
 
@@ -119,8 +119,10 @@ class PinProperties(_Structure):
     """The answer to FEATURE_IFD_PIN_PROPERTIES (PIN_PROPERTIES_STRUCTURE, 4 bytes).
 
     Args:
-        lcd_layout: wLcdLayout: the display's lines in the upper byte, characters in the lower; 0 if it has no display.
-        entry_validation_condition: bEntryValidationCondition: what may end the input, an :class:`EntryValidation`.
+        lcd_layout: wLcdLayout: the number of lines of the display in the upper byte, of characters in a line in the
+            lower; 0 without display.
+        entry_validation_condition: bEntryValidationCondition: the conditions that may end the input, an
+            :class:`EntryValidation`.
         time_out_2: bTimeOut2: not 0 if the reader has a time-out after the first key.
 
     Raises:
@@ -138,7 +140,7 @@ class PinProperties(_Structure):
         """Return the structure in these bytes.
 
         Raises:
-            MalformedPinDataError: they are not 4 bytes.
+            MalformedPinDataError: ``raw`` does not have 4 bytes.
         """
         whole = memoryview(raw).tobytes()
         if len(whole) != cls._size():
@@ -181,7 +183,7 @@ class _PinEntry(_Structure):
         """Return the structure in these bytes; its ``encode()`` returns the same bytes.
 
         Raises:
-            MalformedPinDataError: they are too few, or ulDataLength is not the number of bytes after it.
+            MalformedPinDataError: there are too few bytes, or ulDataLength is not the number of bytes after it.
         """
         whole = memoryview(raw).tobytes()
         size = cls._size()
@@ -208,7 +210,8 @@ class PinVerify(_PinEntry):
         pin_length_format: bmPINLengthFormat: bit 5 set to count in bytes; bits 4 to 1 the position of the length.
         pin_max_extra_digit: wPINMaxExtraDigit: the minimum number of digits in the upper byte, the maximum in the
             lower.
-        entry_validation_condition: bEntryValidationCondition: what ends the input, an :class:`EntryValidation`.
+        entry_validation_condition: bEntryValidationCondition: the conditions that end the input, an
+            :class:`EntryValidation`.
         number_message: bNumberMessage: the number of messages to show; 0xFF for the reader's default.
         lang_id: wLangId: the language of the messages; 0x0409 for English.
         teo_prologue: bTeoPrologue: 3 bytes for T=1 without APDUs, the first byte lowest; otherwise 0.
@@ -278,8 +281,8 @@ class PinModify(_PinEntry):
 def decode_features(raw: Buffer) -> dict[int, int]:
     """Decode the answer to GET_FEATURE_REQUEST: the control code of each feature (part 10, section 2.2).
 
-    An object with the number of no :class:`Feature` is left out if its value is not a control code. If a feature is
-    repeated the first control code is used.
+    An object whose number is not that of a :class:`Feature` is ignored if its value is not a control code. If a feature
+    is repeated, the first control code is used.
 
     Returns:
         Control codes by :class:`Feature`, or by number for other features.
@@ -300,8 +303,8 @@ def decode_properties(raw: Buffer) -> dict[int, int | bytes]:
     """Decode the answer to GET_TLV_PROPERTIES (part 10, section 2.6.14).
 
     Returns:
-        Values by :class:`Property`, or by number for other properties: ints, but bytes for FIRMWARE_ID and for other
-        properties.
+        Values by :class:`Property`, or by number for unknown properties. Values are ints, except those of FIRMWARE_ID
+        and of unknown properties, which are bytes.
 
     Raises:
         MalformedPinDataError: an object is cut off, or a number does not have 1 to 4 bytes.

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 MOST_DATA: Final = 65536
 """The size of response data at which the sender stops asking for more."""
 WRONG_CODE: Final = {range(0x63C0, 0x63D0): StatusInfo("wrong, {counter} tries left", VerificationFailedError)}
-"""The meaning of 63Cx for services that send a code or proof."""
+"""The meaning of 63Cx after a command with a code or proof."""
 WRITTEN: Final = frozenset({0x6381, *range(0x63C0, 0x63D0)})
-"""Status words of a command that has written: the file is full now, or writing took several attempts."""
+"""Status words of a successful write: the file is full now, or the write took several attempts."""
 _CHAINING: Final = 0x10
 _FIRST_PROPRIETARY_CLASS: Final = 0x80
 
@@ -77,12 +77,16 @@ class ReaderTransmitter(Transmitter, Protocol):
             The number of bytes read, fewer than the buffer's length if the file ends.
 
         Raises:
-            Exception: the card refused; it has the attributes ``sw`` and ``arrived``, the number of bytes read before.
+            Exception: the card refused; the exception has the attributes ``sw``, and ``arrived``, the number of bytes
+                read before.
         """
         ...
 
     def update_binary_from(self, buffer: Buffer, offset: int = 0, *, chunk: int = SHORT_DATA) -> int:
-        """Write a buffer to the selected transparent file; arguments, result and errors as :meth:`read_binary_into`."""
+        """Write a buffer to the selected transparent file, and return the number of bytes written.
+
+        Arguments and errors are those of :meth:`read_binary_into`.
+        """
         ...
 
     def control(self, code: SupportsIndex, data: Buffer = b"") -> bytes:
@@ -100,8 +104,8 @@ class Sender:
 
     Attributes:
         turns: the state that the services of the card share, if the transmitter has one; otherwise the sender's own.
-        extended_length: True if the historical bytes say that the card accepts extended commands; may be set.
-        chaining: True if the historical bytes say that the card accepts chained commands; may be set.
+        extended_length: True if the historical bytes say that the card accepts extended commands. You may change it.
+        chaining: True if the historical bytes say that the card accepts chained commands. You may change it.
     """
 
     def __init__(self, transmitter: Transmitter, cla: int = 0, table: StatusTable | None = None) -> None:
@@ -116,9 +120,9 @@ class Sender:
     def send(self, command: Command, allow: Container[int] = ()) -> Response:
         """Send a command and return its whole response (ISO/IEC 7816-4, clauses 5.3.3 and 5.3.4).
 
-        A command with more than 255 bytes of data is chained if the card accepts chained commands but no extended
-        ones. After 61xx this sends GET RESPONSE, after 6Cxx the same command with that Le. The encoded command is
-        wiped.
+        A command with more than 255 bytes of data is chained if the card accepts chained commands but not extended
+        ones. After 61xx this sends GET RESPONSE. After 6Cxx it sends the same command with Le = xx. The encoded command
+        is wiped.
 
         Args:
             command: the command, with its class byte.
@@ -187,7 +191,7 @@ def status_word_of(error: BaseException) -> int | None:
 
 
 def _capabilities(transmitter: Transmitter) -> tuple[bool, bool]:
-    """Return support for extended length and for chaining by the ATR (ISO/IEC 7816-4, clause 8.1.1.2.7)."""
+    """Return whether the ATR states support for extended length and chaining (ISO/IEC 7816-4, clause 8.1.1.2.7)."""
     try:
         historical = Atr(getattr(transmitter, "atr", None) or b"", lenient=True).historical()
     except MalformedAtrError:

@@ -1,9 +1,9 @@
 """Readers and cards without hardware: a virtual PC/SC library, and functions that change its readers and cards.
 
-The library has the ABI of the platform's PC/SC library and behaves as that library does. It contains a resource
-manager of its own for each process: all contexts and threads of the process see the same readers, cards, transactions
-and events. At the start there is one reader, :data:`DEFAULT_READER`, with an :class:`AnsweringCard` in it, or the
-readers that the environment variable ``SCARDFFI_VIRTUAL`` describes.
+The library has the ABI of the platform's PC/SC library and behaves like pcsc-lite. Each process has its own resource
+manager: all contexts and threads of the process see the same readers, cards, transactions and events. At the start
+there is one reader, :data:`DEFAULT_READER`, with an :class:`AnsweringCard` in it, or the readers that the environment
+variable ``SCARDFFI_VIRTUAL`` describes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the cards in Python when they are first used: with json and tempfile they are slow to import."""
+    """Import the cards in Python at their first use: with json and tempfile, their import is slow."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(".vpcd" if name == "VpcdCard" else ".file_system", __name__), name)

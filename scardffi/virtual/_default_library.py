@@ -1,4 +1,4 @@
-"""Making the virtual PC/SC library the default library of the process."""
+"""Make the virtual PC/SC library the default library of the process."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _previous: Api | None = None  # the default library before the first of them
 def installed() -> Iterator[Library]:
     """Make the virtual PC/SC library the default of the whole process while the context lasts.
 
-    If several such contexts overlap, the last one to end restores the default that was set before the first. Contexts
-    and cards that exist already keep their library.
+    If several of these context managers overlap, the last one to end restores the default that was set before the first
+    one. ``Context`` and ``SCardManage`` objects that already exist keep their library.
     """
     global _uses, _previous  # noqa: PLW0603  the process has one default library
     library = Library(library_path())

@@ -35,7 +35,8 @@ def library_folder() -> str:
 def stand_in() -> None:
     """Load the stand-in: later loads of libpcsclite.so.1 in this process get the virtual library.
 
-    Call this before pyscard is imported, for example. It lasts as long as the process; calling it again has no effect.
+    For example, call this before you import pyscard. The effect lasts until the process ends. Later calls have no
+    effect.
 
     Raises:
         RuntimeError: another libpcsclite.so.1 is loaded already, or this platform's loader does not compare SONAMEs.

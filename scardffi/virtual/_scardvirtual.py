@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 _ADDRESS: Final = ctypes.c_void_p  # an int or None in Python
 TransmitFunction: Final = CFUNCTYPE(None, c_size_t, _ADDRESS, c_size_t, _ADDRESS, c_size_t, POINTER(c_int64))
-"""(key of the card, command, its length, buffer for the answer, its size, result: the answer's length or minus a return
-code)"""
+"""Arguments: key of the card, command, its length, buffer for the answer, its size, result (the answer's length, or
+minus a return code)."""
 ResetFunction: Final = CFUNCTYPE(None, c_size_t)
-"""(key of the card)"""
+"""Argument: key of the card."""
 ReleasedFunction: Final = CFUNCTYPE(None, c_size_t)
-"""(key of the card); Python does not use it"""
+"""Argument: key of the card. Python does not use this callback."""
 ControlFunction: Final = CFUNCTYPE(None, c_size_t, c_uint32, _ADDRESS, c_size_t, _ADDRESS, c_size_t, POINTER(c_int64))
-"""(key of the reader, control code, command, its length, buffer for the answer, its size, result: as above, or
-NOT_HANDLED)"""
+"""Arguments: key of the reader, control code, command, its length, buffer for the answer, its size, result (the
+answer's length, minus a return code, or NOT_HANDLED)."""
 NOT_HANDLED: Final = -(1 << 63)
-"""SCARDVIRTUAL_NOT_HANDLED: the reader answers the control code itself."""
+"""SCARDVIRTUAL_NOT_HANDLED: the callback leaves the control code to the virtual reader."""
 
 
 class CardFunctions(ctypes.Structure):
@@ -104,7 +104,7 @@ def microseconds(latency: float) -> int:
     """Convert the latency of a reader from seconds to microseconds.
 
     Raises:
-        InvalidArgumentError: it is None or does not fit 32 bits.
+        InvalidArgumentError: the latency is None or does not fit 32 bits.
     """
     checked = seconds("latency", latency)
     if checked is None or checked > _LONGEST_LATENCY:
@@ -116,7 +116,7 @@ def copied(name: str, value: object) -> bytes:
     """Copy a bytes-like object; unlike ``bytes()``, this does not take an int for a length.
 
     Raises:
-        TypeError: it is not bytes-like.
+        TypeError: the object is not bytes-like.
     """
     try:
         return bytes(memoryview(value))  # type: ignore[arg-type]  # it raises TypeError if this is not a buffer

@@ -8,9 +8,9 @@ from typing import Final, Protocol
 class Card(Protocol):
     """A card in Python.
 
-    If it has a method ``reset()``, this is called when the card is inserted, reset or powered off: it must clear the
-    selected file and what was verified. The methods are called on the threads of the programs that use the card, one
-    at a time.
+    If the card has a method ``reset()``, it is called when the card is inserted, reset or powered off. It must forget
+    the selected file and all verifications. The methods are called on the threads of the programs that use the card,
+    one at a time.
     """
 
     @property
@@ -21,8 +21,8 @@ class Card(Protocol):
     def transmit(self, command: bytes) -> bytes:
         """Return the response APDU, status word included, to a command APDU.
 
-        The method may use PC/SC and the card's reader itself. A call that would have to wait for this command raises
-        SharingViolationError. The exception is a call through the object that sent the command: it waits for ever.
+        The method may itself use PC/SC and the card's reader. A call that would have to wait for this command raises
+        SharingViolationError, except that a call through the object that sent the command waits for ever.
         """
         ...
 

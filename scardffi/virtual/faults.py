@@ -88,12 +88,13 @@ def fault(
         code: the call does nothing and returns this code, such as 0x80100006 (SCARD_E_NO_MEMORY).
         answer: the card executes the command, and the call returns these bytes instead of the card's answer.
         latency: the card takes this many seconds longer.
-        removal: the card is removed after it has begun with the command: it executes it, but the answer is lost.
+        removal: the card is removed while it executes the command. It executes the whole command, but the answer is
+            lost.
         reset: another program resets the card just before the command; the card does not get the command.
         stop: the resource manager stops just before the call; see :func:`service_stopped`.
 
     Raises:
-        InvalidArgumentError: the function is unknown, a number is out of range, there is no effect or more than one,
+        InvalidArgumentError: the function is unknown, a number is out of range, no effect or more than one is given,
             or the function cannot have this effect.
         OutOfMemoryError: 64 faults are armed already.
     """
@@ -132,11 +133,12 @@ _stops = 0  # the number of service_stopped() contexts that have not ended
 
 @contextmanager
 def service_stopped() -> Iterator[None]:
-    """Stop the resource manager while the context lasts; of nested or overlapping contexts, until the last one ends.
+    """Stop the resource manager; a context manager that starts it again at its end.
 
-    Existing contexts and handles stay invalid for good: their calls return SCARD_E_NO_SERVICE, and calls that are
-    running return SCARD_F_COMM_ERROR (SCARD_E_NO_SERVICE if they wait for the end of another transaction). New
-    contexts can be established after the resource manager has started again. Readers and cards stay.
+    If several of these context managers overlap, the last one to end starts the resource manager. Existing PC/SC
+    contexts and handles stay invalid: their calls return SCARD_E_NO_SERVICE, and calls that are running return
+    SCARD_F_COMM_ERROR (SCARD_E_NO_SERVICE if they wait for the end of another transaction). New PC/SC contexts can be
+    established after the resource manager has started again. Readers and cards stay.
     """
     global _stops  # noqa: PLW0603  the process has one resource manager
     with _lock:

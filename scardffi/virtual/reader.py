@@ -33,8 +33,8 @@ _LONGEST_ATR: Final = 33
 class VirtualReader:
     """A reader in the virtual PC/SC library, identified by its name.
 
-    As a context manager it is plugged in while the context lasts, with ``card`` in it. Everything in the process that
-    uses the virtual library sees it. Subclasses can override :meth:`control` to answer control codes.
+    As a context manager it is plugged in while the context lasts, with ``card`` in it. All users of the virtual library
+    in the process see the reader. Subclasses can override :meth:`control` to answer control codes.
 
     Args:
         name: the reader's name, 1 to 127 bytes in UTF-8.
@@ -42,8 +42,8 @@ class VirtualReader:
         latency: the time that is added to each command, in seconds.
 
     Attributes:
-        errors: the exceptions that cards have raised. For each of them the program got SCARD_F_COMM_ERROR. They keep
-            their tracebacks, and so the commands that the cards were executing.
+        errors: the exceptions that cards have raised. For each of them the program got SCARD_F_COMM_ERROR. Their
+            tracebacks hold the commands that the cards were executing.
 
     Raises:
         InvalidArgumentError: the name, the card's ATR or the latency is not allowed.
@@ -123,7 +123,7 @@ class VirtualReader:
         self._forget_card()
 
     def insert(self, card: Card | AnsweringCard) -> None:
-        """Insert a card, after a call of its ``reset()``.
+        """Insert a card. Its method ``reset()`` is called before.
 
         Raises:
             UnexpectedStateError: there is a card in the reader.
@@ -156,7 +156,7 @@ class VirtualReader:
     def remove(self) -> None:
         """Remove the card. A command that is running ends with SCARD_E_NO_SMARTCARD.
 
-        The method of a card in Python runs to its end nevertheless; the next card waits for that.
+        The method ``transmit`` of a card in Python is not interrupted; the next card waits until it returns.
 
         Raises:
             NoSmartCardError: the reader is empty.
@@ -170,7 +170,7 @@ class VirtualReader:
 
         Args:
             card: the card to insert.
-            gap: the seconds in between, so that programs that wait see the empty reader, as they do with a real one.
+            gap: the seconds for which the reader is empty, so that waiting programs notice it, as with a real reader.
 
         Raises:
             NoSmartCardError: the reader is empty.
@@ -186,8 +186,8 @@ class VirtualReader:
     def reset(self) -> None:
         """Reset the card: every open handle gets SCARD_W_RESET_CARD, as after a reset by another program.
 
-        This waits for the end of a command that is running, but not for the end of a transaction, as another program
-        would have to.
+        This waits for the end of a running command. Unlike a reset by another program, it does not wait for the end of
+        a transaction.
 
         Raises:
             NoSmartCardError: the reader is empty.
@@ -206,7 +206,7 @@ class VirtualReader:
             command: the bytes that the program sent with it.
 
         Returns:
-            The answer; None to let the library answer, which knows the control codes of PC/SC part 10.
+            The answer; None to leave the control code to the library, which supports those of PC/SC part 10.
         """
         return None
 
@@ -234,18 +234,18 @@ class VirtualReader:
 
 _keys: Final = itertools.count(1)
 _plugged: Final[dict[str, VirtualReader]] = {}  # by name
-_readers: Final[dict[int, VirtualReader]] = {}  # by the keys that C has
-_cards: Final[dict[int, tuple[VirtualReader, Any]]] = {}  # inserted cards, by the keys that C has
+_readers: Final[dict[int, VirtualReader]] = {}  # by the key that C passes to the callbacks
+_cards: Final[dict[int, tuple[VirtualReader, Any]]] = {}  # inserted cards, by the key that C passes to the callbacks
 
 
 def _forget_all() -> None:
-    """Clear the registries in the child of a fork: its virtual resource manager starts anew."""
+    """Clear the registries in the child of a fork, in which the virtual resource manager starts again."""
     for registry in (_plugged, _readers, _cards):
         registry.clear()
 
 
 def _unplug_all() -> None:
-    """Unplug all readers before the interpreter ends: after that other threads must not call cards in Python."""
+    """Unplug all readers before the interpreter ends, so that other threads call no card in Python after that."""
     for reader in list(_plugged.values()):
         with suppress(SCardError):
             reader.unplug()
@@ -278,7 +278,7 @@ def _keep_error(reader: VirtualReader, error: BaseException) -> None:
 
 
 def _interrupt_main_thread() -> None:
-    """Send SIGINT to the main thread if the platform can: unlike raise_signal(), this ends a sleep too."""
+    """Send SIGINT to the main thread if the platform supports it. Unlike raise_signal(), this also ends a sleep."""
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
     else:

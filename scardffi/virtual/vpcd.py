@@ -1,8 +1,8 @@
 """A card in Python for a reader that uses vpcd's framing over TCP: one of a real pcscd, or of the virtual library.
 
-A message consists of its length in two bytes, big-endian, and that many bytes. A message of one byte to the card is a
-control, any other message is a command. The card answers each command, and of the controls only the request for the
-ATR.
+A message consists of its length in two bytes, big-endian, and that number of bytes. A message of one byte to the card
+is a control message, any other message is a command. The card answers every command. The only control message that it
+answers is the request for the ATR.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ class VpcdCard:
     The card runs on threads of this object. It may be started again after it was stopped. In the child of a fork it
     is not running.
 
-    If the card raises an exception, a command is answered with 6F00 and a request for the ATR with an empty message.
-    The same happens if an answer has more than 65535 bytes or an ATR more than 33. vpcd treats an empty message as a
-    removal of the card, and cannot transport commands of one byte.
+    If the card raises an exception, or returns an answer of more than 65535 bytes or an ATR of more than 33, the answer
+    to a command is 6F00, and the answer to a request for the ATR is an empty message. vpcd treats an empty message as a
+    removal of the card. It cannot transport commands of one byte.
 
     Args:
         card: the card.
-        port: the TCP port on which vpcd waits for cards. With ``listen``, the port to listen on; 0 for any free port,
-            whose number the attribute ``port`` has after :meth:`start`.
+        port: the TCP port on which vpcd waits for cards. With ``listen``, the port to listen on; 0 for any free port.
+            After :meth:`start` the attribute ``port`` is the number of the port.
         host: the host of vpcd, or the address to listen on.
         listen: True to let readers connect to the card. Each connection is a reader with the card in it; they share
             the card, which gets one command at a time.
@@ -111,7 +111,7 @@ class VpcdCard:
         self._server = server
 
     def stop(self) -> None:
-        """Remove the card, after the end of a running command. This has no effect if the card is not plugged in."""
+        """Remove the card after a running command has ended. This has no effect if the card is not plugged in."""
         server, self._server = self._server, None
         if server is not None:
             server.end()
@@ -168,7 +168,7 @@ class _Server:
         thread.start()
         self.threads.difference_update([one for one in list(self.threads) if not one.is_alive()])
         self.threads.add(thread)  # after start(): join() needs a started thread
-        if self._ended:  # meanwhile; that call of end() may have missed this socket
+        if self._ended:  # end() was called meanwhile and may have missed this socket
             self.end()
 
     def _run(self, work: Callable[..., None], *sockets: socket.socket) -> None:
@@ -216,7 +216,7 @@ class _Server:
 
 
 def _checked(name: str, value: bytes, most: int) -> bytes:
-    """Return a copy of an answer after a check of its length. The error has no bytes of it: they may be secret."""
+    """Check the length of an answer and return a copy. The error has no bytes of it, because they may be secret."""
     size = memoryview(value).nbytes
     if size > most:
         raise ValueError(f"{name}: {size} bytes are not allowed; give at most {most}")
@@ -232,7 +232,7 @@ def _shut_down(connection: socket.socket) -> None:
 
 
 def _acknowledge_at_once(connection: socket.socket) -> None:
-    """Make TCP acknowledge the next message's length at once. vpcd waits for that, otherwise up to 40 ms."""
+    """Make TCP acknowledge the next message's length at once. Otherwise vpcd waits for up to 40 ms."""
     if hasattr(socket, "TCP_QUICKACK"):  # Linux resets this option by itself
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 

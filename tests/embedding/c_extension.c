@@ -45,11 +45,13 @@ static PyObject *read_on(PyObject *module, PyObject *arguments)
     (void)module;
     if (!PyArg_ParseTuple(arguments, "sk", &reader, &count))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS total = read_many(reader, count);
-    Py_END_ALLOW_THREADS return PyLong_FromLongLong(total);
+    Py_BEGIN_ALLOW_THREADS
+    total = read_many(reader, count);
+    Py_END_ALLOW_THREADS
+    return PyLong_FromLongLong(total);
 }
 
-/* Sends an exchange of Python's, given by its address, `count` times. */
+/* Send an exchange that Python made `count` times. The arguments are its address and the count. */
 static PyObject *drive(PyObject *module, PyObject *arguments)
 {
     PyObject *address;
@@ -63,12 +65,13 @@ static PyObject *drive(PyObject *module, PyObject *arguments)
     exchange = PyLong_AsVoidPtr(address);
     if (exchange == NULL)
         return NULL;
-    Py_BEGIN_ALLOW_THREADS for (; count > 0 && total >= 0; count--)
-    {
+    Py_BEGIN_ALLOW_THREADS
+    for (; count > 0 && total >= 0; count--) {
         received = api->exchange_send(exchange);
         total = received < 0 ? received : total + received;
     }
-    Py_END_ALLOW_THREADS return PyLong_FromLongLong(total);
+    Py_END_ALLOW_THREADS
+    return PyLong_FromLongLong(total);
 }
 
 /* Opens a card by PC/SC's own functions and answers (context, handle) for Python to attach to. */

@@ -20,7 +20,7 @@ static const char PYTHON[] = "import sys\n"
                              "        print(card.status().reader, card.transmit(bytes.fromhex('00B0000004')).hex())\n"
                              "    sys.stdout.flush()\n";
 
-/* Has Python use the card by its handle; 0 where it raised. */
+/* Let Python use the card by its handle. Returns 0 if Python raised an exception. */
 static int python_uses(const char *path, SCARDHANDLE handle)
 {
     PyObject *module = PyImport_AddModule("__main__");

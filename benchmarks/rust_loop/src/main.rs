@@ -1,5 +1,6 @@
 //! A worker for workers.py with Card::transmit of the pcsc crate. Each line of the input is "row capacity command count".
-//! If the count is 0, it prints the response in hexadecimal; otherwise the nanoseconds of one exchange.
+//! If the count is 0, it makes one exchange and prints the response in hexadecimal. Otherwise it makes this number of
+//! exchanges and prints the nanoseconds for one of them.
 
 use std::io::{stdin, stdout, BufRead, Write};
 use std::time::Instant;

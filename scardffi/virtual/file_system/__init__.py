@@ -1,4 +1,4 @@
-"""A card with files, codes and keys, without hardware: :class:`FileSystemCard` and the parts it is made of."""
+"""A card with files, codes and keys, without hardware: :class:`FileSystemCard` and the classes of its parts."""
 
 from __future__ import annotations
 

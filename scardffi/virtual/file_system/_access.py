@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from ...iso7816.command import checked
 
 Access: TypeAlias = Mapping[str, Sequence[int] | None]
-"""Access rules as a caller gives them: the numbers of codes and keys by the operation's name, or NEVER."""
+"""Access rules as a caller gives them: for each operation by name, the numbers of codes and keys, or NEVER."""
 AccessRules: TypeAlias = dict[str, list[int] | None]
 """Access rules as they are stored."""
 
@@ -37,7 +37,7 @@ def checked_number(number: int) -> int:
     """Return the number of a code or key.
 
     Raises:
-        ValueError: it is neither 1 to 31 nor 0x81 to 0x9F.
+        ValueError: the number is neither 1 to 31 nor 0x81 to 0x9F.
     """
     checked("number", number, 1, 0xFF)
     if not 1 <= number & ~LOCAL <= 31:

@@ -84,7 +84,7 @@ def _update_binary(session: Session, command: Command, *, operation: str) -> byt
 
 
 def _or(old: bytes | bytearray, data: bytes | bytearray) -> bytes:
-    """Return what WRITE makes of old content: it sets bits and clears none."""
+    """Return the content after WRITE, which sets bits and clears none."""
     return bytes(before | new for before, new in zip(old, data, strict=True))
 
 

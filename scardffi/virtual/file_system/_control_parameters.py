@@ -89,7 +89,7 @@ def new_file(raw: Buffer, descriptor: int, short_id: int) -> File:
         short_id: P2: the short identifier in its upper five bits, used if the data have none.
 
     Raises:
-        ValueError: these do not describe a file.
+        ValueError: the arguments do not describe a file.
         CommandError: the file would be too large.
     """
     values = _values(_in_template(raw))
@@ -130,10 +130,10 @@ def new_file(raw: Buffer, descriptor: int, short_id: int) -> File:
 
 
 def change_parameters(session: Session, raw: Buffer) -> None:
-    """Change parameters of the current file: the short identifier of an EF, the name of a DF, proprietary ones.
+    """Change parameters of the current file: the short identifier of an EF, the name of a DF, proprietary parameters.
 
     Raises:
-        ValueError: the data are not file control parameters, or other parameters than these.
+        ValueError: the data are not file control parameters, or contain other parameters than these.
         CommandError: another file has the name or the short identifier.
     """
     file = session.ef or session.df
@@ -184,7 +184,7 @@ def _values(objects: Iterable[TLV]) -> dict[int, bytes]:
 
 
 def _require_tags(values: dict[int, bytes], tags: set[int]) -> None:
-    """Raise a ValueError if there are other tags than these, which the card could not store."""
+    """Raise a ValueError if there are tags other than these, because the card cannot store their values."""
     if not set(values) <= tags:
         raise ValueError("a parameter is not supported")
 

@@ -54,7 +54,7 @@ def load(path: str | os.PathLike[str]) -> tuple[DF, bytes]:
 
 
 def _to_json(value: Any) -> dict[str, Any]:
-    """Convert what JSON does not know: bytes, and the classes of files, codes and keys."""
+    """Convert an object of a type that JSON does not have: bytes, or a class of files, codes or keys."""
     if isinstance(value, (bytes, bytearray)):
         return {"hex": value.hex()}
     names = [one.name for one in fields(value) if one.compare]

@@ -38,7 +38,7 @@ def decode_access(file_type: type[File], raw: bytes) -> AccessRules:
     """Return the access rules in these data objects, for a file of this class.
 
     Raises:
-        ValueError: they are not of the form that :func:`encode_access` returns.
+        ValueError: the data objects do not have the form that :func:`encode_access` returns.
     """
     objects = decode(raw)
     operations = {bytes(_encode_mode(command)): operation for operation, command in _COMMANDS[file_type].items()}

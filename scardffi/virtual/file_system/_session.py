@@ -1,4 +1,4 @@
-"""The state that a reset of the card clears: the current file, the challenge, and what was verified."""
+"""The state that a reset of the card clears: the current file, the challenge, and the verified codes and keys."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Session:
         return ef
 
     def find(self, by: int, data: bytes, occurrence: Occurrence = Occurrence.FIRST) -> FoundFile:
-        """Return the file that P1 and the data of SELECT, or of a command like it, name."""
+        """Return the file that a command names by P1 and its data, as SELECT does."""
         require(by in set(SelectBy), 0x6A86)
         if by == SelectBy.DF_NAME:
             return self._find_by_name(data, occurrence), None

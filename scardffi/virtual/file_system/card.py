@@ -40,8 +40,8 @@ class FileSystemCard:
 
     Args:
         mf: the MF. The card keeps and changes it; do not use it for another card.
-        algorithms: functions for the keys, by name. One is called with the value of a key and a challenge, and returns
-            the proof that the other side must send, or raises a ValueError if it cannot use that challenge.
+        algorithms: functions for the keys, by name. Each is called with the value of a key and a challenge. It returns
+            the proof that the other side must send, or raises a ValueError if it cannot use the challenge.
         atr: the ATR.
 
     Raises:
@@ -73,13 +73,13 @@ class FileSystemCard:
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: :meth:`save` did not write it, or the algorithm of a key is missing.
+            ValueError: :meth:`save` did not write the file, or the algorithm of a key is missing.
         """
         mf, atr = load(path)
         return cls(mf, algorithms=algorithms, atr=atr)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the ATR and the files to a JSON file that only its owner can read, with codes and keys in hexadecimal.
+        """Write the card to a JSON file that only its owner can read. It contains codes and keys in hexadecimal.
 
         Raises:
             OSError: the file cannot be written.

@@ -48,15 +48,15 @@ class Code(_CodeOrKey):
 
     Args:
         number: its reference: 1 to 31 if it belongs to the whole card and is in the MF; 0x81 to 0x9F if it belongs
-            to its DF.
+            to the DF that it is in.
         value: the code as the program sends it, padding included.
-        tries: the number of wrong codes in a row that block it, 1 to 15.
+        tries: the number of consecutive wrong codes that block it, 1 to 15.
         resetting_code: the number of the code that unblocks it (PUK); None if no code does.
         min_length: the minimum length of a new value, in bytes.
         max_length: the maximum length of a new value, in bytes.
         access: the operations that are allowed without the code and its resetting code, and the references that each
-            needs: ``{"reset": [2]}``. The operations are change, reset, enable and disable; one that is not named is
-            refused.
+            needs: ``{"reset": [2]}``. The operations are change, reset, enable and disable; those that are not named
+            are refused.
         tries_left: the present value of the retry counter; None for ``tries``.
         enabled: True if access rules require it.
     """
@@ -89,15 +89,15 @@ class Code(_CodeOrKey):
 
 @dataclass(init=False)
 class Key(_CodeOrKey):
-    """A key that the card or the program proves to have. Its repr does not show the value.
+    """A key with which the card or the program authenticates itself. Its repr does not show the value.
 
     Args:
         number: its reference, as for a :class:`Code`. A code and a key of one DF cannot have the same number.
         value: the key that the algorithm is called with.
         algorithm: the name of one of the card's algorithms.
-        tries: the number of wrong proofs in a row that block it, 1 to 15.
-        access: the references that INTERNAL AUTHENTICATE needs: ``{"internal": [0x81]}``; it needs none if this is
-            not named.
+        tries: the number of consecutive wrong proofs that block it, 1 to 15.
+        access: the references that INTERNAL AUTHENTICATE needs: ``{"internal": [0x81]}``; without a rule it needs
+            none.
         tries_left: the present value of the retry counter; None for ``tries``.
     """
 

@@ -27,7 +27,7 @@ LONGEST_NAME: Final = 16
 PROPRIETARY: Final = {0x85, 0xA5}
 """The tags of proprietary parameters of a file."""
 DEEPEST: Final = 16
-"""The greatest number of DFs in a path, the MF included."""
+"""The maximum number of DFs in a path, including the MF."""
 _MOST_RECORDS: Final = 0xFE
 
 
@@ -96,7 +96,7 @@ class TransparentEF(_BaseEF):
         short_id: the short identifier, 1 to 30; None if it has none.
         access: the references that an operation needs, all of which must be verified or authenticated:
             ``{"read": [0x81]}``, or NEVER. The operations are read, update, write, erase, delete, activate, deactivate
-            and parameters (change them by PUT DATA); one that is not named is always allowed.
+            and parameters (changing them by PUT DATA); those that are not named are always allowed.
         active: False if the file is deactivated.
         proprietary: data objects of the tags 85 and A5, which the card returns among the file's parameters.
     """
@@ -126,9 +126,9 @@ class RecordEF(_BaseEF):
         file_id: as for :class:`TransparentEF`.
         records: the records in the order of their numbers; in a cyclic file the newest comes first.
         structure: the structure of the file.
-        record_size: the length of each record, or of the longest one if they differ; None for that of the longest
-            record given.
-        capacity: the greatest number of records, 1 to 254; None for the number of records given.
+        record_size: the length of each record, or of the longest one if they differ; None for the length of the
+            longest record in ``records``.
+        capacity: the maximum number of records, 1 to 254; None for the number of records in ``records``.
         short_id: as for :class:`TransparentEF`.
         access: as for :class:`TransparentEF`, with append in place of erase.
         active: as for :class:`TransparentEF`.
@@ -173,7 +173,7 @@ class DF(_BaseFile):
 
     Args:
         file_id: the file identifier.
-        files: the files in it, each with an identifier and a short identifier of its own.
+        files: the files in it, with different identifiers and short identifiers.
         name: the DF name, such as an application identifier, up to 16 bytes; empty if it has none.
         references: its codes and keys.
         data: the data objects that GET DATA returns while this is the current DF, by tag.

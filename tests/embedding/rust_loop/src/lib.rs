@@ -13,10 +13,10 @@ pub struct Api {
     exchange_send: extern "C" fn(*mut c_void) -> i64,
 }
 
-/// Sends the exchange `count` times; the bytes received, or a negated HRESULT.
+/// Sends the exchange `count` times. Returns the number of bytes received, or a negated HRESULT.
 ///
 /// # Safety
-/// `api` is the address of scardffi's table, `exchange` that of an exchange which lives.
+/// `api` must be the address of scardffi's table, and `exchange` the address of an exchange that is still alive.
 #[no_mangle]
 pub unsafe extern "C" fn drive(api: *const Api, exchange: *mut c_void, count: u32) -> i64 {
     let api = &*api;
