@@ -17,8 +17,8 @@ struct apdu {
     bool extended;             /* the length fields are extended */
 };
 
-/* Find the fields of a command of any of the four cases, short or extended. Returns false if the lengths do not add up;
- * `*apdu` is undefined then. */
+/* Find the fields of a command of any of the four cases, short or extended. Returns false if the length fields do not
+ * match `length`; then `*apdu` is undefined. */
 bool apdu_parse(const unsigned char *command, size_t length, struct apdu *apdu);
 
 /* Write a length field and return its size. An extended Le field starts with a zero only if no data comes before it. */

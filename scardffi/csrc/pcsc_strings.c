@@ -12,13 +12,13 @@ PCSC_EVERY_TEXT_FUNCTION(PCSC_DEFINE_CALLER)
 
 #  include "utf16.h"
 
-/* The bytes of a string with its NUL. */
+/* Return the number of bytes of a string with its NUL. */
 static size_t string_size(const char *text)
 {
     return strlen(text) + 1;
 }
 
-/* The bytes of a multi-string, which ends with an empty string. */
+/* Return the number of bytes of a multi-string, which ends with an empty string. */
 static size_t multi_string_size(const char *text)
 {
     const char *end = text;
@@ -27,8 +27,8 @@ static size_t multi_string_size(const char *text)
     return (size_t)(end - text) + 1;
 }
 
-/* Convert `size` bytes to UTF-16, in memory that the caller frees. The type is that of the table's members. NULL stays
- * NULL. */
+/* Convert `size` bytes to UTF-16, in memory that the caller frees. `*wide` has the type that the table's members take.
+ * For NULL it is NULL. */
 static uint32_t widen(const char *text, size_t size, char **wide)
 {
     *wide = NULL;

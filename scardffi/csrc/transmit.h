@@ -1,8 +1,8 @@
 /* One SCardTransmit on a card handle whose lock is held, with checked lengths.
  *
- * Every exchange returns one signed number: the length of the response, or a negative number for a failure: minus the
- * HRESULT in the lower 32 bits, and above them the length that the response needs, if the library reported it with
- * SCARD_E_INSUFFICIENT_BUFFER. The card has executed the command then.
+ * Every exchange returns one signed number. It is the length of the response, or, for a failure, a negative number. The
+ * absolute value of that has the HRESULT in its lower 32 bits. If the library returned SCARD_E_INSUFFICIENT_BUFFER, the
+ * card has executed the command, and the upper bits are the length that the response needs, or 0 if it is unknown.
  */
 #ifndef SCARDFFI_TRANSMIT_H
 #define SCARDFFI_TRANSMIT_H

@@ -66,7 +66,8 @@ static int64_t receive_message(socket_number connection, unsigned char *message,
 
 /* The card */
 
-/* A message of 1 byte would be a control message, and the length of one above 65 535 does not fit into 2 bytes. */
+/* A command of 1 byte would be a control message, and the length of a command above 65 535 bytes does not fit into
+ * 2 bytes. */
 static int64_t transmit(struct card *card, const unsigned char *command, size_t length, unsigned char *response,
                         size_t room)
 {
@@ -150,7 +151,7 @@ static bool insert_or_release(struct vpcd_port *port, struct card *card, bool ha
 
 static void remove_after_hangup(struct vpcd_port *port)
 {
-    socket_wait_for_hangup(port->watched); /* only transmit() may read what arrives: it is a response */
+    socket_wait_for_hangup(port->watched); /* it reads nothing, because only transmit() may read responses */
     pthread_mutex_lock(&manager_mutex);
     struct reader *reader = reader_find(port->reader);
     if (reader != NULL && reader->insertion_number == port->insertion_number)

@@ -132,8 +132,8 @@ EXPORTED LONG PCSC_CALL STRING_FUNCTION(SCardConnect)(SCARDCONTEXT context_numbe
     return code;
 }
 
-/* As pcsc-lite's client, which retries while other handles are connected: exclusive access waits until this handle is
- * the only one. */
+/* Wait until the handle can reconnect. Exclusive access waits until this handle is the only one, as with pcsc-lite,
+ * whose client retries while other handles are connected. */
 static LONG wait_to_reconnect(SCARDHANDLE handle_number, DWORD share_mode, struct handle **handle)
 {
     LONG code;

@@ -66,7 +66,7 @@ static bool refresh_reader(SCARD_READERSTATE *state, const struct reader *reader
     return changed;
 }
 
-/* For a reader that was unplugged during the wait. */
+/* Set the state of a reader that was unplugged during the wait. */
 static bool refresh_unplugged(SCARD_READERSTATE *state)
 {
     bool changed = !(state->dwCurrentState & SCARD_STATE_UNKNOWN);
