@@ -1,4 +1,4 @@
-"""Find and load PC/SC libraries. Only this module imports the compiled module.
+"""Load PC/SC libraries through the C core (csrc/pcsc_api.c). Only this module imports the compiled module.
 
 Other modules import ``ffi`` and ``lib`` from here. Importing this module loads no PC/SC library. The default library
 (the platform's, or the one that ``SCARDFFI_LIBRARY`` names) is loaded at its first use.

@@ -1,4 +1,4 @@
-"""What several test files share: a private pcscd for the whole run, and the libraries and readers to test on."""
+"""Fixtures that several test files share: a private pcscd for the whole run, and libraries and readers to test on."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from support.shape import PLACES
 
 from scardffi import Library, SCardManage, virtual
 
-# Tests with generated inputs use the same inputs in every run. For others, and for many more of them:
+# Tests with generated inputs use the same inputs in every run. For different inputs, and many more of them:
 # pytest tests/iso7816 tests/services --hypothesis-profile=long
 settings.register_profile("quick", max_examples=250, deadline=None, derandomize=True, database=None)
 settings.register_profile("long", max_examples=20_000, deadline=None, print_blob=True)
@@ -35,7 +35,7 @@ class Place(NamedTuple):
 
 
 def pytest_configure() -> None:
-    """Hear Ctrl-C, as do the processes that tests start, where a shell in the background had it ignored."""
+    """Handle Ctrl-C in this process and in those that tests start, even if a shell in the background ignores it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -54,7 +54,7 @@ def vpcd_port() -> int:
 
 @pytest.fixture(scope="session", autouse=True)
 def _private_daemon(tmp_path_factory: pytest.TempPathFactory, vpcd_port: int) -> Iterator[PrivatePcscd | None]:
-    """Started before anything else: pcsc-lite reads the socket's path once in a process."""
+    """Start the daemon before any other fixture, because pcsc-lite reads the socket's path once in a process."""
     reason = unavailable_reason(vpcd=True)
     if reason is not None:
         if os.environ.get("CI") and "pcscd" in PLACES:
@@ -69,7 +69,7 @@ def _private_daemon(tmp_path_factory: pytest.TempPathFactory, vpcd_port: int) ->
 
 @pytest.fixture(scope="session", autouse=True)
 def _idle_wait(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str] | None]:
-    """A long wait beside the other tests, where one of them asks for its result."""
+    """Run a long wait during the other tests, if one of them uses its result."""
     if not any("idle_wait" in getattr(item, "fixturenames", ()) for item in request.session.items):
         yield None
         return
@@ -82,13 +82,13 @@ def _idle_wait(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]
 
 @pytest.fixture
 def idle_wait(_idle_wait: subprocess.Popen[str]) -> subprocess.Popen[str]:
-    """The process of programs/idle_wait.py, started with the session."""
+    """The process of programs/idle_wait.py, which is started with the session."""
     return _idle_wait
 
 
 @pytest.fixture(scope="session")
 def daemon(_private_daemon: PrivatePcscd | None) -> PrivatePcscd:
-    """The real pcscd, with readers of the tests' own IFD handler and one of vpcd."""
+    """A real pcscd, with readers of the tests' own IFD handler and one reader of vpcd."""
     if _private_daemon is None:
         pytest.skip(f"no private pcscd here: {unavailable_reason(vpcd=True)}")  # under CI this is a failure
     return _private_daemon
@@ -96,10 +96,10 @@ def daemon(_private_daemon: PrivatePcscd | None) -> PrivatePcscd:
 
 @pytest.fixture
 def removal_daemon(daemon: PrivatePcscd) -> Iterator[PrivatePcscd]:
-    """The same for tests that take the cards of readers 2 and 3 out and put them back.
+    """The same daemon, for tests that remove and insert the cards of the readers 2 and 3.
 
-    When its last client has gone pcscd powers a card down some milliseconds later, also while another one connects, and
-    then it can miss that the card goes or comes (seen on 1.9.9). Here somebody is connected, and that time is over.
+    Some milliseconds after its last client has disconnected, pcscd powers a card down, even while another client
+    connects, and then it can miss a removal or an insertion (seen with 1.9.9). Connections that last prevent that.
     """
     with SCardManage().attach_by_ifd(daemon.ifd_reader(2)), SCardManage().attach_by_ifd(daemon.ifd_reader(3)):
         time.sleep(0.05)
@@ -113,7 +113,7 @@ def virtual_place() -> Place:
 
 @pytest.fixture(params=PLACES)
 def place(request: pytest.FixtureRequest, virtual_place: Place) -> Place:
-    """The virtual library, then a real pcscd."""
+    """A reader of the virtual library, then one of a real pcscd."""
     if request.param == "virtual":
         return virtual_place
     daemon: PrivatePcscd = request.getfixturevalue("daemon")

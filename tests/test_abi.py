@@ -1,4 +1,4 @@
-"""The ABI: types, layouts, constants and codes are those of the vendors' own headers, and the C code is clean."""
+"""The ABI: types, layouts, constants and codes are those of the vendors' headers, and the C code has no warnings."""
 
 import ast
 import functools
@@ -30,15 +30,15 @@ WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Werror")
 
 
 class Vendor(NamedTuple):
-    """Somebody who publishes a winscard.h, and the compiler that goes with it."""
+    """A vendor of a winscard.h, and the compiler for it."""
 
     platform: str
     compiler: tuple[str, ...]
     headers: tuple[str, ...]
     lacks: Mapping[str, str]
-    """Names of ours that its headers do not define, with the reason."""
+    """Names of pcsc_abi.h that the vendor's headers do not define, with the reason."""
     differs: Mapping[str, str]
-    """Names of ours that have another value in its headers, with the reason."""
+    """Names of pcsc_abi.h that have another value in the vendor's headers, with the reason."""
 
 
 _WINDOWS_ADDITION = "came with Windows Vista or later, for its own key storage"
@@ -98,7 +98,7 @@ def vendor(request: pytest.FixtureRequest) -> Vendor:
 
 
 def compile_only(command: tuple[str, ...], source: str | Path, *flags: str) -> str:
-    """What the compiler says of a file or of a text; nothing where it is content."""
+    """Compile a file or a text; return the compiler's output, which is empty if there is no warning."""
     text = None if isinstance(source, Path) else source
     file = ["-x", "c", "-"] if isinstance(source, str) else [str(source)]
     whole = [*command, *flags, "-fsyntax-only", *file]
@@ -108,7 +108,7 @@ def compile_only(command: tuple[str, ...], source: str | Path, *flags: str) -> s
     return done.stdout if done.returncode == 0 else f"{shlex.join(whole)} failed:\n{done.stdout}"
 
 
-# pcsc_abi.h against the vendors
+# pcsc_abi.h and the vendors' headers
 
 
 def test_the_header_has_the_constants_sizes_and_offsets_of_the_vendors_headers(vendor: Vendor) -> None:
@@ -136,7 +136,7 @@ def test_the_comparison_covers_every_name_of_the_header() -> None:
 
 
 class Shape(NamedTuple):
-    """What one platform's structures measure."""
+    """The sizes and offsets of one platform's structures."""
 
     pointer: int
     dword: int
@@ -196,9 +196,9 @@ def test_each_platform_has_its_documented_shape(name: str) -> None:
     assert compile_only(command, "\n".join(lines), *flags) == ""
 
 
-# constants.py and errors.py against the vendors
+# constants.py, errors.py and the vendors' headers
 
-# How an enumeration of constants.py spells its members in C.
+# The C names of the members of each enumeration in constants.py.
 C_NAMES = {
     "Scope": "SCARD_SCOPE_{}",
     "ShareMode": "SCARD_SHARE_{}",
@@ -213,7 +213,7 @@ PLAIN_CONSTANTS = ("MAX_ATR_SIZE", "MAX_BUFFER_SIZE_EXTENDED", "INFINITE")
 
 
 def python_constants(platform: str) -> Iterator[tuple[str, int]]:
-    """The C name and the value of all that constants.py has on a platform."""
+    """Return the C name and the value of each constant of constants.py on a platform."""
     module = evaluated_on(platform, "constants")
     for enumeration, pattern in C_NAMES.items():
         members: Mapping[str, int] = getattr(module, enumeration).__members__
@@ -226,13 +226,13 @@ def python_constants(platform: str) -> Iterator[tuple[str, int]]:
 
 
 def python_codes(platform: str) -> Iterator[tuple[str, int]]:
-    """The name and the number of every code of errors.py on a platform."""
+    """Return the name and the number of each code of errors.py on a platform."""
     for code, info in evaluated_on(platform, "errors")._CODES.items():
         yield info.name, code
 
 
 def assertions(vendor: Vendor, names: Iterator[tuple[str, int]]) -> str:
-    """A C source that compiles where the vendor's headers give every name its value, but for what the vendor lacks."""
+    """Return a C source that compiles if each name that the vendor's headers have has its value."""
     lines = [f"#include <{header}>" for header in vendor.headers]
     for name, value in names:
         number = f"0x{value:08X}"
@@ -291,7 +291,7 @@ def folder_flags(source: Path) -> tuple[str, ...]:
 
 
 def compile_for_real(command: tuple[str, ...], source: Path, out: Path, *flags: str) -> str:
-    """As compile_only, with the optimiser at work: some warnings come from there."""
+    """Compile as compile_only does, with the optimizer, which has more warnings."""
     whole = [*command, *WARNINGS, "-O2", *flags, "-c", "-o", str(out), str(source), *folder_flags(source)]
     done = subprocess.run(whole, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False)
     return done.stdout
@@ -313,7 +313,7 @@ def test_each_source_compiles_for_windows_without_a_warning(source: Path, comman
 
 
 _LATER = "came with Windows 8 or later, or is left out by mingw-w64"
-# What mingw-w64's winscard import library of 32 bits does not have
+# Functions that mingw-w64's 32-bit import library of winscard does not have
 NOT_IMPORTABLE = {
     "SCardCancelTransaction@4": "in Windows' header, and in few of its DLLs",
     "SCardAudit@8": _LATER,
@@ -325,7 +325,7 @@ NOT_IMPORTABLE = {
 
 
 def symbols(file: str | Path) -> set[str]:
-    """The functions of an object file or import library of 32 bits, with what they take of the stack: name@bytes."""
+    """Return the functions of a 32-bit object file or import library, with the bytes that they pop: name@bytes."""
     done = subprocess.run(["i686-w64-mingw32-nm", str(file)], capture_output=True, text=True, check=True)
     return set(re.findall(r" T _(?:ours_)?(\w+@\d+)$", done.stdout, flags=re.MULTILINE))
 
@@ -347,12 +347,12 @@ def test_on_32_bit_windows_a_function_pops_as_many_bytes_as_the_tables_member(tm
     assert members - symbols(library) == set(NOT_IMPORTABLE)
 
 
-# The declarations that Python sees
+# The declarations for Python
 
 
 @functools.cache
 def declared_functions() -> dict[str, int]:
-    """Each function that Python sees, and how many parameters it has."""
+    """Return each function that is declared for Python, and the number of its parameters."""
     found = re.findall(r"^[\w ]+?[ *](\w+)\(([^)]*)\);", _cdef.declarations(), flags=re.MULTILINE)
     return {name: 0 if parameters == "void" else parameters.count(",") + 1 for name, parameters in found}
 
@@ -363,7 +363,7 @@ def test_the_stub_has_exactly_one_method_for_each_declared_function() -> None:
     methods = {node.name: node for node in lib.body if isinstance(node, ast.FunctionDef)}
     arity = {
         name: len(node.args.posonlyargs) + len(node.args.args) - 1 for name, node in methods.items()
-    }  # without self
+    }  # self is not counted
     assert len(declared_functions()) > 50
     assert arity == declared_functions()
 

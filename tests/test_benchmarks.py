@@ -27,7 +27,7 @@ def results() -> dict[str, Any]:
 
 @pytest.fixture
 def report(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The module that writes the tables. The clone goes last on the path: its scardffi may not be built."""
+    """Import the module that writes the tables; the clone is last on the path: its scardffi may not be built."""
     monkeypatch.setattr(sys, "path", [*sys.path, str(ROOT)])
     yield importlib.import_module("benchmarks.report")
     for name in [name for name in sys.modules if name.split(".")[0] == "benchmarks"]:
@@ -51,7 +51,7 @@ def test_the_separate_file_has_the_same_tables(report: Any, results: dict[str, A
 
 
 def test_each_cell_of_the_page_is_a_figure_in_the_json_file(results: dict[str, Any]) -> None:
-    """Without the code that wrote them: label, unit and rounding are read back."""
+    """Parse labels, units and rounding without the code that wrote them."""
     units = {"ns": 1.0, "µs": 1e3, "ms": 1e6}
     cells = 0
     for part in ("exchange", "pcscd"):

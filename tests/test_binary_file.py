@@ -1,4 +1,4 @@
-"""read_binary_into and update_binary_from: whole transparent files, in place, beyond 32 KiB too."""
+"""read_binary_into and update_binary_from: whole transparent files, in place, also beyond 32 KiB."""
 
 import contextlib
 import random
@@ -25,13 +25,13 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> CallbackLibrary:
 
 
 def wrapped(tag: int, data: bytes) -> bytes:
-    """A BER-TLV data object."""
+    """Return a BER-TLV data object."""
     length = bytes([len(data)]) if len(data) < 0x80 else bytes([0x81, len(data)])
     return bytes([tag]) + length + data
 
 
 def file_card(memory: bytearray, *, end: str = "6282", strict_le: bool = False) -> Callable[[bytes], bytes]:
-    """A card with one file; at its end it warns, refuses the offset, or just gives less."""
+    """Return a card with one file, which at the end of the file warns, refuses the offset, or returns fewer bytes."""
 
     def read(offset: int, wanted: int) -> tuple[bytes, bytes]:
         data = bytes(memory[offset : offset + wanted])
@@ -183,7 +183,7 @@ def test_wrong_arguments_are_refused_before_a_command_is_sent(cards: CallbackLib
         with pytest.raises(TypeError, match="buffer: expected a writable"):
             card.read_binary_into(bytes(10))
         with pytest.raises(TypeError, match="offset: expected an int"):
-            card.update_binary_from(b"1", 1.5)  # type: ignore[arg-type]  # that is the point
+            card.update_binary_from(b"1", 1.5)  # type: ignore[arg-type]  # the test passes a wrong type
         assert cards.log == []
         card.detach()
         with pytest.raises(UnexpectedStateError):

@@ -1,4 +1,4 @@
-"""read_binary_into and update_binary_from by commands of other lengths than the usual ones: chunk=."""
+"""read_binary_into and update_binary_from with the argument chunk, which sets the length of the commands."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHUNKS = [1, 5, 100, 255, 256, 257, 261, 2048, 65535, 65536]
 
 
 class Recording:
-    """The card, and the commands that came."""
+    """A card with one file that records the commands."""
 
     def __init__(self, size: int, atr: bytes = FILE_SYSTEM_ATR) -> None:
         self.file = TransparentEF(0x5001, random.Random(size).randbytes(size))
@@ -33,14 +33,14 @@ class Recording:
         self.commands: list[Command] = []
 
     def transmit(self, command: bytes) -> bytes:
-        """The card's answer."""
+        """Record the command, and return the card's response."""
         self.commands.append(Command.decode(command))
         return self._card.transmit(command)
 
 
 @contextmanager
 def selected(card: Recording, protocol: Protocol = Protocol.T1) -> Iterator[SCardManage]:
-    """The card in a reader, its file selected."""
+    """Attach to the card in a reader, with its file selected."""
     library = Library(virtual.library_path())
     with virtual.VirtualReader(READER, card), SCardManage(library).attach_by_ifd(READER, protocols=protocol) as manage:
         manage.transmit(select_file(b"\x50\x01", information=FileInformation.NONE).encode())
@@ -57,14 +57,14 @@ def test_exchange_and_iso7816_have_the_same_limits(name: str) -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_each_read_command_asks_for_one_chunk(size: int, chunk: int) -> None:
     if size > 1000 and chunk < 100:
-        size = 32768 + 50 if size > 32768 else 300  # each byte is a command
+        size = 32768 + 50 if size > 32768 else 300  # each byte needs a command
     card = Recording(size)
     with selected(card) as manage:
         buffer = bytearray(size + 10)
         start = max(0, size - 400) if chunk < 100 else 0
         assert manage.read_binary_into(memoryview(buffer)[: size - start], start, chunk=chunk) == size - start
         assert buffer[: size - start] == card.file.content[start:]
-        assert bytes(buffer[size - start :]) == bytes(10 + start), "nothing outside of the buffer"
+        assert bytes(buffer[size - start :]) == bytes(10 + start), "a byte outside the buffer has changed"
         far = [command for command in card.commands if command.ins == 0xB1]
         assert all((command.le or 0) <= max(chunk, 3) for command in card.commands)
         assert (len(far) > 0) == (size > 32768)
@@ -129,7 +129,7 @@ def test_a_wrong_chunk_is_refused_before_a_command_is_sent(chunk: int) -> None:
         with pytest.raises(InvalidArgumentError, match=f"chunk: {chunk} is not allowed; give 1 to 65535"):
             manage.update_binary_from(bytes(10), chunk=chunk)
         with pytest.raises(TypeError, match="chunk"):
-            manage.read_binary_into(bytearray(10), chunk=2.5)  # type: ignore[arg-type]  # that is what is tested
+            manage.read_binary_into(bytearray(10), chunk=2.5)  # type: ignore[arg-type]  # the test passes a wrong type
     assert card.commands == []
 
 
@@ -148,7 +148,7 @@ def test_hostile_answers_write_no_byte_outside_the_buffer(head: str, length: int
         part = memoryview(whole)[1000:3040]
         try:
             assert manage.read_binary_into(part, 40000, chunk=2048) <= len(part)
-        except Exception as error:  # noqa: BLE001  whichever it is, the memory around is what counts
+        except Exception as error:  # noqa: BLE001  any error is allowed; the test is about the memory
             assert type(error).__module__ == "scardffi.errors"  # noqa: PT017  as above
         assert not any(whole[:1000])
         assert not any(whole[3040:])

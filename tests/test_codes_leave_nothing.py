@@ -1,4 +1,4 @@
-"""After a code was sent it is nowhere: in no memory of the process, no log, no traceback, no repr."""
+"""After a code was sent, no copy of it is left in the memory of the process, a log, a traceback or a repr."""
 
 import contextlib
 import logging
@@ -28,7 +28,7 @@ SECRET = bytes.fromhex("5EC4E7F00D11")
 ECHO = bytes.fromhex("8018000006") + SECRET
 
 reads_its_memory = pytest.mark.skipif(sys.platform != "linux", reason="/proc/self/mem is Linux's")
-MANY = ",".join(map(str, range(20, 211, 19)))  # one of them lies where nothing else came to lie
+MANY = ",".join(map(str, range(20, 211, 19)))  # memory that is used again may overwrite some codes, but not all
 shapes = pytest.mark.parametrize(
     ("lengths", "padding"),
     [("8", "NONE"), (MANY, "NONE"), (MANY, "FF"), ("12", "FORMAT_2")],
@@ -36,21 +36,21 @@ shapes = pytest.mark.parametrize(
 )
 
 
-# In memory: the card is in this process, behind a socket, and the program that uses it is another one
+# In memory: the card is in this process behind a socket, and another process sends the code
 
 
 def look(reader: str, lengths: str, padding: str, left: str, environment: dict[str, str]) -> dict[str, int]:
-    """Where a process that sent a code of this length finds it afterwards."""
+    """Return where a process that sent a code of this length finds it afterwards."""
     number = str(secrets.randbelow(1 << 62))
     outcome, _ = run_alone("code_in_memory", reader, number, lengths, padding, left, environment=environment)
-    assert outcome["said"] == ["63C5"] * 5 * len(lengths.split(","))  # the card has seen each one
+    assert outcome["said"] == ["63C5"] * 5 * len(lengths.split(","))  # the card got each code
     found: dict[str, int] = outcome["found"]
     return found
 
 
 @pytest.fixture
 def connected() -> Iterator[dict[str, str]]:
-    """The virtual library, which goes to the card by `connect=`."""
+    """Return the environment of a process in which the virtual library connects to the card."""
     with VpcdCard(RecordingCard(lambda _: WRONG), 0, listen=True) as card:
         world = f"reader,name=Gate,connect={card.port}"
         yield {"SCARDFFI_LIBRARY": virtual.library_path(), "SCARDFFI_VIRTUAL": world}
@@ -86,11 +86,11 @@ def test_no_copy_of_a_code_stays_in_memory_with_libpcsclite(
     assert card.errors == []
 
 
-# In the core's own buffers, where a card sends it back
+# In the core's buffers, if the card returns the code
 
 
 def slot(card: SCardManage, length: int) -> bytes:
-    """The beginning of the buffer that the next response will land in."""
+    """Return the beginning of the core's buffer for the next response."""
     return bytes(card._spare[-1][1][:length])
 
 
@@ -105,7 +105,7 @@ def test_the_core_wipes_the_response_that_repeats_a_bytearray(card: SCardManage)
     assert card.transmit(bytearray(ECHO)) == SECRET + b"\x90\x00"
     assert slot(card, 8) == bytes(8)
     assert card.transmit(ECHO) == SECRET + b"\x90\x00"
-    assert slot(card, 8) == SECRET + b"\x90\x00"  # the program holds the bytes itself
+    assert slot(card, 8) == SECRET + b"\x90\x00"  # the program has the code in its own bytes
 
 
 def test_the_core_wipes_the_response_of_a_failed_call_too(card: SCardManage) -> None:
@@ -124,13 +124,13 @@ def test_responses_to_a_bytearray_are_complete_with_get_response_and_in_control(
 
 
 def everything_told(error: BaseException) -> str:
-    """What a logger or a crash reporter could write: the traceback, locals and causes included, and the reprs."""
+    """Return what a logger or a crash reporter could write: tracebacks with local variables and causes, and reprs."""
     told = []
     one: BaseException | None = error
     while one is not None:
         extracted = traceback.TracebackException.from_exception(one, capture_locals=True)
         for frame in extracted.stack:
-            if "tests" not in Path(frame.filename).parts:  # those are the caller's own
+            if "tests" not in Path(frame.filename).parts:  # these are the caller's variables
                 told.extend([f"{name} = {value}" for name, value in (frame.locals or {}).items()])
         told += [str(one), repr(one), repr(one.args)]
         one = one.__cause__ or one.__context__
@@ -177,7 +177,7 @@ def test_no_error_or_log_contains_the_code(
 
 def test_no_error_of_the_transmitter_contains_the_code() -> None:
     class Broken:
-        """Looks at its callers while they have sent a code, as a logger with locals does."""
+        """A transmitter that raises, and reads its callers' local variables, as a logger may do."""
 
         def __init__(self) -> None:
             self.seen = ""
@@ -185,7 +185,9 @@ def test_no_error_of_the_transmitter_contains_the_code() -> None:
         def transmit(self, _command: object, /) -> bytes:
             frames = traceback.StackSummary.extract(traceback.walk_stack(None), capture_locals=True)
             mine = [one for one in frames if "services" in Path(one.filename).parts]
-            self.seen = "".join(f"{one.locals}" for one in mine if one.name != "_transmit")  # there it is the APDU
+            self.seen = "".join(
+                f"{one.locals}" for one in mine if one.name != "_transmit"
+            )  # these are variables with the APDU
             raise OSError("the cable")
 
     broken = Broken()
@@ -209,14 +211,14 @@ def test_the_callers_bytearray_is_not_changed() -> None:
     code = bytearray(PIN)
     CHVerification(ScriptedCard("9000")).verify(code, 1)
     assert code == PIN
-    code.extend(b"5")  # nothing has it locked
+    code.extend(b"5")  # no buffer is locked
 
 
 def test_the_first_block_is_wiped_if_the_second_code_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = []
 
     def spy(*arguments: object, **names: object) -> bytearray:
-        blocks.append(padded(*arguments, **names))  # type: ignore[arg-type]  # handed on as they are
+        blocks.append(padded(*arguments, **names))  # type: ignore[arg-type]  # the arguments are passed unchanged
         return blocks[-1]
 
     monkeypatch.setattr("scardffi.services.ch_verification.padded", spy)

@@ -1,4 +1,4 @@
-"""Context: readers, waits and how they end, cancel, release."""
+"""Context: readers, waits and their ends, cancel, release."""
 
 import os
 import signal
@@ -42,7 +42,7 @@ def test_readers_and_groups_are_listed(place: Place) -> None:
 @pytest.mark.parametrize("scope", [-1, 1.5, 3, "SYSTEM"])
 def test_a_scope_that_does_not_exist_is_refused(scope: object, virtual_place: Place) -> None:
     with pytest.raises((InvalidArgumentError, TypeError), match="scope: "):
-        Context(scope, library=virtual_place.library)  # type: ignore[arg-type]  # that is the point
+        Context(scope, library=virtual_place.library)  # type: ignore[arg-type]  # the test passes a wrong type
 
 
 def test_a_card_attached_through_a_context_works_and_is_detached_by_its_release(place: Place) -> None:
@@ -154,7 +154,7 @@ def test_cancel_ends_every_present_wait_and_no_later_one(place: Place) -> None:
             assert ends == ["cancelled"] * 4
         with pytest.raises(SCardTimeoutError):
             context.get_status_change(known, 0.1)
-        context.cancel()  # nobody waits: nothing
+        context.cancel()  # without a wait it does nothing
 
 
 def test_release_ends_all_waits(place: Place) -> None:
@@ -202,7 +202,7 @@ context.release()
 
 def test_ctrl_c_ends_a_wait_within_100_ms(place: Place) -> None:
     best = 9.0
-    for _ in range(3):  # the machine may be busy: what counts is what the wait itself adds
+    for _ in range(3):  # the machine may be busy: measure only the time that the wait adds
         done = subprocess.run(
             [sys.executable, "-I", "-c", INTERRUPTED, place.library.info().path, place.reader],
             capture_output=True,
@@ -247,7 +247,7 @@ def test_each_attachment_has_its_own_native_context(daemon: PrivatePcscd) -> Non
     with Context() as context, context.attach(reader) as card:
         assert Library("libpcsclite.so.1").SCardReleaseContext(context.handle) == 0
         assert card.transmit(READ_4) == ANSWER_4
-        context._context = None  # it is closed already
+        context._context = None  # the handle is closed already
 
 
 def test_release_succeeds_after_a_card_was_removed(removal_daemon: PrivatePcscd) -> None:
@@ -307,14 +307,14 @@ def test_release_detaches_only_what_was_attached_through_the_context(virtual_pla
         ([5], "states: item 0 is 5; expected a reader's name or a ReaderState"),
         (["a", b"x"], "states: item 1 is b'x'"),
         ([ReaderState("a", event_count=-1)], "states: event_count of item 0: -1 is not allowed; give 0 to 0xFFFF"),
-        ([ReaderState("a", 1 << 40)], "states: state of item 0: 1099511627776"),  # type: ignore[arg-type]  # on purpose
-        ([ReaderState("a", "x")], "states: state of item 0: expected an int, got str"),  # type: ignore[arg-type]  # too
+        ([ReaderState("a", 1 << 40)], "states: state of item 0: 1099511627776"),  # type: ignore[arg-type]  # the test passes a wrong type
+        ([ReaderState("a", "x")], "states: state of item 0: expected an int, got str"),  # type: ignore[arg-type]  # the test passes a wrong type
     ],
     ids=repr,
 )
 def test_wrong_states_are_refused_with_the_arguments_name(states: object, message: str, virtual_place: Place) -> None:
     with Context(library=virtual_place.library) as context, pytest.raises((TypeError, ValueError), match=message):
-        context.get_status_change(states)  # type: ignore[arg-type]  # that is the point
+        context.get_status_change(states)  # type: ignore[arg-type]  # the test passes a wrong type
 
 
 def test_the_error_names_the_unknown_reader(virtual_place: Place) -> None:
@@ -325,9 +325,9 @@ def test_the_error_names_the_unknown_reader(virtual_place: Place) -> None:
 def test_an_object_that_is_no_library_is_refused() -> None:
     for bad in ("x", 0, object()):
         with pytest.raises(TypeError, match=r"library: expected a scardffi\.Library or None"):
-            Context(library=bad)  # type: ignore[arg-type]  # that is the point
+            Context(library=bad)  # type: ignore[arg-type]  # the test passes a wrong type
         with pytest.raises(TypeError, match=r"library: expected a scardffi\.Library or None"):
-            SCardManage(bad)  # type: ignore[arg-type]  # that is the point
+            SCardManage(bad)  # type: ignore[arg-type]  # the test passes a wrong type
 
 
 def test_a_wait_fails_at_once_if_its_thread_cannot_start(virtual_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""scardffi.h and scardffi.embed: the table is whole, the header compiles everywhere, every way gives the same table."""
+"""scardffi.h and scardffi.embed: a complete table, a header that compiles everywhere, and several ways to the table."""
 
 import ctypes
 import re
@@ -28,7 +28,7 @@ E_INVALIDARG, E_POINTER, E_UNEXPECTED = 0x80070057, 0x80004003, 0x8000FFFF
 
 
 def compiled(source: str, *command: str) -> str:
-    """What the compiler says of a source that has the installed headers; nothing where it is content."""
+    """Compile a source with the installed headers; return the compiler's output, which is empty without warnings."""
     need_program(command[0])
     whole = [*command, *STRICT, f"-I{embed.get_include()}", "-"]
     done = subprocess.run(whole, input=source, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
@@ -72,7 +72,7 @@ def test_every_name_of_the_header_has_the_prefix() -> None:
 
 
 def fields_of(header: Path) -> list[tuple[str, int, str]]:
-    """Name, offset and type of each member of a header's table, as this platform lays it out."""
+    """Return name, offset and type of each member of a header's table on this platform."""
     declarations = header.read_text(encoding="utf-8").partition("/* [declarations]")[2]
     parser = cffi.FFI()
     parser.cdef("""
@@ -92,7 +92,7 @@ def test_the_table_begins_with_the_members_of_version_1() -> None:
 
 
 def members(text: str, start: str, end: str) -> list[str]:
-    """The declarations between two marks, each on one line and without comments."""
+    """Return the declarations between two marks, each on one line and without comments."""
     body = re.sub(r"/\*.*?\*/", "", text.partition(start)[2].partition(end)[0], flags=re.DOTALL)
     return [" ".join(member.split()) for member in re.split(r";|\n {8}(?=\S)", body) if member.strip()]
 
@@ -140,7 +140,7 @@ def test_importing_scardffi_does_not_load_embed_ctypes_or_cffi() -> None:
     assert run_python(code) == ["[]", "[]"]
 
 
-# the ways to it
+# the ways to the table
 
 
 def test_a_prototype_has_the_sizes_and_signs_of_c() -> None:
@@ -159,7 +159,7 @@ def test_address_takes_pointers_only(virtual_place: Place) -> None:
     assert embed.address(ffi.NULL) == 0
     for other in (card, 1, ffi.cast("int", 1)):
         with pytest.raises(TypeError, match="pointer: expected a pointer of cffi"):
-            embed.address(other)  # type: ignore[arg-type]  # that is the point
+            embed.address(other)  # type: ignore[arg-type]  # the test passes a wrong type
 
 
 def test_a_call_through_the_table_uses_the_same_objects_as_python(virtual_place: Place) -> None:
@@ -170,7 +170,7 @@ def test_a_call_through_the_table_uses_the_same_objects_as_python(virtual_place:
             assert embed.prototype("exchange_send")(native) == len(ANSWER_4)
             assert response[: len(ANSWER_4)] == ANSWER_4
             assert exchange.sw == 0x9000
-        assert embed.prototype("exchange_send")(native) == -E_UNEXPECTED  # closed
+        assert embed.prototype("exchange_send")(native) == -E_UNEXPECTED  # the exchange is closed
         memory = ctypes.create_string_buffer(258)
         assert embed.prototype("transmit")(embed.address(card.native), READ_4, 5, memory, 258) == len(ANSWER_4)
         assert embed.prototype("detach")(embed.address(card.native), 0) == 0

@@ -1,4 +1,4 @@
-"""The errors: every code has its class, name and number, on each platform, and an error survives a copy."""
+"""The errors: every code has its class, name and number on each platform, and errors can be copied and pickled."""
 
 import copy
 import pickle
@@ -27,7 +27,7 @@ from scardffi.errors import (
     lookup,
 )
 
-# What the resource manager says, by the class that people catch; whatever is not here is plain SCardError.
+# The codes of the resource manager by the class of their error; all others are of the class SCardError.
 CLASSES = {
     "CancelledError": [0x80100002, 0x80100012, 0x80100018, 0x8010006E],
     "CommunicationError": [0x80100013, 0x8010002F],
@@ -130,7 +130,7 @@ def test_a_group_of_errors_catches_its_members() -> None:
     assert issubclass(KINDS["InvalidHandleError"], KINDS["InvalidArgumentError"])
 
 
-# What an error carries
+# Attributes and messages
 
 
 def test_an_error_has_code_hresult_name_and_function() -> None:
@@ -251,7 +251,7 @@ def traits(error: SCardError) -> dict[str, object]:
 
 
 def through_pickle(protocol: int, error: SCardError) -> SCardError:
-    again: SCardError = pickle.loads(pickle.dumps(error, protocol))  # noqa: S301  our own bytes
+    again: SCardError = pickle.loads(pickle.dumps(error, protocol))  # noqa: S301  the test made these bytes
     return again
 
 

@@ -1,4 +1,4 @@
-"""Exchange: two buffers of the caller's bound for many exchanges; what it locks, refuses and allocates."""
+"""Exchange: two buffers of the caller that are bound for many exchanges; locks, refusals and allocations."""
 
 import gc
 import sys
@@ -173,7 +173,7 @@ def test_wrong_buffers_are_refused(card: SCardManage) -> None:
     with pytest.raises(TypeError, match="response: expected a writable"):
         card.exchange(READ_4, bytes(10))
     with pytest.raises(TypeError, match="command: expected a C-contiguous"):
-        card.exchange("00", bytearray(10))  # type: ignore[arg-type]  # that is the point
+        card.exchange("00", bytearray(10))  # type: ignore[arg-type]  # the test passes a wrong type
     with pytest.raises(InvalidArgumentError, match="2 bytes or more"):
         card.exchange(READ_4, bytearray(1))
     with pytest.raises(InvalidArgumentError, match="command: '0 bytes'"):
@@ -181,7 +181,7 @@ def test_wrong_buffers_are_refused(card: SCardManage) -> None:
     memory = bytearray(20)
     with pytest.raises(InvalidArgumentError, match="overlaps"):
         card.exchange(memoryview(memory)[:5], memoryview(memory)[4:])
-    memory.append(0)  # nothing is locked by what was refused
+    memory.append(0)  # a refused buffer is not locked
 
 
 def test_an_exchange_keeps_its_card_alive(place: Place) -> None:
@@ -217,7 +217,7 @@ def test_a_million_exchanges_allocate_nothing(virtual_place: Place) -> None:
             report(f"{name}: {blocks} blocks net in a million calls; {current} bytes net, {peak} peak in ten thousand")
             assert blocks <= 2
             assert peak < 1024
-            assert current < 200  # the loop's own
+            assert current < 200  # the loop allocates these
 
 
 def test_an_empty_response_has_no_status_word(tmp_path_factory: pytest.TempPathFactory) -> None:

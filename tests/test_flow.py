@@ -1,4 +1,4 @@
-"""GET RESPONSE, the corrected Le and command chaining: in C, on request alone, on all ways to exchange."""
+"""GET RESPONSE, the corrected Le and command chaining: in C, only on request, with every way to exchange."""
 
 import itertools
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def pattern(length: int) -> bytes:
 
 
 def t0_card(data: bytes, chunk: int = 256) -> Callable[[bytes], bytes]:
-    """A card that gives `data` in parts of at most `chunk` bytes, announced by 61xx."""
+    """Return a card that answers with `data` in parts of at most `chunk` bytes, announced by 61xx."""
     rest = b""
 
     def answer(command: bytes) -> bytes:

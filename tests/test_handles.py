@@ -1,4 +1,4 @@
-"""Attach by handle: every form a handle comes in, whose it stays, and what is refused."""
+"""Attach by handle: the forms of a handle, its owner, and refusals."""
 
 import ctypes
 import gc
@@ -34,13 +34,13 @@ E_UNEXPECTED = 0x8000FFFF
 
 @pytest.fixture
 def owner(place: Place) -> Iterator[SCardManage]:
-    """Whoever opened the handle."""
+    """The connection that opened the handle."""
     with SCardManage(place.library).attach_by_ifd(place.reader) as card:
         yield card
 
 
 class Indexable:
-    """An integer of somebody's own."""
+    """An object with __index__."""
 
     def __init__(self, value: int) -> None:
         self.value = value
@@ -66,8 +66,12 @@ FORMS = [
     Indexable,
     integer_cdata,
     pointer_to,
-    *([] if WINDOWS else [pointer_of_another_cffi_module, ctypes.c_long]),  # a long has fewer bits than a handle there
-    *([] if MACOS else [ctypes.c_ulonglong, ctypes.c_void_p]),  # a negative number of 32 bits becomes another in these
+    *(
+        [] if WINDOWS else [pointer_of_another_cffi_module, ctypes.c_long]
+    ),  # on Windows a C long has fewer bits than a handle
+    *(
+        [] if MACOS else [ctypes.c_ulonglong, ctypes.c_void_p]
+    ),  # a negative number of 32 bits becomes another number in wider types
 ]
 
 
@@ -159,7 +163,7 @@ def test_a_wrong_handle_number_is_an_invalid_argument(number: int, place: Place)
         card.attach_by_handle(number)
     assert failure.value.hresult == E_INVALIDARG
     assert isinstance(failure.value, ValueError)
-    shown = number % 2**64 if WINDOWS and number == -1 else number  # there handles have no sign
+    shown = number % 2**64 if WINDOWS and number == -1 else number  # on these platforms handles have no sign
     assert str(shown) in str(failure.value)
     assert failure.value.code == (NO_SUCH_HANDLE if abs(number) < 2**63 else None)
     assert not card.is_attached
@@ -365,6 +369,6 @@ def test_a_collected_object_warns_and_ends_the_transaction_on_a_borrowed_handle(
 
 def test_owned_must_be_a_bool(owner: SCardManage) -> None:
     with pytest.raises(TypeError, match="owned: expected a bool, got 'no'"):
-        SCardManage(owner.library).attach_by_handle(owner, owned="no")  # type: ignore[arg-type]  # that is the point
+        SCardManage(owner.library).attach_by_handle(owner, owned="no")  # type: ignore[arg-type]  # the test passes a wrong type
     with pytest.raises(InvalidArgumentError, match="an object that is attached"):
         SCardManage(owner.library).attach_by_handle(SCardManage(owner.library))

@@ -1,4 +1,4 @@
-"""The house: which module may import which, read from the source."""
+"""The order of imports between the modules of the package, read from the source."""
 
 import ast
 import graphlib
@@ -12,9 +12,9 @@ import scardffi
 
 PACKAGE = Path(scardffi.__file__).parent
 
-# From the ground up. A module imports from lower floors alone, never from its own or a higher one. A folder is one
-# unit and stands for all its modules; "scardffi" is the package's __init__, which gathers the public names.
-FLOORS: list[set[str]] = [
+# From the lowest to the highest level. A module imports only from lower levels. A folder is one
+# unit with all its modules; "scardffi" is the package's __init__, which collects the public names.
+LEVELS: list[set[str]] = [
     {"_native"},
     {"constants", "iso7816", "_cdef"},
     {"errors", "services"},
@@ -31,26 +31,26 @@ FLOORS: list[set[str]] = [
     {"cli"},
 ]
 
-# What is stricter than the floors: the unit, and all that it may import of the package.
+# Units with stricter rules than the levels: all that the unit may import of the package.
 NOTHING: set[str] = set()
-ALONE = {
+STRICTER = {
     "constants": NOTHING,  # no ffi, no loading, no exceptions
     "iso7816": NOTHING,  # no PC/SC, no readers, no handles
     "errors": {"constants"},  # no ffi, no handles
-    "services": {"iso7816"},  # no PC/SC, no readers, no handles: a transmitter is all they have
+    "services": {"iso7816"},  # no PC/SC, no readers, no handles: they only have a transmitter
     "_attachment": {"errors", "exchange", "services"},  # no native object, no handle
-    "_reaper": NOTHING,  # it closes whatever it is handed
+    "_reaper": NOTHING,  # it closes any object
     "_cdef": NOTHING,  # it runs before the package is built
     "_loader": {"_native", "errors"},
 }
 
-# What is no part of the standard library, by module: the build of this package and of those that include it, extras
+# Imports from outside the standard library, by module: for builds, and for optional extras.
 OUTSIDE = {"_cdef": {"cffi"}, "services.aes": {"cryptography"}}
 
-# The compiled module: one gate to it at run time. Types may be named everywhere.
-GATE = {"_native": {"_loader"}}
+# The compiled module has only one importer at run time. Annotations may name its types everywhere.
+ONLY_IMPORTERS = {"_native": {"_loader"}}
 
-UNITS = set().union(*FLOORS)
+UNITS = set().union(*LEVELS)
 SOURCES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip("."): path
     for path in sorted(PACKAGE.rglob("*.py"))
@@ -59,7 +59,7 @@ SOURCES = {
 
 
 def unit_of(module: str) -> str:
-    """The unit of a module below the package: its first part, or the package itself."""
+    """Return the unit of a module: the first part of its name below the package, or the package itself."""
     return module.partition(".")[0] or "scardffi"
 
 
@@ -68,7 +68,7 @@ def is_type_checking(node: ast.AST) -> bool:
 
 
 def run_time_imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Each import statement that can run, wherever it stands: inside a function too, under TYPE_CHECKING not."""
+    """Yield each import statement that can run, also inside functions; not those under TYPE_CHECKING."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import | ast.ImportFrom):
             yield child
@@ -80,7 +80,7 @@ def run_time_imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
 
 
 def imported(module: str) -> Iterator[str]:
-    """What a module imports at run time, by absolute name, deep enough to tell modules from what is in them."""
+    """Yield the absolute name of each module that a module imports at run time."""
     path = SOURCES[module]
     package = ["scardffi", *module.split(".")] if module else ["scardffi"]
     if path.name != "__init__.py":
@@ -97,14 +97,14 @@ def imported(module: str) -> Iterator[str]:
 
 
 def inner_imports(module: str) -> set[str]:
-    """The modules of the package that a module imports, by their dotted name below it; the package's own is empty."""
+    """Return the modules of the package that a module imports, by their names below the package; its own is empty."""
     return {
         name.removeprefix("scardffi").lstrip(".") for name in imported(module) if name.partition(".")[0] == "scardffi"
     }
 
 
-def floor_of(unit: str) -> int:
-    return next(number for number, floor in enumerate(FLOORS) if unit in floor)
+def level_of(unit: str) -> int:
+    return next(number for number, level in enumerate(LEVELS) if unit in level)
 
 
 every_module = pytest.mark.parametrize("module", SOURCES, ids=lambda module: module or "scardffi")
@@ -112,27 +112,29 @@ every_module = pytest.mark.parametrize("module", SOURCES, ids=lambda module: mod
 
 def test_every_module_has_a_level_and_no_level_is_empty() -> None:
     assert {unit_of(module) for module in SOURCES} | {"_native"} == UNITS
-    assert sum(len(floor) for floor in FLOORS) == len(UNITS)
+    assert sum(len(level) for level in LEVELS) == len(UNITS)
 
 
 @every_module
 def test_imports_run_one_way(module: str) -> None:
     unit = unit_of(module)
     others = {unit_of(other) for other in inner_imports(module)} - {unit}
-    assert {other for other in others if floor_of(other) >= floor_of(unit)} == set()
+    assert {other for other in others if level_of(other) >= level_of(unit)} == set()
 
 
 @every_module
 def test_an_independent_unit_imports_no_other_unit(module: str) -> None:
     unit = unit_of(module)
     others = {unit_of(other) for other in inner_imports(module)} - {unit}
-    assert others - ALONE.get(unit, UNITS) == set()
+    assert others - STRICTER.get(unit, UNITS) == set()
 
 
 @every_module
 def test_only_the_loader_imports_the_compiled_module(module: str) -> None:
     others = {unit_of(other) for other in inner_imports(module)}
-    assert [gated for gated in others & set(GATE) if unit_of(module) not in GATE[gated]] == []
+    assert [
+        restricted for restricted in others & set(ONLY_IMPORTERS) if unit_of(module) not in ONLY_IMPORTERS[restricted]
+    ] == []
 
 
 @every_module

@@ -1,4 +1,4 @@
-"""Nothing is left behind: memory, descriptors and connections, whether closed, collected, or inherited by a fork."""
+"""No leaks: memory, descriptors and connections of closed and collected objects, and of objects inherited by a fork."""
 
 import contextlib
 import gc
@@ -32,7 +32,7 @@ SECONDS = 80 * TIMES
 
 
 def is_open(place: Place, handle: int) -> bool:
-    """Asked through an object, which takes its turn: the daemon drops a client that uses a handle that just went."""
+    """Return True if the handle works; use an object, because the daemon drops a client that uses a closed handle."""
     try:
         SCardManage(place.library).attach_by_handle(handle).detach()
     except InvalidHandleError:
@@ -76,7 +76,7 @@ def test_many_rounds_cost_no_memory_and_no_descriptor(virtual_place: Place, how:
 
 
 def daemon_actions(daemon: PrivatePcscd) -> dict[str, int]:
-    """How often the daemon has done what it was asked to, by its own log; a released context disconnects its cards."""
+    """Return how often the daemon did each action, by its log; a released context disconnects its cards."""
     log = daemon.log.read_text(errors="replace")
     patterns = {
         "establish": r"\bESTABLISH_CONTEXT for client \d+, rv=SCARD_S_SUCCESS",
@@ -102,7 +102,7 @@ def test_thousands_of_rounds_on_a_daemon_close_all_contexts_and_handles(daemon: 
 def test_attaching_to_a_handle_that_its_owner_detaches_does_not_close_the_owners_context(
     daemon: PrivatePcscd,
 ) -> None:
-    """The daemon closes the context of a client that it sees using a handle which has just gone."""
+    """The daemon closes the context of a client that uses a handle which was just closed."""
     place = Place(Library("libpcsclite.so.1"), daemon.ifd_reader(0))
     handles: SimpleQueue[int] = SimpleQueue()
     tried = threading.Barrier(2)
@@ -166,14 +166,14 @@ def test_a_collected_card_leaves_a_borrowed_handle_open_and_does_not_warn(place:
         warnings.simplefilter("error")
         del card
         gc.collect()
-    time.sleep(0.05)  # for a reaper that has no business here
+    time.sleep(0.05)  # time for the reaper, which must not close it
     assert is_open(place, handle)
     assert place.library.SCardDisconnect(handle, 0) == 0
     assert place.library.SCardReleaseContext(context) == 0
 
 
 def test_each_of_many_collected_cards_warns_and_names_its_handle(virtual_place: Place) -> None:
-    """The reaper may be faster than the warning."""
+    """The reaper may close the handle before the warning is issued."""
     handles = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -204,7 +204,7 @@ def test_an_attached_card_in_a_collected_cycle_warns_and_its_handle_is_disconnec
 
 
 class LogsOut:
-    """Talks to its card when it is collected."""
+    """An object that uses its card when it is collected."""
 
     def __init__(self, place: Place, answers: list[bytes]) -> None:
         self.me = self
@@ -291,5 +291,5 @@ def test_a_child_forked_while_threads_transmit_is_refused_and_does_not_hang(plac
 
 
 def test_a_child_forked_while_threads_transmit_uses_the_card_through_its_own_context(virtual_place: Place) -> None:
-    """Not so on pcsc-lite: the child waits for ever when a thread held pcsc-lite's own mutex at the fork (1.9.9)."""
+    """Not with pcsc-lite: the child waits for ever if a thread held pcsc-lite's mutex at the fork (seen with 1.9.9)."""
     assert forks("while_threads_transmit", virtual_place, "talk") == FORKS

@@ -1,4 +1,4 @@
-"""Loading: which PC/SC library is taken, what is said where there is none, and several at once."""
+"""Loading: the choice of the PC/SC library, errors if there is none, and several libraries at once."""
 
 import os
 import re
@@ -56,7 +56,7 @@ REQUIRED = frozenset(
         "SCardGetAttrib",
     }
 )
-# Each with arguments for the method and for the plain function.
+# Each function with arguments for the method and for the function of lib.
 OPTIONAL: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
     "SCardIsValidContext": ((1,), (1,)),
     "SCardControl": ((1, 0, b"", bytearray(2)), (1, 0, ffi.NULL, 0, ffi.NULL, 0, ffi.NULL)),
@@ -70,19 +70,19 @@ WINDOWS_ALONE = frozenset(name for name in vars(WindowsFunctions) if name.starts
 
 
 def unsigned(code: int) -> int:
-    """The platform's own code as the number that it is written as: where a LONG has 32 bits it is negative."""
+    """Return the unsigned number of a code, which is negative if a LONG has 32 bits."""
     return code & 0xFFFFFFFF
 
 
 @pytest.fixture
 def second_virtual(tmp_path: Path) -> Library:
-    """The virtual library once more, from a file of another name."""
+    """Load the virtual library a second time, from a file with another name."""
     return Library(shutil.copy(virtual.library_path(), tmp_path / "libanother.so"))
 
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Library:
-    """A PC/SC library that has the required functions and no other."""
+    """Load a PC/SC library that has only the required functions."""
     folder = tmp_path_factory.mktemp("bare")
     return Library(shared_library(SOURCES / "required_functions.c", folder, *CORE_FLAGS))
 
@@ -100,7 +100,7 @@ def establish(library: Library) -> int:
     return context
 
 
-# No library, or none that can be used
+# No library, or an unusable one
 
 
 def test_a_missing_file_is_not_found_and_named() -> None:
@@ -126,7 +126,7 @@ def test_a_path_is_a_str_or_a_path_object(bad: Any) -> None:
 
 
 def test_without_a_pcsc_library_the_error_names_all_candidates(tmp_path: Path) -> None:
-    # The loader of a program started in here finds nothing but what Python itself needs.
+    # The loader of a program in this environment finds only the libraries that Python itself needs.
     code = """
         import os, sys, scardffi
         os.chroot(sys.argv[1])
@@ -222,7 +222,7 @@ def test_an_explicit_library_takes_precedence_over_the_environment() -> None:
 
 @pytest.fixture
 def public_folder() -> Iterator[Path]:
-    """A folder that every user may enter."""
+    """Make a folder that every user may enter."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -249,7 +249,7 @@ def test_a_set_uid_process_ignores_the_environment(public_folder: Path) -> None:
     assert run() == "set-uid nothing"
 
 
-# When it is loaded
+# The time of loading
 
 
 def test_the_first_use_loads_the_pcsc_library_and_importing_does_not() -> None:
@@ -378,7 +378,7 @@ def test_objects_made_with_the_virtual_library_keep_it() -> None:
     context.release()
 
 
-# What is known of a library
+# LibraryInfo
 
 
 @pytest.mark.usefixtures("daemon")
@@ -421,7 +421,7 @@ def test_the_representation_names_the_file() -> None:
     assert repr(Library(virtual.library_path())) == f"<scardffi.Library {os.path.realpath(virtual.library_path())}>"
 
 
-# Functions that a library lacks
+# Optional functions
 
 
 @pytest.mark.parametrize("name", OPTIONAL)
@@ -448,12 +448,12 @@ def test_an_optional_function_that_the_library_has_is_called(bare_default: Libra
     assert unsigned(lib.SCardReleaseContext(1)) == ReturnCode.SCARD_F_INTERNAL_ERROR
 
 
-# The plain C functions
+# The C functions of lib
 
 
 @pytest.fixture
 def default_place(place: Place) -> Iterator[Place]:
-    """The place's library as the default."""
+    """Make the place's library the default."""
     previous = set_default_table(place.library.native)
     yield place
     set_default_table(previous)

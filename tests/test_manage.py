@@ -39,7 +39,7 @@ from scardffi import (
 
 
 def pattern(length: int) -> bytes:
-    """What READ BINARY from offset 0 gives."""
+    """Return the data of READ BINARY at offset 0."""
     return bytes((i ^ (i >> 8)) & 0xFF for i in range(length))
 
 
@@ -70,13 +70,13 @@ def test_the_error_names_an_unknown_reader(place: Place) -> None:
 )
 def test_the_error_names_a_wrong_argument(arguments: tuple[object, ...], message: str, place: Place) -> None:
     with pytest.raises(InvalidArgumentError, match=message) as failure:
-        SCardManage(place.library).attach_by_ifd(*arguments)  # type: ignore[arg-type]  # that is the point
+        SCardManage(place.library).attach_by_ifd(*arguments)  # type: ignore[arg-type]  # the test passes a wrong type
     assert failure.value.hresult == 0x80070057
 
 
 def test_a_reader_name_of_another_type_is_a_type_error(place: Place) -> None:
     with pytest.raises(TypeError, match="reader: expected a str, got bytes"):
-        SCardManage(place.library).attach_by_ifd(b"reader")  # type: ignore[arg-type]  # that is the point
+        SCardManage(place.library).attach_by_ifd(b"reader")  # type: ignore[arg-type]  # the test passes a wrong type
 
 
 def test_exclusive_access_keeps_others_out(place: Place) -> None:
@@ -146,9 +146,9 @@ COMMANDS: dict[str, Callable[[bytes], object]] = {
 @pytest.mark.parametrize("kind", COMMANDS)
 def test_transmit_takes_a_command_in_any_contiguous_buffer(kind: str, card: SCardManage) -> None:
     command = COMMANDS[kind](READ_4)
-    assert card.transmit(command) == ANSWER_4  # type: ignore[arg-type]  # each is a buffer
+    assert card.transmit(command) == ANSWER_4  # type: ignore[arg-type]  # all of them are buffers
     response = bytearray(6)
-    assert card.transmit_into(command, response) == 6  # type: ignore[arg-type]  # the same
+    assert card.transmit_into(command, response) == 6  # type: ignore[arg-type]  # as above
     assert response == ANSWER_4
 
 
@@ -193,7 +193,7 @@ def test_a_response_buffer_that_is_not_allowed_is_refused_before_the_card_sees_t
     with SCardManage().attach_by_ifd(daemon.ifd_reader(0)) as card:
         before = daemon.ifd_events(0)
         with pytest.raises(TypeError, match=message):
-            card.transmit_into(READ_4, response)  # type: ignore[arg-type]  # that is the point
+            card.transmit_into(READ_4, response)  # type: ignore[arg-type]  # the test passes a wrong type
         assert daemon.ifd_events(0) == before
         assert card.transmit(READ_4) == ANSWER_4
         assert len(daemon.ifd_events(0)) == len(before) + 1
@@ -216,7 +216,7 @@ def test_a_command_of_a_length_that_is_not_allowed_is_refused_before_the_card_se
 def test_a_command_that_is_no_buffer_is_a_type_error(card: SCardManage) -> None:
     for command in ("00B0", [0, 0xB0], 5, None, memoryview(b"0123456789")[::2]):
         with pytest.raises(TypeError, match="command: expected a C-contiguous buffer"):
-            card.transmit(command)  # type: ignore[arg-type]  # that is the point
+            card.transmit(command)  # type: ignore[arg-type]  # the test passes a wrong type
 
 
 def test_buffers_that_overlap_are_refused(card: SCardManage) -> None:
@@ -236,7 +236,7 @@ def test_the_error_for_a_small_response_buffer_says_that_the_command_was_execute
             card.transmit_into(bytes.fromhex("00B0000000"), bytearray(room))
         assert failure.value.required == 258
         assert failure.value.hresult == failure.value.code == ReturnCode.SCARD_E_INSUFFICIENT_BUFFER
-        assert len(daemon.ifd_events(0)) == before + 1, "sent once, and not again"
+        assert len(daemon.ifd_events(0)) == before + 1, "the command was sent more than once"
 
 
 def test_a_buffer_is_locked_only_during_the_call(card: SCardManage) -> None:
@@ -264,7 +264,7 @@ def test_a_removal_during_a_command_raises_an_error_at_once(removal_daemon: Priv
         try:
             start = time.perf_counter()
             with pytest.raises(SCardError):
-                card.transmit(bytes.fromhex("80101388"))  # works for 5 s
+                card.transmit(bytes.fromhex("80101388"))  # the command takes 5 s
             assert time.perf_counter() - start < 3
             removal_daemon.wait_for_card(reader, present=False)
             with pytest.raises(RemovedCardError):
@@ -276,7 +276,7 @@ def test_a_removal_during_a_command_raises_an_error_at_once(removal_daemon: Priv
 
 
 def transmit_until_told(card: SCardManage) -> None:
-    """A removal is told by pcscd a moment after it has noticed it; until then there is no card."""
+    """Transmit until pcscd reports the removal, a moment after it has noticed it; until then there is no card."""
     deadline = time.perf_counter() + 5
     while time.perf_counter() < deadline:
         with contextlib.suppress(NoSmartCardError):

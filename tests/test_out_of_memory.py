@@ -1,4 +1,4 @@
-"""Out of memory: each allocation of the core is made to fail, and nothing is lost but that call."""
+"""Out of memory: each allocation of the core is made to fail, and only that call fails."""
 
 import shutil
 import sys

@@ -1,4 +1,4 @@
-"""The plugin for pytest, in runs of its own: fixtures, faults by marker, pyscard on the virtual library."""
+"""The plugin for pytest, in separate runs: fixtures, faults by marker, pyscard on the virtual library."""
 
 import re
 import subprocess
@@ -54,7 +54,7 @@ def run(pytester: pytest.Pytester, code: str, *arguments: str) -> pytest.RunResu
     return pytester.runpytest_inprocess("-p", "no:cacheprovider", "--strict-markers", "-W", "error", *arguments)
 
 
-# What it costs those who do not use it
+# Runs that do not use the plugin
 
 
 def test_loading_the_plugin_imports_no_other_module_than_pytest() -> None:

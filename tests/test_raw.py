@@ -255,8 +255,8 @@ NOT_WRITABLE = [
     Refusal(SCATTERED, TypeError, "got a writable, non-contiguous memoryview"),
 ]
 
-# What each function takes: name, a value that passes, and those that are refused. No context or handle is valid
-# here, so that a value that slips through shows by a code.
+# The arguments of each function: name, a valid value, and refused values. No context or handle is valid here, so that
+# a value that is wrongly accepted leads to a code.
 CONTEXT = ("context", 12345, NOT_A_HANDLE)
 CARD = ("card", 12345, NOT_A_HANDLE)
 ARGUMENTS: dict[str, list[tuple[str, Any, list[Refusal]]]] = {
@@ -364,7 +364,7 @@ def test_a_name_of_bytes_that_are_no_text_reaches_the_library_unchanged(place: P
 
 
 class Indexed:
-    """A number of somebody else's."""
+    """An object with __index__."""
 
     def __init__(self, number: int) -> None:
         self._number = number

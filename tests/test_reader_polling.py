@@ -1,4 +1,4 @@
-"""Waits for readers that come and go: by PC/SC's notification, and by the list of readers as on macOS."""
+"""Waits for readers to be plugged in and unplugged: by PC/SC's notification, and by the list of readers as on macOS."""
 
 import contextlib
 import threading
@@ -30,7 +30,7 @@ NAME, BESIDE = "scardffi list of readers", "scardffi beside the list"
 
 @pytest.fixture(autouse=True, params=["list"] if MACOS else ["notification", "list"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How Context learns of readers; the first is what this platform has."""
+    """The way in which Context learns about readers; the first is this platform's."""
     way: str = request.param
     monkeypatch.setattr("scardffi.context._NOTIFIED", way == "notification")
     monkeypatch.setattr("scardffi._reader_polling._POLL_MS", 100)
@@ -45,7 +45,7 @@ def context() -> Iterator[Context]:
 
 @pytest.fixture
 def reader() -> Iterator[VirtualReader]:
-    """Not plugged in at first."""
+    """A reader that is not plugged in yet."""
     reader = VirtualReader(NAME)
     yield reader
     with contextlib.suppress(UnknownReaderError):
@@ -54,7 +54,7 @@ def reader() -> Iterator[VirtualReader]:
 
 @contextlib.contextmanager
 def soon(change: Callable[[], object]) -> Iterator[None]:
-    """Make the change while the block waits for it; it is over when the block is."""
+    """Make the change on another thread while the block waits for it."""
     timer = threading.Timer(0.05, change)
     timer.start()
     try:
@@ -65,7 +65,7 @@ def soon(change: Callable[[], object]) -> Iterator[None]:
 
 @pytest.fixture
 def beside() -> Iterator[VirtualReader]:
-    """Another reader, with a card."""
+    """Another reader, with a card in it."""
     with VirtualReader(BESIDE, virtual.AnsweringCard()) as reader:
         yield reader
 

@@ -1,4 +1,4 @@
-"""The C code under the address, undefined behaviour and thread sanitizers, which have nothing to report."""
+"""The C code under the address, undefined behaviour and thread sanitizers."""
 
 import subprocess
 import sys
@@ -18,11 +18,11 @@ PACKAGE = Path(scardffi.__file__).parent
 PROGRAM = Path(__file__).parent / "csrc" / "core_stress.c"
 VIRTUAL_PROGRAM = Path(__file__).parent / "csrc" / "virtual_stress.c"
 ADDRESS_SPACE_RANDOMNESS = Path("/proc/sys/vm/mmap_rnd_bits")
-MOST_RANDOMNESS = 28  # sanitizers of older compilers find no room for themselves under more
+MOST_RANDOMNESS = 28  # with more, the sanitizers of older compilers find no address space
 
 
 class Build(NamedTuple):
-    """A program with the core compiled into it, the virtual library, and a program with that one compiled into it."""
+    """A program that contains the core, the virtual library, and a program that contains the virtual library."""
 
     sanitizers: str
     core_program: Path
@@ -30,12 +30,12 @@ class Build(NamedTuple):
     virtual_program: Path
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the core on the virtual library."""
+        """Run the program with the core on the virtual library."""
         return run_program(self.core_program, str(self.library), *arguments)
 
 
 def run_program(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run it, with less randomness of addresses where there is too much."""
+    """Run a program, with less randomness of addresses if there is too much."""
     randomness = ADDRESS_SPACE_RANDOMNESS
     fixed = randomness.exists() and int(randomness.read_text()) > MOST_RANDOMNESS
     command = [*(["setarch", "-R"] if fixed else []), str(program), *arguments]
@@ -64,8 +64,8 @@ def build(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     )
     core = sorted((PACKAGE / "csrc").glob("*.c"))
     library = virtual_library_sources(PACKAGE)
-    assert core, "the installed package brings the core's sources"
-    assert library, "the installed package brings the virtual library's sources"
+    assert core, "the installed package lacks the sources of the core"
+    assert library, "the installed package lacks the sources of the virtual library"
     return Build(
         request.param,
         program(PROGRAM, out, *flags, *map(str, core), "-ldl"),

@@ -1,4 +1,4 @@
-"""Script: many commands in one C call; what it keeps when it ends early, and how it can be made to."""
+"""Script: many commands in one C call; ends before the last command, and the replies that are kept."""
 
 import gc
 import signal
@@ -117,7 +117,7 @@ def test_timed_replies_have_the_time_of_each_command(daemon: PrivatePcscd) -> No
     ids=repr,
 )
 def test_an_unexpected_status_word_ends_the_script(expect: object, met: bool, card: SCardManage) -> None:
-    script = Script([READ_4, bytes.fromhex("00FF0000"), READ_4], expect=expect)  # type: ignore[arg-type]  # each
+    script = Script([READ_4, bytes.fromhex("00FF0000"), READ_4], expect=expect)  # type: ignore[arg-type]  # all of them are wrong
     if met:
         assert len(script.run(card)) == 3
         return
@@ -130,7 +130,7 @@ def test_an_unexpected_status_word_ends_the_script(expect: object, met: bool, ca
 @pytest.mark.parametrize("expect", [-1, 0x10000, "9000", (1, 2, 3), {(1,)}, [0x9000]], ids=repr)
 def test_a_wrong_expect_argument_is_refused(expect: object) -> None:
     with pytest.raises(InvalidArgumentError, match="expect: "):
-        Script([READ_4, READ_4], expect=expect)  # type: ignore[arg-type]  # that is the point
+        Script([READ_4, READ_4], expect=expect)  # type: ignore[arg-type]  # the test passes a wrong type
 
 
 @pytest.mark.parametrize("bad", [b"", bytes(65549)])
@@ -138,7 +138,7 @@ def test_the_error_names_a_command_of_a_wrong_length(bad: bytes) -> None:
     with pytest.raises(InvalidArgumentError, match=rf"commands\[1\]: '{len(bad)} bytes' is not allowed"):
         Script([READ_4, bad])
     with pytest.raises(TypeError, match=r"commands\[0\]: expected a C-contiguous buffer"):
-        Script(["00B0"])  # type: ignore[list-item]  # that is the point
+        Script(["00B0"])  # type: ignore[list-item]  # the test passes a wrong type
 
 
 def test_after_a_removal_the_error_has_every_complete_reply(removal_daemon: PrivatePcscd) -> None:
@@ -173,7 +173,7 @@ def test_a_failure_of_any_command_is_raised_with_its_index_and_code(
         answers: list[bytes | int] = [b"\x90\x00"] * 5
         answers[place] = code
         one_by_one = iter(answers)
-        with cards.attach(lambda _, answers=one_by_one: next(answers)) as card:  # type: ignore[misc]  # bound early
+        with cards.attach(lambda _, answers=one_by_one: next(answers)) as card:  # type: ignore[misc]  # the default binds the variable of the loop
             with pytest.raises(ScriptError) as failure:
                 Script([READ_4] * 5).run(card)
             assert (failure.value.index, failure.value.code, len(failure.value.replies)) == (place, code, place)
@@ -203,7 +203,7 @@ def test_progress_can_be_read_and_cancel_ends_the_script_with_the_replies_so_far
         assert isinstance(failure.value.__cause__, CancelledError)
         assert told[1][0] == len(failure.value.replies)
         assert all(total == 1000 for _, total in told)
-        assert told[0][0] <= 20 + 10, "C comes back at least every 100 ms"
+        assert told[0][0] <= 20 + 10, "C does not return every 100 ms"
 
 
 def test_ctrl_c_ends_a_script_of_a_million_commands_with_the_replies_so_far(virtual_place: Place) -> None:

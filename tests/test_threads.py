@@ -1,4 +1,4 @@
-"""Many threads: each caller gets its own answer, and a slow card stalls nobody else's."""
+"""Many threads: each caller gets its own answer, and a slow card delays no other card."""
 
 import contextlib
 import threading
@@ -24,7 +24,7 @@ from scardffi import (
 
 
 def run_threads(*targets: Callable[[], None]) -> None:
-    """Run each on a thread of its own; an exception in one fails the test."""
+    """Run each function on its own thread; raise the first exception."""
     failures: list[BaseException] = []
 
     def guarded(target: Callable[[], None]) -> None:
@@ -102,7 +102,7 @@ def test_while_one_card_hangs_all_others_work(daemon: PrivatePcscd) -> None:
             time.sleep(0.001)
         late = SCardManage()
         queueing = threading.Thread(target=late.attach_by_handle, args=(hanging,))
-        queueing.start()  # another object on the busy handle waits for its turn, before it enters the library
+        queueing.start()  # another object on the busy handle waits before it calls the library
         slowest = 0.0
         for _ in range(20):
             start = time.monotonic()
@@ -153,7 +153,10 @@ def test_after_a_reset_by_one_thread_the_others_get_a_reset_error_or_an_answer(p
                 try:
                     assert card.transmit(READ_4) == ANSWER_4
                     seen["answers"] += 1
-                except (ResetCardError, ProtocolMismatchError):  # pcscd forgets the protocol first, then tells
+                except (
+                    ResetCardError,
+                    ProtocolMismatchError,
+                ):  # pcscd resets the protocol first, and reports the reset later
                     card.reconnect(ShareMode.SHARED)
                     seen["resets"] += 1
 
@@ -170,7 +173,7 @@ def test_sixteen_slow_cards_on_sixteen_threads_give_twelve_times_the_throughput_
 ) -> None:
     assert daemon.socket.exists()
     best = 0.0
-    for _ in range(3):  # the machine may be busy with other things for a while
+    for _ in range(3):  # the machine may be busy
         with PrivatePcscd(tmp_path, 16) as sixteen:
             readers = [sixteen.ifd_reader(number) for number in range(16)]
             rates, _ = run_alone("scaling", *readers, environment=sixteen.environment)
@@ -183,8 +186,8 @@ def test_sixteen_slow_cards_on_sixteen_threads_give_twelve_times_the_throughput_
 
 def test_a_context_may_be_used_by_many_threads(place: Place) -> None:
     with Context(library=place.library) as context, context.attach(place.reader):
-        # That card stays attached: a pcscd whose last client leaves while another connects powers the card down
-        # between the two, and the other's first command fails with SCARD_E_PROTO_MISMATCH (seen on 1.9.9).
+        # That card stays attached: if pcscd's last client disconnects while another one connects, pcscd powers the card
+        # down in between, and the first command of the other fails with SCARD_E_PROTO_MISMATCH (seen with 1.9.9).
 
         def use() -> None:
             for _ in range(50):

@@ -1,4 +1,4 @@
-"""Windows: the core in its shape, on a library in its shape; and what is Windows' alone is refused elsewhere."""
+"""Windows: the core in the shape of Windows on a fake winscard library; Windows functions on other platforms."""
 
 import ctypes
 import sys
@@ -28,7 +28,7 @@ CHANGED, UNKNOWN, PRESENT = 2, 4, 0x20
 
 
 class Windows(NamedTuple):
-    """The package in Windows' shape, the library as it has loaded it, and that library seen from outside."""
+    """The package in the shape of Windows, the library that it has loaded, and that library through ctypes."""
 
     package: Any
     library: Any
@@ -36,7 +36,7 @@ class Windows(NamedTuple):
 
     @property
     def calls(self) -> list[list[str]]:
-        """What was noted since the last look: the function and its strings."""
+        """The calls since the last time: each with the function and its strings."""
         note = ctypes.string_at(self.outside.calls(), 8192).decode("utf-16-le", "surrogatepass").partition("\0")[0]
         self.outside.forget_calls()
         return [line.split("|") for line in note.splitlines()]
@@ -45,7 +45,7 @@ class Windows(NamedTuple):
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Windows:
     if sys.maxsize < 1 << 32:
-        pytest.skip("the handles of that library have 64 bits")  # and here a pointer has 32
+        pytest.skip("the handles of that library have 64 bits")  # and a pointer on this machine has 32
     need_program(compiler()[0])
     folder = tmp_path_factory.mktemp("windows")
     file = shared_library(SOURCE, folder, f"-I{PACKAGE / 'include'}", "-DSCARDFFI_ABI_WINDOWS")
@@ -59,7 +59,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Windows:
 def windows(built: Windows) -> Iterator[Windows]:
     built.outside.forget_calls()
     yield built
-    assert built.outside.allocated_now() == 0  # all that the library gave out was given back
+    assert built.outside.allocated_now() == 0  # all memory that the library allocated was freed
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def card(windows: Windows, context: int) -> int:
     return int(handle)
 
 
-# What all platforms have
+# Functions of all platforms
 
 
 def test_the_functions_with_strings_are_loaded_with_the_suffix_w(windows: Windows) -> None:
@@ -117,7 +117,9 @@ def test_context_and_manage_object_work_with_utf_16(windows: Windows) -> None:
 
 
 def test_handles_of_64_bits_are_attached_and_wrong_ones_refused(windows: Windows, card: int) -> None:
-    manage = windows.package.SCardManage(library=windows.library).attach_by_handle(card)  # it answered code 50
+    manage = windows.package.SCardManage(library=windows.library).attach_by_handle(
+        card
+    )  # the library returned the code 50
     assert manage.handle == card
     manage.detach()
     with pytest.raises(windows.package.InvalidHandleError) as caught:
@@ -134,7 +136,7 @@ STATES = [
     P | CardState.POWERED,
     P | CardState.POWERED | CardState.NEGOTIABLE,
     P | CardState.POWERED | CardState.SPECIFIC,
-    CardState(7),  # no number of Windows: as it is
+    CardState(7),  # this is no number of Windows, and stays unchanged
 ]
 
 
@@ -196,11 +198,11 @@ def test_characters_at_the_borders_of_utf_8_reach_the_library(windows: Windows, 
     assert windows.calls == [["ForgetReader", name]]
 
 
-# What Windows alone has
+# Functions that only Windows has
 
 READER_STATES = [(FIRST, 0), (SECOND, 0)]
 LOOKED = [(UNKNOWN, ATR), (PRESENT | CHANGED, ATR)]
-# The function, its arguments, what it answers, what the library was told
+# The function, its arguments, its results, and the arguments that the library got
 CONTEXT_CALLS: dict[str, tuple[tuple[Any, ...], Any, list[str]]] = {
     "SCardListCards": ((ATR, [GUID, OTHER_GUID]), (0, [FIRST, SECOND]), []),
     "SCardListInterfaces": ((FIRST,), (0, [GUID, OTHER_GUID]), ["ListInterfaces", FIRST]),

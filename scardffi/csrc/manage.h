@@ -52,7 +52,7 @@ bool manage_is_forked(const scardffi_manage *manage);
 
 /* [end] */
 
-/* For the other files of the core: lock the handle of an attached object, or return NULL if it cannot be used. */
+/* For the other files of the core: lock and return the handle of an attached object; NULL if it cannot be used. */
 struct card_handle *manage_enter(scardffi_manage *manage);
 /* Unlock the handle, and convert the resource manager's code. */
 uint32_t manage_leave(struct card_handle *card, uint32_t code);

@@ -1,4 +1,4 @@
-"""Cards of others, through vpcd in a real pcscd: one in Python, and vicc, which nobody of this project wrote."""
+"""Cards behind vpcd in a real pcscd: one in Python, and vicc, which is from outside this project."""
 
 from pathlib import Path
 

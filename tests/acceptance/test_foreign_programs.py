@@ -1,4 +1,4 @@
-"""Programs that nobody of this project wrote, unmodified on our PC/SC library: opensc-tool, pcsc_scan and pyscard."""
+"""Unmodified programs from outside this project on the virtual library: opensc-tool, pcsc_scan and pyscard."""
 
 import os
 import re
@@ -25,7 +25,7 @@ WAIT_SECONDS = 20
 
 
 def output_of(*command: str) -> list[str]:
-    """The lines that a program prints on our library."""
+    """Run a program on the virtual library; return the lines that it prints."""
     need_program(command[0])
     environment = {**os.environ, **ON_OUR_LIBRARY}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
@@ -70,7 +70,7 @@ def test_pcsc_scan_lists_the_card() -> None:
 
 @final
 class PcscScan:
-    """It watches the readers from `with` to its end."""
+    """A pcsc_scan that runs during a `with` statement."""
 
     def __init__(self, configuration: str) -> None:
         self._environment = {**os.environ, **ON_OUR_LIBRARY, "SCARDFFI_VIRTUAL": configuration}
@@ -88,7 +88,7 @@ class PcscScan:
         self._process.communicate()
 
     def says(self, text: str) -> bool:
-        """Whether it says so, after what it was seen to say before; waits for it."""
+        """Wait until pcsc_scan prints this text after the texts of earlier calls; return False if it does not."""
         assert self._process.stdout is not None
         deadline = time.monotonic() + WAIT_SECONDS
         while text.encode() not in self._said:
@@ -114,7 +114,7 @@ def test_pcsc_scan_sees_an_emulator_connect_and_disconnect() -> None:
 
 
 def run_with_pyscard(code: str) -> list[str]:
-    """The lines that a program with pyscard prints on our library."""
+    """Run a program with pyscard on the virtual library; return the lines that it prints."""
     return run_python(code, environment=ON_OUR_LIBRARY)
 
 

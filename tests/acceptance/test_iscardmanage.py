@@ -1,6 +1,6 @@
-"""ISCardManage and its family, method by method in the order of Microsoft's documents: what each one is here.
+"""The counterpart of each method of ISCardManage and the related interfaces, in the order of Microsoft's documents.
 
-Every test runs on a card with files in the virtual library, and on the same card in a real pcscd by vpcd.
+Every test runs on a card with files in the virtual library, and on the same card in a real pcscd with vpcd.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ PIN, PUK = b"1234", b"87654321"
 
 
 class HmacProof:
-    """The algorithm of the card's key."""
+    """The algorithm for the card's key."""
 
     reference = 0
     challenge_length = 8
@@ -76,11 +76,11 @@ class HmacProof:
         self._key = key
 
     def prove(self, challenge: bytes) -> bytes:
-        """The beginning of the challenge's HMAC."""
+        """Return the beginning of the challenge's HMAC."""
         return hmac.digest(self._key, challenge, hashlib.sha256)[:8]
 
     def check(self, challenge: bytes, proof: bytes) -> bool:
-        """Whether it is that."""
+        """Return True if the proof is right."""
         return hmac.compare_digest(self.prove(challenge), proof)
 
 
@@ -103,20 +103,20 @@ def make_card() -> FileSystemCard:
 
 
 class NewCard:
-    """A card with files that is made anew for each test."""
+    """A card with files that can be replaced by a new one for each test."""
 
     def __init__(self) -> None:
         self.renew()
 
     def renew(self) -> None:
-        """Nothing is left of what was done to the last one."""
+        """Replace the card by a new one."""
         self._card = make_card()
         self.atr, self.transmit, self.reset = self._card.atr, self._card.transmit, self._card.reset
 
 
 @pytest.fixture(scope="module", params=PLACES)
 def place_and_card(request: pytest.FixtureRequest) -> Iterator[tuple[Place, NewCard]]:
-    """The card in a reader of the virtual library, then of a real pcscd."""
+    """The card in a reader of the virtual library, then in one of a real pcscd."""
     card = NewCard()
     if request.param == "virtual":
         with virtual.VirtualReader(READER, card):
@@ -179,7 +179,7 @@ def test_detach(card: SCardManage) -> None:
 def test_reconnect(card: SCardManage) -> None:
     assert sw(card, iso.verify(PIN, 1)) == 0x9000
     card.reconnect(initialization=Disposition.RESET)
-    assert sw(card, iso.verify(b"", 1)) == 0x63C3, "what was verified is forgotten"
+    assert sw(card, iso.verify(b"", 1)) == 0x63C3, "the verification is still valid"
 
 
 def test_scard_lock_and_scard_unlock(card: SCardManage, place: Place) -> None:
@@ -407,12 +407,12 @@ def test_invalidate_and_rehabilitate(card: SCardManage) -> None:
 
 def test_the_flag_for_secure_messaging(card: SCardManage) -> None:
     class Secured:
-        """A transmitter that would wrap each command and unwrap each answer."""
+        """A transmitter as for secure messaging, which counts the commands."""
 
         atr = card.atr
 
         def transmit(self, command: Buffer, /) -> bytes:
-            """Count, and send."""
+            """Count and send the command."""
             wrapped.append(len(memoryview(command)))
             return card.transmit(command)
 
@@ -532,7 +532,7 @@ def test_get_response(card: SCardManage) -> None:
 
 
 def test_manage_channel(card: SCardManage) -> None:
-    assert sw(card, iso.manage_channel()) == 0x6D00, "this card has one channel"
+    assert sw(card, iso.manage_channel()) == 0x6D00, "this card has only one channel"
     assert iso.manage_channel(2, close=True) == Command(0, 0x70, 0x80, 2)
 
 
@@ -546,12 +546,12 @@ def test_verify(card: SCardManage) -> None:
     assert sw(card, iso.verify(PIN, 1)) == 0x9000
 
 
-# On vicc, where it can
+# On vicc, as far as it supports the methods
 
 
 @pytest.fixture(scope="module")
 def vicc_place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """A card that nobody of this project wrote, in a real pcscd."""
+    """A card from outside this project, in a real pcscd."""
     if "pcscd" not in PLACES:
         pytest.skip("vicc needs a pcscd, whose library has another shape than this build")
     need([reason] if (reason := vicc.unavailable_reason()) else [])
@@ -591,13 +591,13 @@ def test_vicc_verifies_its_code(foreign: SCardManage) -> None:
     codes = foreign.create_ch_verification()
     with pytest.raises(VerificationFailedError) as caught:
         codes.verify("0000")
-    assert caught.value.tries_left is None, "it answers 6300"
+    assert caught.value.tries_left is None, "vicc answers 6300"
     codes.verify("1234")
     foreign.create_card_auth().user_auth(b"1234")
 
 
 def test_vicc_has_a_file_created_read_and_deleted(foreign: SCardManage) -> None:
-    """By commands of their own names: a SELECT that asks for file control parameters ends this vicc."""
+    """Use the commands directly, because a SELECT that asks for file control parameters ends this version of vicc."""
     parameters = FileProperties(kind=FileKind.TRANSPARENT, file_id=0x5001, size=32, short_id=1)
     created = [sw(foreign, iso.create_file(parameters.encode()))]
     select = iso.select_file(b"\x50\x01", SelectBy.CHILD_EF, information=FileInformation.NONE)

@@ -1,4 +1,4 @@
-"""The command ``scardffi``: what it prints and how it ends."""
+"""The command ``scardffi``: its output and its exit status."""
 
 import pytest
 

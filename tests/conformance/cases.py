@@ -1,4 +1,4 @@
-"""A case is a test of this folder without the place that it ran on: counts them by the tests' names."""
+"""Counts the cases by the names of the tests: a case is a test of this folder, in whatever place it ran."""
 
 import re
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ _ON_A_PLACE = re.compile(rf"tests/conformance/(.*)\[({'|'.join(PLACES)})(?:-(.*)
 
 
 def cases(tests: Iterable[str]) -> dict[str, set[str]]:
-    """The places on which each case is among the tests."""
+    """Return the places in which each case is among the tests."""
     found: dict[str, set[str]] = {}
     for test in tests:
         if matched := _ON_A_PLACE.fullmatch(test):
@@ -20,7 +20,7 @@ def cases(tests: Iterable[str]) -> dict[str, set[str]]:
 
 
 def summary(passed: Iterable[str], pcscd: str) -> str:
-    """A line on the tests that passed; empty where no case ran on all places."""
+    """Return a line about the tests that passed, or an empty one if no case ran in all places."""
     everywhere = sum(ran_on == set(PLACES) for ran_on in cases(passed).values())
     if not everywhere:
         return ""

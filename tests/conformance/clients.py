@@ -1,4 +1,4 @@
-"""What the cases use a place with: programs with a context of their own, their cards, and calls that may wait."""
+"""Helpers of the cases: contexts, cards, and calls on another thread."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ LARGEST_ANSWER = 65538
 
 @final
 class Card:
-    """A card handle; each method is the SCard* function on it and answers what that answered."""
+    """A card handle; each method calls the SCard* function on it and returns its results."""
 
     def __init__(self, library: Library, context: int, handle: int, protocol: int) -> None:
         self._library = library
@@ -30,11 +30,11 @@ class Card:
         return self._library.SCardStatus(self.handle)
 
     def code(self) -> int:
-        """What SCardStatus answers: whether the handle works."""
+        """Return the code of SCardStatus, which is 0 if the handle works."""
         return self.status()[0]
 
     def transmit(self, command: str | bytes, protocol: int = T1, room: int = LARGEST_ANSWER) -> tuple[int, bytes]:
-        """Wraps SCardTransmit; of an answer that is none, no bytes."""
+        """Wraps SCardTransmit; returns no bytes if it fails."""
         sent = bytes.fromhex(command) if isinstance(command, str) else command
         response = bytearray(room)
         code, length = self._library.SCardTransmit(self.handle, protocol, sent, response)
@@ -75,7 +75,7 @@ class Card:
 
 @final
 class Clients:
-    """Opens contexts and cards on a place, and releases what is still open in the end."""
+    """Contexts and cards in a place; those that are still open are released at the end."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -83,21 +83,21 @@ class Clients:
         self._contexts: list[int] = []
 
     def context(self) -> int:
-        """A new one."""
+        """Establish a context."""
         code, context = self._library.SCardEstablishContext(SYSTEM)
         assert code == SUCCESS
         self._contexts.append(context)
         return context
 
     def card(self, number: int = 0, share: int = SHARED, protocols: int = ANY) -> Card:
-        """Connected, in a context of its own."""
+        """Connect to a card in a new context."""
         context = self.context()
         code, handle, protocol = self._library.SCardConnect(context, self._place.reader(number), share, protocols)
         assert code == SUCCESS, hex(code)
         return Card(self._library, context, handle, protocol)
 
     def connect(self, number: int = 0, share: int = SHARED, protocols: int = ANY) -> int:
-        """What SCardConnect answers to another program; a handle that it opens is closed again."""
+        """Connect in a new context and return the code; a handle that this opens is closed again."""
         context = self.context()
         code, handle, _ = self._library.SCardConnect(context, self._place.reader(number), share, protocols)
         if code == SUCCESS:
@@ -105,12 +105,12 @@ class Clients:
         return code
 
     def event(self, number: int = 0, current: int = UNAWARE) -> int:
-        """The event state of a reader, at once."""
+        """Return the present event state of a reader."""
         _, [(event, _)] = self._library.SCardGetStatusChange(self.context(), 0, [(self._place.reader(number), current)])
         return event
 
     def release(self) -> None:
-        """Releases all contexts, and with them what they opened."""
+        """Release all contexts, and so all their handles."""
         for context in self._contexts:
             self._library.SCardReleaseContext(context)
         self._contexts.clear()
@@ -118,7 +118,7 @@ class Clients:
 
 @final
 class Call:
-    """A call on a thread of its own."""
+    """A call on a new thread."""
 
     def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
         self._answers: list[Any] = []
@@ -126,20 +126,20 @@ class Call:
         self._thread.start()
 
     def waits(self) -> bool:
-        """Whether it is still not answered after a while."""
+        """Return True if the call has not returned after a while."""
         self._thread.join(_WAITING_SECONDS)
         return self._thread.is_alive()
 
     def answer(self) -> Any:
-        """Waits for it."""
+        """Wait for the call and return its result."""
         self._thread.join(_ANSWER_SECONDS)
-        assert not self._thread.is_alive(), "the call is never answered"
+        assert not self._thread.is_alive(), "the call does not return"
         assert self._answers, "the call raised"
         return self._answers[0]
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
-    """Whether it comes true in good time: what the library tells of other threads' doings comes when it comes."""
+    """Return True if the condition becomes true in time: effects of other threads may take a moment."""
     deadline = time.monotonic() + _ANSWER_SECONDS
     while not condition():
         if time.monotonic() > deadline:

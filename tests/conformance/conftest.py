@@ -1,4 +1,4 @@
-"""The place and the clients that every case gets: first on the virtual library, then on a real pcscd."""
+"""The place and the clients of every case: first the virtual library, then a real pcscd."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,14 +16,14 @@ FOLDER = Path(__file__).parent
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says how many cases ran, and where."""
+    """Print how many cases ran, and where."""
     passed = [report.nodeid for report in terminalreporter.stats.get("passed", []) if report.when == "call"]
     if line := summary(passed, pcscd_version()):
         terminalreporter.line(line)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what cannot be had here."""
+    """Leave out the cases that this platform lacks."""
     left_out = [item for item in items if item.path.parent == FOLDER and is_lacking(item.name)]
     if left_out:
         items[:] = [item for item in items if item not in left_out]
@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="module", params=PLACES)
 def place_name(request: pytest.FixtureRequest) -> str:
-    """Every case runs once on each place."""
+    """Run every case once in each place."""
     name: str = request.param
     return name
 
@@ -51,9 +51,9 @@ def pcscd_place(_private_daemon: PrivatePcscd | None) -> Place | None:
 
 @pytest.fixture
 def place(request: pytest.FixtureRequest, place_name: str) -> Iterator[Place]:
-    """One of the two, with its readers as `Place.restore` leaves them."""
+    """One of the two places, with its readers as `Place.restore` leaves them."""
     if place_name == "pcscd":
-        request.getfixturevalue("daemon")  # skips where there is none, and fails under CI
+        request.getfixturevalue("daemon")  # without one this skips the test, or fails under CI
     place: Place = request.getfixturevalue(f"{place_name}_place")
     place.restore()
     yield place

@@ -8,11 +8,11 @@ from support.shape import MACOS, WINDOWS
 
 
 class Lack(NamedTuple):
-    """One thing that a platform's PC/SC does not have, or has otherwise."""
+    """One thing that a platform's PC/SC does not have, or has in another form."""
 
     reason: str
     cases: Mapping[str, str]
-    """The tests, and what the names of their parameters hold; nothing: all of that test's cases."""
+    """The tests, each with a part of its parameters' names; an empty part means all cases of the test."""
 
 
 _HANDLES_OF_4_BYTES: Final = Lack(
@@ -110,10 +110,10 @@ _OF_WINDOWS: Final = (
 )
 _OF_LINUX: Final = () if sys.maxsize > 1 << 32 else (_HANDLES_OF_4_BYTES, _DWORD_OF_4_BYTES)
 LACKS: Final = _OF_MACOS if MACOS else _OF_WINDOWS if WINDOWS else _OF_LINUX
-"""What is lacking here."""
+"""The cases that this platform lacks."""
 
 
 def is_lacking(name: str) -> bool:
-    """Whether a test of this name is one of these cases."""
+    """Return True if a test of this name is one of these cases."""
     test, _, parameters = name.partition("[")
     return any(test in lack.cases and lack.cases[test] in parameters for lack in LACKS)

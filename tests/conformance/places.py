@@ -1,4 +1,4 @@
-"""The two places that every case runs on: a library with four readers whose cards come, go and change at a word."""
+"""The two places in which every case runs: a library with four readers, whose cards can be inserted and removed."""
 
 import time
 from typing import Protocol
@@ -13,32 +13,32 @@ READERS = range(4)
 
 
 class Place(Protocol):
-    """What a case sees of the place; each method returns when the library has noticed."""
+    """The methods of a place; each returns when the library has noticed the change."""
 
     name: str
     library: Library
 
     def reader(self, number: int) -> str:
-        """The name of one of four readers; each has an answering card when a case starts."""
+        """Return the name of one of four readers; each has an answering card when a case starts."""
 
     def insert(self, number: int, atr: bytes | None = None) -> None:
-        """Puts a card with this ATR, by default the card's own, into an empty reader; an empty one is a mute card."""
+        """Insert a card with this ATR, by default the usual one, into an empty reader; an empty ATR makes it mute."""
 
     def remove(self, number: int) -> None:
-        """Takes the card out of a reader."""
+        """Remove the card from a reader."""
 
     def plug(self, number: int) -> None:
-        """Plugs a reader in again: the one with the lowest number first, as pcscd names them in that order."""
+        """Plug a reader in again: the one with the lowest number first, because pcscd numbers them in that order."""
 
     def unplug(self, number: int) -> None:
-        """Pulls a reader out."""
+        """Unplug a reader."""
 
     def restore(self) -> None:
-        """Leaves the readers as every case finds them: plugged in, with a card of its own ATR that was just reset."""
+        """Restore the readers for the next case: plugged in, with a card of the usual ATR that was just reset."""
 
 
 def reset_cards(place: Place) -> None:
-    """What no case can leave behind then: a negotiated protocol, prepared answers, chains."""
+    """Reset the cards, so that no negotiated protocol, prepared answer or chain is left."""
     library = place.library
     code, context = library.SCardEstablishContext(SYSTEM)
     assert code == SUCCESS
@@ -50,7 +50,7 @@ def reset_cards(place: Place) -> None:
 
 
 class VirtualPlace:
-    """Our own library, with readers in the world of this process."""
+    """The virtual library, with readers in this process."""
 
     name = "virtual"
 
@@ -64,22 +64,22 @@ class VirtualPlace:
             self.plug(number)
 
     def reader(self, number: int) -> str:
-        """One of four."""
+        """Return the name of one of four readers."""
         return self._readers[number].name
 
     def insert(self, number: int, atr: bytes | None = None) -> None:
-        """A card of this ATR."""
+        """Insert a card with this ATR."""
         card = self._own if atr is None else virtual.AnsweringCard(atr)
         self._readers[number].insert(card)
         self._cards[number] = card
 
     def remove(self, number: int) -> None:
-        """The card that is there."""
+        """Remove the card."""
         self._readers[number].remove()
         self._cards[number] = None
 
     def plug(self, number: int) -> None:
-        """The reader, with the card that was in it."""
+        """Plug the reader in, with the card that was in it."""
         self._readers[number].plug()
         self._unplugged.discard(number)
         card = self._cards[number]
@@ -87,12 +87,12 @@ class VirtualPlace:
             self._readers[number].insert(card)
 
     def unplug(self, number: int) -> None:
-        """The reader, with its card."""
+        """Unplug the reader, with its card."""
         self._readers[number].unplug()
         self._unplugged.add(number)
 
     def restore(self) -> None:
-        """Does what the case before has left to do."""
+        """Undo what the previous case did to the readers."""
         for number in sorted(self._unplugged):
             self.plug(number)
         for number in READERS:
@@ -103,13 +103,13 @@ class VirtualPlace:
         reset_cards(self)
 
     def close(self) -> None:
-        """Takes the readers out of this process's world."""
+        """Unplug all four readers."""
         for number in READERS:
             self.unplug(number)
 
 
 class PcscdPlace:
-    """A real pcscd, with readers of the tests' IFD handler."""
+    """A real pcscd, with readers of the tests' own IFD handler."""
 
     name = "pcscd"
 
@@ -118,14 +118,14 @@ class PcscdPlace:
         self._daemon = daemon
         self._names = [daemon.ifd_reader(number) for number in READERS]
         self._unplugged: set[int] = set()
-        self._changed: set[int] = set()  # without a card, or with one of another ATR
+        self._changed: set[int] = set()  # without a card, or with a card of another ATR
 
     def reader(self, number: int) -> str:
-        """One of four."""
+        """Return the name of one of four readers."""
         return self._names[number]
 
     def insert(self, number: int, atr: bytes | None = None) -> None:
-        """Returns when the daemon has counted the card."""
+        """Insert a card; return when the daemon has counted it."""
         self._changed.discard(number)
         if atr is not None:
             self._changed.add(number)
@@ -135,7 +135,7 @@ class PcscdPlace:
         self._wait_until_counted(number, events)
 
     def remove(self, number: int) -> None:
-        """Returns when the daemon has counted it."""
+        """Remove the card; return when the daemon has counted it."""
         self._changed.add(number)
         events = self._daemon.card_events(self.reader(number))
         self._daemon.remove_card(number)
@@ -143,17 +143,17 @@ class PcscdPlace:
         self._wait_until_counted(number, events)
 
     def plug(self, number: int) -> None:
-        """Returns when the daemon has looked for its card."""
+        """Plug the reader in; return when the daemon has checked for its card."""
         self._daemon.plug_reader(number)
         self._unplugged.discard(number)
 
     def unplug(self, number: int) -> None:
-        """Returns when the daemon no longer lists it."""
+        """Unplug the reader; return when the daemon no longer lists it."""
         self._unplugged.add(number)
         self._daemon.unplug_reader(number)
 
     def restore(self) -> None:
-        """Does what the case before has left to do."""
+        """Undo what the previous case did to the readers."""
         for number in sorted(self._unplugged):
             self.plug(number)
         for number in sorted(self._changed):
@@ -163,6 +163,6 @@ class PcscdPlace:
         reset_cards(self)
 
     def _wait_until_counted(self, number: int, events: int) -> None:
-        """The daemon counts a card's coming or going a moment after it has set the reader's state."""
+        """Wait for the daemon's count, which changes a moment after the reader's state."""
         while self._daemon.card_events(self.reader(number)) == events:
             time.sleep(0.001)

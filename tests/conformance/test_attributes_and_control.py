@@ -1,4 +1,4 @@
-"""SCardGetAttrib, SCardSetAttrib and SCardControl: what the reader says of itself, and takes."""
+"""SCardGetAttrib, SCardSetAttrib and SCardControl: the reader's attributes and control codes."""
 
 from typing import Any
 
@@ -120,7 +120,7 @@ class Getter:
         self._handle = handle
 
     def call(self, value: Any, length: Any) -> int:
-        """Asks once."""
+        """Call SCardGetAttrib once."""
         return lib.pcsc_SCardGetAttrib(self._native, self._handle, ATR_STRING, value, length)
 
 

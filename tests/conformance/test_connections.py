@@ -486,7 +486,7 @@ def test_a_reconnect_for_exclusive_access_with_a_reset_resets_before_it_waits(cl
     assert call.answer() == (SUCCESS, T1)
 
 
-# What a program leaves behind
+# The card after its connection ends
 
 PREPARE_16, FETCH_16 = "801C0010", "00C0000010"
 

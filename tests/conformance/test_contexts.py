@@ -1,4 +1,4 @@
-"""Contexts: where they are valid, what they list, and what their release does to what they opened."""
+"""Contexts: if they are valid, the lists of readers and groups, and the effects of their release."""
 
 from collections.abc import Callable
 from typing import Any
@@ -173,13 +173,13 @@ class Lister:
         self._readers = function == "SCardListReaders"
 
     def call(self, buffer: Any, length: Any) -> int:
-        """Asks once."""
+        """Call the function once."""
         if self._readers:
             return lib.pcsc_SCardListReaders(self._native, self._context, ffi.NULL, buffer, length)
         return lib.pcsc_SCardListReaderGroups(self._native, self._context, buffer, length)
 
     def length(self) -> int:
-        """What the list needs."""
+        """Return the length of the list."""
         length = ffi.new("DWORD *")
         assert self.call(ffi.NULL, length) == SUCCESS
         return int(length[0])

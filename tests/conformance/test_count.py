@@ -1,4 +1,4 @@
-"""How many cases there are, and that none of them is left out on one of the places."""
+"""The number of cases, and that each of them runs in every place."""
 
 import subprocess
 import sys
@@ -17,8 +17,8 @@ FEWEST = 150
 
 @pytest.fixture(scope="module")
 def collected() -> list[str]:
-    """The names of all tests of this folder."""
-    # -I: the folder that this runs in holds a scardffi without its C part.
+    """Return the names of all tests of this folder."""
+    # -I: the source folder scardffi may be without its compiled module.
     command = [sys.executable, "-I", "-m", "pytest", "--collect-only", "-q", str(FOLDER)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=FOLDER.parent.parent)
     return done.stdout.splitlines()
@@ -33,7 +33,7 @@ def test_every_case_runs_in_all_places(collected: list[str]) -> None:
 def test_each_deliberate_difference_is_used_by_a_case() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in FOLDER.glob("test_*.py"))
     assert [what for what in DIFFERENCES if f'"{what}"' not in sources] == []
-    assert [what for what, (pcscd, virtual, _) in DIFFERENCES.items() if pcscd == virtual] == []
+    assert [what for what, one in DIFFERENCES.items() if one.pcscd == one.virtual] == []
 
 
 def test_cases_that_this_platform_lacks_are_left_out(collected: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""SCardTransmit: commands and answers of every length, their protocol headers, and what can go wrong."""
+"""SCardTransmit: commands and responses of every length, protocol headers, and failures."""
 
 import time
 from collections.abc import Callable
@@ -128,7 +128,7 @@ def test_each_challenge_is_different(clients: Clients) -> None:
     assert all(len(challenge) == 18 and challenge.endswith(OK) for challenge in challenges)
 
 
-# Room
+# Buffers
 
 
 @pytest.mark.parametrize("room", [0, 1, 2, 17])
@@ -402,7 +402,7 @@ def test_many_threads_on_several_readers_get_their_own_answers(clients: Clients)
 
 
 def test_threads_connect_transmit_and_disconnect_at_the_same_time(clients: Clients) -> None:
-    clients.card()  # somebody stays: pcscd may take the power from a card whose last user has gone
+    clients.card()  # one connection stays: pcscd may power down a card after its last connection has ended
 
     def use(own: Clients) -> bool:
         for _ in range(10):

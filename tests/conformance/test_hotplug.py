@@ -1,4 +1,4 @@
-"""A reader that is pulled out, and plugged in again: what each function says to who was connected."""
+"""A reader that is unplugged and plugged in again: the code of each function on an old handle."""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,7 +33,7 @@ from .places import READERS, Place
 
 VENDOR_NAME = 0x00010100
 
-# What each says while the reader is away, and when one of its name is there again.
+# The codes while the reader is unplugged, and after a reader of the same name was plugged in.
 AFTER_UNPLUGGING: dict[str, tuple[Callable[[Card], Any], int, int]] = {
     "SCardStatus": (Card.code, READER_UNAVAILABLE, INVALID_VALUE),
     "SCardTransmit": (lambda card: card.transmit(READ_4)[0], INVALID_VALUE, INVALID_VALUE),

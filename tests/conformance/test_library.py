@@ -1,4 +1,4 @@
-"""What the library exports beside its calls: the protocol headers, and words for each code."""
+"""The library's exports: the functions, the protocol headers, and a text for each code."""
 
 import ctypes
 

@@ -1,4 +1,4 @@
-"""A card that goes, and one that comes: what each function says to who was connected."""
+"""A card that is removed, and a card that is inserted: the code of each function on an old handle."""
 
 from collections.abc import Callable
 from typing import Any

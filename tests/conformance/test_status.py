@@ -26,7 +26,7 @@ NOTHING = ffi.NULL
 
 
 class Status:
-    """One call of SCardStatus with pointers of the case's choice."""
+    """A call of SCardStatus with pointers that the case chooses."""
 
     def __init__(self, place: Place, handle: int) -> None:
         self._native = place.library.native
@@ -37,7 +37,7 @@ class Status:
     def ask(
         self, name: Any = NOTHING, name_length: Any = NOTHING, atr: Any = NOTHING, atr_length: Any = NOTHING
     ) -> int:
-        """Asks once."""
+        """Call SCardStatus once."""
         return lib.pcsc_SCardStatus(self._native, self._handle, name, name_length, NOTHING, NOTHING, atr, atr_length)
 
 

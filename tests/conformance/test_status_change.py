@@ -1,4 +1,4 @@
-"""SCardGetStatusChange and SCardCancel: what a program that waits gets to see."""
+"""SCardGetStatusChange and SCardCancel: present states, changes, waits and their ends."""
 
 from typing import Any
 
@@ -48,18 +48,18 @@ class Watch:
         self.context = clients.context()
 
     def ask(self, *states: tuple[str | int, int], timeout: int = 0) -> tuple[int, list[tuple[int, bytes]]]:
-        """Wraps SCardGetStatusChange; readers by number or name, each with what is known of it."""
+        """Wraps SCardGetStatusChange; takes readers by number or name, each with its known state."""
         asked = [(self._place.reader(name) if isinstance(name, int) else name, known) for name, known in states]
         return self._place.library.SCardGetStatusChange(self.context, timeout, asked)
 
     def state(self, number: int = 0) -> int:
-        """The state to wait from: what is now, without CHANGED."""
+        """Return the present state without CHANGED, as a known state for a wait."""
         code, [(event, _)] = self.ask((number, UNAWARE))
         assert code == SUCCESS
         return event & ~CHANGED
 
     def wait(self, *states: tuple[str | int, int], timeout: int = INFINITE) -> Call:
-        """Asks what is no news: a call that waits."""
+        """Start a call that waits."""
         call = Call(lambda: self.ask(*states, timeout=timeout))
         assert call.waits()
         return call
@@ -75,13 +75,13 @@ def watch(place: Place, clients: Clients) -> Watch:
 
 
 def one(answer: Any) -> int:
-    """The event state of the one reader of a change."""
+    """Return the event state of a successful call for one reader."""
     code, [(event, _)] = answer
     assert code == SUCCESS
     return int(event)
 
 
-# What is now
+# Present states
 
 
 def test_a_reader_with_a_card_is_present(place: Place, watch: Watch) -> None:
@@ -146,7 +146,7 @@ def test_the_upper_half_of_the_event_counts_insertions_and_removals(place: Place
     assert watch.state(1) >> EVENTS == before + 2
 
 
-# What has changed
+# Changes
 
 
 def test_without_a_change_a_timeout_of_0_ends_at_once(watch: Watch) -> None:
@@ -290,7 +290,7 @@ def test_a_wait_does_not_stop_other_contexts(clients: Clients, watch: Watch) -> 
     assert call.answer()[0] == CANCELLED
 
 
-# Readers that are none
+# Unknown and ignored readers
 
 
 @pytest.mark.parametrize("timeout", [0, INFINITE])
@@ -337,7 +337,7 @@ def test_a_missing_reader_name_is_an_invalid_value(place: Place, watch: Watch) -
     assert lib.pcsc_get_status_change(native, watch.context, 0, 1, name, states, atrs) == INVALID_VALUE
 
 
-# Readers that come and go
+# Readers that are plugged in and unplugged
 
 
 @pytest.mark.parametrize("known", [UNAWARE, CARD])

@@ -1,4 +1,4 @@
-"""Transactions: who waits for whom, who is refused at once, and what ends them."""
+"""Transactions: the calls that wait, the calls that are refused at once, and the ends of transactions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +32,7 @@ from .places import Place
 VENDOR_NAME = 0x00010100
 IFS_REQUEST = 0x7FFF0007
 
-# Others
+# Other connections
 
 
 WAITING: dict[str, tuple[Callable[[Card], Any], Any]] = {
@@ -251,7 +251,7 @@ def test_a_release_ends_the_transaction_for_a_waiting_begin(place: Place, client
     call = Call(other.begin)
     assert call.waits()
     assert place.library.SCardReleaseContext(card.context) == SUCCESS
-    assert call.answer() in {SUCCESS, RESET_CARD}  # pcscd gives the turn away before it resets
+    assert call.answer() in {SUCCESS, RESET_CARD}  # pcscd lets the next connection go on before it resets
     assert eventually(lambda: other.code() == RESET_CARD)
 
 

@@ -1,4 +1,4 @@
-"""The whole way through the table with ctypes alone: open the library, attach by reader, transmit, detach.
+"""Uses the table with ctypes only: opens the library, attaches by reader, transmits, detaches.
 
 Arguments: the PC/SC library, the reader. Prints the card's answer.
 """

@@ -1,8 +1,8 @@
-"""Loops that numba compiles: they transmit without the interpreter, on memory of numpy's and an exchange of Python's.
+"""Loops compiled by numba: they transmit without the interpreter, with memory of numpy and an exchange of Python.
 
-Arguments: the PC/SC library, the reader, how often to send. Each line of the input is answered by the nanoseconds that
-one exchange takes by `raw` (SCardTransmit, with each code and length checked) and by `bound` (an Exchange of Python's),
-after a first line with the card's answer, once from each.
+Arguments: the PC/SC library, the reader, the number of exchanges. First it prints the card's response, once with each
+loop. Then it answers each line of its input with the nanoseconds per exchange: `raw` (SCardTransmit, with each code and
+length checked) and `bound` (an Exchange of Python).
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Whoever drives scardffi from outside Python, each a small project of this folder, on the virtual library."""
+"""The small projects of this folder, which use scardffi from other languages and tools, on the virtual library."""
 
 import ctypes
 import os
@@ -36,8 +36,8 @@ INCLUDE = f"-I{embed.get_include()}"
 COUNT = 1000
 ROUNDS, TRIES = 9, 3
 NUMBA_AT_MOST = 1.3
-MARGIN = 0.7  # a busy machine passes with this part of it, as with the benchmarks' floors
-GENERATED = ("-w",)  # nobody here wrote it
+MARGIN = 0.7  # the required part of the ratio, because the machine may be busy; as for the floors of the benchmarks
+GENERATED = ("-w",)  # its source is generated
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,7 @@ def card() -> Iterator[SCardManage]:
 
 
 def extension(source: Path, folder: Path, *flags: str, name: str = "") -> Any:
-    """The module that a C source defines, compiled and imported."""
+    """Compile the extension module of a C source, and import it."""
     need_python_headers()
     library = shared_library(source, folder, *flags, *python_include_flags(), INCLUDE)
     loader = ExtensionFileLoader(name or source.stem, str(library))
@@ -65,9 +65,9 @@ def extension(source: Path, folder: Path, *flags: str, name: str = "") -> Any:
 
 
 def printed(*command: str, environment: dict[str, str] | None = None, folder: Path = Path("/")) -> list[str]:
-    """The lines that a program prints, which must end well and say nothing else.
+    """Run a program; return the lines that it prints. It must exit with 0 and print nothing to stderr.
 
-    It does not start where a source folder of scardffi's name would be imported.
+    It does not start in a folder with a source folder named scardffi, which would be imported.
     """
     whole = {**os.environ, **(environment or {})}
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=whole, cwd=folder)
@@ -76,7 +76,7 @@ def printed(*command: str, environment: dict[str, str] | None = None, folder: Pa
 
 
 def assert_drives(drive: Callable[[Any], int], of: Callable[[Any], object], card: SCardManage) -> None:
-    """A consumer sends an exchange of Python's COUNT times, and is told when that is closed."""
+    """Assert that a consumer sends an exchange of Python COUNT times, and gets an error after it is closed."""
     response = bytearray(258)
     with card.exchange(READ_4, response) as exchange:
         assert drive(of(exchange.native)) == COUNT * len(ANSWER_4)
@@ -97,7 +97,7 @@ def test_ctypes_opens_uses_and_closes_a_card_through_the_table() -> None:
 
 @pytest.fixture(params=["scardffi.h", "scardffi_v1.h"])
 def header(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """The header of today, and the one that version 1 had, each as scardffi.h in a folder of its own."""
+    """The present header, then that of version 1, each as scardffi.h in its own folder."""
     frozen = FOLDER / "scardffi_v1.h"
     today = Path(embed.get_include()) / "scardffi.h"
     return Path(shutil.copy(today if request.param == "scardffi.h" else frozen, tmp_path / "scardffi.h"))
@@ -120,7 +120,7 @@ def test_a_handle_that_a_c_extension_opened_is_attached_to(tmp_path: Path) -> No
 
 
 class WaitingCard:
-    """A card that answers when it is let go."""
+    """A card that answers after the event `released` is set."""
 
     atr = bytes.fromhex("3B80800101")
 
@@ -128,7 +128,7 @@ class WaitingCard:
         self.asked, self.released = threading.Event(), threading.Event()
 
     def transmit(self, command: bytes) -> bytes:
-        """So many zeros as are asked for."""
+        """Return as many zeros as Le requests."""
         self.asked.set()
         assert self.released.wait(60)
         return bytes(command[4]) + b"\x90\x00"
@@ -170,12 +170,12 @@ def test_c_on_a_second_thread_and_python_do_not_wait_for_each_others_cards(waiti
 
 @pytest.fixture
 def cffi_module(tmp_path: Path) -> Any:
-    """The module of cffi_module.py, compiled and imported."""
+    """Compile the module of cffi_module.py, and import it."""
     source = tmp_path / "cffi_module.c"
     spec = spec_from_loader("cffi_module", None)
     assert spec is not None
     recipe: Any = module_from_spec(spec)
-    exec((FOLDER / "cffi_module.py").read_text(encoding="utf-8"), recipe.__dict__)  # noqa: S102  no package to import
+    exec((FOLDER / "cffi_module.py").read_text(encoding="utf-8"), recipe.__dict__)  # noqa: S102  the file is in no package
     recipe.builder().emit_c_code(str(source))
     return extension(source, tmp_path, *GENERATED)
 
@@ -209,7 +209,7 @@ def test_a_handle_that_a_second_cffi_module_opened_is_attached_to(cffi_module: A
 
 @final
 class Loop:
-    """A program that measures when it is asked to."""
+    """A program that measures on request."""
 
     def __init__(self, *command: str) -> None:
         self._process = subprocess.Popen(
@@ -223,12 +223,12 @@ class Loop:
         self._process.communicate(timeout=60)
 
     def line(self) -> str:
-        """The next line that it prints."""
+        """Return the next line that the program prints."""
         assert self._process.stdout is not None
         return self._process.stdout.readline().strip()
 
     def ask(self, question: str) -> list[float]:
-        """The nanoseconds that it answers."""
+        """Request a measurement; return the nanoseconds."""
         assert self._process.stdin is not None
         self._process.stdin.write(question + "\n")
         self._process.stdin.flush()
@@ -256,7 +256,7 @@ def test_a_loop_compiled_by_numba_is_as_fast_as_a_loop_in_c(tmp_path: Path) -> N
         Loop(str(c_program), str(null)) as c_loop,
     ):
         assert len(numba.line().split()) == 2
-        for _ in range(TRIES):  # the machine may be busy with something else: all is measured again
+        for _ in range(TRIES):  # the machine may be busy: measure again
             rounds = [(c_loop.ask(f"c 258 00B0000010 {count}"), numba.ask("measure")) for _ in range(ROUNDS)]
             c = min(c for (c,), _ in rounds)
             raw, bound = (min(numba[which] for _, numba in rounds) for which in range(2))

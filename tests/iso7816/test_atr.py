@@ -1,4 +1,4 @@
-"""Answers to reset: every byte of the standard's, wrong ones, storage cards, and a public list of real ones."""
+"""Answers to reset: every byte of the standard, malformed ATRs, storage cards, and a public list of real ATRs."""
 
 import re
 from collections import Counter
@@ -23,7 +23,7 @@ def with_tck(text: str) -> bytes:
 
 JCOP = bytes.fromhex("3BE90000 8131FE45 4A434F503431563232 A7")
 USIM = bytes.fromhex("3B9F96801FC7 8031E073FE211B6340419183079000 50")
-# Every interface byte that has a meaning: TA1 to TD1, TA2 and TD2 for T=1, TA3 to TD3 for T=1, TA4 and TB4 for T=15
+# Every interface byte with a meaning: TA1 to TD1, TA2 and TD2 for T=1, TA3 to TD3 for T=1, TA4 and TB4 for T=15
 FULL = with_tck("3FF4 96 25 05 91  91 F1  FE 45 01 3F  83 8C  DEADBEEF")
 MIFARE_1K = bytes.fromhex("3B8F8001 804F0C A000000306 03 0001 00000000 6A")
 
@@ -292,7 +292,7 @@ def test_atrs_with_equal_bytes_are_equal_and_their_repr_shows_the_bytes() -> Non
 
 
 def listed() -> list[bytes]:
-    """The ATRs of pcsc-tools' list that are written out in full."""
+    """Return the ATRs of the list of pcsc-tools that have no placeholders."""
     need([] if PUBLIC_LIST.exists() else [f"{PUBLIC_LIST} of pcsc-tools is not there"])
     lines = PUBLIC_LIST.read_text(encoding="utf-8").splitlines()
     return [bytes.fromhex(line) for line in lines if re.fullmatch(r"[0-9A-Fa-f]{2}( [0-9A-Fa-f]{2})+ ?", line)]
@@ -307,7 +307,7 @@ def refusal(raw: bytes) -> MalformedAtrError | None:
 
 
 def shape(raw: bytes) -> tuple[list[tuple[str, int]], int, bool]:
-    """Interface bytes, place of the first historical byte, whether there is a TCK; not found in the way ours are."""
+    """Return the interface bytes, the offset of the first historical byte, and True if there is a TCK, without Atr."""
     found: list[tuple[str, int]] = []
     values = set()
     todo = [(1, raw[1])]
@@ -325,7 +325,7 @@ def shape(raw: bytes) -> tuple[list[tuple[str, int]], int, bool]:
 
 
 def is_true(reason: str, raw: bytes) -> bool:
-    """Whether the ATR is wrong for that reason."""
+    """Return True if the ATR is malformed for this reason."""
     try:
         found, start, has_tck = shape(raw)
     except IndexError:

@@ -1,4 +1,4 @@
-"""Command APDUs: the four cases in both forms, chains, the commands by name, and what happens to secrets."""
+"""Command APDUs: the four cases in both forms, chains, the commands by name, and secrets."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -93,12 +93,12 @@ def test_malformed_commands_are_refused_with_the_offset_and_the_reason(apdu: str
 )
 def test_a_number_that_is_too_large_is_refused_with_the_arguments_name(name: str, arguments: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=rf"^{name}: -?\d+ is not allowed; give "):
-        Command(*arguments)  # type: ignore[arg-type]  # the data among them
+        Command(*arguments)  # type: ignore[arg-type]  # the values have different types
 
 
 def test_data_of_a_wrong_type_are_refused() -> None:
     with pytest.raises(TypeError):
-        Command(0, 0, data="0102")  # type: ignore[arg-type]  # what it refuses
+        Command(0, 0, data="0102")  # type: ignore[arg-type]  # the test passes a wrong type
     with pytest.raises(TypeError):
         Command(0, 0, data=5)  # type: ignore[arg-type]  # bytearray(5) would be five zeros
 
@@ -106,7 +106,7 @@ def test_data_of_a_wrong_type_are_refused() -> None:
 def test_a_number_of_a_wrong_type_is_refused() -> None:
     for wrong in (1.0, "1", None):
         with pytest.raises(TypeError):
-            Command(0, 0, wrong)  # type: ignore[arg-type]  # what it refuses
+            Command(0, 0, wrong)  # type: ignore[arg-type]  # the test passes a wrong type
 
 
 def test_replacing_a_field_makes_a_new_command() -> None:

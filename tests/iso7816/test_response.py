@@ -1,4 +1,4 @@
-"""Response APDUs: what is taken for one, and what it has in common with a reply of a script."""
+"""Response APDUs: accepted and refused bytes, and the attributes that they share with a reply of a script."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_fewer_than_two_bytes_are_refused(raw: bytes) -> None:
 
 def test_an_error_keeps_its_offset_in_a_copy() -> None:
     error = MalformedResponseError("too short", 1)
-    for again in (copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301  our own bytes
+    for again in (copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301  the test made these bytes
         assert (type(again), again.offset, str(again)) == (MalformedResponseError, 1, "byte 1: too short")
 
 
@@ -48,7 +48,7 @@ def test_any_buffer_is_accepted_and_copied() -> None:
     raw[0] = 0xFF
     assert [one.data for one in responses] == [b"\x01\x02"] * 2
     with pytest.raises(TypeError):
-        Response("9000")  # type: ignore[arg-type]  # what it refuses
+        Response("9000")  # type: ignore[arg-type]  # the test passes a wrong type
 
 
 def test_the_repr_shows_the_length_and_not_the_data() -> None:

@@ -1,4 +1,4 @@
-"""Status words: the standard's meanings and groups, the errors made of them, and a card's own tables."""
+"""Status words: the standard's meanings and groups, their errors, and tables of a card."""
 
 import copy
 import pickle
@@ -164,7 +164,7 @@ def test_the_message_has_meaning_and_number_and_the_error_can_be_copied() -> Non
     error = error_of(0x63C2)
     assert isinstance(error, VerificationFailedError)
     again: StatusError
-    for again in (copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301  our own bytes
+    for again in (copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301  the test made these bytes
         assert isinstance(again, VerificationFailedError)
         assert str(again) == "warning, counter at 2 (63C2)"
         assert (again.sw, again.meaning, again.tries_left) == (0x63C2, "warning, counter at 2", 2)

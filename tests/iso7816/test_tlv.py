@@ -1,10 +1,10 @@
-"""Data objects: BER-TLV and SIMPLE-TLV, there and back, and what is refused where."""
+"""Data objects: BER-TLV and SIMPLE-TLV, encoded and decoded, and refusals."""
 
 import pytest
 
 from scardffi.iso7816.tlv import TLV, MalformedTLVError, SimpleTLV, decode, decode_simple, encode, find
 
-# What SELECT of a file answers: a template with size, descriptor, identifier and life cycle
+# The data of SELECT for a file: a template with size, descriptor, identifier and life cycle
 FCI = bytes.fromhex("6F11 8102 0100 8201 01 8302 3F01 8A01 05 8801 10".replace(" ", ""))
 
 ENCODED: list[tuple[TLV, str]] = [

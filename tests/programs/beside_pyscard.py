@@ -1,7 +1,7 @@
-"""The system's PC/SC library, through pyscard, and the virtual one, through scardffi, in turns and in threads.
+"""Uses the system's PC/SC library through pyscard and the virtual one through scardffi, in turns and in threads.
 
-Arguments: reader of the system's, whether "pyscard" or "scardffi" is to load its library first. Prints the readers that
-each of them saw.
+Arguments: a reader of the system's library; "pyscard" or "scardffi", which loads its library first. Prints the readers
+that each of them listed.
 """
 
 import json
@@ -65,7 +65,7 @@ def main() -> None:
             thread.join()
         assert failed == []
         seen = int.from_bytes(transmit(COUNT_COMMANDS)[:4], "big") - int.from_bytes(before[:4], "big")
-        assert seen == 2 * ROUNDS + 1, "the system's card has seen other commands than its own"
+        assert seen == 2 * ROUNDS + 1, "the card in the system's reader got other commands"
         card.detach()
         connection.disconnect()
     sys.stdout.write(json.dumps({"pyscard": sorted(theirs), "scardffi": ours}) + "\n")

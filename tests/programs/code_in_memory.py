@@ -1,11 +1,11 @@
-"""Sends a card wrong codes, forgets them, and looks for them in this process's own memory.
+"""Sends a card wrong codes, drops them, and searches for them in the memory of this process.
 
-Arguments: the reader; a number that the codes are made of; their lengths, with commas; the padding; and what is left
-behind on purpose: "nothing", or "buffer", "bytes" or "piece" to see that the search finds it. Prints as JSON where a
-code was found, by the name of the mapping with the count of places, and what the card said.
+Arguments: the reader; a number from which the codes are computed; their lengths, with commas; the padding; and what is
+left on purpose: "nothing", or "buffer", "bytes" or "piece" to test the search itself. Prints as JSON in which mapping,
+by name, a code was found and how often, and the status words of the card.
 
-A code is made by arithmetic, byte by byte, and is never in one object but the bytearray. The search has its
-complement alone, in pieces of PIECE bytes, and complements the memory that it searches: it cannot find itself.
+A code is computed byte by byte, and no object but the bytearray ever has it. The search has only its
+complement, in pieces of PIECE bytes, and complements the memory that it searches, so that it does not find itself.
 """
 
 import json
@@ -20,21 +20,21 @@ from scardffi.services.codes import Padding
 
 PIECE = 6
 FILLED = 40
-"""Bytes of FF: more than what an allocator takes for the same size."""
+"""Bytes of FF: more than an allocation of the same size has."""
 KEPT: list[object] = []
 BLOCK = 1 << 20
 COMPLEMENT = bytes(255 - value for value in range(256))
 
 
 def byte_of(number: int, place: int, padding: Padding) -> int:
-    """The code's byte at this place, a digit for a format 2 block."""
+    """Return the code's byte at this index: a digit for a format 2 block."""
     state = (number * 0x9E3779B97F4A7C15 + (place + 1) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
     state = ((state ^ state >> 31) * 0x94D049BB133111EB >> 40) & 0xFFFF
     return 0x30 + state % 10 if padding is Padding.FORMAT_2 else state & 0xFF
 
 
 def complements(number: int, length: int, padding: Padding) -> list[bytes]:
-    """What is looked for."""
+    """Return the complements of the pieces to search for."""
     whole = bytes(255 - byte_of(number, place, padding) for place in range(length))
     pieces = [whole[place : place + PIECE] for place in range(0, length - PIECE + 1, max(1, length // 12))]
     if padding is Padding.FORMAT_2:
@@ -44,7 +44,7 @@ def complements(number: int, length: int, padding: Padding) -> list[bytes]:
 
 
 def writable_mappings() -> list[tuple[int, int, str]]:
-    """Start, end and name of all memory of this process that can be written."""
+    """Return start, end and name of each writable mapping of this process."""
     found = []
     for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
         match = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw\S+ \S+ \S+ \S+ *(.*)", line)
@@ -54,7 +54,7 @@ def writable_mappings() -> list[tuple[int, int, str]]:
 
 
 def search(pieces: list[bytes]) -> dict[str, int]:
-    """How often each mapping holds one of the pieces, which are given by their complements."""
+    """Return how often each mapping has one of the pieces, which are given by their complements."""
     found: dict[str, int] = {}
     with Path("/proc/self/mem").open("rb", buffering=0) as memory:
         for start, end, name in writable_mappings():
@@ -68,7 +68,7 @@ def search(pieces: list[bytes]) -> dict[str, int]:
 
 
 def send(card: SCardManage, number: int, length: int, padding: Padding, left: str) -> list[str]:
-    """One code by every way there is: the status words that came back."""
+    """Send one code with every method; return the status words."""
     code = bytearray(length)
     for place in range(length):
         code[place] = byte_of(number, place, padding)
@@ -77,7 +77,7 @@ def send(card: SCardManage, number: int, length: int, padding: Padding, left: st
     said = []
     for method, count in calls.items():
         try:
-            method(*[code] * count, reference=1)  # type: ignore[operator]  # each has a signature of its own
+            method(*[code] * count, reference=1)  # type: ignore[operator]  # the methods have different signatures
         except StatusError as error:
             KEPT.append(error)
             said.append(f"{error.sw:04X}")
@@ -91,7 +91,7 @@ def send(card: SCardManage, number: int, length: int, padding: Padding, left: st
 
 
 def main() -> None:
-    """Do it."""
+    """Run the program."""
     reader, number, padding, left = sys.argv[1], int(sys.argv[2]), Padding[sys.argv[4]], sys.argv[5]
     lengths = [int(length) for length in sys.argv[3].split(",")]
     with SCardManage().attach_by_ifd(reader) as card:

@@ -1,6 +1,6 @@
-"""Lets an attached card and an established context be collected. Arguments: PC/SC library, reader.
+"""Drops an attached card and an established context, so that they are collected. Arguments: PC/SC library, reader.
 
-Prints "closed" when they are closed all the same; it fails where they are not.
+Prints "closed" if they are closed, else it fails.
 """
 
 import gc
@@ -28,7 +28,7 @@ def main() -> None:
     gc.collect()
     deadline = time.monotonic() + 5
     while is_open(library, handle) or library.SCardIsValidContext(number) == 0:
-        assert time.monotonic() < deadline, "what was collected is not closed"
+        assert time.monotonic() < deadline, "the collected objects are not closed"
         time.sleep(0.001)
     sys.stdout.write(json.dumps("closed") + "\n")
 

@@ -1,7 +1,7 @@
-"""Forks while it holds a card and a context, and prints how many forks it made.
+"""Forks while it has a card and a context, and prints the number of forks.
 
-Arguments: scenario, PC/SC library, reader, and "talk" where the children of while_threads_transmit shall talk to the
-card. A child that fails, or that hangs, ends with another status than 0, and so does the program.
+Arguments: scenario, PC/SC library, reader, and "talk" if the children of while_threads_transmit are to use the card.
+If a child fails or hangs, its exit status and that of the program are not 0.
 """
 
 import contextlib
@@ -39,11 +39,11 @@ reader = sys.argv[3]
 
 
 def fork(child: Callable[[], object]) -> None:
-    """Runs it in a child that ends as every program does, with all its finalizers; raises where that fails."""
+    """Run the function in a child that exits normally, with all finalizers; raise an AssertionError if it fails."""
     pid = os.fork()
     if pid == 0:
-        faulthandler.register(signal.SIGALRM, chain=True)  # tells where it hangs
-        signal.alarm(CHILD_SECONDS)  # ends it, whatever hangs
+        faulthandler.register(signal.SIGALRM, chain=True)  # prints where the child hangs
+        signal.alarm(CHILD_SECONDS)  # ends the child if it hangs
         try:
             child()
             sys.exit(0)
@@ -105,7 +105,7 @@ def context_is_refused(context: Context) -> None:
 
 
 def talk_to_the_card() -> None:
-    """With a context and a card of this process's own."""
+    """Use a new context and a new card in this process."""
     with Context(library=library) as context:
         assert reader in context.list_readers()
         with context.attach(reader) as card:
@@ -146,7 +146,7 @@ def inherited() -> int:
 
 
 def collected() -> int:
-    """The last references to the inherited objects go in the child, by its end or before it."""
+    """Drop the last references to the inherited objects in the child, before its end or by it."""
     holder: list[Context | SCardManage] = []
 
     def drops_them() -> None:
@@ -173,7 +173,7 @@ def collected() -> int:
 
 
 class RecordingLibrary(Library):
-    """Tells which contexts were released through it."""
+    """A library that records which contexts were released through it."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
@@ -186,13 +186,13 @@ class RecordingLibrary(Library):
 
 
 def while_something_waits_to_be_closed() -> int:
-    """What the parent has collected and not yet closed at the time of the fork is the parent's to close."""
+    """Fork after the parent has collected objects and before it has closed them: only the parent closes them."""
     recording = RecordingLibrary(sys.argv[2])
     inherited_context = Context(library=recording)
     number = inherited_context.handle
 
     def closes_its_own_alone() -> None:
-        own = Context(library=recording).handle  # collected at once
+        own = Context(library=recording).handle  # it is collected at once
         while own not in recording.released:
             time.sleep(0.001)
         assert recording.released == [own], "the child closed its parent's context"
@@ -260,7 +260,7 @@ def while_a_thread_waits() -> int:
 
 
 def while_threads_transmit() -> int:
-    """Some threads with a card of their own, the others with one that they share."""
+    """Use some threads with separate cards, and some with one shared card."""
     stop = threading.Event()
     exchanges = [0] * THREADS
     shared = SCardManage(library).attach_by_ifd(reader)
@@ -282,7 +282,7 @@ def while_threads_transmit() -> int:
         refuses(lambda: shared.transmit(READ_4), "transmit")
         refuses(shared.detach, "detach")
         if sys.argv[4:]:
-            with contextlib.suppress(InvalidHandleError):  # one that the parent's threads are using all the time
+            with contextlib.suppress(InvalidHandleError):  # a handle that the parent's threads use all the time
                 SCardManage(library).attach_by_handle(handle)
             talk_to_the_card()
 

@@ -1,4 +1,4 @@
-"""Waits on the virtual library for as many seconds as the argument says, and tells what that cost the waiting thread.
+"""Waits on the virtual library for the seconds in the argument, and prints the processor time of the waiting threads.
 
 Prints the milliseconds of processor time of a thread in SCardGetStatusChange, and of the whole process, whose main
 thread waits in a Context meanwhile.

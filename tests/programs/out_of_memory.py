@@ -1,6 +1,6 @@
-"""Makes each allocation of the core fail, one at a time. Runs under the library of failing_malloc.c.
+"""Makes each allocation of the core fail, one at a time. It runs under the library of failing_malloc.c.
 
-Arguments: that library, and a copy of the virtual library that nobody has loaded. Prints for each operation how many
+Arguments: that library, and a copy of the virtual library that is not loaded yet. Prints for each operation how many
 allocations were failed.
 """
 
@@ -33,12 +33,12 @@ SLOTS_OF_THE_VIRTUAL_LIBRARY = 4096
 
 
 class EmptyCard:
-    """Answers 9000."""
+    """A card that answers 9000."""
 
     atr = b"\x3b\x00"
 
     def transmit(self, _command: bytes) -> bytes:
-        """Answer 9000."""
+        """Return 9000."""
         return b"\x90\x00"
 
 
@@ -52,17 +52,17 @@ failed: dict[str, int] = {}
 
 
 def outstanding() -> tuple[int, int]:
-    """Blocks and bytes that the core holds."""
+    """Return the blocks and bytes that the core has allocated."""
     return malloc.outstanding(), malloc.outstanding_bytes()
 
 
 def fail_each(name: str, operation: Callable[[], object]) -> None:
-    """Fails the first allocation of the operation, then the second, and so on until it succeeds."""
+    """Fail the first allocation of the operation, then the second, and so on until it succeeds."""
     attempted = malloc.attempted()
     failed[name] = 0
     while not succeeds_with_failure_of(failed[name] + 1, operation):
         failed[name] += 1
-    # Each run made one allocation more than the one before it, and the last made them all.
+    # Each run made one allocation more than the previous one, and the last run made all of them.
     assert malloc.attempted() - attempted == failed[name] * (failed[name] + 1) // 2 + failed[name], name
 
 
@@ -76,17 +76,17 @@ def succeeds_with_failure_of(number: int, operation: Callable[[], object]) -> bo
         raised = error
     malloc.fail_after(0)
     if raised is None:
-        assert malloc.failed() == failures, "an allocation has failed and nobody was told"
+        assert malloc.failed() == failures, "an allocation failed without an error"
         return True
     assert isinstance(raised, MemoryError)
     assert raised.hresult == 0x8007000E or raised.code == ReturnCode.SCARD_E_NO_MEMORY, raised
-    assert malloc.failed() == failures + 1, "out of memory, and no allocation has failed"
+    assert malloc.failed() == failures + 1, "out of memory, but no allocation failed"
     assert outstanding() == before, (before, outstanding())
     return False
 
 
 def fail_often(operation: Callable[[], object]) -> None:
-    """More failures than the virtual library has room for contexts and handles: one that stays open shows."""
+    """Fail more often than the virtual library has room for contexts and handles, so that a leak of them shows."""
     for _ in range(SLOTS_OF_THE_VIRTUAL_LIBRARY + 1):
         assert not succeeds_with_failure_of(1, operation)
 
@@ -108,14 +108,14 @@ def fail_a_manage_object(library: Library) -> None:
     before = outstanding()
     fail_each("SCardManage", lambda: SCardManage(library))
     gc.collect()
-    assert outstanding() == before, "a collected object leaves nothing behind"
+    assert outstanding() == before, "a collected object leaks memory"
 
 
 def fail_attach_by_ifd(library: Library, context: Context) -> None:
     card = SCardManage(library)
     fail_often(lambda: card.attach_by_ifd(READER))
     assert not card.is_attached
-    assert not is_in_use(context), "a failed attach leaves no handle open"
+    assert not is_in_use(context), "a failed attach leaves a handle open"
     fail_each("attach_by_ifd", lambda: card.attach_by_ifd(READER))
     assert is_in_use(context)
     assert card.transmit(READ_4) == ANSWER_4
@@ -135,12 +135,12 @@ def fail_attach_by_handle(library: Library, handle: int) -> None:
     fail_each("attach_by_handle", lambda: card.attach_by_handle(other))
     assert card.transmit(READ_4) == ANSWER_4
     card.detach()
-    assert library.SCardStatus(other)[0] == 0, "a borrowed handle stays open"
+    assert library.SCardStatus(other)[0] == 0, "a borrowed handle was closed"
     assert library.SCardReleaseContext(fresh) == 0
 
 
 def fail_what_an_attached_object_does(library: Library) -> None:
-    card = SCardManage(library).attach_by_ifd(READER)  # its handle's struct comes from the free list
+    card = SCardManage(library).attach_by_ifd(READER)  # the struct of its handle comes from the free list
     response = bytearray(8)
     fail_each("transmit", lambda: card.transmit(READ_4))
     assert card.transmit(READ_4) == ANSWER_4
@@ -168,7 +168,7 @@ def fail_the_table_for_others(library: Library) -> None:
 
     fail_each("the table's exchange_new", new_exchange)
     number = 1
-    while not succeeds_with_failure_of(number, new_script):  # it looks at its last two allocations when both are made
+    while not succeeds_with_failure_of(number, new_script):  # the code checks its last two allocations together
         number += 1
     failed["the table's script_new"] = number - 1
 
@@ -233,10 +233,10 @@ def main() -> None:
         before = outstanding()
         fail_what_an_attached_object_does(library)
         gc.collect()
-        assert outstanding() == before, "a collected object leaves nothing behind"
+        assert outstanding() == before, "a collected object leaks memory"
         fail_the_table_for_others(library)
         gc.collect()
-        assert outstanding() == before, "the table leaves nothing behind either"
+        assert outstanding() == before, "objects of the table leak memory"
         fail_a_wait(library, context)
         fail_the_virtual_library(context)
         fail_the_start_of_a_virtual_library(sys.argv[2])

@@ -1,4 +1,4 @@
-"""Attaches, transmits and detaches many times, and tells by how much the process has grown.
+"""Attaches, transmits and detaches many times, and prints by how much the process has grown.
 
 Arguments: PC/SC library, reader, "handle" or "ifd", "fresh" or "reused", rounds. Prints the growth of the resident set
 in bytes and of the number of descriptors after a warm-up of a tenth of the rounds, and the microseconds of a round.
@@ -17,12 +17,12 @@ from scardffi import Library, SCardManage
 
 
 def resident_bytes() -> int:
-    with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123  no more objects than needed
+    with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123  pathlib would allocate more objects
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  the same
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  as above
 
 
 def one_round(library: Library, reader: str, how: str, object_of: Callable[[], SCardManage]) -> Callable[[], None]:

@@ -1,4 +1,4 @@
-"""Throughput of 5 ms cards, one thread for each reader named on the command line, as JSON: one alone, then all."""
+"""Prints as JSON the throughput of cards that take 5 ms: in the first reader of the arguments, and in all of them."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ ROUNDS = 150
 
 
 def rate(cards: list[SCardManage]) -> float:
-    """APDUs per second over all cards, each on a thread of its own."""
+    """Return the APDUs per second of all cards together, each on its own thread."""
     ready = threading.Barrier(len(cards) + 1)
 
     def use(card: SCardManage) -> None:

@@ -1,7 +1,7 @@
-"""Stops the resource manager and starts it again, and prints what a program gets to see: one JSON object.
+"""Stops and restarts the resource manager, and prints the results of each function as one JSON object.
 
-Arguments: the place, a folder to work in. It runs in a process of its own: pcsc-lite looks for its daemon where the
-environment told it first, which is a link here, so that it finds the next daemon too.
+Arguments: the place, a folder for files. pcsc-lite reads the path of its daemon's socket once in a process: here the
+path is a link, so that the library finds the next daemon too.
 """
 
 import json
@@ -36,44 +36,44 @@ from scardffi import virtual
 
 
 class Service(Protocol):
-    """A place whose resource manager can be stopped."""
+    """A place whose resource manager can be stopped and started."""
 
     place: Place
 
     def start(self) -> None:
-        """Starts it, again too."""
+        """Start the resource manager, for the first time or again."""
 
     def stop(self) -> None:
-        """Stops it."""
+        """Stop the resource manager."""
 
     def of_another_version(self) -> AbstractContextManager[object]:
-        """Meanwhile the next client speaks another version of its protocol."""
+        """Let the next client speak another version of the protocol during the `with` statement."""
 
 
 class VirtualService:
-    """Our own library's."""
+    """The resource manager of the virtual library."""
 
     def __init__(self, _folder: Path) -> None:
         self.place: Place = VirtualPlace()
         self._stopped = ExitStack()
-        virtual.VirtualReader().unplug()  # the reader that is there from the start
+        virtual.VirtualReader().unplug()  # the default reader
 
     def start(self) -> None:
-        """Starts it again."""
+        """Start the resource manager again."""
         self._stopped.close()
 
     def stop(self) -> None:
-        """Stops it, whoever is connected."""
+        """Stop the resource manager while clients are connected."""
         self.start()
         self._stopped.enter_context(virtual.service_stopped())
 
     def of_another_version(self) -> AbstractContextManager[object]:
-        """There is no protocol: the code comes by a fault."""
+        """Return the code by a fault, because there is no protocol."""
         return virtual.fault("SCardEstablishContext", code=SERVICE_STOPPED)
 
 
 class PcscdService:
-    """A pcscd of the program's own."""
+    """A private pcscd."""
 
     def __init__(self, folder: Path) -> None:
         self._link = folder / "socket"
@@ -83,17 +83,17 @@ class PcscdService:
         self.place: Place = PcscdPlace(self._daemon)
 
     def start(self) -> None:
-        """Starts another daemon with the same readers."""
+        """Start a new daemon with the same readers."""
         self._daemon.start()
         self._lead_to(self._daemon.socket)
 
     def stop(self) -> None:
-        """Ends the daemon, whoever is connected."""
+        """End the daemon while clients are connected."""
         self._daemon.stop()
 
     @contextmanager
     def of_another_version(self) -> Iterator[None]:
-        """The daemon itself says so, to a client that seems to be another."""
+        """Let the daemon refuse a client that seems to speak another version."""
         path = self._link.with_name("another")
         with PcscdOfAnotherVersion(path, self._daemon.socket):
             self._lead_to(path)
@@ -125,7 +125,7 @@ def without_readers(place: Place, clients: Clients) -> Mapping[str, Any]:
 
 
 def the_first_comes(place: Place, context: int) -> list[int]:
-    """What is told of the list of readers."""
+    """Return the results for the list of readers when the first one is plugged in."""
     call = Call(place.library.SCardGetStatusChange, context, INFINITE, [(PNP, 0)])
     assert call.waits()
     place.plug(0)
@@ -134,7 +134,7 @@ def the_first_comes(place: Place, context: int) -> list[int]:
 
 
 def of_a_card(card: Card) -> Mapping[str, Any]:
-    """What each function on a handle answers, the one that closes it last."""
+    """Return the results of each function on a handle; the last one closes it."""
     return {
         "status": card.code(),
         "transmit": card.transmit(READ_4)[0],
@@ -150,7 +150,7 @@ def of_a_card(card: Card) -> Mapping[str, Any]:
 
 
 def of_a_context(place: Place, context: int) -> Mapping[str, Any]:
-    """What each function on a context answers, the one that releases it last."""
+    """Return the results of each function on a context; the last one releases it."""
     library = place.library
     return {
         "is_valid": library.SCardIsValidContext(context),
@@ -172,7 +172,7 @@ def under(when: str, answers: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def interrupted(service: Service, clients: Clients) -> Mapping[str, Any]:
-    """What calls answer that are under way when the service stops."""
+    """Return the results of calls that run when the service stops."""
     library, place = service.place.library, service.place
     known = clients.event(0)
     slow, holder, waiter = clients.card(1), clients.card(2), clients.card(2)
@@ -188,7 +188,7 @@ def interrupted(service: Service, clients: Clients) -> Mapping[str, Any]:
     assert all(call.waits() for call in calls.values())
     service.stop()
     found = {"notification": None} | {name: call.answer() for name, call in calls.items()}
-    # pcscd's client asks for a transaction again and again, and may be between two questions.
+    # The client of pcscd requests a transaction repeatedly, and may be between two requests.
     fails = found.pop("begin") in {COMM_ERROR, NO_SERVICE}
     return {"begin_fails": fails, **{name: first(answer) for name, answer in found.items()}}
 

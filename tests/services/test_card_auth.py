@@ -1,4 +1,4 @@
-"""Authentication: the commands that are sent, the proofs that are believed, and codes that do not stay behind."""
+"""Authentication: commands, proofs, and codes that are wiped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cards say that they can do."""
+"""The capabilities that cards state."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""A transparent file as a file object: the same bytes as in memory, nothing made on the way, and what refuses."""
+"""A transparent file as a file object: the same results as for a file in memory, no allocations, and errors."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def card_of(content: bytes) -> FileSystemCard:
 
 
 def scripted(*answers: str, size: int | None = None) -> tuple[ScriptedCard, CardFile]:
-    """A file of a card that answers as told, opened for reading and writing."""
+    """Open the file of a scripted card for reading and writing."""
     fcp = "9000" if size is None else f"6207820101 8002{size:04X} 9000".replace(" ", "")
     card = ScriptedCard(fcp, *([] if size is not None else ["9000"]), *answers, atr=NO_ATR)
     file = FileAccess(card).open(0x5001, "r+b")
@@ -44,7 +44,7 @@ def scripted(*answers: str, size: int | None = None) -> tuple[ScriptedCard, Card
 
 
 def operate(chance: random.Random, card: io.RawIOBase, memory: io.BytesIO, size: int) -> None:
-    """The same operation on both, with the same outcome; what a file of fixed size cannot take is left out."""
+    """Do the same operation on both files and compare the results; leave out writes beyond a fixed size."""
     what = chance.randrange(5)
     if what == 0:
         place, whence = chance.choice(
@@ -99,7 +99,7 @@ def test_a_large_file_is_read_back_as_it_was_written(kind: str) -> None:
 
 
 class Counting:
-    """A transmitter that counts the reads that reach SCardManage; without a card's own files it has one of 32 KiB."""
+    """A transmitter that counts calls of SCardManage.read_binary_into; its card has one file, by default of 32 KiB."""
 
     def __init__(self, manage: SCardManage, answer: bytes | None = None) -> None:
         self._manage = manage
@@ -107,17 +107,17 @@ class Counting:
         self.calls = 0
 
     def transmit(self, command: Buffer, /) -> bytes:
-        """The answer to a command."""
+        """Return the response to a command."""
         return self._manage.transmit(command) if self._answer is None else self._answer
 
     def read_binary_into(self, buffer: Buffer, offset: int = 0, *, chunk: int = 256) -> int:
-        """The same as that of SCardManage."""
+        """Read as SCardManage does, and count the call."""
         self.calls += 1
         return self._manage.read_binary_into(buffer, offset, chunk=chunk)
 
 
 def measured(way: Counting, file: CardFile, buffer: bytearray) -> tuple[int, int]:
-    """Read the file once more: bytes of Python's that are there afterwards, and the most at a time."""
+    """Read the file again; return the bytes that Python has allocated afterwards, and the peak."""
     assert file.readinto(buffer) == LARGE
     buffer[:] = bytes(LARGE)
     file.seek(0)
@@ -136,7 +136,7 @@ def measured(way: Counting, file: CardFile, buffer: bytearray) -> tuple[int, int
 
 
 def test_a_large_file_is_read_in_one_call_without_allocating_memory() -> None:
-    """By a card in C, which makes nothing in Python itself."""
+    """Use a card in C, which allocates nothing in Python."""
     fcp = bytes.fromhex("62078201018002") + LARGE.to_bytes(2, "big") + b"\x90\x00"
     buffer = bytearray(LARGE)
     with virtual.installed(), SCardManage().attach_by_ifd(virtual.DEFAULT_READER) as manage:
@@ -149,7 +149,7 @@ def test_a_large_file_is_read_in_one_call_without_allocating_memory() -> None:
 
 
 def test_a_large_file_that_was_written_is_read_in_one_call() -> None:
-    """By a card in Python, whose own bytes for one command at a time count too."""
+    """Use a card in Python, whose bytes for one command count too."""
     content = random.Random(33).randbytes(LARGE)
     buffer = bytearray(LARGE)
     with transmitter("reader", card_of(bytes(LARGE))) as manage:
@@ -246,7 +246,7 @@ def test_a_wrong_le_at_the_end_is_corrected() -> None:
 
 def test_bytes_before_an_error_are_returned_and_the_next_call_raises() -> None:
     _, file = scripted("02" * 256 + "9000", "6982", "6982", size=1000)
-    with pytest.raises(SecurityStatusNotSatisfiedError):  # what is cut short is not given out as all that there is
+    with pytest.raises(SecurityStatusNotSatisfiedError):  # a part of the file is not returned as if it were the whole
         file.read()
     assert file.tell() == 0
     _, file = scripted("02" * 256 + "9000", "6982", "6982", size=1000)
@@ -306,7 +306,7 @@ def test_random_answers_raise_only_errors_of_the_package() -> None:
             file.write(bytes(3))
             file.seek(0, io.SEEK_END)
         except (StatusError, MalformedError, IndexError, OSError):
-            pass  # an IndexError is the script's: it has no answer left
+            pass  # an IndexError is from the scripted card, which has no answer left
 
 
 def test_chunks_can_be_set() -> None:

@@ -1,4 +1,4 @@
-"""Codes on a card: directly, through the virtual reader, and on cards that answer otherwise."""
+"""Codes on a card: directly, through a virtual reader, and on cards that answer in other ways."""
 
 import contextlib
 import traceback
@@ -38,7 +38,7 @@ def service(card: Transmitter) -> CHVerification:
 
 
 def wrong(service: CHVerification, times: int = 1) -> list[int | None]:
-    """So many wrong tries of code 1: what each error says of the tries left."""
+    """Verify a wrong code 1 several times; return the tries left in each error."""
     left = []
     for _ in range(times):
         with pytest.raises(VerificationFailedError) as raised:
@@ -48,7 +48,7 @@ def wrong(service: CHVerification, times: int = 1) -> list[int | None]:
 
 
 def readable(card: Transmitter) -> bool:
-    """Whether the file that code 1 guards can be read."""
+    """Return True if the file that code 1 guards can be read."""
     return Response(card.transmit(iso.read_binary(0, 4, short_id=1).encode())).sw == 0x9000
 
 
@@ -173,7 +173,7 @@ def test_padded_codes_are_verified_and_changed(padding: Padding) -> None:
     service.verify(PIN, 1)
 
 
-# What is sent
+# The commands
 
 
 SENT: dict[str, tuple[Callable[[CHVerification], None], str]] = {
@@ -220,7 +220,7 @@ def test_without_a_verified_code_no_command_is_sent_to_reset() -> None:
     assert len(card.sent) == 1
 
 
-# Cards that answer otherwise
+# Cards that answer in other ways
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_a_code_is_never_sent_twice() -> None:
     assert len(card.sent) == 1
 
 
-# What is refused before anything is sent
+# Wrong arguments, for which no command is sent
 
 
 REFUSED: dict[str, tuple[Callable[[CHVerification], object], str]] = {
@@ -299,7 +299,7 @@ def test_a_code_of_none_is_refused(name: str) -> None:
     with pytest.raises(TypeError, match="expected a bytearray, bytes or str, got None without pin_pad"):
         getattr(CHVerification(card), name)(None, reference=1)
     with pytest.raises(TypeError, match="code: expected a bytearray, bytes or str, got int"):
-        CHVerification(card).verify(1234, 1)  # type: ignore[arg-type]  # that is what is tested
+        CHVerification(card).verify(1234, 1)  # type: ignore[arg-type]  # the test passes a wrong type
     assert card.sent == []
 
 
@@ -315,7 +315,7 @@ def test_a_code_of_none_is_refused(name: str) -> None:
 )
 def test_wrong_arguments_of_the_service_are_refused(options: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        CHVerification(ScriptedCard(), **options)  # type: ignore[arg-type]  # wrong ones are what is tested
+        CHVerification(ScriptedCard(), **options)  # type: ignore[arg-type]  # the test passes wrong types
 
 
 # Padding
@@ -388,7 +388,7 @@ def test_no_traceback_contains_a_code_that_could_not_be_sent(code: object) -> No
     for prove in ways:
         with pytest.raises((ValueError, TypeError)) as caught:
             prove(code, 1)
-        frames = list(traceback.walk_tb(caught.value.__traceback__))[1:]  # those of the service
+        frames = list(traceback.walk_tb(caught.value.__traceback__))[1:]  # the frames of the service
         assert frames
         assert not [name for frame, _ in frames for name, value in frame.f_locals.items() if "S" * 6 in repr(value)]
         assert not [name for frame, _ in frames for name, value in frame.f_locals.items() if "SECRET" in repr(value)]

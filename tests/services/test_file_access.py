@@ -1,4 +1,4 @@
-"""A card's files as a person knows files: directories, references, properties, and what comes and goes."""
+"""The files of a card: directories, references, properties, creation and deletion."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def files(request: pytest.FixtureRequest) -> Iterator[FileAccess]:
 
 
 class Keeping:
-    """A transmitter that keeps what it sends to a card, which may not know some ways to select."""
+    """A transmitter that records the commands to a card, which may lack some ways to select."""
 
     def __init__(self, card: FileSystemCard, refused: dict[int, str] | None = None) -> None:
         self.atr = card.atr
@@ -50,7 +50,7 @@ class Keeping:
         self.sent: list[str] = []
 
     def transmit(self, command: Buffer, /) -> bytes:
-        """The card's answer, or the refusal of that P1 of SELECT."""
+        """Return the card's response, or a refusal of this P1 of SELECT."""
         whole = bytes(memoryview(command))
         self.sent.append(whole.hex().upper())
         if whole[1] == 0xA4 and whole[2] in self._refused:
@@ -111,7 +111,7 @@ def test_wrong_references_are_refused_before_a_command_is_sent() -> None:
         with pytest.raises(ValueError, match="file_id: 65536 is not allowed; give 0 to 65535"):
             call(0x10000)
         with pytest.raises(TypeError, match="reference"):
-            call(None)  # type: ignore[arg-type]  # that is what is tested
+            call(None)  # type: ignore[arg-type]  # the test passes a wrong type
     with pytest.raises(ValueError, match="above the MF"):
         files.change_dir("..")
     with pytest.raises(ValueError, match="cla: 256 is not allowed"):
@@ -483,10 +483,12 @@ def test_hostile_cards_raise_only_errors_of_the_package() -> None:
             partial(files.directory, probe=[1, 2]),
             partial(files.change_dir, "/5000"),
             files.capabilities,
-            lambda: files.open("5001").read(100),  # noqa: B023  called in the same round
-            lambda: files.records(FileRef.by_short_id(1))[0],  # noqa: B023  the same
+            lambda: files.open("5001").read(100),  # noqa: B023  it is called in the same iteration
+            lambda: files.records(FileRef.by_short_id(1))[0],  # noqa: B023  as above
             partial(files.delete, 0x5001),
         ]
         for use in chance.sample(uses, 3):
-            with suppress(StatusError, MalformedError, WrongKindError, IndexError):  # the last: the script has ended
+            with suppress(
+                StatusError, MalformedError, WrongKindError, IndexError
+            ):  # the last one: the script has ended
                 use()

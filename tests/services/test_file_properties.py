@@ -1,4 +1,4 @@
-"""File control parameters by name: as cards write them, as programs do, and as hostile cards may."""
+"""File control parameters by name: of real cards, from programs, and of hostile cards."""
 
 import random
 

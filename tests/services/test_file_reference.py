@@ -1,4 +1,4 @@
-"""How files are named, and where a name leads."""
+"""References to files, and the files that they resolve to."""
 
 import pytest
 
@@ -48,7 +48,7 @@ def test_an_object_with_index_is_an_identifier() -> None:
         def __index__(self) -> int:
             return 0x5001
 
-    assert FileRef.of(Number()) == FileRef.by_id(0x5001)  # type: ignore[arg-type]  # it is taken all the same
+    assert FileRef.of(Number()) == FileRef.by_id(0x5001)  # type: ignore[arg-type]  # it is accepted at run time
 
 
 def test_any_stands_for_every_kind_of_reference_that_the_value_allows() -> None:
@@ -99,4 +99,4 @@ def test_short_identifiers_are_1_to_30(short_id: int) -> None:
 @pytest.mark.parametrize("reference", [None, True, 1.5, object()])
 def test_a_reference_of_a_wrong_type_is_a_type_error(reference: object) -> None:
     with pytest.raises(TypeError, match="reference: expected a FileRef, an int, a str or bytes, got"):
-        FileRef.of(reference)  # type: ignore[arg-type]  # that is what is tested
+        FileRef.of(reference)  # type: ignore[arg-type]  # the test passes a wrong type

@@ -1,4 +1,4 @@
-"""Services by name and by UUID, those of other packages too, and what they say once their card is gone."""
+"""Services by name and by UUID, services of other packages, and their errors after detach."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ THEIRS = UUID("5f3f0b0e-5b3f-4ad8-9f0c-2a6f9d3f7a10")
 
 
 class CardInAReader(ScriptedCard):
-    """A transmitter whose reader has a driver, which is not asked here."""
+    """A transmitter whose reader has a method control, which these tests do not call."""
 
     control = print
 
@@ -40,7 +40,7 @@ def card() -> Iterator[SCardManage]:
 
 @pytest.fixture
 def their_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An installed package with a service of its own, one that cannot be loaded, and one of a name of ours."""
+    """An installed package with a service, a service that cannot be loaded, and one with the name of scardffi's."""
     (tmp_path / "their_package.py").write_text(
         "class Crypto:\n    def __init__(self, transmitter, data):\n        self.given = transmitter, data\n"
     )
@@ -120,7 +120,7 @@ def test_an_unknown_service_is_an_invalid_argument_and_the_error_names_all(
 @pytest.mark.parametrize("id_or_name", [None, 5, b"CardAuth"])
 def test_a_name_of_a_wrong_type_is_a_type_error(id_or_name: object, card: SCardManage) -> None:
     with pytest.raises(TypeError, match="id_or_name: expected a UUID or a name"):
-        card.create_interface(id_or_name)  # type: ignore[arg-type]  # that is what is tested
+        card.create_interface(id_or_name)  # type: ignore[arg-type]  # the test passes a wrong type
 
 
 def test_no_service_is_created_without_a_card() -> None:
@@ -147,7 +147,9 @@ def test_after_detach_a_service_refuses_even_if_another_card_is_attached(card: S
 
 def test_detach_ends_a_service_of_an_attach_that_ctrl_c_interrupted(card: SCardManage) -> None:
     card.detach()
-    lib.manage_attach_by_ifd(card.native, Scope.SYSTEM, READER.encode(), ShareMode.SHARED, Protocol.ANY)  # C's part
+    lib.manage_attach_by_ifd(
+        card.native, Scope.SYSTEM, READER.encode(), ShareMode.SHARED, Protocol.ANY
+    )  # the part in C
     auth = card.create_card_auth()
     assert len(auth.get_challenge()) == 8
     card.detach()

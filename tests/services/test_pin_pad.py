@@ -1,4 +1,4 @@
-"""Codes typed on the reader's own pad (PC/SC part 10): on readers in Python, and what the virtual reader has."""
+"""Codes that are typed on the reader's pad (PC/SC part 10), on readers in Python and on the virtual reader."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ FEATURES = b"".join(
 
 
 class Pad:
-    """The electronics of a reader with a pad, its card and its user, who types what is in `typed`.
+    """A reader with a pad, its card, and its user, who types the texts in `typed`.
 
-    Understands the structures as part 10 has them. A status word in `typed` is what happens in place of a code.
+    It parses the structures of part 10. A status word in `typed` is returned instead of sending a code.
     """
 
     def __init__(self, card: FileSystemCard, *typed: str | int) -> None:
@@ -66,7 +66,7 @@ class Pad:
         self.said = {GET_FEATURE_REQUEST: FEATURES, PROPERTIES: b"\x10\x02\x07\x01", TLVS: b""}
 
     def transmit(self, command: Buffer, /) -> bytes:
-        """Hand the command on."""
+        """Pass the command to the card."""
         return self.card.transmit(command)
 
     def control(self, code: int, data: Buffer = b"") -> bytes:
@@ -106,7 +106,7 @@ class Pad:
 
     @staticmethod
     def _insert(how: PinVerify | PinModify, apdu: bytearray, start: int, code: str) -> None:
-        assert how.format_string & 0x84 == 0x80  # counted in bytes, to the left
+        assert how.format_string & 0x84 == 0x80  # counted in bytes from the left
         place = start + (how.format_string >> 3 & 0xF)
         size = how.pin_block_string & 0xF
         if how.format_string & 3 == 2:
@@ -208,13 +208,13 @@ def test_a_wrong_reference_is_refused_before_the_user_types() -> None:
     assert reader.seen == []
 
 
-# What the reader is told
+# The structures for the reader
 
 
 def told(padding: Padding, call: Callable[[CHVerification, PinPad], None], **typing: int) -> bytes:
     reader = Pad(padded_card(padding), 0x6401)
     with contextlib.suppress(PinPadCancelledError):
-        call(CHVerification(reader, padding=padding), PinPad(reader, **typing))  # type: ignore[arg-type]  # ints alone
+        call(CHVerification(reader, padding=padding), PinPad(reader, **typing))  # type: ignore[arg-type]  # the dict has ints only
     return reader.seen[0]
 
 
@@ -282,7 +282,7 @@ def test_the_options_for_typing_can_be_chosen() -> None:
 )
 def test_values_that_do_not_fit_the_structure_are_refused(name: str, value: int) -> None:
     with pytest.raises(ValueError, match=f"{name}: {value} is not allowed"):
-        PinPad(Pad(card_with_codes()), **{name: value})  # type: ignore[arg-type]  # ints alone
+        PinPad(Pad(card_with_codes()), **{name: value})  # type: ignore[arg-type]  # the dict has ints only
 
 
 def test_a_reader_pads_codes_of_at_most_fifteen_bytes() -> None:
@@ -314,7 +314,7 @@ def test_a_number_that_does_not_fit_its_field_is_refused() -> None:
         PinModify(teo_prologue=1 << 24)
 
 
-# What the reader tells
+# The reader's features and properties
 
 
 def test_features_have_names_and_are_read_once() -> None:
@@ -417,12 +417,12 @@ def test_the_virtual_reader_has_features() -> None:
 
 
 class PadReader(VirtualReader):
-    """A virtual reader with that pad."""
+    """A virtual reader with a pad."""
 
     pad: Pad
 
     def control(self, code: int, command: bytes) -> bytes | None:
-        """Ask the pad."""
+        """Pass the control code to the pad."""
         return self.pad.control(code, command)
 
 

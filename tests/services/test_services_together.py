@@ -1,4 +1,4 @@
-"""Several services of one card: none meets another's selection, or answer, and none keeps the card alive."""
+"""Several services of one card: each has its own selection and its own answers, and none keeps the card alive."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_an_error_of_a_service_keeps_no_card_alive(reader: str) -> None:
 
 
 def refuse(card: SCardManage, reader: str) -> None:
-    """Something that the card refuses."""
+    """Send a command that the card refuses."""
     if reader == "code":
         codes = card.create_ch_verification()
         with pytest.raises(StatusError):
@@ -152,7 +152,7 @@ def test_a_wrong_le_of_get_response_is_corrected() -> None:
 
 def test_a_file_of_an_application_named_mf_is_found_again() -> None:
     class Applet:
-        """Its FCI says 3F00, as that of a card of its own."""
+        """A card with an application whose FCI has the identifier 3F00."""
 
         atr = b""
 
@@ -160,7 +160,7 @@ def test_a_file_of_an_application_named_mf_is_found_again() -> None:
             self.selected: list[str] = []
 
         def transmit(self, command: Buffer, /) -> bytes:
-            """Its answer."""
+            """Return the response."""
             ours = Command.decode(command)
             if ours.ins == 0xA4:
                 self.selected.append(bytes(ours.data).hex().upper())

@@ -1,4 +1,4 @@
-"""What services talk through: chaining, 61xx, 6Cxx, errors, and bytes that do not stay behind."""
+"""The transmitters of services: chaining, 61xx, 6Cxx, errors, and wiped buffers."""
 
 import contextlib
 
@@ -115,5 +115,5 @@ def test_a_manage_object_and_a_card_in_python_are_transmitters() -> None:
 def test_an_error_of_the_transmitter_may_have_a_status_word() -> None:
     error = RuntimeError("refused")
     assert status_word_of(error) is None
-    error.sw = 0x6982  # type: ignore[attr-defined]  # as StatusWordError has it
+    error.sw = 0x6982  # type: ignore[attr-defined]  # StatusWordError has this attribute
     assert status_word_of(error) == 0x6982

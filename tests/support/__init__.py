@@ -1,1 +1,1 @@
-"""What the tests need around the library: a private pcscd, emulated cards, a C compiler."""
+"""Helpers that tests import: a private pcscd, cards, a C compiler."""

@@ -1,4 +1,4 @@
-"""A card written as a Python function, behind a PC/SC library of the tests' own."""
+"""A card written as a Python function, behind a small PC/SC library."""
 
 import ctypes
 from collections.abc import Callable
@@ -16,7 +16,7 @@ _CARD = ctypes.CFUNCTYPE(
 
 
 class CallbackLibrary:
-    """The library; `card` is the function that answers, `log` the commands it saw."""
+    """The PC/SC library; `card` is the function that answers, `log` has the commands that it got."""
 
     def __init__(self, folder: Path) -> None:
         path = shared_library(_SOURCE, folder, f"-I{Path(scardffi.__file__).parent / 'include'}")

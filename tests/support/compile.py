@@ -1,4 +1,4 @@
-"""Compiles the C sources of the tests with strict warnings; a test that has no compiler lacks what it needs."""
+"""Compiles the C sources of the tests with strict warnings."""
 
 import os
 import shlex
@@ -14,12 +14,12 @@ _STRICT = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-g", *COMPILER_FLA
 
 
 def compiler() -> list[str]:
-    """The C compiler's command, from CC or cc."""
+    """Return the command of the C compiler: CC, or cc."""
     return shlex.split(os.environ.get("CC", "")) or ["cc"]
 
 
 def pcsc_include_flags() -> list[str]:
-    """The flags that find pcsc-lite's headers."""
+    """Return the compiler flags for pcsc-lite's headers."""
     if shutil.which("pkg-config"):
         asked = subprocess.run(["pkg-config", "--cflags", "libpcsclite"], capture_output=True, text=True, check=False)
         if asked.returncode == 0:
@@ -28,12 +28,12 @@ def pcsc_include_flags() -> list[str]:
 
 
 def python_include_flags() -> list[str]:
-    """The flags that find Python.h, as a header that is not warned about."""
+    """Return the compiler flags for Python.h, as a system header, so that no warning is about it."""
     return ["-isystem", sysconfig.get_path("include")]
 
 
 def python_library_flags() -> list[str]:
-    """The flags that link a program which embeds this Python."""
+    """Return the linker flags for a program that embeds this Python."""
     folder = str(sysconfig.get_config_var("LIBDIR"))
     values = [sysconfig.get_config_var(name) or "" for name in ("LIBS", "SYSLIBS", "LINKFORSHARED")]
     library = f"-lpython{sysconfig.get_config_var('LDVERSION')}"
@@ -41,13 +41,13 @@ def python_library_flags() -> list[str]:
 
 
 def virtual_library_sources(package: Path) -> list[Path]:
-    """The C files of the virtual library: its own, and those that it shares with the core."""
+    """Return the C files of the virtual library: its own, and those that it shares with the core."""
     shared = [package / "csrc" / name for name in ("apdu.c", "utf16.c")]
     return [*sorted((package / "virtual" / "csrc").glob("*.c")), *shared]
 
 
 def need_pcsclite_headers() -> None:
-    """pcsc-lite's headers and a C compiler are installed."""
+    """Require pcsc-lite's headers and a C compiler."""
     need_program(compiler()[0])
     command = [*compiler(), *pcsc_include_flags(), "-fsyntax-only", "-x", "c", "-"]
     done = subprocess.run(command, input="#include <winscard.h>\n", capture_output=True, text=True, check=False)
@@ -55,13 +55,13 @@ def need_pcsclite_headers() -> None:
 
 
 def need_python_headers() -> None:
-    """Python.h and a C compiler are installed."""
+    """Require Python.h and a C compiler."""
     need_program(compiler()[0])
     need([] if _compiles(*python_include_flags(), "-fsyntax-only") else ["Python.h (python3-dev) is not installed"])
 
 
 def need_libpython() -> None:
-    """A program can be linked that embeds this Python."""
+    """Require that a program that embeds this Python can be linked."""
     need_python_headers()
     linked = _compiles(*python_include_flags(), "-o", os.devnull, after=python_library_flags())
     need([] if linked else ["libpython is not installed"])
@@ -74,12 +74,12 @@ def _compiles(*flags: str, after: list[str] | None = None) -> bool:
 
 
 def shared_library(source: Path, out_folder: Path, *flags: str) -> Path:
-    """Compiles one source to lib<name>.so in the folder; flags follow the source and may name libraries."""
+    """Compile one source file to lib<name>.so in the folder; the flags follow the source and may name libraries."""
     return _compile(source, out_folder / f"lib{source.stem}.so", ("-shared", "-fPIC"), flags)
 
 
 def program(source: Path, out_folder: Path, *flags: str) -> Path:
-    """Compiles one source to a program in the folder; flags follow the source and may name libraries."""
+    """Compile one source file to a program in the folder; the flags follow the source and may name libraries."""
     return _compile(source, out_folder / source.stem, (), flags)
 
 

@@ -1,4 +1,4 @@
-"""Runs Python code in an interpreter of its own, with an environment of the test's choice."""
+"""Runs Python code in a new interpreter, with an environment that the test chooses."""
 
 import os
 import subprocess
@@ -8,14 +8,14 @@ from collections.abc import Mapping
 
 
 def run_python(code: str, *arguments: str, environment: Mapping[str, str] | None = None) -> list[str]:
-    """The lines that the code printed; it ends with an AssertionError where it fails.
+    """Run the code and return the lines that it printed; raise an AssertionError if it fails.
 
-    Every warning is an error. The installed scardffi is imported, and SCARDFFI_LIBRARY is not set unless given.
+    Every warning is an error. The code imports the installed scardffi, and SCARDFFI_LIBRARY is set only if it is given.
     """
     inherited = {name: value for name, value in os.environ.items() if name != "SCARDFFI_LIBRARY"}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-X", "faulthandler", "-c", textwrap.dedent(code), *arguments],
-        cwd="/",  # not where a source folder of the same name would be imported
+        cwd="/",  # a folder without a source folder named scardffi, which would be imported
         env={**inherited, **(environment or {})},
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""A pcscd of the tests' own, in a mount namespace, with the readers a test asks for."""
+"""A private pcscd in a mount namespace, with the readers that a test asks for."""
 
 import contextlib
 import functools
@@ -22,8 +22,8 @@ _UDEV_SOURCE = _HANDLER_SOURCE.with_name("fake_udev.c")
 _VPCD_DRIVERS = "usr/lib*/pcsc/drivers/serial/libifdvpcd.so"
 _SEARCH_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"))
 
-# The daemon's socket has a fixed path below /run, and so has the folder of its USB drivers: ours is put in its place,
-# with the serial drivers in it, so it takes no real reader. Whoever kills the tests ends the daemon too.
+# The paths of the daemon's socket and of its folder of USB drivers are compiled in. Our folder is mounted there,
+# with the serial drivers in it, so the daemon uses no real reader. If the tests are killed, the daemon ends too.
 _ENTER_NAMESPACE = """
 mount -t tmpfs none /run && mkdir -p /run/pcscd || exit 1
 for drivers in /usr/lib*/pcsc/drivers; do
@@ -35,7 +35,7 @@ shift
 exec setpriv --pdeathsig KILL "$@"
 """
 
-# One driver for USB readers with a product number, and so a name, of their own.
+# One driver for several USB readers, each with its own product number and name.
 _BUNDLE = """<plist>
 <dict>
 <key>CFBundleExecutable</key>
@@ -72,7 +72,7 @@ def _in_namespace(command: Sequence[str]) -> list[str]:
 
 @functools.cache
 def unavailable_reason(*, vpcd: bool = False) -> str | None:
-    """Why no private pcscd can be had here, or None; with vpcd also what its vpcd readers need."""
+    """Return why a private pcscd cannot run here, or None; with `vpcd`, also if its vpcd readers cannot."""
     if sys.platform != "linux" or MACOS:
         return "a private pcscd needs Linux, and a scardffi that has the shape of its library"
     for name in ("unshare", "setpriv", "mount", "pcscd", compiler()[0]):
@@ -95,7 +95,7 @@ def unavailable_reason(*, vpcd: bool = False) -> str | None:
 
 
 def pcscd_version() -> str:
-    """Such as "pcscd 1.9.9"; "no pcscd" where there is none."""
+    """Return text such as "pcscd 1.9.9", or "no pcscd"."""
     path = shutil.which("pcscd", path=_SEARCH_PATH)
     if path is None:
         return "no pcscd"
@@ -103,8 +103,17 @@ def pcscd_version() -> str:
     return f"pcscd {said.split(maxsplit=3)[2].rstrip('.')}"
 
 
+@functools.cache
+def _without_polkit() -> list[str]:
+    """Return the option against polkit, which would refuse clients if it does not run; pcscd 1.x has no such option."""
+    help_text = subprocess.run(
+        ["pcscd", "--help"], capture_output=True, text=True, check=False, env={"PATH": _SEARCH_PATH}
+    )
+    return ["--disable-polkit"] if "--disable-polkit" in help_text.stdout else []
+
+
 def free_vpcd_port() -> int:
-    """A TCP port that is free together with its successor, for the two slots of a vpcd reader."""
+    """Return a TCP port that is free together with the next one, for the two slots of a vpcd reader."""
     while True:
         with socket.socket() as first, socket.socket() as second:
             first.bind(("", 0))
@@ -116,12 +125,12 @@ def free_vpcd_port() -> int:
 
 @final
 class PrivatePcscd:
-    """Runs from `with` to its end; a client reaches it with `environment` merged into its own.
+    """A daemon that runs during a `with` statement; a client reaches it if `environment` is in its own environment.
 
-    `ifd_reader(n)` names reader n of the tests' handler, `vpcd_reader(port, slot)` a slot of a vpcd reader. Cards come
-    to the vpcd readers of `vpcd_ports`. Those of `listening_cards` go to two cards, which listen on the port and on the
-    next one from before the daemon's start to its end: vpcd takes the daemon down where such a card is not there.
-    It ends with the thread that started it: start it on a thread that lasts.
+    `ifd_reader(n)` is the name of reader n of the tests' handler, `vpcd_reader(port, slot)` of a slot of a vpcd reader.
+    Cards connect to the vpcd readers of `vpcd_ports`. The vpcd readers of `listening_cards` connect to two cards, which
+    listen on the port and on the next one from before the daemon's start to its end: without them vpcd ends the daemon.
+    The daemon ends with the thread that started it: start it on a thread that lasts.
     """
 
     def __init__(
@@ -141,7 +150,7 @@ class PrivatePcscd:
             raise ValueError(f"pcscd reads no driver from a folder of this name: {work_folder}")
         self._work_folder = work_folder.resolve()
         self._ifd_readers = ifd_readers
-        self._logging = ["--debug"] if debug else []  # costs some 3 us an exchange
+        self._logging = ["--debug"] if debug else []  # costs some 3 us per exchange
         self._process: subprocess.Popen[bytes] | None = None
         self.ifd_folder = self._work_folder / "ifd"
         self._usb_folder = self._work_folder / "usb"
@@ -158,20 +167,20 @@ class PrivatePcscd:
 
     @property
     def socket(self) -> Path:
-        """The path of the daemon's socket, as seen from outside its namespace."""
+        """The path of the daemon's socket outside its namespace."""
         if self._process is None:
             raise RuntimeError("this pcscd is not running")
         return Path(f"/proc/{self._process.pid}/root/run/pcscd/pcscd.comm")
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a client's environment must hold; pcsc-lite reads it once in a process."""
+        """The variables that a client's environment needs; pcsc-lite reads them once in a process."""
         return {"PCSCLITE_CSOCK_NAME": str(self.socket)}
 
     def start(self) -> None:
-        """Returns when the daemon has all readers and has powered every card in the tests' handler.
+        """Start the daemon; return when it has all readers and has powered every card in the tests' handler.
 
-        Starting again after `stop` is another daemon with the same readers; cards removed stay so.
+        A start after `stop` starts another daemon with the same readers; removed cards stay removed.
         """
         if self._process is not None:
             raise RuntimeError("this pcscd is running already")
@@ -185,7 +194,8 @@ class PrivatePcscd:
         drivers = self._driver_folder()
         enter = ["sh", "-c", _ENTER_NAMESPACE, "sh", str(drivers)]
         preload = f"LD_PRELOAD={shared_library(_UDEV_SOURCE, self._work_folder)}"
-        daemon = ["env", preload, "pcscd", "--foreground", *self._logging, "--config", str(configuration)]
+        options = ["--foreground", *_without_polkit(), *self._logging, "--config", str(configuration)]
+        daemon = ["env", preload, "pcscd", *options]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 _in_namespace([*enter, *daemon]),
@@ -207,7 +217,7 @@ class PrivatePcscd:
             raise
 
     def stop(self) -> None:
-        """Ends the daemon and reaps it; also where it was never started or has died."""
+        """End the daemon, if it runs, and wait for it."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -219,23 +229,23 @@ class PrivatePcscd:
             process.wait()
 
     def ifd_reader(self, number: int) -> str:
-        """The name of reader `number` of the tests' handler."""
+        """Return the name of reader `number` of the tests' handler."""
         return self._named(f"scardffi test {number:02} ")
 
     def vpcd_reader(self, port: int, slot: int = 0) -> str:
-        """The name of one of the two slots of the vpcd reader on this port."""
+        """Return the name of one of the two slots of the vpcd reader on this port."""
         return self._named(f"vpcd {port} ", slot)
 
     def atrs(self) -> dict[str, bytes]:
-        """The ATR of each reader's card by the reader's name; empty where no card was powered."""
+        """Return the ATR of each reader's card by the reader's name; it is empty if no card is powered."""
         return {name: atr for name, (_, atr, _) in self._readers().items()}
 
     def card_events(self, reader: str) -> int:
-        """How often a card has come or gone there, as the daemon counts."""
+        """Return the daemon's count of insertions and removals in this reader."""
         return self._readers()[reader][2]
 
     def _readers(self) -> dict[str, tuple[int, bytes, int]]:
-        """State (bits of SCardStatus), ATR and count of card events of each reader by its name."""
+        """Return the state (bits of SCardStatus), the ATR and the count of card events of each reader by its name."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(_START_SECONDS)
             connection.connect(str(self.socket))
@@ -247,7 +257,7 @@ class PrivatePcscd:
                     raise ConnectionError("pcscd closed the connection")
                 answer += received
         states = _READER_STATE.iter_unpack(answer)
-        # While a reader is being set up the length of its ATR is more than an ATR can have.
+        # While the daemon sets up a reader, the length of its ATR is larger than any ATR.
         return {
             name.split(b"\0", 1)[0].decode(): (state, atr[:length] if length <= len(atr) else b"", events)
             for name, events, state, _, atr, length, _ in states
@@ -255,9 +265,9 @@ class PrivatePcscd:
         }
 
     def wait_for_card(self, reader: str, *, present: bool = True, seconds: float = 5.0) -> None:
-        """Returns when the daemon has noticed a card in this reader, or that it went.
+        """Wait until the daemon has noticed a card in this reader, or its removal.
 
-        By the reader's state and not by the ATR: that goes too where pcscd powers down a card that nobody uses.
+        This uses the reader's state and not the ATR, which is empty too if pcscd has powered down an unused card.
         """
         awaited = _PRESENT if present else _ABSENT
         deadline = time.monotonic() + seconds
@@ -267,13 +277,13 @@ class PrivatePcscd:
             time.sleep(0.002)
 
     def remove_card(self, number: int) -> None:
-        """Takes the card out of a reader of the tests' handler; the daemon notices within milliseconds."""
+        """Remove the card from a reader of the tests' handler; the daemon notices it within milliseconds."""
         (self.ifd_folder / f"absent-{number}").touch()
 
     def insert_card(self, number: int) -> None:
-        """Puts the card back into a reader of the tests' handler; returns when the daemon has noticed.
+        """Insert the card into a reader of the tests' handler again; return when the daemon has noticed it.
 
-        pcscd 1.9.9 can miss a card that comes while it powers down the one that went: then it is put in once more.
+        pcscd 1.9.9 can miss an insertion while it powers down the removed card; then the card is inserted once more.
         """
         absent = self.ifd_folder / f"absent-{number}"
         for _ in range(_INSERTIONS):
@@ -285,11 +295,11 @@ class PrivatePcscd:
         raise TimeoutError(f"pcscd does not notice the card of reader {number}\n{self._log_tail()}")
 
     def has_card(self, number: int) -> bool:
-        """Whether a card is in a reader of the tests' handler."""
+        """Return True if a card is in a reader of the tests' handler."""
         return not (self.ifd_folder / f"absent-{number}").exists()
 
     def set_atr(self, number: int, atr: bytes | None) -> None:
-        """The ATR of the next card in a reader of the tests' handler; None for the usual one, none for a mute card."""
+        """Set the ATR of the next card in a reader of the tests' handler; None is the usual ATR, b"" a mute card."""
         path = self.ifd_folder / f"atr-{number}"
         if atr is None:
             path.unlink(missing_ok=True)
@@ -297,27 +307,27 @@ class PrivatePcscd:
             path.write_text(atr.hex())
 
     def unplug_reader(self, number: int) -> None:
-        """Pulls a reader of the tests' handler out; returns when the daemon no longer lists it."""
+        """Unplug a reader of the tests' handler; return when the daemon no longer lists it."""
         (self._usb_folder / str(number)).unlink()
         self._wait_for_reader(number, listed=False)
 
     def plug_reader(self, number: int) -> None:
-        """Plugs it in again; returns when the daemon has looked for its card."""
+        """Plug the reader in again; return when the daemon has checked for its card."""
         (self._usb_folder / str(number)).touch()
         self._wait_for_reader(number, listed=True)
         self.wait_for_card(self.ifd_reader(number), present=self.has_card(number))
 
     def release(self, number: int) -> None:
-        """Lets one hanging APDU of a reader of the tests' handler end, this one or the next."""
+        """End one hanging command of a reader of the tests' handler: the present one, or the next."""
         (self.ifd_folder / f"go-{number}").touch()
 
     def ifd_events(self, number: int) -> list[str]:
-        """What the tests' handler logged for a reader, without the times."""
+        """Return the log of the tests' handler for a reader, without the times."""
         lines = (self.ifd_folder / f"reader-{number}.log").read_text().splitlines()
         return [line.split(" ", 1)[1].rstrip() for line in lines]
 
     def _driver_folder(self) -> Path:
-        """What the daemon finds in the place of its folder of drivers: the bundle of the tests' own."""
+        """Make the folder that is mounted over the daemon's folder of drivers, with the bundle of the tests."""
         folder = self._work_folder / "drivers"
         contents = folder / "scardffi.bundle" / "Contents"
         for needed in (folder / "serial", contents / "Linux"):
@@ -372,7 +382,7 @@ class PrivatePcscd:
         return sorted(name for name in self.atrs() if name.startswith(prefix))[index]
 
     def _log_tail(self) -> str:
-        """What the daemon said last, without its words about each client's coming and going."""
+        """Return the end of the daemon's log, without the lines about clients that connect and disconnect."""
         chatter = ("winscard_svc.c", "winscard_msg_srv.c", "SVCServiceRunLoop()")
         lines = self.log.read_text(errors="replace").splitlines()
         return "\n".join([line for line in lines if not any(word in line for word in chatter)][-30:])

@@ -1,4 +1,4 @@
-"""Stands between a client of pcsc-lite and its daemon, and tells the daemon another version of their protocol."""
+"""A relay between a client of pcsc-lite and its daemon, which tells the daemon another version of their protocol."""
 
 import socket
 import struct
@@ -13,7 +13,7 @@ _CMD_VERSION = 0x11
 
 @final
 class PcscdOfAnotherVersion:
-    """Takes one client, at this path, from `with` to its end; it does not get beyond the question for the version."""
+    """A relay for one client at this path, during a `with` statement; it relays only the exchange of versions."""
 
     def __init__(self, path: Path, daemon: Path) -> None:
         self._daemon = daemon

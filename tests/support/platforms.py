@@ -1,4 +1,4 @@
-"""What is of some platforms alone, and a module of the package as another platform would see it."""
+"""A mark for tests of some platforms, and modules of the package as they are on another platform."""
 
 import importlib.util
 import os
@@ -15,7 +15,7 @@ FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no
 
 
 def evaluated_on(platform: str, name: str) -> ModuleType:
-    """A fresh copy of the module `scardffi.<name>`, made with this `sys.platform`; it may import the constants."""
+    """Return a new copy of the module `scardffi.<name>`, made with this `sys.platform`; it may import the constants."""
     constants = {} if name == "constants" else {"scardffi.constants": evaluated_on(platform, "constants")}
     source = Path(scardffi.__file__).with_name(f"{name}.py")
     spec = importlib.util.spec_from_file_location(f"scardffi.{name}_on_{platform}", source)

@@ -1,4 +1,4 @@
-"""What a test needs of the machine: where it lacks, the test fails under CI and is skipped elsewhere."""
+"""Requirements of tests: without them a test fails under CI, and is skipped elsewhere."""
 
 import importlib.util
 import os
@@ -8,7 +8,7 @@ import pytest
 
 
 def need(lacking: list[str]) -> None:
-    """Nothing is lacking; each entry says what is."""
+    """Require that nothing is missing; each entry is a reason."""
     if lacking and os.environ.get("CI"):
         pytest.fail(f"under CI this test must run: {', '.join(lacking)}")
     if lacking:
@@ -16,10 +16,10 @@ def need(lacking: list[str]) -> None:
 
 
 def need_program(*names: str) -> None:
-    """These programs are on the path."""
+    """Require these programs on the path."""
     need([f"{name} is not installed" for name in names if shutil.which(name) is None])
 
 
 def need_module(*names: str) -> None:
-    """These Python modules are installed."""
+    """Require these Python modules."""
     need([f"the module {name} is not installed" for name in names if importlib.util.find_spec(name) is None])

@@ -8,9 +8,9 @@ from scardffi import ReturnCode, lib
 MACOS: Final = not lib.PCSC_NOTIFIES_OF_READERS
 WINDOWS: Final = sys.platform == "win32"
 PLACES: Final = ("virtual",) if MACOS or WINDOWS else ("virtual", "pcscd")
-"""Where a test runs that is for both libraries: only on Linux a pcscd has the shape of the build."""
+"""The places where a test for both libraries runs: only on Linux does a pcscd have the shape of the build."""
 COMPILER_FLAGS: Final = ("-DSCARDFFI_ABI_MACOS",) if MACOS else ()
-"""For C code that uses pcsc_abi.h."""
+"""Compiler flags for C code that includes pcsc_abi.h."""
 # On Windows these codes are Win32's: ERROR_INVALID_HANDLE and ERROR_NOT_SUPPORTED.
 NO_SUCH_HANDLE: Final = 6 if WINDOWS else ReturnCode.SCARD_E_INVALID_HANDLE
 NO_SUCH_ATTRIBUTE: Final = 50 if WINDOWS else ReturnCode.SCARD_E_UNSUPPORTED_FEATURE

@@ -1,4 +1,4 @@
-"""vicc, a card emulator that nobody of this project wrote, in a reader of vpcd."""
+"""vicc, a card emulator from outside this project, in a reader of vpcd."""
 
 import functools
 import importlib.util
@@ -11,14 +11,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import final
 
-# Debian installs its modules off Python's path.
+# Debian installs its modules outside Python's path.
 _MODULES = "/usr/lib/python3/site-packages/virtualsmartcard"
 _CONNECT_SECONDS = 15.0
 
 
 @functools.cache
 def unavailable_reason() -> str | None:
-    """Why vicc cannot run here, or None."""
+    """Return why vicc cannot run here, or None."""
     if shutil.which("vicc") is None:
         return "vicc (vsmartcard-vpicc) is not installed"
     for module, package in (("Crypto", "pycryptodome"), ("smartcard", "pyscard")):
@@ -29,7 +29,7 @@ def unavailable_reason() -> str | None:
 
 @final
 class Vicc:
-    """An ISO 7816 card of vicc's in the vpcd reader on a port, from `with` to its end."""
+    """An ISO 7816 card of vicc in the vpcd reader on a port, during a `with` statement."""
 
     def __init__(self, port: int, work_folder: Path) -> None:
         self._port = port
@@ -46,7 +46,7 @@ class Vicc:
         self.stop()
 
     def start(self) -> None:
-        """Returns when connected to vpcd, which is before pcscd has noticed the card."""
+        """Start vicc; return when it is connected to vpcd, which is before pcscd has noticed the card."""
         vicc = shutil.which("vicc")
         if vicc is None or self._process is not None:
             raise RuntimeError("vicc is not installed" if vicc is None else "this vicc is running already")
@@ -68,7 +68,7 @@ class Vicc:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """Ends vicc and reaps it; also where pcscd has gone, which ends it too."""
+        """End vicc, if it still runs, and wait for it."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()

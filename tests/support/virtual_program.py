@@ -1,4 +1,4 @@
-"""A program in a process of its own that uses our PC/SC library, and does what a test asks it to."""
+"""A program in a separate process that uses the virtual PC/SC library and makes the calls that a test asks for."""
 
 import ast
 import os
@@ -75,7 +75,7 @@ os._exit(0)  # as a program that is killed: nothing is released
 
 @final
 class VirtualProgram:
-    """Runs from `with` to its end. Each question is answered, or with the name of the error that it raised."""
+    """A program that runs during a `with` statement. A call that fails returns the name of its error."""
 
     def __init__(self, configuration: str) -> None:
         self._environment = {**os.environ, "SCARDFFI_VIRTUAL": configuration}
@@ -86,7 +86,7 @@ class VirtualProgram:
         self._process = subprocess.Popen(
             # Python 3.12 advises against forks of a process with threads.
             [sys.executable, "-X", "faulthandler", "-W", "ignore::DeprecationWarning", "-c", _PROGRAM],
-            cwd="/",  # not where a source folder of the same name would be imported
+            cwd="/",  # a folder without a source folder named scardffi, which would be imported
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -108,31 +108,31 @@ class VirtualProgram:
             raise RuntimeError(f"the program ended with {self._process.returncode}:\n{self.complaints}")
 
     def establish(self) -> int:
-        """The code of SCardEstablishContext."""
+        """Return the code of SCardEstablishContext."""
         return int(self._ask("establish()"))
 
     def readers(self) -> Any:
-        """The names of all readers."""
+        """Return the names of all readers."""
         return self._ask("readers()")
 
     def wait(self, reader: str, *, present: bool) -> Any:
-        """Waits until a card is there or is none; answers its ATR (hex) and how many events the reader has seen."""
+        """Wait until there is a card, or none; return its ATR in hexadecimal, and the reader's count of events."""
         return self._ask(f"wait({reader!r}, {present})")
 
     def transmit(self, reader: str, command: str) -> Any:
-        """The answer of the card (hex) over a connection of its own."""
+        """Send a command over a new connection; return the response in hexadecimal."""
         return self._ask(f"transmit({reader!r}, {command!r})")
 
     def attach(self, reader: str) -> Any:
-        """Opens a connection that stays."""
+        """Open a connection and keep it."""
         return self._ask(f"attach({reader!r})")
 
     def transmit_again(self, reader: str, command: str) -> Any:
-        """The answer of the card (hex) over the connection that is open."""
+        """Send a command over the open connection; return the response in hexadecimal."""
         return self._ask(f"transmit_again({reader!r}, {command!r})")
 
     def reset(self, reader: str) -> None:
-        """Reconnects the connection that is open, with a reset of the card."""
+        """Reconnect the open connection, with a reset of the card."""
         assert self._ask(f"reset({reader!r})") is None
 
     def lasting_child(self) -> int:

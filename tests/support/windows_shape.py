@@ -1,4 +1,4 @@
-"""The package with its core built in Windows' shape, on Linux, beside the installed one and under another name."""
+"""The package with its core built in the shape of Windows, on Linux, under another name than the installed package."""
 
 import importlib
 import shutil

@@ -1,4 +1,4 @@
-"""The environment variable SCARDFFI_VIRTUAL: the world that a program on our library starts with."""
+"""The environment variable SCARDFFI_VIRTUAL: the readers and faults of a program on the virtual library."""
 
 import contextlib
 import os
@@ -39,7 +39,7 @@ def port() -> int:
 
 @pytest.fixture
 def listening(port: int) -> Iterator[VirtualProgram]:
-    """A program with an empty reader, in which emulators that connect to the port become cards."""
+    """A program with a reader that listens on the port, so that emulators that connect become its cards."""
     with VirtualProgram(f"reader,name={EMULATED},listen={port}") as program:
         assert program.readers() == [EMULATED]
         yield program
@@ -47,7 +47,7 @@ def listening(port: int) -> Iterator[VirtualProgram]:
 
 
 def opensc_tool(configuration: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run it with a world of the test's choice."""
+    """Run opensc-tool with this text in SCARDFFI_VIRTUAL."""
     need_program("opensc-tool")
     environment = {"LD_LIBRARY_PATH": virtual.library_folder(), "SCARDFFI_VIRTUAL": configuration}
     return subprocess.run(
@@ -116,7 +116,7 @@ def test_an_emulator_is_a_card_while_it_is_connected(listening: VirtualProgram, 
 
 def test_each_emulator_that_connects_is_a_new_card(listening: VirtualProgram, port: int) -> None:
     for times in range(1, 4):
-        card = RecordingCard(lambda _, times=times: bytes([times, 0x90, 0x00]))  # type: ignore[misc]  # its default
+        card = RecordingCard(lambda _, times=times: bytes([times, 0x90, 0x00]))  # type: ignore[misc]  # the default binds the variable of the loop
         with VpcdCard(card, port):
             assert listening.wait(EMULATED, present=True) == (T1_ATR.hex(), 2 * times - 1)
             assert listening.attach(EMULATED) is None
@@ -174,14 +174,14 @@ def test_an_emulator_that_raises_answers_6f00_and_stays(listening: VirtualProgra
 
 
 class RawEmulator:
-    """The emulator's end of a connection to the library, for what no emulator should do."""
+    """The emulator's end of a connection to the library, for misbehaviour."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         self._stream = self.socket.makefile("rb")
 
     def receive(self) -> bytes:
-        """The next message."""
+        """Receive the next message."""
         return self._stream.read(int.from_bytes(self._stream.read(2), "big"))
 
     def send(self, message: bytes) -> None:
@@ -189,13 +189,13 @@ class RawEmulator:
         self.socket.sendall(len(message).to_bytes(2, "big") + message)
 
     def become_a_card(self) -> None:
-        """Power on, and the ATR."""
+        """Receive the power-on, and answer the request for the ATR."""
         assert self.receive() == b"\1"
         assert self.receive() == b"\4"
         self.send(T1_ATR)
 
     def close(self) -> None:
-        """Go, at once; without effect where it has gone."""
+        """Close the connection; do nothing if it is closed."""
         if self.socket.fileno() < 0:
             return
         self._stream.close()
@@ -328,7 +328,7 @@ def test_a_listener_that_sends_its_atr_too_slowly_is_given_up() -> None:
         start = time.perf_counter()
         with VirtualProgram(f"reader,name=slow,connect={server.getsockname()[1]}") as program:
             assert program.establish() == 0
-            assert time.perf_counter() - start < 8, "33 bytes would take 10 seconds"
+            assert time.perf_counter() - start < 8, "the library waited for 33 bytes, which take 10 seconds"
             assert program.attach("slow") == "SCARD_E_NO_SMARTCARD"
 
 
@@ -480,7 +480,7 @@ def test_a_wrong_text_means_no_service_and_stderr_has_the_reason(configuration: 
         assert program.establish() == ReturnCode.SCARD_E_NO_SERVICE
         assert program.readers() == "SCARD_E_NO_SERVICE"
     assert program.complaints.startswith(f"scardffi virtual library: SCARDFFI_VIRTUAL: {complaint}")
-    assert program.complaints.count("SCARDFFI_VIRTUAL") == 1, "it is said once"
+    assert program.complaints.count("SCARDFFI_VIRTUAL") == 1, "the message is repeated"
 
 
 def test_a_text_with_an_error_at_its_end_has_no_effect(port: int) -> None:

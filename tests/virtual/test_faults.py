@@ -60,7 +60,7 @@ CALLS: dict[str, Callable[[Library, int, int], object]] = {
     "SCardSetAttrib": lambda library, _context, card: library.SCardSetAttrib(card, 0x90303, b"x"),
 }
 if MACOS:
-    del CALLS["SCardFreeMemory"]  # it is not there
+    del CALLS["SCardFreeMemory"]  # macOS does not have it
 
 
 def test_every_function_of_the_library_can_fail(library: Library) -> None:
@@ -74,7 +74,7 @@ def test_a_function_with_a_fault_returns_the_code_and_does_nothing(function: str
     try:
         with fault(function, code=ReturnCode.SCARD_E_NO_MEMORY):
             answer = CALLS[function](library, context, card)
-            assert (answer if isinstance(answer, int) else answer[0]) == ReturnCode.SCARD_E_NO_MEMORY  # type: ignore[index]  # a tuple
+            assert (answer if isinstance(answer, int) else answer[0]) == ReturnCode.SCARD_E_NO_MEMORY  # type: ignore[index]  # the result is a tuple
         assert library.SCardIsValidContext(context) == 0
         assert library.SCardStatus(card)[0] == 0
     finally:
@@ -276,12 +276,12 @@ def test_a_wrong_fault_is_refused_with_the_arguments_name(
     function: str, arguments: dict[str, int], message: str
 ) -> None:
     with pytest.raises(InvalidArgumentError, match=message):
-        fault(function, **arguments)  # type: ignore[arg-type]  # that is the point
+        fault(function, **arguments)  # type: ignore[arg-type]  # the test passes a wrong type
 
 
 def test_a_function_name_of_a_wrong_type_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="function: expected a str, got int"):
-        fault(5, code=1)  # type: ignore[arg-type]  # that is the point
+        fault(5, code=1)  # type: ignore[arg-type]  # the test passes a wrong type
 
 
 def test_at_most_64_faults_are_armed(card: SCardManage) -> None:

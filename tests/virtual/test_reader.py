@@ -1,4 +1,4 @@
-"""Virtual readers: cards in Python that come and go, and what a program sees of it."""
+"""Virtual readers: cards in Python that are inserted and removed, as programs see them."""
 
 import os
 import threading
@@ -191,7 +191,7 @@ def test_a_reset_by_another_program_reaches_the_card_and_is_reported(library: Li
     card = EchoCard()
     reader.insert(card)
     with attach(library) as attached:
-        assert card.resets == 1, "at its insertion"
+        assert card.resets == 1, "reset() was called at the insertion"
         reader.reset()
         assert card.resets == 2
         with pytest.raises(ResetCardError):
@@ -272,11 +272,11 @@ def test_a_subclass_answers_control_codes_and_leaves_others_to_the_reader(librar
         def control(self, code: int, command: bytes) -> bytes | None:
             if code == control_code(1):
                 return command[::-1]
-            return 1 / 0 if code == control_code(2) else None  # type: ignore[return-value]  # it raises
+            return 1 / 0 if code == control_code(2) else None  # type: ignore[return-value]  # the method raises
 
     with Reader(NAME, EchoCard()) as reader, attach(library) as card:
         assert card.control(control_code(1), b"abc") == b"cba"
-        assert card.control(control_code(3400))[:2] == bytes([10, 4])  # the reader's own, tag and length
+        assert card.control(control_code(3400))[:2] == bytes([10, 4])  # the reader's own feature: tag and length
         with pytest.raises(CommunicationError):
             card.control(control_code(2))
         with pytest.raises(UnsupportedFeatureError):
@@ -329,11 +329,11 @@ def test_wrong_arguments_are_refused_with_their_names(library: Library, reader: 
     with pytest.raises(InvalidArgumentError, match="ATR: 34 is not allowed; give at most 33 bytes"):
         reader.insert(EchoCard(bytes(34)))
     with pytest.raises(TypeError, match="card: expected an object with atr"):
-        reader.insert(object())  # type: ignore[arg-type]  # that is the point
+        reader.insert(object())  # type: ignore[arg-type]  # the test passes a wrong type
     with pytest.raises(TypeError, match="got the class EchoCard"):
-        reader.insert(EchoCard)  # type: ignore[arg-type]  # that is the point
+        reader.insert(EchoCard)  # type: ignore[arg-type]  # the test passes a wrong type
     with pytest.raises(TypeError, match="card: its ATR: expected bytes, got str"):
-        reader.insert(EchoCard("3B00"))  # type: ignore[arg-type]  # that is the point
+        reader.insert(EchoCard("3B00"))  # type: ignore[arg-type]  # the test passes a wrong type
     with pytest.raises(NoSmartCardError):
         reader.remove()
     with pytest.raises(NoSmartCardError):
@@ -350,7 +350,7 @@ def test_wrong_arguments_are_refused_with_their_names(library: Library, reader: 
 
 def test_a_reader_whose_card_is_refused_is_not_plugged_in(library: Library) -> None:
     with pytest.raises(TypeError, match="card: expected an object with atr"):
-        VirtualReader(NAME, object())  # type: ignore[arg-type]  # that is the point
+        VirtualReader(NAME, object())  # type: ignore[arg-type]  # the test passes a wrong type
 
     class Unwilling(EchoCard):
         def reset(self) -> None:
@@ -423,7 +423,7 @@ def test_a_waiting_reset_does_not_affect_the_card_of_another_reader(library: Lib
         thread.join(10)
     attached.detach()
     second.unplug()
-    assert card.resets == 1, "at its insertion alone"
+    assert card.resets == 1, "reset() was called only at the insertion"
     assert len(errors) == 1
 
 
@@ -529,7 +529,7 @@ def test_a_card_may_fork(library: Library, reader: VirtualReader) -> None:
             child = os.fork()
             if child == 0:
                 assert library.SCardEstablishContext(2)[0] == 0
-                return command  # to a library whose world is another
+                return command  # to another library with other readers
             assert os.waitpid(child, 0)[1] == 0
             return super().transmit(command)
 

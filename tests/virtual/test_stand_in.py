@@ -1,6 +1,6 @@
-"""The stand-in for libpcsclite.so.1: whoever loads that name gets our library, and nobody else does.
+"""The stand-in for libpcsclite.so.1: programs that load that name get the virtual library, and no others do.
 
-It is loaded in processes of their own: in this one, what loads libpcsclite.so.1 later would get it.
+It is loaded in separate processes, because in this process later loads of libpcsclite.so.1 would return it.
 """
 
 import os
@@ -77,7 +77,7 @@ def test_scardffi_and_pyscard_use_the_virtual_library() -> None:
     assert run_python(code, environment={"LD_LIBRARY_PATH": virtual.library_folder()}) == [DEFAULT_READER]
 
 
-# In a process that is running
+# In a running process
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -1,4 +1,4 @@
-"""VpcdCard: a card in Python behind vpcd's framing, seen by the other end of the connection and by a real pcscd."""
+"""VpcdCard: a card in Python with vpcd's framing, tested from the other end of the connection and with a real pcscd."""
 
 import contextlib
 import errno
@@ -34,11 +34,11 @@ class End:
         self._stream = connection.makefile("rb")
 
     def send(self, message: bytes) -> None:
-        """Send a message, framed."""
+        """Send a message with its length."""
         self.socket.sendall(len(message).to_bytes(2, "big") + message)
 
     def receive(self) -> bytes | None:
-        """The next message; None where the card has gone."""
+        """Receive the next message; return None if the card has disconnected."""
         header = self._stream.read(2)
         return self._stream.read(int.from_bytes(header, "big")) if header else None
 
@@ -48,14 +48,14 @@ class End:
         return self.receive()
 
     def close(self) -> None:
-        """The reader goes."""
+        """Close the connection."""
         self._stream.close()
         self.socket.close()
 
 
 @contextlib.contextmanager
 def connected(plugged: VpcdCard) -> Iterator[End]:
-    """Connects to a card that listens."""
+    """Connect to a listening card."""
     end = End(socket.create_connection((plugged.host, plugged.port), timeout=10))
     yield end
     end.close()
@@ -68,7 +68,7 @@ def card() -> RecordingCard:
 
 @pytest.fixture
 def plugged(card: RecordingCard) -> Iterator[VpcdCard]:
-    """The card, listening."""
+    """A card that listens."""
     with VpcdCard(card, 0, listen=True) as one:
         yield one
 
@@ -81,7 +81,7 @@ def end(plugged: VpcdCard) -> Iterator[End]:
 
 @pytest.fixture
 def reader() -> Iterator[socket.socket]:
-    """Where a card can connect to."""
+    """A port to which a card can connect."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(10)
         yield listener
@@ -157,11 +157,11 @@ def test_an_incomplete_message_is_no_command(cut: int, end: End, card: Recording
 
 def test_answers_may_be_any_buffer(end: End, card: RecordingCard) -> None:
     for answer in (bytearray(b"\x61\x10"), memoryview(b"\x61\x10")):
-        card.answer = lambda _, answer=answer: answer  # type: ignore[misc]  # bound now, and more than bytes
+        card.answer = lambda _, answer=answer: answer  # type: ignore[misc]  # the default binds the variable of the loop
         assert end.ask(COMMAND) == b"\x61\x10"
 
 
-# Both directions of the connection, threads, and the end
+# Connections in both directions, threads, and ends
 
 
 def test_a_card_connects_to_a_reader(reader: socket.socket, card: RecordingCard) -> None:
@@ -213,7 +213,7 @@ def test_a_card_may_be_plugged_in_again_but_not_twice(card: RecordingCard) -> No
 
 def test_a_port_in_use_is_refused(plugged: VpcdCard, card: RecordingCard) -> None:
     second = VpcdCard(card, plugged.port, listen=True)
-    with pytest.raises(OSError) as refused:  # noqa: PT011  its number is what is asked for
+    with pytest.raises(OSError) as refused:  # noqa: PT011  the test checks errno
         second.start()
     assert refused.value.errno == errno.EADDRINUSE
 
@@ -343,7 +343,7 @@ def test_an_exception_of_reset_is_kept(end: End, card: RecordingCard, plugged: V
     def reset() -> None:
         raise KeyError
 
-    card.reset = reset  # type: ignore[method-assign]  # this one card fails
+    card.reset = reset  # type: ignore[method-assign]  # only this card fails
     end.send(RESET)
     assert end.ask(COMMAND) == b"\x90\x00"
     assert [type(error) for error in plugged.errors] == [KeyError]
@@ -416,7 +416,7 @@ def test_a_card_without_its_reader_is_collected_without_a_warning(reader: socket
     reader.accept()[0].close()
     serving.join(10)
     del plugged
-    gc.collect()  # where every warning is an error
+    gc.collect()  # every warning is an error here
 
 
 FORK = """
@@ -490,7 +490,7 @@ CLIENT = """
     """
 
 
-@pytest.mark.usefixtures("daemon")  # skipped where there cannot be one
+@pytest.mark.usefixtures("daemon")  # skipped without a pcscd
 def test_a_real_pcscd_connects_to_cards_that_listen(tmp_path: Path) -> None:
     port = free_vpcd_port()
     first, second = RecordingCard(lambda _: b"1\x90\x00"), RecordingCard(lambda _: b"2\x90\x00")
@@ -522,4 +522,4 @@ def test_an_exchange_through_a_real_pcscd_does_not_wait_for_delayed_acknowledgem
                 attached.transmit(COMMAND)
             elapsed = time.perf_counter() - start
     daemon.wait_for_card(reader, present=False)
-    assert elapsed < 50 * 0.04 / 2, "each waits 40 ms where acknowledgements are delayed"
+    assert elapsed < 50 * 0.04 / 2, "each exchange waits 40 ms for a delayed acknowledgement"

@@ -1,4 +1,4 @@
-"""Waiting on the virtual library: no event is lost, a cancel wakes who waits alone, and waiting costs nothing."""
+"""Waits on the virtual library: no event is lost, a cancel ends only its waits, and waiting takes no processor time."""
 
 import json
 import random
@@ -35,7 +35,7 @@ def reader() -> Iterator[VirtualReader]:
 
 
 class Watcher(threading.Thread):
-    """Adds up what the event counter of a reader gained, until it has seen so many events."""
+    """A thread that counts the events of a reader by its event counter, up to a number."""
 
     def __init__(self, library: Library, events: int) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class Watcher(threading.Thread):
         self.wait()
 
     def wait(self) -> None:
-        """Until the reader is no longer as it was."""
+        """Wait until the reader's state changes."""
         code, [(event, _)] = self.library.SCardGetStatusChange(self.context, INFINITE, [(NAME, self.state)])
         assert code == 0
         self.state = event & ~CHANGED
@@ -63,7 +63,7 @@ class Watcher(threading.Thread):
 
 
 def test_no_thread_misses_one_of_20_000_insertions_and_removals(library: Library, reader: VirtualReader) -> None:
-    reader.insert(AnsweringCard())  # a counter of 0 is none
+    reader.insert(AnsweringCard())  # a counter of 0 means no counter
     watchers = [Watcher(library, 2 * INSERTIONS) for _ in range(WAITERS)]
     for watcher in watchers:
         watcher.start()
@@ -102,12 +102,12 @@ def test_a_cancel_at_any_moment_ends_the_present_wait_or_none_and_no_later_one(
         time.sleep(chance.uniform(0, 0.003))  # before, in or after its 2 ms
         assert library.SCardCancel(context) == 0
         assert done.acquire(timeout=5)
-        # Nobody waits now: a cancel is nothing to the wait that comes.
+        # No wait is running now: a cancel must not end the next wait.
         library.SCardCancel(context)
     waiter.join()
     assert set(codes) <= {ReturnCode.SCARD_E_CANCELLED, ReturnCode.SCARD_E_TIMEOUT}
-    assert codes.count(ReturnCode.SCARD_E_CANCELLED) >= CANCELS // 10, "most came while it waited"
-    assert codes.count(ReturnCode.SCARD_E_TIMEOUT) >= CANCELS // 100, "some came when it did not"
+    assert codes.count(ReturnCode.SCARD_E_CANCELLED) >= CANCELS // 10, "too few cancels came during a wait"
+    assert codes.count(ReturnCode.SCARD_E_TIMEOUT) >= CANCELS // 100, "too few cancels came outside a wait"
     assert library.SCardGetStatusChange(context, 20, known)[0] == ReturnCode.SCARD_E_TIMEOUT
     assert library.SCardReleaseContext(context) == 0
     woken = codes.count(ReturnCode.SCARD_E_CANCELLED)
@@ -148,7 +148,7 @@ def test_a_wait_for_the_list_of_readers_sees_each_change(library: Library) -> No
         timer.start()
         code, [(now, _)] = library.SCardGetStatusChange(context, 5000, [(PNP_NOTIFICATION, 0)])
         assert (code, now & CHANGED) == (0, CHANGED)
-        # What came before the wait is told as well where the counter is handed back.
+        # A change before the wait is returned too, if the known counter is passed.
         assert library.SCardGetStatusChange(context, 0, [(PNP_NOTIFICATION, state)])[0] == 0
         assert (
             library.SCardGetStatusChange(context, 0, [(PNP_NOTIFICATION, now & ~CHANGED)])[0]
@@ -166,5 +166,5 @@ def test_a_waiting_thread_uses_no_processor_time(idle_wait: subprocess.Popen[str
         f"a wait of {IDLE_SECONDS} s: {cost['thread']:.3f} ms of processor time, {cost['process']:.3f} ms with Python's"
     )
     assert cost["thread"] < 1
-    # On Windows Python looks for Ctrl-C now and then; elsewhere at nothing.
+    # Only on Windows does Python check for Ctrl-C during a wait.
     assert cost["process"] < (100 if WINDOWS else 10)

@@ -1,4 +1,4 @@
-"""The virtual library in Windows' shape, built on Linux: strings in UTF-16, lengths in its units, numbers and codes."""
+"""The virtual library in the shape of Windows, built on Linux: strings in UTF-16, lengths, numbers and codes."""
 
 import ctypes
 import subprocess
@@ -75,7 +75,7 @@ def handle(library: ctypes.CDLL, context: c_size_t) -> c_size_t:
 
 
 def wide(*names: str) -> bytes:
-    """The names, each with its NUL."""
+    """Return the names in UTF-16, each with its NUL."""
     return "".join(f"{name}\0" for name in names).encode("utf-16-le")
 
 

@@ -1,12 +1,12 @@
-"""Windows CPython under Wine 10, on its winscard.dll and a real pcscd: tests/wine/run runs this there.
+"""Windows CPython under Wine 10, with Wine's winscard.dll and a real pcscd; tests/wine/run runs this file there.
 
-Wine is not Windows. What it cannot show, because it does otherwise:
-- SCardGetStatusChange answers at once, whatever the current state is;
-- SCardStatus answers pcsc-lite's bits rather than Windows' numbers, and drivers answer pcsc-lite's codes;
-- most functions that Windows alone has are stubs, and end the process;
-- handles are pointers: a wrong one other than 0 crashes the process;
-- its server may end by an assertion when sockets are shut down under threads that wait at them.
-And nothing here is a 32-bit process, a module of the limited API or built by MSVC.
+Wine is not Windows. It differs, so that these tests do not cover:
+- SCardGetStatusChange returns at once for every known state;
+- SCardStatus returns the bits of pcsc-lite instead of Windows' numbers, and drivers return codes of pcsc-lite;
+- most functions that only Windows has are stubs that end the process;
+- handles are pointers: a wrong handle other than 0 crashes the process;
+- Wine's server may fail with an assertion if sockets are shut down while threads wait for them.
+There is no 32-bit process, no module of the limited API, and no build by MSVC.
 """
 
 import ctypes
@@ -136,7 +136,7 @@ def test_an_unknown_attribute_is_an_error(card: SCardManage) -> None:
 
 
 def test_a_handle_of_another_binding_is_attached_to(readers: list[str]) -> None:
-    winscard = ctypes.WinDLL("winscard")  # type: ignore[attr-defined]  # on Windows alone
+    winscard = ctypes.WinDLL("winscard")  # type: ignore[attr-defined]  # only on Windows
     context, handle, protocol = ctypes.c_size_t(), ctypes.c_size_t(), wintypes.DWORD()
     assert winscard.SCardEstablishContext(2, None, None, byref(context)) == 0
     assert winscard.SCardConnectW(context, readers[0], 2, 3, byref(handle), byref(protocol)) == 0

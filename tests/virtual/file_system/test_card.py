@@ -1,4 +1,4 @@
-"""The card with files as a whole: its answer to reset, classes, chaining, long answers, and what carries it."""
+"""The card with files: ATR, class bytes, chaining, long answers, readers."""
 
 import random
 
@@ -60,9 +60,9 @@ def test_another_command_ends_a_chain() -> None:
     card = card_with_files()
     first, last = iso.update_binary(0, b"x" * 300).chain()
     assert send(card, "00A4000C022F05", first, "0084000008") == "6883"
-    assert send(card, last, iso.read_binary(0, 2)) == "78789000", "the last part alone is a command of its own"
+    assert send(card, last, iso.read_binary(0, 2)) == "78789000", "the last part is a command by itself"
     assert send(card, "10A4000C012F", first) == "6883"
-    assert send(card, "10A4000C012F", "00A4", "00A4000C0105") == "6A87", "what is no command ends the chain too"
+    assert send(card, "10A4000C012F", "00A4", "00A4000C0105") == "6A87", "a malformed command does not end the chain"
     card.transmit(bytes.fromhex("10A4000C012F"))
     card.reset()
     assert send(card, "00A4000C0105") == "6A87"
@@ -81,7 +81,9 @@ def test_a_long_answer_is_fetched_by_get_response() -> None:
     assert send(card, "00C0000020") == "00" * 32 + "610C"
     assert send(card, "00C000000C") == "00" * 12 + "9000"
     assert send(card, "00C000000C") == "6985"
-    assert send(card, iso.get_data(0x0101, 1), APPLICATION, "00C0000000") == "6985", "another command came between"
+    assert send(card, iso.get_data(0x0101, 1), APPLICATION, "00C0000000") == "6985", (
+        "another command did not end the chain"
+    )
 
 
 def test_any_bytes_are_answered_with_a_status_word() -> None:
@@ -109,7 +111,7 @@ BODIES = [
         "4303313233343132333435", "6210820101830270048001028A0104A5028000", "6204820100FF",
     )),
 ]  # fmt: skip
-"""Data that commands have a use for."""
+"""Data that some commands accept."""
 
 
 def test_no_code_is_in_a_repr() -> None:
@@ -142,7 +144,7 @@ def test_a_card_does_not_change_the_callers_command() -> None:
     card = card_with_files()
     send(card, APPLICATION)
     assert card.transmit(command) == b"\x90\x00"
-    assert command[5:] == b"1234", "the caller's own is not wiped"
+    assert command[5:] == b"1234", "the caller's buffer was wiped"
 
 
 def test_a_program_talks_to_the_card_through_the_reader() -> None:

@@ -9,7 +9,7 @@ from scardffi.virtual.file_system import DF, NEVER, FileSystemCard, TransparentE
 
 
 def of_file(content: bytes) -> FileSystemCard:
-    """A card with this file as the current one."""
+    """Make a card with this file, and select the file."""
     card = FileSystemCard(DF(files=[TransparentEF(1, content, short_id=1), TransparentEF(2, b"two")]))
     send(card, select("0001"))
     return card
@@ -195,4 +195,4 @@ def test_data_objects_have_rules() -> None:
     card = FileSystemCard(DF(data={0x5F50: b"there"}, access={"get_data": NEVER, "put_data": NEVER}))
     assert send(card, iso.get_data(0x5F50)) == "6982"
     assert send(card, iso.put_data(0x5F50, b"new")) == "6982"
-    assert send(card, iso.get_data(0x62))[-4:] == "9000", "what a file is, is told to all"
+    assert send(card, iso.get_data(0x62))[-4:] == "9000", "the kind of a file is not secret"

@@ -38,7 +38,7 @@ def create(parameters: str, **others: int) -> Command:
 def test_a_new_file_is_the_current_one(parameters: str, file: DF | TransparentEF | RecordEF) -> None:
     card = card_with_files()
     assert send(card, APPLICATION, create(parameters)) == "9000"
-    assert card.mf.files[0].files[-1] == file  # type: ignore[union-attr]  # it is the application
+    assert card.mf.files[0].files[-1] == file  # type: ignore[union-attr]  # the file is the application
     told = send(card, iso.get_data(0x62))
     assert "83021234" in told
     assert (
@@ -231,7 +231,7 @@ def test_the_name_of_a_df_is_changed() -> None:
     assert send(card, APPLICATION) == "6A82"
     assert send(card, select("112233", SelectBy.DF_NAME)) == "9000"
     assert send(card, iso.put_data(0x62, bytes.fromhex("8405A000000002"))) == "6A8A"
-    assert send(card, iso.put_data(0x62, bytes.fromhex("8403112233"))) == "9000", "its own name is free"
+    assert send(card, iso.put_data(0x62, bytes.fromhex("8403112233"))) == "9000", "a DF may keep its name"
 
 
 @pytest.mark.parametrize(

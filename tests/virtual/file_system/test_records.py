@@ -46,7 +46,7 @@ def test_records_are_found(short_id: int, number: int, records: RecordsBy, data:
 def test_next_and_previous_start_at_the_current_record() -> None:
     card = card_with_files()
     send(card, APPLICATION, select("5004"))
-    assert send(card, read(0)) == "6A83", "there is no current record at first"
+    assert send(card, read(0)) == "6A83", "there is a current record at first"
     steps = [
         (0, RecordsBy.NEXT, b"\1a"),
         (0, RecordsBy.NEXT, b"\2bc"),
@@ -61,7 +61,7 @@ def test_next_and_previous_start_at_the_current_record() -> None:
     ]
     assert [send(card, read(number, by)) for number, by, _ in steps] == [answered(data) for _, _, data in steps]
     assert send(card, read(0, RecordsBy.NEXT)) == "6A83"
-    assert send(card, read(0)) == answered(b"\1def"), "what is not found does not move on"
+    assert send(card, read(0)) == answered(b"\1def"), "a failed search moves the current record"
     assert send(card, select("5004"), read(0)) == "6A83"
 
 

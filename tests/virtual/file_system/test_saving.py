@@ -1,4 +1,4 @@
-"""The tree of a card with files: what is refused, and saving and loading it."""
+"""The tree of a card with files: wrong values, saving and loading."""
 
 import json
 import os
@@ -101,7 +101,7 @@ def test_a_wrong_file_is_refused_and_not_shown(card: Any, tmp_path: Path) -> Non
     assert refused.value.__context__ is None
 
 
-# What can be no file, no code and no key
+# Wrong files, codes and keys
 
 
 @pytest.mark.parametrize(
@@ -153,11 +153,11 @@ def test_wrong_values_are_refused(make: Callable[[], object], message: str) -> N
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: DF(files=["file"]),  # type: ignore[list-item]  # that is what is refused
-        lambda: DF(references=["code"]),  # type: ignore[list-item]  # that is what is refused
-        lambda: Key(1, b"", None),  # type: ignore[arg-type]  # that is what is refused
-        lambda: TransparentEF(1.5),  # type: ignore[arg-type]  # that is what is refused
-        lambda: Code(1, "1234"),  # type: ignore[arg-type]  # that is what is refused
+        lambda: DF(files=["file"]),  # type: ignore[list-item]  # the test passes a wrong type
+        lambda: DF(references=["code"]),  # type: ignore[list-item]  # the test passes a wrong type
+        lambda: Key(1, b"", None),  # type: ignore[arg-type]  # the test passes a wrong type
+        lambda: TransparentEF(1.5),  # type: ignore[arg-type]  # the test passes a wrong type
+        lambda: Code(1, "1234"),  # type: ignore[arg-type]  # the test passes a wrong type
     ],
 )
 def test_wrong_types_are_type_errors(make: Callable[[], object]) -> None:

@@ -1,4 +1,4 @@
-"""Codes and keys on a card with files: VERIFY and its family, authentication, and what is allowed by them."""
+"""Codes and keys on a card with files: the commands for codes, authentication, and access rules."""
 
 import pytest
 from support.cards import APPLICATION, KEY, authenticate, card_with_files, proof, select, send
@@ -13,7 +13,7 @@ STATUS = iso.verify(b"", PIN)
 
 
 def of_codes(**access: list[int] | None) -> FileSystemCard:
-    """A card with a PIN of these rules, a PUK and an administrator's code, and a file that the PIN guards."""
+    """Make a card with a PIN with these rules, a PUK, an administrator's code, and a file that the PIN guards."""
     codes = [
         Code(PIN, b"1234", resetting_code=PUK, max_length=8, access=access),
         Code(PUK, b"87654321", tries=2),
@@ -23,7 +23,7 @@ def of_codes(**access: list[int] | None) -> FileSystemCard:
 
 
 def tries(card: FileSystemCard, reference: int = PIN) -> str:
-    """The answer to VERIFY without data."""
+    """Return the answer to VERIFY without data."""
     return send(card, iso.verify(b"", reference))
 
 
@@ -248,7 +248,7 @@ def test_a_challenge_proves_a_key_once() -> None:
     assert send(card, answer) == "9000"
     assert send(card, answer) == "6985"
     assert send(card, status) == "9000"
-    assert authenticate(card, reference=0) == "9000", "0 is the first key"
+    assert authenticate(card, reference=0) == "9000", "reference 0 means the first key"
 
 
 def test_wrong_proofs_count_down_and_block() -> None:

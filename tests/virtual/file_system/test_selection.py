@@ -1,4 +1,4 @@
-"""SELECT on a card with files: every way to name a file, and what is told of it."""
+"""SELECT on a card with files: every way to name a file, and the data that it returns."""
 
 import pytest
 from support.cards import AID, APPLICATION, OTHER_AID, card_with_files, select, send
@@ -11,7 +11,7 @@ from scardffi.virtual.file_system import DF, FileSystemCard, TransparentEF
 
 
 def file_id(card: FileSystemCard) -> str:
-    """The current file's, as the card tells it."""
+    """Return the identifier of the current file from the card."""
     told = find(decode(Response(card.transmit(bytes(iso.get_data(0x62)))).data), 0x62, 0x83)
     assert told is not None
     return told.value.hex().upper()
@@ -108,7 +108,7 @@ def test_select_ends_verifications_of_the_df_that_it_leaves() -> None:
     assert send(card, iso.verify(b"0000", 1), select(OTHER_AID, SelectBy.DF_NAME), iso.verify(b"", 1)) == "9000"
 
 
-# What is told of a file
+# The data of SELECT
 
 
 def told(card: FileSystemCard, file: str, information: FileInformation = FileInformation.FCP) -> TLV:
@@ -161,14 +161,14 @@ def test_proprietary_parameters_are_returned() -> None:
 
 def test_a_select_without_le_returns_no_data() -> None:
     assert send(card_with_files(), "00A4000C022F0500") == "9000"
-    assert send(card_with_files(), "00A40000022F05") == "9000", "no Le, no data"
+    assert send(card_with_files(), "00A40000022F05") == "9000", "without Le there are no data"
 
 
 def test_get_data_returns_the_parameters_of_the_current_file() -> None:
     card = card_with_files()
     for tag, information in [(0x62, FileInformation.FCP), (0x64, FileInformation.FMD), (0x6F, FileInformation.FCI)]:
         for file in ("3F00", "2F05"):
-            assert bytes.fromhex(send(card, iso.get_data(tag))[:-4] or "00")  # the one that was selected before
+            assert bytes.fromhex(send(card, iso.get_data(tag))[:-4] or "00")  # the file that was selected before
             expected = bytes(told(card, file, information)).hex().upper()
             assert send(card, iso.get_data(tag)) == expected + "9000"
 
