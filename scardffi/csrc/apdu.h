@@ -10,7 +10,7 @@
 enum { APDU_HEADER_SIZE = 4, APDU_SW_SIZE = 2 };
 
 struct apdu {
-    const unsigned char *data; /* the data field, `lc` bytes of it */
+    const unsigned char *data; /* the data field, which has `lc` bytes */
     size_t lc;                 /* 0: there is no data field */
     size_t le;                 /* bytes of data expected, 1 to 65 536; 0: there is no Le field */
     size_t le_size;            /* bytes of the Le field, which is the end of the command: 0 to 3 */

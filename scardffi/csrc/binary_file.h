@@ -7,7 +7,7 @@
 
 /* [declarations] that Python sees */
 
-/* What a call writes to `progress`. It is valid after a failure too. */
+/* The values that a call writes to `progress`. They are valid after a failure too. */
 enum {
     BINARY_DONE = 0,     /* bytes of the caller's memory that this call read or wrote */
     BINARY_SW = 1,       /* the last status word */

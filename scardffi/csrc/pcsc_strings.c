@@ -28,7 +28,7 @@ static size_t multi_string_size(const char *text)
 }
 
 /* Convert `size` bytes to UTF-16, in memory that the caller frees. `*wide` has the type that the table's members take.
- * For NULL it is NULL. */
+ * If `text` is NULL, `*wide` is NULL. */
 static uint32_t widen(const char *text, size_t size, char **wide)
 {
     *wide = NULL;
@@ -60,7 +60,7 @@ static uint32_t widen_strings(const char *first, char **wide_first, const char *
     return code == SCARD_S_SUCCESS ? widen_string(second, wide_second) : code;
 }
 
-/* A string from the library, which allocates it, because the caller's room counts bytes of UTF-8. */
+/* A string that the library allocates, because the caller's length counts bytes of UTF-8. */
 struct library_text {
     char *memory; /* UTF-16 */
     DWORD units;
@@ -180,7 +180,7 @@ uint32_t pcsc_SCardConnect(const scardffi_library *library, SCARDCONTEXT context
     RETURN_WITH_STRING(SCardConnect, reader, context, wide, share_mode, protocols, handle, protocol);
 }
 
-/* The name goes to memory of this function, because there is no context to free the library's memory on. */
+/* The name is written to an array of this function: memory of the library could not be freed without a context. */
 uint32_t pcsc_SCardStatus(const scardffi_library *library, SCARDHANDLE handle, char *reader, DWORD *reader_length,
                           DWORD *state, DWORD *protocol, unsigned char *atr, DWORD *atr_length)
 {

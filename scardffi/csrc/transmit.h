@@ -19,9 +19,9 @@ int64_t transmit_code_failure(uint32_t code, DWORD received, DWORD capacity);
 
 /* [declarations] that Python sees */
 
-/* Return SCARDFFI_OK, or the reason why nothing may be sent: SCARDFFI_E_POINTER; SCARDFFI_E_INVALIDARG if the command
- * is empty or longer than MAX_BUFFER_SIZE_EXTENDED, if the response has fewer than the two bytes of a status word, or
- * if the buffers overlap. */
+/* Return SCARDFFI_OK if the buffers can be used. Otherwise return SCARDFFI_E_POINTER if one is NULL, and
+ * SCARDFFI_E_INVALIDARG if the command is empty or longer than MAX_BUFFER_SIZE_EXTENDED, if the response has fewer than
+ * the two bytes of a status word, or if the buffers overlap. */
 uint32_t transmit_check(const unsigned char *command, size_t command_length, const unsigned char *response,
                         size_t capacity);
 

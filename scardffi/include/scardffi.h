@@ -110,9 +110,10 @@ typedef struct scardffi_api {
     int (*handle)(const scardffi_manage *manage, SCARDHANDLE *handle);
 
     /* Many commands in one call. `packed` has the commands one after the other, and `lengths` the length of each. Both
-     * are copied. A run keeps the replies of its last pass, or of every pass if `keep_all` is not 0. There are
-     * script_run_count of them; reply i is in the arena from script_run_offsets[i] to script_run_offsets[i + 1], until
-     * script_run_free. script_run_new returns NULL if memory is exhausted. */
+     * are copied. A run keeps the replies of its last pass, or of every pass if `keep_all` is not 0. The number of kept
+     * replies is script_run_count. Reply i is in the arena from offset script_run_offsets[i] to
+     * script_run_offsets[i + 1]. The arena exists until script_run_free. script_run_new returns NULL if memory is
+     * exhausted. */
     uint32_t (*script_new)(size_t count, const unsigned char *packed, const uint32_t *lengths, unsigned flow,
                            scardffi_script **script);
     void (*script_free)(scardffi_script *script);

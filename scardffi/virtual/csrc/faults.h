@@ -59,7 +59,7 @@ struct command_faults {
 LONG fault_arm(const char *function, uint32_t call, uint32_t times, enum fault_effect effect, uint32_t value,
                const unsigned char *answer, size_t answer_length, uint32_t *number);
 bool fault_end(uint32_t number);                      /* false if no fault has this number */
-bool fault_get_hits(uint32_t number, uint32_t *hits); /* the same */
+bool fault_get_hits(uint32_t number, uint32_t *hits); /* false if no fault has this number */
 
 void fault_reset_after_fork(void); /* in the child */
 

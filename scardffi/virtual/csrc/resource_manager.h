@@ -25,7 +25,7 @@ struct handle {
     struct context *context;
     struct reader *reader;
     struct handle *next;       /* the next handle of the same context */
-    unsigned generation;       /* the reader's at the opening of the handle; the handle is stale if that has changed */
+    unsigned generation;       /* that of the reader at the opening; if the reader's has changed, the handle is stale */
     unsigned card_events_seen; /* if the reader's count is higher, the card was reset or removed since */
 };
 

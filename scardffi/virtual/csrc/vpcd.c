@@ -1,4 +1,4 @@
-/* A card emulator is a card as long as its connection lasts. A thread for each port inserts and removes it. */
+/* A card emulator is a card as long as its connection lasts. Each port has a thread that inserts and removes it. */
 #include "vpcd.h"
 
 #if !defined(_WIN32)
@@ -18,7 +18,7 @@ struct vpcd_port {
     struct vpcd_port *next;
     char reader[MAX_READERNAME];
     socket_number listener;         /* NO_SOCKET: the reader connects, once */
-    socket_number connection;       /* of the card, or of an emulator that becomes one; or NO_SOCKET */
+    socket_number connection;       /* to the emulator, before and while it is the card; or NO_SOCKET */
     socket_number watched;          /* a duplicate that the thread owns, or NO_SOCKET */
     unsigned long insertion_number; /* the reader's when the emulator was inserted */
 };
@@ -33,7 +33,7 @@ static struct vpcd_port *ports;
 
 /* Messages */
 
-/* Send the length together with the message: if it arrives first, TCP may delay its acknowledgement. */
+/* Send the length together with the message: if the length arrives first, TCP may delay its acknowledgement. */
 static bool send_message(socket_number connection, const unsigned char *message, size_t length)
 {
     const unsigned char header[] = {(unsigned char)(length >> 8), (unsigned char)length};

@@ -21,8 +21,8 @@ static LONG check_share_mode(DWORD share_mode)
     return is_known ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_INVALID_VALUE;
 }
 
-/* The active protocol after this request. A negotiated protocol is kept for all handles until the next reset. T=1 is
- * preferred to T=0, RAW to both; a direct connection negotiates nothing. */
+/* Set *protocol to the active protocol after this request. A negotiated protocol is kept for all handles until the next
+ * reset. T=1 is preferred to T=0, and RAW to both. A direct connection negotiates no protocol. */
 static LONG negotiate(const struct reader *reader, DWORD share_mode, DWORD wanted, DWORD *protocol)
 {
     if (wanted & SCARD_PROTOCOL_ANY_OLD)
@@ -53,8 +53,8 @@ static LONG power_up(struct reader *reader)
     return reader->is_powered ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_W_UNPOWERED_CARD;
 }
 
-/* If another handle has exclusive access, fail at once. Wait for the end of another handle's transaction, and unless
- * share_mode is SCARD_SHARE_DIRECT for the end of a running command. */
+/* If another handle has exclusive access, fail at once. Wait for the end of another handle's transaction. Unless
+ * share_mode is SCARD_SHARE_DIRECT, also wait for the end of a running command. */
 static LONG wait_for_reader(SCARDCONTEXT context_number, const char *name, DWORD share_mode, struct context **context,
                             struct reader **reader)
 {

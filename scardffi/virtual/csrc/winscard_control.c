@@ -69,8 +69,8 @@ static int64_t run_callback(const struct scardvirtual_control *callback, const s
     return result;
 }
 
-/* As on pcsc-lite fail if another handle has a transaction, and wait until the running command has ended. Returns NULL
- * and sets *code on failure. */
+/* Like pcsc-lite, fail if another handle has a transaction. Wait until the running command has ended. Returns NULL and
+ * sets *code on failure. */
 static struct reader *begin_control(SCARDHANDLE handle_number, LONG *code)
 {
     struct handle *handle;

@@ -10,7 +10,7 @@
 #include "resource_manager.h"
 #include "winscard_strings.h"
 
-/* This name stands for the list of readers. */
+/* The name that stands for the list of readers. */
 static const char pnp_notification[] = "\\\\?PnP?\\Notification";
 
 #define ANY_USE (SCARD_STATE_INUSE | SCARD_STATE_EXCLUSIVE)
