@@ -9,6 +9,7 @@ objects have the shortest length field by default.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
@@ -27,6 +28,10 @@ _CONTINUED: Final = 0x80
 """The bit that is set in every byte of a long tag except the first and the last, and in the first byte of a long BER
 length."""
 _CONSTRUCTED: Final = 0x20
+_CLASS: Final = 0xC0
+"""The bits of the class. Data objects of ISO/IEC 7816-4 in the same template do not have the universal class, 0."""
+ANY_LENGTH: Final = range(1, 1 << 32)
+"""The lengths of a value that is not empty, for the argument ``expected``."""
 _MAX_LENGTH_START: Final = 0x84
 _LONG_SIMPLE_LENGTH: Final = 0xFF
 _INDEFINITE: Final = 0x80
@@ -66,6 +71,7 @@ class TLV:
     offset: int = field(default=0, compare=False)
 
     _options: ClassVar[_Options] = _Options()
+    _is_cut_off: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         try:
@@ -90,7 +96,7 @@ class TLV:
         padding: bool = False,
         lenient: bool | None = None,
         allow_tags: Buffer | None = None,
-        expected: Collection[int] = (),
+        expected: Collection[int] | Mapping[int, range] = (),
     ) -> ListWithProblems[TLV]:
         """Return the data objects in the value, one level deep. It does not matter whether the tag is constructed.
 
@@ -105,7 +111,8 @@ class TLV:
             self._options.lenient if lenient is None else lenient,
             self._options.allow_tags if allow_tags is None else memoryview(allow_tags).tobytes(),
         )
-        return _decode_ber(self.value, self.offset, options, padding=padding, expected=expected)
+        reader = _reader(self.value, self.offset, options, padding=padding, expected=expected, cut=self._is_cut_off)
+        return _read(reader, options)
 
     def __bytes__(self) -> bytes:
         length = len(self.value)
@@ -163,7 +170,7 @@ def decode(
     padding: bool = False,
     lenient: bool = False,
     allow_tags: Buffer = b"",
-    expected: Collection[int] = (),
+    expected: Collection[int] | Mapping[int, range] = (),
 ) -> ListWithProblems[TLV]:
     """Return the BER-TLV data objects in these bytes, one level deep.
 
@@ -188,14 +195,15 @@ def decode(
         lenient: return the objects that can be read instead of raising an error.
         allow_tags: the bytes, FF or 00 or both, that begin a tag here and are not padding. No standard allows tags that
             begin with 00. Without ``padding`` and ``lenient``, tags that begin with FF are always allowed.
-        expected: with ``lenient``, the tags that identify the next object after one whose end is unknown. Reading
-            continues at the first position from which all bytes are objects with these tags.
+        expected: with ``lenient``, the tags that identify the next object after one whose end is unknown, and
+            optionally the lengths that their values may have. Reading continues at the first position from which all
+            bytes are such objects.
 
     Raises:
         MalformedTLVError: the bytes are not data objects, and ``lenient`` is False.
     """
     options = _Options(lenient, memoryview(allow_tags).tobytes())
-    return _decode_ber(memoryview(raw).tobytes(), 0, options, padding=padding, expected=expected)
+    return _read(_reader(memoryview(raw).tobytes(), 0, options, padding=padding, expected=expected), options)
 
 
 def decode_simple(raw: Buffer, *, padding: bool = False, lenient: bool = False) -> ListWithProblems[SimpleTLV]:
@@ -280,6 +288,10 @@ class _BerReader(_TLVReader):
 
     def header(self, start: int) -> Header:
         return self._after_tag(start, _tag_end(self.raw, start, allow_zero=self.allow_zero_tag))
+
+    def tag(self, start: int) -> int:
+        tag_end = _tag_end(self.raw, start, allow_zero=self.allow_zero_tag)
+        return int.from_bytes(self.raw[start:tag_end], "big")
 
     def _after_tag(self, start: int, tag_end: int) -> Header:
         tag = int.from_bytes(self.raw[start:tag_end], "big")
@@ -367,6 +379,9 @@ class _BerReader(_TLVReader):
     def is_template(self, tag: int) -> bool:
         return bool(shortest_bytes(tag)[0] & _CONSTRUCTED)
 
+    def is_foreign(self, tag: int) -> bool:
+        return not shortest_bytes(tag)[0] & _CLASS
+
 
 class _SimpleReader(_TLVReader):
     def header(self, start: int) -> Header:
@@ -379,12 +394,23 @@ class _SimpleReader(_TLVReader):
         return Header(tag, length, 3 if length < _LONG_SIMPLE_LENGTH else 0, start + 4)
 
 
-def _decode_ber(
-    raw: bytes, base: int, options: _Options, *, padding: bool, expected: Collection[int]
-) -> ListWithProblems[TLV]:
+def _reader(
+    raw: bytes,
+    base: int,
+    options: _Options,
+    *,
+    padding: bool,
+    expected: Collection[int] | Mapping[int, range],
+    cut: bool = False,
+) -> _BerReader:
     ignored = PADDING.translate(None, options.allow_tags) if padding or options.lenient else b""
-    reader = _BerReader(raw, base, padding=ignored, expected=expected)
+    lengths = expected if isinstance(expected, Mapping) else dict.fromkeys(expected, ANY_LENGTH)
+    reader = _BerReader(raw, base, padding=ignored, expected=lengths, is_cut_off=cut)
     reader.allow_zero_tag = 0 in options.allow_tags
+    return reader
+
+
+def _read(reader: _BerReader, options: _Options) -> ListWithProblems[TLV]:
     found, problems = reader.read_leniently() if options.lenient else (reader.read_strictly(), [])
     return ListWithProblems((_read_object(one, reader, options) for one in found), problems)
 
@@ -399,6 +425,7 @@ def _read_object(one: Found, reader: _BerReader, options: _Options) -> TLV:
         length_size=header.length_size,
         offset=reader.base + header.end,
         _options=options,
+        _is_cut_off=one.value_end == len(reader.raw) < header.end + header.length,
     )
     return read
 

@@ -10,7 +10,7 @@ from ..iso7816._object_reader import PADDING
 from ..iso7816.atr import Atr, MalformedAtrError
 from ..iso7816.command import EXTENDED_DATA, EXTENDED_LE, SHORT_DATA, SHORT_LE
 from ..iso7816.malformed import MalformedError, add_problems
-from ..iso7816.tlv import TLV, MalformedTLVError, decode, first_values, without_category
+from ..iso7816.tlv import ANY_LENGTH, TLV, MalformedTLVError, decode, first_values, without_category
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 _SERVICE_DATA, _CAPABILITIES, _EXTENDED_LENGTH, _INTEGER = 0x43, 0x47, 0x7F66, 0x02
 _USED: Final = frozenset({_SERVICE_DATA, _CAPABILITIES, _EXTENDED_LENGTH})
-_IN_EF_ATR: Final = _USED | {0x41, 0x42, 0x44, 0x45, 0x46, 0x48, 0x49, 0x4F, 0x5F2C, 0x5F52, 0x61, 0x66, 0x78, 0x7F62}
-"""Tags of EF.ATR/INFO. Reading goes on at one of these after an object whose end is unknown."""
+_IN_EF_ATR: Final = dict.fromkeys(
+    (0x41, 0x42, 0x44, 0x45, 0x46, 0x48, 0x49, 0x4F, 0x5F2C, 0x5F52, 0x61, 0x66, 0x78, 0x7F62, _EXTENDED_LENGTH),
+    ANY_LENGTH,
+) | {_SERVICE_DATA: range(1, 2), _CAPABILITIES: range(1, 4)}
+"""The objects of EF.ATR/INFO. Reading goes on at one of these after an object whose end is unknown."""
 _COMMAND_FRAME: Final = 9
 """The length of the header, Lc and Le of an extended command."""
 _STATUS_WORD: Final = 2

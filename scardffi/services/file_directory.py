@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from ..iso7816.instructions import Occurrence
 from ..iso7816.malformed import ListWithProblems, MalformedError, add_problems
 from ..iso7816.status_word import StatusError
-from ..iso7816.tlv import TLV, MalformedTLVError, decode, first_values, without_category
+from ..iso7816.tlv import ANY_LENGTH, TLV, MalformedTLVError, decode, first_values, without_category
 from .file_properties import LONGEST_NAME, FileKind, FileProperties
 from .file_reference import MF, FileRef, Location
 
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 EF_DIR: Final = 0x2F00
 _APPLICATION, _NAME, _LABEL, _PATH = 0x61, 0x4F, 0x50, 0x51
-_IN_APPLICATION: Final = frozenset({_NAME, _LABEL, _PATH, 0x52, 0x53, 0x5F50, 0x73, 0x7F66, _APPLICATION})
+_IN_APPLICATION: Final = dict.fromkeys((_LABEL, _PATH, 0x52, 0x53, 0x5F50, 0x73, 0x7F66, _APPLICATION), ANY_LENGTH) | {
+    _NAME: range(1, LONGEST_NAME + 1)
+}
+"""The objects of an application. Reading goes on at one of these after an object whose end is unknown."""
 _MOST_NAMES: Final = 256
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..iso7816.command import checked
 from ..iso7816.malformed import MalformedError, add_problems
-from ..iso7816.tlv import TLV, decode, encode, find, first_values, without_category
+from ..iso7816.tlv import ANY_LENGTH, TLV, decode, encode, find, first_values, without_category
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,8 @@ _SIZE, _TOTAL_SIZE, _DESCRIPTOR, _FILE_ID, _NAME = 0x80, 0x81, 0x82, 0x83, 0x84
 _PROPRIETARY, _SHORT_ID, _LIFE_CYCLE, _PROPRIETARY_TEMPLATE, _LABEL = 0x85, 0x88, 0x8A, 0xA5, 0x50
 _SHORT_IDS, _PATH = 0xA2, 0x51
 _SECURITY: Final = frozenset({0x86, 0x8B, 0x8C, 0x8D, 0x8E, 0x9C, 0x9D, 0xA0, 0xA1, 0xAB, 0xAC})
-_TEMPLATES: Final = frozenset({FCP, _FMD, _FCI})
+_TEMPLATES: Final = dict.fromkeys((FCP, _FMD, _FCI), ANY_LENGTH)
+_OTHER_PARAMETERS: Final = (0x87, 0xC6)
 _NAMED: Final = frozenset({_SIZE, _TOTAL_SIZE, _DESCRIPTOR, _FILE_ID, _NAME, _SHORT_ID, _LIFE_CYCLE, _LABEL})
 _OTHERS: Final = {_PROPRIETARY: "proprietary", _PROPRIETARY_TEMPLATE: "proprietary"}
 _SHAREABLE: Final = 0x40
@@ -256,7 +257,7 @@ def _objects(raw: bytes, problems: list[MalformedError]) -> list[TLV]:
 
 def _in_template(template: TLV, problems: list[MalformedError]) -> list[TLV]:
     found: list[TLV] = []
-    objects = template.children(expected=_PARAMETERS | (_TEMPLATES if template.tag == _FCI else set()))
+    objects = template.children(expected=_PARAMETERS | (_TEMPLATES if template.tag == _FCI else {}))
     add_problems(problems, objects.problems)
     for one in objects:
         if template.tag == _FCI and one.tag in {FCP, _FMD}:
@@ -288,7 +289,7 @@ def _read(one: TLV, problems: list[MalformedError]) -> dict[str, Any]:
 def _short_ids(template: TLV, problems: list[MalformedError]) -> list[tuple[int, int]]:
     """Return the pairs of short identifier and file identifier in an object of tag A2."""
     found = []
-    objects = template.children(lenient=True, expected={_SHORT_ID, _PATH})
+    objects = template.children(lenient=True, expected={_SHORT_ID: range(1, 2), _PATH: range(2, 17)})
     add_problems(problems, objects.problems)
     for short_id, path in pairwise(objects):
         if (short_id.tag, path.tag) != (_SHORT_ID, _PATH):
@@ -351,5 +352,7 @@ _READERS: Final[dict[int, tuple[int, int, Callable[[TLV], dict[str, Any]]]]] = {
     _LABEL: (0, _NO_LIMIT, lambda one: {"label": _label(one)}),
 }
 """For each tag: the minimum and the maximum length of the value, and the function that decodes it."""
-_PARAMETERS: Final = frozenset({*_READERS, *_SECURITY, _PROPRIETARY, _PROPRIETARY_TEMPLATE, _SHORT_IDS, 0x87})
-"""The tags of file control parameters. Reading goes on at one of these after an object whose end is unknown."""
+_PARAMETERS: Final = dict.fromkeys(
+    (*sorted(_SECURITY), _PROPRIETARY, _PROPRIETARY_TEMPLATE, _SHORT_IDS, *_OTHER_PARAMETERS), ANY_LENGTH
+) | {tag: range(least, most + 1) for tag, (least, most, _) in _READERS.items() if tag != _LABEL}
+"""The parameters and their lengths. Reading goes on at one of these after an object whose end is unknown."""

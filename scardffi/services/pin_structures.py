@@ -312,7 +312,8 @@ def decode_features(raw: Buffer, *, lenient: bool = False) -> DictWithProblems[i
             return int.from_bytes(value, "big")
         return f"feature {tag} has {len(value)} bytes; {_CODE_SIZE} are allowed" if tag in set(Feature) else None
 
-    return _decode(raw, Feature, read, lenient=lenient)
+    lengths = dict.fromkeys(map(int, Feature), range(_CODE_SIZE, _CODE_SIZE + 1))
+    return _decode(raw, Feature, read, lengths, lenient=lenient)
 
 
 def decode_properties(raw: Buffer, *, lenient: bool = False) -> DictWithProblems[int, int | bytes]:
@@ -337,14 +338,20 @@ def decode_properties(raw: Buffer, *, lenient: bool = False) -> DictWithProblems
             return f"property {tag} has {len(value)} bytes; 1 to 4 are allowed"
         return int.from_bytes(value, "little")
 
-    return _decode(raw, Property, read, lenient=lenient)
+    lengths = dict.fromkeys(map(int, Property), range(1, _CODE_SIZE + 1)) | {int(Property.FIRMWARE_ID): range(0x100)}
+    return _decode(raw, Property, read, lengths, lenient=lenient)
 
 
 _Value = TypeVar("_Value", int, int | bytes)
 
 
 def _decode(
-    raw: Buffer, names: type[IntEnum], read: Callable[[int, bytes], _Value | str | None], *, lenient: bool
+    raw: Buffer,
+    names: type[IntEnum],
+    read: Callable[[int, bytes], _Value | str | None],
+    lengths: dict[int, range],
+    *,
+    lenient: bool,
 ) -> DictWithProblems[int, _Value]:
     """Return the values of all objects.
 
@@ -353,9 +360,10 @@ def _decode(
         names: the known tags.
         read: returns the value for a tag and the bytes of an object, a text that says what is wrong with them, or None
             to ignore the object.
+        lengths: the lengths that the values of known tags may have.
         lenient: as for :func:`decode_features`.
     """
-    reader = _Reader(memoryview(raw).tobytes(), padding=PADDING if lenient else b"", expected=frozenset(names))
+    reader = _Reader(memoryview(raw).tobytes(), padding=PADDING if lenient else b"", expected=lengths)
     objects, problems = reader.read_leniently() if lenient else (reader.read_strictly(), [])
     found: dict[int, _Value] = {}
     for one in objects:
