@@ -270,7 +270,7 @@ def shortest_bytes(number: int) -> bytes:
 
 
 class _TLVReader(ObjectReader):
-    """What the readers of BER-TLV and SIMPLE-TLV have in common."""
+    """The errors that the readers of BER-TLV and SIMPLE-TLV have in common."""
 
     error = MalformedTLVError
 

@@ -5,24 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.cards import ScriptedCard
 from support.damages import BER, COMPACT, ONE_BYTE, Reader, ber, check
 from support.reports import report
 
+from scardffi.iso7816.malformed import MalformedError
 from scardffi.services.card_capabilities import CardCapabilities
 from scardffi.services.file_access import FileAccess
 from scardffi.services.file_directory import applications
 from scardffi.services.file_properties import FileProperties
 from scardffi.services.pin_pad import GET_FEATURE_REQUEST, PinPad
-from scardffi.services.pin_structures import decode_features, decode_properties
+from scardffi.services.pin_structures import PinProperties, decode_features, decode_properties
 from scardffi.virtual.file_system import DF, FileSystemCard, RecordEF, Structure, TransparentEF
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from typing_extensions import Buffer
-
-    from scardffi.iso7816.malformed import MalformedError
 
     Read = tuple[Mapping[str, object], list[MalformedError]]
 
@@ -56,7 +57,8 @@ PROPERTIES = {
 
 
 def properties_read(properties: FileProperties) -> Read:
-    return {name: getattr(properties, name) for name in PARAMETERS}, properties.problems
+    read = {name: getattr(properties, name) for name in PARAMETERS}
+    return {**read, "security": properties.security[:1]}, properties.problems
 
 
 def read_properties(raw: bytes, lenient: bool) -> Read:
@@ -199,3 +201,108 @@ READERS = {
 def test_undamaged_neighbours_of_a_damaged_object_are_read(name: str) -> None:
     cases, neighbours = check(READERS[name])
     report(f"lenient reading by {name}: {cases} damages, {neighbours} undamaged objects read")
+
+
+# Any bytes
+
+BYTES = st.binary(max_size=60) | st.lists(
+    st.sampled_from(b"\0\xff\x80\x82\x83\x8a\x61\x62\x6f\xa5\xa2\x88\x51\x4f\x43\x47\x7f\x66\1\2\5\6\7"), max_size=60
+).map(bytes)
+
+
+@pytest.mark.parametrize(
+    "name", ["template 62", "label", "entries", "entry", "EF.ATR", "information", "features", "pad"]
+)
+def test_any_bytes_are_read_leniently_and_equal_what_strict_reading_accepts(name: str) -> None:
+    read = {
+        "template 62": read_properties,
+        "label": read_label,
+        "entries": read_entries,
+        "entry": read_entry,
+        "EF.ATR": read_ef_atr,
+        "information": read_information,
+        "features": read_features,
+        "pad": read_reader_properties,
+    }[name]
+
+    @given(BYTES)
+    def check_bytes(raw: bytes) -> None:
+        found, problems = read(raw, True)
+        assert all(0 <= one.offset <= len(raw) for one in problems)
+        try:
+            strict, _ = read(raw, False)
+        except MalformedError:
+            return
+        if name not in {"features", "pad"} or not {0, 0xFF} & set(
+            raw
+        ):  # strict reading takes these for tags of readers
+            assert (found, problems) == (strict, [])
+
+    check_bytes()
+
+
+# Single damages
+
+
+def test_short_identifiers_are_read_in_pairs() -> None:
+    def short_ids(text: str) -> dict[int, int]:
+        return FileProperties.decode(ber(0x6F, ber(0xA2, bytes.fromhex(text))), lenient=True).short_ids
+
+    assert short_ids("880108 51022F00 00FF 8801F0 FF 51045000 5001") == {1: 0x2F00, 30: 0x5001}
+    assert short_ids("880108 8801F0 510450005001") == {30: 0x5001}
+    assert short_ids("880108 5101 2F 8800 510450005001 880110 51025002") == {2: 0x5002}
+    assert short_ids("880108 DF8182830402 2F00 880110 51025002") == {2: 0x5002}
+
+
+def test_the_first_of_several_values_is_used_and_the_others_are_told() -> None:
+    properties = FileProperties.decode(bytes.fromhex("6F10 8002 0010 8002 0010 8302 5001 8302 5002"), lenient=True)
+    assert (properties.size, properties.file_id) == (16, 0x5001)
+    assert [str(one) for one in properties.problems] == ["byte 16: tag 83 is repeated with another value"]
+
+
+def test_an_application_without_a_readable_name_is_referred_to_by_its_path() -> None:
+    (entry,) = applications([bytes.fromhex("6114 4F1101 5003 414243 5104 3F00 5015 5003 444546")])
+    assert (str(entry.reference), entry.file_id, entry.name) == ("3F00/5015", 0x5015, None)
+    assert entry.problems
+
+
+def test_one_limit_is_used_if_the_other_is_damaged() -> None:
+    capabilities = CardCapabilities.of(b"", bytes.fromhex("7F66 08 0202 0400 0203 0801"))
+    assert (capabilities.command_limit, capabilities.response_limit) == (0x400, None)
+    capabilities = CardCapabilities.of(b"", bytes.fromhex("7F66 08 0280 0400 0202 0801"))
+    assert (capabilities.command_limit, capabilities.response_limit) == (None, None)
+
+
+def test_the_problems_of_capabilities_name_their_source() -> None:
+    capabilities = CardCapabilities.of(bytes.fromhex("3B04803141 73"), [b"\x43\1\xb8\x47\4", b"\x47\2\0\1"])
+    assert [str(one) for one in capabilities.problems] == [
+        "byte 6: historical bytes: the historical bytes end after 0 of 3 bytes of the object 7",
+        "byte 5: EF.ATR/INFO: the bytes end after 0 of 4 bytes of the value of tag 47",
+    ]
+    assert (capabilities.has_mf, capabilities.data_unit) == (True, 1)
+
+
+def test_pin_properties_that_are_too_long_are_read() -> None:
+    properties = PinPad(Pad(bytes.fromhex("0A0442000001"), b"\x10\2\7\1\0\0")).properties()
+    assert properties == PinProperties(0x0210, 7, 1)
+    assert [str(one) for one in properties.problems] == ["byte 6: PIN_PROPERTIES has 6 bytes; 4 are allowed"]
+    with pytest.raises(MalformedError):
+        PinPad(Pad(bytes.fromhex("0A0442000001"), b"\x10\2\7")).properties()
+
+
+def test_a_binary_answer_with_bytes_after_its_object_is_read() -> None:
+    content = bytes(range(1, 9))
+    far = ber(0x53, content) + b"\x85"
+    card = ScriptedCard("620682010180020000" + "9000", far.hex() + "9000", atr="3B00")
+    with FileAccess(card).open(0x5001) as file:
+        file.seek(0x8000)
+        assert file.read(8) == content
+
+
+def test_a_service_that_reads_strictly_reads_the_next_file() -> None:
+    root = "620382013F9000"
+    card = ScriptedCard("6203830250 9000", root, "620483025002 9000", root, atr="3B00")
+    files = FileAccess(card, lenient=False)
+    with pytest.raises(MalformedError):
+        files.properties(0x5001)
+    assert files.properties(0x5002).file_id == 0x5002
