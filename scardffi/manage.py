@@ -460,17 +460,19 @@ class SCardManage(ExchangeMethods):
         service: CHVerification = self._create("create_ch_verification", "CHVerification", arguments)
         return service
 
-    def create_file_access(self, *, cla: int = 0, table: StatusTable | None = None) -> FileAccess:
+    def create_file_access(self, *, cla: int = 0, table: StatusTable | None = None, lenient: bool = True) -> FileAccess:
         """Return a service for the files of the card. Follows ISCardManage::CreateFileAccess.
 
         Args:
             cla: as for :meth:`create_card_auth`.
             table: as for :meth:`create_card_auth`.
+            lenient: False to raise an error if what the card says about its files is malformed.
 
         Raises:
             UnexpectedStateError, CardStateError: as for :meth:`create_card_auth`.
         """
-        service: FileAccess = self._create("create_file_access", "FileAccess", {"cla": cla, "table": table})
+        arguments = {"cla": cla, "table": table, "lenient": lenient}
+        service: FileAccess = self._create("create_file_access", "FileAccess", arguments)
         return service
 
     def create_interface(self, id_or_name: UUID | str, data: Any = None) -> Any:
