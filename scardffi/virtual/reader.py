@@ -108,7 +108,9 @@ class VirtualReader:
             if self._first_card is not None:
                 self.insert(self._first_card)
         except BaseException:
-            self.unplug()
+            with _lock:
+                if _readers.get(key) is self:  # otherwise another thread has unplugged it
+                    self.unplug()
             raise
 
     def unplug(self) -> None:
