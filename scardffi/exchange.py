@@ -556,14 +556,13 @@ class Exchange:
         """
         if length is not None:
             return self._send_part(length)
-        native = self._native
         try:
-            received = _start(native)
+            received = _start(self._native)
             if received >= 0:
                 return received
-            received = _go_on(native, received)
+            received = _go_on(self._native, received)
         except BaseException as error:
-            _give_up(native, error)
+            _give_up(self._native, error)
             raise
         if received < 0:
             raise self._error(-received)
