@@ -149,7 +149,7 @@ class Context:
             UnknownReaderError: no reader has this name.
             NoSmartCardError: the reader has no card.
             SharingViolationError: another connection excludes this one.
-            ProtocolMismatchError: the card speaks none of the protocols.
+            ProtocolMismatchError: the card supports none of the protocols.
             UnresponsiveCardError: the card does not answer to a reset.
             UnexpectedStateError: the context is released.
         """

@@ -115,7 +115,7 @@ class CardStateError(SCardError):
 
 
 class RemovedCardError(CardStateError):
-    """The card was removed; what was selected and verified is lost."""
+    """The card was removed; the selected file and all verifications are lost."""
 
 
 class ResetCardError(CardStateError):
@@ -230,7 +230,7 @@ _RETURN_CODES: Final[dict[ReturnCode, tuple[type[SCardError], str, str]]] = {
     ReturnCode.SCARD_S_SUCCESS: (SCardError, "no error", "Nothing to do."),
     ReturnCode.SCARD_F_INTERNAL_ERROR: (
         SCardError, "an internal check of the resource manager failed",
-        "Look at its log. pcscd also returns it if it has too many clients.",
+        "Look at the resource manager's log. pcscd also returns this code if it has too many clients.",
     ),
     ReturnCode.SCARD_E_CANCELLED: (CancelledError, "the wait was cancelled", "Nothing to do."),
     ReturnCode.SCARD_E_INVALID_HANDLE: (
@@ -353,7 +353,7 @@ _RETURN_CODES: Final[dict[ReturnCode, tuple[type[SCardError], str, str]]] = {
     ),
     ReturnCode.SCARD_W_SECURITY_VIOLATION: (
         SCardError, "access was denied by a security rule",
-        "Check the system's policy for smart cards. pcscd also returns it if it has too many clients.",
+        "Check the system's policy for smart cards. pcscd also returns this code if it has too many clients.",
     ),
     ReturnCode.SCARD_W_WRONG_CHV: (SCardError, "the code is wrong", _MINIDRIVER),
     ReturnCode.SCARD_W_CHV_BLOCKED: (SCardError, "the code is blocked", _MINIDRIVER),

@@ -1,6 +1,7 @@
 /* READ BINARY and UPDATE BINARY over a whole transparent file (ISO/IEC 7816-4, clause 11.2).
  *
- * Offsets below 0x8000 are "near": they fit in P1-P2. "Far" ones go in a data object, and so does the data. */
+ * Offsets below 0x8000 are "near": they fit in P1-P2. Larger offsets are "far": then offset and data are in data
+ * objects. */
 #include "binary_file.h"
 
 #include <stdlib.h>
@@ -15,11 +16,11 @@ enum {
     TAG_DATA = 0x53,
     NEAR_END = 0x8000,
     FAR_END = 0x1000000, /* an offset has three bytes */
-    SHORT_READ = 256,    /* the most that a short command reads or writes */
+    SHORT_READ = 256,    /* the maximum that a short command reads or writes */
     SHORT_UPDATE = 255,
     EXTENDED_READ = 0x10000,
     EXTENDED_UPDATE = 0xFFFF,
-    SHORT_FAR_READ = 250, /* so that the data object is at most 256 bytes */
+    SHORT_FAR_READ = 250, /* the data object then has at most 256 bytes */
     OFFSET_OBJECT = 5,    /* tag, length and offset */
     READ_OBJECT = 4,      /* the longest tag and length of the data read */
     UPDATE_OBJECTS = 10,  /* the longest tags, lengths and offset around the data written */
@@ -29,7 +30,7 @@ enum {
     SW_OFFSET_OUTSIDE = 0x6B00
 };
 
-/* One command's part of the file. */
+/* The part of the file that one command reads or writes. */
 struct chunk {
     unsigned char *memory;
     size_t size; /* from `memory` to the end of the caller's memory */

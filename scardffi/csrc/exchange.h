@@ -1,5 +1,5 @@
 /* One exchange, in three ways: with the caller's memory; with a receive buffer that the core owns; and as an exchange
- * object that keeps both buffers. transmit.h says what an exchange returns. */
+ * object that keeps both buffers. transmit.h describes the result of an exchange. */
 #ifndef SCARDFFI_EXCHANGE_H
 #define SCARDFFI_EXCHANGE_H
 
@@ -27,7 +27,8 @@ scardffi_exchange *exchange_new(scardffi_manage *manage, unsigned flow, const un
 scardffi_exchange *exchange_slot_bind(struct exchange_slot *slot, unsigned flow, const unsigned char *command,
                                       size_t command_length, unsigned char *response, size_t capacity);
 void exchange_free(scardffi_exchange *exchange);
-/* Return the length of the response, or minus the HRESULT; exchange_required and exchange_arrived have the rest. */
+/* Return the length of the response, or minus the HRESULT. exchange_required and exchange_arrived return the
+ * other parts of a failure. */
 int64_t exchange_send(scardffi_exchange *exchange);
 /* Send only the first `length` bytes of the command buffer. */
 int64_t exchange_send_part(scardffi_exchange *exchange, size_t length);

@@ -1,4 +1,4 @@
-/* What T=0 and many cards need around one exchange: GET RESPONSE, a corrected Le, and command chaining
+/* Steps of one exchange that T=0 and many cards require: GET RESPONSE, a corrected Le, and command chaining
  * (ISO/IEC 7816-4, clauses 5.3 and 5.6; ISO/IEC 7816-3, clause 12.2). Each has a flag, SCARDFFI_FLOW_*.
  *
  * A card may need any number of commands for one response, so a flow runs in steps. Between two steps it keeps its turn

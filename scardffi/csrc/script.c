@@ -24,8 +24,8 @@ struct scardffi_script {
     size_t reply_room; /* free bytes of the arena before a command is sent: enough for any response */
     unsigned char *packed;
     struct script_command *commands;
-    uint16_t *values; /* expected status words, */
-    uint16_t *masks;  /* each with a mask */
+    uint16_t *values; /* expected status words */
+    uint16_t *masks;  /* the mask for each of them */
     uint32_t pairs;
 };
 
@@ -218,7 +218,7 @@ static bool has_next(const scardffi_run *run)
     return run->script->count > 0 && (run->index < run->script->count || run->repeat > 1);
 }
 
-/* Begin the next pass. Without `keep_all` its replies replace those of the last pass. */
+/* Begin the next pass. Without `keep_all` its replies replace those of the previous pass. */
 static void begin_pass(scardffi_run *run)
 {
     run->index = 0;

@@ -17,8 +17,8 @@
 scardffi_script *script_new(size_t count, const unsigned char *packed, const uint32_t *lengths, unsigned flow);
 /* Wipe and free the commands: they may contain a PIN. */
 void script_free(scardffi_script *script);
-/* Allow command `index`, or each command if `index` is SCRIPT_ALL, only the status words `sw` with (sw & mask) == value
- * for one of the pairs. Returns false if memory is exhausted. */
+/* For command `index`, or for every command if `index` is SCRIPT_ALL, allow only status words `sw` for which
+ * (sw & mask) == value is true for one of the pairs. Returns false if memory is exhausted. */
 #define SCRIPT_ALL 0xFFFFFFFFu
 bool script_expect(scardffi_script *script, uint32_t index, size_t count, const uint16_t *values,
                    const uint16_t *masks);

@@ -16,7 +16,7 @@ static LONG check_transmit(const struct handle *handle, DWORD protocol)
         return code;
     if (reader->card == NULL)
         return (LONG)SCARD_E_NO_SMARTCARD;
-    /* pcsc-lite accepts the RAW header whatever protocol was negotiated. */
+    /* pcsc-lite accepts the RAW header with any negotiated protocol. */
     if (protocol != SCARD_PROTOCOL_RAW && protocol != SCARD_PROTOCOL_ANY_OLD && protocol != reader->protocol)
         return (LONG)SCARD_E_PROTO_MISMATCH;
     return reader->is_powered ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_W_UNPOWERED_CARD;
@@ -93,7 +93,7 @@ EXPORTED LONG PCSC_CALL SCardTransmit(SCARDHANDLE handle_number, const SCARD_IO_
     }
 
     pthread_mutex_lock(&manager_mutex);
-    /* The only failure that does not change the length: it tells the caller that nothing was sent. */
+    /* Only this failure leaves the length unchanged, which tells the caller that nothing was sent. */
     if (command_length > MAX_BUFFER_SIZE_EXTENDED && handle_find(handle_number) != NULL) {
         pthread_mutex_unlock(&manager_mutex);
         return (LONG)SCARD_E_INSUFFICIENT_BUFFER;
