@@ -420,7 +420,7 @@ class ExchangeMethods:
         raise failure.error(function, self._native)
 
     def _exchange_error(self, function: str, answer: int, send: Bytes, receive: CData | None = None) -> SCardError:
-        """Return the exception for the negative answer of an exchange, and unlock the buffers."""
+        """Return the exception for the negative result of an exchange, and unlock the buffers."""
         capacity = MAX_BUFFER_SIZE_EXTENDED if receive is None else len(receive)
         error = ExchangeFailure.decode(answer).error(function, self._native, (len(send), capacity))
         release(send, *([] if receive is None else [receive]))

@@ -35,7 +35,7 @@ struct chunk {
     unsigned char *memory;
     size_t size; /* from `memory` to the end of the caller's memory */
     size_t offset;
-    size_t most;   /* bytes that the command may move, including data objects */
+    size_t most;   /* the maximum number of bytes that the command may move, including data objects */
     size_t wanted; /* bytes that it requests */
     size_t moved;  /* bytes that it moves; a read knows them from the response */
     size_t command_length;
@@ -91,7 +91,7 @@ static void build_near_read(struct chunk *chunk, unsigned char *command, unsigne
 {
     size_t wanted = smaller(smaller(chunk->size, chunk->most), NEAR_END - chunk->offset);
     if (wanted > SHORT_READ)
-        wanted = smaller(wanted, chunk->size - APDU_SW_SIZE); /* the last two bytes are left for another command */
+        wanted = smaller(wanted, chunk->size - APDU_SW_SIZE); /* another command reads the last two bytes */
     choose_response(chunk, chunk->size >= wanted + APDU_SW_SIZE, scratch);
     chunk->wanted = wanted;
     command[1] = INS_READ;
@@ -156,7 +156,8 @@ static const unsigned char *find_content(const unsigned char *response, size_t l
     return response + header;
 }
 
-/* Read with the offset in a data object. The data comes in an object too, and is moved to the start of `memory`. */
+/* Read with the offset in a data object. The response has the data in an object too; it is moved to the start of
+ * `memory`. */
 static void build_far_read(struct chunk *chunk, unsigned char *command, unsigned char *scratch)
 {
     bool in_place = chunk->most > SHORT_READ && chunk->size > SHORT_FAR_READ + READ_OBJECT + APDU_SW_SIZE;

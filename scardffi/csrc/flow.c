@@ -116,7 +116,7 @@ static int64_t fetch(struct card_handle *card, struct flow *flow)
         return transmit_failure(SCARDFFI_E_FAIL, 0);
     }
     part += (int64_t)arrived;
-    /* An empty part ends the flow: otherwise a card could keep us in it for ever. */
+    /* An empty part ends the flow. Otherwise a card could make it endless. */
     return part > (int64_t)arrived + APDU_SW_SIZE ? after_response(flow, part) : part;
 }
 

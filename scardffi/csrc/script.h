@@ -37,8 +37,9 @@ void script_run_end(scardffi_run *run);
 
 /* The number of commands executed in all passes. */
 uint64_t script_run_executed(const scardffi_run *run);
-/* The command that stopped the run, its failure as in transmit.h, and the bytes of its reply that arrived, as in
- * exchange.h; they are in the arena after the last kept reply. If memory is exhausted, the command was not sent. */
+/* The index of the command that stopped the run, its failure as in transmit.h, and the numbers of bytes of its reply
+ * that arrived, as in exchange.h. The bytes are in the arena after the last kept reply. If memory is exhausted, the
+ * command was not sent. */
 size_t script_run_index(const scardffi_run *run);
 int64_t script_run_failure(const scardffi_run *run);
 uint32_t script_run_arrived(const scardffi_run *run);

@@ -49,7 +49,7 @@ extern "C" {
 
 /* Results of script_step */
 #define SCARDFFI_SCRIPT_DONE 0
-#define SCARDFFI_SCRIPT_MORE 1   /* the time is over: call it again, or free the run */
+#define SCARDFFI_SCRIPT_MORE 1   /* the time is over: call script_step again, or free the run */
 #define SCARDFFI_SCRIPT_FAILED 2 /* the command at script_run_index failed with script_run_failure */
 
 typedef struct scardffi_library scardffi_library;   /* a loaded PC/SC library; lives as long as the process */
@@ -69,8 +69,9 @@ typedef struct scardffi_api {
     int64_t (*transmit)(scardffi_manage *manage, const unsigned char *command, size_t command_length,
                         unsigned char *response, size_t capacity);
     /* The caller keeps the buffers and the manage object in place until exchange_free. Only one thread at a time can
-     * use an exchange. A failure of exchange_send and exchange_send_part is minus the HRESULT only. exchange_send_part
-     * sends the first `length` bytes of the command. exchange_sw is the last status word, 0 if there is none.
+     * use an exchange. For a failure, exchange_send and exchange_send_part return only minus the HRESULT.
+     * exchange_send_part sends the first `length` bytes of the command. exchange_sw returns the last status word, or 0
+     * if there is none.
      *
      * With a flow, one call sends as many commands as the card asks for, and a card can ask for very many. If another
      * thread calls detach, the call ends before the next command, with SCARDFFI_E_UNEXPECTED. */
@@ -113,9 +114,10 @@ typedef struct scardffi_api {
     int (*handle)(const scardffi_manage *manage, SCARDHANDLE *handle);
 
     /* Many commands in one call. `packed` has the commands one after the other, and `lengths` the length of each. Both
-     * are copied. A run keeps the replies of its last pass, or of every pass if `keep_all` is not 0. There are
-     * script_run_count of them; reply i is in the arena from script_run_offsets[i] to script_run_offsets[i + 1], until
-     * script_run_free. script_run_new returns NULL if memory is exhausted.
+     * are copied. A run keeps the replies of its last pass, or of every pass if `keep_all` is not 0. The number of kept
+     * replies is script_run_count. Reply i is in the arena from offset script_run_offsets[i] to
+     * script_run_offsets[i + 1]. The arena exists until script_run_free. script_run_new returns NULL if memory is
+     * exhausted.
      *
      * script_step returns after about `milliseconds`, or when one command has ended if that takes longer. With a flow
      * it may return in the middle of a response. Then no other call sends a command to the card until script_step or
