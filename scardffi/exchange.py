@@ -70,7 +70,7 @@ def state_detail(native: Manage, function: str) -> str:
     if function.startswith("attach"):
         return "the object is already attached; detach it first"
     if lib.manage_handle(native, ffi.new("SCARDHANDLE *")):
-        return "it was detached during the call, or this thread is already fetching a response in parts from the card"
+        return "this thread is already fetching a response in parts from the card"
     return "the object is not attached"
 
 

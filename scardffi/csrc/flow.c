@@ -183,7 +183,10 @@ void flow_leave(struct flow *flow, struct card_handle *card, bool keeps_turn)
         flow->card = NULL;
         card_handle_end_turn(card);
     }
+    bool is_detaching = flow->manage != NULL && manage_is_detaching(flow->manage);
     platform_mutex_unlock(&card->mutex);
+    if (is_detaching)
+        manage_wait_for_detach(flow->manage);
 }
 
 void flow_end(struct flow *flow)

@@ -97,6 +97,12 @@ bool manage_is_detaching(const scardffi_manage *manage)
     return platform_atomic_load(&manage->detaching) != 0;
 }
 
+void manage_wait_for_detach(scardffi_manage *manage)
+{
+    platform_mutex_lock(&manage->mutex);
+    platform_mutex_unlock(&manage->mutex);
+}
+
 uint32_t manage_leave(struct card_handle *card, uint32_t code)
 {
     platform_mutex_unlock(&card->mutex);
