@@ -15,10 +15,10 @@ class MalformedResponseError(MalformedError):
     """Raised if a response APDU has fewer than 2 bytes, or data of a wrong length.
 
     Attributes:
-        raw: the whole response, if it has fewer than 2 bytes; otherwise empty.
+        raw: the whole response, if it has fewer than 2 bytes and therefore no status word; otherwise None.
     """
 
-    raw: bytes = b""
+    raw: bytes | None = None
 
 
 @dataclass(init=False, repr=False)

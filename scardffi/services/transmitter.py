@@ -208,6 +208,11 @@ def decoded(response: Buffer, transmitter: object) -> Response:
         raise own_error(error.raw) from error
 
 
+def lacks_status_word(error: BaseException) -> bool:
+    """Return True if this is the error for a response of fewer than 2 bytes."""
+    return isinstance(error, MalformedResponseError) and error.raw is not None
+
+
 def status_word_of(error: BaseException) -> int | None:
     """Return the status word in an exception of a transmitter's ``read_binary_into``; None if it has none."""
     sw = getattr(error, "sw", None)

@@ -1,8 +1,8 @@
 """A card in Python for a reader that uses vpcd's framing over TCP: one of a real pcscd, or of the virtual library.
 
-A message consists of its length in two bytes, big-endian, and that number of bytes. A message of one byte to the card
-is a control message if the byte is 00, 01, 02 or 04, any other message is a command. The card answers every command. The
-only control message that it answers is the request for the ATR.
+A message consists of its length in two bytes, big-endian, and that number of bytes. A message of the one byte 00, 01,
+02 or 04 to the card is a control message, any other message is a command. The card answers every command. The only
+control message that it answers is the request for the ATR.
 
 No message to vpcd is empty: vpcd would wait for ever for its bytes, and pcscd with it. For the same reason the card
 hangs up if vpcd seems to wait for the answer to a control message.

@@ -70,7 +70,9 @@ def test_a_response_without_a_status_word_exits_with_1_and_shows_none(
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
-@pytest.mark.parametrize("arguments", [["readers"], ["send", "0084000008"], ["send", "--reader", "L\u0165 \u2603", "00"]])
+@pytest.mark.parametrize(
+    "arguments", [["readers"], ["send", "0084000008"], ["send", "--reader", "L\u0165 \u2603", "00"]]
+)
 def test_names_that_the_encoding_lacks_are_printed_with_escapes(encoding: str, arguments: list[str]) -> None:
     environment = {
         **os.environ,
