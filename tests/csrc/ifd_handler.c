@@ -84,7 +84,7 @@ struct reader {
     uint32_t command_count;
     unsigned short_responses; /* the number of commands that the card has yet to answer without a status word */
     DWORD short_length;       /* the length of these responses */
-    DWORD prepared, fetched; /* bytes of the pattern for GET RESPONSE, and how many of them it has returned */
+    DWORD prepared, fetched;  /* bytes of the pattern for GET RESPONSE, and how many of them it has returned */
     UCHAR chain[MAX_DATA];
     DWORD chain_length;
     UCHAR chain_header[4]; /* of the chain's commands, without CHAINING_BIT */
