@@ -17,7 +17,16 @@ from ._attachment import Attachment, AttachmentTransmitter
 from ._loader import ffi, lib, owning
 from ._reaper import close_later
 from .constants import MAX_BUFFER_SIZE_EXTENDED, CardState, Disposition, Protocol, ReturnCode, Scope, ShareMode
-from .errors import E_INVALIDARG, E_UNEXPECTED, InvalidArgumentError, InvalidHandleError, SCardError, from_hresult
+from .errors import (
+    E_INVALIDARG,
+    E_UNEXPECTED,
+    CommunicationError,
+    InvalidArgumentError,
+    InvalidHandleError,
+    SCardError,
+    from_hresult,
+    short_response_error,
+)
 from .exchange import ExchangeMethods, state_detail
 from .handles import handle_number
 from .library import Library, chosen_library
@@ -507,6 +516,11 @@ class SCardManage(ExchangeMethods):
             UnexpectedStateError: the object is not attached.
         """
         return self._present_attachment("turns").turns
+
+    @staticmethod
+    def short_response_error(response: bytes) -> CommunicationError:
+        """Return the error that services raise for a response of 0 or 1 bytes, which has no status word."""
+        return short_response_error(response)
 
     def _present_attachment(self, function: str) -> Attachment:
         if not self.is_attached:
