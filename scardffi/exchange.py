@@ -96,9 +96,9 @@ class ExchangeFailure(NamedTuple):
     arrived: int = 0
     """The number of data bytes that arrived before the failure."""
     partial: bytes = b""
-    """What arrived, if the caller gave no buffer, or if it is no data."""
+    """The bytes that arrived, if the caller gave no buffer, or if they are not data."""
     malformed: str = "the last part of the card's response has no status word"
-    """What is wrong, if the HRESULT is E_FAIL. The C core uses it for a fault of the card."""
+    """The fault of the card, if the HRESULT is E_FAIL, which the C core uses for such faults."""
 
     @classmethod
     def decode(cls, answer: int, arrived: int = 0) -> Self:
