@@ -78,7 +78,7 @@ def answered(length: int, sw: int | None) -> str:
     """Return what the card answered, for messages: the status word, or the length of a response that has none."""
     if sw is not None:
         return f"the card answered {sw:04X}"
-    return f"the card answered {length} byte{'' if length == 1 else 's'}, which have no status word"
+    return f"the card answered {length} byte{'' if length == 1 else 's'}, without a status word"
 
 
 def keep(error: BaseException, **attributes: object) -> None:
@@ -96,9 +96,9 @@ class ExchangeFailure(NamedTuple):
     arrived: int = 0
     """The number of data bytes that arrived before the failure."""
     partial: bytes = b""
-    """What arrived, if the caller gave no buffer, or if it is no data."""
+    """The bytes that arrived, if the caller gave no buffer, or if they are no data."""
     malformed: str = "the last part of the card's response has no status word"
-    """What is wrong, if the HRESULT is E_FAIL. The C core uses it for a fault of the card."""
+    """The text for E_FAIL, which the C core returns for a malformed response."""
 
     @classmethod
     def decode(cls, answer: int, arrived: int = 0) -> Self:

@@ -152,9 +152,9 @@ struct card_handle *flow_enter(struct flow *flow, scardffi_manage *manage)
     bool lost_turn = flow->card != NULL && (card != flow->card || platform_atomic_load(&card->holder) != flow);
     if (!lost_turn)
         return card;
-    flow->card = NULL;
     if (card != NULL)
         platform_mutex_unlock(&card->mutex);
+    flow_end(flow);
     return NULL;
 }
 
