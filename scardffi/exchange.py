@@ -579,7 +579,9 @@ class Exchange:
 
     def _error(self, hresult: int) -> SCardError:
         if hresult == E_UNEXPECTED and self._card.is_attached:
-            detail = "the exchange is closed" if self._closed else "another thread is using this exchange"
+            detail = "another thread is using this exchange, or this thread is already fetching a response in parts"
+            if self._closed:
+                detail = "the exchange is closed"
             return from_hresult(hresult, "exchange", detail)
         native = self._native
         failure = ExchangeFailure(hresult, lib.exchange_required(native), lib.exchange_arrived(native))
