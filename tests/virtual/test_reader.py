@@ -38,6 +38,9 @@ from scardffi import (
 )
 from scardffi.virtual import AnsweringCard, VirtualReader
 
+# Python 3.12 advises against forks of a process with threads.
+pytestmark = pytest.mark.filterwarnings(r"ignore:.*use of fork\(\):DeprecationWarning")
+
 NAME = "Reader of a test"
 SLEEP_200 = bytes.fromhex("801000C8")
 
