@@ -42,6 +42,9 @@ from scardffi import (
 from scardffi.virtual import AnsweringCard, VirtualReader
 from scardffi.virtual import reader as module
 
+# Python 3.12 advises against forks of a process with threads.
+pytestmark = pytest.mark.filterwarnings(r"ignore:.*use of fork\(\):DeprecationWarning")
+
 NAME = "Reader of a test"
 REGISTRIES = (module._plugged, module._readers, module._cards)
 SLEEP_200 = bytes.fromhex("801000C8")
