@@ -110,9 +110,9 @@ class BuildExt(build_ext):
             compile_flags = [flag for group in HARDENING if self._accepts(group, []) for flag in group]
             link_flags = LINK_HARDENING if self._accepts(compile_flags, LINK_HARDENING) else []
             if "-fcf-protection" in compile_flags and not self._accepts(compile_flags, LINK_WITH_CET):
-                # Debian's C library does not claim to support CET. Leave its crti.o and crtn.o out: they hold only _init
-                # and _fini, which nothing here needs. What remains of it is pthread_atfork, which is called directly,
-                # so CET has nothing against it, and the linker is told so.
+                # Debian's C library is not marked as supporting CET. Its crti.o and crtn.o are left out: they hold only
+                # _init and _fini, which nothing here needs. What remains of it is pthread_atfork. It is only called
+                # directly, which CET allows, so the linker may set the mark.
                 own = ["-nostartfiles", self._compiler_file("crtbeginS.o"), self._compiler_file("crtendS.o")]
                 if self._accepts(compile_flags, [*own, *LINK_WITH_CET]):
                     link_flags = [*own[:2], *link_flags, "-Wl,-z,ibt", "-Wl,-z,shstk", own[2]]

@@ -21,7 +21,7 @@ def report_the_counts() -> object:
 def test_objects_left_open_at_exit_print_only_resource_warnings(holder: str, kept: str) -> None:
     options = ["-X", "dev", "-W", "error", "-W", "default::ResourceWarning"]
     count, stderr = run_alone("left_open", holder, kept, options=options)
-    warned = re.compile(r".*\bResourceWarning: |  _warn\(")  # the warning, and the line of code that Python shows below it
+    warned = re.compile(r".*\bResourceWarning: |  _warn\(")  # Python shows a line of code below the warning
     rest = [line for line in stderr.splitlines() if not warned.match(line)]
     assert rest == []
     assert "was collected while attached" in stderr or kept or holder != "program"

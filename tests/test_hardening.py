@@ -20,7 +20,7 @@ void write_number(char *target, int number)
 }
 """
 NOTHING = (
-    "-Wl,-z,norelro", "-Wl,-z,lazy", "-fno-stack-protector", "-U_FORTIFY_SOURCE", "-fcf-protection=none", "-nostartfiles",
+    "-Wl,-z,norelro", "-Wl,-z,lazy", "-fno-stack-protector", "-U_FORTIFY_SOURCE", "-fcf-protection=none",
 )  # fmt: skip
 CET = platform.machine() == "x86_64"
 

@@ -152,8 +152,8 @@ class _Server:
             _shut_down(one)
 
     def join(self) -> None:
-        """Wait until all threads except the calling one have ended. While the interpreter is ending none of them runs."""
-        while self.threads and not sys.is_finalizing():
+        """Wait until all threads except the calling one have ended."""
+        while self.threads and not sys.is_finalizing():  # while the interpreter is ending, no other thread runs
             thread = self.threads.pop()
             if thread is not threading.current_thread():
                 thread.join()

@@ -23,7 +23,7 @@ from scardffi.virtual import AnsweringCard, VirtualReader, VpcdCard, fault, inst
 library = Library(library_path())
 COMMAND = bytes.fromhex("00A4000C023F00")
 numbers = itertools.count()
-plugged = []
+plugged: list[VirtualReader] = []
 
 
 class Card:
@@ -32,6 +32,7 @@ class Card:
     atr = b"\x3b\x00"
 
     def transmit(self, command: bytes) -> bytes:
+        """Accept every command."""
         return b"\x90\x00" if command else b""
 
 
