@@ -1,7 +1,7 @@
 """Drop the errors of finalizers while the interpreter is ending.
 
 At the end Python sets the names in modules to None, and it does so before it finalizes the objects that are still open
-if something keeps the modules alive, as PyInstaller's loader does. Then a function of the package fails at the first
+if something keeps the modules alive, for example in frozen programs. Then a function of the package fails at the first
 name that it needs. There is nothing left to do for it: the end of the process closes everything.
 """
 

@@ -1,7 +1,7 @@
 """Leaves objects of every kind open until the interpreter ends. Arguments: the holder of the objects, and "kept" or "".
 
 The holder is the kind of object that refers to them. With "kept" something refers to the package's modules until the
-end, as PyInstaller's loader does: then Python sets their names to None before it finalizes the objects.
+end: then Python sets their names to None before it finalizes the objects.
 
 Prints the number of the objects.
 """
