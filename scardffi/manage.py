@@ -13,11 +13,21 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from . import _marshalling
 from ._arguments import dword, flags, invalid, member, readable, release, seconds, text
+from ._at_exit import silent_at_exit
 from ._attachment import Attachment, AttachmentTransmitter
 from ._loader import ffi, lib, owning
 from ._reaper import close_later
 from .constants import MAX_BUFFER_SIZE_EXTENDED, CardState, Disposition, Protocol, ReturnCode, Scope, ShareMode
-from .errors import E_INVALIDARG, E_UNEXPECTED, InvalidArgumentError, InvalidHandleError, SCardError, from_hresult
+from .errors import (
+    E_INVALIDARG,
+    E_UNEXPECTED,
+    CommunicationError,
+    InvalidArgumentError,
+    InvalidHandleError,
+    SCardError,
+    from_hresult,
+    short_response_error,
+)
 from .exchange import ExchangeMethods, state_detail
 from .handles import handle_number
 from .library import Library, chosen_library
@@ -187,6 +197,7 @@ class SCardManage(ExchangeMethods):
     def __enter__(self) -> Self:
         return self
 
+    @silent_at_exit
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
@@ -194,6 +205,7 @@ class SCardManage(ExchangeMethods):
         if error is None and result != E_UNEXPECTED:  # E_UNEXPECTED: it is already detached
             self._check(result, "detach")
 
+    @silent_at_exit
     def __del__(self, _warn: Any = warnings.warn) -> None:
         # `_warn` is a default argument because the module may already be cleared while the interpreter is ending.
         native = getattr(self, "_native", None)
@@ -460,17 +472,19 @@ class SCardManage(ExchangeMethods):
         service: CHVerification = self._create("create_ch_verification", "CHVerification", arguments)
         return service
 
-    def create_file_access(self, *, cla: int = 0, table: StatusTable | None = None) -> FileAccess:
+    def create_file_access(self, *, cla: int = 0, table: StatusTable | None = None, lenient: bool = True) -> FileAccess:
         """Return a service for the files of the card. Follows ISCardManage::CreateFileAccess.
 
         Args:
             cla: as for :meth:`create_card_auth`.
             table: as for :meth:`create_card_auth`.
+            lenient: False to raise an error if what the card says about its files is malformed.
 
         Raises:
             UnexpectedStateError, CardStateError: as for :meth:`create_card_auth`.
         """
-        service: FileAccess = self._create("create_file_access", "FileAccess", {"cla": cla, "table": table})
+        arguments = {"cla": cla, "table": table, "lenient": lenient}
+        service: FileAccess = self._create("create_file_access", "FileAccess", arguments)
         return service
 
     def create_interface(self, id_or_name: UUID | str, data: Any = None) -> Any:
@@ -506,6 +520,11 @@ class SCardManage(ExchangeMethods):
         """
         return self._present_attachment("turns").turns
 
+    @staticmethod
+    def short_response_error(response: bytes) -> CommunicationError:
+        """Return the error that services raise for a response of 0 or 1 bytes, which has no status word."""
+        return short_response_error(response)
+
     def _present_attachment(self, function: str) -> Attachment:
         if not self.is_attached:
             self._check(E_UNEXPECTED, function)
@@ -536,6 +555,7 @@ class _Transaction:
         self._card.lock()
         return self._card
 
+    @silent_at_exit
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
