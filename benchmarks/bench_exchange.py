@@ -1,13 +1,13 @@
 """Measure the time that a binding adds to one exchange.
 
 Runs SCardTransmit through each competitor on null_pcsc.c, a PC/SC library that only copies a response of 2, 16, 255 or
-65 538 bytes. All competitors load the same library file in the same run. Each runs in a process of its own, the rounds
+65 538 bytes. All competitors load the same library file in the same run. Each runs in a separate process, the rounds
 of the competitors alternate, and the minimum of seven rounds is the result. Before the measurement, the responses are
 compared byte by byte and the loops run until they are warm, including Java's compiler. Each competitor returns the
 response as its users receive it: as a list of ints (pyscard), as a new bytes object (transmit), or in memory of the
 caller (the others).
 
-Does not show: the time of an exchange with a card. A card takes milliseconds and a resource manager some ten
+Does not show: the time of an exchange with a card. A card takes milliseconds and a resource manager tens of
 microseconds (bench_pcscd.py). This is only the processor time in the binding, with one thread, warm caches and the same
 command in every exchange. A row "Script" is one APDU in a script of 100 APDUs, which runs many times and keeps each
 response in separate memory until the next run. With responses of 65 538 bytes this memory is larger than the
@@ -90,7 +90,7 @@ def null_library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("row", _IN_PROCESS)
 def test_a_thousand_exchanges(benchmark: Any, row: str, length: int) -> None:
-    """The published figures are those of `python -m benchmarks`."""
+    """Make 1000 exchanges. The published figures are from `python -m benchmarks`, not from here."""
     wanted = exchange(length)
     with closing(Prepared(row, wanted.command, wanted.capacity)) as prepared:
         assert prepared.answer() == wanted.answer

@@ -3,7 +3,7 @@
 from typing import Any, Final, NamedTuple
 
 MARGIN: Final = 0.7
-"""The part of each floor that a short run on a busy machine must reach. Allocations have no margin."""
+"""The fraction of each floor that a short run on a busy machine must reach. Allocations have no margin."""
 
 PEAK: Final = 1024
 """The limit of the memory that an exchange uses at a time, in bytes; it must use less."""
@@ -62,7 +62,7 @@ def floors(results: dict[str, Any], margin: float = 1.0) -> list[Verdict]:
 
     Args:
         results: the results of `python -m benchmarks`.
-        margin: the part of each floor that must be reached. It does not apply to allocations.
+        margin: the fraction of each floor that must be reached. It does not apply to allocations.
     """
     verdicts = [_ratio(results, floor, margin) for floor in TABLE]
     verdicts.append(_threads(results["threads"]["per_second"], margin))

@@ -1,6 +1,6 @@
 /* A PC/SC library with pcsc-lite's ABI whose functions return at once, so that a benchmark only measures the caller.
  *
- * It has one reader with one card, accepts any context and handle, and stores only the next context or handle.
+ * It has one reader with one card, and accepts any context and handle. Its only state is the next context or handle.
  * SCardTransmit returns as many bytes as the command's Le says (ISO/IEC 7816-3, 12.1.3, short and extended), and 9000.
  * The byte at offset i is (i ^ i >> 8) & FF, as in the test card behind pcscd.
  */

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from ._native import CData
 
 ATR_ROOM: Final = 36
-"""Bytes that hold an ATR in the structures of every platform."""
+"""The number of bytes for an ATR that is enough for the structures of every platform."""
 _NAME_ROOM: Final = 256
 _LIST_TRIES: Final = 8
 
 
 def check_present(code: int, function: str) -> int:
-    """Return the code, or raise UnsupportedFunctionError if it says that the library lacks the function."""
+    """Return the code. Raise UnsupportedFunctionError if it means that the library lacks the function."""
     if code == E_NOTIMPL:
         raise from_hresult(code, function)
     return code

@@ -1,4 +1,4 @@
-"""Polling of the list of readers, for platforms that do not notify of readers that come and go (macOS)."""
+"""Polling of the list of readers, for platforms that do not report changes of this list (macOS)."""
 
 from __future__ import annotations
 

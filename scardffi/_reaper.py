@@ -1,4 +1,4 @@
-"""Close objects that were collected without being closed, on a thread of its own.
+"""Close objects that were collected without being closed, on a separate thread.
 
 A finalizer may run anywhere, inside any call, so it must neither block nor raise. It passes the function that closes
 the object to this thread.

@@ -21,8 +21,8 @@ INFINITE: Final = 0xFFFFFFFF
 PNP_NOTIFICATION: Final = "\\\\?PnP?\\Notification"
 """The name that stands for the list of readers: its state changes if a reader is plugged in or unplugged.
 
-:meth:`scardffi.Context.get_status_change` takes it on every platform, raw SCardGetStatusChange on Windows and pcsc-lite
-only, because macOS does not know it.
+:meth:`scardffi.Context.get_status_change` takes it on every platform. Raw SCardGetStatusChange takes it only on Windows
+and pcsc-lite, because macOS does not support it.
 """
 
 
@@ -69,7 +69,7 @@ class Disposition(IntEnum):
     LEAVE = 0
     """No action."""
     RESET = 1
-    """Reset the card; what was selected and verified is lost."""
+    """Reset the card; the selected file and all verifications are lost."""
     UNPOWER = 2
     """Power the card down."""
     EJECT = 3

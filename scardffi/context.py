@@ -20,9 +20,17 @@ from ._arguments import integer, invalid, member, seconds
 from ._loader import lib
 from ._reader_polling import ReaderPolling
 from ._reaper import close_later
-from .constants import INFINITE, PNP_NOTIFICATION, Protocol, ReaderStateFlag, ReturnCode, Scope, ShareMode
 from ._service import establish
-from .errors import E_UNEXPECTED, NoServiceError, SCardError, context_is_gone, from_code, from_hresult, nothing_to_release
+from .constants import INFINITE, PNP_NOTIFICATION, Protocol, ReaderStateFlag, ReturnCode, Scope, ShareMode
+from .errors import (
+    E_UNEXPECTED,
+    NoServiceError,
+    SCardError,
+    context_is_gone,
+    from_code,
+    from_hresult,
+    nothing_to_release,
+)
 from .library import chosen_library
 from .manage import SCardManage
 
@@ -161,7 +169,7 @@ class Context:
             UnknownReaderError: no reader has this name.
             NoSmartCardError: the reader has no card.
             SharingViolationError: another connection excludes this one.
-            ProtocolMismatchError: the card speaks none of the protocols.
+            ProtocolMismatchError: the card supports none of the protocols.
             UnresponsiveCardError: the card does not answer to a reset.
             UnexpectedStateError: the context is released.
         """

@@ -116,7 +116,7 @@ class CardStateError(SCardError):
 
 
 class RemovedCardError(CardStateError):
-    """The card was removed; what was selected and verified is lost."""
+    """The card was removed; the selected file and all verifications are lost."""
 
 
 class ResetCardError(CardStateError):
@@ -237,7 +237,7 @@ _RETURN_CODES: Final[dict[ReturnCode, tuple[type[SCardError], str, str]]] = {
     ReturnCode.SCARD_S_SUCCESS: (SCardError, "no error", "Nothing to do."),
     ReturnCode.SCARD_F_INTERNAL_ERROR: (
         SCardError, "an internal check of the resource manager failed",
-        "Look at its log. pcscd also returns it if it has too many clients.",
+        "Look at the resource manager's log. pcscd also returns this code if it has too many clients.",
     ),
     ReturnCode.SCARD_E_CANCELLED: (CancelledError, "the wait was cancelled", "Nothing to do."),
     ReturnCode.SCARD_E_INVALID_HANDLE: (
@@ -308,7 +308,7 @@ _RETURN_CODES: Final[dict[ReturnCode, tuple[type[SCardError], str, str]]] = {
     ReturnCode.SCARD_E_CARD_UNSUPPORTED: (SCardError, "the card does not meet the requirements", "Use another card."),
     ReturnCode.SCARD_E_NO_SERVICE: (
         NoServiceError, "the resource manager does not run",
-        "Start it (pcscd on Linux and BSD). In a container, mount /run/pcscd of the host. On Windows, plug in a reader.",
+        "Start it (pcscd on Linux). In a container, mount the host's /run/pcscd. On Windows, plug in a reader.",
     ),
     ReturnCode.SCARD_E_SERVICE_STOPPED: (
         ServiceStoppedError, "the resource manager has stopped",

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from ._native import Bytes, CData, ExchangeObject, Manage, Memory, Slot
 
-# The most data bytes of a command and of a response, as in iso7816.command, which `import scardffi` does not load
+# The maximum numbers of data bytes, as in iso7816.command, which `import scardffi` does not load.
 SHORT_DATA: Final = 255
 SHORT_LE: Final = 256
 EXTENDED_DATA: Final = 65535
@@ -239,7 +239,7 @@ class ExchangeMethods:
     def transmit_into(self, command: Buffer, response: Buffer, flow: SupportsIndex = 0) -> int:
         """Send a command APDU and receive the response in memory of the caller. Wraps ``SCardTransmit``.
 
-        Nothing is copied: the PC/SC library writes into ``response``. Otherwise this is as :meth:`transmit`.
+        Nothing is copied: the PC/SC library writes into ``response``. Otherwise this works like :meth:`transmit`.
 
         Args:
             command: 1 to 65548 bytes in a contiguous buffer.
@@ -262,7 +262,7 @@ class ExchangeMethods:
         try:
             receive = _from_buffer(UNSIGNED_CHARS, response, True)
         except (TypeError, ValueError, BufferError):
-            receive = writable("response", response)  # raises the error with a message of its own
+            receive = writable("response", response)  # raises an error with a better message
         length = _plain(self._native, command, len(command), receive, len(receive))
         if length >= 0:
             return length
@@ -380,7 +380,7 @@ class ExchangeMethods:
         arrived: int = 0,
         partial: CData | None = None,
     ) -> SCardError:
-        """Return the exception for the negative answer of an exchange, and unlock the buffers."""
+        """Return the exception for the negative result of an exchange, and unlock the buffers."""
         capacity = MAX_BUFFER_SIZE_EXTENDED if receive is None else len(receive)
         lengths = len(send), capacity
         error = ExchangeFailure.decode(answer, arrived).error(function, self._native, lengths, place=self._place)
@@ -403,9 +403,9 @@ class Exchange:
     """A command buffer and a response buffer of the caller, bound to a card for many exchanges.
 
     Each call is one call into C that copies no byte in Python and creates only the int that it returns. The buffers
-    are locked against resizing until the object is closed. One thread at a time may use it: a second thread gets an
-    error before anything is sent. After the card is detached a call raises; after a reconnect it uses the new protocol.
-    As a context manager the object is closed at the end.
+    are locked against resizing until the object is closed or collected. One thread at a time may use it: a second
+    thread gets an error before anything is sent. After the card is detached a call raises; after a reconnect it uses
+    the new protocol. As a context manager the object is closed at the end.
 
     Args:
         card: the card, which the object keeps alive.

@@ -154,7 +154,7 @@ class SCardManage(ExchangeMethods):
             UnknownReaderError: no reader has this name.
             NoSmartCardError: the reader has no card.
             SharingViolationError: another connection excludes this one.
-            ProtocolMismatchError: the card speaks none of the protocols.
+            ProtocolMismatchError: the card supports none of the protocols.
             UnresponsiveCardError: the card does not answer to a reset.
             NoServiceError: the resource manager does not run.
             UnexpectedStateError: the object is already attached; that attachment stays.
@@ -423,7 +423,7 @@ class SCardManage(ExchangeMethods):
             value: the new value, a contiguous buffer.
 
         Raises:
-            UnsupportedFeatureError: the driver does not know the attribute, or does not allow to set it.
+            UnsupportedFeatureError: the driver does not know the attribute, or the attribute cannot be set.
         """
         number = dword("attribute", attribute)
         send = readable("value", value)
@@ -468,7 +468,7 @@ class SCardManage(ExchangeMethods):
         Args:
             cla: as for :meth:`create_card_auth`.
             table: as for :meth:`create_card_auth`.
-            padding: how codes are padded for the card, a :class:`~scardffi.services.codes.Padding` or its value:
+            padding: the padding of codes for the card, a :class:`~scardffi.services.codes.Padding` or its value:
                 "none", "FF" or "format 2".
             length: the length of a padded code in bytes, 1 to 255.
 
@@ -497,9 +497,8 @@ class SCardManage(ExchangeMethods):
         """Return a service of this or another package by its name or UUID. Follows ISCardManage::CreateInterface.
 
         Args:
-            id_or_name: one of :mod:`scardffi.services.interfaces`, which says how other packages add services.
-            data: the data that the service takes; for the services of this package None or a dict of keyword
-                arguments.
+            id_or_name: the UUID or the name of a service; see :mod:`scardffi.services.interfaces`.
+            data: the data for the service. The services of this package take None or a dict of keyword arguments.
 
         Raises:
             InvalidArgumentError: there is no such service (HRESULT E_INVALIDARG); the message lists all services.
@@ -580,8 +579,8 @@ def _protocols(value: SupportsIndex, share_mode: int) -> Protocol:
 def _invalid_handle(number: int, code: int, library: Library) -> InvalidHandleError:
     """Return the error for E_INVALIDARG of attach_by_handle; ``code`` is the resource manager's."""
     return InvalidHandleError(
-        f"handle: {number} is not a valid card handle of {library.info().path} (it answered 0x{code:08X}); give one that "
-        "was opened in this process with this PC/SC library and is still open",
+        f"handle: {number} is not a valid card handle of {library.info().path} (it answered 0x{code:08X}); give one "
+        "that was opened in this process with this PC/SC library and is still open",
         code=code,
         hresult=E_INVALIDARG,
         function="attach_by_handle",

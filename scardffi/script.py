@@ -1,4 +1,4 @@
-"""Script: many commands packed once and run in one C call, with replies that copy no byte.
+"""Script: many commands packed once and run in one C call, with replies that are views of one memory block.
 
 The C core (csrc/script.c) sends the commands. It returns from time to time, so that Ctrl-C, progress and cancel are
 handled.

@@ -15,7 +15,7 @@ static size_t two_bytes(const unsigned char *bytes)
     return (size_t)bytes[0] << 8 | bytes[1];
 }
 
-/* The Le field is the last `le_size` bytes of the command. A zero in it means the most that it can say. */
+/* The Le field is the last `le_size` bytes of the command. Zero means the maximum, 256 or 65 536. */
 static void parse_le(const unsigned char *end, size_t le_size, struct apdu *apdu)
 {
     size_t le = apdu->extended ? two_bytes(end - EXTENDED_LE_SIZE) : end[-SHORT_LE_SIZE];

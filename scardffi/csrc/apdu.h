@@ -10,15 +10,15 @@
 enum { APDU_HEADER_SIZE = 4, APDU_SW_SIZE = 2 };
 
 struct apdu {
-    const unsigned char *data; /* the data field, `lc` bytes of it */
+    const unsigned char *data; /* the data field, which has `lc` bytes */
     size_t lc;                 /* 0: there is no data field */
     size_t le;                 /* bytes of data expected, 1 to 65 536; 0: there is no Le field */
     size_t le_size;            /* bytes of the Le field, which is the end of the command: 0 to 3 */
     bool extended;             /* the length fields are extended */
 };
 
-/* Find the fields of a command of any of the four cases, short or extended. Returns false if the lengths do not add up;
- * `*apdu` is undefined then. */
+/* Find the fields of a command of any of the four cases, short or extended. Returns false if the length fields do not
+ * match `length`; then `*apdu` is undefined. */
 bool apdu_parse(const unsigned char *command, size_t length, struct apdu *apdu);
 
 /* Write a length field and return its size. An extended Le field starts with a zero only if no data comes before it. */

@@ -1,6 +1,7 @@
 /* READ BINARY and UPDATE BINARY over a whole transparent file (ISO/IEC 7816-4, clause 11.2).
  *
- * Offsets below 0x8000 are "near": they fit in P1-P2. "Far" ones go in a data object, and so does the data. */
+ * Offsets below 0x8000 are "near": they fit in P1-P2. Larger offsets are "far": then offset and data are in data
+ * objects. */
 #include "binary_file.h"
 
 #include <stdlib.h>
@@ -17,11 +18,11 @@ enum {
     TAG_DATA = 0x53,
     NEAR_END = 0x8000,
     FAR_END = 0x1000000, /* an offset has three bytes */
-    SHORT_READ = 256,    /* the most that a short command reads or writes */
+    SHORT_READ = 256,    /* the maximum that a short command reads or writes */
     SHORT_UPDATE = 255,
     EXTENDED_READ = 0x10000,
     EXTENDED_UPDATE = 0xFFFF,
-    SHORT_FAR_READ = 250, /* so that the data object is at most 256 bytes */
+    SHORT_FAR_READ = 250, /* the data object then has at most 256 bytes */
     OFFSET_OBJECT = 5,    /* tag, length and offset */
     READ_OBJECT = 4,      /* the longest tag and length of the data read */
     UPDATE_OBJECTS = 10,  /* the longest tags, lengths and offset around the data written */
@@ -31,13 +32,13 @@ enum {
     SW_OFFSET_OUTSIDE = 0x6B00
 };
 
-/* One command's part of the file. */
+/* The part of the file that one command reads or writes. */
 struct chunk {
     unsigned char *memory;
     size_t size; /* from `memory` to the end of the caller's memory */
     size_t offset;
-    size_t most;  /* bytes that the command may move, including data objects */
-    size_t moved; /* set by the command, like `sw` */
+    size_t most;  /* the maximum number of bytes that the command may move, including data objects */
+    size_t moved; /* set by the command, as is `sw` */
     unsigned sw;
 };
 
@@ -64,7 +65,7 @@ static int64_t read_near(struct card_handle *card, struct chunk *chunk)
 {
     size_t wanted = smaller(smaller(chunk->size, chunk->most), NEAR_END - chunk->offset);
     if (wanted > SHORT_READ)
-        wanted = smaller(wanted, chunk->size - APDU_SW_SIZE); /* the last two bytes are left for another command */
+        wanted = smaller(wanted, chunk->size - APDU_SW_SIZE); /* another command reads the last two bytes */
     bool in_place = chunk->size >= wanted + APDU_SW_SIZE;
     unsigned char short_response[SHORT_READ + APDU_SW_SIZE];
     unsigned char *response = in_place ? chunk->memory : short_response;
@@ -123,7 +124,8 @@ static const unsigned char *find_content(const unsigned char *response, size_t l
     return response + header;
 }
 
-/* Read with the offset in a data object. The data comes in an object too, and is moved to the start of `memory`. */
+/* Read with the offset in a data object. The response has the data in an object too; it is moved to the start of
+ * `memory`. */
 static int64_t read_far(struct card_handle *card, struct chunk *chunk)
 {
     bool in_place = chunk->most > SHORT_READ && chunk->size > SHORT_FAR_READ + READ_OBJECT + APDU_SW_SIZE;

@@ -6,7 +6,7 @@
 /* guarded by the global lock */
 static struct card_handle *in_use;
 static struct card_handle *unused;
-static unsigned process; /* that the lists belong to */
+static unsigned process; /* the process that the lists belong to */
 
 static struct card_handle *take_unused(void)
 {

@@ -1,4 +1,4 @@
-/* The table of scardffi.h: the functions of the core, with checks around those that rely on Python's checks. */
+/* The table of scardffi.h: the functions of the core, with checks in place of those that Python makes. */
 #include "embed.h"
 
 #include "exchange.h"

@@ -23,7 +23,7 @@ struct scardffi_exchange {
     platform_flag busy; /* held during a call */
 };
 
-/* The lengths are checked already. */
+/* Make an exchange with lengths that were checked. */
 static int64_t transmit(scardffi_manage *manage, unsigned flow, const unsigned char *command, size_t command_length,
                         unsigned char *response, size_t capacity, uint32_t *arrived)
 {
@@ -97,7 +97,7 @@ void exchange_free(scardffi_exchange *exchange)
     free(exchange);
 }
 
-/* The exchange is open and its flag is held. */
+/* Send the first `length` bytes of the command. The exchange is open, and its flag is held. */
 static int64_t send_held(scardffi_exchange *exchange, size_t length)
 {
     int64_t result = transmit(exchange->manage, exchange->flow, exchange->command, length, exchange->response,
@@ -111,7 +111,7 @@ static int64_t send_held(scardffi_exchange *exchange, size_t length)
     return -(int64_t)((uint64_t)-result & 0xFFFFFFFFu);
 }
 
-/* `length` is at most the checked length of the command. */
+/* Take the flag of the exchange, and send the first `length` bytes, at most the checked length of the command. */
 static int64_t send(scardffi_exchange *exchange, size_t length)
 {
     if (!platform_flag_take(&exchange->busy))

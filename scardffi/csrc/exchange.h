@@ -28,7 +28,8 @@ scardffi_exchange *exchange_new(scardffi_manage *manage, unsigned flow, const un
                                 size_t command_length, unsigned char *response,
                                 size_t capacity); /* NULL if memory is exhausted */
 void exchange_free(scardffi_exchange *exchange);
-/* Return the length of the response, or minus the HRESULT; exchange_required and exchange_arrived have the rest. */
+/* Return the length of the response, or minus the HRESULT. exchange_required and exchange_arrived return the
+ * other parts of a failure. */
 int64_t exchange_send(scardffi_exchange *exchange);
 /* Send only the first `length` bytes of the command buffer. */
 int64_t exchange_send_part(scardffi_exchange *exchange, size_t length);

@@ -81,7 +81,7 @@ static int64_t send_chained(struct card_handle *card, unsigned flow, const unsig
 static int64_t fetch_rest(struct card_handle *card, unsigned flow, unsigned char cla, unsigned char *response,
                           size_t capacity, int64_t received, uint32_t *arrived)
 {
-    /* An empty continuation ends the loop: otherwise a card could keep us in it for ever. */
+    /* An empty continuation ends the loop. Otherwise a card could make it endless. */
     bool has_data = true;
     while (has_sw1(response, received, 0x61) && has_data) {
         size_t have = (size_t)received - APDU_SW_SIZE;

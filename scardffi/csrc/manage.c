@@ -85,7 +85,7 @@ static uint32_t probe(const scardffi_library *library, SCARDHANDLE handle)
     return pcsc_SCardGetAttrib(library, handle, SCARD_ATTR_DEVICE_FRIENDLY_NAME, name, &length);
 }
 
-/* Convert the code of probe(). The codes that only a valid handle can have are SCARDFFI_OK. */
+/* Convert the code of probe(). Codes that are only possible with a valid handle become SCARDFFI_OK. */
 static uint32_t probe_result(uint32_t code)
 {
     switch (code) {
@@ -238,9 +238,9 @@ static bool end_transactions(scardffi_manage *manage, struct card_handle *card)
 
 /* Close an owned handle. The card's mutex is held.
  *
- * If the library allows it, a handle is closed together with its context: libpcsclite's SCardDisconnect walks the list
- * of contexts without its lock, and crashes when another thread releases a context at that moment (seen on 1.9.9). The
- * daemon resets a card whose transaction ends with the context, so the transactions are ended first. */
+ * If PCSC_RELEASE_LEAVES_CARD is true, a handle is closed by releasing its context: libpcsclite's SCardDisconnect walks
+ * the list of contexts without its lock, and crashes if another thread releases a context at that moment (seen on
+ * 1.9.9). The daemon resets a card whose transaction ends with the context, so the transactions are ended first. */
 static uint32_t disconnect(scardffi_manage *manage, struct card_handle *card, uint32_t disposition)
 {
     bool with_context = manage->has_context && PCSC_RELEASE_LEAVES_CARD && disposition == SCARD_LEAVE_CARD;
@@ -323,7 +323,7 @@ uint32_t manage_unlock(scardffi_manage *manage, uint32_t disposition)
     if (card == NULL)
         return SCARDFFI_E_UNEXPECTED;
     uint32_t code = pcsc_SCardEndTransaction(card->library, card->value, disposition);
-    if (manage->locks > 0 && code != SCARD_W_RESET_CARD) /* after a reset it is held until it can be ended */
+    if (manage->locks > 0 && code != SCARD_W_RESET_CARD) /* after a reset the transaction is still held */
         platform_atomic_store(&manage->locks, manage->locks - 1);
     return manage_leave(card, code);
 }

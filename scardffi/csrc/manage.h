@@ -1,8 +1,9 @@
 /* The manage object in C: attach, detach, reconnect, lock, unlock, status and the other calls on an attached card.
  *
  * Every function may be called from any thread and returns an HRESULT. A code 0x8010xxxx of the resource manager is an
- * HRESULT already and is returned unchanged; any other positive code becomes HRESULT_FROM_WIN32. A detached object,
- * attaching an attached object, and an object inherited over a fork are SCARDFFI_E_UNEXPECTED.
+ * HRESULT already and is returned unchanged; any other positive code becomes HRESULT_FROM_WIN32. A function returns
+ * SCARDFFI_E_UNEXPECTED if the object is detached, if it is attached already and the function attaches, or if it was
+ * inherited by a fork.
  */
 #ifndef SCARDFFI_MANAGE_H
 #define SCARDFFI_MANAGE_H
@@ -15,8 +16,8 @@ uint32_t manage_new(const scardffi_library *library, scardffi_manage **manage);
 /* Free the object. The handle of an attached object stays open. Never blocks and never calls PC/SC. */
 void manage_free(scardffi_manage *manage);
 
-/* If `owned` is not 0, manage_detach disconnects the handle. `share_mode` is 0 if it is unknown. `*code` becomes the
- * resource manager's return code if it refused the handle, otherwise 0. */
+/* If `owned` is not 0, manage_detach disconnects the handle. `share_mode` is 0 if it is unknown. `*code` is set to the
+ * resource manager's return code if it refuses the handle, otherwise to 0. */
 uint32_t manage_attach_by_handle(scardffi_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode,
                                  uint32_t *code);
 /* Connect on a native context that belongs to this attachment. */
@@ -25,14 +26,15 @@ uint32_t manage_attach_by_ifd(scardffi_manage *manage, uint32_t scope, const cha
 /* End the transactions that were begun here, and disconnect an owned handle. If the disposition is valid, the object is
  * detached afterwards, whatever the resource manager returns. */
 uint32_t manage_detach(scardffi_manage *manage, uint32_t disposition);
-/* `share_mode` 0 means that of the attachment; SCARDFFI_E_INVALIDARG if that is unknown. */
+/* If `share_mode` is 0, the share mode of the attachment is used; if that is unknown, SCARDFFI_E_INVALIDARG is
+ * returned. */
 uint32_t manage_reconnect(scardffi_manage *manage, uint32_t share_mode, uint32_t protocols, uint32_t initialization);
 uint32_t manage_lock(scardffi_manage *manage);
 uint32_t manage_unlock(scardffi_manage *manage, uint32_t disposition);
 /* Return SCARD_E_SHARING_VIOLATION if manage_lock would have to wait, otherwise SCARDFFI_OK. Does not wait. */
 uint32_t manage_probe(scardffi_manage *manage);
-/* `*state` is the platform's state without its event counter. `reader` and `atr` may be NULL; if they are not, the
- * capacity of each is passed in its length, which becomes the real length. */
+/* `*state` is the platform's state without its event counter. `reader` and `atr` may be NULL. If they are not NULL, set
+ * the length of each to its capacity; the call changes it to the real length. */
 uint32_t manage_status(scardffi_manage *manage, uint32_t *state, uint32_t *protocol, char *reader,
                        uint32_t *reader_length, unsigned char *atr, uint32_t *atr_length);
 uint32_t manage_control(scardffi_manage *manage, uint32_t control_code, const unsigned char *command,

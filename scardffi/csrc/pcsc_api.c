@@ -81,7 +81,7 @@ static int bind(scardffi_library *library, char *detail, size_t size)
     return result;
 }
 
-/* Create the table of a loaded library. Returns as pcsc_open. */
+/* Create the table of a loaded library. Returns the same values as pcsc_open. */
 static int create(void *module, scardffi_library **created, char *detail, size_t size)
 {
     scardffi_library *library = calloc(1, sizeof *library);

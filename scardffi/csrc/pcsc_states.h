@@ -1,7 +1,7 @@
 /* The functions that take an array of SCARD_READERSTATE, for callers that have no such struct.
  *
- * `states` has three numbers for each reader: the current state, which goes in; and the event state and the length of
- * the ATR, which come out. `atrs` has room for PCSC_STATE_ATR bytes for each reader.
+ * `states` has three numbers for each reader: the current state, which the caller sets, and the event state and the
+ * length of the ATR, which the call sets. `atrs` has room for PCSC_STATE_ATR bytes for each reader.
  */
 #ifndef SCARDFFI_PCSC_STATES_H
 #define SCARDFFI_PCSC_STATES_H

@@ -12,13 +12,13 @@ PCSC_EVERY_TEXT_FUNCTION(PCSC_DEFINE_CALLER)
 
 #  include "utf16.h"
 
-/* The bytes of a string with its NUL. */
+/* Return the number of bytes of a string with its NUL. */
 static size_t string_size(const char *text)
 {
     return strlen(text) + 1;
 }
 
-/* The bytes of a multi-string, which ends with an empty string. */
+/* Return the number of bytes of a multi-string, which ends with an empty string. */
 static size_t multi_string_size(const char *text)
 {
     const char *end = text;
@@ -27,8 +27,8 @@ static size_t multi_string_size(const char *text)
     return (size_t)(end - text) + 1;
 }
 
-/* Convert `size` bytes to UTF-16, in memory that the caller frees. The type is that of the table's members. NULL stays
- * NULL. */
+/* Convert `size` bytes to UTF-16, in memory that the caller frees. `*wide` has the type that the table's members take.
+ * If `text` is NULL, `*wide` is NULL. */
 static uint32_t widen(const char *text, size_t size, char **wide)
 {
     *wide = NULL;
@@ -60,7 +60,7 @@ static uint32_t widen_strings(const char *first, char **wide_first, const char *
     return code == SCARD_S_SUCCESS ? widen_string(second, wide_second) : code;
 }
 
-/* A string from the library, which allocates it, because the caller's room counts bytes of UTF-8. */
+/* A string that the library allocates, because the caller's length counts bytes of UTF-8. */
 struct library_text {
     char *memory; /* UTF-16 */
     DWORD units;
@@ -180,7 +180,7 @@ uint32_t pcsc_SCardConnect(const scardffi_library *library, SCARDCONTEXT context
     RETURN_WITH_STRING(SCardConnect, reader, context, wide, share_mode, protocols, handle, protocol);
 }
 
-/* The name goes to memory of this function, because there is no context to free the library's memory on. */
+/* The name is written to an array of this function: memory of the library could not be freed without a context. */
 uint32_t pcsc_SCardStatus(const scardffi_library *library, SCARDHANDLE handle, char *reader, DWORD *reader_length,
                           DWORD *state, DWORD *protocol, unsigned char *atr, DWORD *atr_length)
 {

@@ -1,7 +1,7 @@
 /* The functions with strings on a given library. All strings are UTF-8; pcsc_strings.c converts them for Windows.
  *
- * On Windows a string that is not UTF-8, and SCARD_AUTOALLOCATE as the length of a string, are
- * SCARD_E_INVALID_PARAMETER.
+ * On Windows they return SCARD_E_INVALID_PARAMETER if a string is not UTF-8, or if the length of a string is
+ * SCARD_AUTOALLOCATE.
  */
 #ifndef SCARDFFI_PCSC_STRINGS_H
 #define SCARDFFI_PCSC_STRINGS_H

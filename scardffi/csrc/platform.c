@@ -140,8 +140,8 @@ void *platform_library_open(const char *path, char *message, size_t size, bool *
     if (error == NULL)
         error = "dlopen failed without a message";
     snprintf(message, size, "%s", error);
-    /* For a bare name, only the loader's message shows if there is a file: it begins with the bare name if there is
-     * none, otherwise with the file's path or with a library that the file needs. */
+    /* For a bare name, only the loader's message shows whether the file exists. If not, the message begins with the
+     * bare name; otherwise with the file's path, or with a library that the file needs. */
     size_t length = strlen(path);
     if (strchr(path, '/') != NULL)
         *missing = access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);

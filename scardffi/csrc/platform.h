@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #if defined(_WIN32)
-/* Has the layout of an SRWLOCK. Only platform.c includes windows.h, because that defines PC/SC names too. */
+/* This has the layout of an SRWLOCK. Only platform.c includes windows.h, because that defines PC/SC names too. */
 typedef struct {
     void *pointer;
 } platform_mutex;
@@ -31,7 +31,7 @@ void platform_mutex_init(platform_mutex *mutex);
 #  define platform_atomic_store(pointer, value) __atomic_store_n((pointer), (value), __ATOMIC_RELEASE)
 #endif
 
-/* A flag that only one thread can hold at a time. platform_flag_take is false if another thread holds it. */
+/* A flag that only one thread can hold at a time. platform_flag_take returns false if another thread holds it. */
 typedef volatile long platform_flag;
 #if defined(_MSC_VER)
 #  define platform_flag_take(flag) (_InterlockedExchange((flag), 1) == 0)
@@ -58,7 +58,7 @@ char *platform_library_path(void *library, void *symbol);
 /* Return an environment variable, or NULL. Always NULL in a process that has more rights than its user. */
 const char *platform_environment(const char *name);
 
-/* The one lock of all data that the core keeps for the process. fork() takes it, so that it is free in the child. */
+/* The one lock for all data that the core keeps for the process. fork() takes it, so that it is free in the child. */
 void platform_global_lock(void);
 void platform_global_unlock(void);
 

@@ -23,8 +23,8 @@ struct scardffi_script {
     unsigned flow;
     unsigned char *packed;
     struct script_command *commands;
-    uint16_t *values; /* expected status words, */
-    uint16_t *masks;  /* each with a mask */
+    uint16_t *values; /* expected status words */
+    uint16_t *masks;  /* the mask for each of them */
     uint32_t pairs;
 };
 
@@ -46,8 +46,8 @@ struct scardffi_run {
     uint64_t *elapsed;
 };
 
-/* Le and the status word, if the command's fields are valid. Extended commands with data, and commands whose lengths do
- * not add up, get room for any response. */
+/* Return Le plus the size of the status word if the command's fields are valid. For an extended command with data, and
+ * for a command whose length fields do not match its length, return the size of the longest response. */
 static uint32_t response_room(const unsigned char *command, uint32_t length)
 {
     struct apdu apdu;
@@ -213,7 +213,7 @@ static bool has_next(const scardffi_run *run)
     return run->script->count > 0 && (run->index < run->script->count || run->repeat > 1);
 }
 
-/* Begin the next pass. Without `keep_all` its replies replace those of the last pass. */
+/* Begin the next pass. Without `keep_all` its replies replace those of the previous pass. */
 static void begin_pass(scardffi_run *run)
 {
     run->index = 0;
@@ -263,7 +263,7 @@ static int run_fast(scardffi_run *run, const struct card_handle *card)
     return result;
 }
 
-/* Run one command, with continuations if the script has them. Returns as run_fast. */
+/* Run one command, with continuations if the script has a flow. Returns the same values as run_fast. */
 static int run_one(scardffi_run *run, struct card_handle *card)
 {
     const scardffi_script *script = run->script;

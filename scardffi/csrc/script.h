@@ -16,8 +16,8 @@
 scardffi_script *script_new(size_t count, const unsigned char *packed, const uint32_t *lengths, unsigned flow);
 /* Wipe and free the commands: they may contain a PIN. */
 void script_free(scardffi_script *script);
-/* Allow command `index`, or each command if `index` is SCRIPT_ALL, only the status words `sw` with (sw & mask) == value
- * for one of the pairs. Returns false if memory is exhausted. */
+/* For command `index`, or for every command if `index` is SCRIPT_ALL, allow only status words `sw` for which
+ * (sw & mask) == value is true for one of the pairs. Returns false if memory is exhausted. */
 #define SCRIPT_ALL 0xFFFFFFFFu
 bool script_expect(scardffi_script *script, uint32_t index, size_t count, const uint16_t *values,
                    const uint16_t *masks);
@@ -34,13 +34,13 @@ int script_step(scardffi_run *run, uint32_t milliseconds);
 
 /* The number of commands executed in all passes. */
 uint64_t script_run_executed(const scardffi_run *run);
-/* The command that stopped the run, its failure as in transmit.h, and the bytes of its reply that arrived; they are in
- * the arena after the last kept reply. */
+/* The index of the command that stopped the run, its failure as in transmit.h, and the number of bytes of its reply
+ * that arrived. The bytes are in the arena after the last kept reply. */
 size_t script_run_index(const scardffi_run *run);
 int64_t script_run_failure(const scardffi_run *run);
 uint32_t script_run_arrived(const scardffi_run *run);
-/* The kept replies: their number, their memory, the offset of each in it (and one more offset, the end), and the
- * nanoseconds that each exchange took (NULL if they were not measured). */
+/* The kept replies: their number; the memory that they are in; the offset of each in this memory, and the offset of the
+ * end; and the nanoseconds that each exchange took, or NULL if they were not measured. */
 size_t script_run_count(const scardffi_run *run);
 unsigned char *script_run_arena(const scardffi_run *run);
 const size_t *script_run_offsets(const scardffi_run *run);

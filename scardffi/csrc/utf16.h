@@ -1,4 +1,4 @@
-/* UTF-8, which all strings of the core have, and UTF-16, which the strings of winscard.dll have. */
+/* Conversion between UTF-8, which the core uses, and UTF-16, which winscard.dll uses. */
 #ifndef SCARDFFI_UTF16_H
 #define SCARDFFI_UTF16_H
 

@@ -19,18 +19,18 @@
 #  endif
 #endif
 
-/* What differs between the platforms:
+/* Differences between the platforms:
  * PCSC_TEXT_SUFFIX          the end of the name of a function with strings; "W" if the strings are UTF-16, else UTF-8
  * PCSC_NUMBERS_CARD_STATES  SCardStatus returns one of seven numbers as the state, else a bit mask
  * PCSC_LISTS_READER_NAMES   SCardStatus returns the reader's names as a multi-string, else one name as a string
- * PCSC_NO_SUCH_HANDLE       the code for a number that is no context or handle
+ * PCSC_NO_SUCH_HANDLE       the code for a number that is not a context or handle
  * PCSC_NO_SUCH_ATTRIBUTE    the code for an attribute that the reader does not have
  * PCSC_ATR_BUFFER           bytes of rgbAtr in SCARD_READERSTATE
  * PCSC_RELEASE_LEAVES_CARD  SCardReleaseContext disconnects as with SCARD_LEAVE_CARD
  * PCSC_NOTIFIES_OF_READERS  SCardGetStatusChange accepts the name that watches the list of readers
  * PCSC_COUNTS_CARD_EVENTS   SCardGetStatusChange counts events in the high word of a state
  * PCSC_CONTROL              the function that takes a control code; SCardControl of macOS is older and takes none
- * PCSC_HANDLE_MASK          the bits that may be set in a handle or a context; they are signed on macOS
+ * PCSC_HANDLE_MASK          the bits that may be set in a handle or a context; on macOS these are signed numbers
  * PCSC_AUTOALLOCATES        true for the length that asks the library to allocate
  */
 #if defined(SCARDFFI_ABI_WINDOWS)

@@ -1,13 +1,13 @@
 /* scardffi for C, and for every language that can call C: one table of function pointers.
  *
- * No function needs Python's GIL or knows a Python object. Any thread may call any function; scardffi's documentation
- * has the rules of threads, waiting and lifetime. New functions are only appended to the table: `size` is its real
- * size, and a program that was compiled with an older header runs on a newer table. All functions have the compiler's
- * default calling convention (cdecl on Windows).
+ * No function needs Python's GIL or uses Python objects. Any thread may call any function; scardffi's documentation has
+ * the rules for threads, waiting and lifetime. New functions are only added at the end of the table. `size` is the size
+ * of the table in use, so a program that was compiled with an older header works with a newer table. All functions have
+ * the compiler's default calling convention (cdecl on Windows).
  *
- * A C extension gets the table from scardffi_import(), which is declared if Python.h was included before. Other
- * programs get its address from scardffi.embed. If the platform's own winscard.h was included before, its types are
- * used.
+ * A C extension gets the table from scardffi_import(), which is declared if Python.h was included before this header.
+ * Other programs get its address from scardffi.embed. If the platform's own winscard.h was included before this header,
+ * its types are used.
  */
 #ifndef SCARDFFI_H
 #define SCARDFFI_H
@@ -29,7 +29,7 @@
 #define SCARDFFI_E_POINTER 0x80004003u
 #define SCARDFFI_E_UNEXPECTED 0x8000FFFFu /* attached already, not attached, in use, or from before a fork */
 
-/* flow: what is done around one exchange, only on request */
+/* flow: optional steps of an exchange, done only if their flag is set */
 #define SCARDFFI_FLOW_GET_RESPONSE 1u /* after 61xx, fetch the rest */
 #define SCARDFFI_FLOW_CORRECT_LE 2u   /* after 6Cxx, send the command again with Le = xx */
 #define SCARDFFI_FLOW_CHAIN 4u        /* send an extended command as short ones */
@@ -40,15 +40,15 @@ extern "C" {
 
 /* [declarations] that Python sees */
 
-/* What library_open returns, other than 0 */
+/* Results of library_open, besides 0 */
 #define SCARDFFI_LIBRARY_NOT_FOUND 1
 #define SCARDFFI_LIBRARY_NOT_LOADABLE 2
 #define SCARDFFI_LIBRARY_MISSING_SYMBOL 3
 #define SCARDFFI_LIBRARY_NO_MEMORY 4
 
-/* What script_step returns */
+/* Results of script_step */
 #define SCARDFFI_SCRIPT_DONE 0
-#define SCARDFFI_SCRIPT_MORE 1   /* the time is over: call it again */
+#define SCARDFFI_SCRIPT_MORE 1   /* the time is over: call script_step again */
 #define SCARDFFI_SCRIPT_FAILED 2 /* the command at script_run_index failed with script_run_failure */
 
 typedef struct scardffi_library scardffi_library;   /* a loaded PC/SC library; lives as long as the process */
@@ -61,14 +61,16 @@ typedef struct scardffi_api {
     uint32_t size;    /* of the table, in bytes */
     uint32_t version; /* SCARDFFI_VERSION of the header that it was built with */
 
-    /* One exchange. Each returns the length of the response, including the status word, or a negative number for a
-     * failure: minus the HRESULT in its lower 32 bits, and above them the length that the response needs, if it is
-     * known for SCARD_E_INSUFFICIENT_BUFFER (the card has executed the command then). */
+    /* One exchange. Each function returns the length of the response, including the status word, or, for a failure, a
+     * negative number. The absolute value of that has the HRESULT in its lower 32 bits. After
+     * SCARD_E_INSUFFICIENT_BUFFER the card has executed the command, and the upper bits are the length that the
+     * response needs, or 0 if it is unknown. */
     int64_t (*transmit)(scardffi_manage *manage, const unsigned char *command, size_t command_length,
                         unsigned char *response, size_t capacity);
     /* The caller keeps the buffers and the manage object in place until exchange_free. Only one thread at a time can
-     * use an exchange. A failure of exchange_send and exchange_send_part is minus the HRESULT only. exchange_send_part
-     * sends the first `length` bytes of the command. exchange_sw is the last status word, 0 if there is none. */
+     * use an exchange. For a failure, exchange_send and exchange_send_part return only minus the HRESULT.
+     * exchange_send_part sends the first `length` bytes of the command. exchange_sw returns the last status word, or 0
+     * if there is none. */
     uint32_t (*exchange_new)(scardffi_manage *manage, unsigned flow, const unsigned char *command,
                              size_t command_length, unsigned char *response, size_t capacity,
                              scardffi_exchange **exchange);
@@ -78,8 +80,8 @@ typedef struct scardffi_api {
     uint32_t (*exchange_sw)(const scardffi_exchange *exchange);
 
     /* Load the PC/SC library of this path or name. If `path` is NULL, load the one that SCARDFFI_LIBRARY names, or the
-     * platform's. The same library gives the same pointer again. Returns 0, or one of SCARDFFI_LIBRARY_* with a text in
-     * `detail`. */
+     * platform's. Opening the same library again returns the same pointer. Returns 0, or one of SCARDFFI_LIBRARY_* and
+     * writes a text to `detail`. */
     int (*library_open)(const char *path, scardffi_library **library, char *detail, size_t detail_size);
     /* The default library of the process, which Python's objects use. It is loaded now if it is not loaded yet. */
     int (*library_open_default)(scardffi_library **library, char *detail, size_t detail_size);
@@ -88,29 +90,30 @@ typedef struct scardffi_api {
     /* The manage object. Each function returns an HRESULT. manage_free never blocks; an attached handle stays open. */
     uint32_t (*manage_new)(const scardffi_library *library, scardffi_manage **manage);
     void (*manage_free)(scardffi_manage *manage);
-    /* If `owned` is not 0, detach disconnects the handle. `share_mode` is 0 if it is unknown. `*code` becomes the
-     * resource manager's return code if it refused the handle, otherwise 0. */
+    /* If `owned` is not 0, detach disconnects the handle. `share_mode` is 0 if it is unknown. `*code` is set to the
+     * resource manager's return code if it refuses the handle, otherwise to 0. */
     uint32_t (*attach_by_handle)(scardffi_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode,
                                  uint32_t *code);
-    /* On a native context of `scope` that belongs to this attachment. */
+    /* Connect on a new native context of `scope`, which belongs to this attachment. */
     uint32_t (*attach_by_ifd)(scardffi_manage *manage, uint32_t scope, const char *reader, uint32_t share_mode,
                               uint32_t protocols);
     uint32_t (*detach)(scardffi_manage *manage, uint32_t disposition);
-    /* `share_mode` 0 means that of the attachment. */
+    /* If `share_mode` is 0, the share mode of the attachment is used. */
     uint32_t (*reconnect)(scardffi_manage *manage, uint32_t share_mode, uint32_t protocols, uint32_t initialization);
     uint32_t (*lock)(scardffi_manage *manage);
     uint32_t (*unlock)(scardffi_manage *manage, uint32_t disposition);
-    /* `reader` and `atr` may be NULL; if they are not, the capacity of each is passed in its length, which becomes the
-     * real length. */
+    /* `reader` and `atr` may be NULL. If they are not NULL, set the length of each to its capacity; the call changes it
+     * to the real length. */
     uint32_t (*status)(scardffi_manage *manage, uint32_t *state, uint32_t *protocol, char *reader,
                        uint32_t *reader_length, unsigned char *atr, uint32_t *atr_length);
     /* Returns 1 and the card handle, or 0 if the object is not attached. */
     int (*handle)(const scardffi_manage *manage, SCARDHANDLE *handle);
 
     /* Many commands in one call. `packed` has the commands one after the other, and `lengths` the length of each. Both
-     * are copied. A run keeps the replies of its last pass, or of every pass if `keep_all` is not 0. There are
-     * script_run_count of them; reply i is in the arena from script_run_offsets[i] to script_run_offsets[i + 1], until
-     * script_run_free. script_run_new returns NULL if memory is exhausted. */
+     * are copied. A run keeps the replies of its last pass, or of every pass if `keep_all` is not 0. The number of kept
+     * replies is script_run_count. Reply i is in the arena from offset script_run_offsets[i] to
+     * script_run_offsets[i + 1]. The arena exists until script_run_free. script_run_new returns NULL if memory is
+     * exhausted. */
     uint32_t (*script_new)(size_t count, const unsigned char *packed, const uint32_t *lengths, unsigned flow,
                            scardffi_script **script);
     void (*script_free)(scardffi_script *script);
@@ -123,7 +126,7 @@ typedef struct scardffi_api {
     size_t (*script_run_count)(const scardffi_run *run);
     unsigned char *(*script_run_arena)(const scardffi_run *run);
     const size_t *(*script_run_offsets)(const scardffi_run *run);
-    const uint64_t *(*script_run_elapsed)(const scardffi_run *run); /* nanoseconds of each; NULL if not timed */
+    const uint64_t *(*script_run_elapsed)(const scardffi_run *run); /* nanoseconds of each reply; NULL if not timed */
 
     /* PC/SC's functions on the default library. They return the library's own codes, SCARD_E_NO_SERVICE if there is no
      * PC/SC library, or SCARD_E_UNSUPPORTED_FEATURE if the library lacks the function. */

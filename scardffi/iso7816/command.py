@@ -33,7 +33,7 @@ class MalformedCommandError(MalformedError):
 
 
 def checked(name: str, value: int, low: int, high: int) -> int:
-    """Return an argument's value after a check that it is an int from ``low`` to ``high``.
+    """Check that an argument's value is an int from ``low`` to ``high``, and return it.
 
     Args:
         name: the argument's name, for the message of the error.

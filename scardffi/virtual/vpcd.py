@@ -257,7 +257,7 @@ def _connected(host: str, port: int) -> socket.socket:
             if time.monotonic() > deadline:
                 raise
         else:
-            # If nobody listens on a local port, TCP may choose the same port for this side: a connection to itself.
+            # If nobody listens on a local port, TCP may choose the same port for this side and connect it to itself.
             if connection.getsockname() != connection.getpeername():
                 connection.settimeout(None)
                 return connection

@@ -80,7 +80,7 @@ def answers(
 def test_each_function_has_its_code_when_the_service_stops_and_restarts(
     answers: dict[str, Any], place_name: str, step: str
 ) -> None:
-    expected = EXPECTED[step]
     if step == "another_version.establish" and place_name == "pcscd" and PCSCD_2:
-        expected = ReturnCode.SCARD_W_SECURITY_VIOLATION
-    assert answers[step] == expected
+        assert answers[step] in {ReturnCode.SCARD_W_SECURITY_VIOLATION, ReturnCode.SCARD_E_NO_SERVICE}
+    else:
+        assert answers[step] == EXPECTED[step]

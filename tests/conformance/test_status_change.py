@@ -34,7 +34,7 @@ from .codes import (
     UNKNOWN,
     UNKNOWN_READER,
 )
-from .differences import expected
+from .differences import PCSCD_2, expected
 from .places import READERS, Place
 
 LOW = 0xFFFF
@@ -327,7 +327,8 @@ def test_a_wait_for_no_reader_needs_no_context(place: Place, context: int) -> No
 def test_a_wait_takes_sixteen_readers_and_has_a_limit(place: Place, watch: Watch) -> None:
     assert watch.ask(*[(0, UNAWARE)] * 16)[0] == SUCCESS
     assert watch.ask(*[(0, UNAWARE)] * 17)[0] == expected(place, "code for 17 readers in a wait")
-    assert watch.ask(*[(0, UNAWARE)] * 1000)[0] == INVALID_PARAMETER
+    if place.name == "virtual" or not PCSCD_2:
+        assert watch.ask(*[(0, UNAWARE)] * 1000)[0] == INVALID_PARAMETER
 
 
 def test_a_missing_reader_name_is_an_invalid_value(place: Place, watch: Watch) -> None:

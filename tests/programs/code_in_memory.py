@@ -11,6 +11,7 @@ complement, in pieces of PIECE bytes, and complements the memory that it searche
 import json
 import re
 import sys
+from io import FileIO
 from pathlib import Path
 
 from scardffi import SCardManage
@@ -19,6 +20,7 @@ from scardffi.services.ch_verification import CHVerification
 from scardffi.services.codes import Padding
 
 PIECE = 6
+PAGE = 4096
 FILLED = 40
 """Bytes of FF: more than an allocation of the same size has."""
 KEPT: list[object] = []
@@ -53,14 +55,26 @@ def writable_mappings() -> list[tuple[int, int, str]]:
     return found
 
 
+def read(memory: FileIO, start: int, length: int) -> bytes:
+    """Read memory of this process; leave out pages that cannot be read, such as guard pages of a thread's stack."""
+    memory.seek(start)
+    try:
+        return memory.read(length)
+    except OSError:
+        if length <= PAGE:
+            return b""
+        return b"".join(
+            read(memory, page, min(PAGE, start + length - page)) for page in range(start, start + length, PAGE)
+        )
+
+
 def search(pieces: list[bytes]) -> dict[str, int]:
     """Return how often each mapping has one of the pieces, which are given by their complements."""
     found: dict[str, int] = {}
-    with Path("/proc/self/mem").open("rb", buffering=0) as memory:
+    with FileIO("/proc/self/mem") as memory:
         for start, end, name in writable_mappings():
             for block in range(start, end, BLOCK):
-                memory.seek(block)
-                content = memory.read(min(BLOCK + PIECE, end - block)).translate(COMPLEMENT)
+                content = read(memory, block, min(BLOCK + PIECE, end - block)).translate(COMPLEMENT)
                 count = sum(content.count(piece) for piece in pieces)
                 if count:
                     found[name] = found.get(name, 0) + count

@@ -2,7 +2,7 @@
  *   00 B0 P1 P2 Le       READ BINARY: the byte at offset i is (i ^ i >> 8) & FF
  *   00 84 00 00 Le       GET CHALLENGE: pseudo-random bytes
  *   00 A4 00 0C 02 id    SELECT: 9000 for 3F00, otherwise 6A82
- *   00 C0 00 00 Le       GET RESPONSE: the next bytes of what 80 1C prepared
+ *   00 C0 00 00 Le       GET RESPONSE: the next bytes that 80 1C prepared
  *   80 10 hi lo          responds after hi:lo milliseconds, or at once if the card is removed
  *   80 12 hi lo          returns hi:lo bytes of READ BINARY, 0000 means 65 536
  *   80 16 00 00          fails: SCARD_E_NOT_TRANSACTED
@@ -10,8 +10,9 @@
  *   80 1A 00 00          returns the number of commands received, this one included: 4 bytes, big-endian
  *   80 1C hi lo          prepares hi:lo bytes for GET RESPONSE, 0000 means 65 536: 61xx
  *   80 1E 00 n Le        6Cnn unless Le is n (00: 256), then n bytes
- * Fewer than 4 bytes fail as 80 16 does. Length fields that do not match the command's length are 6700.
- * If bit 5 of the class (10) is set, the data is kept for the next command: chaining, ISO/IEC 7816-4, 5.3.3.
+ * A command of fewer than 4 bytes fails like 80 16. If the length fields do not match the length of the command, the
+ * status word is 6700. If bit 5 of the class (10) is set, the data is kept for the next command (chaining, ISO/IEC
+ * 7816-4, 5.3.3).
  */
 #include "answering_card.h"
 
@@ -71,7 +72,7 @@ static void fill_file(void)
         file[i] = (unsigned char)(i ^ (i >> 8));
 }
 
-/* Returns false if the lengths do not add up. */
+/* Returns false if the length fields do not match the length. */
 static bool parse(const unsigned char *bytes, size_t length, struct command *command)
 {
     struct apdu apdu;

@@ -1,4 +1,4 @@
-/* A card made of callbacks of the program. */
+/* A card that consists of callbacks of the program. */
 #ifndef SCARDFFI_VIRTUAL_CALLBACK_CARD_H
 #define SCARDFFI_VIRTUAL_CALLBACK_CARD_H
 

@@ -6,8 +6,8 @@
 
 enum { TA = 0x10, TD = 0x80, SPECIFIC_MODE = 2 };
 
-/* The protocols that the TD bytes name; only the one of TA2 if there is a TA2; T=0 if there is neither.
- * SCARD_PROTOCOL_UNDEFINED if the ATR is cut short, does not start with TS or names another protocol first. */
+/* Return the protocol in TA2 if there is one, otherwise the protocols in the TD bytes, or T=0 if there are none. Return
+ * SCARD_PROTOCOL_UNDEFINED if the ATR is too short, does not start with TS, or names another protocol first. */
 static DWORD protocols_of(const unsigned char *atr, size_t length)
 {
     DWORD protocols = SCARD_PROTOCOL_UNDEFINED;

@@ -11,10 +11,10 @@
 struct card {
     unsigned char atr[MAX_ATR_SIZE];
     size_t atr_length;     /* 0: the card is mute */
-    DWORD protocols;       /* that the ATR offers: SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1 */
-    struct reader *reader; /* that it was inserted into */
+    DWORD protocols;       /* bits of SCARD_PROTOCOL_T0 and SCARD_PROTOCOL_T1 that the ATR offers */
+    struct reader *reader; /* the reader that the card was inserted into */
 
-    /* These two are called without the mutex, and never two at a time for one card. */
+    /* These two are called without the mutex, one at a time for each card. */
 
     /* Run a command, which may be any bytes. Returns the length of the whole response, or minus a PC/SC code. Writes
      * the response only if it fits into `room`; the command has run in either case. `command` and `response` may be the
@@ -29,11 +29,11 @@ struct card {
     void (*release)(struct card *card); /* free the card: the last call, when no command runs */
 };
 
-/* The PC/SC code of a negative result of a card or a control callback. */
+/* Return the PC/SC code in a negative result of a card or a control callback. */
 LONG code_from_result(int64_t result);
 
-/* Allocate `size` bytes, of which the first are the card with this ATR, and the others 0. Returns NULL if memory runs
- * out or the ATR is too long. */
+/* Allocate a struct of `size` bytes that begins with a card with this ATR. Its other bytes are 0. Returns NULL if
+ * memory runs out or the ATR is too long. */
 void *card_new(size_t size, const unsigned char *atr, size_t atr_length);
 
 /* Set the ATR and the protocols. Returns false if the ATR is too long. */

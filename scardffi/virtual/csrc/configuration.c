@@ -75,7 +75,7 @@ static bool split_entry(const char *start, size_t length, struct entry *entry)
     return true;
 }
 
-/* Decimal, or hexadecimal after 0x. */
+/* Read a decimal number, or a hexadecimal one after 0x. Returns false if the text is not a number up to `maximum`. */
 static bool parse_number(const char *text, unsigned long maximum, uint32_t *number)
 {
     char *end;

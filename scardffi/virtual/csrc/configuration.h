@@ -4,8 +4,8 @@
 
 #include "pcsc_abi.h"
 
-/* Called with the mutex held. SCARD_E_NO_MEMORY, or SCARD_E_NO_SERVICE after a line on stderr that names the entry or
- * field that is not valid. */
+/* Called with the mutex held. Returns SCARD_E_NO_MEMORY, or, if an entry or field is not valid, writes it to stderr and
+ * returns SCARD_E_NO_SERVICE. */
 LONG configuration_apply(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* Deadlines on a clock that is never set. */
+/* Deadlines on a monotonic clock. */
 #if !defined(__APPLE__) /* on macOS it would hide pthread_cond_timedwait_relative_np */
 #  define _POSIX_C_SOURCE 200809L
 #endif
@@ -32,7 +32,7 @@ int64_t deadline_milliseconds_left(const struct timespec *deadline)
     return left > 0 ? (left + 999999) / 1000000 : 0;
 }
 
-#if defined(_WIN32) || defined(__APPLE__) /* their conditions only wait on the clock that can be set */
+#if defined(_WIN32) || defined(__APPLE__) /* condition variables do not support the monotonic clock there */
 
 bool condition_init(pthread_cond_t *condition)
 {

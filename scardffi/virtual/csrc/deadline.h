@@ -1,4 +1,4 @@
-/* Deadlines on a steady clock, and conditions to wait on until one. */
+/* Deadlines on a monotonic clock, and waits on condition variables until a deadline. */
 #ifndef SCARDFFI_VIRTUAL_DEADLINE_H
 #define SCARDFFI_VIRTUAL_DEADLINE_H
 

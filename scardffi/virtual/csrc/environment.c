@@ -1,5 +1,5 @@
-/* Read SCARDFFI_VIRTUAL. On Windows ask the system: each C runtime has its own copy of the environment, which may be
- * out of date. */
+/* Read SCARDFFI_VIRTUAL. On Windows it is read from the system, because each C runtime has its own copy of the
+ * environment, which may be out of date. */
 #if !defined(_WIN32)
 #  define _GNU_SOURCE
 #endif

@@ -4,8 +4,8 @@
 
 #include "pcsc_abi.h"
 
-/* *text becomes its value in UTF-8, to be freed by the caller, or NULL if it is not set or the process has more rights
- * than its user. SCARD_E_NO_MEMORY. */
+/* Set *text to the value in UTF-8, which the caller frees, or to NULL if the variable is not set or the process has
+ * more rights than its user. May return SCARD_E_NO_MEMORY. */
 LONG environment_read_configuration(char **text);
 
 #endif

@@ -1,4 +1,4 @@
-/* EXPORTED marks what the shared library exports; everything else is compiled with hidden visibility. */
+/* EXPORTED marks the names that the shared library exports. All other names are compiled with hidden visibility. */
 #ifndef SCARDFFI_VIRTUAL_EXPORTS_H
 #define SCARDFFI_VIRTUAL_EXPORTS_H
 

@@ -1,4 +1,4 @@
-/* Arm and end faults, and count the calls that they wait for. */
+/* Arm and end faults, and count the calls until they hit. */
 #include "faults.h"
 
 #include <pthread.h>
@@ -13,8 +13,8 @@ struct fault {
     uint32_t number; /* 0: the slot is free */
     enum pcsc_function function;
     enum fault_effect effect;
-    uint32_t call;  /* calls until its first hit, this one included */
-    uint32_t times; /* hits left */
+    uint32_t call;  /* calls until the first hit, including that call */
+    uint32_t times; /* hits that are left */
     uint32_t hits;  /* hits so far */
     uint32_t value; /* the code, or microseconds */
     unsigned char *answer;

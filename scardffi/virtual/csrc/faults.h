@@ -52,14 +52,14 @@ struct command_faults {
     uint32_t answer_fault; /* the number of the fault with FAULT_ANSWER, or 0 */
 };
 
-/* These are called with the mutex held. A fault stays, even if all its hits are used up, until it is ended.
+/* These are called with the mutex held. A fault exists until fault_end, even after its last hit.
  *
- * SCARD_E_INVALID_VALUE: there is no such function, or the function cannot have this effect. SCARD_E_NO_MEMORY: no
- * memory, or too many faults. */
+ * fault_arm returns SCARD_E_INVALID_VALUE if there is no such function or the function cannot have this effect, and
+ * SCARD_E_NO_MEMORY if there is no memory or there are too many faults. */
 LONG fault_arm(const char *function, uint32_t call, uint32_t times, enum fault_effect effect, uint32_t value,
                const unsigned char *answer, size_t answer_length, uint32_t *number);
 bool fault_end(uint32_t number);                      /* false if no fault has this number */
-bool fault_get_hits(uint32_t number, uint32_t *hits); /* the same */
+bool fault_get_hits(uint32_t number, uint32_t *hits); /* false if no fault has this number */
 
 void fault_reset_after_fork(void); /* in the child */
 
@@ -68,7 +68,7 @@ void fault_reset_after_fork(void); /* in the child */
 extern atomic_uint fault_count; /* faults that have not ended */
 bool fault_apply(enum pcsc_function function, LONG *code, struct command_faults *faults);
 
-/* Called at the start of each PC/SC function. Returns true if the function shall return `*code` at once. `faults` is
+/* Called at the start of each PC/SC function. Returns true if the function must return `*code` at once. `faults` is
  * NULL except in SCardTransmit. */
 static inline bool fault_ends_call(enum pcsc_function function, LONG *code, struct command_faults *faults)
 {

@@ -1,4 +1,4 @@
-/* A number is its slot in the low bits and a scattered generation above it, both XORed with a key. */
+/* The low bits of a number are its slot, the other bits a scattered generation. The whole is XORed with a key. */
 #include "handle_numbers.h"
 
 void handle_numbers_init(struct handle_numbers *self, struct random_numbers *random)

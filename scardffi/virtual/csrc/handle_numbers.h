@@ -1,4 +1,4 @@
-/* The numbers of contexts and handles, as programs see them. A number is not used again soon. */
+/* The numbers of contexts and handles, as programs see them. A number is not reused soon. */
 #ifndef SCARDFFI_VIRTUAL_HANDLE_NUMBERS_H
 #define SCARDFFI_VIRTUAL_HANDLE_NUMBERS_H
 

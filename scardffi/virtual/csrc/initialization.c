@@ -52,7 +52,7 @@ static LONG initialize(void)
     return code;
 }
 
-/* A configuration that is not valid is applied only once: the second time its ports would be in use, for example. */
+/* An invalid configuration is not applied again, because its ports, for example, would be in use the second time. */
 LONG library_ensure_initialized(void)
 {
 #if !defined(_WIN32)

@@ -6,8 +6,8 @@
 
 /* *length is the size of `buffer` before the call and the size of the data after it. If `length` is NULL, the buffer
  * has size 0. If `buffer` is NULL, nothing is copied. If *length is SCARD_AUTOALLOCATE, `buffer` is the address of a
- * pointer, which receives memory for SCardFreeMemory. A buffer that is too small is filled:
- * SCARD_E_INSUFFICIENT_BUFFER. */
+ * pointer, which receives memory for SCardFreeMemory. If the buffer is too small, it is filled with the beginning of
+ * the data, and SCARD_E_INSUFFICIENT_BUFFER is returned. */
 LONG output_copy(const void *data, DWORD size, void *buffer, DWORD *length);
 
 /* The same for a list: a buffer that is too small is left unchanged, and only `buffer` may be NULL. */

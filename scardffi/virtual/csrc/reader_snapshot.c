@@ -12,7 +12,7 @@ static DWORD windows_card_state(const struct reader *reader)
     return reader->protocol == SCARD_PROTOCOL_UNDEFINED ? PCSC_CARD_IS_NEGOTIABLE : PCSC_CARD_IS_SPECIFIC;
 }
 
-/* As pcsc-lite, never SCARD_SPECIFIC. */
+/* Like pcsc-lite, this never returns SCARD_SPECIFIC. */
 static DWORD pcsclite_card_state(const struct reader *reader)
 {
     DWORD state = SCARD_PRESENT;

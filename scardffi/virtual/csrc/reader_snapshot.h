@@ -1,4 +1,4 @@
-/* A copy of what programs can ask about a reader, made while the mutex is locked. */
+/* A copy of the data about a reader that programs can get, made while the mutex is locked. */
 #ifndef SCARDFFI_VIRTUAL_READER_SNAPSHOT_H
 #define SCARDFFI_VIRTUAL_READER_SNAPSHOT_H
 

@@ -67,7 +67,7 @@ struct reader *reader_find(const char *name)
     return NULL;
 }
 
-/* The slot that had this name before, otherwise the first that no handle points to. */
+/* Return the slot that had this name before, otherwise the first slot that no handle points to. */
 static struct reader *find_slot(const char *name)
 {
     struct reader *free_slot = NULL;

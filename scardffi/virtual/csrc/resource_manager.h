@@ -24,8 +24,8 @@ struct handle {
     SCARDHANDLE number;
     struct context *context;
     struct reader *reader;
-    struct handle *next;       /* of the same context */
-    unsigned generation;       /* the reader's when the handle was opened; the handle is stale if it has changed */
+    struct handle *next;       /* the next handle of the same context */
+    unsigned generation;       /* that of the reader at the opening; if the reader's has changed, the handle is stale */
     unsigned card_events_seen; /* if the reader's count is higher, the card was reset or removed since */
 };
 
@@ -41,10 +41,10 @@ struct reader {
 
     struct card *card; /* NULL if the reader is empty */
     bool is_powered;
-    DWORD protocol;                 /* negotiated since the last reset, or SCARD_PROTOCOL_UNDEFINED */
+    DWORD protocol;                 /* the protocol negotiated since the last reset, or SCARD_PROTOCOL_UNDEFINED */
     DWORD event_count;              /* insertions and removals */
     unsigned long insertion_number; /* of the last inserted card; unique in the process */
-    unsigned card_event_count;      /* resets and removals, which handles are told about */
+    unsigned card_event_count;      /* resets and removals that handles get a code for */
     LONG last_card_event;           /* SCARD_W_RESET_CARD or SCARD_W_REMOVED_CARD */
 
     /* While a command, a reset or a control code runs without the mutex: */
@@ -54,7 +54,7 @@ struct reader {
     pthread_t busy_thread;
     unsigned busy_generation; /* the reader's generation when it began */
 
-    pthread_cond_t changed; /* a transaction, a command or a connection has ended, or a card or handle is gone */
+    pthread_cond_t changed; /* a transaction, a command or a connection has ended, or a card or handle was removed */
 
     uint32_t latency_us;                      /* added to each command */
     unsigned char ifs_request[sizeof(DWORD)]; /* SCARD_ATTR_SUPRESS_T1_IFS_REQUEST */
@@ -63,12 +63,12 @@ struct reader {
 };
 
 extern pthread_mutex_t manager_mutex;
-extern pthread_cond_t manager_changed; /* something that SCardGetStatusChange waits for */
+extern pthread_cond_t manager_changed; /* a change that SCardGetStatusChange waits for */
 extern struct reader manager_readers[MAX_READERS];
 extern unsigned manager_reader_changes; /* readers plugged in and unplugged; programs see the low 16 bits */
 extern bool manager_is_stopped;
 
-/* True if the context is open, lost or not. Locks the mutex. */
+/* True if the context is open, even if it is lost. Locks the mutex. */
 bool context_is_open(SCARDCONTEXT number);
 
 /* All other functions are called with the mutex held. */
@@ -85,13 +85,13 @@ struct reader *reader_find(const char *name); /* NULL if no reader has this name
 /* Insertions and removals as programs see them: 16 bits, 0 on platforms that do not count. */
 DWORD reader_event_counter(const struct reader *reader);
 
-/* SCARD_E_INVALID_VALUE: the name is empty, too long or not UTF-8. SCARD_E_SHARING_VIOLATION: a reader with this
- * name exists. SCARD_E_NO_MEMORY: there are MAX_READERS readers. */
+/* Returns SCARD_E_INVALID_VALUE if the name is empty, too long or not UTF-8, SCARD_E_SHARING_VIOLATION if a reader with
+ * this name exists, and SCARD_E_NO_MEMORY if there are MAX_READERS readers. */
 LONG reader_plug(const char *name, struct reader **reader);
 void reader_unplug(struct reader *reader);
 
-/* The reader owns the card afterwards. SCARD_E_SHARING_VIOLATION: it already holds a card, and the caller still
- * owns this one. */
+/* The reader owns the card afterwards. If the reader already holds a card, returns SCARD_E_SHARING_VIOLATION, and the
+ * caller still owns this one. */
 LONG reader_insert_card(struct reader *reader, struct card *card);
 void reader_remove_card(struct reader *reader);
 
@@ -105,7 +105,8 @@ void context_close(struct context *context);                             /* it m
 
 struct handle *handle_open(struct context *context, struct reader *reader); /* NULL if there are too many */
 struct handle *handle_find(SCARDHANDLE number);
-/* PCSC_NO_SUCH_HANDLE; SCARD_E_NO_SERVICE if its context is lost; SCARD_E_INVALID_VALUE if it is stale. */
+/* Returns PCSC_NO_SUCH_HANDLE if there is no such handle, SCARD_E_NO_SERVICE if its context is lost, and
+ * SCARD_E_INVALID_VALUE if it is stale. */
 LONG handle_find_usable(SCARDHANDLE number, struct handle **handle);
 bool handle_is_stale(const struct handle *handle); /* its reader was unplugged, or the manager stopped */
 void handle_close(struct handle *handle);          /* ends its transaction and exclusive access */

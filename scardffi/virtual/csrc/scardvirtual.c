@@ -9,7 +9,7 @@
 #include "initialization.h"
 #include "resource_manager.h"
 
-/* Afterwards the mutex is locked if the code is SCARD_S_SUCCESS. */
+/* Lock the mutex; it is locked only if the code is SCARD_S_SUCCESS. */
 static LONG lock_manager(void)
 {
     LONG code = library_ensure_initialized();
@@ -62,7 +62,7 @@ static LONG insert(struct reader *reader, void *card)
     return reader_insert_card(reader, card);
 }
 
-/* Owns the card, and releases it if it cannot be inserted. */
+/* Insert the card. It is released if it cannot be inserted. */
 static uint32_t insert_new(const char *name, struct card *card, size_t atr_length)
 {
     if (card == NULL)

@@ -2,19 +2,19 @@
  *
  * Exported by libscardvirtual, for scardffi.virtual and for programs in C. Readers are found by their name in UTF-8.
  * Each function returns a PC/SC code: 0, SCARD_E_UNKNOWN_READER, SCARD_E_INVALID_VALUE for an invalid name, ATR or
- * fault, SCARD_E_NO_MEMORY, or a code that its comment names. */
+ * fault, SCARD_E_NO_MEMORY, or a code in the comment on the function. */
 #ifndef SCARDVIRTUAL_H
 #define SCARDVIRTUAL_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* A card made of callbacks. They run on the thread that uses or resets the card, never two at a time, and may call
- * PC/SC and the functions below. A call that would have to wait for the card itself returns
+/* A card that consists of callbacks. They run on the thread that uses or resets the card, one at a time, and may call
+ * PC/SC and the functions below. If such a call would have to wait for the card itself, it returns
  * SCARD_E_SHARING_VIOLATION. */
 struct scardvirtual_card {
     uintptr_t data; /* passed to each callback */
-    /* Run a command. *result becomes the length of the response, or minus a PC/SC code; until it is set it is minus
+    /* Run a command. Set *result to the length of the response, or to minus a PC/SC code; before, it is minus
      * SCARD_F_COMM_ERROR. Write the response only if it fits into `room`. */
     void (*transmit)(uintptr_t data, const unsigned char *command, size_t length, unsigned char *response, size_t room,
                      int64_t *result);
@@ -24,7 +24,7 @@ struct scardvirtual_card {
     void (*released)(uintptr_t data);
 };
 
-/* A callback's result for a control code that it leaves to the virtual reader. */
+/* The result of a callback that leaves a control code to the virtual reader. */
 #define SCARDVIRTUAL_NOT_HANDLED INT64_MIN
 
 /* A callback for control codes, which must stay valid while the process lives. *result is as above, or
@@ -35,13 +35,13 @@ struct scardvirtual_control {
                     size_t room, int64_t *result);
 };
 
-/* SCARD_E_SHARING_VIOLATION: a reader with this name exists. `control` may be NULL; it is copied. */
+/* Returns SCARD_E_SHARING_VIOLATION if a reader with this name exists. `control` is copied; it may be NULL. */
 uint32_t scardvirtual_plug(const char *reader, const struct scardvirtual_control *control);
 uint32_t scardvirtual_unplug(const char *reader);
 
-/* SCARD_E_SHARING_VIOLATION: the reader holds a card. SCARD_E_NO_SMARTCARD: it is empty. A card with an ATR of length 0
- * is mute. An answering card has its own ATR if `atr` is NULL. A running command continues when its card is removed,
- * and the next card waits until it has ended. */
+/* An insertion returns SCARD_E_SHARING_VIOLATION if the reader holds a card, a removal SCARD_E_NO_SMARTCARD if it is
+ * empty. A card with an ATR of length 0 is mute. If `atr` is NULL, an answering card has its own ATR. A running command
+ * continues when its card is removed, and the next card waits until the command has ended. */
 uint32_t scardvirtual_insert(const char *reader, const unsigned char *atr, size_t atr_length,
                              const struct scardvirtual_card *card);
 uint32_t scardvirtual_insert_answering(const char *reader, const unsigned char *atr, size_t atr_length);

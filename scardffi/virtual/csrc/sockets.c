@@ -263,7 +263,7 @@ static void sleep_milliseconds(int milliseconds)
 #  endif
 }
 
-/* Here only a read shows that the other side hung up, so peek now and then. */
+/* On these platforms only a read shows that the other side hung up, so peek from time to time. */
 void socket_wait_for_hangup(socket_number connection)
 {
     int64_t available;

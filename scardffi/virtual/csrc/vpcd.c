@@ -1,4 +1,4 @@
-/* A card emulator is a card as long as its connection lasts. A thread for each port inserts and removes it. */
+/* A card emulator is a card as long as its connection lasts. Each port has a thread that inserts and removes it. */
 #include "vpcd.h"
 
 #if !defined(_WIN32)
@@ -18,7 +18,7 @@ struct vpcd_port {
     struct vpcd_port *next;
     char reader[MAX_READERNAME];
     socket_number listener;         /* NO_SOCKET: the reader connects, once */
-    socket_number connection;       /* of the card, or of an emulator that becomes one; or NO_SOCKET */
+    socket_number connection;       /* to the emulator, before and while it is the card; or NO_SOCKET */
     socket_number watched;          /* a duplicate that the thread owns, or NO_SOCKET */
     unsigned long insertion_number; /* the reader's when the emulator was inserted */
 };
@@ -33,7 +33,7 @@ static struct vpcd_port *ports;
 
 /* Messages */
 
-/* Send the length together with the message: if it arrives first, TCP may delay its acknowledgement. */
+/* Send the length together with the message: if the length arrives first, TCP may delay its acknowledgement. */
 static bool send_message(socket_number connection, const unsigned char *message, size_t length)
 {
     const unsigned char header[] = {(unsigned char)(length >> 8), (unsigned char)length};
@@ -66,7 +66,8 @@ static int64_t receive_message(socket_number connection, unsigned char *message,
 
 /* The card */
 
-/* A message of 1 byte would be a control message, and the length of one above 65 535 does not fit into 2 bytes. */
+/* A command of 1 byte would be a control message, and the length of a command above 65 535 bytes does not fit into
+ * 2 bytes. */
 static int64_t transmit(struct card *card, const unsigned char *command, size_t length, unsigned char *response,
                         size_t room)
 {
@@ -150,7 +151,7 @@ static bool insert_or_release(struct vpcd_port *port, struct card *card, bool ha
 
 static void remove_after_hangup(struct vpcd_port *port)
 {
-    socket_wait_for_hangup(port->watched); /* only transmit() may read what arrives: it is a response */
+    socket_wait_for_hangup(port->watched); /* it reads nothing, because only transmit() may read responses */
     pthread_mutex_lock(&manager_mutex);
     struct reader *reader = reader_find(port->reader);
     if (reader != NULL && reader->insertion_number == port->insertion_number)

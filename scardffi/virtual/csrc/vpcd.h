@@ -10,8 +10,8 @@
 /* Let emulators connect, one at a time. Returns false if the port is not available. */
 bool vpcd_listen(const struct reader *reader, uint16_t port);
 
-/* Connect once to an emulator that listens. SCARD_E_NO_SMARTCARD: no emulator answers, and the reader stays empty.
- * SCARD_E_NO_MEMORY: no memory, socket or thread. */
+/* Connect once to an emulator that listens. Returns SCARD_E_NO_SMARTCARD if no emulator answers (the reader stays
+ * empty), and SCARD_E_NO_MEMORY if there is no memory, socket or thread. */
 LONG vpcd_connect(const struct reader *reader, uint16_t port);
 
 void vpcd_close_after_fork(void); /* in the child: the connections belong to the parent */

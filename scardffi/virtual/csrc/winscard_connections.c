@@ -21,8 +21,8 @@ static LONG check_share_mode(DWORD share_mode)
     return is_known ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_INVALID_VALUE;
 }
 
-/* The active protocol after this request. A negotiated protocol is kept for all handles until the next reset. T=1 is
- * preferred to T=0, RAW to both; a direct connection negotiates nothing. */
+/* Set *protocol to the active protocol after this request. A negotiated protocol is kept for all handles until the next
+ * reset. T=1 is preferred to T=0, and RAW to both. A direct connection negotiates no protocol. */
 static LONG negotiate(const struct reader *reader, DWORD share_mode, DWORD wanted, DWORD *protocol)
 {
     if (wanted & SCARD_PROTOCOL_ANY_OLD)
@@ -53,8 +53,8 @@ static LONG power_up(struct reader *reader)
     return reader->is_powered ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_W_UNPOWERED_CARD;
 }
 
-/* If another handle has exclusive access, fail at once. Wait for the end of another handle's transaction, and unless
- * share_mode is SCARD_SHARE_DIRECT for the end of a running command. */
+/* If another handle has exclusive access, fail at once. Wait for the end of another handle's transaction. Unless
+ * share_mode is SCARD_SHARE_DIRECT, also wait for the end of a running command. */
 static LONG wait_for_reader(SCARDCONTEXT context_number, const char *name, DWORD share_mode, struct context **context,
                             struct reader **reader)
 {
@@ -132,8 +132,8 @@ EXPORTED LONG PCSC_CALL STRING_FUNCTION(SCardConnect)(SCARDCONTEXT context_numbe
     return code;
 }
 
-/* As pcsc-lite's client, which retries while other handles are connected: exclusive access waits until this handle is
- * the only one. */
+/* Wait until the handle can reconnect. Exclusive access waits until this handle is the only one, as with pcsc-lite,
+ * whose client retries while other handles are connected. */
 static LONG wait_to_reconnect(SCARDHANDLE handle_number, DWORD share_mode, struct handle **handle)
 {
     LONG code;

@@ -22,8 +22,8 @@ static const unsigned char features[] = {
     FEATURE_IFD_PIN_PROPERTIES, 4, BIG_ENDIAN_32(IOCTL_PIN_PROPERTIES),
     FEATURE_GET_TLV_PROPERTIES, 4, BIG_ENDIAN_32(IOCTL_TLV_PROPERTIES),
 };
-/* Part 10, 2.5.5 and 2.6.14, little-endian: no display; the entry of a PIN ends by its length, a key or a
- * time-out; the reader has no time-out of its own. */
+/* Part 10, 2.5.5 and 2.6.14, little-endian: no display; the entry of a PIN ends at its maximum length, by a key or by a
+ * time-out; no time-out after the first key. */
 static const unsigned char pin_properties[] = {0, 0, 7, 0};
 static const unsigned char tlv_properties[] = {PROPERTY_MAX_APDU_DATA_SIZE, 4, 0x00, 0x00, 0x01, 0x00};
 
@@ -60,7 +60,7 @@ static int64_t run_reader_control(const struct request *request)
     }
 }
 
-/* The reader is busy meanwhile, so that the callback runs once at a time, and never during a command. */
+/* The reader is busy during the callback, so that it never runs twice at a time or during a command. */
 static int64_t run_callback(const struct scardvirtual_control *callback, const struct request *request)
 {
     int64_t result = -(int64_t)SCARD_F_COMM_ERROR;
@@ -69,8 +69,8 @@ static int64_t run_callback(const struct scardvirtual_control *callback, const s
     return result;
 }
 
-/* As on pcsc-lite fail if another handle has a transaction, and wait until the running command has ended. Returns NULL
- * and sets *code on failure. */
+/* Like pcsc-lite, fail if another handle has a transaction. Wait until the running command has ended. Returns NULL and
+ * sets *code on failure. */
 static struct reader *begin_control(SCARDHANDLE handle_number, LONG *code)
 {
     struct handle *handle;

@@ -8,7 +8,7 @@
 #include "reader_snapshot.h"
 #include "winscard_strings.h"
 
-/* As pcsc-lite, which looks up the reader's name before the handle. */
+/* For an unplugged reader return SCARD_E_READER_UNAVAILABLE, like pcsc-lite, which looks up the reader's name first. */
 static LONG code_if_unplugged(const struct handle *handle, LONG code)
 {
     bool unplugged = code == (LONG)SCARD_E_INVALID_VALUE && !handle->reader->is_plugged;

@@ -10,7 +10,7 @@
 #include "resource_manager.h"
 #include "winscard_strings.h"
 
-/* This name stands for the list of readers. */
+/* The name that stands for the list of readers. */
 static const char pnp_notification[] = "\\\\?PnP?\\Notification";
 
 #define ANY_USE (SCARD_STATE_INUSE | SCARD_STATE_EXCLUSIVE)
@@ -66,7 +66,7 @@ static bool refresh_reader(SCARD_READERSTATE *state, const struct reader *reader
     return changed;
 }
 
-/* For a reader that was unplugged during the wait. */
+/* Set the state of a reader that was unplugged during the wait. */
 static bool refresh_unplugged(SCARD_READERSTATE *state)
 {
     bool changed = !(state->dwCurrentState & SCARD_STATE_UNKNOWN);

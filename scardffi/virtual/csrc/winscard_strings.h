@@ -4,7 +4,7 @@
 
 #include "pcsc_abi.h"
 
-/* The strings of these are in UTF-8, on Windows too; programs there call the functions in W (winscard_utf16.c). */
+/* These functions take UTF-8, on Windows too. Programs on Windows call the functions in W (winscard_utf16.c). */
 #if defined(SCARDFFI_ABI_WINDOWS)
 #  define STRING_FUNCTION(name) name##A
 #else

@@ -1,4 +1,4 @@
-/* Windows' variants of the functions of winscard_strings.h: the same with strings in UTF-16. */
+/* The W functions of Windows: the functions of winscard_strings.h with strings in UTF-16. */
 #include "winscard_strings.h"
 
 #if defined(SCARDFFI_ABI_WINDOWS)
@@ -21,7 +21,7 @@ static size_t length_of(const uint16_t *text)
     return length;
 }
 
-/* A copy in UTF-8, to be freed by the caller. */
+/* Return a copy in UTF-8, which the caller frees. */
 static char *copy_to_utf8(const uint16_t *text)
 {
     size_t units = length_of(text) + 1;
@@ -61,7 +61,7 @@ EXPORTED LONG PCSC_CALL SCardStatusW(SCARDHANDLE handle_number, uint16_t *reader
     char name[MAX_READERNAME + 1];
     DWORD size = sizeof name;
     LONG code = SCardStatusA(handle_number, name, &size, state, protocol, atr, atr_length);
-    if (size == 0) /* it has returned nothing */
+    if (size == 0) /* the call has returned no name */
         return code;
     LONG name_code = output_copy_utf16(name, size, reader_name, name_length);
     return name_code != SCARD_S_SUCCESS ? name_code : code;
@@ -74,7 +74,7 @@ static void free_states(SCARD_READERSTATE *copies, DWORD count)
     free(copies);
 }
 
-/* A copy with the readers' names in UTF-8, to be freed by free_states. NULL if memory runs out. */
+/* Return a copy with the readers' names in UTF-8, which free_states frees; NULL if memory runs out. */
 static SCARD_READERSTATE *copy_states(const SCARD_READERSTATE *states, DWORD count)
 {
     SCARD_READERSTATE *copies = calloc(count > 0 ? count : 1, sizeof *copies);

@@ -1,4 +1,4 @@
-"""Saving a card with files as JSON, and loading it."""
+"""Save a card with files as JSON, and load it."""
 
 from __future__ import annotations
 

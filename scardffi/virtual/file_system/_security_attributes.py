@@ -22,11 +22,11 @@ _COMMANDS: Final = {
     TransparentEF: {"read": "B0", "update": "D6", "write": "D0", "erase": "0E", **_ANY_FILE},
     RecordEF: {"read": "B2", "update": "DC", "write": "D2", "append": "E2", **_ANY_FILE},
 }
-"""The command that stands for each operation: the instruction byte, followed by P1 and P2 if they matter."""
+"""The command that represents each operation: the instruction byte, followed by P1 and P2 if they matter."""
 
 
 def encode_access(file: File) -> bytes:
-    """Return a file's access rules: for each operation that has a rule an access mode and a security condition."""
+    """Return a file's access rules: an access mode and a security condition for each operation that has a rule."""
     return encode(
         one
         for operation, needed in file.access.items()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _named_code(session: Session, reference: int) -> Code:
-    """Return the code that P2 names; 0 names the first of the current DF, or of the nearest DF above with one."""
+    """Return the code that P2 names. 0 names the first code of the current DF or the nearest DF above that has one."""
     found = _find_reference(session, reference, Code)
     if not isinstance(found, Code):
         raise CommandError(0x6A88)
@@ -29,7 +29,7 @@ def _named_code(session: Session, reference: int) -> Code:
 
 
 def _named_key(session: Session, command: Command) -> Key:
-    """Return the key that P2 names, as for codes. P1 must be 0: each key has its own algorithm."""
+    """Return the key that P2 names, as it names a code. P1 must be 0, because each key has its own algorithm."""
     require(command.p1 == 0, 0x6A86)
     found = _find_reference(session, command.p2, Key)
     if not isinstance(found, Key):
@@ -84,7 +84,7 @@ def _require_rule(session: Session, code: Code, operation: str) -> None:
 
 
 def _checked_value(code: Code, new: memoryview) -> memoryview:
-    """Return a new value after a check of its length, which comes before any change of a retry counter."""
+    """Check the length of a new value and return it. Call this before any change of a retry counter."""
     require(code.min_length <= len(new) <= code.max_length, 0x6A80)
     return new
 

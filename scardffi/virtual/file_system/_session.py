@@ -22,7 +22,7 @@ class CommandError(Exception):
 
     Args:
         sw: the status word.
-        data: the data that the card answers before it.
+        data: the response data before the status word.
     """
 
     def __init__(self, sw: int, data: bytes = b"") -> None:
@@ -121,7 +121,7 @@ class Session:
         return path, ef
 
     def _find_by_id(self, file_id: int) -> FoundFile:
-        """Search the current DF and the DF above it, and those DFs themselves (7816-4, clause 7.3.2), and the MF."""
+        """Search the current DF, the DF above it, the files of both (7816-4, clause 7.3.2), and the MF."""
         if file_id == MF_ID:
             return (self.mf,), None
         for path in (self.path, self.path[:-1]):
