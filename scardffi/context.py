@@ -211,7 +211,7 @@ class Context:
         watched = [(one.reader, one.event_count << 16 | int(one.state & ~ReaderStateFlag.CHANGED)) for one in known]
         code, results = self._wait(limit, watched)
         if code != 0:
-            names = ", ".join(repr(one.reader) for one in known)
+            names = ", ".join(one.reader for one in known)
             raise from_code(code, "SCardGetStatusChange", f"watching {names}", _limit_reason(code, len(known)))
         return [
             ReaderState(one.reader, ReaderStateFlag(event & 0xFFFF), event >> 16, atr)

@@ -410,7 +410,7 @@ class SCardManage(ExchangeMethods):
         length = ffi.new("uint32_t *", _ATTRIBUTE_ROOM)
         result = lib.manage_get_attribute(self._native, number, value, length)
         if result == ReturnCode.SCARD_E_INSUFFICIENT_BUFFER and length[0] > _ATTRIBUTE_ROOM:
-            value = ffi.new("unsigned char[]", length[0])
+            value = ffi.new("unsigned char[]", _marshalling.claimed("SCardGetAttrib", length[0]))
             result = lib.manage_get_attribute(self._native, number, value, length)
         self._check(result, "get_attribute", f"SCardGetAttrib for attribute 0x{number:08X}")
         return bytes(ffi.buffer(value, length[0]))

@@ -228,6 +228,13 @@ class PrivatePcscd:
             process.kill()
             process.wait()
 
+    def kill(self) -> None:
+        """End the daemon by SIGKILL, if it runs, and wait for it."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+
     def ifd_reader(self, number: int) -> str:
         """Return the name of reader `number` of the tests' handler."""
         return self._named(f"scardffi test {number:02} ")
