@@ -67,31 +67,31 @@ class PcscdService:
     def __init__(self, folder: Path) -> None:
         self._link = folder / "socket"
         os.environ["PCSCLITE_CSOCK_NAME"] = str(self._link)
-        self._daemon = PrivatePcscd(folder, len(READERS))
+        self.daemon = PrivatePcscd(folder, len(READERS))
         self.start()
-        self.place: Place = PcscdPlace(self._daemon)
+        self.place: Place = PcscdPlace(self.daemon)
 
     def start(self) -> None:
         """Start a new daemon with the same readers."""
-        self._daemon.start()
-        self._lead_to(self._daemon.socket)
+        self.daemon.start()
+        self._lead_to(self.daemon.socket)
 
     def stop(self) -> None:
         """End the daemon while clients are connected."""
-        self._daemon.stop()
+        self.daemon.stop()
 
     def kill(self) -> None:
         """Kill the daemon while clients are connected."""
-        self._daemon.kill()
+        self.daemon.kill()
 
     @contextmanager
     def of_another_version(self) -> Iterator[None]:
         """Let the daemon refuse a client that seems to speak another version."""
         path = self._link.with_name("another")
-        with PcscdOfAnotherVersion(path, self._daemon.socket):
+        with PcscdOfAnotherVersion(path, self.daemon.socket):
             self._lead_to(path)
             yield
-        self._lead_to(self._daemon.socket)
+        self._lead_to(self.daemon.socket)
 
     def _lead_to(self, socket: Path) -> None:
         self._link.unlink(missing_ok=True)

@@ -173,6 +173,13 @@ class PrivatePcscd:
         return Path(f"/proc/{self._process.pid}/root/run/pcscd/pcscd.comm")
 
     @property
+    def thread_count(self) -> int:
+        """The number of the daemon's threads: some of its own, and one for each context of a client."""
+        if self._process is None:
+            raise RuntimeError("this pcscd is not running")
+        return len(list(Path(f"/proc/{self._process.pid}/task").iterdir()))
+
+    @property
     def environment(self) -> dict[str, str]:
         """The variables that a client's environment needs; pcsc-lite reads them once in a process."""
         return {"PCSCLITE_CSOCK_NAME": str(self.socket)}
