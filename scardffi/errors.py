@@ -484,7 +484,7 @@ _BY_FUNCTION: Final[dict[tuple[str, ReturnCode], tuple[type[SCardError], str, st
 
 _REFUSED: Final = (
     NoServiceError, "the resource manager refuses this program",
-    "pcscd may have too many clients or another version than the client library, or a rule of polkit may forbid it.",
+    "pcscd may have too many clients, or a rule of polkit may forbid it.",
 )  # fmt: skip
 _SHORTER_LIST: Final = (
     CommunicationError, "pcsc-lite cannot read the list of readers, because pcscd was restarted with fewer readers",

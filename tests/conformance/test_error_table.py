@@ -8,8 +8,6 @@ from support.pcscd import pcscd_version
 from support.reports import report
 from support.shape import PLACES
 
-from .differences import PCSCD_2
-
 GONE, OK = "NoServiceError", "ok"
 UNAVAILABLE = "ReaderUnavailableError"
 ATTACHING = ["attach", "attach_by_ifd", "attach directly"]
@@ -74,10 +72,8 @@ REMEDIES = {
     ("restarted", "status"): "Attach again when it runs",
     ("no descriptors", "Context"): "ulimit -n",
     ("no descriptors", "attach"): "ulimit -n",
-    ("other version", "Context"): "the same version" if not PCSCD_2 else "another version",
+    ("other version", "Context"): "the same version",
 }
-# pcsc-lite 2 refuses a client of another version with the code that means a refusal.
-REFUSED = [("other version", call) for call in (*ATTACHING, "Context")] if PCSCD_2 else []
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +100,6 @@ def test_each_call_has_the_class_of_its_state(tables: dict[str, Any], name: str,
     wanted = {call: expected(state, call) for call in found}
     if "script" in wanted and wanted["script"] != OK:
         wanted["script"] = "ScriptError"
-    if name == "pcscd":
-        wanted.update({call: GONE for where, call in REFUSED if where == state})
     assert found == wanted
 
 
@@ -114,7 +108,7 @@ def test_class_and_remedy_are_the_same_in_both_places(tables: dict[str, Any]) ->
         (state, call, [table[state][call] for table in tables.values()])
         for state in EXPECTED
         for call in tables["virtual"][state]
-        if (state, call) not in REFUSED and len({tuple(table[state][call][:2]) for table in tables.values()}) > 1
+        if len({tuple(table[state][call][:2]) for table in tables.values()}) > 1
     ]
     assert differing == []
     cells = sum(len(calls) for calls in tables["virtual"].values())
@@ -126,6 +120,5 @@ def test_class_and_remedy_are_the_same_in_both_places(tables: dict[str, Any]) ->
 
 @pytest.mark.parametrize(("state", "call"), REMEDIES)
 def test_the_error_says_what_to_do_in_this_state(tables: dict[str, Any], state: str, call: str) -> None:
-    place = "pcscd" if (state, call) in REFUSED else "virtual"
-    assert REMEDIES[state, call] in tables[place][state][call][1]
-    assert "reconnect()" not in tables[place][state][call][1]
+    assert REMEDIES[state, call] in tables["virtual"][state][call][1]
+    assert "reconnect()" not in tables["virtual"][state][call][1]

@@ -202,6 +202,6 @@ def test_a_wait_goes_on_while_other_readers_are_plugged_in_and_unplugged(place: 
     for _ in range(3):
         place.unplug(3)
         place.plug(3)
-    assert call.waits()
+    assert call.waits(), call.answer()
     assert eventually(lambda: place.library.SCardCancel(context) == SUCCESS and not call.waits())
     assert call.answer()[0] == CANCELLED

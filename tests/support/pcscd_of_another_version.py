@@ -9,7 +9,9 @@ from types import TracebackType
 from typing import final
 
 _VERSION = struct.Struct("=IIiiI")  # the length of what follows, CMD_VERSION; major, minor, code
+_ANSWER = struct.Struct("=iiI")  # major, minor, code
 _CMD_VERSION = 0x11
+_OLD_MINOR = 2
 
 
 @final
@@ -45,4 +47,6 @@ class PcscdOfAnotherVersion:
             length, command, major, minor, code = _VERSION.unpack(asked)
             assert command == _CMD_VERSION
             daemon.sendall(_VERSION.pack(length, command, major + 1, minor, code))
-            client.sendall(daemon.recv(length, socket.MSG_WAITALL))
+            answer = _ANSWER.unpack(daemon.recv(length, socket.MSG_WAITALL))
+            # An old version in the answer: pcsc-lite 2 asks again in the daemon's version if that is one of its own.
+            client.sendall(_ANSWER.pack(answer[0], _OLD_MINOR, answer[2]))
