@@ -25,10 +25,13 @@ from .codes import (
     SUCCESS,
     T0,
     T1,
+    UNAVAILABLE,
     UNAWARE,
+    UNKNOWN,
     UNKNOWN_READER,
     UNPOWER,
 )
+from .differences import expected
 from .places import READERS, Place
 
 VENDOR_NAME = 0x00010100

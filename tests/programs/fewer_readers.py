@@ -58,15 +58,19 @@ def main() -> None:
         context = Context(library=library)
         assert len(context.list_readers()) == 3
         context.get_status_change([reader])
-    with running(folder / "fewer", 1) as reader, context:
-        with context.attach(reader) as card, Context(library=library) as another:
-            result = {
-                "list": outcome(lambda: len(context.list_readers()) == 1),
-                "list of a new context": outcome(lambda: len(another.list_readers()) == 1),
-                "change": outcome(lambda: context.get_status_change([reader], 0)[0].reader == reader),
-                "status": outcome(lambda: card.status().reader == reader),
-                "transmit": outcome(lambda: card.transmit(READ_4) == ANSWER_4),
-            }
+    with (
+        running(folder / "fewer", 1) as reader,
+        context,
+        context.attach(reader) as card,
+        Context(library=library) as another,
+    ):
+        result = {
+            "list": outcome(lambda: len(context.list_readers()) == 1),
+            "list of a new context": outcome(lambda: len(another.list_readers()) == 1),
+            "change": outcome(lambda: context.get_status_change([reader], 0)[0].reader == reader),
+            "status": outcome(lambda: card.status().reader == reader),
+            "transmit": outcome(lambda: card.transmit(READ_4) == ANSWER_4),
+        }
     sys.stdout.write(json.dumps(result) + "\n")
 
 
