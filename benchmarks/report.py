@@ -27,7 +27,7 @@ nanoseconds."""
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """Return all tables as Markdown, with a note on what they do not show."""
+    """Return all tables as Markdown, with a note on their limits."""
     lines = [_LIMITS, ""]
     for part, title in _PARTS.items():
         lines += [f"**{title}.** Time of one exchange by the length of the response:", ""]

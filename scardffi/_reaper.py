@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _closers: deque[Callable[[], object]] = deque()
-if hasattr(os, "register_at_fork"):  # a child must not close what belongs to its parent
+if hasattr(os, "register_at_fork"):  # a child must not close the objects of its parent
     os.register_at_fork(after_in_child=_closers.clear)
 
 

@@ -3,8 +3,9 @@
 No function raises for a return code. Each returns the code, or a tuple that begins with it: an unsigned 32-bit number
 (:class:`~scardffi.constants.ReturnCode`), 0 for success. Contexts and handles are ints that only the caller closes.
 
-Arguments are checked: a TypeError or an :class:`~scardffi.errors.InvalidArgumentError` names the wrong one. A function
-raises :class:`~scardffi.errors.UnsupportedFunctionError` if the library lacks it. All functions release the GIL.
+Arguments are checked: a TypeError or an :class:`~scardffi.errors.InvalidArgumentError` names the wrong argument. A
+function raises :class:`~scardffi.errors.UnsupportedFunctionError` if the library lacks it. All functions release the
+GIL.
 
 References: PC/SC part 5; "winscard.h" in Microsoft's and pcsc-lite's documentation.
 """

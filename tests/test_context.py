@@ -289,7 +289,7 @@ def test_an_exception_in_the_with_block_is_not_hidden_by_release(virtual_place: 
         fail()
 
 
-def test_release_detaches_only_what_was_attached_through_the_context(virtual_place: Place) -> None:
+def test_release_detaches_only_cards_attached_through_the_context(virtual_place: Place) -> None:
     with SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as other:
         context = Context(library=virtual_place.library)
         card = context.attach(virtual_place.reader)

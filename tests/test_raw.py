@@ -209,7 +209,7 @@ def test_the_virtual_librarys_contexts_may_be_negative_only_on_macos(virtual_pla
 
 
 class Refusal(NamedTuple):
-    """A value that is refused, with the error and what its message says beside the argument's name."""
+    """A value that is refused, with the error and a part of its message."""
 
     value: Any
     error: type[Exception]

@@ -2,7 +2,7 @@
  *
  * pcsc-lite blocks every PC/SC call of the process while a second call waits for a busy handle, so calls on a handle
  * wait here, before they enter the library. The struct of an unused handle goes to a free list and is never freed,
- * because a thread may still lock it; the thread then sees that its manage object has another handle or none.
+ * because a thread may still lock it; the thread then sees that its manage object has another handle or no handle.
  */
 #ifndef SCARDFFI_CARD_HANDLE_H
 #define SCARDFFI_CARD_HANDLE_H

@@ -1,4 +1,4 @@
-/* The table of scardffi.h: the functions of the core, with checks in place of those that Python makes. */
+/* The table of scardffi.h: the functions of the core. Some have checks here that Python makes for its own calls. */
 #include "embed.h"
 
 #include "exchange.h"

@@ -1,5 +1,5 @@
 /* One exchange, in three ways: with the caller's memory; with a receive buffer that the core owns; and as an exchange
- * object that keeps both buffers. transmit.h says what an exchange returns. */
+ * object that keeps both buffers. transmit.h describes the result of an exchange. */
 #ifndef SCARDFFI_EXCHANGE_H
 #define SCARDFFI_EXCHANGE_H
 

@@ -24,7 +24,7 @@ uint32_t manage_attach_by_handle(scardffi_manage *manage, SCARDHANDLE handle, in
 uint32_t manage_attach_by_ifd(scardffi_manage *manage, uint32_t scope, const char *reader, uint32_t share_mode,
                               uint32_t protocols);
 /* End the transactions that were begun here, and disconnect an owned handle. If the disposition is valid, the object is
- * detached afterwards, whatever the resource manager returns. */
+ * detached afterwards, even if the resource manager returns an error. */
 uint32_t manage_detach(scardffi_manage *manage, uint32_t disposition);
 /* If `share_mode` is 0, the share mode of the attachment is used; if that is unknown, SCARDFFI_E_INVALIDARG is
  * returned. */

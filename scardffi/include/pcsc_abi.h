@@ -29,7 +29,7 @@
  * PCSC_RELEASE_LEAVES_CARD  SCardReleaseContext disconnects as with SCARD_LEAVE_CARD
  * PCSC_NOTIFIES_OF_READERS  SCardGetStatusChange accepts the name that watches the list of readers
  * PCSC_COUNTS_CARD_EVENTS   SCardGetStatusChange counts events in the high word of a state
- * PCSC_CONTROL              the function that takes a control code; SCardControl of macOS is older and takes none
+ * PCSC_CONTROL              the function with a control code; SCardControl of macOS is an older one without a code
  * PCSC_HANDLE_MASK          the bits that may be set in a handle or a context; on macOS these are signed numbers
  * PCSC_AUTOALLOCATES        true for the length that asks the library to allocate
  */

@@ -179,7 +179,7 @@ def test_a_card_file_is_a_raw_file_of_io(kind: str) -> None:
         assert lines.readline() == "another one"
 
 
-def test_a_write_beyond_the_end_writes_what_fits() -> None:
+def test_a_write_beyond_the_end_writes_only_the_part_that_fits() -> None:
     file = FileAccess(card_of(bytes(10))).open(0x5001, "r+b")
     file.seek(8)
     assert file.write(b"abcd") == 2

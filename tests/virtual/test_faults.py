@@ -28,11 +28,6 @@ from scardffi.virtual import DEFAULT_READER, fault
 from scardffi.virtual.reader import _cards as inserted
 
 
-@pytest.fixture(scope="module")
-def library() -> Library:
-    return Library(virtual.library_path())
-
-
 @pytest.fixture
 def card(library: Library) -> Iterator[SCardManage]:
     with SCardManage(library).attach_by_ifd(DEFAULT_READER) as attached:

@@ -42,11 +42,6 @@ NAME = "Reader of a test"
 SLEEP_200 = bytes.fromhex("801000C8")
 
 
-@pytest.fixture(scope="module")
-def library() -> Library:
-    return Library(virtual.library_path())
-
-
 @pytest.fixture
 def reader() -> Iterator[VirtualReader]:
     with VirtualReader(NAME) as plugged:

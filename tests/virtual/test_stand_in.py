@@ -49,16 +49,7 @@ def test_both_files_share_their_readers_whichever_is_loaded_first(order: str) ->
 
 
 def test_a_program_linked_to_pcsclite_uses_the_virtual_library(tmp_path: Path) -> None:
-    source = tmp_path / "list.c"
-    source.write_text(
-        "#include <winscard.h>\n#include <stdio.h>\n"
-        "int main(void) {\n"
-        "    char names[200] = {0};\n    DWORD size = sizeof names;\n    SCARDCONTEXT context;\n"
-        "    LONG code = SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context);\n"
-        "    if (code == SCARD_S_SUCCESS) code = SCardListReaders(context, NULL, names, &size);\n"
-        '    printf("%s %lu %s\\n", names, SCARD_PCI_T1->dwProtocol, pcsc_stringify_error(code));\n'
-        "}\n"
-    )
+    source = Path(__file__).parent.parent / "csrc" / "list_readers.c"
     file = program(source, tmp_path, *pcsc_include_flags(), "-l:libpcsclite.so.1")
     environment = {**os.environ, "LD_LIBRARY_PATH": virtual.library_folder()}
     done = subprocess.run([file], env=environment, capture_output=True, text=True, check=True, timeout=60)

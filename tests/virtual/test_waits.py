@@ -12,7 +12,7 @@ from conftest import IDLE_SECONDS
 from support.reports import report
 from support.shape import WINDOWS
 
-from scardffi import Library, ReturnCode, virtual
+from scardffi import Library, ReturnCode
 from scardffi.constants import INFINITE, PNP_NOTIFICATION
 from scardffi.virtual import AnsweringCard, VirtualReader
 
@@ -21,11 +21,6 @@ CHANGED, EMPTY, PRESENT = 0x02, 0x10, 0x20
 WAITERS = 8
 INSERTIONS = 10_000
 CANCELS = 1000
-
-
-@pytest.fixture(scope="module")
-def library() -> Library:
-    return Library(virtual.library_path())
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ enum { MAX_READERS = 64 };
 
 struct context {
     SCARDCONTEXT number;
-    unsigned cancel_count; /* calls of SCardCancel: a wait ends if it has changed */
+    unsigned cancel_count; /* the number of calls of SCardCancel; a wait ends if it changes */
     bool is_lost;          /* the resource manager has stopped since the context was established */
     struct handle *handles;
 };
@@ -25,7 +25,7 @@ struct handle {
     struct context *context;
     struct reader *reader;
     struct handle *next;       /* the next handle of the same context */
-    unsigned generation;       /* that of the reader at the opening; if the reader's has changed, the handle is stale */
+    unsigned generation;       /* the reader's when the handle was opened; the handle is stale if they differ */
     unsigned card_events_seen; /* if the reader's count is higher, the card was reset or removed since */
 };
 
@@ -44,7 +44,7 @@ struct reader {
     DWORD protocol;                 /* the protocol negotiated since the last reset, or SCARD_PROTOCOL_UNDEFINED */
     DWORD event_count;              /* insertions and removals */
     unsigned long insertion_number; /* of the last inserted card; unique in the process */
-    unsigned card_event_count;      /* resets and removals that handles get a code for */
+    unsigned card_event_count;      /* resets and removals of the card, for which handles get a code */
     LONG last_card_event;           /* SCARD_W_RESET_CARD or SCARD_W_REMOVED_CARD */
 
     /* While a command, a reset or a control code runs without the mutex: */

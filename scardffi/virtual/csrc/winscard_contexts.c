@@ -12,7 +12,7 @@ EXPORTED LONG PCSC_CALL SCardEstablishContext(DWORD scope, const void *reserved1
     if (context_number == NULL)
         return (LONG)SCARD_E_INVALID_PARAMETER;
     *context_number = 0;
-    LONG code = library_ensure_initialized(); /* before fault_ends_call: it may arm faults */
+    LONG code = library_ensure_initialized(); /* before fault_ends_call, because it may arm faults */
     if (code != SCARD_S_SUCCESS || fault_ends_call(FUNCTION_SCardEstablishContext, &code, NULL))
         return code;
     if (scope > SCARD_SCOPE_GLOBAL)

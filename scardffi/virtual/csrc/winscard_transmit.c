@@ -16,7 +16,7 @@ static LONG check_transmit(const struct handle *handle, DWORD protocol)
         return code;
     if (reader->card == NULL)
         return (LONG)SCARD_E_NO_SMARTCARD;
-    /* pcsc-lite accepts the RAW header whatever protocol was negotiated. */
+    /* pcsc-lite accepts the RAW header with any negotiated protocol. */
     if (protocol != SCARD_PROTOCOL_RAW && protocol != SCARD_PROTOCOL_ANY_OLD && protocol != reader->protocol)
         return (LONG)SCARD_E_PROTO_MISMATCH;
     return reader->is_powered ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_W_UNPOWERED_CARD;

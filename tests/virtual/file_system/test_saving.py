@@ -25,7 +25,7 @@ def test_a_card_is_the_same_after_it_was_saved_and_loaded(tmp_path: Path) -> Non
     assert send(loaded, APPLICATION, iso.verify(b"", 0x81)) == "63C2"
 
 
-def test_what_was_selected_and_verified_is_not_saved(tmp_path: Path) -> None:
+def test_the_selected_file_and_verifications_are_not_saved(tmp_path: Path) -> None:
     card = card_with_files()
     send(card, iso.verify(b"0000", 1))
     card.save(str(tmp_path / "card.json"))
