@@ -24,6 +24,7 @@ from ._service import establish
 from .constants import INFINITE, PNP_NOTIFICATION, Protocol, ReaderStateFlag, ReturnCode, Scope, ShareMode
 from .errors import (
     E_UNEXPECTED,
+    CommunicationError,
     NoServiceError,
     SCardError,
     context_is_gone,
@@ -118,7 +119,7 @@ class Context:
         try:
             code = self._ask(self._library.SCardIsValidContext)
             return code == 0 and not context_is_gone(self._ask(self._library.SCardListReaders)[0])
-        except NoServiceError:
+        except (NoServiceError, CommunicationError):
             return False
 
     def list_readers(self) -> list[str]:
