@@ -471,7 +471,10 @@ _BY_FUNCTION: Final[dict[tuple[str, ReturnCode], tuple[type[SCardError], str, st
         )
         for function in _ON_A_HANDLE
     },
-    ("SCardConnect", ReturnCode.SCARD_W_UNPOWERED_CARD): _RETURN_CODES[ReturnCode.SCARD_W_UNRESPONSIVE_CARD],
+    ("SCardConnect", ReturnCode.SCARD_W_UNPOWERED_CARD): (
+        UnpoweredCardError, "the card does not answer to a reset, or gets no power",
+        "Insert it the right way round; clean its contacts.",
+    ),
     **{
         (function, ReturnCode.SCARD_E_INSUFFICIENT_BUFFER): (
             InsufficientBufferError, "the response is longer than PC/SC allows",

@@ -231,8 +231,10 @@ def test_the_meaning_of_a_code_depends_on_the_function() -> None:
     assert list(kinds.values()) == [
         "NoServiceError", "CommunicationError", "SCardError", "InvalidArgumentError", "InvalidArgumentError",
         "CommunicationError", "CommunicationError", "CommunicationError", "UnsupportedFeatureError",
-        "UnresponsiveCardError", "UnpoweredCardError",
+        "UnpoweredCardError", "UnpoweredCardError",
     ]  # fmt: skip
+    assert "reconnect()" not in str(from_hresult(0x80100067, "attach_by_ifd"))
+    assert "reconnect()" in str(from_hresult(0x80100067, "transmit"))
     assert "only a new process" in str(from_code(0x8010001F, "SCardListReaders"))
     assert "Ask the reader" not in str(from_code(0x8010001F, "SCardListReaders"))
 

@@ -21,7 +21,7 @@ WITHOUT_SERVICE = {**NO_CONTEXT, "list_readers": GONE, "is_valid": "ok False"}
 # succeed. Letting go of what is gone is no error.
 EXPECTED: dict[str, tuple[str, str, dict[str, str]]] = {
     "absent": ("NoSmartCardError", OK, {"attach directly": OK}),
-    "mute": ("UnresponsiveCardError", OK, {"attach directly": OK}),
+    "mute": ("UnpoweredCardError", OK, {"attach directly": OK}),
     "removed": (
         "NoSmartCardError",
         "RemovedCardError",
