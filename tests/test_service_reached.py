@@ -26,7 +26,11 @@ except NoServiceError as error:
 """
 
 
-AS_NOBODY = [] if os.geteuid() else ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+AS_NOBODY = (
+    ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0
+    else []
+)
 
 
 def said(path: Path, prefix: list[str]) -> str:

@@ -51,9 +51,10 @@ def virtual_library(_folder: Path, readers: int) -> Iterator[str]:
 def main() -> None:
     place, folder = sys.argv[1], Path(sys.argv[2])
     os.environ["PCSCLITE_CSOCK_NAME"] = str(folder / "socket")
-    os.environ["SCARDFFI_VIRTUAL"] = ""
     library = Library("libpcsclite.so.1" if place == "pcscd" else virtual.library_path())
     running = pcscd if place == "pcscd" else virtual_library
+    if place == "virtual":
+        virtual.VirtualReader().unplug()  # the default reader
     with running(folder / "more", 3) as reader:
         context = Context(library=library)
         assert len(context.list_readers()) == 3
