@@ -47,6 +47,8 @@ _Answer = TypeVar("_Answer")
 _SIGNAL_CHECK: Final = None if sys.platform != "win32" else 0.08  # on Windows a lock cannot be interrupted
 _CANCEL_AGAIN: Final = 0.01
 _MOST_WATCHED: Final = 16
+_CANCEL_SECONDS: Final = 1.0
+_INTERRUPT_SECONDS: Final = 0.05
 _NOTIFIED: Final = bool(lib.PCSC_NOTIFIES_OF_READERS)  # if false, ReaderPolling watches PNP_NOTIFICATION
 
 
@@ -224,11 +226,16 @@ class Context:
 
         Later waits are not affected. SCardCancel has no effect on a wait that has not yet entered the library, so it
         is repeated until each wait has ended.
+
+        Raises:
+            SCardError: SCardCancel has failed for a second. The waits end at the next change or timeout.
         """
         self._refuse_in_fork()
         with self._state:
             waits = list(self._waits)
-        _cancel(waits)
+        code = _cancel(waits, _CANCEL_SECONDS)
+        if code != 0:
+            raise from_code(code, "SCardCancel")
 
     def release(self) -> None:
         """End the waits, detach the cards and close the context. Wraps ``SCardReleaseContext``.
@@ -322,10 +329,11 @@ class Context:
                 self._waits.add(wait)
             return wait.run(limit, watched)
         finally:
-            _cancel([wait])
+            _cancel([wait], _INTERRUPT_SECONDS)
             with self._state:
                 self._waits.discard(wait)
-            self._library.SCardReleaseContext(wait.context)
+            if not wait.runs or wait.ended.is_set():  # otherwise SCardCancel fails, and the wait goes on
+                self._library.SCardReleaseContext(wait.context)
 
 
 def _checked_states(states: Iterable[str | ReaderState]) -> list[ReaderState]:
@@ -416,11 +424,20 @@ class _Wait:
         return ReaderPolling(self.library, self.context, self.cancelled).step
 
 
-def _cancel(waits: list[_Wait]) -> None:
-    """End the waits in C, repeating SCardCancel until each has ended."""
+def _cancel(waits: list[_Wait], limit: float) -> int:
+    """End the waits in C, repeating SCardCancel until each has ended.
+
+    Returns:
+        0; or the code of SCardCancel, if it has failed for ``limit`` seconds.
+    """
     for wait in waits:
         wait.cancelled.set()
+    last_success = time.perf_counter()
     while running := [wait for wait in waits if wait.runs and not wait.ended.is_set()]:
-        for wait in running:
-            wait.library.SCardCancel(wait.context)
+        codes = [wait.library.SCardCancel(wait.context) for wait in running]
+        if not any(codes):
+            last_success = time.perf_counter()
+        elif time.perf_counter() - last_success > limit:
+            return next(code for code in codes if code)
         running[0].ended.wait(_CANCEL_AGAIN)
+    return 0

@@ -204,8 +204,8 @@ class ScriptError(SCardError):
     Attributes:
         replies: all complete replies, including the one with the unexpected status word.
         index: the index of the command that failed or got an unexpected status word. If the script was cancelled, the
-            index of the next command.
-        sw: the unexpected status word; None if the script ended for another reason.
+            index of the next command. If memory was exhausted, the index of the command that was not sent.
+        sw: the unexpected status word; None if the script ended for another reason, or if the response has none.
     """
 
     replies: Sequence[object] = ()
@@ -633,6 +633,13 @@ def status_word_error(function: str, sw: int, offset: int, done: int) -> StatusW
     """Return the error for a status word that ended the transfer of a whole file after ``done`` bytes."""
     error = StatusWordError(f"{function}: the card answered {sw:04X} at offset {offset + done}", function=function)
     error.sw, error.arrived = sw, done
+    return error
+
+
+def short_response_error(response: bytes) -> CommunicationError:
+    """Return the error for a response of 0 or 1 bytes, which has no status word."""
+    error = CommunicationError(f"the card answered {len(response)} of the 2 bytes of a status word")
+    error.partial = response
     return error
 
 

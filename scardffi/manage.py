@@ -21,11 +21,13 @@ from .constants import MAX_BUFFER_SIZE_EXTENDED, CardState, Disposition, Protoco
 from .errors import (
     E_INVALIDARG,
     E_UNEXPECTED,
+    CommunicationError,
     InvalidArgumentError,
     InvalidHandleError,
     SCardError,
     from_hresult,
     nothing_to_release,
+    short_response_error,
 )
 from .exchange import ExchangeMethods, state_detail
 from .handles import handle_number
@@ -480,17 +482,19 @@ class SCardManage(ExchangeMethods):
         service: CHVerification = self._create("create_ch_verification", "CHVerification", arguments)
         return service
 
-    def create_file_access(self, *, cla: int = 0, table: StatusTable | None = None) -> FileAccess:
+    def create_file_access(self, *, cla: int = 0, table: StatusTable | None = None, lenient: bool = True) -> FileAccess:
         """Return a service for the files of the card. Follows ISCardManage::CreateFileAccess.
 
         Args:
             cla: as for :meth:`create_card_auth`.
             table: as for :meth:`create_card_auth`.
+            lenient: False to raise an error if what the card says about its files is malformed.
 
         Raises:
             UnexpectedStateError, CardStateError: as for :meth:`create_card_auth`.
         """
-        service: FileAccess = self._create("create_file_access", "FileAccess", {"cla": cla, "table": table})
+        arguments = {"cla": cla, "table": table, "lenient": lenient}
+        service: FileAccess = self._create("create_file_access", "FileAccess", arguments)
         return service
 
     def create_interface(self, id_or_name: UUID | str, data: Any = None) -> Any:
@@ -525,6 +529,11 @@ class SCardManage(ExchangeMethods):
             UnexpectedStateError: the object is not attached.
         """
         return self._present_attachment("turns").turns
+
+    @staticmethod
+    def short_response_error(response: bytes) -> CommunicationError:
+        """Return the error that services raise for a response of 0 or 1 bytes, which has no status word."""
+        return short_response_error(response)
 
     def _present_attachment(self, function: str) -> Attachment:
         if not self.is_attached:

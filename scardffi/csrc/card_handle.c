@@ -16,8 +16,11 @@ static struct card_handle *take_unused(void)
         return card;
     }
     card = malloc(sizeof *card);
-    if (card != NULL)
+    if (card != NULL) {
         platform_mutex_init(&card->mutex);
+        platform_condition_init(&card->turn_ended);
+        card->holder_manage = NULL;
+    }
     return card;
 }
 
@@ -50,6 +53,7 @@ struct card_handle *card_handle_acquire(const scardffi_library *library, SCARDHA
         card->library = library;
         card->value = value;
         card->protocol = SCARD_PROTOCOL_UNDEFINED;
+        platform_atomic_store(&card->holder, NULL);
         card->references = 1;
         card->next = in_use;
         in_use = card;
@@ -70,4 +74,18 @@ void card_handle_release(struct card_handle *card)
         unused = card;
     }
     platform_global_unlock();
+}
+
+void card_handle_keep_turn(struct card_handle *card, const struct flow *flow, const void *manage)
+{
+    platform_atomic_store(&card->holder, flow);
+    card->holder_manage = manage;
+    card->holder_thread = platform_thread();
+}
+
+void card_handle_end_turn(struct card_handle *card)
+{
+    platform_atomic_store(&card->holder, NULL);
+    card->holder_manage = NULL;
+    platform_condition_wake_all(&card->turn_ended);
 }

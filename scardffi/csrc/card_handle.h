@@ -3,6 +3,10 @@
  * pcsc-lite blocks every PC/SC call of the process while a second call waits for a busy handle, so calls on a handle
  * wait here, before they enter the library. The struct of an unused handle goes to a free list and is never freed,
  * because a thread may still lock it; the thread then sees that its manage object has another handle or no handle.
+ *
+ * A response that comes in parts must not be mixed with other commands, but a call that fetches it returns to its
+ * caller from time to time. Meanwhile the call keeps its turn: it is the `holder`, and other calls wait until it gives
+ * the turn back (flow.h).
  */
 #ifndef SCARDFFI_CARD_HANDLE_H
 #define SCARDFFI_CARD_HANDLE_H
@@ -10,8 +14,15 @@
 #include "pcsc_api.h"
 #include "platform.h"
 
+struct flow;
+
 struct card_handle {
     platform_mutex mutex;
+    platform_condition turn_ended;
+    const struct flow *holder; /* atomic; whose turn it is while nobody has `mutex`, NULL for anybody's; written under
+                                  `mutex` */
+    uintptr_t holder_thread;   /* the thread that called the holder; guarded by `mutex` */
+    const void *holder_manage; /* the manage object of the holder; guarded by `mutex` */
     const scardffi_library *library;
     SCARDHANDLE value;
     DWORD protocol;           /* the active protocol, 0 while it is unknown; guarded by `mutex` */
@@ -22,5 +33,9 @@ struct card_handle {
 /* Return the one struct of this handle, created at its first use; NULL if memory is exhausted. */
 struct card_handle *card_handle_acquire(const scardffi_library *library, SCARDHANDLE value);
 void card_handle_release(struct card_handle *card);
+
+/* Begin and end a turn. The mutex is held. */
+void card_handle_keep_turn(struct card_handle *card, const struct flow *flow, const void *manage);
+void card_handle_end_turn(struct card_handle *card);
 
 #endif

@@ -15,6 +15,7 @@ struct scardffi_manage {
     SCARDHANDLE handle;       /* atomic */
     intptr_t owned;           /* atomic; 1: detach disconnects the handle */
     intptr_t locks;           /* atomic; transactions begun here and not ended; written under the card's mutex */
+    intptr_t detaching;       /* atomic; 1 while manage_detach waits for the card's mutex */
     /* the rest is guarded by the card's mutex */
     bool was_exclusive; /* exclusive access was given up, and the reader may still be locked */
     bool has_context;
@@ -60,16 +61,47 @@ void manage_free(scardffi_manage *manage)
 
 struct card_handle *manage_enter(scardffi_manage *manage)
 {
+    return manage_enter_turn(manage, NULL);
+}
+
+/* Wait for the end of another call's turn. The mutex is held. Returns false if that call is one of this thread, which
+ * cannot end while this thread waits. */
+static bool wait_for_turn(struct card_handle *card)
+{
+    if (card->holder_thread == platform_thread())
+        return false;
+    platform_condition_wait(&card->turn_ended, &card->mutex);
+    return true;
+}
+
+struct card_handle *manage_enter_turn(scardffi_manage *manage, const struct flow *flow)
+{
     if (manage == NULL || manage_is_forked(manage))
         return NULL;
     struct card_handle *card;
-    while ((card = platform_atomic_load(&manage->card)) != NULL) {
+    bool can_wait = true;
+    while (can_wait && (card = platform_atomic_load(&manage->card)) != NULL) {
         platform_mutex_lock(&card->mutex);
-        if (platform_atomic_load(&manage->card) == card)
-            return card;
+        if (platform_atomic_load(&manage->card) == card) {
+            const struct flow *holder = platform_atomic_load(&card->holder);
+            if (holder == NULL || holder == flow)
+                return card;
+            can_wait = wait_for_turn(card);
+        }
         platform_mutex_unlock(&card->mutex); /* detached, and perhaps attached again, while this thread waited */
     }
     return NULL;
+}
+
+bool manage_is_detaching(const scardffi_manage *manage)
+{
+    return platform_atomic_load(&manage->detaching) != 0;
+}
+
+void manage_wait_for_detach(scardffi_manage *manage)
+{
+    platform_mutex_lock(&manage->mutex);
+    platform_mutex_unlock(&manage->mutex);
 }
 
 uint32_t manage_leave(struct card_handle *card, uint32_t code)
@@ -275,10 +307,15 @@ uint32_t manage_detach(scardffi_manage *manage, uint32_t disposition)
         return SCARDFFI_E_UNEXPECTED;
     uint32_t result = SCARDFFI_E_UNEXPECTED;
     platform_mutex_lock(&manage->mutex);
-    struct card_handle *card = manage_enter(manage);
+    struct card_handle *card = manage->card;
     if (card != NULL) {
+        platform_atomic_store(&manage->detaching, 1);
+        platform_mutex_lock(&card->mutex); /* a call that keeps its turn for its next step is not waited for */
+        platform_atomic_store(&manage->detaching, 0);
         uint32_t code = close_handle(manage, card, disposition);
         platform_atomic_store(&manage->card, NULL);
+        if (card->holder_manage == manage)
+            card_handle_end_turn(card);
         result = manage_leave(card, code);
         card_handle_release(card);
     }

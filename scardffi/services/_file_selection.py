@@ -20,7 +20,7 @@ from ..iso7816.status_word import (
 from .card_capabilities import CardCapabilities
 from .file_properties import FCP, FileKind, FileProperties, WrongKindError
 from .file_reference import MF, UP, Location
-from .transmitter import Sender
+from .transmitter import Sender, lacks_status_word
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -56,8 +56,10 @@ class Selection:
         transmitter: sends the commands.
         cla: the class byte of the commands.
         table: the card's own status words.
+        lenient: False to raise an error if the properties of a file are malformed.
 
     Attributes:
+        lenient: the argument.
         sender: the sender of the commands.
         folder: the current directory of the service's user.
         df: the card's current DF; None if it is not known.
@@ -65,7 +67,8 @@ class Selection:
         atr: the card's ATR; empty if the transmitter has none.
     """
 
-    def __init__(self, transmitter: Transmitter, cla: int, table: StatusTable | None) -> None:
+    def __init__(self, transmitter: Transmitter, cla: int, table: StatusTable | None, *, lenient: bool = True) -> None:
+        self.lenient = lenient
         self.sender = Sender(transmitter, cla, table)
         self._token = object()
         self.folder = Location()
@@ -149,7 +152,7 @@ class Selection:
         ):
             return self._df_properties
         answer = self._select_location(location, is_ef=folder is False)
-        properties = FileProperties.decode(answer, lenient=True)
+        properties = self._decode(answer)
         if properties.kind is not None or properties.name:
             folder = properties.kind in {None, FileKind.DF}
         if folder:
@@ -162,7 +165,7 @@ class Selection:
     def select_name(self, name: bytes, occurrence: Occurrence) -> FileProperties:
         """Select an occurrence of a DF name and return its properties. The current DF is unknown afterwards."""
         self.forget()
-        return FileProperties.decode(self._require(SelectBy.DF_NAME, name, occurrence), lenient=True)
+        return self._decode(self._require(SelectBy.DF_NAME, name, occurrence))
 
     def ensure_ef(self, location: Location) -> None:
         """Select an EF unless it is the current one."""
@@ -183,7 +186,8 @@ class Selection:
         """Select the user's current directory again at the end of the context, if a command was sent in it.
 
         If the card refuses this, no error is raised; the next command that needs the directory selects it again. After
-        an exception other than one of a service, such as that of a transmitter, nothing is sent.
+        an exception other than one of a service, such as that of a transmitter, or after a response without a status
+        word, nothing is sent.
 
         Args:
             only_after_error: True to do this only if the context ends with an error.
@@ -191,8 +195,8 @@ class Selection:
         sent = self._sent
         try:
             yield
-        except (StatusError, MalformedError, WrongKindError):
-            if self._sent > sent:
+        except (StatusError, MalformedError, WrongKindError) as error:
+            if self._sent > sent and not lacks_status_word(error):
                 self._try_ensure_folder()
             raise
         if self._sent > sent and not only_after_error:
@@ -319,7 +323,15 @@ class Selection:
     def _current_properties(self) -> FileProperties:
         """Return the properties of the current file by GET DATA; most cards return none."""
         response = self.send_any(iso.get_data(FCP, cla=self.sender.cla))
-        return FileProperties.decode(response.data, lenient=True)
+        return self._decode(response.data)
+
+    def _decode(self, answer: bytes) -> FileProperties:
+        """Return the properties in an answer. Forget the current files if it is malformed and read strictly."""
+        try:
+            return FileProperties.decode(answer, lenient=self.lenient)
+        except MalformedError:
+            self.forget()
+            raise
 
 
 def _path(steps: Sequence[int]) -> bytes:

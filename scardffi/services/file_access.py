@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from ..iso7816 import instructions as iso
 from ..iso7816.command import checked
-from ..iso7816.malformed import MalformedError
+from ..iso7816.malformed import ListWithProblems, MalformedError
 from ..iso7816.status_word import StatusError, WrongLengthError, WrongParametersError
 from ..iso7816.tlv import encode
 from ._file_selection import Selection
@@ -19,6 +18,7 @@ from .card_records import Records
 from .file_directory import EF_DIR, applications, children, dfs_by_name, merged
 from .file_properties import FCP, LONGEST_NAME, FileKind, FileProperties, WrongKindError
 from .file_reference import MF, UP, FileRef, Location
+from .transmitter import lacks_status_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
@@ -55,17 +55,22 @@ class FileAccess:
     code of the current directory. On a card that supports only selection by P1 00, an identifier may select a file of
     the DF above (ISO/IEC 7816-4, clause 11.2.2); a program cannot detect this.
 
-    If the card refuses a command a StatusError is raised, and if its answer is malformed a MalformedError.
+    If the card refuses a command a StatusError is raised. What the card says about files, applications and itself is
+    read leniently: the data objects that can be read are used, and ``problems`` of the result lists the errors. If
+    ``lenient`` is False, malformed data objects raise a MalformedError. Other malformed answers always raise it.
 
     Args:
         transmitter: sends the commands; see :class:`.transmitter.Transmitter`.
         cla: the class byte of the commands, 0 to 255, such as that of a logical channel.
         table: the card's own status words; see :mod:`scardffi.iso7816.status_word`.
+        lenient: False to raise an error if what the card says is malformed.
     """
 
-    def __init__(self, transmitter: Transmitter, *, cla: int = 0, table: StatusTable | None = None) -> None:
-        self._selection = Selection(transmitter, cla, table)
-        self._ef_atr: bytes | None = None
+    def __init__(
+        self, transmitter: Transmitter, *, cla: int = 0, table: StatusTable | None = None, lenient: bool = True
+    ) -> None:
+        self._selection = Selection(transmitter, cla, table, lenient=lenient)
+        self._ef_atr: list[bytes] | None = None
 
     @property
     def current_dir(self) -> str:
@@ -103,7 +108,7 @@ class FileAccess:
         *,
         prefix: Buffer = b"",
         probe: Iterable[int] = (),
-    ) -> list[DirectoryEntry]:
+    ) -> ListWithProblems[DirectoryEntry]:
         """Return the files of the current directory that can be found.
 
         No command of ISO/IEC 7816-4 lists files, so this collects entries from several sources: in the MF, the
@@ -117,6 +122,10 @@ class FileAccess:
             prefix: the beginning of the DF names, 0 to 16 bytes; many cards do not accept an empty one.
             probe: the file identifiers to try, 0 to 0xFFFF each.
 
+        Returns:
+            The files. ``problems`` of an entry lists the errors in what the card states about the file, and
+            ``problems`` of the list those in EF.DIR that belong to no entry.
+
         Raises:
             ValueError: ``prefix`` or ``probe`` is not allowed; nothing was sent.
         """
@@ -125,10 +134,13 @@ class FileAccess:
         identifiers = [checked("probe", one, 0, 0xFFFF) for one in probe]
         with self._selection, self._selection.return_to_folder():
             folder = self._selection.folder
-            sources = [children(self._selection, folder, identifiers)]
+            sources: list[Iterable[DirectoryEntry]] = [children(self._selection, folder, identifiers)]
+            in_ef_dir: ListWithProblems[DirectoryEntry] = ListWithProblems()
             if folder.is_root:
-                sources[:0] = [applications(self._content(EF_DIR)), dfs_by_name(self._selection, wanted)]
-            return merged(chain(*sources), lambda entry: _matches(entry.kind, kind))
+                in_ef_dir = applications(self._content(EF_DIR), lenient=self._selection.lenient)
+                sources[:0] = [in_ef_dir, dfs_by_name(self._selection, wanted)]
+            found = merged(chain(*sources), lambda entry: _matches(entry.kind, kind))
+            return ListWithProblems(found, in_ef_dir.problems)
 
     def open(self, reference: Reference, mode: str = "rb") -> CardFile:
         """Open a transparent EF. Follows ISCardFileAccess::Open.
@@ -151,7 +163,7 @@ class FileAccess:
             location, properties = self._selection.find(wanted, folder=False)
             if properties.kind not in {None, FileKind.TRANSPARENT}:
                 raise _wrong_kind(location, properties, "a transparent EF")
-            capabilities = CardCapabilities.of(self._selection.atr, self._ef_atr or b"", properties.objects)
+            capabilities = CardCapabilities.of(self._selection.atr, self._ef_atr or [], properties.objects)
             return CardFile(self._selection, location, properties, mode, capabilities)
 
     def records(self, reference: Reference) -> Records:
@@ -296,8 +308,8 @@ class FileAccess:
         with self._selection:
             if self._ef_atr is None:
                 with self._selection.return_to_folder():
-                    self._ef_atr = b"".join(self._content(_EF_ATR))
-            capabilities = CardCapabilities.of(self._selection.atr, self._ef_atr)
+                    self._ef_atr = list(self._content(_EF_ATR))
+            capabilities = CardCapabilities.of(self._selection.atr, self._ef_atr, lenient=self._selection.lenient)
             sender = self._selection.sender
             sender.extended_length = sender.extended_length or bool(capabilities.extended_length)
             sender.chaining = sender.chaining or bool(capabilities.chaining)
@@ -320,13 +332,18 @@ class FileAccess:
 
     def _content(self, file_id: int) -> Iterator[bytes]:
         """Yield the content of an EF of the MF, in one piece or by records; nothing if the card refuses."""
-        with suppress(StatusError, MalformedError):
+        try:
             location, properties = self._selection.select(Location().child(file_id), folder=False)
             if properties.kind is not None and properties.kind.is_records:
                 yield from Records(self._selection, location, properties)
             elif properties.kind in {None, FileKind.TRANSPARENT}:
                 capabilities = CardCapabilities.of(self._selection.atr)
                 yield CardFile(self._selection, location, properties, "rb", capabilities).read(_MOST_READ)
+        except StatusError:
+            pass
+        except MalformedError as error:
+            if not self._selection.lenient or lacks_status_word(error):
+                raise
 
     def _forget_selection(self, properties: FileProperties) -> None:
         """Forget the current file after a file was created or deleted. If that file was an EF, keep the current DF."""
