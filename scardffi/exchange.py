@@ -75,6 +75,12 @@ def state_detail(native: Manage, function: str) -> str:
     return "the object is not attached"
 
 
+def handle_detail(native: Manage) -> str:
+    """Return the handle of the manage object in C, for the message of an error; empty while detached."""
+    number = ffi.new("SCARDHANDLE *")
+    return f"handle {number[0]}" if lib.manage_handle(native, number) else ""
+
+
 def answered(length: int, sw: int | None) -> str:
     """Return what the card answered, for messages: the status word, or the length of a response that has none."""
     if sw is not None:
@@ -108,7 +114,9 @@ class ExchangeFailure(NamedTuple):
         """Decode the negative result of an exchange, which csrc/transmit.h defines."""
         return cls(-answer & 0xFFFFFFFF, -answer >> 32, arrived)
 
-    def error(self, function: str, native: Manage, lengths: tuple[int, int] | None = None) -> SCardError:
+    def error(
+        self, function: str, native: Manage, lengths: tuple[int, int] | None = None, *, place: str | None = None
+    ) -> SCardError:
         """Return the exception to raise.
 
         Args:
@@ -116,14 +124,17 @@ class ExchangeFailure(NamedTuple):
             native: the manage object in C.
             lengths: the length of the command and the capacity of the response in bytes, if C checked them in this
                 call.
+            place: the name of the reader, for the message; None to name the handle.
         """
         if self.hresult == E_INVALIDARG and lengths is not None:
             return _refused_buffers(*lengths)
-        detail = ""
         if self.hresult == E_UNEXPECTED:
             detail = state_detail(native, function)
-        elif self.arrived:
-            detail = f"{self.arrived} bytes arrived" + (f", {self.required} are needed" if self.required else "")
+        else:
+            detail = handle_detail(native) if place is None else place
+            if self.arrived:
+                arrived = f"{self.arrived} bytes arrived" + (f", {self.required} are needed" if self.required else "")
+                detail = f"{detail}: {arrived}" if detail else arrived
         error: SCardError
         if self.hresult == E_FAIL:
             error = CommunicationError(f"{function}: {self.malformed}", function=function)
@@ -156,6 +167,14 @@ class ExchangeMethods:
     def __init__(self, native: Manage) -> None:
         self._native = native
         self._spare: list[tuple[Slot, Memory]] = []
+        self._reader: str | None = None  # as attach_by_ifd got it
+
+    @property
+    def _place(self) -> str:
+        """The reader or the handle, for the messages of errors; empty while detached."""
+        if self._reader is None or not self.is_attached:
+            return handle_detail(self._native)
+        return repr(self._reader)
 
     @property
     def native(self) -> Manage:
@@ -273,7 +292,7 @@ class ExchangeMethods:
         partial = b"" if receive is not None else bytes(ffi.buffer(memory, arrived + lib.exchange_rest(exchange)))
         required, is_refused = lib.exchange_required(exchange), lib.exchange_is_refused(exchange)
         failure = ExchangeFailure(-received, required, arrived, partial, is_refused)
-        raise failure.error(function, self._native)
+        raise failure.error(function, self._native, place=self._place)
 
     def transmit_into(self, command: Buffer, response: Buffer, flow: SupportsIndex = 0) -> int:
         """Send a command APDU and receive the response in memory of the caller. Wraps ``SCardTransmit``.
@@ -423,12 +442,13 @@ class ExchangeMethods:
         if required:  # it is for the last response only
             required += done
         failure = ExchangeFailure(hresult, required, done, _file_partial(file), lib.binary_is_refused(file), malformed)
-        raise failure.error(function, self._native)
+        raise failure.error(function, self._native, place=self._place)
 
     def _exchange_error(self, function: str, answer: int, send: Bytes, receive: CData | None = None) -> SCardError:
         """Return the exception for the negative result of an exchange, and unlock the buffers."""
         capacity = MAX_BUFFER_SIZE_EXTENDED if receive is None else len(receive)
-        error = ExchangeFailure.decode(answer).error(function, self._native, (len(send), capacity))
+        lengths = len(send), capacity
+        error = ExchangeFailure.decode(answer).error(function, self._native, lengths, place=self._place)
         release(send, *([] if receive is None else [receive]))
         return error
 
@@ -596,7 +616,7 @@ class Exchange:
             lib.exchange_arrived(native),
             is_refused=lib.exchange_is_refused(native),
         )
-        return failure.error("exchange", self._card.native)
+        return failure.error("exchange", self._card.native, place=self._card._place)  # noqa: SLF001  the class is above
 
     @property
     def sw(self) -> int | None:
