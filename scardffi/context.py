@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from ._arguments import integer, invalid, member, seconds
+from ._at_exit import silent_at_exit
 from ._loader import lib
 from ._reader_polling import ReaderPolling
 from ._reaper import close_later
@@ -265,6 +266,7 @@ class Context:
     def __enter__(self) -> Self:
         return self
 
+    @silent_at_exit
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
@@ -274,6 +276,7 @@ class Context:
             if error is None:
                 raise
 
+    @silent_at_exit
     def __del__(self, _warn: Any = warnings.warn) -> None:
         context = getattr(self, "_context", None)
         if context is None or self._process != lib.platform_process():

@@ -21,6 +21,7 @@ from ._arguments import (
     release,
     writable,
 )
+from ._at_exit import silent_at_exit
 from ._loader import ffi, lib, owning
 from .constants import MAX_BUFFER_SIZE_EXTENDED, Flow
 from .errors import (
@@ -645,6 +646,7 @@ class Exchange:
     def __enter__(self) -> Self:
         return self
 
+    @silent_at_exit
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:

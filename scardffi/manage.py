@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from . import _marshalling
 from ._arguments import dword, flags, invalid, member, readable, release, seconds, text
+from ._at_exit import silent_at_exit
 from ._attachment import Attachment, AttachmentTransmitter
 from ._loader import ffi, lib, owning
 from ._reaper import close_later
@@ -205,6 +206,7 @@ class SCardManage(ExchangeMethods):
     def __enter__(self) -> Self:
         return self
 
+    @silent_at_exit
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
@@ -212,6 +214,7 @@ class SCardManage(ExchangeMethods):
         if error is None and result != E_UNEXPECTED and not nothing_to_release(result):  # E_UNEXPECTED: it is detached
             self._check(result, "detach")
 
+    @silent_at_exit
     def __del__(self, _warn: Any = warnings.warn) -> None:
         # `_warn` is a default argument because the module may already be cleared while the interpreter is ending.
         native = getattr(self, "_native", None)
@@ -567,6 +570,7 @@ class _Transaction:
         self._card.lock()
         return self._card
 
+    @silent_at_exit
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:

@@ -65,7 +65,7 @@ struct binary_file {
     unsigned sw; /* the last one */
     bool is_finished;
     bool is_malformed; /* a whole response arrived that cannot be used */
-    bool in_command; /* the response to the chunk's command is not complete */
+    bool in_command;   /* the response to the chunk's command is not complete */
     struct chunk chunk;
     struct flow flow;
     const unsigned char *partial; /* after a failure: what the card sent, unless it is in the caller's memory */

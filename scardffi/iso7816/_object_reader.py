@@ -259,19 +259,17 @@ class ObjectReader(ABC):
 
     def _replace_misplaced(self) -> None:
         """Find the expected objects in place of an object that cannot belong to them, and of the one before it."""
-        for at, one in enumerate(self._found):
-            if self._is_possible(one.header):
-                continue
-            number = at
-            while number and self._found[number - 1].header.tag not in self._expected:
-                number -= 1
-            first = self._found[number - 1].header.end if number else self._found[0].header.end
-            resume = self._expected_from(first)
-            if resume is not None and resume < one.end:
-                wrong = self._remove_from(resume)
-                self._problems += [] if wrong is None else [wrong]
-                self._read_from(resume)
-                return
+        first = 0
+        for one in self._found:
+            if not self._is_possible(one.header):
+                resume = self._expected_from(first or one.header.end)
+                if resume is not None and resume < one.end:
+                    wrong = self._remove_from(resume)
+                    self._problems += [] if wrong is None else [wrong]
+                    self._read_from(resume)
+                    return
+            if not first or one.header.tag in self._expected:
+                first = one.header.end
 
     def _remove_from(self, position: int) -> MalformedError | None:
         """Remove the objects after a position, and the one that contains it, or, if it is a template, end it there.

@@ -14,6 +14,7 @@ from ctypes import byref
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from .._arguments import invalid, text
+from .._at_exit import silent_at_exit
 from ..constants import ReturnCode
 from ..errors import E_UNEXPECTED, SCardError, SharingViolationError, from_hresult
 from . import _scardvirtual
@@ -220,6 +221,7 @@ class VirtualReader:
         self.plug()
         return self
 
+    @silent_at_exit
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:

@@ -21,6 +21,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
 from weakref import WeakSet
 
+from .._at_exit import silent_at_exit
+
 if sys.platform == "win32":
     import ctypes
 
@@ -87,11 +89,13 @@ class VpcdCard:
         self.start()
         return self
 
+    @silent_at_exit
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
 
+    @silent_at_exit
     def __del__(self, _warn: Any = warnings.warn) -> None:
         server = getattr(self, "_server", None)
         if server is not None and server.sockets:
@@ -165,7 +169,7 @@ class _Server:
 
     def join(self) -> None:
         """Wait until all threads except the calling one have ended."""
-        while self.threads:
+        while self.threads and not sys.is_finalizing():  # while the interpreter is ending, no other thread runs
             thread = self.threads.pop()
             if thread is not threading.current_thread():
                 thread.join()

@@ -234,6 +234,8 @@ def test_long_bytes_are_read_quickly() -> None:
         "lengths of 5 bytes": b"\x5a\x85\0\0\0\0\1\xaa" * (size // 8),
         "tags of 5 bytes": b"\xdf\x81\x82\x83\4\1\xaa" * (size // 7) + b"\x5a",
         "templates that are too short": b"\xa5\1\x5a" * (size // 3),
+        "objects of another class": b"\2\1\1" * (size // 3),
+        "unexpected objects in a template": b"\xa5\x83\1\0\0" + b"\x84\1\1" * (size // 6) + b"\x87\1\5" * (size // 6),
         "wrong lengths": b"\x5a\1" * (size // 2),
         "padding": b"\0\xff" * (size // 2) + b"\x5a",
         "chance": chance.randbytes(size),
