@@ -63,6 +63,8 @@ def state_detail(native: Manage, function: str) -> str:
     """Return the reason why a function of the C core returned E_UNEXPECTED, for the message of the error."""
     if lib.manage_is_forked(native):
         return "the object was made in another process; this process is a fork of it"
+    if lib.manage_is_stale(native):
+        return "the handle was closed by another object, or its number belongs to another connection now; attach again"
     if function.startswith("attach"):
         return "the object is already attached; detach it first"
     return "the object is not attached"
@@ -197,12 +199,12 @@ class ExchangeMethods:
         return answer
 
     def _new_slot(self) -> tuple[Slot, Memory]:
-        slot = lib.exchange_slot_new(self._native)
-        if not slot:
+        slot = owning(functools.partial(lib.exchange_slot_new, self._native), lib.exchange_slot_free)
+        if slot is None:
             raise from_hresult(E_OUTOFMEMORY, "transmit")
         # A slice of this buffer is the bytes object to return; ffi.unpack is slower.
         response = ffi.buffer(lib.exchange_slot_response(slot), MAX_BUFFER_SIZE_EXTENDED)
-        return owning(slot, lib.exchange_slot_free), response
+        return slot, response
 
     def _transmit_with_flow(self, send: Bytes, flow: int) -> bytes:
         response = ffi.new("char[]", MAX_BUFFER_SIZE_EXTENDED)
@@ -417,11 +419,12 @@ class Exchange:
             raise ExchangeFailure(refusal).error("exchange", card.native, (size, capacity))
         send, self._command = pinned(send, command)
         receive, self._response = pinned(receive, response)
-        native = lib.exchange_new(card.native, chosen, send, size, receive, capacity)
-        if not native:
+        create = functools.partial(lib.exchange_new, card.native, chosen, send, size, receive, capacity)
+        native = owning(create, lib.exchange_free)
+        if native is None:
             release(self._command, self._response)
             raise from_hresult(E_OUTOFMEMORY, "exchange")
-        self._native: ExchangeObject = owning(native, lib.exchange_free)
+        self._native: ExchangeObject = native
         self._size = size
         self.command = command
         self.response = response

@@ -7,6 +7,7 @@ not delay calls on other cards. The methods that exchange commands and responses
 
 from __future__ import annotations
 
+import functools
 import time
 import warnings
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
@@ -17,12 +18,20 @@ from ._attachment import Attachment, AttachmentTransmitter
 from ._loader import ffi, lib, owning
 from ._reaper import close_later
 from .constants import MAX_BUFFER_SIZE_EXTENDED, CardState, Disposition, Protocol, ReturnCode, Scope, ShareMode
-from .errors import E_INVALIDARG, E_UNEXPECTED, InvalidArgumentError, InvalidHandleError, SCardError, from_hresult
+from .errors import (
+    E_INVALIDARG,
+    E_OUTOFMEMORY,
+    E_UNEXPECTED,
+    InvalidArgumentError,
+    InvalidHandleError,
+    from_hresult,
+)
 from .exchange import ExchangeMethods, state_detail
 from .handles import handle_number
 from .library import Library, chosen_library
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Any, SupportsIndex
@@ -30,6 +39,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from ._native import CData
     from .iso7816.status_word import StatusTable
     from .services.card_auth import CardAuth
     from .services.ch_verification import CHVerification
@@ -73,11 +83,10 @@ class SCardManage(ExchangeMethods):
         self._library = chosen_library(library)
         self._owner = owner
         self._attachment: Attachment | None = None  # the present one or, while detached, the last one
-        out = ffi.new("scardffi_manage **")
-        result = lib.manage_new(self._library.native, out)
-        if result != 0:
-            raise from_hresult(result, "SCardManage")
-        super().__init__(owning(out[0], lib.manage_free))
+        native = owning(functools.partial(lib.manage_create, self._library.native), lib.manage_free)
+        if native is None:
+            raise from_hresult(E_OUTOFMEMORY, "SCardManage")
+        super().__init__(native)
 
     # attach and detach
 
@@ -111,12 +120,28 @@ class SCardManage(ExchangeMethods):
         number = handle_number(handle, self._library)
         mode = 0 if share_mode is None else int(member("share_mode", share_mode, ShareMode))
         code = ffi.new("uint32_t *")
-        result = lib.manage_attach_by_handle(self._native, number, owned, mode, code)
+        attach = functools.partial(lib.manage_attach_by_handle_recorded, self._native, number, owned, mode, code)
+        result = self._attach(attach, handle)
         if result == E_INVALIDARG:
             raise _invalid_handle(number, code[0])
         self._check(result, "attach_by_handle", code=code[0])
-        self._attachment = Attachment(handle, self._attachment)
         return self
+
+    def _attach(self, attach: Callable[[CData], int], source: object) -> int:
+        """Attach by a function in C that records the attachment, and undo it if Ctrl-C interrupts this."""
+        native, previous = self._native, self._attachment
+        begun = ffi.new("uint64_t *")
+        present = Attachment(source, previous)
+        try:
+            result = attach(begun)
+            if result == 0:
+                if previous is not None:
+                    previous.end()
+                self._attachment = present
+            return result
+        except BaseException:
+            lib.manage_undo_attach(native, begun[0])
+            raise
 
     def attach_by_ifd(
         self,
@@ -150,11 +175,9 @@ class SCardManage(ExchangeMethods):
             UnexpectedStateError: the object is already attached; that attachment stays.
         """
         mode = member("share_mode", share_mode, ShareMode)
-        result = lib.manage_attach_by_ifd(
-            self._native, member("scope", scope, Scope), text("reader", reader), mode, _protocols(protocols, mode)
-        )
+        arguments = member("scope", scope, Scope), text("reader", reader), mode, _protocols(protocols, mode)
+        result = self._attach(functools.partial(lib.manage_attach_by_ifd_recorded, self._native, *arguments), None)
         self._check(result, "attach_by_ifd", f"{reader!r}")
-        self._attachment = Attachment(None, self._attachment)
         return self
 
     def detach(self, disposition: SupportsIndex | None = None) -> None:
@@ -178,11 +201,17 @@ class SCardManage(ExchangeMethods):
         self._check(self._detach(chosen), "detach")
 
     def _detach(self, disposition: Disposition) -> int:
-        attachment = self._attachment  # another thread may attach again as soon as C has detached
-        result = lib.manage_detach(self._native, disposition)
-        if result != E_UNEXPECTED and attachment is not None:
-            attachment.end()
-        return result
+        native, attachment = self._native, self._attachment  # another thread may attach again after C has detached
+        handle = ffi.new("SCARDHANDLE *")
+        try:
+            result = lib.manage_detach(native, disposition)
+            if result != E_UNEXPECTED and attachment is not None:
+                attachment.end()
+            return result
+        except BaseException:
+            if not lib.manage_handle(native, handle) and attachment is not None:
+                attachment.end()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -197,7 +226,7 @@ class SCardManage(ExchangeMethods):
     def __del__(self, _warn: Any = warnings.warn) -> None:
         # `_warn` is a default argument because the module may already be cleared while the interpreter is ending.
         native = getattr(self, "_native", None)
-        if native is None or not self.is_attached or not lib.manage_needs_detach(native):
+        if native is None or not lib.manage_needs_detach(native):
             return
         kept = self._owner, self._attachment
         message = f"{self!r} was collected while attached; call detach()"
@@ -232,13 +261,16 @@ class SCardManage(ExchangeMethods):
         start = member("initialization", initialization, Disposition)
         if start == Disposition.EJECT:
             raise invalid("initialization", start, "LEAVE, RESET or UNPOWER")
-        result = lib.manage_reconnect(self._native, mode, _protocols(protocols, mode), start)
+        wanted = _protocols(protocols, mode)
+        try:
+            result = lib.manage_reconnect(self._native, mode, wanted, start)
+        finally:  # also if Ctrl-C interrupts this, because the card may have been reset
+            if self._attachment is not None:
+                self._attachment.forget_selection()
         detail = ""
         if result == E_INVALIDARG:
             detail = "share_mode is required, because it is not known how this borrowed handle was opened"
         self._check(result, "reconnect", detail)
-        if self._attachment is not None:
-            self._attachment.forget_selection()
 
     # transactions
 
@@ -263,7 +295,13 @@ class SCardManage(ExchangeMethods):
         limit = seconds("timeout", timeout)
         if limit is not None:
             self._wait_until_free(limit)
-        self._check(lib.manage_lock(self._native), "lock")
+        native = self._native
+        begun = ffi.new("uint64_t *")
+        try:
+            self._check(lib.manage_lock_recorded(native, begun), "lock")
+        except BaseException:
+            lib.manage_undo_lock(native, begun[0])
+            raise
 
     def _wait_until_free(self, limit: float) -> None:
         end = time.perf_counter() + limit  # monotonic() ticks in 16 ms on Windows
@@ -288,9 +326,11 @@ class SCardManage(ExchangeMethods):
             UnexpectedStateError: the object is not attached.
         """
         chosen = member("disposition", disposition, Disposition)
-        self._check(lib.manage_unlock(self._native, chosen), "unlock")
-        if chosen != Disposition.LEAVE and self._attachment is not None:
-            self._attachment.forget_selection()
+        try:
+            self._check(lib.manage_unlock(self._native, chosen), "unlock")
+        finally:
+            if chosen != Disposition.LEAVE and self._attachment is not None:
+                self._attachment.forget_selection()
 
     def transaction(self) -> AbstractContextManager[SCardManage]:
         """Return a context manager that locks at its start and unlocks at its end.
@@ -509,7 +549,7 @@ class SCardManage(ExchangeMethods):
     def _present_attachment(self, function: str) -> Attachment:
         if not self.is_attached:
             self._check(E_UNEXPECTED, function)
-        if self._attachment is None or self._attachment.is_ended:  # Ctrl-C interrupted attach after C had attached
+        if self._attachment is None or self._attachment.is_ended:  # the object was attached through its C functions
             self._attachment = Attachment(None, self._attachment)
         return self._attachment
 
@@ -526,24 +566,59 @@ class SCardManage(ExchangeMethods):
         raise from_hresult(result, function, detail, code=code)
 
 
+class _Exit:
+    """The ``__exit__`` of a transaction.
+
+    Python looks for signals when a function begins, so Ctrl-C can end ``__exit__`` before its first line. The ``with``
+    statement has only the callable that it got here, and drops it then: with it the struct in C goes, which ends the
+    transaction (transaction_free in csrc/manage.c).
+    """
+
+    def __get__(self, transaction: _Transaction | None, owner: type[_Transaction]) -> Callable[..., None]:
+        if transaction is None:
+            return _exit  # ExitStack passes the transaction
+        leave = functools.partial(_end_transaction, transaction.card, transaction.borrowed)
+        vars(leave)["holds"] = transaction.native
+        return leave
+
+
 class _Transaction:
     """The context manager that SCardManage.transaction returns."""
 
     def __init__(self, card: SCardManage) -> None:
-        self._card = card
+        native = owning(functools.partial(lib.transaction_new, card.native), lib.transaction_free)
+        if native is None:
+            raise from_hresult(E_OUTOFMEMORY, "transaction")
+        self.card = card
+        self.native = native
+        self.borrowed = ffi.cast("struct transaction *", native)  # the same address, without the ownership
 
     def __enter__(self) -> SCardManage:
-        self._card.lock()
-        return self._card
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+        card = self.card
         try:
-            self._card.unlock()
-        except SCardError:
-            if error is None:
-                raise
+            card._check(lib.transaction_begin(self.borrowed), "lock")  # noqa: SLF001  it raises for the card
+        except BaseException:
+            lib.transaction_cancel(self.borrowed)
+            raise
+        return card
+
+    __exit__ = _Exit()
+
+
+def _exit(transaction: _Transaction, *details: Any) -> None:
+    _end_transaction(transaction.card, transaction.borrowed, *details)
+
+
+def _end_transaction(
+    card: SCardManage,
+    transaction: CData,
+    kind: type[BaseException] | None,
+    error: BaseException | None,
+    traceback: TracebackType | None,
+) -> None:
+    result = lib.transaction_end(transaction)
+    if error is None:
+        card._check(result, "unlock")  # noqa: SLF001  it raises for the card
 
 
 def _protocols(value: SupportsIndex, share_mode: int) -> Protocol:

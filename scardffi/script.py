@@ -7,10 +7,11 @@ handled.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias, overload
 
 from ._arguments import flags, integer, invalid, readable, release
-from ._loader import ffi, lib, owning
+from ._loader import ffi, keeping, lib, owning
 from .constants import MAX_BUFFER_SIZE_EXTENDED, Flow, ReturnCode
 from .errors import E_FAIL, E_OUTOFMEMORY, E_UNEXPECTED, SCardError, ScriptError, from_hresult
 from .exchange import SIGNAL_CHECK_MS, ExchangeFailure, state_detail
@@ -92,7 +93,7 @@ class Replies(Sequence[Reply]):
         self._elapsed = lib.script_run_elapsed(run) if timed else None
         size = self._offsets[self._count]
         # The replies' views hold the memory's address, and the address holds the run.
-        arena = owning(lib.script_run_arena(run), lambda _: run) if size else ffi.new("unsigned char[1]")
+        arena = keeping(lib.script_run_arena(run), run) if size else ffi.new("unsigned char[1]")
         self._memory = memoryview(ffi.buffer(arena, size)).toreadonly()
         self._run = run
 
@@ -148,12 +149,13 @@ class Script:
             lengths.append(length)
         self._count = len(lengths)
         memory = ffi.from_buffer(packed)
-        native = lib.script_new(self._count, memory, ffi.new("uint32_t[]", lengths), flags("flow", flow, Flow))
+        sizes = ffi.new("uint32_t[]", lengths)
+        native = owning(partial(lib.script_new, self._count, memory, sizes, flags("flow", flow, Flow)), lib.script_free)
         ffi.release(memory)
         packed[:] = bytes(len(packed))  # a command may hold a PIN
-        if not native:
+        if native is None:
             raise from_hresult(E_OUTOFMEMORY, "Script")
-        self._native = owning(native, lib.script_free)
+        self._native = native
         for index, pattern in self._patterns(expect):
             self._expect(index, pattern)
 
@@ -225,16 +227,16 @@ class Script:
         times = integer("repeat", repeat)
         if not 1 <= times < 1 << 32:
             raise invalid("repeat", times, "1 to 0xFFFFFFFF")
-        run = lib.script_run_new(self._native, card.native, times, bool(keep_all), bool(timed))
-        if not run:
+        create = partial(lib.script_run_new, self._native, card.native, times, bool(keep_all), bool(timed))
+        run = owning(create, lib.script_run_free)
+        if run is None:
             raise from_hresult(E_OUTOFMEMORY, "Script.run")
-        held = owning(run, lib.script_run_free)
         if not card.is_attached:
             raise from_hresult(E_UNEXPECTED, "Script.run", state_detail(card.native, "run"))
         if not transaction:
-            return self._run(held, card, times, timed, progress, cancel)
+            return self._run(run, card, times, timed, progress, cancel)
         with card.transaction():
-            return self._run(held, card, times, timed, progress, cancel)
+            return self._run(run, card, times, timed, progress, cancel)
 
     def _run(
         self,
