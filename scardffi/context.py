@@ -14,13 +14,13 @@ import time
 import warnings
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from ._arguments import integer, invalid, member, seconds
 from ._loader import lib
 from ._reader_polling import ReaderPolling
 from ._reaper import close_later
-from .constants import INFINITE, PNP_NOTIFICATION, Protocol, ReaderStateFlag, ReturnCode, Scope, ShareMode
+from .constants import INFINITE, PNP_NOTIFICATION, Disposition, Protocol, ReaderStateFlag, ReturnCode, Scope, ShareMode
 from .errors import E_UNEXPECTED, SCardError, from_code, from_hresult
 from .library import chosen_library
 from .manage import SCardManage
@@ -73,9 +73,10 @@ class Context:
         self._process = lib.platform_process()
         self._question = threading.Lock()  # held during a call on the native context
         self._state = threading.Lock()  # guards the attributes below
-        self._waits: set[_Wait] = set()
+        self._waits: WeakSet[_Wait] = WeakSet()
         self._cards: WeakKeyDictionary[SCardManage, int] = WeakKeyDictionary()  # the handle that each had at attach
-        self._context: int | None = None
+        self._is_released = False
+        self._context: int | None = None  # the native context until it is closed, which is after the release began
         self._context = self._establish()
 
     @property
@@ -91,7 +92,7 @@ class Context:
             UnexpectedStateError: the context is released, or a fork inherited it.
         """
         self._refuse_in_fork()
-        if self._context is None:
+        if self._is_released or self._context is None:
             raise from_hresult(E_UNEXPECTED, "Context", "it is released")
         return self._context
 
@@ -101,7 +102,7 @@ class Context:
         On pcsc-lite this stays true after the daemon was restarted; other calls then raise NoServiceError or
         CommunicationError.
         """
-        if self._context is None:
+        if self._is_released:
             return False
         return self._ask(self._library.SCardIsValidContext) == 0
 
@@ -155,13 +156,16 @@ class Context:
         """
         self.handle  # noqa: B018  raises if the context is released
         card = SCardManage(self._library, owner=self)
-        card.attach_by_ifd(reader, share_mode, protocols, scope=self._scope)
-        with self._state:
-            if self._context is not None:
+        native = card.native
+        try:
+            card.attach_by_ifd(reader, share_mode, protocols, scope=self._scope)
+            with self._state:
+                self.handle  # noqa: B018  another thread may have released the context during the attach
                 self._cards[card] = card.handle
                 return card
-        card.detach()  # another thread released the context during the attach
-        raise from_hresult(E_UNEXPECTED, "Context", "it is released")
+        except BaseException:
+            lib.manage_detach(native, Disposition.LEAVE)
+            raise
 
     def get_status_change(self, states: Iterable[str | ReaderState], timeout: float | None = None) -> list[ReaderState]:
         """Wait until the state of a reader differs from the given state. Wraps ``SCardGetStatusChange``.
@@ -218,13 +222,21 @@ class Context:
         """
         if self._process != lib.platform_process():
             return
+        try:
+            self._release()
+        except SCardError:
+            raise
+        except BaseException:  # the reaper closes what is still open
+            close_later(self._release)
+            raise
+
+    def _release(self) -> None:
+        """Release what is not yet released."""
         with self._state:
-            context, self._context = self._context, None
+            self._is_released = True
             cards = list(self._cards.items())
-        if context is None:
-            return
         with ExitStack() as closing:  # closes each one, even if another one fails
-            closing.callback(self._release_native, context)
+            closing.callback(self._release_native)
             for card, handle in cards:
                 if card.is_attached and card.handle == handle:  # it may be attached elsewhere by now
                     closing.push(card)
@@ -248,10 +260,12 @@ class Context:
             return
         library = self._library
         close_later(lambda: library.SCardReleaseContext(context))
+        if self._is_released:  # Ctrl-C has interrupted the release
+            return
         _warn(f"{self!r} was collected without release()", ResourceWarning, source=self)
 
     def __repr__(self) -> str:
-        state = "released" if self._context is None else f"context {self._context}"
+        state = "released" if getattr(self, "_is_released", True) else f"context {self._context}"
         return f"<scardffi.Context {state}>"
 
     def _refuse_in_fork(self) -> None:
@@ -270,26 +284,29 @@ class Context:
         with self._question:
             return question(self.handle)
 
-    def _release_native(self, context: int) -> None:
+    def _release_native(self) -> None:
+        table = self._library.native
         with self._question:
-            code = self._library.SCardReleaseContext(context)
+            if self._context is None:
+                return
+            try:  # no Python code between the two lines, which a signal could interrupt
+                code = lib.pcsc_SCardReleaseContext(table, self._context)
+            finally:
+                self._context = None
         if code != 0:
             raise from_code(code, "SCardReleaseContext")
 
     def _wait(self, limit: float | None, watched: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
         """Wait on a new native context, so that cancel() can end it."""
-        self.handle  # noqa: B018  raises if the context is released
-        wait = _Wait(self._library, self._establish())
+        wait = _Wait(self._library, self._establish)
+        with self._state:
+            self.handle  # noqa: B018  raises if the context is released
+            self._waits.add(wait)
         try:
-            with self._state:
-                self.handle  # noqa: B018  another thread may have released it
-                self._waits.add(wait)
             return wait.run(limit, watched)
-        finally:
+        except BaseException:
             _cancel([wait])
-            with self._state:
-                self._waits.discard(wait)
-            self._library.SCardReleaseContext(wait.context)
+            raise
 
 
 def _checked_states(states: Iterable[str | ReaderState]) -> list[ReaderState]:
@@ -309,16 +326,24 @@ def _checked_states(states: Iterable[str | ReaderState]) -> list[ReaderState]:
 
 
 class _Wait:
-    """One wait on a native context."""
+    """One wait on a native context of its own, which the thread that waits in C establishes and releases."""
 
-    def __init__(self, library: Library, context: int) -> None:
-        self.library = library
-        self.context = context
+    def __init__(self, library: Library, establish: Callable[[], int]) -> None:
         self.cancelled = threading.Event()
         self.runs = False  # True while the wait is in C, or just before
         self.ended = threading.Event()
+        self._library = library
+        self._establish = establish
+        self._open = threading.Lock()  # held while the context is cancelled, or released
+        self._context: int | None = None
         self._answer: tuple[int, list[tuple[int, bytes]]] = ReturnCode.SCARD_E_CANCELLED, []
-        self._error: SCardError | None = None
+        self._error: BaseException | None = None
+
+    def cancel(self) -> None:
+        """Call SCardCancel, if the context is open."""
+        with self._open:
+            if self._context is not None:
+                self._library.SCardCancel(self._context)
 
     def run(self, limit: float | None, watched: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
         """Wait for a change.
@@ -333,37 +358,51 @@ class _Wait:
         else:
             self._run(limit, watched)
         if self._error is not None:
-            raise self._error
+            try:
+                raise self._error
+            finally:
+                self._error = None  # its traceback refers to this frame
         return self._answer
 
     def _run(self, limit: float | None, watched: list[tuple[str, int]]) -> None:
         end = None if limit is None else time.perf_counter() + limit  # monotonic() ticks in 16 ms on Windows
         self.runs = True  # set before cancelled is read; _cancel sets cancelled before it reads runs
         try:
-            step = self._step(watched)
+            self._context = self._establish()
+            step = self._step(watched, self._context)
             while not self.cancelled.is_set():
                 left_ms = INFINITE if end is None else max(0, math.ceil(1000 * (end - time.perf_counter())))
                 self._answer = step(left_ms, watched)
                 if self._answer[0] != ReturnCode.SCARD_E_TIMEOUT or (end is not None and time.perf_counter() >= end):
                     return
             self._answer = ReturnCode.SCARD_E_CANCELLED, []
-        except SCardError as error:
+        except BaseException as error:  # noqa: BLE001  run() raises it on the thread of the caller
             self._error = error
         finally:
+            with self._open:
+                context, self._context = self._context, None
+            if context is not None:
+                self._library.SCardReleaseContext(context)
             self.ended.set()
 
-    def _step(self, watched: list[tuple[str, int]]) -> Callable[..., tuple[int, list[tuple[int, bytes]]]]:
+    def _step(
+        self, watched: list[tuple[str, int]], context: int
+    ) -> Callable[..., tuple[int, list[tuple[int, bytes]]]]:
         """Return the function that waits for a change, given milliseconds and states; it may return early."""
         if _NOTIFIED or all(reader != PNP_NOTIFICATION for reader, _ in watched):
-            return functools.partial(self.library.SCardGetStatusChange, self.context)
-        return ReaderPolling(self.library, self.context, self.cancelled).step
+            return functools.partial(self._library.SCardGetStatusChange, context)
+        return ReaderPolling(self._library, context, self.cancelled).step
 
 
 def _cancel(waits: list[_Wait]) -> None:
-    """End the waits in C, repeating SCardCancel until each has ended."""
-    for wait in waits:
-        wait.cancelled.set()
-    while running := [wait for wait in waits if wait.runs and not wait.ended.is_set()]:
-        for wait in running:
-            wait.library.SCardCancel(wait.context)
-        running[0].ended.wait(_CANCEL_AGAIN)
+    """End the waits in C, repeating SCardCancel until each has ended. If this is interrupted, the reaper goes on."""
+    try:
+        for wait in waits:
+            wait.cancelled.set()
+        while running := [wait for wait in waits if wait.runs and not wait.ended.is_set()]:
+            for wait in running:
+                wait.cancel()
+            running[0].ended.wait(_CANCEL_AGAIN)
+    except BaseException:
+        close_later(functools.partial(_cancel, waits))
+        raise

@@ -88,6 +88,14 @@ void card_handle_connected(const scardffi_library *library, SCARDHANDLE handle)
     card_handle_release(card);
 }
 
+uint32_t card_handle_begin_transaction(const scardffi_library *library, SCARDHANDLE handle, uint32_t *begun)
+{
+    *begun = 0;
+    uint32_t code = pcsc_SCardBeginTransaction(library, handle);
+    *begun = code == SCARD_S_SUCCESS;
+    return code;
+}
+
 uint32_t card_handle_disconnect(const scardffi_library *library, SCARDHANDLE handle, uint32_t disposition)
 {
     struct card_handle *card = acquire_used(library, handle);

@@ -28,6 +28,8 @@ void card_handle_renew(struct card_handle *card);
 
 /* [declarations] that Python sees */
 
+/* SCardBeginTransaction. `*begun` becomes 1 if it succeeds, otherwise 0. */
+uint32_t card_handle_begin_transaction(const scardffi_library *library, SCARDHANDLE handle, uint32_t *begun);
 /* SCardDisconnect. If it succeeds, attachments to the handle end. */
 uint32_t card_handle_disconnect(const scardffi_library *library, SCARDHANDLE handle, uint32_t disposition);
 /* SCardConnect has returned this number: attachments to an earlier connection with this number end. */
