@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
 from ._arguments import integer, invalid, member, seconds
-from ._loader import lib
+from ._loader import lib, owning
 from ._reader_polling import ReaderPolling
 from ._reaper import close_later
 from .constants import INFINITE, PNP_NOTIFICATION, Disposition, Protocol, ReaderStateFlag, ReturnCode, Scope, ShareMode
-from .errors import E_UNEXPECTED, SCardError, from_code, from_hresult
+from .errors import E_OUTOFMEMORY, E_UNEXPECTED, SCardError, from_code, from_hresult
 from .library import chosen_library
 from .manage import SCardManage
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self, SupportsIndex
 
+    from ._native import CData
     from .library import Library
 
 _Answer = TypeVar("_Answer")
@@ -76,7 +77,6 @@ class Context:
         self._waits: WeakSet[_Wait] = WeakSet()
         self._cards: WeakKeyDictionary[SCardManage, int] = WeakKeyDictionary()  # the handle that each had at attach
         self._is_released = False
-        self._context: int | None = None  # the native context until it is closed, which is after the release began
         self._context = self._establish()
 
     @property
@@ -92,9 +92,9 @@ class Context:
             UnexpectedStateError: the context is released, or a fork inherited it.
         """
         self._refuse_in_fork()
-        if self._is_released or self._context is None:
+        if self._is_released:
             raise from_hresult(E_UNEXPECTED, "Context", "it is released")
-        return self._context
+        return int(lib.native_context_handle(self._context))
 
     def is_valid(self) -> bool:
         """Return whether the resource manager knows the context. Wraps ``SCardIsValidContext``.
@@ -256,27 +256,35 @@ class Context:
 
     def __del__(self, _warn: Any = warnings.warn) -> None:
         context = getattr(self, "_context", None)
-        if context is None or self._process != lib.platform_process():
+        if context is None or not lib.native_context_is_open(context) or self._process != lib.platform_process():
             return
-        library = self._library
-        close_later(lambda: library.SCardReleaseContext(context))
+        close_later(functools.partial(lib.native_context_release, context))
+        lib.native_context_abandon(context)  # if Ctrl-C has ended this function before, C releases the context
         if self._is_released:  # Ctrl-C has interrupted the release
             return
         _warn(f"{self!r} was collected without release()", ResourceWarning, source=self)
 
     def __repr__(self) -> str:
-        state = "released" if getattr(self, "_is_released", True) else f"context {self._context}"
+        state = "released" if getattr(self, "_is_released", True) else f"context {self.handle}"
         return f"<scardffi.Context {state}>"
 
     def _refuse_in_fork(self) -> None:
         if self._process != lib.platform_process():
             raise from_hresult(E_UNEXPECTED, "Context", "it was made in the parent process, before the fork")
 
-    def _establish(self) -> int:
-        code, context = self._library.SCardEstablishContext(self._scope)
-        if code != 0:
-            raise from_code(code, "SCardEstablishContext")
-        return context
+    def _establish(self) -> CData:
+        """Return a new native context in C, which releases it at the latest when it is collected."""
+        context = owning(functools.partial(lib.native_context_new, self._library.native), lib.native_context_free)
+        if context is None:
+            raise from_hresult(E_OUTOFMEMORY, "Context")
+        try:
+            code = lib.native_context_establish(context, self._scope)
+            if code != 0:
+                raise from_code(code, "SCardEstablishContext")
+            return context
+        except BaseException:
+            lib.native_context_release(context)
+            raise
 
     def _ask(self, question: Callable[[int], _Answer]) -> _Answer:
         """Call a short function with the native context; these calls run one after the other."""
@@ -285,14 +293,8 @@ class Context:
             return question(self.handle)
 
     def _release_native(self) -> None:
-        table = self._library.native
         with self._question:
-            if self._context is None:
-                return
-            try:  # no Python code between the two lines, which a signal could interrupt
-                code = lib.pcsc_SCardReleaseContext(table, self._context)
-            finally:
-                self._context = None
+            code = lib.native_context_release(self._context)
         if code != 0:
             raise from_code(code, "SCardReleaseContext")
 
@@ -328,14 +330,14 @@ def _checked_states(states: Iterable[str | ReaderState]) -> list[ReaderState]:
 class _Wait:
     """One wait on a native context of its own, which the thread that waits in C establishes and releases."""
 
-    def __init__(self, library: Library, establish: Callable[[], int]) -> None:
+    def __init__(self, library: Library, establish: Callable[[], CData]) -> None:
         self.cancelled = threading.Event()
         self.runs = False  # True while the wait is in C, or just before
         self.ended = threading.Event()
         self._library = library
         self._establish = establish
         self._open = threading.Lock()  # held while the context is cancelled, or released
-        self._context: int | None = None
+        self._context: CData | None = None
         self._answer: tuple[int, list[tuple[int, bytes]]] = ReturnCode.SCARD_E_CANCELLED, []
         self._error: BaseException | None = None
 
@@ -343,7 +345,7 @@ class _Wait:
         """Call SCardCancel, if the context is open."""
         with self._open:
             if self._context is not None:
-                self._library.SCardCancel(self._context)
+                self._library.SCardCancel(lib.native_context_handle(self._context))
 
     def run(self, limit: float | None, watched: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
         """Wait for a change.
@@ -369,7 +371,7 @@ class _Wait:
         self.runs = True  # set before cancelled is read; _cancel sets cancelled before it reads runs
         try:
             self._context = self._establish()
-            step = self._step(watched, self._context)
+            step = self._step(watched, lib.native_context_handle(self._context))
             while not self.cancelled.is_set():
                 left_ms = INFINITE if end is None else max(0, math.ceil(1000 * (end - time.perf_counter())))
                 self._answer = step(left_ms, watched)
@@ -382,7 +384,7 @@ class _Wait:
             with self._open:
                 context, self._context = self._context, None
             if context is not None:
-                self._library.SCardReleaseContext(context)
+                lib.native_context_release(context)
             self.ended.set()
 
     def _step(

@@ -83,7 +83,7 @@ class SCardManage(ExchangeMethods):
         self._library = chosen_library(library)
         self._owner = owner
         self._attachment: Attachment | None = None  # the present one or, while detached, the last one
-        native = owning(functools.partial(lib.manage_create, self._library.native), lib.manage_free)
+        native = owning(functools.partial(lib.manage_create, self._library.native), lib.manage_close)
         if native is None:
             raise from_hresult(E_OUTOFMEMORY, "SCardManage")
         super().__init__(native)
@@ -231,6 +231,7 @@ class SCardManage(ExchangeMethods):
         kept = self._owner, self._attachment
         message = f"{self!r} was collected while attached; call detach()"
         close_later(lambda: (lib.manage_detach(native, Disposition.LEAVE), kept))
+        lib.manage_abandon(native)  # if Ctrl-C has ended this function before, C detaches (manage_close)
         _warn(message, ResourceWarning, source=self)
 
     def reconnect(

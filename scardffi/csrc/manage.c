@@ -10,6 +10,7 @@
 struct scardffi_manage {
     const scardffi_library *library;
     unsigned process;         /* platform_process() when it was created */
+    bool abandoned;           /* manage_abandon was called */
     unsigned references;      /* its owner and its transactions; guarded by the global lock */
     platform_mutex mutex;     /* guards attach against detach */
     struct card_handle *card; /* atomic; NULL while detached; written under `mutex` and the card's mutex */
@@ -90,6 +91,18 @@ static struct card_handle *enter(scardffi_manage *manage)
         platform_mutex_unlock(&card->mutex); /* detached, and perhaps attached again, while this thread waited */
     }
     return NULL;
+}
+
+void manage_abandon(scardffi_manage *manage)
+{
+    manage->abandoned = true;
+}
+
+void manage_close(scardffi_manage *manage)
+{
+    if (manage_needs_detach(manage) && !manage->abandoned)
+        manage_detach(manage, SCARD_LEAVE_CARD);
+    manage_free(manage);
 }
 
 struct card_handle *manage_enter(scardffi_manage *manage)

@@ -17,6 +17,10 @@ uint32_t manage_new(const scardffi_library *library, scardffi_manage **manage);
 scardffi_manage *manage_create(const scardffi_library *library);
 /* Free the object. The handle of an attached object stays open. Never blocks and never calls PC/SC. */
 void manage_free(scardffi_manage *manage);
+/* Detach, unless manage_abandon was called, and free the object. */
+void manage_close(scardffi_manage *manage);
+/* Let manage_close leave the handle open: another thread will detach, or the process ends. */
+void manage_abandon(scardffi_manage *manage);
 
 /* If `owned` is not 0, manage_detach disconnects the handle. `share_mode` is 0 if it is unknown. `*code` is set to the
  * resource manager's return code if it refuses the handle, otherwise to 0. */
