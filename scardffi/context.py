@@ -6,6 +6,7 @@ context, because on pcsc-lite a second call on a busy context blocks every PC/SC
 
 from __future__ import annotations
 
+import _thread
 import functools
 import math
 import sys
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
 from ._arguments import integer, invalid, member, seconds
+from ._gate import Gate
 from ._loader import lib, owning
 from ._reader_polling import ReaderPolling
 from ._reaper import close_later
@@ -77,7 +79,7 @@ class Context:
         self._waits: WeakSet[_Wait] = WeakSet()
         self._cards: WeakKeyDictionary[SCardManage, int] = WeakKeyDictionary()  # the handle that each had at attach
         self._is_released = False
-        self._context = self._establish()
+        self._context: CData | None = self._establish()
 
     @property
     def library(self) -> Library:
@@ -92,7 +94,7 @@ class Context:
             UnexpectedStateError: the context is released, or a fork inherited it.
         """
         self._refuse_in_fork()
-        if self._is_released:
+        if self._is_released or self._context is None:
             raise from_hresult(E_UNEXPECTED, "Context", "it is released")
         return int(lib.native_context_handle(self._context))
 
@@ -293,8 +295,11 @@ class Context:
             return question(self.handle)
 
     def _release_native(self) -> None:
+        context = self._context
+        if context is None:
+            return
         with self._question:
-            code = lib.native_context_release(self._context)
+            code = lib.native_context_release(context)
         if code != 0:
             raise from_code(code, "SCardReleaseContext")
 
@@ -331,9 +336,9 @@ class _Wait:
     """One wait on a native context of its own, which the thread that waits in C establishes and releases."""
 
     def __init__(self, library: Library, establish: Callable[[], CData]) -> None:
-        self.cancelled = threading.Event()
+        self.cancelled = Gate()
         self.runs = False  # True while the wait is in C, or just before
-        self.ended = threading.Event()
+        self.ended = Gate()
         self._library = library
         self._establish = establish
         self._open = threading.Lock()  # held while the context is cancelled, or released
@@ -354,7 +359,8 @@ class _Wait:
         in C if this is called on the main thread.
         """
         if threading.current_thread() is threading.main_thread():
-            threading.Thread(target=self._run, args=(limit, watched), name="scardffi wait", daemon=True).start()
+            # threading.Thread.start() waits in Python code that does not stand Ctrl-C
+            _thread.start_new_thread(self._run, (limit, watched))
             while not self.ended.wait(_SIGNAL_CHECK):
                 pass
         else:
@@ -370,9 +376,9 @@ class _Wait:
         end = None if limit is None else time.perf_counter() + limit  # monotonic() ticks in 16 ms on Windows
         self.runs = True  # set before cancelled is read; _cancel sets cancelled before it reads runs
         try:
-            self._context = self._establish()
+            self._context: CData | None = self._establish()
             step = self._step(watched, lib.native_context_handle(self._context))
-            while not self.cancelled.is_set():
+            while not self.cancelled.is_open():
                 left_ms = INFINITE if end is None else max(0, math.ceil(1000 * (end - time.perf_counter())))
                 self._answer = step(left_ms, watched)
                 if self._answer[0] != ReturnCode.SCARD_E_TIMEOUT or (end is not None and time.perf_counter() >= end):
@@ -385,7 +391,7 @@ class _Wait:
                 context, self._context = self._context, None
             if context is not None:
                 lib.native_context_release(context)
-            self.ended.set()
+            self.ended.open()
 
     def _step(
         self, watched: list[tuple[str, int]], context: int
@@ -400,8 +406,8 @@ def _cancel(waits: list[_Wait]) -> None:
     """End the waits in C, repeating SCardCancel until each has ended. If this is interrupted, the reaper goes on."""
     try:
         for wait in waits:
-            wait.cancelled.set()
-        while running := [wait for wait in waits if wait.runs and not wait.ended.is_set()]:
+            wait.cancelled.open()
+        while running := [wait for wait in waits if wait.runs and not wait.ended.is_open()]:
             for wait in running:
                 wait.cancel()
             running[0].ended.wait(_CANCEL_AGAIN)

@@ -188,10 +188,14 @@ class ExchangeMethods:
         except IndexError:
             slot, response = self._new_slot()
         send = readable("command", command)
-        length = _slot_send(slot, send, len(send))
-        answer: bytes = response[: max(length, 0)]
-        if type(command) is not bytes:  # the command may be secret, and the response may repeat it
-            lib.platform_wipe(lib.exchange_slot_response(slot), length if length >= 0 else MAX_BUFFER_SIZE_EXTENDED)
+        memory = lib.exchange_slot_response(slot)
+        length = -1
+        try:
+            length = _slot_send(slot, send, len(send))
+            answer: bytes = response[: max(length, 0)]
+        finally:
+            if type(command) is not bytes:  # the command may be secret, and the response may repeat it
+                lib.platform_wipe(memory, length if length >= 0 else MAX_BUFFER_SIZE_EXTENDED)
         if len(self._spare) < _SPARE_SLOTS:
             self._spare.append((slot, response))
         if length < 0:
@@ -211,13 +215,15 @@ class ExchangeMethods:
         memory = ffi.cast("unsigned char *", response)
         source = ffi.from_buffer(send) if type(send) is bytes else send
         arrived = ffi.new("uint32_t *")
-        length = lib.exchange_transmit(self._native, flow, source, len(send), memory, MAX_BUFFER_SIZE_EXTENDED, arrived)
-        if length < 0:
-            raise self._exchange_error("transmit", length, send, arrived=arrived[0], partial=response)
-        answer = bytes(ffi.buffer(response, length))
-        if type(send) is not bytes:  # as in _transmit_any
-            lib.platform_wipe(response, length)
-        return answer
+        size = len(send)
+        try:
+            length = lib.exchange_transmit(self._native, flow, source, size, memory, MAX_BUFFER_SIZE_EXTENDED, arrived)
+            if length < 0:
+                raise self._exchange_error("transmit", length, send, arrived=arrived[0], partial=response)
+            return bytes(ffi.buffer(response, length))
+        finally:
+            if type(send) is not bytes:  # as in _transmit_any
+                lib.platform_wipe(response, MAX_BUFFER_SIZE_EXTENDED)
 
     def transmit_into(self, command: Buffer, response: Buffer, flow: SupportsIndex = 0) -> int:
         """Send a command APDU and receive the response in memory of the caller. Wraps ``SCardTransmit``.

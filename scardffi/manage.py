@@ -406,13 +406,16 @@ class SCardManage(ExchangeMethods):
         received = ffi.new("uint32_t *")
         send = readable("data", data)
         size = len(send)
-        result = lib.manage_control(self._native, number, send, size, response, MAX_BUFFER_SIZE_EXTENDED, received)
-        release(send)
-        if size > MAX_BUFFER_SIZE_EXTENDED:
-            raise invalid("data", f"{size} bytes", f"at most {MAX_BUFFER_SIZE_EXTENDED} bytes")
-        answer = bytes(ffi.buffer(response, received[0] if result == 0 else 0))
-        if type(data) is not bytes:  # the data may be secret, and the response may repeat them
-            lib.platform_wipe(response, len(answer) if result == 0 else MAX_BUFFER_SIZE_EXTENDED)
+        most = MAX_BUFFER_SIZE_EXTENDED
+        try:
+            result = lib.manage_control(self._native, number, send, size, response, most, received)
+            release(send)
+            if size > most:
+                raise invalid("data", f"{size} bytes", f"at most {most} bytes")
+            answer = bytes(ffi.buffer(response, received[0] if result == 0 else 0))
+        finally:
+            if type(data) is not bytes:  # the data may be secret, and the response may repeat them
+                lib.platform_wipe(response, most)
         self._check(result, "control", f"SCardControl with code 0x{number:08X}")
         return answer
 

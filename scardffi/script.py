@@ -137,22 +137,27 @@ class Script:
         expect: StatusPattern | Sequence[StatusPattern | None] | None = None,
         flow: SupportsIndex = 0,
     ) -> None:
-        packed = bytearray()
-        lengths = []
-        for index, command in enumerate(commands):
-            send = readable(f"commands[{index}]", command)
-            length = len(send)
-            packed += send if type(send) is bytes else ffi.buffer(send)
-            release(send)
+        sends = [readable(f"commands[{index}]", command) for index, command in enumerate(commands)]
+        lengths = [len(send) for send in sends]
+        for index, length in enumerate(lengths):
             if not 1 <= length <= MAX_BUFFER_SIZE_EXTENDED:
+                release(*sends)
                 raise invalid(f"commands[{index}]", f"{length} bytes", f"1 to {MAX_BUFFER_SIZE_EXTENDED} bytes")
-            lengths.append(length)
         self._count = len(lengths)
-        memory = ffi.from_buffer(packed)
-        sizes = ffi.new("uint32_t[]", lengths)
-        native = owning(partial(lib.script_new, self._count, memory, sizes, flags("flow", flow, Flow)), lib.script_free)
-        ffi.release(memory)
-        packed[:] = bytes(len(packed))  # a command may hold a PIN
+        size = sum(lengths)
+        packed = ffi.new("unsigned char[]", size)
+        create = partial(
+            lib.script_new, self._count, packed, ffi.new("uint32_t[]", lengths), flags("flow", flow, Flow)
+        )
+        try:
+            place = 0
+            for send, length in zip(sends, lengths, strict=True):
+                ffi.memmove(packed + place, send, length)
+                place += length
+            native = owning(create, lib.script_free)
+        finally:
+            lib.platform_wipe(packed, size)  # a command may hold a PIN
+        release(*sends)
         if native is None:
             raise from_hresult(E_OUTOFMEMORY, "Script")
         self._native = native

@@ -1,7 +1,7 @@
 """Interrupts operations at each point at which Python handles signals, and looks what they leave.
 
-Arguments: the compiled csrc/counting_pcsc.c and csrc/signal_points.c, the virtual library, the reader, and the names of
-operations (all by default). Prints as JSON for each operation the number of points, of exceptions that CPython dropped,
+Arguments: the compiled csrc/counting_pcsc.c, csrc/signal_points.c and csrc/memory_search.c, the virtual library, the reader, and the names of
+operations to run or, after "-", to omit (by default all run but those that leave something on purpose). Prints as JSON for each operation the number of points, of exceptions that CPython dropped,
 and the faults.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from code_in_memory import byte_of, complements, search
+from code_in_memory import byte_of, complements
 from support.interruption import Signals, interrupt_everywhere
 
 import scardffi._loader
@@ -35,17 +35,21 @@ SECRET_NUMBER = 987654321987654321
 class World:
     """A library that counts what is open, and what it counted before an operation."""
 
-    def __init__(self, counting: str, virtual: str, reader: str) -> None:
+    def __init__(self, counting: str, searching: str, virtual: str, reader: str) -> None:
         counts = ctypes.CDLL(counting)
         if not counts.forward_to(virtual.encode()):
             raise RuntimeError(f"{virtual} lacks a function")
         self.contexts, self.handles = counts.counted_contexts, counts.counted_handles
+        self.copies_of = ctypes.CDLL(searching).copies_of
+        self.copies_of.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
+        self.copies_of.restype = ctypes.c_long
         self.library = Library(counting)
         self.reader = reader
         self.card = SCardManage(self.library).attach_by_ifd(reader)
         self.card.transmit(CHALLENGE)
         self.other = SCardManage(self.library).attach_by_ifd(reader)
         self.context = Context(library=self.library)
+        RAW["own context"] = self.context.handle
         self.secrets: list[bytes] = []
         self.before = self._counts()
 
@@ -69,8 +73,9 @@ class World:
             found.append(f"another handle cannot lock: {type(error).__name__}")
         if not self.card.is_attached:
             found.append("the card is detached")
-        if self.secrets and (places := search(self.secrets)):
-            found.append(f"the code is in memory: {places}")
+        copies = sum(self.copies_of(piece, len(piece)) for piece in self.secrets)
+        if copies:
+            found.append(f"{copies} copies of the code")
         return found
 
 
@@ -264,37 +269,24 @@ def transaction_with_an_error() -> None:
         pass
 
 
+RAW: dict[str, int] = {}
+"""What the raw functions returned. Storing it calls no function, so nothing can interrupt between call and record."""
+
+
 @operation
-def raw_context() -> object:
-    code, handle = WORLD.library.SCardEstablishContext(0)
-    return KEPT.append((code, handle)) if code else KEPT_CONTEXTS.append(handle)
+def raw_context() -> None:
+    RAW["context"] = WORLD.library.SCardEstablishContext(0)[1]
 
 
-KEPT: list[object] = []
-KEPT_CONTEXTS: list[int] = []
-
-
-def release_raw_contexts() -> None:
-    while KEPT_CONTEXTS:
-        WORLD.library.SCardReleaseContext(KEPT_CONTEXTS.pop())
-
-
-FINISHES["raw_context"] = release_raw_contexts
-KEPT_HANDLES: list[int] = []
+FINISHES["raw_context"] = lambda: WORLD.library.SCardReleaseContext(RAW["context"])
 
 
 @operation
 def raw_connect() -> None:
-    _, handle, _ = WORLD.library.SCardConnect(WORLD.context.handle, WORLD.reader, ShareMode.SHARED, Protocol.ANY)
-    KEPT_HANDLES.append(handle)
+    RAW["handle"] = WORLD.library.SCardConnect(RAW["own context"], WORLD.reader, ShareMode.SHARED, Protocol.ANY)[1]
 
 
-def disconnect_raw_handles() -> None:
-    while KEPT_HANDLES:
-        WORLD.library.SCardDisconnect(KEPT_HANDLES.pop(), Disposition.LEAVE)
-
-
-FINISHES["raw_connect"] = disconnect_raw_handles
+FINISHES["raw_connect"] = lambda: WORLD.library.SCardDisconnect(RAW["handle"], Disposition.LEAVE)
 
 
 @operation
@@ -412,6 +404,31 @@ def unblock() -> None:
     with_codes(Padding.FF, "unblock", 2)
 
 
+KEPT: list[bytes] = []
+
+
+@secret_operation
+def leave_a_copy() -> None:
+    """Leave a copy on purpose, to test the search."""
+    KEPT.append(bytes(CODES[Padding.NONE]))
+    WORLD.card.status()
+
+
+@operation
+def leave_a_transaction() -> None:
+    """Leave a transaction on purpose, to test the harness."""
+    WORLD.card.lock()
+    WORLD.card.status()
+    WORLD.card.unlock()
+
+
+@operation
+def leave_a_context() -> None:
+    """Leave a context on purpose, to test the harness."""
+    _, handle = WORLD.library.SCardEstablishContext(0)
+    WORLD.library.SCardReleaseContext(handle)
+
+
 APDU = bytearray(5 + SECRET_LENGTH)
 
 
@@ -423,6 +440,9 @@ def transmit_a_code() -> None:
 @secret_operation
 def script_with_a_code() -> None:
     Script([APDU, APDU]).run(WORLD.card)
+
+
+DEFAULT = [name for name in OPERATIONS if not name.startswith("leave_")]
 
 
 def hide() -> None:
@@ -437,7 +457,9 @@ def run(name: str, signals: Signals) -> dict[str, object]:
     secret = name in SECRET_OPERATIONS
     pieces: list[bytes] = []
     if secret:
-        pieces = [piece for p in Padding for piece in complements(SECRET_NUMBER, SECRET_LENGTH, p)]
+        digits = complements(SECRET_NUMBER, SECRET_LENGTH, Padding.FORMAT_2)
+        others = complements(SECRET_NUMBER, SECRET_LENGTH, Padding.NONE)
+        pieces = [digits[0], digits[-1]] if name == "verify_a_block" else [others[0], others[-1]]
 
     def faults() -> list[str]:
         if not secret:
@@ -454,14 +476,13 @@ def run(name: str, signals: Signals) -> dict[str, object]:
     WORLD.begin()
     outcome = interrupt_everywhere(signals, OPERATIONS[name], FINISHES.get(name, lambda: None), faults, WORLD.begin)
     WORLD.secrets = []
-    print(name, outcome.points, len(outcome.faults), file=sys.stderr, flush=True)
     return outcome._asdict()
 
 
 def main() -> None:
     """Run the program."""
     global WORLD  # noqa: PLW0603  the operations need it
-    counting, points, virtual, reader, *names = sys.argv[1:]
+    counting, points, searching, virtual, reader, *names = sys.argv[1:]
     signal.signal(signal.SIGINT, signal.default_int_handler)
     warnings.simplefilter("ignore", ResourceWarning)
     sys.unraisablehook = lambda _: None
@@ -469,9 +490,11 @@ def main() -> None:
     APDU[:5] = VERIFY[:4] + bytes([SECRET_LENGTH])
     for place in range(SECRET_LENGTH):
         APDU[5 + place] = byte_of(SECRET_NUMBER, place, Padding.NONE)
-    WORLD = World(counting, virtual, reader)
+    WORLD = World(counting, searching, virtual, reader)
     signals = Signals(Path(points))
-    print(json.dumps({name: run(name, signals) for name in names or OPERATIONS}))  # noqa: T201  the test reads it
+    omitted = {name.removeprefix("-") for name in names if name.startswith("-")}
+    chosen = [name for name in names if name in OPERATIONS] or [name for name in DEFAULT if name not in omitted]
+    print(json.dumps({name: run(name, signals) for name in chosen}))  # noqa: T201  the test reads it
 
 
 if __name__ == "__main__":

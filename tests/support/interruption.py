@@ -63,7 +63,9 @@ def interrupt_everywhere(
             signals.begin(number)
             operation()
             completed = True
-        except KeyboardInterrupt as error:
+        except BaseException as error:  # noqa: BLE001  the standard library may turn the interruption into another error
+            if not signals.raised_at():
+                raise
             was_interrupted = True
             where = _where(error)
         try:
