@@ -385,8 +385,8 @@ def test_objects_made_with_the_virtual_library_keep_it() -> None:
 def test_the_info_of_the_platforms_library_has_its_file_version_and_all_functions() -> None:
     info = Library("libpcsclite.so.1").info()
     assert Path(info.path) == Path(info.path).resolve(strict=True)
-    assert Path(info.path).name == f"libpcsclite.so.{info.version}"
-    assert info.version in {"1.0.0", "1"}  # of pcsc-lite 1 and 2
+    version = Path(info.path).name.removeprefix("libpcsclite.so.")
+    assert (version, info.version) in {("1.0.0", "1.0.0"), ("1", None)}  # in pcsc-lite 1 and 2
     assert (info.functions, info.missing) == (ALL, WINDOWS_ALONE)
 
 

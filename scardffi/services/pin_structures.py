@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
@@ -167,6 +167,7 @@ class _PinEntry(_Structure):
     format_string: int = 0x82
     pin_block_string: int = 0
     pin_length_format: int = 0
+    _: KW_ONLY
     pin_max_extra_digit: int = 0x0408
     entry_validation_condition: int = EntryValidation.KEY_PRESSED
     number_message: int = 1
@@ -196,7 +197,7 @@ class _PinEntry(_Structure):
         return cls(**cls._decode_numbers(whole[:size]), data=whole[start:])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PinVerify(_PinEntry):
     """The input and verification of a code (PIN_VERIFY_STRUCTURE: 19 bytes and the APDU; part 10, section 2.5.2).
 
@@ -235,7 +236,7 @@ class PinVerify(_PinEntry):
     }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PinModify(_PinEntry):
     """The input and change of a code (PIN_MODIFY_STRUCTURE: 24 bytes and the APDU; part 10, section 2.5.3).
 
