@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final
 
-from .errors import E_UNEXPECTED, from_hresult
+from .errors import E_UNEXPECTED, CommunicationError, from_hresult, short_response_error
 from .exchange import SHORT_DATA, SHORT_LE
 
 if TYPE_CHECKING:
@@ -106,6 +106,11 @@ class AttachmentTransmitter:
     def control(self, code: SupportsIndex, data: Buffer = b"") -> bytes:
         """Send a command to the reader's driver."""
         return self._attached("control").control(code, data)
+
+    @staticmethod
+    def short_response_error(response: bytes) -> CommunicationError:
+        """Return the error for a response of 0 or 1 bytes."""
+        return short_response_error(response)
 
     def __repr__(self) -> str:
         return f"<AttachmentTransmitter of {self._card!r}{', detached' if self._attachment.is_ended else ''}>"

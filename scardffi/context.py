@@ -39,6 +39,8 @@ _Answer = TypeVar("_Answer")
 
 _SIGNAL_CHECK: Final = None if sys.platform != "win32" else 0.08  # on Windows a lock cannot be interrupted
 _CANCEL_AGAIN: Final = 0.01
+_CANCEL_SECONDS: Final = 1.0
+_INTERRUPT_SECONDS: Final = 0.05
 _NOTIFIED: Final = bool(lib.PCSC_NOTIFIES_OF_READERS)  # if false, ReaderPolling watches PNP_NOTIFICATION
 
 
@@ -207,11 +209,16 @@ class Context:
 
         Later waits are not affected. SCardCancel has no effect on a wait that has not yet entered the library, so it
         is repeated until each wait has ended.
+
+        Raises:
+            SCardError: SCardCancel has failed for a second. The waits end at the next change or timeout.
         """
         self._refuse_in_fork()
         with self._state:
             waits = list(self._waits)
-        _cancel(waits)
+        code = _cancel(waits, _CANCEL_SECONDS)
+        if code != 0:
+            raise from_code(code, "SCardCancel")
 
     def release(self) -> None:
         """End the waits, detach the cards and close the context. Wraps ``SCardReleaseContext``.
@@ -312,7 +319,7 @@ class Context:
         try:
             return wait.run(limit, watched)
         except BaseException:
-            _cancel([wait])
+            _cancel([wait], _INTERRUPT_SECONDS)
             raise
 
 
@@ -346,11 +353,12 @@ class _Wait:
         self._answer: tuple[int, list[tuple[int, bytes]]] = ReturnCode.SCARD_E_CANCELLED, []
         self._error: BaseException | None = None
 
-    def cancel(self) -> None:
-        """Call SCardCancel, if the context is open."""
+    def cancel(self) -> int:
+        """Call SCardCancel, if the context is open, and return its code."""
         with self._open:
-            if self._context is not None:
-                self._library.SCardCancel(lib.native_context_handle(self._context))
+            if self._context is None:
+                return 0
+            return self._library.SCardCancel(lib.native_context_handle(self._context))
 
     def run(self, limit: float | None, watched: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
         """Wait for a change.
@@ -393,24 +401,31 @@ class _Wait:
                 lib.native_context_release(context)
             self.ended.open()
 
-    def _step(
-        self, watched: list[tuple[str, int]], context: int
-    ) -> Callable[..., tuple[int, list[tuple[int, bytes]]]]:
+    def _step(self, watched: list[tuple[str, int]], context: int) -> Callable[..., tuple[int, list[tuple[int, bytes]]]]:
         """Return the function that waits for a change, given milliseconds and states; it may return early."""
         if _NOTIFIED or all(reader != PNP_NOTIFICATION for reader, _ in watched):
             return functools.partial(self._library.SCardGetStatusChange, context)
         return ReaderPolling(self._library, context, self.cancelled).step
 
 
-def _cancel(waits: list[_Wait]) -> None:
-    """End the waits in C, repeating SCardCancel until each has ended. If this is interrupted, the reaper goes on."""
+def _cancel(waits: list[_Wait], limit: float) -> int:
+    """End the waits in C, repeating SCardCancel until each has ended. If this is interrupted, the reaper goes on.
+
+    Returns:
+        0; or the code of SCardCancel, if it has failed for ``limit`` seconds.
+    """
     try:
         for wait in waits:
             wait.cancelled.open()
+        last_success = time.perf_counter()
         while running := [wait for wait in waits if wait.runs and not wait.ended.is_open()]:
-            for wait in running:
-                wait.cancel()
+            codes = [wait.cancel() for wait in running]
+            if not any(codes):
+                last_success = time.perf_counter()
+            elif time.perf_counter() - last_success > limit:
+                return next(code for code in codes if code)
             running[0].ended.wait(_CANCEL_AGAIN)
     except BaseException:
-        close_later(functools.partial(_cancel, waits))
+        close_later(functools.partial(_cancel, waits, limit))
         raise
+    return 0

@@ -459,6 +459,13 @@ def status_word_error(function: str, sw: int, offset: int, done: int) -> StatusW
     return error
 
 
+def short_response_error(response: bytes) -> CommunicationError:
+    """Return the error for a response of 0 or 1 bytes, which has no status word."""
+    error = CommunicationError(f"the card answered {len(response)} of the 2 bytes of a status word")
+    error.partial = response
+    return error
+
+
 def _make(key: int, hresult: int, code: int | None, function: str, detail: str) -> SCardError:
     info = lookup(key)
     number = f" (0x{key:08X})" if not info.name.startswith("0x") else ""

@@ -24,9 +24,11 @@ from ._arguments import (
 from ._loader import ffi, lib, owning
 from .constants import MAX_BUFFER_SIZE_EXTENDED, Flow
 from .errors import (
+    E_FAIL,
     E_INVALIDARG,
     E_OUTOFMEMORY,
     E_UNEXPECTED,
+    CommunicationError,
     InsufficientBufferError,
     SCardError,
     from_hresult,
@@ -51,12 +53,14 @@ EXTENDED_LE: Final = 65536
 SIGNAL_CHECK_MS: Final = 50
 """Milliseconds after which a long operation in C returns, so that Python can handle signals."""
 _FILE_END: Final = 1 << 24
+_SUCCESS: Final = 0x9000
 _SPARE_SLOTS: Final = 8
 
-_send: Final = lib.exchange_send
+_start: Final = lib.exchange_start
 _slot_send: Final = lib.exchange_slot_send
 _plain: Final = lib.exchange_plain
 _from_buffer: Final = ffi.from_buffer
+_MORE: Final = lib.FLOW_MORE
 
 
 def state_detail(native: Manage, function: str) -> str:
@@ -67,7 +71,21 @@ def state_detail(native: Manage, function: str) -> str:
         return "the handle was closed by another object, or its number belongs to another connection now; attach again"
     if function.startswith("attach"):
         return "the object is already attached; detach it first"
+    if lib.manage_handle(native, ffi.new("SCARDHANDLE *")):
+        return "this thread is already fetching a response in parts from the card"
     return "the object is not attached"
+
+
+def answered(length: int, sw: int | None) -> str:
+    """Return what the card answered, for messages: the status word, or the length of a response that has none."""
+    if sw is not None:
+        return f"the card answered {sw:04X}"
+    return f"the card answered {length} byte{'' if length == 1 else 's'}, which have no status word"
+
+
+def keep(error: BaseException, **attributes: object) -> None:
+    """Set attributes of an exception that ends a call early, whatever its class."""
+    vars(error).update(attributes)
 
 
 class ExchangeFailure(NamedTuple):
@@ -79,6 +97,10 @@ class ExchangeFailure(NamedTuple):
     """The length that the response needs in bytes, 0 if it is not known."""
     arrived: int = 0
     """The number of data bytes that arrived before the failure."""
+    partial: bytes = b""
+    """What arrived, if the caller gave no buffer, or if it is no data."""
+    malformed: str = "the last part of the card's response has no status word"
+    """What is wrong, if the HRESULT is E_FAIL. The C core uses it for a fault of the card."""
 
     @classmethod
     def decode(cls, answer: int, arrived: int = 0) -> Self:
@@ -101,8 +123,12 @@ class ExchangeFailure(NamedTuple):
             detail = state_detail(native, function)
         elif self.arrived:
             detail = f"{self.arrived} bytes arrived" + (f", {self.required} are needed" if self.required else "")
-        error = from_hresult(self.hresult, function, detail)
-        error.arrived = self.arrived
+        error: SCardError
+        if self.hresult == E_FAIL:
+            error = CommunicationError(f"{function}: {self.malformed}", function=function)
+        else:
+            error = from_hresult(self.hresult, function, detail)
+        error.arrived, error.partial = self.arrived, self.partial
         if isinstance(error, InsufficientBufferError):
             error.required = self.required or None
         return error
@@ -141,16 +167,18 @@ class ExchangeMethods:
     def transmit(self, command: Buffer, flow: SupportsIndex = 0) -> bytes:
         """Send a command APDU and return the response. Wraps ``SCardTransmit`` (ISO/IEC 7816-4, clause 5).
 
-        The call cannot be interrupted. The command is never sent again after an error, because the card may have
-        executed it.
+        The call cannot be interrupted while the card executes a command. With a flow, Ctrl-C is handled between two
+        commands, at least every 100 ms if no single command takes longer; the exception has the bytes that arrived in
+        ``partial``. The command is never sent again after an error, because the card may have executed it.
 
         Args:
             command: 1 to 65548 bytes in a contiguous buffer.
             flow: a :class:`~scardffi.constants.Flow`, or several: the steps to take after 61xx, after 6Cxx and for an
-                extended command; none by default.
+                extended command; none by default. No other call sends a command to the card between these steps.
 
         Returns:
-            The response. Its last two bytes are the status word.
+            The response. Its last two bytes are the status word. A response of fewer than two bytes has none; it ends
+            a flow.
 
         Raises:
             InvalidArgumentError: the command is empty or too long; nothing was sent.
@@ -158,7 +186,8 @@ class ExchangeMethods:
             ProtocolMismatchError: the owner of a borrowed handle has reconnected it; attach again.
             InsufficientBufferError: a continued response is longer than 65548 bytes; ``partial`` holds the bytes that
                 arrived.
-            UnexpectedStateError: the object is not attached.
+            CommunicationError: with ``code`` None, a later part of a continued response has no status word.
+            UnexpectedStateError: the object is not attached, or it is detached between two commands of a flow.
         """
         if flow or type(command) is not bytes:
             return self._transmit_any(command, flow)
@@ -183,10 +212,7 @@ class ExchangeMethods:
         if flow:
             chosen = flags("flow", flow, Flow)
             return self._transmit_with_flow(readable("command", command), chosen)
-        try:
-            slot, response = self._spare.pop()
-        except IndexError:
-            slot, response = self._new_slot()
+        spare = slot, response = self._take_slot()
         send = readable("command", command)
         memory = lib.exchange_slot_response(slot)
         length = -1
@@ -196,13 +222,16 @@ class ExchangeMethods:
         finally:
             if type(command) is not bytes:  # the command may be secret, and the response may repeat it
                 lib.platform_wipe(memory, length if length >= 0 else MAX_BUFFER_SIZE_EXTENDED)
-        if len(self._spare) < _SPARE_SLOTS:
-            self._spare.append((slot, response))
+        self._return_slot(spare)
         if length < 0:
             raise self._exchange_error("transmit", length, send)
         return answer
 
-    def _new_slot(self) -> tuple[Slot, Memory]:
+    def _take_slot(self) -> tuple[Slot, Memory]:
+        try:
+            return self._spare.pop()
+        except IndexError:
+            pass  # as in transmit
         slot = owning(functools.partial(lib.exchange_slot_new, self._native), lib.exchange_slot_free)
         if slot is None:
             raise from_hresult(E_OUTOFMEMORY, "transmit")
@@ -210,20 +239,41 @@ class ExchangeMethods:
         response = ffi.buffer(lib.exchange_slot_response(slot), MAX_BUFFER_SIZE_EXTENDED)
         return slot, response
 
+    def _return_slot(self, spare: tuple[Slot, Memory]) -> None:
+        if len(self._spare) < _SPARE_SLOTS:
+            self._spare.append(spare)
+
     def _transmit_with_flow(self, send: Bytes, flow: int) -> bytes:
-        response = ffi.new("char[]", MAX_BUFFER_SIZE_EXTENDED)
-        memory = ffi.cast("unsigned char *", response)
-        source = ffi.from_buffer(send) if type(send) is bytes else send
-        arrived = ffi.new("uint32_t *")
-        size = len(send)
+        spare = self._take_slot()
+        slot = spare[0]
+        memory = lib.exchange_slot_response(slot)
+        to_wipe = lib.FLOW_ROOM
         try:
-            length = lib.exchange_transmit(self._native, flow, source, size, memory, MAX_BUFFER_SIZE_EXTENDED, arrived)
-            if length < 0:
-                raise self._exchange_error("transmit", length, send, arrived=arrived[0], partial=response)
-            return bytes(ffi.buffer(response, length))
+            length = self._complete_in_slot("transmit", slot, flow, send)
+            answer = bytes(ffi.buffer(memory, length))
+            to_wipe = 0 if type(send) is bytes else length  # as in _transmit_any
         finally:
-            if type(send) is not bytes:  # as in _transmit_any
-                lib.platform_wipe(response, MAX_BUFFER_SIZE_EXTENDED)
+            lib.platform_wipe(memory, to_wipe)
+            release(send)
+        self._return_slot(spare)
+        return answer
+
+    def _complete_in_slot(self, function: str, slot: Slot, flow: int, send: Bytes, receive: CData | None = None) -> int:
+        """Make one exchange with a flow and return the length of the response, which is in the slot by default."""
+        response, capacity = (ffi.NULL, MAX_BUFFER_SIZE_EXTENDED) if receive is None else (receive, len(receive))
+        memory = lib.exchange_slot_response(slot) if receive is None else receive
+        refusal = lib.transmit_check(send, len(send), memory, capacity)
+        if refusal != 0:
+            raise ExchangeFailure(refusal).error(function, self._native, (len(send), capacity))
+        source = ffi.from_buffer(send) if type(send) is bytes else send
+        exchange = lib.exchange_slot_bind(slot, flow, source, len(send), response, capacity)
+        received = _complete(exchange, memory=memory if receive is None else None)
+        if received >= 0:
+            return received
+        arrived = lib.exchange_arrived(exchange)
+        partial = b"" if receive is not None else bytes(ffi.buffer(memory, arrived + lib.exchange_rest(exchange)))
+        failure = ExchangeFailure(-received, lib.exchange_required(exchange), arrived, partial)
+        raise failure.error(function, self._native)
 
     def transmit_into(self, command: Buffer, response: Buffer, flow: SupportsIndex = 0) -> int:
         """Send a command APDU and receive the response in memory of the caller. Wraps ``SCardTransmit``.
@@ -268,14 +318,12 @@ class ExchangeMethods:
 
     def _transmit_into_with_flow(self, send: Bytes, receive: CData, flow: SupportsIndex) -> int:
         try:
-            chosen = flags("flow", flow, Flow)
-        except (TypeError, ValueError):
+            spare = self._take_slot()
+            length = self._complete_in_slot("transmit_into", spare[0], flags("flow", flow, Flow), send, receive)
+        except BaseException:
             release(send, receive)
             raise
-        arrived = ffi.new("uint32_t *")
-        length = lib.exchange_transmit(self._native, chosen, send, len(send), receive, len(receive), arrived)
-        if length < 0:
-            raise self._exchange_error("transmit_into", length, send, receive, arrived[0])
+        self._return_slot(spare)
         return length
 
     def exchange(self, command: Buffer, response: Buffer, *, flow: SupportsIndex = 0) -> Exchange:
@@ -301,11 +349,17 @@ class ExchangeMethods:
         Raises:
             StatusWordError: the card refused a command; ``sw`` is the status word and ``arrived`` the number of bytes
                 read.
-            SCardError: an exchange failed; ``arrived`` is the number of bytes read.
+            InsufficientBufferError: the card returned more bytes than the buffer has; ``required`` is the length that
+                the buffer needs.
+            CommunicationError: with ``code`` None, the card's response has no status word, or is not what READ BINARY
+                returns; ``partial`` has it.
+            SCardError: an exchange failed.
+
+        Any exception that ends the transfer early, KeyboardInterrupt too, has the number of bytes read in ``arrived``.
         """
         start = integer("offset", offset)
         most = _chunk(chunk, EXTENDED_LE)
-        return self._whole_file(lib.binary_read, "read_binary_into", writable("buffer", buffer), start, most)
+        return self._whole_file("read_binary_into", writable("buffer", buffer), start, most, is_read=True)
 
     def update_binary_from(self, buffer: Buffer, offset: int = 0, *, chunk: int = SHORT_DATA) -> int:
         """Write memory of the caller into the selected transparent file (UPDATE BINARY; ISO/IEC 7816-4, clause 11.2).
@@ -324,59 +378,97 @@ class ExchangeMethods:
         Raises:
             StatusWordError: the card refused a command; ``sw`` is the status word and ``arrived`` the number of bytes
                 written.
-            SCardError: an exchange failed; ``arrived`` is the number of bytes written.
+            CommunicationError: with ``code`` None, the card's response has no status word; ``partial`` has it.
+            SCardError: an exchange failed.
+
+        Any exception that ends the transfer early has the number of bytes written in ``arrived``. If it is not the
+        card's refusal, the card may have written the next chunk too.
         """
         start = integer("offset", offset)
         most = _chunk(chunk, EXTENDED_DATA)
-        return self._whole_file(lib.binary_update, "update_binary_from", locked("buffer", buffer), start, most)
+        return self._whole_file("update_binary_from", locked("buffer", buffer), start, most, is_read=False)
 
-    def _whole_file(
-        self,
-        step: Callable[[Manage, CData, int, int, int, int, CData], int],
-        function: str,
-        memory: CData,
-        offset: int,
-        chunk: int,
-    ) -> int:
-        """Call the step in C until it reports that the file is finished."""
-        progress = ffi.new("uint32_t[]", lib.BINARY_PROGRESS)
+    def _whole_file(self, function: str, memory: CData, offset: int, chunk: int, *, is_read: bool) -> int:
+        """Call the step in C until the file is finished, and return the number of bytes transferred."""
         size = len(memory)
-        done: int = 0
         try:
             if not 0 <= offset <= _FILE_END - size:
                 raise invalid("offset", offset, f"0 to {_FILE_END - size} for a buffer of {size} bytes")
-            while True:
-                answer = step(self._native, memory + done, size - done, offset + done, chunk, SIGNAL_CHECK_MS, progress)
-                done += progress[lib.BINARY_DONE]
-                if answer < 0:
-                    failure = ExchangeFailure.decode(answer, done)._replace(required=0)  # it is the length of one chunk
-                    raise failure.error(function, self._native)
-                if progress[lib.BINARY_FINISHED]:
-                    break
+            create = functools.partial(lib.binary_new, self._native, is_read, memory, size, offset, chunk)
+            file = owning(create, lib.binary_free)
+            if file is None:
+                raise from_hresult(E_OUTOFMEMORY, function)
+            try:
+                while (answer := lib.binary_step(file, SIGNAL_CHECK_MS)) == _MORE:
+                    pass
+                self._check_file(function, file, answer)
+            except BaseException as error:
+                lib.binary_end(file)
+                keep(error, arrived=lib.binary_done(file), partial=_file_partial(file))
+                raise
         finally:
             release(memory)
-        sw = progress[lib.BINARY_SW]
-        if sw not in {0, 0x9000}:
+        done, sw = lib.binary_done(file), lib.binary_sw(file)
+        if sw != _SUCCESS:
             raise status_word_error(function, sw, offset, done)
         return done
 
-    def _exchange_error(
-        self,
-        function: str,
-        answer: int,
-        send: Bytes,
-        receive: CData | None = None,
-        arrived: int = 0,
-        partial: CData | None = None,
-    ) -> SCardError:
+    def _check_file(self, function: str, file: CData, answer: int) -> None:
+        """Raise for the negative answer of a step in C."""
+        if answer >= 0:
+            return
+        done, length = lib.binary_done(file), lib.binary_partial_length(file)
+        hresult, required, *_ = ExchangeFailure.decode(answer)
+        malformed = answered(length, None) if length < 2 else f"the card's response of {length} bytes is malformed"
+        if required:  # it is for the last response only
+            required += done
+        failure = ExchangeFailure(hresult, required, done, _file_partial(file), malformed)
+        raise failure.error(function, self._native)
+
+    def _exchange_error(self, function: str, answer: int, send: Bytes, receive: CData | None = None) -> SCardError:
         """Return the exception for the negative result of an exchange, and unlock the buffers."""
         capacity = MAX_BUFFER_SIZE_EXTENDED if receive is None else len(receive)
-        error = ExchangeFailure.decode(answer, arrived).error(function, self._native, (len(send), capacity))
-        if partial is not None:
-            error.partial = bytes(ffi.buffer(partial, arrived))
-            lib.platform_wipe(partial, MAX_BUFFER_SIZE_EXTENDED)
+        error = ExchangeFailure.decode(answer).error(function, self._native, (len(send), capacity))
         release(send, *([] if receive is None else [receive]))
         return error
+
+
+def _complete(exchange: ExchangeObject, length: int | None = None, memory: CData | None = None) -> int:
+    """Make one call of an exchange, in steps so that Python handles signals.
+
+    Args:
+        exchange: the exchange in C.
+        length: the number of bytes of the command to send; None for all.
+        memory: the response, if it is not the caller's.
+
+    Returns:
+        The length of the response, or the negated HRESULT.
+    """
+    try:
+        received = _start(exchange) if length is None else lib.exchange_start_part(exchange, length)
+        return received if received >= 0 else _go_on(exchange, received)
+    except BaseException as error:
+        _give_up(exchange, error, memory)
+        raise
+
+
+def _go_on(exchange: ExchangeObject, received: int) -> int:
+    """Go on with a call until its response is complete, if ``received`` says that it is not."""
+    while received == _MORE:
+        received = lib.exchange_step(exchange)
+    return received
+
+
+def _give_up(exchange: ExchangeObject, error: BaseException, memory: CData | None = None) -> None:
+    """Give up a call that was interrupted. The exception gets the number of data bytes that arrived, and the bytes."""
+    arrived = lib.exchange_end(exchange)
+    keep(error, arrived=arrived, partial=b"" if memory is None else bytes(ffi.buffer(memory, arrived)))
+
+
+def _file_partial(file: CData) -> bytes:
+    """Return what the card sent last in the transfer of a file, if that was no proper response."""
+    length = lib.binary_partial_length(file)
+    return bytes(ffi.buffer(lib.binary_partial(file), length)) if length else b""
 
 
 def _chunk(chunk: int, most: int) -> int:
@@ -406,7 +498,17 @@ class Exchange:
             :meth:`__call__` would raise, the negated HRESULT.
     """
 
-    __slots__ = ("_card", "_closed", "_command", "_native", "_response", "_size", "command", "response", "unchecked")
+    __slots__ = (
+        "_card",
+        "_closed",
+        "_command",
+        "_native",
+        "_response",
+        "_size",
+        "command",
+        "response",
+        "unchecked",
+    )
 
     def __init__(self, card: ExchangeMethods, command: Buffer, response: Buffer, flow: SupportsIndex = 0) -> None:
         chosen = flags("flow", flow, Flow)
@@ -434,13 +536,18 @@ class Exchange:
         self._size = size
         self.command = command
         self.response = response
-        self.unchecked: Callable[[], int] = functools.partial(lib.exchange_send, self._native)
+        self.unchecked: Callable[[], int]
+        if chosen:
+            self.unchecked = functools.partial(_complete, self._native)
+        else:
+            self.unchecked = functools.partial(lib.exchange_send, self._native)
         vars(self.unchecked)["keeps"] = card, self._command, self._response  # it may outlive this object
 
     def __call__(self, length: int | None = None) -> int:
         """Send the command and receive the response in place. Wraps ``SCardTransmit``.
 
-        The call cannot be interrupted. The command is never sent again after an error.
+        The call can be interrupted only between two commands of a flow, as :meth:`ExchangeMethods.transmit`. The
+        command is never sent again after an error.
 
         Args:
             length: the number of bytes of the command buffer to send; None for all.
@@ -456,7 +563,14 @@ class Exchange:
         """
         if length is not None:
             return self._send_part(length)
-        received = _send(self._native)
+        try:
+            received = _start(self._native)
+            if received >= 0:
+                return received
+            received = _go_on(self._native, received)
+        except BaseException as error:
+            _give_up(self._native, error)
+            raise
         if received < 0:
             raise self._error(-received)
         return received
@@ -465,7 +579,7 @@ class Exchange:
         size = integer("length", length)
         if not 1 <= size <= self._size:
             raise invalid("length", size, f"1 to {self._size}, the length of the command buffer")
-        received = lib.exchange_send_part(self._native, size)
+        received = _complete(self._native, size)
         if received < 0:
             raise self._error(-received)
         return received
@@ -479,9 +593,12 @@ class Exchange:
         return failure.error("exchange", self._card.native)
 
     @property
-    def sw(self) -> int:
-        """The status word of the last response as an int, 0 before the first response."""
-        return lib.exchange_sw(self._native)
+    def sw(self) -> int | None:
+        """The status word of the last response as an int, 0 before the first call.
+
+        None if the response has fewer than two bytes, or if the last call failed.
+        """
+        return lib.exchange_sw(self._native) if lib.exchange_has_sw(self._native) else None
 
     @property
     def native(self) -> ExchangeObject:

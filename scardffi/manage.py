@@ -22,9 +22,11 @@ from .errors import (
     E_INVALIDARG,
     E_OUTOFMEMORY,
     E_UNEXPECTED,
+    CommunicationError,
     InvalidArgumentError,
     InvalidHandleError,
     from_hresult,
+    short_response_error,
 )
 from .exchange import ExchangeMethods, state_detail
 from .handles import handle_number
@@ -549,6 +551,11 @@ class SCardManage(ExchangeMethods):
             UnexpectedStateError: the object is not attached.
         """
         return self._present_attachment("turns").turns
+
+    @staticmethod
+    def short_response_error(response: bytes) -> CommunicationError:
+        """Return the error that services raise for a response of 0 or 1 bytes, which has no status word."""
+        return short_response_error(response)
 
     def _present_attachment(self, function: str) -> Attachment:
         if not self.is_attached:

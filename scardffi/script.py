@@ -6,15 +6,17 @@ handled.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from functools import partial
+from contextlib import nullcontext
+
 from typing import TYPE_CHECKING, Protocol, TypeAlias, overload
 
 from ._arguments import flags, integer, invalid, readable, release
 from ._loader import ffi, keeping, lib, owning
 from .constants import MAX_BUFFER_SIZE_EXTENDED, Flow, ReturnCode
 from .errors import E_FAIL, E_OUTOFMEMORY, E_UNEXPECTED, SCardError, ScriptError, from_hresult
-from .exchange import SIGNAL_CHECK_MS, ExchangeFailure, state_detail
+from .exchange import SIGNAL_CHECK_MS, ExchangeFailure, answered, keep, state_detail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -59,7 +61,7 @@ class Reply:
 
     Attributes:
         data: the response without its status word, as a read-only view of the script's memory.
-        sw: the status word as an int.
+        sw: the status word as an int; None if the response has fewer than two bytes. ``bytes(reply)`` has them.
         elapsed_ns: the time of the exchange in nanoseconds; None if it was not measured.
     """
 
@@ -68,7 +70,7 @@ class Reply:
     def __init__(self, whole: memoryview, elapsed_ns: int | None) -> None:
         self._whole = whole
         self.data = whole[:-2]
-        self.sw = int.from_bytes(whole[-2:], "big")
+        self.sw = int.from_bytes(whole[-2:], "big") if len(whole) >= 2 else None
         self.elapsed_ns = elapsed_ns
 
     def __bytes__(self) -> bytes:
@@ -78,6 +80,8 @@ class Reply:
         return len(self._whole)
 
     def __repr__(self) -> str:
+        if self.sw is None:
+            return f"<scardffi.Reply {len(self)} bytes, no sw>"
         return f"<scardffi.Reply {len(self.data)} bytes, sw {self.sw:04X}>"
 
 
@@ -95,7 +99,7 @@ class Replies(Sequence[Reply]):
         # The replies' views hold the memory's address, and the address holds the run.
         arena = keeping(lib.script_run_arena(run), run) if size else ffi.new("unsigned char[1]")
         self._memory = memoryview(ffi.buffer(arena, size)).toreadonly()
-        self._run = run
+        self.run = run
 
     def __len__(self) -> int:
         return self._count
@@ -123,7 +127,8 @@ class Script:
     Args:
         commands: the command APDUs, each 1 to 65548 bytes in a contiguous buffer. They are copied.
         expect: the status word that every command must return, such as 0x9000; a set of several; or a pair (value,
-            mask), which matches if ``sw & mask == value``. A list has one of these, or None, for each command.
+            mask), which matches if ``sw & mask == value``. A list has one of these, or None, for each command. A
+            response without a status word matches nothing.
         flow: a :class:`~scardffi.constants.Flow`, or several, for every command.
 
     Raises:
@@ -146,7 +151,7 @@ class Script:
         self._count = len(lengths)
         size = sum(lengths)
         packed = ffi.new("unsigned char[]", size)
-        create = partial(
+        create = functools.partial(
             lib.script_new, self._count, packed, ffi.new("uint32_t[]", lengths), flags("flow", flow, Flow)
         )
         try:
@@ -208,9 +213,13 @@ class Script:
         """Send every command in order. Wraps ``SCardTransmit``.
 
         Ctrl-C, ``progress`` and ``cancel`` are handled between two commands, at least every 100 ms if no single
-        command takes longer: a command cannot be interrupted. Other threads may use the card between two commands;
-        with ``transaction``, only those that use the same handle. After Ctrl-C the attribute ``replies`` of the
-        exception has the replies.
+        command takes longer: a command cannot be interrupted. Other threads may use the card between two commands, but
+        not between the parts of one response; with ``transaction``, only those that use the same handle.
+
+        Any exception that ends the run early, from a signal handler, ``progress`` or ``cancel`` too, has the complete
+        replies in ``replies``, and in ``index`` the index of the command that has no complete reply. If a response had
+        arrived in part, its bytes are in ``partial`` and their number is in ``arrived``. Before each command there is
+        memory for a response of any length; if memory is exhausted, the script ends before the command.
 
         Args:
             card: an attached card.
@@ -218,7 +227,8 @@ class Script:
             keep_all: keep the replies of every pass instead of the last one only.
             timed: measure the time of each exchange.
             transaction: hold a transaction during the run.
-            progress: called with the number of commands executed so far and the total number.
+            progress: called with the number of commands executed so far and the total number. In a script with a flow
+                it must not use the same card, because a response may have arrived only in part.
             cancel: an object with ``is_set``; if that returns true the script ends with an error.
 
         Returns:
@@ -232,16 +242,22 @@ class Script:
         times = integer("repeat", repeat)
         if not 1 <= times < 1 << 32:
             raise invalid("repeat", times, "1 to 0xFFFFFFFF")
-        create = partial(lib.script_run_new, self._native, card.native, times, bool(keep_all), bool(timed))
+        create = functools.partial(lib.script_run_new, self._native, card.native, times, bool(keep_all), bool(timed))
         run = owning(create, lib.script_run_free)
         if run is None:
             raise from_hresult(E_OUTOFMEMORY, "Script.run")
         if not card.is_attached:
             raise from_hresult(E_UNEXPECTED, "Script.run", state_detail(card.native, "run"))
-        if not transaction:
-            return self._run(run, card, times, timed, progress, cancel)
-        with card.transaction():
-            return self._run(run, card, times, timed, progress, cancel)
+        try:
+            with card.transaction() if transaction else nullcontext():
+                return self._run(run, card, times, timed, progress, cancel)
+        except BaseException as error:
+            if not _has_replies_of(run, error):
+                arrived, partial = _partial(run)
+                keep(error, replies=Replies(run, timed=timed), index=lib.script_run_index(run))
+                if arrived:
+                    keep(error, arrived=arrived, partial=partial)
+            raise
 
     def _run(
         self,
@@ -252,24 +268,25 @@ class Script:
         progress: Callable[[int, int], object] | None,
         cancel: CancelFlag | None,
     ) -> Replies:
+        total = times * self._count
         try:
             while (state := lib.script_step(run, SIGNAL_CHECK_MS)) == lib.SCARDFFI_SCRIPT_MORE:
                 if progress is not None:
-                    progress(lib.script_run_executed(run), times * self._count)
+                    progress(lib.script_run_executed(run), total)
                 if cancel is not None and cancel.is_set():
                     cause = from_hresult(ReturnCode.SCARD_E_CANCELLED, "Script.run")
                     raise self._ended(run, timed, "it was cancelled", cause) from cause
-        except KeyboardInterrupt as interrupt:
-            vars(interrupt)["replies"] = Replies(run, timed=timed)
-            raise
+        finally:
+            lib.script_run_end(run)
         if state == lib.SCARDFFI_SCRIPT_FAILED:
-            failure = ExchangeFailure.decode(lib.script_run_failure(run), lib.script_run_arrived(run))
+            arrived, partial = _partial(run)
+            failure = ExchangeFailure.decode(lib.script_run_failure(run), arrived)._replace(partial=partial)
             cause = failure.error("transmit", card.native)
             raise self._ended(run, timed, str(cause), cause) from cause
         if state == lib.SCRIPT_UNEXPECTED_SW:
             raise self._ended(run, timed)
         if progress is not None:
-            progress(lib.script_run_executed(run), times * self._count)
+            progress(lib.script_run_executed(run), total)
         return Replies(run, timed=timed)
 
     def _ended(self, run: ScriptRun, timed: bool, why: str = "", cause: SCardError | None = None) -> ScriptError:
@@ -283,9 +300,25 @@ class Script:
         if cause is None:
             index -= 1
             sw = replies[-1].sw
-            why = f"the card answered {sw:04X}, which was not expected"
+            why = f"{answered(len(replies[-1]), sw)}, which was not expected"
         message = f"Script.run: {why} (command {index}, counted from 0, of {self._count}; replies: {len(replies)})"
         code, hresult = (None, E_FAIL) if cause is None else (cause.code, cause.hresult)
         error = ScriptError(message, code=code, hresult=hresult, function="Script.run")
         error.replies, error.index, error.sw = replies, index, sw
+        error.arrived, error.partial = _partial(run)
         return error
+
+
+def _partial(run: ScriptRun) -> tuple[int, bytes]:
+    """Return what arrived of a response that is not complete: the number of data bytes, and all bytes."""
+    arrived = lib.script_run_arrived(run)
+    length = arrived + lib.script_run_rest(run)
+    if not length:
+        return 0, b""
+    end = lib.script_run_offsets(run)[lib.script_run_count(run)]
+    return arrived, bytes(ffi.buffer(lib.script_run_arena(run) + end, length))
+
+
+def _has_replies_of(run: ScriptRun, error: BaseException) -> bool:
+    replies = vars(error).get("replies")
+    return isinstance(replies, Replies) and replies.run is run

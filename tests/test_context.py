@@ -19,6 +19,7 @@ from scardffi import (
     InvalidArgumentError,
     Library,
     NoServiceError,
+    OutOfMemoryError,
     ReaderState,
     ReaderStateFlag,
     RemovedCardError,
@@ -27,8 +28,10 @@ from scardffi import (
     Scope,
     UnexpectedStateError,
     UnknownReaderError,
+    virtual,
 )
 from scardffi.constants import PNP_NOTIFICATION
+from scardffi.virtual import VirtualReader
 
 
 def test_readers_and_groups_are_listed(place: Place) -> None:
@@ -331,11 +334,65 @@ def test_an_object_that_is_no_library_is_refused() -> None:
 
 
 def test_a_wait_fails_at_once_if_its_thread_cannot_start(virtual_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_thread: threading.Thread) -> None:
+    def refuse(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
     with Context(library=virtual_place.library) as context:
-        monkeypatch.setattr(threading.Thread, "start", refuse)
+        monkeypatch.setattr("_thread.start_new_thread", refuse)
         with pytest.raises(RuntimeError, match="can't start new thread"):
             context.get_status_change([virtual_place.reader])
         context.cancel()
+
+
+def test_cancel_raises_if_scardcancel_keeps_failing_and_the_wait_ends_later(virtual_place: Place) -> None:
+    with Context(library=virtual_place.library) as context:
+        threads, ends = _waits(context, [ReaderState(PNP_NOTIFICATION)], 1)
+        time.sleep(0.05)
+        with virtual.fault("SCardCancel", times=0xFFFFFFFF, code=0x80100006):
+            start = time.perf_counter()
+            with pytest.raises(OutOfMemoryError) as failure:
+                context.cancel()
+            assert failure.value.function == "SCardCancel"
+            assert 0.9 < time.perf_counter() - start < 5
+        assert ends == []
+        context.cancel()
+        threads[0].join(5)
+    assert ends == ["cancelled"]
+
+
+def test_cancel_goes_on_after_scardcancel_has_failed_for_a_while(virtual_place: Place) -> None:
+    with Context(library=virtual_place.library) as context:
+        threads, ends = _waits(context, [ReaderState(PNP_NOTIFICATION)], 1)
+        time.sleep(0.05)
+        with virtual.fault("SCardCancel", times=20, code=0x80100006) as armed:
+            context.cancel()
+            assert armed.hits == 20
+        threads[0].join(5)
+    assert ends == ["cancelled"]
+
+
+def test_ctrl_c_ends_a_wait_although_scardcancel_fails(virtual_place: Place) -> None:
+    with Context(library=virtual_place.library) as context:
+        with virtual.fault("SCardCancel", times=0xFFFFFFFF, code=0x80100006):
+            threading.Timer(0.05, send_signal, (signal.SIGINT,)).start()
+            start = time.perf_counter()
+            with pytest.raises(KeyboardInterrupt):
+                context.get_status_change([ReaderState(PNP_NOTIFICATION)])
+            assert time.perf_counter() - start < 2
+        with VirtualReader("Ends the wait"):
+            pass
+
+
+def test_release_closes_the_context_although_scardcancel_fails(virtual_place: Place) -> None:
+    context = Context(library=virtual_place.library)
+    card = context.attach(virtual_place.reader)
+    threads, _ = _waits(context, [ReaderState(PNP_NOTIFICATION)], 1)
+    time.sleep(0.05)
+    with virtual.fault("SCardCancel", times=0xFFFFFFFF, code=0x80100006), pytest.raises(OutOfMemoryError):
+        context.release()
+    assert not card.is_attached
+    with pytest.raises(UnexpectedStateError):
+        context.list_readers()
+    with VirtualReader("Ends the wait"):
+        threads[0].join(5)
+    assert threads[0].is_alive() is False

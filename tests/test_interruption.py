@@ -41,7 +41,13 @@ class Interruptions:
         environment = {"SCARDFFI_LIBRARY": virtual.library_path()}
         outcome: dict[str, dict[str, Any]]
         outcome, _ = run_alone(
-            "interruptions", *self.libraries, virtual.library_path(), READER, *names, environment=environment, seconds=300
+            "interruptions",
+            *self.libraries,
+            virtual.library_path(),
+            READER,
+            *names,
+            environment=environment,
+            seconds=300,
         )
         return outcome
 

@@ -23,13 +23,27 @@ ALLOCATE = {
     "the table's exchange_new",
     "the table's script_new",
     "get_status_change",
+    "read_binary_into",
+    "update_binary_from",
+    "exchange",
+    "a script",
+    "a script with times",
+    "a script with times and a flow",
     "SCARD_AUTOALLOCATE of the virtual library",
     "insertion of a card",
     "insertion of the answering card",
     "fault",
     "start of the virtual library",
 }
-ALLOCATE_NOTHING = {"transmit again", "transmit_into", "status", "detach", "attach again"}
+ALLOCATE_NOTHING = {
+    "transmit again",
+    "transmit_into",
+    "transmit with a flow again",
+    "transmit_into with a flow again",
+    "status",
+    "detach",
+    "attach again",
+}
 
 
 def test_a_failed_allocation_raises_out_of_memory_leaks_no_memory_and_leaves_the_object_usable(

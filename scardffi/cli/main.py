@@ -7,6 +7,7 @@ failed or no PC/SC library was found; 130 interrupted by Ctrl-C.
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from typing import TYPE_CHECKING
 
@@ -38,8 +39,16 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
+def _escape_what_cannot_be_shown() -> None:
+    """Print characters that the terminal's encoding lacks as escapes, as Python does on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name, and return the exit code."""
+    _escape_what_cannot_be_shown()
     options = parser().parse_args(arguments)
     try:
         if getattr(options, "virtual", False):

@@ -23,7 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace, library: Library) -> int:
-    """Send the commands in order, and return 1 if a status word is neither 9000 nor 61xx."""
+    """Send the commands in order, and return 1 if a status word is missing, or is neither 9000 nor 61xx."""
     failed = False
     with Context(library=library) as context:
         reader = options.reader or _first_with_card(context)
@@ -31,10 +31,14 @@ def run(options: Namespace, library: Library) -> int:
         with context.attach(reader) as card:
             for apdu in options.apdus:
                 response = card.transmit(apdu)
+                print(f"> {apdu.hex(' ').upper()}")
+                print(f"< {response.hex(' ').upper()}".rstrip())
+                if len(response) < 2:
+                    failed = True
+                    print(f"  no status word: the card answered {len(response)} of 2 bytes")
+                    continue
                 sw = int.from_bytes(response[-2:], "big")
                 failed |= sw != SUCCESS and sw >> 8 != 0x61
-                print(f"> {apdu.hex(' ').upper()}")
-                print(f"< {response.hex(' ').upper()}")
                 print(f"  {sw:04X} {meaning(sw)}")
     return int(failed)
 

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "apdu.h"
-
 enum {
     INS_READ = 0xB0,
     INS_READ_FAR = 0xB1,
@@ -37,9 +35,43 @@ struct chunk {
     unsigned char *memory;
     size_t size; /* from `memory` to the end of the caller's memory */
     size_t offset;
-    size_t most;  /* the maximum number of bytes that the command may move, including data objects */
-    size_t moved; /* set by the command, as is `sw` */
+    size_t most;   /* the maximum number of bytes that the command may move, including data objects */
+    size_t wanted; /* bytes that it requests */
+    size_t moved;  /* bytes that it moves; a read knows them from the response */
+    size_t command_length;
+    unsigned char *response; /* in the caller's memory, or `scratch` */
+    size_t capacity;
     unsigned sw;
+};
+
+/* The two kinds of transfer. */
+struct transfer {
+    void (*build)(struct chunk *chunk, unsigned char *command, unsigned char *scratch);
+    int64_t (*finish)(struct chunk *chunk, size_t received); /* returns 0 or a failure */
+    unsigned flow;
+    size_t short_most;    /* bytes that a short command moves at most */
+    size_t extended_most; /* bytes that an extended command moves at most */
+    bool is_read;
+};
+
+struct binary_file {
+    scardffi_manage *manage;
+    const struct transfer *transfer;
+    unsigned char *memory;
+    size_t size;
+    size_t offset;
+    size_t most;
+    size_t done;
+    unsigned sw; /* the last one */
+    bool is_finished;
+    bool in_command; /* the response to the chunk's command is not complete */
+    struct chunk chunk;
+    struct flow flow;
+    const unsigned char *partial; /* after a failure: what the card sent, unless it is in the caller's memory */
+    size_t partial_length;
+    size_t scratch_used;
+    unsigned char command[EXTENDED_HEADER + UPDATE_OBJECTS + EXTENDED_UPDATE];
+    unsigned char scratch[FLOW_ROOM];
 };
 
 static size_t smaller(size_t a, size_t b)
@@ -47,43 +79,43 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Send a command. Returns the length of the response, which is at least a status word, or a failure. */
-static int64_t send(struct card_handle *card, unsigned flow, const unsigned char *command, size_t length,
-                    unsigned char *response, size_t capacity, struct chunk *chunk)
+/* Receive the response directly in the caller's memory, or in `scratch`, which has room for any response. */
+static void choose_response(struct chunk *chunk, bool in_place, unsigned char *scratch)
 {
-    uint32_t arrived;
-    int64_t received = flow_locked(card, flow, command, length, response, capacity, &arrived);
-    if (received >= 0 && received < APDU_SW_SIZE)
-        return transmit_failure(SCARD_F_COMM_ERROR, 0);
-    if (received > 0)
-        chunk->sw = apdu_status_word(response, (size_t)received);
-    return received;
+    chunk->response = in_place ? chunk->memory : scratch;
+    chunk->capacity = in_place ? chunk->size : FLOW_ROOM;
 }
 
 /* Read with the offset in P1-P2, directly into `memory` if the status word fits there after the data. */
-static int64_t read_near(struct card_handle *card, struct chunk *chunk)
+static void build_near_read(struct chunk *chunk, unsigned char *command, unsigned char *scratch)
 {
     size_t wanted = smaller(smaller(chunk->size, chunk->most), NEAR_END - chunk->offset);
     if (wanted > SHORT_READ)
         wanted = smaller(wanted, chunk->size - APDU_SW_SIZE); /* another command reads the last two bytes */
-    bool in_place = chunk->size >= wanted + APDU_SW_SIZE;
-    unsigned char short_response[SHORT_READ + APDU_SW_SIZE];
-    unsigned char *response = in_place ? chunk->memory : short_response;
-    size_t capacity = in_place ? chunk->size : sizeof short_response;
+    choose_response(chunk, chunk->size >= wanted + APDU_SW_SIZE, scratch);
+    chunk->wanted = wanted;
+    command[1] = INS_READ;
+    command[2] = (unsigned char)(chunk->offset >> 8);
+    command[3] = (unsigned char)chunk->offset;
+    chunk->command_length =
+        APDU_HEADER_SIZE + apdu_put_le(command + APDU_HEADER_SIZE, wanted, wanted > SHORT_READ, false);
+}
 
-    unsigned char command[APDU_HEADER_SIZE + 3] = {0, INS_READ, (unsigned char)(chunk->offset >> 8),
-                                                   (unsigned char)chunk->offset};
-    size_t length = APDU_HEADER_SIZE;
-    length += apdu_put_le(command + length, wanted, wanted > SHORT_READ, false);
-    int64_t received =
-        send(card, SCARDFFI_FLOW_GET_RESPONSE | SCARDFFI_FLOW_CORRECT_LE, command, length, response, capacity, chunk);
-    if (received < 0)
-        return received;
-    if ((size_t)received > wanted + APDU_SW_SIZE)
-        return transmit_failure(SCARD_F_COMM_ERROR, 0);
-    chunk->moved = (size_t)received - APDU_SW_SIZE;
-    if (!in_place)
-        memcpy(chunk->memory, short_response, chunk->moved);
+/* The card returned `length` bytes of data, which is more than the caller's memory has, or more than was requested. */
+static int64_t too_long(const struct chunk *chunk, size_t length)
+{
+    return length > chunk->size ? transmit_failure(SCARD_E_INSUFFICIENT_BUFFER, length)
+                                : transmit_failure(SCARDFFI_E_FAIL, 0);
+}
+
+static int64_t finish_near_read(struct chunk *chunk, size_t received)
+{
+    size_t length = received - APDU_SW_SIZE;
+    if (length > chunk->wanted)
+        return too_long(chunk, length);
+    chunk->moved = length;
+    if (chunk->response != chunk->memory)
+        memcpy(chunk->memory, chunk->response, length);
     return 0;
 }
 
@@ -126,41 +158,49 @@ static const unsigned char *find_content(const unsigned char *response, size_t l
 
 /* Read with the offset in a data object. The response has the data in an object too; it is moved to the start of
  * `memory`. */
-static int64_t read_far(struct card_handle *card, struct chunk *chunk)
+static void build_far_read(struct chunk *chunk, unsigned char *command, unsigned char *scratch)
 {
     bool in_place = chunk->most > SHORT_READ && chunk->size > SHORT_FAR_READ + READ_OBJECT + APDU_SW_SIZE;
-    size_t wanted;
     if (in_place)
-        wanted = smaller(chunk->size - APDU_SW_SIZE, chunk->most) - READ_OBJECT;
+        chunk->wanted = smaller(chunk->size - APDU_SW_SIZE, chunk->most) - READ_OBJECT;
     else if (chunk->most >= SHORT_READ)
-        wanted = smaller(chunk->size, SHORT_FAR_READ);
+        chunk->wanted = smaller(chunk->size, SHORT_FAR_READ);
     else
-        wanted = smaller(chunk->size, chunk->most > READ_OBJECT ? chunk->most - READ_OBJECT : 1);
-    size_t le = wanted + object_header(wanted);
+        chunk->wanted = smaller(chunk->size, chunk->most > READ_OBJECT ? chunk->most - READ_OBJECT : 1);
+    choose_response(chunk, in_place, scratch);
+    size_t le = chunk->wanted + object_header(chunk->wanted), length = APDU_HEADER_SIZE;
     bool extended = le > SHORT_READ;
-    unsigned char short_response[SHORT_READ + APDU_SW_SIZE];
-    unsigned char *response = in_place ? chunk->memory : short_response;
-    size_t capacity = in_place ? chunk->size : sizeof short_response;
-
-    unsigned char command[EXTENDED_HEADER + OFFSET_OBJECT + 2] = {0, INS_READ_FAR, 0, 0};
-    size_t length = APDU_HEADER_SIZE;
+    command[1] = INS_READ_FAR;
     length += apdu_put_lc(command + length, OFFSET_OBJECT, extended);
     length += put_offset(command + length, chunk->offset);
     length += apdu_put_le(command + length, le, extended, true);
-    int64_t received =
-        send(card, SCARDFFI_FLOW_GET_RESPONSE | SCARDFFI_FLOW_CORRECT_LE, command, length, response, capacity, chunk);
-    if (received <= APDU_SW_SIZE)
-        return received < 0 ? received : 0;
-    const unsigned char *content = find_content(response, (size_t)received - APDU_SW_SIZE, &chunk->moved);
-    if (content == NULL || chunk->moved > chunk->size)
-        return transmit_failure(SCARD_F_COMM_ERROR, 0);
+    chunk->command_length = length;
+}
+
+static int64_t finish_far_read(struct chunk *chunk, size_t received)
+{
+    if (received == APDU_SW_SIZE)
+        return 0;
+    const unsigned char *content = find_content(chunk->response, received - APDU_SW_SIZE, &chunk->moved);
+    if (content == NULL)
+        return transmit_failure(SCARDFFI_E_FAIL, 0);
+    if (chunk->moved > chunk->size)
+        return too_long(chunk, chunk->moved);
     memmove(chunk->memory, content, chunk->moved);
     return 0;
 }
 
-static int64_t read_chunk(struct card_handle *card, struct chunk *chunk)
+static void build_read(struct chunk *chunk, unsigned char *command, unsigned char *scratch)
 {
-    return chunk->offset < NEAR_END ? read_near(card, chunk) : read_far(card, chunk);
+    if (chunk->offset < NEAR_END)
+        build_near_read(chunk, command, scratch);
+    else
+        build_far_read(chunk, command, scratch);
+}
+
+static int64_t finish_read(struct chunk *chunk, size_t received)
+{
+    return chunk->offset < NEAR_END ? finish_near_read(chunk, received) : finish_far_read(chunk, received);
 }
 
 /* Write the tags, the lengths and the offset that come before the data. Returns their size. */
@@ -178,13 +218,18 @@ static size_t put_update_objects(unsigned char *objects, size_t offset, size_t d
     return size;
 }
 
-/* Write the command that updates chunk->moved bytes. Returns its length. */
-static size_t build_update(unsigned char *command, const struct chunk *chunk)
+static void build_update(struct chunk *chunk, unsigned char *command, unsigned char *scratch)
 {
+    bool is_near = chunk->offset < NEAR_END;
+    size_t most_objects = is_near ? 0 : UPDATE_OBJECTS;
+    chunk->moved = smaller(chunk->size, chunk->most > most_objects ? chunk->most - most_objects : 1);
+    if (is_near)
+        chunk->moved = smaller(chunk->moved, NEAR_END - chunk->offset);
+    choose_response(chunk, false, scratch);
+
     unsigned char objects[UPDATE_OBJECTS];
     size_t objects_size = 0;
-    memset(command, 0, APDU_HEADER_SIZE);
-    if (chunk->offset < NEAR_END) {
+    if (is_near) {
         command[1] = INS_UPDATE;
         command[2] = (unsigned char)(chunk->offset >> 8);
         command[3] = (unsigned char)chunk->offset;
@@ -196,39 +241,20 @@ static size_t build_update(unsigned char *command, const struct chunk *chunk)
     length += apdu_put_lc(command + length, lc, lc > SHORT_UPDATE);
     memcpy(command + length, objects, objects_size);
     memcpy(command + length + objects_size, chunk->memory, chunk->moved);
-    return length + lc;
+    chunk->command_length = length + lc;
 }
 
-static int64_t update_chunk(struct card_handle *card, struct chunk *chunk)
+static int64_t finish_update(struct chunk *chunk, size_t received)
 {
-    bool is_near = chunk->offset < NEAR_END;
-    size_t objects = is_near ? 0 : UPDATE_OBJECTS;
-    chunk->moved = smaller(chunk->size, chunk->most > objects ? chunk->most - objects : 1);
-    if (is_near)
-        chunk->moved = smaller(chunk->moved, NEAR_END - chunk->offset);
-
-    unsigned char short_command[EXTENDED_HEADER + SHORT_UPDATE], response[SHORT_READ + APDU_SW_SIZE];
-    bool is_short = chunk->moved + objects <= SHORT_UPDATE;
-    unsigned char *command = is_short ? short_command : malloc(EXTENDED_HEADER + objects + chunk->moved);
-    if (command == NULL)
-        return transmit_failure(SCARDFFI_E_OUTOFMEMORY, 0);
-    size_t length = build_update(command, chunk);
-    int64_t received = send(card, SCARDFFI_FLOW_GET_RESPONSE, command, length, response, sizeof response, chunk);
-    platform_wipe(command, length);
-    if (!is_short)
-        free(command);
-    return received < 0 ? received : 0;
+    (void)chunk;
+    (void)received;
+    return 0;
 }
 
-/* The two kinds of transfer. */
-struct transfer {
-    int64_t (*move)(struct card_handle *card, struct chunk *chunk);
-    size_t short_most;    /* bytes that a short command moves at most */
-    size_t extended_most; /* bytes that an extended command moves at most */
-    bool is_read;
+static const struct transfer transfers[] = {
+    {build_update, finish_update, SCARDFFI_FLOW_GET_RESPONSE, SHORT_UPDATE, EXTENDED_UPDATE, false},
+    {build_read, finish_read, SCARDFFI_FLOW_GET_RESPONSE | SCARDFFI_FLOW_CORRECT_LE, SHORT_READ, EXTENDED_READ, true},
 };
-static const struct transfer read_transfer = {read_chunk, SHORT_READ, EXTENDED_READ, true};
-static const struct transfer update_transfer = {update_chunk, SHORT_UPDATE, EXTENDED_UPDATE, false};
 
 /* True if a read has reached the end of the file: no data, a warning, or an offset outside the file after some data. */
 static bool is_end(const struct chunk *chunk, size_t done)
@@ -237,61 +263,160 @@ static bool is_end(const struct chunk *chunk, size_t done)
            (chunk->sw == SW_OFFSET_OUTSIDE && done > 0);
 }
 
-/* Move the chunks one by one. The handle's lock is held. */
-static int64_t run_locked(const struct transfer *transfer, struct card_handle *card, unsigned char *memory, size_t size,
-                          size_t offset, size_t most, uint64_t deadline, uint32_t *progress)
+/* Build the command of the next chunk and begin its flow. */
+static void begin_chunk(struct binary_file *file, const struct card_handle *card)
 {
-    size_t done = 0;
-    int64_t result = 0;
-    progress[BINARY_SW] = SW_SUCCESS;
-    progress[BINARY_FINISHED] = size == 0;
-    while (!progress[BINARY_FINISHED]) {
-        bool has_extended = card->protocol != SCARD_PROTOCOL_UNDEFINED && card->protocol != SCARD_PROTOCOL_T0;
-        struct chunk chunk = {
-            .memory = memory + done,
-            .size = size - done,
-            .offset = offset + done,
-            .most = has_extended ? most : smaller(most, transfer->short_most),
-        };
-        result = transfer->move(card, &chunk);
-        if (result < 0)
-            break;
-        if (chunk.sw == SW_SUCCESS || chunk.sw == SW_END_OF_FILE)
-            done += chunk.moved;
-        progress[BINARY_SW] = transfer->is_read && is_end(&chunk, done) ? SW_SUCCESS : chunk.sw;
-        progress[BINARY_FINISHED] = chunk.sw != SW_SUCCESS || chunk.moved == 0 || done == size;
-        if (platform_nanoseconds() >= deadline)
-            break;
+    const struct transfer *transfer = file->transfer;
+    bool has_extended = card->protocol != SCARD_PROTOCOL_UNDEFINED && card->protocol != SCARD_PROTOCOL_T0;
+    struct chunk *chunk = &file->chunk;
+    *chunk = (struct chunk){
+        .memory = file->memory + file->done,
+        .size = file->size - file->done,
+        .offset = file->offset + file->done,
+        .most = has_extended ? file->most : smaller(file->most, transfer->short_most),
+    };
+    memset(file->command, 0, APDU_HEADER_SIZE);
+    transfer->build(chunk, file->command, file->scratch);
+    bool in_scratch = chunk->response == file->scratch;
+    size_t limit = in_scratch ? MAX_BUFFER_SIZE_EXTENDED : chunk->capacity;
+    flow_begin(&file->flow, file->manage, transfer->flow, file->command, chunk->command_length, chunk->response,
+               chunk->capacity, limit);
+}
+
+/* Use a whole response of `received` bytes. Returns 0 or a failure. */
+static int64_t finish_chunk(struct binary_file *file, size_t received)
+{
+    const struct transfer *transfer = file->transfer;
+    struct chunk *chunk = &file->chunk;
+    if (chunk->response == file->scratch && file->scratch_used < received)
+        file->scratch_used = received;
+    file->partial = chunk->response;
+    file->partial_length = received;
+    if (received < APDU_SW_SIZE)
+        return transmit_failure(SCARDFFI_E_FAIL, 0);
+    chunk->sw = apdu_status_word(chunk->response, received);
+    int64_t failure = transfer->finish(chunk, received);
+    if (failure != 0)
+        return failure;
+    file->partial_length = 0;
+    if (chunk->sw == SW_SUCCESS || chunk->sw == SW_END_OF_FILE)
+        file->done += chunk->moved;
+    file->sw = transfer->is_read && is_end(chunk, file->done) ? SW_SUCCESS : chunk->sw;
+    file->is_finished = chunk->sw != SW_SUCCESS || chunk->moved == 0 || file->done == file->size;
+    return 0;
+}
+
+/* The response will not be complete. Data that was read with the offset in P1-P2 is part of the file and counts. */
+static void give_up_chunk(struct binary_file *file)
+{
+    struct chunk *chunk = &file->chunk;
+    size_t arrived = file->flow.arrived, rest = file->flow.rest;
+    file->in_command = false;
+    file->flow.arrived = file->flow.rest = 0;
+    if (chunk->response == file->scratch)
+        file->scratch_used = sizeof file->scratch;
+    file->partial = chunk->response;
+    file->partial_length = arrived + rest;
+    if (file->transfer->is_read && chunk->offset < NEAR_END && arrived <= chunk->wanted) {
+        memmove(chunk->memory, chunk->response, arrived);
+        file->done += arrived;
+        file->partial += arrived;
+        file->partial_length = rest;
     }
-    progress[BINARY_DONE] = (uint32_t)done;
-    return result;
 }
 
-static int64_t run(const struct transfer *transfer, scardffi_manage *manage, unsigned char *memory, size_t size,
-                   size_t offset, size_t most, uint32_t milliseconds, uint32_t *progress)
+/* Move the chunks one by one. The handle's lock is held. */
+static int64_t run_locked(struct binary_file *file, struct card_handle *card, uint64_t deadline)
 {
-    memset(progress, 0, BINARY_PROGRESS * sizeof *progress);
-    if (offset >= FAR_END || size > FAR_END - offset || most == 0 || most > transfer->extended_most)
-        return transmit_failure(SCARDFFI_E_INVALIDARG, 0);
+    while (!file->is_finished) {
+        if (!file->in_command)
+            begin_chunk(file, card);
+        int64_t received = flow_step(&file->flow, card, deadline);
+        file->in_command = received == FLOW_MORE;
+        if (file->in_command)
+            return FLOW_MORE;
+        platform_wipe(file->command, file->chunk.command_length);
+        if (received < 0) {
+            give_up_chunk(file);
+            return received;
+        }
+        int64_t failure = finish_chunk(file, (size_t)received);
+        if (failure != 0)
+            return failure;
+        if (!file->is_finished && (platform_nanoseconds() >= deadline || manage_is_detaching(file->manage)))
+            return FLOW_MORE;
+    }
+    return 0;
+}
+
+struct binary_file *binary_new(scardffi_manage *manage, bool is_read, unsigned char *memory, size_t size, size_t offset,
+                               size_t chunk)
+{
+    const struct transfer *transfer = &transfers[is_read];
+    if (offset >= FAR_END || size > FAR_END - offset || chunk == 0 || chunk > transfer->extended_most)
+        return NULL;
+    struct binary_file *file = malloc(sizeof *file);
+    if (file == NULL)
+        return NULL;
+    memset(file, 0, offsetof(struct binary_file, command));
+    file->manage = manage;
+    file->transfer = transfer;
+    file->memory = memory;
+    file->size = size;
+    file->offset = offset;
+    file->most = chunk;
+    file->sw = SW_SUCCESS;
+    file->is_finished = size == 0;
+    return file;
+}
+
+void binary_free(struct binary_file *file)
+{
+    if (file == NULL)
+        return;
+    binary_end(file);
+    platform_wipe(file->scratch, file->scratch_used);
+    free(file);
+}
+
+int64_t binary_step(struct binary_file *file, uint32_t milliseconds)
+{
     uint64_t deadline = platform_nanoseconds() + milliseconds * 1000000ull;
-    struct card_handle *card = manage_enter(manage);
-    if (card == NULL)
+    struct card_handle *card = flow_enter(&file->flow, file->manage);
+    if (card == NULL) {
+        binary_end(file);
         return transmit_failure(SCARDFFI_E_UNEXPECTED, 0);
-    int64_t result = run_locked(transfer, card, memory, size, offset, most, deadline, progress);
-    platform_mutex_unlock(&card->mutex);
+    }
+    int64_t result = run_locked(file, card, deadline);
+    flow_leave(&file->flow, card, file->in_command);
     return result;
 }
 
-int64_t binary_read(scardffi_manage *manage, unsigned char *memory, size_t size, size_t offset, size_t chunk,
-                    uint32_t milliseconds, uint32_t *progress)
+void binary_end(struct binary_file *file)
 {
-    return run(&read_transfer, manage, memory, size, offset, chunk, milliseconds, progress);
+    if (!file->in_command)
+        return;
+    flow_end(&file->flow);
+    platform_wipe(file->command, file->chunk.command_length);
+    give_up_chunk(file);
 }
 
-int64_t binary_update(scardffi_manage *manage, const unsigned char *memory, size_t size, size_t offset, size_t chunk,
-                      uint32_t milliseconds, uint32_t *progress)
+size_t binary_done(const struct binary_file *file)
 {
-    /* update_chunk only reads the memory */
-    return run(&update_transfer, manage, (unsigned char *)(uintptr_t)memory, size, offset, chunk, milliseconds,
-               progress);
+    return file->done;
+}
+
+uint32_t binary_sw(const struct binary_file *file)
+{
+    return file->sw;
+}
+
+size_t binary_partial_length(const struct binary_file *file)
+{
+    return file->partial_length;
+}
+
+const unsigned char *binary_partial(const struct binary_file *file)
+{
+    return file->partial;
 }

@@ -7,23 +7,25 @@
 
 /* [declarations] that Python sees */
 
-/* The values that a call writes to `progress`. They are valid after a failure too. */
-enum {
-    BINARY_DONE = 0,     /* bytes of the caller's memory that this call read or wrote */
-    BINARY_SW = 1,       /* the last status word */
-    BINARY_FINISHED = 2, /* 1 if all is read or written, the file has ended, or the card has refused a command */
-    BINARY_PROGRESS = 3  /* the number of values */
-};
-
-/* Read the selected file from `offset` into `memory`, until the memory is full, the file ends, or about `milliseconds`
- * have passed. Returns 0, or a failure as in transmit.h. Memory after the bytes read may have been overwritten. One
- * command moves at most `chunk` bytes, including its data objects. Commands that read more than 256 bytes, or write
- * more than 255, are extended; with T=0, which has no extended commands, only short ones are sent. */
-int64_t binary_read(scardffi_manage *manage, unsigned char *memory, size_t size, size_t offset, size_t chunk,
-                    uint32_t milliseconds, uint32_t *progress);
-/* Write `memory` into the selected file from `offset`. */
-int64_t binary_update(scardffi_manage *manage, const unsigned char *memory, size_t size, size_t offset, size_t chunk,
-                      uint32_t milliseconds, uint32_t *progress);
+/* A transfer of the selected file from `offset` on. It ends if `memory` is full or written, if the file ends, or if the
+ * card refuses a command. One command moves at most `chunk` bytes, including its data objects. More than 256 bytes to
+ * read, or 255 to write, need extended commands; T=0 has none, so it gets short ones. Memory after the bytes read may
+ * be overwritten; memory that is written from is only read. Returns NULL if memory is exhausted or a number is too
+ * large. */
+struct binary_file;
+struct binary_file *binary_new(scardffi_manage *manage, bool is_read, unsigned char *memory, size_t size, size_t offset,
+                               size_t chunk);
+void binary_free(struct binary_file *file);
+/* Go on for about `milliseconds`. Returns 0 at the end, FLOW_MORE, or a failure as in transmit.h. */
+int64_t binary_step(struct binary_file *file, uint32_t milliseconds);
+/* Give up a transfer that binary_step may have left in the middle of a response. */
+void binary_end(struct binary_file *file);
+/* Also after a failure: the bytes read or written; the last status word, where the end of the file is a success; and
+ * what the card sent last and is not in the caller's memory, if that was no proper response. */
+size_t binary_done(const struct binary_file *file);
+uint32_t binary_sw(const struct binary_file *file);
+size_t binary_partial_length(const struct binary_file *file);
+const unsigned char *binary_partial(const struct binary_file *file);
 
 /* [end] */
 

@@ -19,6 +19,8 @@ static struct card_handle *take_unused(void)
     if (card != NULL) {
         platform_mutex_init(&card->mutex);
         card->generation = 0;
+        platform_condition_init(&card->turn_ended);
+        card->holder_manage = NULL;
     }
     return card;
 }
@@ -52,6 +54,7 @@ struct card_handle *card_handle_acquire(const scardffi_library *library, SCARDHA
         card->library = library;
         card->value = value;
         card->protocol = SCARD_PROTOCOL_UNDEFINED;
+        platform_atomic_store(&card->holder, NULL);
         card->references = 1;
         card->next = in_use;
         in_use = card;
@@ -103,8 +106,10 @@ uint32_t card_handle_disconnect(const scardffi_library *library, SCARDHANDLE han
         return pcsc_SCardDisconnect(library, handle, disposition);
     platform_mutex_lock(&card->mutex); /* a new connection with this number attaches only after the renewal */
     uint32_t code = pcsc_SCardDisconnect(library, handle, disposition);
-    if (code == SCARD_S_SUCCESS)
+    if (code == SCARD_S_SUCCESS) {
         card_handle_renew(card);
+        card_handle_end_turn(card);
+    }
     platform_mutex_unlock(&card->mutex);
     card_handle_release(card);
     return code;
@@ -122,4 +127,18 @@ void card_handle_release(struct card_handle *card)
         unused = card;
     }
     platform_global_unlock();
+}
+
+void card_handle_keep_turn(struct card_handle *card, const struct flow *flow, const void *manage)
+{
+    platform_atomic_store(&card->holder, flow);
+    card->holder_manage = manage;
+    card->holder_thread = platform_thread();
+}
+
+void card_handle_end_turn(struct card_handle *card)
+{
+    platform_atomic_store(&card->holder, NULL);
+    card->holder_manage = NULL;
+    platform_condition_wake_all(&card->turn_ended);
 }

@@ -3,6 +3,10 @@
  * pcsc-lite blocks every PC/SC call of the process while a second call waits for a busy handle, so calls on a handle
  * wait here, before they enter the library. The struct of an unused handle goes to a free list and is never freed,
  * because a thread may still lock it; the thread then sees that its manage object has another handle or no handle.
+ *
+ * A response that comes in parts must not be mixed with other commands, but a call that fetches it returns to its
+ * caller from time to time. Meanwhile the call keeps its turn: it is the `holder`, and other calls wait until it gives
+ * the turn back (flow.h).
  */
 #ifndef SCARDFFI_CARD_HANDLE_H
 #define SCARDFFI_CARD_HANDLE_H
@@ -10,8 +14,15 @@
 #include "pcsc_api.h"
 #include "platform.h"
 
+struct flow;
+
 struct card_handle {
     platform_mutex mutex;
+    platform_condition turn_ended;
+    const struct flow *holder; /* atomic; whose turn it is while nobody has `mutex`, NULL for anybody's; written under
+                                  `mutex` */
+    uintptr_t holder_thread;   /* the thread that called the holder; guarded by `mutex` */
+    const void *holder_manage; /* the manage object of the holder; guarded by `mutex` */
     const scardffi_library *library;
     SCARDHANDLE value;
     DWORD protocol;           /* the active protocol, 0 while it is unknown; guarded by `mutex` */
@@ -36,5 +47,9 @@ uint32_t card_handle_disconnect(const scardffi_library *library, SCARDHANDLE han
 void card_handle_connected(const scardffi_library *library, SCARDHANDLE handle);
 
 /* [end] */
+
+/* Begin and end a turn. The mutex is held. */
+void card_handle_keep_turn(struct card_handle *card, const struct flow *flow, const void *manage);
+void card_handle_end_turn(struct card_handle *card);
 
 #endif

@@ -7,15 +7,12 @@
 
 /* [declarations] that Python sees */
 
-/* If a continuation fails, `*arrived` is the number of data bytes in `response`. */
-int64_t exchange_transmit(scardffi_manage *manage, unsigned flow, const unsigned char *command, size_t command_length,
-                          unsigned char *response, size_t capacity, uint32_t *arrived);
-/* The same without continuations. */
+/* Without continuations. */
 int64_t exchange_plain(scardffi_manage *manage, const unsigned char *command, size_t command_length,
                        unsigned char *response, size_t capacity);
 
-/* A receive buffer of the core that is large enough for every response, with the manage object to send by. Only one
- * call at a time can use it. */
+/* A receive buffer of the core that is large enough for every response, also for one in parts, with the manage object
+ * to send by. Only one call at a time can use it. */
 struct exchange_slot;
 struct exchange_slot *exchange_slot_new(scardffi_manage *manage); /* NULL if memory is exhausted */
 void exchange_slot_free(struct exchange_slot *slot);
@@ -23,20 +20,34 @@ const char *exchange_slot_response(const struct exchange_slot *slot);
 int64_t exchange_slot_send(struct exchange_slot *slot, const unsigned char *command, size_t command_length);
 
 /* An exchange object. The caller keeps the buffers in place until exchange_close. If a second thread uses it during a
- * call, that thread gets SCARDFFI_E_UNEXPECTED and nothing is sent. */
+ * call, that thread gets SCARDFFI_E_UNEXPECTED and nothing is sent. Returns NULL if memory is exhausted. */
 scardffi_exchange *exchange_new(scardffi_manage *manage, unsigned flow, const unsigned char *command,
-                                size_t command_length, unsigned char *response,
-                                size_t capacity); /* NULL if memory is exhausted */
+                                size_t command_length, unsigned char *response, size_t capacity);
+/* The same for one call, in the memory of a slot. If `response` is NULL, the response is received in the slot. */
+scardffi_exchange *exchange_slot_bind(struct exchange_slot *slot, unsigned flow, const unsigned char *command,
+                                      size_t command_length, unsigned char *response, size_t capacity);
 void exchange_free(scardffi_exchange *exchange);
 /* Return the length of the response, or minus the HRESULT. exchange_required and exchange_arrived return the
  * other parts of a failure. */
 int64_t exchange_send(scardffi_exchange *exchange);
 /* Send only the first `length` bytes of the command buffer. */
 int64_t exchange_send_part(scardffi_exchange *exchange, size_t length);
-/* The status word of the last response; 0 if there is none. */
+/* The same in steps, so that the caller can handle signals. A call with a flow may return FLOW_MORE after about 50 ms.
+ * The same thread then goes on with exchange_step, or gives up the call by exchange_end. That returns the data bytes
+ * that arrived; it does nothing and returns 0 if no call of this thread is between two steps. */
+int64_t exchange_start(scardffi_exchange *exchange);
+int64_t exchange_start_part(scardffi_exchange *exchange, size_t length);
+int64_t exchange_step(scardffi_exchange *exchange);
+uint32_t exchange_end(scardffi_exchange *exchange);
+/* The status word of the last response; 0 if there is none. exchange_has_sw is false after a response without status
+ * word and after a failure. */
 uint32_t exchange_sw(const scardffi_exchange *exchange);
+bool exchange_has_sw(const scardffi_exchange *exchange);
+/* After a failure: the length that the response needs, 0 if it is not known; the data bytes that arrived before the
+ * failure, at the start of the response; and the bytes after them that are no data. */
 uint32_t exchange_required(const scardffi_exchange *exchange);
 uint32_t exchange_arrived(const scardffi_exchange *exchange);
+uint32_t exchange_rest(const scardffi_exchange *exchange);
 /* Make every later use return SCARDFFI_E_UNEXPECTED. Returns false, and does nothing, during a call. */
 bool exchange_close(scardffi_exchange *exchange);
 

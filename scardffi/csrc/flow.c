@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "apdu.h"
+/* Which command of a flow is next: the caller's, the next one of its chain, or GET RESPONSE. */
+enum { COMMAND, LINK, FETCH };
 
 enum { CHAINING_BIT = 0x10, PROPRIETARY_BIT = 0x80, INS_GET_RESPONSE = 0xC0, SHORT_LC_MAX = 255, SHORT_LE_MAX = 256 };
 
@@ -49,73 +50,155 @@ static int64_t send(struct card_handle *card, unsigned flow, const unsigned char
     return received;
 }
 
-/* Send an extended command as short ones: all but the last with the chaining bit and 255 bytes of data. */
-static int64_t send_chained(struct card_handle *card, unsigned flow, const unsigned char *command,
-                            const struct apdu *apdu, unsigned char *response, size_t capacity)
+/* Send the next command of a chain: an extended command is sent as short ones, all but the last with the chaining bit
+ * and 255 bytes of data. The card's response to the last one, or its refusal of another one, is the response. */
+static int64_t send_link(struct card_handle *card, struct flow *flow, bool *is_last)
 {
+    const struct apdu *apdu = &flow->apdu;
     unsigned char block[APDU_HEADER_SIZE + 1 + SHORT_LC_MAX + 1];
-    memcpy(block, command, APDU_HEADER_SIZE);
-    for (size_t sent = 0;;) {
-        size_t lc = apdu->lc - sent < SHORT_LC_MAX ? apdu->lc - sent : SHORT_LC_MAX;
-        bool is_last = sent + lc == apdu->lc;
-        block[0] = is_last ? command[0] : command[0] | CHAINING_BIT;
-        size_t size = APDU_HEADER_SIZE;
-        if (lc > 0)
-            size += apdu_put_lc(block + size, lc, false);
-        memcpy(block + size, apdu->data + sent, lc);
-        size += lc;
-        sent += lc;
-        if (is_last && apdu->le > 0)
-            size += apdu_put_le(block + size, apdu->le < SHORT_LE_MAX ? apdu->le : SHORT_LE_MAX, false, lc > 0);
-        int64_t received = is_last ? send(card, flow, block, size, response, capacity)
-                                   : transmit_locked(card, block, size, response, capacity);
-        bool is_accepted = received == APDU_SW_SIZE && response[0] == 0x90 && response[1] == 0x00;
-        if (is_last || !is_accepted) {
-            platform_wipe(block, sizeof block);
-            return received;
-        }
-    }
-}
-
-/* While the card has more data, fetch it to the end of the data that is in `response`. */
-static int64_t fetch_rest(struct card_handle *card, unsigned flow, unsigned char cla, unsigned char *response,
-                          size_t capacity, int64_t received, uint32_t *arrived)
-{
-    /* An empty continuation ends the loop. Otherwise a card could make it endless. */
-    bool has_data = true;
-    while (has_sw1(response, received, 0x61) && has_data) {
-        size_t have = (size_t)received - APDU_SW_SIZE;
-        size_t offered = sw2_length(response, received);
-        *arrived = (uint32_t)have;
-        if (capacity - have < offered + APDU_SW_SIZE)
-            return transmit_failure(SCARD_E_INSUFFICIENT_BUFFER, have + offered + APDU_SW_SIZE);
-        const unsigned char get_response[] = {cla, INS_GET_RESPONSE, 0, 0, (unsigned char)offered};
-        int64_t part = send(card, flow | SCARDFFI_FLOW_CORRECT_LE, get_response, sizeof get_response, response + have,
-                            capacity - have);
-        if (part < 0)
-            return part;
-        if (part < APDU_SW_SIZE)
-            return transmit_failure(SCARD_F_COMM_ERROR, 0);
-        received = (int64_t)have + part;
-        has_data = part > APDU_SW_SIZE;
-    }
+    size_t lc = apdu->lc - flow->sent < SHORT_LC_MAX ? apdu->lc - flow->sent : SHORT_LC_MAX;
+    size_t size = APDU_HEADER_SIZE;
+    memcpy(block, flow->command, size);
+    *is_last = flow->sent + lc == apdu->lc;
+    if (!*is_last)
+        block[0] |= CHAINING_BIT;
+    if (lc > 0)
+        size += apdu_put_lc(block + size, lc, false);
+    memcpy(block + size, apdu->data + flow->sent, lc);
+    size += lc;
+    flow->sent += lc;
+    if (*is_last && apdu->le > 0)
+        size += apdu_put_le(block + size, apdu->le < SHORT_LE_MAX ? apdu->le : SHORT_LE_MAX, false, lc > 0);
+    int64_t received = *is_last ? send(card, flow->flags, block, size, flow->response, flow->capacity)
+                                : transmit_locked(card, block, size, flow->response, flow->capacity);
+    platform_wipe(block, sizeof block);
     return received;
 }
 
-int64_t flow_locked(struct card_handle *card, unsigned flow, const unsigned char *command, size_t command_length,
-                    unsigned char *response, size_t capacity, uint32_t *arrived)
+/* Decide what is next after `received` bytes, which are a whole response if the card has no more data. */
+static int64_t after_response(struct flow *flow, int64_t received)
 {
-    *arrived = 0;
-    struct apdu apdu;
-    int64_t received;
-    if ((flow & SCARDFFI_FLOW_CHAIN) && apdu_parse(command, command_length, &apdu) && apdu.extended)
-        received = send_chained(card, flow, command, &apdu, response, capacity);
-    else
-        received = send(card, flow, command, command_length, response, capacity);
-    if (!(flow & SCARDFFI_FLOW_GET_RESPONSE))
+    if (!(flow->flags & SCARDFFI_FLOW_GET_RESPONSE) || !has_sw1(flow->response, received, 0x61))
         return received;
-    unsigned char cla = command[0];
+    flow->arrived = (size_t)received - APDU_SW_SIZE;
+    size_t required = (size_t)received + sw2_length(flow->response, received);
+    if (required > flow->limit)
+        return transmit_failure(SCARD_E_INSUFFICIENT_BUFFER, required);
+    flow->next = FETCH;
+    return FLOW_MORE;
+}
+
+static int64_t next_link(struct card_handle *card, struct flow *flow)
+{
+    bool is_last;
+    int64_t received = send_link(card, flow, &is_last);
+    bool is_accepted = received == APDU_SW_SIZE && flow->response[0] == 0x90 && flow->response[1] == 0x00;
+    return is_last || !is_accepted ? after_response(flow, received) : FLOW_MORE;
+}
+
+/* Fetch the next part to the end of the data in `response`, over the status word. */
+static int64_t fetch(struct card_handle *card, struct flow *flow)
+{
+    size_t arrived = flow->arrived;
+    unsigned char *end = flow->response + arrived;
+    unsigned char cla = flow->command[0];
     if (!(cla & PROPRIETARY_BIT)) /* the chaining bit means chaining only in an interindustry class */
         cla &= (unsigned char)~CHAINING_BIT;
-    return fetch_rest(card, flow, cla, response, capacity, received, arrived);
+    const unsigned char get_response[] = {cla, INS_GET_RESPONSE, 0, 0, end[1]}; /* end[1] is SW2 */
+    int64_t part = send(card, flow->flags | SCARDFFI_FLOW_CORRECT_LE, get_response, sizeof get_response, end,
+                        flow->capacity - arrived);
+    if (part < 0) {
+        uint64_t required = (uint64_t)-part >> 32; /* for this part */
+        return required > 0 ? transmit_failure((uint32_t)-part, arrived + required) : part;
+    }
+    if (part < APDU_SW_SIZE && arrived > 0) {
+        flow->rest = (size_t)part;
+        return transmit_failure(SCARDFFI_E_FAIL, 0);
+    }
+    part += (int64_t)arrived;
+    /* An empty part ends the flow. Otherwise a card could make it endless. */
+    return part > (int64_t)arrived + APDU_SW_SIZE ? after_response(flow, part) : part;
+}
+
+static int64_t send_next(struct card_handle *card, struct flow *flow)
+{
+    if (flow->next == FETCH)
+        return fetch(card, flow);
+    if (flow->next == LINK)
+        return next_link(card, flow);
+    return after_response(flow,
+                          send(card, flow->flags, flow->command, flow->command_length, flow->response, flow->capacity));
+}
+
+void flow_begin(struct flow *flow, scardffi_manage *manage, unsigned flags, const unsigned char *command,
+                size_t command_length, unsigned char *response, size_t capacity, size_t limit)
+{
+    *flow = (struct flow){
+        .manage = manage,
+        .flags = flags,
+        .command = command,
+        .command_length = command_length,
+        .response = response,
+        .capacity = capacity,
+        .limit = limit,
+    };
+    if ((flags & SCARDFFI_FLOW_CHAIN) && apdu_parse(command, command_length, &flow->apdu) && flow->apdu.extended)
+        flow->next = LINK;
+}
+
+struct card_handle *flow_enter(struct flow *flow, scardffi_manage *manage)
+{
+    struct card_handle *card = manage_enter_turn(manage, flow);
+    bool lost_turn = flow->card != NULL && (card != flow->card || platform_atomic_load(&card->holder) != flow);
+    if (!lost_turn)
+        return card;
+    flow->card = NULL;
+    if (card != NULL)
+        platform_mutex_unlock(&card->mutex);
+    return NULL;
+}
+
+int64_t flow_step(struct flow *flow, struct card_handle *card, uint64_t deadline)
+{
+    for (;;) {
+        int64_t result = send_next(card, flow);
+        if (result >= 0)
+            flow->arrived = 0;
+        if (result != FLOW_MORE)
+            return result;
+        if (manage_is_detaching(flow->manage))
+            return transmit_failure(SCARDFFI_E_UNEXPECTED, 0);
+        if (deadline != FLOW_NO_DEADLINE && platform_nanoseconds() >= deadline)
+            return FLOW_MORE;
+    }
+}
+
+void flow_leave(struct flow *flow, struct card_handle *card, bool keeps_turn)
+{
+    if (keeps_turn) {
+        flow->card = card;
+        flow->process = platform_process();
+        card_handle_keep_turn(card, flow, flow->manage);
+    } else if (flow->card != NULL) {
+        flow->card = NULL;
+        card_handle_end_turn(card);
+    }
+    bool is_detaching = flow->manage != NULL && manage_is_detaching(flow->manage);
+    platform_mutex_unlock(&card->mutex);
+    if (is_detaching)
+        manage_wait_for_detach(flow->manage);
+}
+
+void flow_end(struct flow *flow)
+{
+    struct card_handle *card = flow->card;
+    if (card == NULL)
+        return;
+    flow->card = NULL;
+    if (flow->process != platform_process()) /* in a fork, a thread of the parent may hold the mutex */
+        return;
+    platform_mutex_lock(&card->mutex);
+    if (platform_atomic_load(&card->holder) == flow)
+        card_handle_end_turn(card);
+    platform_mutex_unlock(&card->mutex);
 }

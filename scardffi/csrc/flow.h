@@ -1,19 +1,66 @@
 /* Steps of one exchange that T=0 and many cards require: GET RESPONSE, a corrected Le, and command chaining
  * (ISO/IEC 7816-4, clauses 5.3 and 5.6; ISO/IEC 7816-3, clause 12.2). Each has a flag, SCARDFFI_FLOW_*.
+ *
+ * A card may need any number of commands for one response, so a flow runs in steps. Between two steps it keeps its turn
+ * on the card handle: no other call sends a command. A flow also ends, with a failure, when its card is detached.
  */
 #ifndef SCARDFFI_FLOW_H
 #define SCARDFFI_FLOW_H
 
+#include "apdu.h"
 #include "transmit.h"
 
 /* All flags. GET_RESPONSE: after 61xx, fetch the rest; it is written after the first data, over the status word.
  * CORRECT_LE: after 6Cxx, send the command once more with Le = xx. CHAIN: send an extended command as short ones. */
 #define FLOW_ALL (SCARDFFI_FLOW_GET_RESPONSE | SCARDFFI_FLOW_CORRECT_LE | SCARDFFI_FLOW_CHAIN)
 
-/* Make an exchange with its continuations. If a continuation fails, `*arrived` is the number of data bytes in
- * `response`. If the buffer is too small for the next part, the part is not requested, and the failure is
- * SCARD_E_INSUFFICIENT_BUFFER. */
-int64_t flow_locked(struct card_handle *card, unsigned flow, const unsigned char *command, size_t command_length,
-                    unsigned char *response, size_t capacity, uint32_t *arrived);
+/* [declarations] that Python sees */
+
+enum {
+    FLOW_MORE = -1,    /* a step has ended before the response is complete; no failure is this number */
+    FLOW_ROOM = 131096 /* the size of memory that the core chooses for a response */
+};
+
+/* [end] */
+
+/* A response is continued up to the length of one command's longest response. The rest is for a card that returns more
+ * than was requested. */
+_Static_assert(FLOW_ROOM == 2 * MAX_BUFFER_SIZE_EXTENDED, "there is room for any response before each command");
+
+#define FLOW_NO_DEADLINE UINT64_MAX
+
+struct flow {
+    scardffi_manage *manage;
+    const unsigned char *command;
+    size_t command_length;
+    unsigned char *response;
+    size_t capacity;
+    size_t limit; /* a response that would become longer is not requested */
+    unsigned flags;
+    int next;                 /* which command is next */
+    struct apdu apdu;         /* the command to be chained */
+    size_t sent;              /* its data bytes that are sent */
+    size_t arrived;           /* data bytes in `response` while it is incomplete, otherwise 0 */
+    size_t rest;              /* bytes after them that have no status word: a last part of fewer than two bytes */
+    struct card_handle *card; /* the handle whose turn this flow keeps; NULL: none */
+    unsigned process;         /* platform_process() when it began to keep the turn */
+};
+
+/* Prepare an exchange. The memory must stay in place until the flow has ended. The flow must be zeroed, or ended. */
+void flow_begin(struct flow *flow, scardffi_manage *manage, unsigned flags, const unsigned char *command,
+                size_t command_length, unsigned char *response, size_t capacity, size_t limit);
+
+/* Lock the handle for the first step or for the next one. Returns NULL if the manage object cannot be used, or if it
+ * was detached between the steps. */
+struct card_handle *flow_enter(struct flow *flow, scardffi_manage *manage);
+/* Send commands until the response is complete or the deadline is over. Returns the length of the response, FLOW_MORE,
+ * or a failure; `arrived` and `rest` count the bytes in `response` then. If the next part would make the response
+ * longer than `limit`, the part is not requested, and the failure is SCARD_E_INSUFFICIENT_BUFFER. A part without a
+ * status word ends the flow, with the failure SCARDFFI_E_FAIL if data arrived before it. */
+int64_t flow_step(struct flow *flow, struct card_handle *card, uint64_t deadline);
+/* Unlock the handle. If `keeps_turn`, the next step goes on from here. */
+void flow_leave(struct flow *flow, struct card_handle *card, bool keeps_turn);
+/* Give the turn back, if the flow keeps it. Any thread may do so. */
+void flow_end(struct flow *flow);
 
 #endif

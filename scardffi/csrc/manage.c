@@ -19,6 +19,7 @@ struct scardffi_manage {
     intptr_t locks;           /* atomic; transactions begun here and not ended; written under the card's mutex */
     intptr_t generation;      /* atomic; card->generation at attach; if that differs now, the attachment is stale */
     uint64_t attachment;      /* the number of this attachment; written under `mutex` and the card's mutex */
+    intptr_t detaching;       /* atomic; 1 while manage_detach waits for the card's mutex */
     /* the rest is guarded by the card's mutex */
     bool has_context;
     SCARDCONTEXT context; /* the native context of this attachment, if `has_context` */
@@ -78,16 +79,39 @@ bool manage_is_stale(const scardffi_manage *manage)
     return card != NULL && platform_atomic_load(&manage->generation) != platform_atomic_load(&card->generation);
 }
 
-/* As manage_enter, but also if the attachment is stale. */
-static struct card_handle *enter(scardffi_manage *manage)
+struct card_handle *manage_enter(scardffi_manage *manage)
+{
+    return manage_enter_turn(manage, NULL);
+}
+
+/* Wait for the end of another call's turn. The mutex is held. Returns false if that call is one of this thread, which
+ * cannot end while this thread waits. */
+static bool wait_for_turn(struct card_handle *card)
+{
+    if (card->holder_thread == platform_thread())
+        return false;
+    platform_condition_wait(&card->turn_ended, &card->mutex);
+    return true;
+}
+
+struct card_handle *manage_enter_turn(scardffi_manage *manage, const struct flow *flow)
 {
     if (manage == NULL || manage_is_forked(manage))
         return NULL;
     struct card_handle *card;
-    while ((card = platform_atomic_load(&manage->card)) != NULL) {
+    bool can_wait = true;
+    while (can_wait && (card = platform_atomic_load(&manage->card)) != NULL) {
         platform_mutex_lock(&card->mutex);
-        if (platform_atomic_load(&manage->card) == card)
-            return card;
+        if (platform_atomic_load(&manage->card) == card) {
+            if (manage_is_stale(manage)) {
+                platform_mutex_unlock(&card->mutex);
+                return NULL;
+            }
+            const struct flow *holder = platform_atomic_load(&card->holder);
+            if (holder == NULL || holder == flow)
+                return card;
+            can_wait = wait_for_turn(card);
+        }
         platform_mutex_unlock(&card->mutex); /* detached, and perhaps attached again, while this thread waited */
     }
     return NULL;
@@ -105,13 +129,15 @@ void manage_close(scardffi_manage *manage)
     manage_free(manage);
 }
 
-struct card_handle *manage_enter(scardffi_manage *manage)
+bool manage_is_detaching(const scardffi_manage *manage)
 {
-    struct card_handle *card = enter(manage);
-    if (card == NULL || !manage_is_stale(manage))
-        return card;
-    platform_mutex_unlock(&card->mutex);
-    return NULL;
+    return platform_atomic_load(&manage->detaching) != 0;
+}
+
+void manage_wait_for_detach(scardffi_manage *manage)
+{
+    platform_mutex_lock(&manage->mutex);
+    platform_mutex_unlock(&manage->mutex);
 }
 
 uint32_t manage_leave(struct card_handle *card, uint32_t code)
@@ -194,6 +220,7 @@ static uint32_t close_handle(scardffi_manage *manage, struct card_handle *card, 
     if (!stale && manage->owned) {
         code = disconnect(manage, card, disposition);
         card_handle_renew(card); /* ends the attachments of other objects to this handle */
+        card_handle_end_turn(card);
     }
     if (!manage->has_context)
         return code;
@@ -201,11 +228,17 @@ static uint32_t close_handle(scardffi_manage *manage, struct card_handle *card, 
     return code != SCARD_S_SUCCESS || stale ? code : release_code;
 }
 
-/* Detach from `card`, whose mutex is held and is unlocked here. The object's mutex is held too. */
-static uint32_t detach(scardffi_manage *manage, struct card_handle *card, uint32_t disposition)
+/* Detach an object that is attached, or whose attachment is stale. Its mutex is held. */
+static uint32_t detach(scardffi_manage *manage, uint32_t disposition)
 {
+    struct card_handle *card = manage->card;
+    platform_atomic_store(&manage->detaching, 1);
+    platform_mutex_lock(&card->mutex); /* a call that keeps its turn for its next step is not waited for */
+    platform_atomic_store(&manage->detaching, 0);
     uint32_t code = close_handle(manage, card, disposition);
     platform_atomic_store(&manage->card, NULL);
+    if (card->holder_manage == manage)
+        card_handle_end_turn(card);
     uint32_t result = manage_leave(card, code);
     card_handle_release(card);
     return result;
@@ -215,7 +248,7 @@ static uint32_t detach(scardffi_manage *manage, struct card_handle *card, uint32
 static bool make_free(scardffi_manage *manage)
 {
     if (manage->card != NULL && manage_is_stale(manage))
-        detach(manage, enter(manage), SCARD_LEAVE_CARD);
+        detach(manage, SCARD_LEAVE_CARD);
     return manage->card == NULL;
 }
 
@@ -301,6 +334,7 @@ static uint32_t connect_and_attach(scardffi_manage *manage, SCARDCONTEXT context
     }
     card_handle_renew(card); /* other objects may be attached to an earlier connection with the same number */
     platform_mutex_lock(&card->mutex);
+    card_handle_end_turn(card); /* it can only be a turn on that earlier connection */
     card->protocol = protocol;
     attach(manage, card, true, share_mode);
     manage->context = context;
@@ -360,9 +394,8 @@ uint32_t manage_detach(scardffi_manage *manage, uint32_t disposition)
         return SCARDFFI_E_UNEXPECTED;
     uint32_t result = SCARDFFI_E_UNEXPECTED;
     platform_mutex_lock(&manage->mutex);
-    struct card_handle *card = enter(manage);
-    if (card != NULL)
-        result = detach(manage, card, disposition);
+    if (manage->card != NULL)
+        result = detach(manage, disposition);
     platform_mutex_unlock(&manage->mutex);
     return result;
 }
@@ -372,11 +405,10 @@ void manage_undo_attach(scardffi_manage *manage, uint64_t attachment)
     if (attachment == 0 || manage_is_forked(manage))
         return;
     platform_mutex_lock(&manage->mutex);
-    struct card_handle *card = manage->attachment == attachment ? enter(manage) : NULL;
-    if (card != NULL) {
+    if (manage->attachment == attachment && manage->card != NULL) {
         if (!manage->has_context)
             platform_atomic_store(&manage->owned, 0); /* the handle still belongs to the caller */
-        detach(manage, card, SCARD_LEAVE_CARD);
+        detach(manage, SCARD_LEAVE_CARD);
     }
     platform_mutex_unlock(&manage->mutex);
 }

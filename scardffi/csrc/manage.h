@@ -83,6 +83,12 @@ void transaction_cancel(struct transaction *transaction);
 
 /* For the other files of the core: lock and return the handle of an attached object; NULL if it cannot be used. */
 struct card_handle *manage_enter(scardffi_manage *manage);
+/* The same, if it may be the turn of this flow. */
+struct card_handle *manage_enter_turn(scardffi_manage *manage, const struct flow *flow);
+/* True while manage_detach waits for a running call. Calls of several commands end then. */
+bool manage_is_detaching(const scardffi_manage *manage);
+/* Wait until manage_detach has ended. No lock of a card handle is held. */
+void manage_wait_for_detach(scardffi_manage *manage);
 /* Unlock the handle, and convert the resource manager's code. */
 uint32_t manage_leave(struct card_handle *card, uint32_t code);
 uint32_t manage_hresult(uint32_t code);

@@ -37,6 +37,26 @@ void platform_mutex_unlock(platform_mutex *mutex)
     ReleaseSRWLockExclusive((SRWLOCK *)mutex);
 }
 
+void platform_condition_init(platform_condition *condition)
+{
+    InitializeConditionVariable((CONDITION_VARIABLE *)condition);
+}
+
+void platform_condition_wait(platform_condition *condition, platform_mutex *mutex)
+{
+    SleepConditionVariableSRW((CONDITION_VARIABLE *)condition, (SRWLOCK *)mutex, INFINITE, 0);
+}
+
+void platform_condition_wake_all(platform_condition *condition)
+{
+    WakeAllConditionVariable((CONDITION_VARIABLE *)condition);
+}
+
+uintptr_t platform_thread(void)
+{
+    return GetCurrentThreadId();
+}
+
 void *platform_library_open(const char *path, char *message, size_t size, bool *missing)
 {
     WCHAR wide[MAX_PATH * 4];
@@ -129,6 +149,16 @@ static pthread_once_t forks_watched = PTHREAD_ONCE_INIT;
 void platform_mutex_init(platform_mutex *mutex)
 {
     pthread_mutex_init(mutex, NULL);
+}
+
+void platform_condition_init(platform_condition *condition)
+{
+    pthread_cond_init(condition, NULL);
+}
+
+uintptr_t platform_thread(void)
+{
+    return (uintptr_t)pthread_self();
 }
 
 void *platform_library_open(const char *path, char *message, size_t size, bool *missing)

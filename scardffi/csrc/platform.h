@@ -13,13 +13,26 @@ typedef struct {
 } platform_mutex;
 void platform_mutex_lock(platform_mutex *mutex);
 void platform_mutex_unlock(platform_mutex *mutex);
+/* Has the layout of a CONDITION_VARIABLE. */
+typedef struct {
+    void *pointer;
+} platform_condition;
+void platform_condition_wait(platform_condition *condition, platform_mutex *mutex);
+void platform_condition_wake_all(platform_condition *condition);
 #else
 #  include <pthread.h>
 typedef pthread_mutex_t platform_mutex;
 #  define platform_mutex_lock(mutex) pthread_mutex_lock(mutex)
 #  define platform_mutex_unlock(mutex) pthread_mutex_unlock(mutex)
+typedef pthread_cond_t platform_condition;
+#  define platform_condition_wait(condition, mutex) pthread_cond_wait(condition, mutex)
+#  define platform_condition_wake_all(condition) pthread_cond_broadcast(condition)
 #endif
 void platform_mutex_init(platform_mutex *mutex);
+void platform_condition_init(platform_condition *condition);
+
+/* Return a number that no other running thread has. */
+uintptr_t platform_thread(void);
 
 /* A pointer, or an integer of a pointer's size, that threads read without a lock. */
 #if defined(_MSC_VER)

@@ -4,15 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "apdu.h"
-
 /* While commands take less than FAST_NANOSECONDS each, the clock is read only after FAST_COUNT commands. */
 enum { FAST_COUNT = 64, FAST_NANOSECONDS = 1000 };
+
+/* What the arena has beside the room for one response of any length, so that it does not grow for each short reply. */
+enum { SMALL_REPLIES = 4096 };
 
 struct script_command {
     size_t offset; /* in the packed commands */
     uint32_t length;
-    uint32_t room;   /* bytes that the response may need */
     uint32_t expect; /* index of its first pair of expected value and mask */
     uint32_t expect_count;
 };
@@ -21,6 +21,7 @@ struct scardffi_script {
     size_t count;
     size_t size;
     unsigned flow;
+    size_t reply_room; /* free bytes of the arena before a command is sent: enough for any response */
     unsigned char *packed;
     struct script_command *commands;
     uint16_t *values; /* expected status words */
@@ -35,26 +36,18 @@ struct scardffi_run {
     uint64_t executed;
     bool keep_all;
     bool timed;
+    bool in_command; /* the response of the command at `index` is not complete */
     int64_t failure;
-    uint32_t arrived;
-    size_t index; /* of the next command */
-    size_t count; /* of kept replies */
-    size_t room;  /* replies that `offsets` and `elapsed` have room for */
+    uint64_t last; /* the time when the last command ended */
+    size_t index;  /* of the next command */
+    size_t count;  /* of kept replies */
+    size_t room;   /* replies that `offsets` and `elapsed` have room for */
     size_t arena_size;
     unsigned char *arena;
     size_t *offsets;
     uint64_t *elapsed;
+    struct flow flow;
 };
-
-/* Return Le plus the size of the status word if the command's fields are valid. For an extended command with data, and
- * for a command whose length fields do not match its length, return the size of the longest response. */
-static uint32_t response_room(const unsigned char *command, uint32_t length)
-{
-    struct apdu apdu;
-    if (!apdu_parse(command, length, &apdu) || (apdu.extended && apdu.lc > 0))
-        return MAX_BUFFER_SIZE_EXTENDED;
-    return (uint32_t)apdu.le + APDU_SW_SIZE;
-}
 
 scardffi_script *script_new(size_t count, const unsigned char *packed, const uint32_t *lengths, unsigned flow)
 {
@@ -74,11 +67,10 @@ scardffi_script *script_new(size_t count, const unsigned char *packed, const uin
     script->size = size;
     script->count = count;
     script->flow = flow;
+    script->reply_room = flow != 0 ? FLOW_ROOM : MAX_BUFFER_SIZE_EXTENDED;
     for (size_t i = 0, offset = 0; i < count; offset += lengths[i], i++) {
-        struct script_command *command = &script->commands[i];
-        command->offset = offset;
-        command->length = lengths[i];
-        command->room = flow != 0 ? MAX_BUFFER_SIZE_EXTENDED : response_room(packed + offset, lengths[i]);
+        script->commands[i].offset = offset;
+        script->commands[i].length = lengths[i];
     }
     return script;
 }
@@ -144,27 +136,36 @@ void script_run_free(scardffi_run *run)
 {
     if (run == NULL)
         return;
+    flow_end(&run->flow);
     free(run->arena);
     free(run->offsets);
     free(run->elapsed);
     free(run);
 }
 
-static bool has_room(const scardffi_run *run, const struct script_command *command)
+static bool has_room(const scardffi_run *run)
 {
-    return run->count < run->room && run->arena_size - run->offsets[run->count] >= command->room;
+    return run->count < run->room && run->arena_size - run->offsets[run->count] >= run->script->reply_room;
+}
+
+/* Make an array of `count` elements larger. Returns NULL, and leaves the array, if memory is exhausted. */
+static void *grow(void *array, size_t count, size_t element_size)
+{
+    return count <= SIZE_MAX / element_size ? realloc(array, count * element_size) : NULL;
 }
 
 /* Make room for the offsets and times of more replies. Returns false if memory is exhausted. */
 static bool grow_reply_lists(scardffi_run *run)
 {
-    size_t room = run->keep_all ? 2 * run->room + run->script->count : run->script->count;
-    size_t *offsets = realloc(run->offsets, (room + 1) * sizeof *offsets);
+    size_t room = run->script->count;
+    if (run->keep_all)
+        room += run->room < SIZE_MAX / 4 ? 2 * run->room : run->room;
+    size_t *offsets = grow(run->offsets, room + 1, sizeof *offsets);
     if (offsets == NULL)
         return false;
     run->offsets = offsets;
     if (run->timed) {
-        uint64_t *elapsed = realloc(run->elapsed, room * sizeof *elapsed);
+        uint64_t *elapsed = grow(run->elapsed, room, sizeof *elapsed);
         if (elapsed == NULL)
             return false;
         run->elapsed = elapsed;
@@ -176,9 +177,9 @@ static bool grow_reply_lists(scardffi_run *run)
 /* Make the arena at least `size` bytes large. Returns false if memory is exhausted. */
 static bool grow_arena(scardffi_run *run, size_t size)
 {
-    size_t doubled = 2 * run->arena_size;
-    size_t arena_size = doubled > size ? doubled : size + 4096;
-    unsigned char *arena = realloc(run->arena, arena_size);
+    size_t doubled = run->arena_size < SIZE_MAX / 2 ? 2 * run->arena_size : 0;
+    size_t arena_size = doubled > size ? doubled : size;
+    unsigned char *arena = grow(run->arena, arena_size, 1);
     if (arena == NULL)
         return false;
     run->arena = arena;
@@ -186,13 +187,15 @@ static bool grow_arena(scardffi_run *run, size_t size)
     return true;
 }
 
-/* Make room for one more reply of `size` bytes. Returns false if memory is exhausted. */
-static bool make_room(scardffi_run *run, size_t size)
+/* Make room for one more reply, however long the card makes it. Returns false if memory is exhausted. */
+static bool make_room(scardffi_run *run)
 {
     if (run->room < run->count + 1 && !grow_reply_lists(run))
         return false;
-    size_t end = run->offsets[run->count] + size;
-    return run->arena_size >= end || grow_arena(run, end);
+    size_t used = run->offsets[run->count], needed = run->script->reply_room;
+    if (run->arena_size - used >= needed)
+        return true;
+    return used <= SIZE_MAX - needed - SMALL_REPLIES && grow_arena(run, used + needed + SMALL_REPLIES);
 }
 
 static bool is_expected(const scardffi_script *script, const struct script_command *command,
@@ -200,6 +203,8 @@ static bool is_expected(const scardffi_script *script, const struct script_comma
 {
     if (command->expect_count == 0)
         return true;
+    if (length < APDU_SW_SIZE)
+        return false;
     unsigned sw = apdu_status_word(response, length);
     for (uint32_t i = command->expect; i < command->expect + command->expect_count; i++) {
         if ((sw & script->masks[i]) == script->values[i])
@@ -222,8 +227,8 @@ static void begin_pass(scardffi_run *run)
         run->count = 0;
 }
 
-/* Run up to FAST_COUNT commands in a loop that does as little as possible. It stops before a command that needs more
- * room. Returns SCARDFFI_SCRIPT_MORE, SCARDFFI_SCRIPT_FAILED or SCRIPT_UNEXPECTED_SW. */
+/* Run up to FAST_COUNT commands in a loop that does as little as possible. It stops when there is no room for any
+ * response. Returns SCARDFFI_SCRIPT_MORE, SCARDFFI_SCRIPT_FAILED or SCRIPT_UNEXPECTED_SW. */
 static int run_fast(scardffi_run *run, const struct card_handle *card)
 {
     const scardffi_script *script = run->script;
@@ -238,16 +243,14 @@ static int run_fast(scardffi_run *run, const struct card_handle *card)
     if (most > run->room - run->count)
         most = run->room - run->count;
     for (done = 0; result == SCARDFFI_SCRIPT_MORE && done < most; command++) {
-        const size_t left = run->arena_size - used;
-        if (left < command->room)
+        if (run->arena_size - used < MAX_BUFFER_SIZE_EXTENDED)
             break;
         unsigned char *response = run->arena + used;
-        const DWORD capacity = left < MAX_BUFFER_SIZE_EXTENDED ? (DWORD)left : MAX_BUFFER_SIZE_EXTENDED;
-        DWORD received = capacity;
+        DWORD received = MAX_BUFFER_SIZE_EXTENDED;
         uint32_t code = (uint32_t)card->library->SCardTransmit(handle, &pci, script->packed + command->offset,
                                                                command->length, NULL, response, &received);
-        if (code != SCARD_S_SUCCESS || received > capacity) {
-            run->failure = transmit_code_failure(code, received, capacity);
+        if (code != SCARD_S_SUCCESS || received > MAX_BUFFER_SIZE_EXTENDED) {
+            run->failure = transmit_code_failure(code, received, MAX_BUFFER_SIZE_EXTENDED);
             result = SCARDFFI_SCRIPT_FAILED;
             break;
         }
@@ -263,39 +266,50 @@ static int run_fast(scardffi_run *run, const struct card_handle *card)
     return result;
 }
 
-/* Run one command, with continuations if the script has a flow. Returns the same values as run_fast. */
-static int run_one(scardffi_run *run, struct card_handle *card)
+/* Send the next command, or go on with it. Returns the length of the response, FLOW_MORE or a failure. */
+static int64_t send(scardffi_run *run, struct card_handle *card, uint64_t deadline)
 {
     const scardffi_script *script = run->script;
     const struct script_command *command = &script->commands[run->index];
-    if (!has_room(run, command) && !make_room(run, command->room)) {
-        run->failure = transmit_failure(SCARDFFI_E_OUTOFMEMORY, 0);
-        return SCARDFFI_SCRIPT_FAILED;
-    }
+    if (!run->in_command && !has_room(run) && !make_room(run))
+        return transmit_failure(SCARDFFI_E_OUTOFMEMORY, 0);
     const unsigned char *bytes = script->packed + command->offset;
-    size_t used = run->offsets[run->count];
-    unsigned char *response = run->arena + used;
-    size_t capacity = run->arena_size - used;
-    int64_t received;
+    unsigned char *response = run->arena + run->offsets[run->count];
     if (script->flow == 0)
-        received = transmit_locked(card, bytes, command->length, response, capacity);
-    else
-        received = flow_locked(card, script->flow, bytes, command->length, response, capacity, &run->arrived);
+        return transmit_locked(card, bytes, command->length, response, MAX_BUFFER_SIZE_EXTENDED);
+    if (!run->in_command)
+        flow_begin(&run->flow, run->manage, script->flow, bytes, command->length, response, FLOW_ROOM,
+                   MAX_BUFFER_SIZE_EXTENDED);
+    return flow_step(&run->flow, card, deadline);
+}
+
+/* Run one command, with continuations if the script has them. Returns as run_fast; SCARDFFI_SCRIPT_MORE with
+ * run->in_command if the deadline is over. */
+static int run_one(scardffi_run *run, struct card_handle *card, uint64_t deadline)
+{
+    int64_t received = send(run, card, deadline);
+    run->in_command = received == FLOW_MORE;
+    if (run->in_command)
+        return SCARDFFI_SCRIPT_MORE;
     if (received < 0) {
         run->failure = received;
         return SCARDFFI_SCRIPT_FAILED;
     }
-    run->offsets[++run->count] = used + (size_t)received;
+    const struct script_command *command = &run->script->commands[run->index];
+    size_t offset = run->offsets[run->count];
+    run->offsets[++run->count] = offset + (size_t)received;
     run->index++;
     run->executed++;
-    return is_expected(script, command, response, (size_t)received) ? SCARDFFI_SCRIPT_MORE : SCRIPT_UNEXPECTED_SW;
+    return is_expected(run->script, command, run->arena + offset, (size_t)received) ? SCARDFFI_SCRIPT_MORE
+                                                                                    : SCRIPT_UNEXPECTED_SW;
 }
 
-static int run_locked(scardffi_run *run, struct card_handle *card, uint64_t deadline)
+static int run_locked(scardffi_run *run, struct card_handle *card, uint64_t start, uint64_t deadline)
 {
     const bool may_be_fast = run->script->flow == 0 && !run->timed;
     bool is_fast = false; /* the last commands took less than FAST_NANOSECONDS each */
-    uint64_t before = platform_nanoseconds();
+    if (!run->in_command)
+        run->last = start;
     while (has_next(run)) {
         if (run->index == run->script->count)
             begin_pass(run);
@@ -304,15 +318,15 @@ static int run_locked(scardffi_run *run, struct card_handle *card, uint64_t dead
         if (may_be_fast && is_fast)
             result = run_fast(run, card);
         if (run->executed == executed && result == SCARDFFI_SCRIPT_MORE)
-            result = run_one(run, card);
-        if (result != SCARDFFI_SCRIPT_MORE)
+            result = run_one(run, card, deadline);
+        if (result != SCARDFFI_SCRIPT_MORE || run->in_command)
             return result;
         uint64_t now = platform_nanoseconds();
         if (run->timed)
-            run->elapsed[run->count - 1] = now - before;
-        is_fast = now - before < (run->executed - executed) * FAST_NANOSECONDS;
-        before = now;
-        if (now >= deadline && has_next(run))
+            run->elapsed[run->count - 1] = now - run->last;
+        is_fast = now - run->last < (run->executed - executed) * FAST_NANOSECONDS;
+        run->last = now;
+        if ((now >= deadline || manage_is_detaching(run->manage)) && has_next(run))
             return SCARDFFI_SCRIPT_MORE;
     }
     return SCARDFFI_SCRIPT_DONE;
@@ -320,14 +334,21 @@ static int run_locked(scardffi_run *run, struct card_handle *card, uint64_t dead
 
 int script_step(scardffi_run *run, uint32_t milliseconds)
 {
-    struct card_handle *card = manage_enter(run->manage);
+    struct card_handle *card = flow_enter(&run->flow, run->manage);
     if (card == NULL) {
+        run->in_command = false;
         run->failure = transmit_failure(SCARDFFI_E_UNEXPECTED, 0);
         return SCARDFFI_SCRIPT_FAILED;
     }
-    int result = run_locked(run, card, platform_nanoseconds() + milliseconds * 1000000ull);
-    platform_mutex_unlock(&card->mutex);
+    uint64_t now = platform_nanoseconds();
+    int result = run_locked(run, card, now, now + milliseconds * 1000000ull);
+    flow_leave(&run->flow, card, run->in_command);
     return result;
+}
+
+void script_run_end(scardffi_run *run)
+{
+    flow_end(&run->flow);
 }
 
 uint64_t script_run_executed(const scardffi_run *run)
@@ -347,7 +368,12 @@ int64_t script_run_failure(const scardffi_run *run)
 
 uint32_t script_run_arrived(const scardffi_run *run)
 {
-    return run->arrived;
+    return (uint32_t)run->flow.arrived;
+}
+
+uint32_t script_run_rest(const scardffi_run *run)
+{
+    return (uint32_t)run->flow.rest;
 }
 
 size_t script_run_count(const scardffi_run *run)

@@ -1,8 +1,9 @@
 /* A script: many commands, packed once and run in one call.
  *
  * A script does not change, so any number of threads may run it at a time, each with a scardffi_run of its own. The
- * responses are received one after the other in the run's arena. script_step returns when the script has ended, when a
- * command failed, when a status word was not expected, and from time to time, so that the caller can handle signals.
+ * responses are received one after the other in the run's arena, which has room for a response of any length before
+ * each command is sent. script_step returns when the script has ended, when a command failed, when a status word was
+ * not expected, and from time to time, so that the caller can handle signals.
  */
 #ifndef SCARDFFI_SCRIPT_H
 #define SCARDFFI_SCRIPT_H
@@ -31,16 +32,20 @@ void script_run_free(scardffi_run *run);
  * script_expect does not allow. */
 #define SCRIPT_UNEXPECTED_SW 3
 int script_step(scardffi_run *run, uint32_t milliseconds);
+/* Give up a run that script_step may have left in the middle of a response. */
+void script_run_end(scardffi_run *run);
 
 /* The number of commands executed in all passes. */
 uint64_t script_run_executed(const scardffi_run *run);
-/* The index of the command that stopped the run, its failure as in transmit.h, and the number of bytes of its reply
- * that arrived. The bytes are in the arena after the last kept reply. */
+/* The index of the command that stopped the run, its failure as in transmit.h, and the numbers of bytes of its reply
+ * that arrived, as in exchange.h. The bytes are in the arena after the last kept reply. If memory is exhausted, the
+ * command was not sent. */
 size_t script_run_index(const scardffi_run *run);
 int64_t script_run_failure(const scardffi_run *run);
 uint32_t script_run_arrived(const scardffi_run *run);
-/* The kept replies: their number; the memory that they are in; the offset of each in this memory, and the offset of the
- * end; and the nanoseconds that each exchange took, or NULL if they were not measured. */
+uint32_t script_run_rest(const scardffi_run *run);
+/* The kept replies: their number, their memory, the offset of each in it (and one more offset, the end), and the
+ * nanoseconds that each exchange took (NULL if they were not measured). */
 size_t script_run_count(const scardffi_run *run);
 unsigned char *script_run_arena(const scardffi_run *run);
 const size_t *script_run_offsets(const scardffi_run *run);

@@ -27,6 +27,7 @@
 #define SCARDFFI_E_INVALIDARG 0x80070057u /* not a valid handle, length or flag */
 #define SCARDFFI_E_OUTOFMEMORY 0x8007000Eu
 #define SCARDFFI_E_POINTER 0x80004003u
+#define SCARDFFI_E_FAIL 0x80004005u       /* a part of the card's response has no status word */
 #define SCARDFFI_E_UNEXPECTED 0x8000FFFFu /* attached already, not attached, in use, or from before a fork */
 
 /* flow: optional steps of an exchange, done only if their flag is set */
@@ -48,7 +49,7 @@ extern "C" {
 
 /* Results of script_step */
 #define SCARDFFI_SCRIPT_DONE 0
-#define SCARDFFI_SCRIPT_MORE 1   /* the time is over: call script_step again */
+#define SCARDFFI_SCRIPT_MORE 1   /* the time is over: call script_step again, or free the run */
 #define SCARDFFI_SCRIPT_FAILED 2 /* the command at script_run_index failed with script_run_failure */
 
 typedef struct scardffi_library scardffi_library;   /* a loaded PC/SC library; lives as long as the process */
@@ -70,7 +71,10 @@ typedef struct scardffi_api {
     /* The caller keeps the buffers and the manage object in place until exchange_free. Only one thread at a time can
      * use an exchange. For a failure, exchange_send and exchange_send_part return only minus the HRESULT.
      * exchange_send_part sends the first `length` bytes of the command. exchange_sw returns the last status word, or 0
-     * if there is none. */
+     * if there is none.
+     *
+     * With a flow, one call sends as many commands as the card asks for, and a card can ask for very many. If another
+     * thread calls detach, the call ends before the next command, with SCARDFFI_E_UNEXPECTED. */
     uint32_t (*exchange_new)(scardffi_manage *manage, unsigned flow, const unsigned char *command,
                              size_t command_length, unsigned char *response, size_t capacity,
                              scardffi_exchange **exchange);
@@ -113,7 +117,11 @@ typedef struct scardffi_api {
      * are copied. A run keeps the replies of its last pass, or of every pass if `keep_all` is not 0. The number of kept
      * replies is script_run_count. Reply i is in the arena from offset script_run_offsets[i] to
      * script_run_offsets[i + 1]. The arena exists until script_run_free. script_run_new returns NULL if memory is
-     * exhausted. */
+     * exhausted.
+     *
+     * script_step returns after about `milliseconds`, or when one command has ended if that takes longer. With a flow
+     * it may return in the middle of a response. Then no other call sends a command to the card until script_step or
+     * script_run_free is called for this run, or the card is detached. */
     uint32_t (*script_new)(size_t count, const unsigned char *packed, const uint32_t *lengths, unsigned flow,
                            scardffi_script **script);
     void (*script_free)(scardffi_script *script);

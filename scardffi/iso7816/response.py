@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
 
 class MalformedResponseError(MalformedError):
-    """Raised if a response APDU has fewer than 2 bytes."""
+    """Raised if a response APDU has fewer than 2 bytes, or data of a wrong length.
+
+    Attributes:
+        raw: the whole response, if it has fewer than 2 bytes and therefore no status word; otherwise None.
+    """
+
+    raw: bytes | None = None
 
 
 @dataclass(init=False, repr=False)
@@ -27,16 +33,18 @@ class Response:
         sw: the status word, 0 to 0xFFFF; :mod:`.status_word` has the meanings.
 
     Raises:
-        MalformedResponseError: ``raw`` has fewer than 2 bytes.
+        MalformedResponseError: ``raw`` has fewer than 2 bytes. The error has them in ``raw``.
     """
 
-    data: bytes = b""
-    sw: int = 0
+    data: bytes
+    sw: int
 
     def __init__(self, raw: Buffer) -> None:
         whole = memoryview(raw).tobytes()
         if len(whole) < 2:
-            raise MalformedResponseError("the response ends before its status word of 2 bytes", len(whole))
+            error = MalformedResponseError("the response ends before its status word of 2 bytes", len(whole))
+            error.raw = whole
+            raise error
         self.data = whole[:-2]
         self.sw = int.from_bytes(whole[-2:], "big")
 
@@ -47,4 +55,6 @@ class Response:
         return len(self.data) + 2
 
     def __repr__(self) -> str:
+        if not hasattr(self, "sw"):
+            return "<Response that was refused>"
         return f"<Response {len(self.data)} bytes, sw {self.sw:04X}>"

@@ -20,7 +20,7 @@ from ..iso7816.status_word import (
 from .card_capabilities import CardCapabilities
 from .file_properties import FCP, FileKind, FileProperties, WrongKindError
 from .file_reference import MF, UP, Location
-from .transmitter import Sender
+from .transmitter import Sender, lacks_status_word
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -183,7 +183,8 @@ class Selection:
         """Select the user's current directory again at the end of the context, if a command was sent in it.
 
         If the card refuses this, no error is raised; the next command that needs the directory selects it again. After
-        an exception other than one of a service, such as that of a transmitter, nothing is sent.
+        an exception other than one of a service, such as that of a transmitter, or after a response without a status
+        word, nothing is sent.
 
         Args:
             only_after_error: True to do this only if the context ends with an error.
@@ -191,8 +192,8 @@ class Selection:
         sent = self._sent
         try:
             yield
-        except (StatusError, MalformedError, WrongKindError):
-            if self._sent > sent:
+        except (StatusError, MalformedError, WrongKindError) as error:
+            if self._sent > sent and not lacks_status_word(error):
                 self._try_ensure_folder()
             raise
         if self._sent > sent and not only_after_error:

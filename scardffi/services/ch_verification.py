@@ -291,7 +291,9 @@ class CHVerification:
     def _padded(self, name: str, codes: dict[str, Code | None], secrets: Secrets) -> bytearray:
         code = codes[name]
         try:
-            return bytearray() if code is None else padded(code, self._padding, self._length, name=name, secrets=secrets)
+            return (
+                bytearray() if code is None else padded(code, self._padding, self._length, name=name, secrets=secrets)
+            )
         finally:
             del code
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +18,7 @@ from .card_records import Records
 from .file_directory import EF_DIR, applications, children, dfs_by_name, merged
 from .file_properties import FCP, LONGEST_NAME, FileKind, FileProperties, WrongKindError
 from .file_reference import MF, UP, FileRef, Location
+from .transmitter import lacks_status_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
@@ -320,13 +320,16 @@ class FileAccess:
 
     def _content(self, file_id: int) -> Iterator[bytes]:
         """Yield the content of an EF of the MF, in one piece or by records; nothing if the card refuses."""
-        with suppress(StatusError, MalformedError):
+        try:
             location, properties = self._selection.select(Location().child(file_id), folder=False)
             if properties.kind is not None and properties.kind.is_records:
                 yield from Records(self._selection, location, properties)
             elif properties.kind in {None, FileKind.TRANSPARENT}:
                 capabilities = CardCapabilities.of(self._selection.atr)
                 yield CardFile(self._selection, location, properties, "rb", capabilities).read(_MOST_READ)
+        except (StatusError, MalformedError) as error:
+            if lacks_status_word(error):
+                raise
 
     def _forget_selection(self, properties: FileProperties) -> None:
         """Forget the current file after a file was created or deleted. If that file was an EF, keep the current DF."""

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from ..iso7816.command import checked
-from ..iso7816.response import Response
 from ..iso7816.status_word import StatusError, StatusInfo, raise_for
 from .codes import MAX_DIGITS, Padding
 from .pin_structures import (
@@ -19,6 +18,7 @@ from .pin_structures import (
     decode_features,
     decode_properties,
 )
+from .transmitter import decoded
 
 if TYPE_CHECKING:
     from ..iso7816.command import Command
@@ -106,6 +106,7 @@ class PinPad:
         control = getattr(transmitter, "control", None)
         if not callable(control):
             raise NoPinPadError(f"transmitter: {type(transmitter).__name__} has no control(code, data)")
+        self._transmitter = transmitter
         self._control: Any = control
         self._table = {**(table or {}), **PIN_PAD}
         self._feature_request = checked("feature_request", feature_request, 0, 0xFFFFFFFF)
@@ -153,7 +154,8 @@ class PinPad:
             VerificationFailedError: the code is wrong; ``tries_left`` is the number of tries left.
             StatusError: the card answered another status word.
             NoPinPadError: the reader does not have this feature.
-            MalformedResponseError: the answer has no status word.
+            MalformedResponseError: the answer has fewer than 2 bytes; the error of a transmitter that has one of its
+                own (CommunicationError from SCardManage).
         """
         self._request(Feature.VERIFY_PIN_DIRECT, structure)
 
@@ -211,7 +213,7 @@ class PinPad:
         }
 
     def _request(self, feature: Feature, structure: PinVerify | PinModify) -> None:
-        answer = Response(self._control(self._control_code(feature), structure.encode()))
+        answer = decoded(self._control(self._control_code(feature), structure.encode()), self._transmitter)
         raise_for(answer.sw, table=self._table)
 
     def _control_code(self, feature: Feature) -> int:

@@ -9,7 +9,7 @@ from ..iso7816._secrets import Secrets
 from ..iso7816.atr import Atr, MalformedAtrError
 from ..iso7816.command import SHORT_DATA, SHORT_LE, Command, checked
 from ..iso7816.instructions import get_response
-from ..iso7816.response import Response
+from ..iso7816.response import MalformedResponseError, Response
 from ..iso7816.status_word import StatusInfo, VerificationFailedError, raise_for
 
 if TYPE_CHECKING:
@@ -92,6 +92,13 @@ class ReaderTransmitter(Transmitter, Protocol):
         """Send a control code to the reader's driver and return its answer (PC/SC part 10)."""
         ...
 
+    def short_response_error(self, response: bytes) -> Exception:
+        """Return the error for a response of 0 or 1 bytes, which has no status word.
+
+        Services raise it. With a transmitter that lacks this method they raise MalformedResponseError.
+        """
+        ...
+
 
 class Sender:
     """Sends commands through a transmitter and raises errors for status words.
@@ -132,6 +139,7 @@ class Sender:
 
         Raises:
             StatusError: the card answered another status word.
+            Exception: the card answered fewer than 2 bytes; the class is that of :func:`decoded`.
         """
         response = self.send_any(command)
         raise_for(response.sw, allow=allow, table=self.table)
@@ -181,9 +189,30 @@ class Sender:
         secrets = Secrets()
         try:
             secrets.blocks += [command.encode()]
-            return Response(self.transmitter.transmit(secrets.blocks[0]))
+            return decoded(self.transmitter.transmit(secrets.blocks[0]), self.transmitter)
         finally:
             _ = [*secrets.wiping]
+
+
+def decoded(response: Buffer, transmitter: object) -> Response:
+    """Decode a response that came through a transmitter.
+
+    Raises:
+        MalformedResponseError: the response has fewer than 2 bytes, and the transmitter has no error of its own.
+        Exception: the same, and the transmitter has one; SCardManage raises CommunicationError.
+    """
+    try:
+        return Response(response)
+    except MalformedResponseError as error:
+        own_error = getattr(transmitter, "short_response_error", None)
+        if own_error is None:
+            raise
+        raise own_error(error.raw) from error
+
+
+def lacks_status_word(error: BaseException) -> bool:
+    """Return True if this is the error for a response of fewer than 2 bytes."""
+    return isinstance(error, MalformedResponseError) and error.raw is not None
 
 
 def status_word_of(error: BaseException) -> int | None:

@@ -93,20 +93,24 @@ class VirtualReader:
             SharingViolationError: a reader with this name is plugged in.
             OutOfMemoryError: 64 readers are plugged in.
         """
-        self._key = next(_keys)
-        _readers[self._key] = self
-        try:
-            _scardvirtual.plug(self._native_name, byref(_scardvirtual.ControlFunctions(self._key, _CONTROL)))
-        except BaseException:
-            del _readers[self._key]
-            raise
-        _plugged[self._name] = self
+        with _lock:
+            key = next(_keys)
+            _readers[key] = self
+            try:
+                _scardvirtual.plug(self._native_name, byref(_scardvirtual.ControlFunctions(key, _CONTROL)))
+            except BaseException:
+                del _readers[key]
+                raise
+            self._key = key
+            _plugged[self._name] = self
         try:
             _scardvirtual.set_latency(self._native_name, self._latency_us)
             if self._first_card is not None:
                 self.insert(self._first_card)
         except BaseException:
-            self.unplug()
+            with _lock:
+                if _readers.get(key) is self:  # otherwise another thread has unplugged it
+                    self.unplug()
             raise
 
     def unplug(self) -> None:
@@ -115,12 +119,13 @@ class VirtualReader:
         Raises:
             UnknownReaderError: the reader is not plugged in.
         """
-        _scardvirtual.unplug(self._native_name)
-        plugged = _plugged.pop(self._name, None)  # another object with this name may have plugged it in
-        if plugged is not None:
-            plugged._forget_card()  # noqa: SLF001  an object of this class
-            _readers.pop(plugged._key, None)  # noqa: SLF001  the same
-        self._forget_card()
+        with _lock:
+            _scardvirtual.unplug(self._native_name)
+            plugged = _plugged.pop(self._name, None)  # another object with this name may have plugged it in
+            if plugged is not None:
+                plugged._forget_card()  # noqa: SLF001  an object of this class
+                _readers.pop(plugged._key, None)  # noqa: SLF001  the same
+            self._forget_card()
 
     def insert(self, card: Card | AnsweringCard) -> None:
         """Insert a card. Its method ``reset()`` is called before.
@@ -135,23 +140,23 @@ class VirtualReader:
 
     def _insert(self, card: Card | AnsweringCard, atr: bytes) -> None:
         getattr(card, "reset", _do_nothing)()
-        before = self._card, self._card_key
-        self._card, self._card_key = card, next(_keys)
-        _cards[self._card_key] = self, card
-        try:
-            if isinstance(card, AnsweringCard):
-                _scardvirtual.insert_answering(self._native_name, atr, len(atr))
-            else:
-                functions = _scardvirtual.CardFunctions(self._card_key, _TRANSMIT, _RESET)
-                _scardvirtual.insert(self._native_name, atr, len(atr), byref(functions))
-        except BaseException as error:
-            self._forget_card()
-            self._card, self._card_key = before
-            if isinstance(error, SharingViolationError):
-                detail = f"there is a card in {self._name!r}"
-                raise from_hresult(E_UNEXPECTED, "VirtualReader.insert", detail) from None
-            raise
-        _cards.pop(before[1], None)  # a card that a fault has removed is still registered
+        key = next(_keys)
+        with _lock:
+            _cards[key] = self, card
+            try:
+                if isinstance(card, AnsweringCard):
+                    _scardvirtual.insert_answering(self._native_name, atr, len(atr))
+                else:
+                    functions = _scardvirtual.CardFunctions(key, _TRANSMIT, _RESET)
+                    _scardvirtual.insert(self._native_name, atr, len(atr), byref(functions))
+            except BaseException as error:
+                del _cards[key]
+                if isinstance(error, SharingViolationError):
+                    detail = f"there is a card in {self._name!r}"
+                    raise from_hresult(E_UNEXPECTED, "VirtualReader.insert", detail) from None
+                raise
+            self._forget_card()  # a card that a fault has removed is still registered
+            self._card, self._card_key = card, key
 
     def remove(self) -> None:
         """Remove the card. A command that is running ends with SCARD_E_NO_SMARTCARD.
@@ -162,8 +167,9 @@ class VirtualReader:
             NoSmartCardError: the reader is empty.
             UnknownReaderError: the reader is not plugged in.
         """
-        _scardvirtual.remove(self._native_name)
-        self._forget_card()
+        with _lock:
+            _scardvirtual.remove(self._native_name)
+            self._forget_card()
 
     def swap(self, card: Card | AnsweringCard, *, gap: float = 0.02) -> None:
         """Remove the card and insert another one.
@@ -232,6 +238,7 @@ class VirtualReader:
         self._card = None
 
 
+_lock = threading.RLock()  # held during changes of readers and of the registries; a signal handler may make one too
 _keys: Final = itertools.count(1)
 _plugged: Final[dict[str, VirtualReader]] = {}  # by name
 _readers: Final[dict[int, VirtualReader]] = {}  # by the key that C passes to the callbacks
@@ -240,6 +247,8 @@ _cards: Final[dict[int, tuple[VirtualReader, Any]]] = {}  # inserted cards, by t
 
 def _forget_all() -> None:
     """Clear the registries in the child of a fork, in which the virtual resource manager starts again."""
+    global _lock  # noqa: PLW0603  another thread of the parent may hold it
+    _lock = threading.RLock()
     for registry in (_plugged, _readers, _cards):
         registry.clear()
 

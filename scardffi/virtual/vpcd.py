@@ -1,8 +1,11 @@
 """A card in Python for a reader that uses vpcd's framing over TCP: one of a real pcscd, or of the virtual library.
 
-A message consists of its length in two bytes, big-endian, and that number of bytes. A message of one byte to the card
-is a control message, any other message is a command. The card answers every command. The only control message that it
-answers is the request for the ATR.
+A message consists of its length in two bytes, big-endian, and that number of bytes. A message of the one byte 00, 01,
+02 or 04 to the card is a control message, any other message is a command. The card answers every command. The only
+control message that it answers is the request for the ATR.
+
+No message to vpcd is empty: vpcd would wait for ever for its bytes, and pcscd with it. For the same reason the card
+hangs up if vpcd seems to wait for the answer to a control message.
 """
 
 from __future__ import annotations
@@ -27,9 +30,12 @@ if TYPE_CHECKING:
 
     from .card import Card
 
+_POWER_OFF: Final = b"\0"
 _POWER_ON: Final = b"\1"
 _RESET: Final = b"\2"
 _GET_ATR: Final = b"\4"
+_UNANSWERED: Final = frozenset({_POWER_OFF, _POWER_ON, _RESET})
+_CONTROLS: Final = _UNANSWERED | {_GET_ATR}
 _LONGEST_ATR: Final = 33
 _LONGEST_MESSAGE: Final = 0xFFFF
 _FAILED: Final = b"\x6f\x00"
@@ -39,6 +45,9 @@ _Selector: Final = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 _CONNECT_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = 0.01
+_ACCEPT_AGAIN_SECONDS: Final = 0.1
+_SILENCE_SECONDS: Final = 5.0
+"""The silence after a control message that ends a connection. pcscd asks for the ATR every 0.4 seconds."""
 
 
 class VpcdCard:
@@ -47,9 +56,12 @@ class VpcdCard:
     The card runs on threads of this object. It may be started again after it was stopped. In the child of a fork it
     is not running.
 
-    If the card raises an exception, or returns an answer of more than 65535 bytes or an ATR of more than 33, the answer
-    to a command is 6F00, and the answer to a request for the ATR is an empty message. vpcd treats an empty message as a
-    removal of the card. It cannot transport commands of one byte.
+    vpcd's protocol transports answers of 1 to 65535 bytes and ATRs of 1 to 33. If the card raises an exception or
+    returns an answer of another length, the answer to the command is 6F00. If there is no ATR, because the card raises
+    an exception or because it is mute, the connection is closed, which vpcd treats as a removal of the card.
+
+    vpcd cannot transport commands of the one byte 00, 01, 02 or 04. It takes 04 for the request for the ATR. For the
+    others pcscd would wait for ever; the card therefore ends the connection after 5 seconds, and connects again.
 
     Args:
         card: the card.
@@ -102,7 +114,8 @@ class VpcdCard:
         if self._server is not None:
             raise RuntimeError("this card is plugged in already; call stop() first")
         end = socket.create_server((self.host, self.port)) if self._listen else _connected(self.host, self.port)
-        server = _Server(self.card, self.errors)
+        host, port = self.host, self.port
+        server = _Server(self.card, self.errors, None if self._listen else lambda: _connected(host, port))
         if self._listen:
             self.port = end.getsockname()[1]
             server.listen(end)
@@ -121,11 +134,14 @@ class VpcdCard:
 class _Server:
     """The sockets and threads of a card that is plugged in. It has no reference to the VpcdCard, which can be freed."""
 
-    def __init__(self, card: Card, errors: list[BaseException]) -> None:
+    def __init__(
+        self, card: Card, errors: list[BaseException], connect: Callable[[], socket.socket] | None = None
+    ) -> None:
         self.sockets: Final[set[socket.socket]] = set()
         self.threads: Final[set[threading.Thread]] = set()
         self._card: Final = card
         self._errors: Final = errors
+        self._connect: Final = connect
         self._card_lock: Final = threading.Lock()
         self._ended = False
         _servers.add(self)
@@ -184,30 +200,65 @@ class _Server:
             selector.register(asleep, selectors.EVENT_READ)
             selector.register(listener, selectors.EVENT_READ)
             while not self._ended:
-                with suppress(OSError):  # end() was called, or the other side has closed the connection
+                try:
                     selector.select()
-                    connection, _ = listener.accept()
-                    connection.setblocking(True)
-                    self.serve(connection)
+                    self._accept_one(listener)
+                except (BlockingIOError, ConnectionError):  # the other side has closed the connection
+                    pass
+                except (OSError, RuntimeError, MemoryError):  # end() was called, or descriptors or threads are out
+                    asleep.settimeout(_ACCEPT_AGAIN_SECONDS)
+                    with suppress(OSError):
+                        asleep.recv(1)  # until end() is called
+
+    def _accept_one(self, listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        try:
+            connection.setblocking(True)
+            self.serve(connection)
+        except BaseException:
+            self.sockets.discard(connection)
+            connection.close()
+            raise
 
     def _serve(self, connection: socket.socket) -> None:
         with suppress(OSError), connection.makefile("rb") as stream:  # the other side may close it
+            try:
+                self._serve_messages(connection, stream)
+            except TimeoutError:
+                _shut_down(connection)
+                if self._connect is not None and not self._ended:
+                    self.serve(self._connect())
+
+    def _serve_messages(self, connection: socket.socket, stream: BinaryIO) -> None:
+        """Answer messages until the end of the connection, or until the card has no ATR.
+
+        Raises:
+            TimeoutError: the reader waits for the answer to a control message. That is a command of one byte.
+        """
+        _acknowledge_at_once(connection)
+        previous, polls = b"", False
+        for message in _messages(stream):
+            connection.settimeout(None)
+            answer = self._answer(message)
+            if answer is not None:
+                if not answer:
+                    return
+                connection.sendall(len(answer).to_bytes(2, "big") + answer)
             _acknowledge_at_once(connection)
-            for message in _messages(stream):
-                answer = self._answer(message)
-                if answer is not None:
-                    connection.sendall(len(answer).to_bytes(2, "big") + answer)
-                _acknowledge_at_once(connection)
+            polls |= message == _GET_ATR and previous not in {_POWER_ON, _RESET}
+            if polls and message in _UNANSWERED:  # other readers than pcscd may be silent
+                connection.settimeout(_SILENCE_SECONDS)
+            previous = message
 
     def _answer(self, message: bytes) -> bytes | None:
-        """Return the card's answer; None if the message needs no answer."""
-        is_command, asks_for_atr = len(message) != 1, message == _GET_ATR
+        """Return the card's answer; None if the message needs no answer, b"" if the card has no ATR."""
+        is_command, asks_for_atr = message not in _CONTROLS, message == _GET_ATR
         with self._card_lock:
             try:
                 if is_command:
-                    return _checked("answer", self._card.transmit(message), _LONGEST_MESSAGE)
+                    return _checked("answer", self._card.transmit(message), 1, _LONGEST_MESSAGE)
                 if asks_for_atr:
-                    return _checked("atr", self._card.atr, _LONGEST_ATR)
+                    return _checked("atr", self._card.atr, 0, _LONGEST_ATR)
                 if message in (_POWER_ON, _RESET) and (reset := getattr(self._card, "reset", None)) is not None:
                     reset()
             except BaseException as error:  # noqa: BLE001  a card may raise anything, pytest's Failed too; errors keeps it
@@ -215,11 +266,11 @@ class _Server:
         return _FAILED if is_command else b"" if asks_for_atr else None
 
 
-def _checked(name: str, value: bytes, most: int) -> bytes:
+def _checked(name: str, value: bytes, fewest: int, most: int) -> bytes:
     """Check the length of an answer and return a copy. The error has no bytes of it, because they may be secret."""
     size = memoryview(value).nbytes
-    if size > most:
-        raise ValueError(f"{name}: {size} bytes are not allowed; give at most {most}")
+    if not fewest <= size <= most:
+        raise ValueError(f"{name}: {size} bytes are not allowed; give {fewest} to {most}")
     return bytes(value)
 
 

@@ -1,8 +1,15 @@
 """The command ``scardffi``: its output and its exit status."""
 
-import pytest
+import os
+import subprocess
+import sys
 
+import pytest
+from support.cards import READER, RecordingCard
+
+from scardffi import virtual
 from scardffi.cli.main import main
+from scardffi.virtual import VirtualReader
 
 
 def test_send_prints_each_response_with_the_meaning_of_its_status_word(capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,3 +55,35 @@ def test_a_pcsc_error_exits_with_3_and_prints_the_error(
 ) -> None:
     assert main(arguments) == 3
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("answer", "shown"), [(b"", "<"), (b"\x90", "< 90")])
+def test_a_response_without_a_status_word_exits_with_1_and_shows_none(
+    answer: bytes, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with VirtualReader(READER, RecordingCard(lambda _: answer)):
+        assert main(["--library", virtual.library_path(), "send", "--reader", READER, "00840000", "00B00000"]) == 1
+    said = f"  no status word: the card answered {len(answer)} of 2 bytes"
+    assert capsys.readouterr().out.splitlines() == [
+        f"reader {READER}", "> 00 84 00 00", shown, said, "> 00 B0 00 00", shown, said,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+@pytest.mark.parametrize(
+    "arguments", [["readers"], ["send", "0084000008"], ["send", "--reader", "L\u0165 \u2603", "00"]]
+)
+def test_names_that_the_encoding_lacks_are_printed_with_escapes(encoding: str, arguments: list[str]) -> None:
+    environment = {
+        **os.environ,
+        "PYTHONIOENCODING": encoding,
+        "SCARDFFI_LIBRARY": virtual.library_path(),
+        "SCARDFFI_VIRTUAL": "reader,name=\u010cte\u010dka \u2603",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from scardffi.cli.main import main; sys.exit(main())", *arguments],
+        env=environment, cwd="/", capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == (3 if "--reader" in arguments else 0), done.stderr
+    shown = (done.stderr if "--reader" in arguments else done.stdout).decode(encoding)
+    assert ("\\u2603" if encoding != "utf-8" else "\u2603") in shown

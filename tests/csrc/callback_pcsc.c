@@ -1,5 +1,8 @@
 /* A PC/SC library with one reader, whose card is a callback of the test: for cards that break the rules. */
+#define _POSIX_C_SOURCE 200809L
+
 #include <string.h>
+#include <time.h>
 
 #include "pcsc_abi.h"
 
@@ -17,6 +20,42 @@ void set_card(card_function function);
 void set_card(card_function function)
 {
     card = function;
+}
+
+static long drip_nanoseconds;
+static unsigned char drips;
+static size_t data_length;
+
+/* Answers each command with one byte, a counter, and the announcement of one more. It is in C, so that no Python code
+ * runs in the thread that sends the commands. */
+static int64_t drip(const unsigned char *command, uint32_t length, unsigned char *response, uint32_t capacity)
+{
+    struct timespec time = {.tv_nsec = drip_nanoseconds};
+    nanosleep(&time, NULL);
+    response[0] = drips++;
+    response[1] = 0x61;
+    response[2] = 1;
+    return 3;
+}
+
+/* Answers each command with `data_length` bytes A5 and 9000. */
+static int64_t accept_slowly(const unsigned char *command, uint32_t length, unsigned char *response, uint32_t capacity)
+{
+    struct timespec time = {.tv_nsec = drip_nanoseconds};
+    nanosleep(&time, NULL);
+    memset(response, 0xA5, data_length);
+    response[data_length] = 0x90;
+    response[data_length + 1] = 0;
+    return (int64_t)data_length + 2;
+}
+
+void set_slow_card(long nanoseconds, int drips_data, size_t data);
+void set_slow_card(long nanoseconds, int drips_data, size_t data)
+{
+    drip_nanoseconds = nanoseconds;
+    data_length = data;
+    drips = 0;
+    card = drips_data ? drip : accept_slowly;
 }
 
 #define EXPORT(name, ...)                                                                                              \

@@ -24,6 +24,7 @@
  *   80 1C hi lo         prepares hi:lo bytes of the pattern, 0000 means 65536, and returns 61xx; any command except
  *                       GET RESPONSE discards them
  *   80 1E 00 xx Le      6Cxx unless Le is xx (00: 256), otherwise xx bytes of the pattern
+ *   80 22 nn xx         answers the next nn commands with xx bytes, 00 or 01, without a status word
  * A command with bit 10 in CLA is part of a chain: its data is kept, and the response is 9000. The next command without
  * that bit, with the same CLA, INS, P1 and P2, runs with all the data. More than 65535 bytes are 6700. Any other
  * command in between discards the chain. A reset discards the chain and what 80 1C prepared.
@@ -81,7 +82,9 @@ struct reader {
     DWORD atr_length;        /* 0: the card is not powered */
     DWORD protocol;          /* SCARD_PROTOCOL_T0 or _T1 after the negotiation, before it 0 */
     uint32_t command_count;
-    DWORD prepared, fetched; /* bytes of the pattern for GET RESPONSE, and how many of them it has returned */
+    unsigned short_responses; /* the number of commands that the card has yet to answer without a status word */
+    DWORD short_length;       /* the length of these responses */
+    DWORD prepared, fetched;  /* bytes of the pattern for GET RESPONSE, and how many of them it has returned */
     UCHAR chain[MAX_DATA];
     DWORD chain_length;
     UCHAR chain_header[4]; /* of the chain's commands, without CHAINING_BIT */
@@ -566,6 +569,14 @@ static RESPONSECODE run_command(struct reader *reader, const UCHAR *header, cons
         *length = short_length;
         fill_pattern(response, 0, *length);
         break;
+    case 0x8022:
+        if (header[3] > 1) {
+            *status = 0x6A86;
+            break;
+        }
+        reader->short_responses = header[2];
+        reader->short_length = header[3];
+        break;
     default:
         *status = header[0] == 0x00 || header[0] == 0x80 ? 0x6D00 : 0x6E00;
     }
@@ -590,6 +601,13 @@ RESPONSECODE IFDHTransmitToICC(DWORD Lun, SCARD_IO_HEADER SendPci, PUCHAR TxBuff
         return IFD_COMMUNICATION_ERROR;
     if (room < MAX_RESPONSE) /* pcscd's buffer is always larger */
         return IFD_ERROR_INSUFFICIENT_BUFFER;
+
+    if (reader->short_responses > 0) {
+        reader->short_responses--;
+        RxBuffer[0] = 0x90;
+        *RxLength = reader->short_length;
+        return IFD_SUCCESS;
+    }
 
     struct apdu apdu;
     DWORD length = 0;

@@ -4,6 +4,7 @@ Arguments: that library, and a copy of the virtual library that is not loaded ye
 allocations were failed.
 """
 
+import contextlib
 import ctypes
 import gc
 import json
@@ -18,9 +19,13 @@ from scardffi import (
     Library,
     OutOfMemoryError,
     ReaderStateFlag,
+    Replies,
     ReturnCode,
     SCardError,
     SCardManage,
+    Script,
+    ScriptError,
+    StatusWordError,
     _native,
     embed,
     ffi,
@@ -33,13 +38,18 @@ SLOTS_OF_THE_VIRTUAL_LIBRARY = 4096
 
 
 class EmptyCard:
-    """A card that answers 9000."""
+    """A card that answers with `data` and 9000, and counts the commands."""
 
     atr = b"\x3b\x00"
 
+    def __init__(self, data: bytes = b"") -> None:
+        self.data = data
+        self.commands = 0
+
     def transmit(self, _command: bytes) -> bytes:
-        """Return 9000."""
-        return b"\x90\x00"
+        """Return the data and 9000."""
+        self.commands += 1
+        return self.data + b"\x90\x00"
 
 
 malloc = ctypes.CDLL(sys.argv[1])
@@ -178,6 +188,77 @@ def answered(function: str, hresult: int) -> None:
         raise from_hresult(hresult, function)
 
 
+def fail_scripts(library: Library) -> None:
+    """Fail each allocation of a run. The command that had no memory is not sent, and no reply is lost."""
+    empty = EmptyCard(bytes(5000))
+    with virtual.VirtualReader("scripts") as reader:
+        reader.insert(empty)
+        card = SCardManage(library).attach_by_ifd("scripts")
+        for name, timed, flow in (
+            ("a script", False, 0),
+            ("a script with times", True, 0),
+            ("a script with times and a flow", True, 1),
+        ):
+            script = Script([READ_4] * 40, flow=flow)
+            number = 1
+            while not script_succeeds_with_failure_of(number, script, card, empty, timed=timed):
+                number += 1
+            failed[name] = number - 1
+        card.detach()
+
+
+def script_succeeds_with_failure_of(
+    number: int, script: Script, card: SCardManage, empty: EmptyCard, *, timed: bool
+) -> bool:
+    empty.commands = 0
+    before = outstanding()
+    malloc.fail_after(number)
+    ended: SCardError | None = None
+    try:
+        replies = script.run(card, repeat=5, keep_all=True, timed=timed)
+    except (ScriptError, OutOfMemoryError) as error:
+        ended = error
+    malloc.fail_after(0)
+    if ended is None:
+        assert len(replies) == empty.commands == 200
+        return True
+    check_ended_script(ended, empty.commands)
+    ended = None
+    gc.collect()
+    assert outstanding() == before, (before, outstanding())
+    return False
+
+
+def check_ended_script(error: SCardError, sent: int) -> None:
+    if isinstance(error, OutOfMemoryError):  # there was no memory for the run itself
+        assert sent == 0
+        return
+    assert isinstance(error, ScriptError)
+    assert isinstance(error.__cause__, OutOfMemoryError)
+    assert (error.code, error.hresult) == (None, 0x8007000E)
+    assert isinstance(error.replies, Replies)
+    assert len(error.replies) == sent, "a command was sent whose reply is lost"
+    assert error.index == sent % 40
+    assert all(bytes(reply) == bytes(5000) + b"\x90\x00" for reply in error.replies)
+
+
+def fail_whole_files(library: Library) -> None:
+    card = SCardManage(library).attach_by_ifd(READER)
+    memory = bytearray(600)
+    fail_each("read_binary_into", lambda: card.read_binary_into(memory))
+    fail_each("update_binary_from", lambda: update(card))
+    fail_each("exchange", lambda: card.exchange(READ_4, memory).close())
+    card.transmit(READ_4, flow=3)
+    fail_each("transmit with a flow again", lambda: card.transmit(READ_4, flow=3))
+    fail_each("transmit_into with a flow again", lambda: card.transmit_into(READ_4, memory, flow=3))
+    card.detach()
+
+
+def update(card: SCardManage) -> None:
+    with contextlib.suppress(StatusWordError):  # the card refuses the command
+        card.update_binary_from(bytes(10))
+
+
 def fail_a_wait(library: Library, context: Context) -> None:
     before = outstanding()
     fail_often(lambda: context.get_status_change([READER], 0))
@@ -237,6 +318,10 @@ def main() -> None:
         fail_the_table_for_others(library)
         gc.collect()
         assert outstanding() == before, "objects of the table leak memory"
+        fail_scripts(library)
+        fail_whole_files(library)
+        gc.collect()
+        assert outstanding() == before, "a script or a transfer leaks memory"
         fail_a_wait(library, context)
         fail_the_virtual_library(context)
         fail_the_start_of_a_virtual_library(sys.argv[2])

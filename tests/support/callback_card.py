@@ -24,12 +24,22 @@ class CallbackLibrary:
         self.log: list[bytes] = []
         self.card: Callable[[bytes], bytes | int] = lambda _: b"\x90\x00"
         self._function = _CARD(self._answer)
-        ctypes.CDLL(str(path)).set_card(self._function)
+        self._loaded = ctypes.CDLL(str(path))
 
     def attach(self, card: Callable[[bytes], bytes | int]) -> SCardManage:
         """Attach to a card that answers each command with bytes, or with a code of the resource manager."""
         self.card = card
         self.log.clear()
+        self._loaded.set_card(self._function)
+        return SCardManage(self.library).attach_by_ifd("any")
+
+    def attach_slow(self, milliseconds: int, *, drips: bool, data: int = 0) -> SCardManage:
+        """Attach to a card in C that takes this time for each command.
+
+        It answers each command with this number of bytes A5, and 9000; or, if it drips, with one byte, which counts the
+        commands, and 6101.
+        """
+        self._loaded.set_slow_card(ctypes.c_long(milliseconds * 1_000_000), int(drips), ctypes.c_size_t(data))
         return SCardManage(self.library).attach_by_ifd("any")
 
     def _answer(self, command: "ctypes._Pointer[ctypes.c_ubyte]", length: int, response: int, capacity: int) -> int:

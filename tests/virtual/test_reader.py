@@ -1,10 +1,13 @@
 """Virtual readers: cards in Python that are inserted and removed, as programs see them."""
 
+import contextlib
 import os
+import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from support.cards import T0_ATR, T1_ATR, EchoCard, RecordingCard
@@ -37,8 +40,10 @@ from scardffi import (
     virtual,
 )
 from scardffi.virtual import AnsweringCard, VirtualReader
+from scardffi.virtual import reader as module
 
 NAME = "Reader of a test"
+REGISTRIES = (module._plugged, module._readers, module._cards)
 SLEEP_200 = bytes.fromhex("801000C8")
 
 
@@ -93,7 +98,7 @@ def test_an_answer_without_a_status_word_is_returned_unchanged(
     with attach(library) as card, card.exchange(GET_CHALLENGE, bytearray(10)) as exchange:
         assert card.transmit(GET_CHALLENGE) == answer
         assert exchange() == len(answer)
-        assert exchange.sw == 0
+        assert exchange.sw is None
 
 
 def test_an_exception_of_a_card_is_a_communication_error_and_is_kept_with_its_traceback(
@@ -260,6 +265,49 @@ def test_two_programs_never_run_commands_on_one_card_at_the_same_time(library: L
     assert card.most == 1
     assert len(answers) == 120
     assert all(answer == own + b"\x90\x00" for own, answer in answers)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_threads_plug_and_unplug_readers_of_one_name(count: int, library: Library) -> None:
+    readers = [VirtualReader(NAME, EchoCard()) for _ in range(count)]
+    before = [dict(registry) for registry in REGISTRIES]
+    failures: list[BaseException] = []
+    done: list[str] = []
+
+    def use(number: int) -> None:
+        reader = readers[number % count]
+        changes: dict[str, Callable[[], None]] = {
+            "plug": reader.plug,
+            "insert": partial(reader.insert, EchoCard()),
+            "remove": reader.remove,
+            "unplug": reader.unplug,
+        }
+        for name in [*changes] * 300:
+            try:
+                changes[name]()
+                done.append(name)
+            except SCardError:  # another thread was quicker
+                pass
+            except BaseException as error:  # noqa: BLE001  the main thread looks at it
+                failures.append(error)
+
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=use, args=(number,)) for number in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(switch)
+    assert failures == []
+    assert {"plug", "insert", "remove", "unplug"} <= set(done)
+    with contextlib.suppress(UnknownReaderError):
+        readers[0].unplug()
+    assert [dict(registry) for registry in REGISTRIES] == before
+    with readers[0], attach(library) as card:
+        assert card.transmit(GET_CHALLENGE) == GET_CHALLENGE + b"\x90\x00"
 
 
 def test_a_subclass_answers_control_codes_and_leaves_others_to_the_reader(library: Library) -> None:

@@ -3,9 +3,12 @@
 import contextlib
 import errno
 import gc
+import os
 import re
 import socket
+import subprocess
 import sys
+import textwrap
 import threading
 import time
 import traceback
@@ -13,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.cards import RecordingCard
+from support.cards import T1_ATR, RecordingCard
 from support.interpreter import run_python
 from support.pcscd import PrivatePcscd, free_vpcd_port
 
@@ -91,7 +94,7 @@ def reader() -> Iterator[socket.socket]:
 
 
 def test_only_the_request_for_the_atr_is_answered_among_the_controls(end: End, card: RecordingCard) -> None:
-    for control in (POWER_OFF, POWER_ON, RESET, b"\3", b"\xff"):
+    for control in (POWER_OFF, POWER_ON, RESET):
         end.send(control)
     assert end.ask(GET_ATR) == card.atr
     assert card.commands == []
@@ -121,13 +124,19 @@ def test_a_card_may_have_no_method_reset() -> None:
         assert plugged.errors == []
 
 
-@pytest.mark.parametrize("length", [0, 2, 255, 256, 65534, 65535])
-def test_commands_and_answers_of_every_length_except_one_byte_pass_unchanged(
+@pytest.mark.parametrize("length", [2, 255, 256, 65534, 65535])
+def test_commands_and_answers_of_every_length_from_two_bytes_pass_unchanged(
     length: int, end: End, card: RecordingCard
 ) -> None:
     command = bytes(i * 7 & 0xFF for i in range(length))
     card.answer = lambda seen: seen[::-1]
     assert end.ask(command) == command[::-1]
+    assert card.commands == [command]
+
+
+@pytest.mark.parametrize("command", [b"\3", b"\5", b"\xff"])
+def test_a_byte_that_is_no_control_is_a_command(command: bytes, end: End, card: RecordingCard) -> None:
+    assert end.ask(command) == b"\x90\x00"
     assert card.commands == [command]
 
 
@@ -313,12 +322,13 @@ def test_exceptions_of_pytest_are_kept_too(end: End, card: RecordingCard, plugge
 @pytest.mark.parametrize(
     ("answer", "kind", "message"),
     [
-        (bytes(65536), ValueError, "answer: 65536 bytes are not allowed; give at most 65535"),
+        (bytes(65536), ValueError, "answer: 65536 bytes are not allowed; give 1 to 65535"),
+        (b"", ValueError, "answer: 0 bytes are not allowed; give 1 to 65535"),
         (None, TypeError, "a bytes-like object is required, not 'NoneType'"),
         (2, TypeError, "a bytes-like object is required, not 'int'"),
         ("9000", TypeError, "a bytes-like object is required, not 'str'"),
     ],
-    ids=["too long", "None", "int", "str"],
+    ids=["too long", "empty", "None", "int", "str"],
 )
 def test_a_wrong_answer_is_an_error(
     answer: bytes, kind: type[Exception], message: str, end: End, card: RecordingCard, plugged: VpcdCard
@@ -331,12 +341,113 @@ def test_a_wrong_answer_is_an_error(
 
 
 @pytest.mark.parametrize("atr", [bytes(34), None, "3B00"], ids=["too long", "None", "str"])
-def test_a_wrong_atr_is_an_error_and_the_answer_is_empty(atr: bytes) -> None:
+def test_a_wrong_atr_is_an_error_and_ends_the_connection(atr: bytes) -> None:
     card = RecordingCard()
     card.atr = atr
     with VpcdCard(card, 0, listen=True) as plugged, connected(plugged) as end:
-        assert end.ask(GET_ATR) == b""
+        assert end.ask(GET_ATR) is None
         assert [type(error) for error in plugged.errors] == [ValueError if isinstance(atr, bytes) else TypeError]
+
+
+def test_a_mute_card_ends_the_connection_because_an_empty_message_would_block_vpcd(
+    end: End, card: RecordingCard, plugged: VpcdCard
+) -> None:
+    card.atr = b""
+    assert end.ask(GET_ATR) is None
+    assert plugged.errors == []
+
+
+@pytest.mark.parametrize("control", [POWER_OFF, POWER_ON, RESET])
+def test_a_card_connects_again_if_a_reader_waits_for_the_answer_to_a_control(
+    control: bytes, reader: socket.socket, card: RecordingCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scardffi.virtual.vpcd._SILENCE_SECONDS", 0.1)
+    with VpcdCard(card, reader.getsockname()[1]) as plugged:
+        for _ in range(3):
+            end = End(reader.accept()[0])
+            assert end.ask(GET_ATR) == card.atr
+            assert end.ask(COMMAND) == b"\x90\x00"
+            assert end.ask(control) is None
+            end.close()
+        assert plugged.errors == []
+        end = End(reader.accept()[0])
+        assert end.ask(COMMAND) == b"\x90\x00"
+    end.close()
+
+
+def test_a_reader_that_never_asks_for_the_atr_by_itself_may_be_silent(
+    end: End, card: RecordingCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scardffi.virtual.vpcd._SILENCE_SECONDS", 0.05)
+    end.send(POWER_ON)
+    assert end.ask(GET_ATR) == card.atr
+    end.send(POWER_OFF)
+    time.sleep(0.2)
+    assert end.ask(COMMAND) == b"\x90\x00"
+
+
+WITHOUT_DESCRIPTORS = """
+    import os, resource, sys, threading, time
+    from scardffi import Library, virtual
+    from scardffi.virtual.vpcd import VpcdCard
+
+    class Card:
+        atr = b"\\x3b\\x00"
+        def transmit(self, command):
+            return b"\\x90\\x00"
+
+    if sys.argv[1] == "card":
+        card = VpcdCard(Card(), 0, listen=True)
+        card.start()
+        print(card.port, flush=True)
+    else:
+        code, context = Library(virtual.library_path()).SCardEstablishContext(2)
+        assert code == 0
+        print(flush=True)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) - 1, hard))
+    try:
+        os.dup(0)
+    except OSError:
+        print("none is free", flush=True)
+    sys.stdin.readline()
+    before = time.process_time()
+    time.sleep(0.5)
+    print(time.process_time() - before, flush=True)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    sys.stdin.readline()
+    os._exit(0)
+    """
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the descriptors of a Linux process")
+@pytest.mark.parametrize("kind", ["card", "reader"])
+def test_listening_waits_without_work_for_a_free_descriptor(kind: str, card: RecordingCard) -> None:
+    port = free_vpcd_port()
+    program = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(WITHOUT_DESCRIPTORS), kind],
+        cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "SCARDFFI_VIRTUAL": f"reader,name=Emulated,listen={port}"},
+    )  # fmt: skip
+    assert program.stdin is not None
+    assert program.stdout is not None
+    with program:
+        port = int(program.stdout.readline().strip() or port)
+        assert program.stdout.readline() == "none is free\n"
+        if kind == "reader":  # a call of accept() has its descriptor from the start
+            with contextlib.closing(End(socket.create_connection(("127.0.0.1", port), timeout=10))) as first:
+                assert [first.receive(), first.receive()] == [POWER_ON, GET_ATR]
+                first.send(card.atr)
+                assert first.receive() is None
+        with contextlib.closing(End(socket.create_connection(("127.0.0.1", port), timeout=10))) as waiting:
+            program.stdin.write("\n")
+            program.stdin.flush()
+            assert float(program.stdout.readline()) < 0.1, "it uses the processor while it waits"
+            if kind == "card":
+                assert waiting.ask(GET_ATR) == b"\x3b\x00"
+            else:
+                assert [waiting.receive(), waiting.receive()] == [POWER_ON, GET_ATR]
+        program.stdin.write("\n")
 
 
 def test_an_exception_of_reset_is_kept(end: End, card: RecordingCard, plugged: VpcdCard) -> None:
@@ -523,3 +634,32 @@ def test_an_exchange_through_a_real_pcscd_does_not_wait_for_delayed_acknowledgem
             elapsed = time.perf_counter() - start
     daemon.wait_for_card(reader, present=False)
     assert elapsed < 50 * 0.04 / 2, "each exchange waits 40 ms for a delayed acknowledgement"
+
+
+def test_a_real_pcscd_never_waits_for_ever_because_of_a_card(
+    daemon: PrivatePcscd, vpcd_port: int, card: RecordingCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scardffi import Context
+
+    monkeypatch.setattr("scardffi.virtual.vpcd._SILENCE_SECONDS", 1.0)
+    reader = daemon.vpcd_reader(vpcd_port)
+    lengths = [0, 1, 2, 65535, 65536]
+    card.answer = lambda command: bytes(lengths[command[1]]) if len(command) > 1 else b"\x6e\x00"
+    with VpcdCard(card, vpcd_port) as plugged, Context() as context:
+        daemon.wait_for_card(reader)
+        with context.attach(reader) as attached:
+            answers = [attached.transmit(bytes([0, number, 0, 0])) for number in range(len(lengths))]
+            assert answers == [FAILED, bytes(1), bytes(2), bytes(65535), FAILED]
+            assert attached.transmit(b"\xb0") == b"\x6e\x00"
+            assert attached.transmit(GET_ATR) == card.atr  # vpcd cannot transport this command
+        assert [type(error) for error in plugged.errors] == [ValueError, ValueError]
+        for control in (POWER_OFF, POWER_ON, RESET):
+            daemon.wait_for_card(reader)
+            with context.attach(reader) as attached:
+                assert attached.transmit(control) == b""
+        card.atr = b""  # mute
+        daemon.wait_for_card(reader, present=False)
+        card.atr = T1_ATR
+    with VpcdCard(card, vpcd_port):
+        daemon.wait_for_card(reader)
+    daemon.wait_for_card(reader, present=False)

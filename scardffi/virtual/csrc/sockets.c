@@ -45,6 +45,17 @@ static bool may_accept_again(void)
     return WSAGetLastError() == WSAECONNRESET;
 }
 
+static bool may_accept_later(void)
+{
+    int code = WSAGetLastError();
+    return code == WSAEMFILE || code == WSAENOBUFS;
+}
+
+static void sleep_milliseconds(int milliseconds)
+{
+    Sleep((DWORD)milliseconds);
+}
+
 static int poll(struct pollfd *sockets, unsigned long count, int milliseconds)
 {
     return WSAPoll(sockets, count, milliseconds);
@@ -100,6 +111,17 @@ static bool may_accept_again(void)
     return errno == EINTR || errno == ECONNABORTED;
 }
 
+/* No descriptor or memory is free now. */
+static bool may_accept_later(void)
+{
+    return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+}
+
+static void sleep_milliseconds(int milliseconds)
+{
+    poll(NULL, 0, milliseconds);
+}
+
 static void wake_waiters(socket_number connection)
 {
     (void)connection;
@@ -117,6 +139,8 @@ socket_number socket_duplicate(socket_number connection)
 }
 
 #endif
+
+enum { ACCEPT_AGAIN_MS = 100 };
 
 static socket_number configure(native_socket number)
 {
@@ -187,17 +211,26 @@ socket_number socket_connect(uint16_t port, bool *refused)
     return NO_SOCKET;
 }
 
+static socket_number accept_once(socket_number listener)
+{
+#if defined(__linux__)
+    return configure(accept4((native_socket)listener, NULL, NULL, SOCK_CLOEXEC));
+#else
+    return configure(accept((native_socket)listener, NULL, NULL));
+#endif
+}
+
 socket_number socket_accept(socket_number listener)
 {
-    socket_number connection;
-    do {
-#if defined(__linux__)
-        connection = configure(accept4((native_socket)listener, NULL, NULL, SOCK_CLOEXEC));
-#else
-        connection = configure(accept((native_socket)listener, NULL, NULL));
-#endif
-    } while (connection == NO_SOCKET && may_accept_again());
-    return connection;
+    for (;;) {
+        socket_number connection = accept_once(listener);
+        if (connection != NO_SOCKET)
+            return connection;
+        if (may_accept_later())
+            sleep_milliseconds(ACCEPT_AGAIN_MS);
+        else if (!may_accept_again())
+            return NO_SOCKET;
+    }
 }
 
 bool socket_send(socket_number connection, const unsigned char *bytes, size_t length, bool more)
@@ -253,15 +286,6 @@ void socket_wait_for_hangup(socket_number connection)
 }
 
 #else
-
-static void sleep_milliseconds(int milliseconds)
-{
-#  if defined(_WIN32)
-    Sleep((DWORD)milliseconds);
-#  else
-    poll(NULL, 0, milliseconds);
-#  endif
-}
 
 /* On these platforms only a read shows that the other side hung up, so peek from time to time. */
 void socket_wait_for_hangup(socket_number connection)

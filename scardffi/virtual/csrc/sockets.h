@@ -13,7 +13,8 @@ typedef intptr_t socket_number;
 /* Each of these returns a socket or NO_SOCKET. Processes started by the program do not inherit it. */
 socket_number socket_listen(uint16_t port);
 socket_number socket_connect(uint16_t port, bool *refused); /* *refused: no program listens at the port */
-socket_number socket_accept(socket_number listener);        /* waits; NO_SOCKET: no further connection can come */
+socket_number socket_accept(socket_number listener);        /* waits, also for a free descriptor; NO_SOCKET: no further
+                                                               connection can come */
 socket_number socket_duplicate(socket_number connection);
 
 /* `more`: the bytes may wait for the next ones. At most 64 KiB. */
