@@ -19,7 +19,7 @@ class Gate:
     def open(self) -> None:
         """Let all threads pass."""
         self._is_open = True
-        try:
+        try:  # noqa: SIM105  Ctrl-C may interrupt suppress(), but not this
             self._lock.release()
         except RuntimeError:  # it is open already
             pass

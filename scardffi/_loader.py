@@ -78,7 +78,7 @@ def open_table(path: str | os.PathLike[str]) -> Api:
         raise LibraryNotFoundError(f"path: {name!r} is not allowed; give the path or the name of a library")
     table = ffi.new("scardffi_library **")
     detail = ffi.new("char[]", _DETAIL_SIZE)
-    _check(lib.pcsc_open(os.fsencode(name), table, detail, _DETAIL_SIZE), detail)
+    _check(lib.pcsc_open(os.fsencode(name), table, detail, _DETAIL_SIZE), detail, name)
     opened: Api = table[0]
     return opened
 
@@ -91,7 +91,8 @@ def default_table() -> Api:
     """
     table = ffi.new("scardffi_library **")
     detail = ffi.new("char[]", _DETAIL_SIZE)
-    _check(lib.pcsc_open_default(table, detail, _DETAIL_SIZE), detail)
+    name = os.environ.get("SCARDFFI_LIBRARY") or "the platform's PC/SC library"
+    _check(lib.pcsc_open_default(table, detail, _DETAIL_SIZE), detail, name)
     opened: Api = table[0]
     return opened
 
@@ -148,12 +149,13 @@ def _text(string: CData) -> str:
     return os.fsdecode(ffi.string(string))
 
 
-def _check(result: int, detail: CData) -> None:
+def _check(result: int, detail: CData, name: str) -> None:
+    """Raise if the library was not loaded; ``name`` is its path or name."""
     if result == 0:
         return
     text = _text(detail)
     if result == lib.SCARDFFI_LIBRARY_NO_MEMORY:
-        raise OutOfMemoryError("no memory for a function table", hresult=E_OUTOFMEMORY)
+        raise OutOfMemoryError(f"{name}: no memory for a function table", hresult=E_OUTOFMEMORY)
     kind: type[LibraryError]
     if result == lib.SCARDFFI_LIBRARY_NOT_FOUND:
         kind = LibraryNotFoundError
@@ -163,5 +165,5 @@ def _check(result: int, detail: CData) -> None:
         text = f"the PC/SC library cannot be loaded: {text}"
     else:
         kind = MissingSymbolError
-        text = f"this is not a PC/SC library; it lacks: {text}"
+        text = f"{name} is not a PC/SC library; it lacks: {text}"
     raise kind(text)

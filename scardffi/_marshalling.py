@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ._arguments import dword, pairs, text
 from ._loader import ffi
 from .constants import ReturnCode
-from .errors import E_NOTIMPL, from_hresult
+from .errors import E_NOTIMPL, SCardError, from_hresult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +19,22 @@ ATR_ROOM: Final = 36
 """The number of bytes for an ATR that is enough for the structures of every platform."""
 _NAME_ROOM: Final = 256
 _LIST_TRIES: Final = 8
+MOST_CLAIMED: Final = 1 << 20
+"""The most bytes that are allocated because a PC/SC library says so: far more than any list, name or value has."""
+
+
+def claimed(function: str, size: int) -> int:
+    """Return a size that a PC/SC library claims, or raise if it cannot be right.
+
+    Raises:
+        SCardError: the size is more than 1 MiB; the error has no code.
+    """
+    if size > MOST_CLAIMED:
+        raise SCardError(
+            f"{function}: the PC/SC library says that {size} bytes are needed; at most {MOST_CLAIMED} are accepted",
+            function=function,
+        )
+    return size
 
 
 def check_present(code: int, function: str) -> int:
@@ -44,10 +60,11 @@ def multi_string(name: str, strings: str | Iterable[str]) -> bytes:
     return b"".join(text(name, one) + b"\0" for one in several) + b"\0"
 
 
-def fetch_multi_string(fetch: Callable[[CData, CData], int]) -> tuple[int, list[str]]:
+def fetch_multi_string(function: str, fetch: Callable[[CData, CData], int]) -> tuple[int, list[str]]:
     """Ask for the length of a multi-string, then for its strings, and again if it has grown in between.
 
     Args:
+        function: the name of the function, for the message of an error.
         fetch: calls the function with (memory or NULL, DWORD * of its length) and returns the code.
 
     Returns:
@@ -59,7 +76,7 @@ def fetch_multi_string(fetch: Callable[[CData, CData], int]) -> tuple[int, list[
         code = fetch(ffi.NULL, length)
         if code != 0:
             return code, []
-        names = ffi.new("char[]", length[0])
+        names = ffi.new("char[]", claimed(function, length[0]))
         code = fetch(names, length)
         if code == 0:
             return code, split_multi_string(bytes(ffi.buffer(names)))
@@ -86,7 +103,7 @@ def fetch_status(
     atr = ffi.new("unsigned char[]", ATR_ROOM)
     code = fetch(reader, name_length, state, protocol, atr, atr_length)
     if code == ReturnCode.SCARD_E_INSUFFICIENT_BUFFER and name_length[0] > _NAME_ROOM:
-        reader = ffi.new("char[]", name_length[0])
+        reader = ffi.new("char[]", claimed("SCardStatus", name_length[0]))
         atr_length[0] = ATR_ROOM
         code = fetch(reader, name_length, state, protocol, atr, atr_length)
     names = split_multi_string(bytes(ffi.buffer(reader)))  # Windows returns several names

@@ -27,7 +27,7 @@ def close_later(closer: Callable[[], object]) -> None:
     finally:  # Ctrl-C may interrupt this after the append, but not between the next two lines
         # threading.Thread.start() would wait for the thread. While the interpreter is ending no thread starts: then the
         # end of the process closes everything.
-        try:
+        try:  # noqa: SIM105  Ctrl-C may interrupt suppress(), but not this
             _thread.start_new_thread(_reap, ())
         except RuntimeError:
             pass

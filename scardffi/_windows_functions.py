@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from ._arguments import dword, handle, invalid, locked, pairs, readable, text, writable
 from ._loader import ffi, lib
-from ._marshalling import ATR_ROOM, ReaderStates, check_present, fetch_multi_string, multi_string
+from ._marshalling import ATR_ROOM, ReaderStates, check_present, claimed, fetch_multi_string, multi_string
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -54,7 +54,7 @@ class WindowsFunctions:
         guids = _guids("interfaces", interfaces)
 
         fetch = functools.partial(lib.pcsc_SCardListCards, self.native, number, wanted, guids, len(guids) // _GUID_SIZE)
-        code, names = fetch_multi_string(fetch)
+        code, names = fetch_multi_string("SCardListCards", fetch)
         return check_present(code, "SCardListCards"), names
 
     def SCardListInterfaces(self, context: SupportsIndex, card: str) -> tuple[int, list[bytes]]:
@@ -66,8 +66,9 @@ class WindowsFunctions:
         number, name = handle("context", context), text("card", card)
         count = ffi.new("DWORD *")
         code = lib.pcsc_SCardListInterfaces(self.native, number, name, ffi.NULL, count)
-        guids = ffi.new("unsigned char[]", _GUID_SIZE * count[0])
-        if code == 0 and count[0]:
+        size = claimed("SCardListInterfaces", _GUID_SIZE * count[0]) if code == 0 else 0
+        guids = ffi.new("unsigned char[]", size)
+        if size:
             code = lib.pcsc_SCardListInterfaces(self.native, number, name, guids, count)
         memory = bytes(ffi.buffer(guids))
         found = [memory[start : start + _GUID_SIZE] for start in range(0, len(memory), _GUID_SIZE)]
@@ -99,7 +100,7 @@ class WindowsFunctions:
         number, name, which = handle("context", context), text("card", card), dword("provider_id", provider_id)
 
         fetch = functools.partial(lib.pcsc_SCardGetCardTypeProviderName, self.native, number, name, which)
-        code, names = fetch_multi_string(fetch)
+        code, names = fetch_multi_string("SCardGetCardTypeProviderName", fetch)
         return check_present(code, "SCardGetCardTypeProviderName"), names[0] if names else ""
 
     def SCardSetCardTypeProviderName(
@@ -297,7 +298,7 @@ class WindowsFunctions:
         number, name = handle("context", context), text("reader", reader)
 
         fetch = functools.partial(lib.pcsc_SCardGetReaderDeviceInstanceId, self.native, number, name)
-        code, names = fetch_multi_string(fetch)
+        code, names = fetch_multi_string("SCardGetReaderDeviceInstanceId", fetch)
         return check_present(code, "SCardGetReaderDeviceInstanceId"), names[0] if names else ""
 
     def SCardListReadersWithDeviceInstanceId(self, context: SupportsIndex, device: str) -> tuple[int, list[str]]:
@@ -309,7 +310,7 @@ class WindowsFunctions:
         number, name = handle("context", context), text("device", device)
 
         fetch = functools.partial(lib.pcsc_SCardListReadersWithDeviceInstanceId, self.native, number, name)
-        code, names = fetch_multi_string(fetch)
+        code, names = fetch_multi_string("SCardListReadersWithDeviceInstanceId", fetch)
         return check_present(code, "SCardListReadersWithDeviceInstanceId"), names
 
     # Connected cards

@@ -19,11 +19,21 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from ._arguments import integer, invalid, member, seconds
 from ._gate import Gate
-from ._loader import lib, owning
+from ._loader import lib
 from ._reader_polling import ReaderPolling
 from ._reaper import close_later
+from ._service import establish
 from .constants import INFINITE, PNP_NOTIFICATION, Disposition, Protocol, ReaderStateFlag, ReturnCode, Scope, ShareMode
-from .errors import E_OUTOFMEMORY, E_UNEXPECTED, SCardError, from_code, from_hresult
+from .errors import (
+    E_UNEXPECTED,
+    CommunicationError,
+    NoServiceError,
+    SCardError,
+    context_is_gone,
+    from_code,
+    from_hresult,
+    nothing_to_release,
+)
 from .library import chosen_library
 from .manage import SCardManage
 
@@ -41,6 +51,7 @@ _SIGNAL_CHECK: Final = None if sys.platform != "win32" else 0.08  # on Windows a
 _CANCEL_AGAIN: Final = 0.01
 _CANCEL_SECONDS: Final = 1.0
 _INTERRUPT_SECONDS: Final = 0.05
+_MOST_WATCHED: Final = 16
 _NOTIFIED: Final = bool(lib.PCSC_NOTIFIES_OF_READERS)  # if false, ReaderPolling watches PNP_NOTIFICATION
 
 
@@ -92,6 +103,8 @@ class Context:
     def handle(self) -> int:
         """The native context (SCARDCONTEXT) as an int.
 
+        It changes if a question finds that the resource manager was restarted; :meth:`is_valid` asks one.
+
         Raises:
             UnexpectedStateError: the context is released, or a fork inherited it.
         """
@@ -101,20 +114,26 @@ class Context:
         return int(lib.native_context_handle(self._context))
 
     def is_valid(self) -> bool:
-        """Return whether the resource manager knows the context. Wraps ``SCardIsValidContext``.
+        """Return whether the context can be used now. Wraps ``SCardIsValidContext`` and ``SCardListReaders``.
 
-        On pcsc-lite this stays true after the daemon was restarted; other calls then raise NoServiceError or
-        CommunicationError.
+        This asks the resource manager, because on pcsc-lite SCardIsValidContext succeeds even if the daemon has ended.
+        If the resource manager was restarted, the object gets a new native context.
         """
         if self._is_released:
             return False
-        return self._ask(self._library.SCardIsValidContext) == 0
+        try:
+            code = self._ask(self._library.SCardIsValidContext)
+            return code == 0 and not context_is_gone(self._ask(self._library.SCardListReaders)[0])
+        except (NoServiceError, CommunicationError):
+            return False
 
     def list_readers(self) -> list[str]:
         """Return the names of the readers; an empty list if there are no readers. Wraps ``SCardListReaders``.
 
+        If the resource manager was restarted, this asks again on a new native context.
+
         Raises:
-            NoServiceError: the resource manager does not run any more.
+            NoServiceError: the resource manager does not run.
             UnexpectedStateError: the context is released.
         """
         code, names = self._ask(self._library.SCardListReaders)
@@ -125,8 +144,10 @@ class Context:
     def list_reader_groups(self) -> list[str]:
         """Return the names of the reader groups. Wraps ``SCardListReaderGroups``.
 
+        If the resource manager was restarted, this asks again on a new native context.
+
         Raises:
-            NoServiceError: the resource manager does not run any more.
+            NoServiceError: the resource manager does not run.
             UnexpectedStateError: the context is released.
         """
         code, names = self._ask(self._library.SCardListReaderGroups)
@@ -191,6 +212,7 @@ class Context:
             SCardTimeoutError: nothing changed in that time.
             CancelledError: :meth:`cancel` or :meth:`release` was called.
             UnknownReaderError: no reader has this name.
+            InvalidArgumentError: ``states`` is empty, or has more readers than the library takes.
             UnexpectedStateError: the context is released.
         """
         limit = seconds("timeout", timeout)
@@ -198,7 +220,8 @@ class Context:
         watched = [(one.reader, one.event_count << 16 | int(one.state & ~ReaderStateFlag.CHANGED)) for one in known]
         code, results = self._wait(limit, watched)
         if code != 0:
-            raise from_code(code, "SCardGetStatusChange", f"watching {', '.join(one.reader for one in known)}")
+            names = ", ".join(one.reader for one in known)
+            raise from_code(code, "SCardGetStatusChange", f"watching {names}", _limit_reason(code, len(known)))
         return [
             ReaderState(one.reader, ReaderStateFlag(event & 0xFFFF), event >> 16, atr)
             for one, (event, atr) in zip(known, results, strict=True)
@@ -225,6 +248,8 @@ class Context:
 
         A second call has no effect. If a call on a card is running, this waits for its end. In a fork nothing is
         closed, because the context belongs to the parent process.
+
+        It is no error if the resource manager has stopped since.
 
         Raises:
             SCardError: the resource manager reported an error; the context is released nevertheless.
@@ -282,32 +307,37 @@ class Context:
             raise from_hresult(E_UNEXPECTED, "Context", "it was made in the parent process, before the fork")
 
     def _establish(self) -> CData:
-        """Return a new native context in C, which releases it at the latest when it is collected."""
-        context = owning(functools.partial(lib.native_context_new, self._library.native), lib.native_context_free)
-        if context is None:
-            raise from_hresult(E_OUTOFMEMORY, "Context")
-        try:
-            code = lib.native_context_establish(context, self._scope)
-            if code != 0:
-                raise from_code(code, "SCardEstablishContext")
-            return context
-        except BaseException:
-            lib.native_context_release(context)
-            raise
+        return establish(self._library, self._scope)
 
     def _ask(self, question: Callable[[int], _Answer]) -> _Answer:
-        """Call a short function with the native context; these calls run one after the other."""
+        """Call a short function with the native context; these calls run one after the other.
+
+        If the service has stopped since the context was established, the function is called again on a new one.
+        """
         self.handle  # noqa: B018  raises in a fork, in which the lock may be held for ever
         with self._question:
-            return question(self.handle)
+            answer = question(self.handle)
+            if context_is_gone(_code_of(answer)):
+                self._renew()
+                answer = question(self.handle)
+            return answer
+
+    def _renew(self) -> None:
+        """Replace the native context; the lock of questions is held."""
+        old, new = self._context, self._establish()
+        if old is not None:
+            lib.native_context_release(old)
+        self._context = new
+        if self._is_released:  # by another thread, which may have released only the old one
+            lib.native_context_release(new)
 
     def _release_native(self) -> None:
-        context = self._context
-        if context is None:
-            return
         with self._question:
+            context = self._context
+            if context is None:
+                return
             code = lib.native_context_release(context)
-        if code != 0:
+        if code != 0 and not nothing_to_release(code):
             raise from_code(code, "SCardReleaseContext")
 
     def _wait(self, limit: float | None, watched: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
@@ -336,7 +366,28 @@ def _checked_states(states: Iterable[str | ReaderState]) -> list[ReaderState]:
             if not 0 <= integer(f"states: {name} of item {index}", number) <= 0xFFFF:
                 raise invalid(f"states: {name} of item {index}", number, "0 to 0xFFFF")
         known.append(state)
+    if not known:
+        raise invalid("states", known, "at least one reader, or PNP_NOTIFICATION")
+    for one in known:
+        if not one.reader:  # pcsc-lite ignores an empty name
+            raise from_code(ReturnCode.SCARD_E_UNKNOWN_READER, "SCardGetStatusChange", repr(one.reader))
     return known
+
+
+def _limit_reason(code: int, count: int) -> tuple[str, str] | None:
+    """Return meaning and remedy if the resource manager has refused a wait for its number of readers."""
+    if code != ReturnCode.SCARD_E_INVALID_PARAMETER or count <= _MOST_WATCHED:
+        return None
+    return (
+        f"{count} readers are more than the resource manager takes in one wait",
+        f"Watch at most {_MOST_WATCHED} readers in one call, the limit of pcscd 1.",
+    )
+
+
+def _code_of(answer: object) -> int:
+    """Return the code in the answer of a raw function: the answer, or its first item."""
+    code = answer[0] if isinstance(answer, tuple) else answer
+    return code if isinstance(code, int) else 0
 
 
 class _Wait:
@@ -384,7 +435,7 @@ class _Wait:
         end = None if limit is None else time.perf_counter() + limit  # monotonic() ticks in 16 ms on Windows
         self.runs = True  # set before cancelled is read; _cancel sets cancelled before it reads runs
         try:
-            self._context: CData | None = self._establish()
+            self._context = self._establish()
             step = self._step(watched, lib.native_context_handle(self._context))
             while not self.cancelled.is_open():
                 left_ms = INFINITE if end is None else max(0, math.ceil(1000 * (end - time.perf_counter())))

@@ -1,6 +1,7 @@
-"""The exception classes, and one table from return code to class, meaning and remedy.
+"""The exception classes, and one table from function and return code to class, meaning and remedy.
 
-scardffi raises the class that the table has for a return code. Classes are portable, numbers are not: 0x8010001F means
+scardffi raises the class that the table has for a return code of a function. A few codes mean different things in
+different functions; the others have one row for all functions. Classes are portable, numbers are not: 0x8010001F means
 one thing on Windows and another on pcsc-lite and macOS. A number that is not in the table raises :class:`SCardError`,
 with the number in ``code``.
 """
@@ -87,10 +88,10 @@ class UnsupportedFunctionError(SCardError, NotImplementedError):
 
 
 class NoServiceError(SCardError):
-    """The resource manager does not run."""
+    """The resource manager does not run, cannot be reached, or refuses this program."""
 
 
-class ServiceStoppedError(SCardError):
+class ServiceStoppedError(NoServiceError):
     """The resource manager has stopped, or speaks another version of its protocol."""
 
 
@@ -224,6 +225,12 @@ class CodeInfo(NamedTuple):
 _BUG: Final = "Report it to the authors of the resource manager or driver."
 _RETRY: Final = "Try again; if it fails again, restart the resource manager."
 _FEATURES: Final = "Ask the reader for its features first."
+_AGAIN: Final = "Try again when it runs."
+_ATTACH_AGAIN: Final = "Attach again when it runs: no attachment outlives it. Then select and verify again."
+_MAY_HAVE_RUN: Final = (
+    f"The card may have executed the command. {_ATTACH_AGAIN} If the card is a Python object in a virtual reader, it "
+    "may have raised an exception: see the reader's errors."
+)
 _MINIDRIVER: Final = "Only card modules of the Windows crypto API use it; see the module's documentation."
 
 _RETURN_CODES: Final[dict[ReturnCode, tuple[type[SCardError], str, str]]] = {
@@ -274,12 +281,11 @@ _RETURN_CODES: Final[dict[ReturnCode, tuple[type[SCardError], str, str]]] = {
     ReturnCode.SCARD_E_NOT_READY: (ReaderUnavailableError, "the reader or card is not ready", _RETRY),
     ReturnCode.SCARD_E_INVALID_VALUE: (
         InvalidArgumentError, "a value is not allowed",
-        "Check share mode, protocols and disposition. If the reader was unplugged, attach again.",
+        "Check share mode, protocols and disposition.",
     ),
     ReturnCode.SCARD_E_SYSTEM_CANCELLED: (CancelledError, "the system cancelled the operation", "Try again later."),
     ReturnCode.SCARD_F_COMM_ERROR: (
-        CommunicationError, "an internal communication failed",
-        "Look at the log of the resource manager; it may have been restarted.",
+        CommunicationError, "the connection to the resource manager broke", _AGAIN,
     ),
     ReturnCode.SCARD_F_UNKNOWN_ERROR: (SCardError, "an internal error of unknown cause", _BUG),
     ReturnCode.SCARD_E_INVALID_ATR: (SCardError, "the ATR is not valid", "Check the length of the ATR."),
@@ -302,11 +308,11 @@ _RETURN_CODES: Final[dict[ReturnCode, tuple[type[SCardError], str, str]]] = {
     ReturnCode.SCARD_E_CARD_UNSUPPORTED: (SCardError, "the card does not meet the requirements", "Use another card."),
     ReturnCode.SCARD_E_NO_SERVICE: (
         NoServiceError, "the resource manager does not run",
-        "Start it (pcscd on Linux and BSD). On Windows it stops with the last reader: establish a new context.",
+        "Start it (pcscd on Linux). In a container, mount the host's /run/pcscd. On Windows, plug in a reader.",
     ),
     ReturnCode.SCARD_E_SERVICE_STOPPED: (
         ServiceStoppedError, "the resource manager has stopped",
-        "Establish a new context. In a container, the client library and pcscd must have the same version.",
+        "Try again when it runs. In a container, the client library and pcscd must have the same version.",
     ),
     ReturnCode.SCARD_E_UNSUPPORTED_FEATURE: (
         UnsupportedFeatureError, "the reader or driver does not support this", _FEATURES,
@@ -352,8 +358,7 @@ _RETURN_CODES: Final[dict[ReturnCode, tuple[type[SCardError], str, str]]] = {
         RemovedCardError, "the card was removed", "Insert it and attach again, then select and verify again.",
     ),
     ReturnCode.SCARD_W_SECURITY_VIOLATION: (
-        SCardError, "access was denied by a security rule",
-        "Check the system's policy for smart cards. pcscd also returns this code if it has too many clients.",
+        SCardError, "access was denied by a security rule", "Check the system's policy for smart cards.",
     ),
     ReturnCode.SCARD_W_WRONG_CHV: (SCardError, "the code is wrong", _MINIDRIVER),
     ReturnCode.SCARD_W_CHV_BLOCKED: (SCardError, "the code is blocked", _MINIDRIVER),
@@ -406,6 +411,101 @@ _WINDOWS_CODES: Final = {  # winscard.dll returns some Win32 codes too
     ReturnCode.SCARD_E_UNEXPECTED: CodeInfo("SCARD_E_UNEXPECTED", SCardError, "an unexpected card error", _RETRY),
 }  # fmt: skip
 
+_ON_A_HANDLE: Final = (
+    "SCardReconnect",
+    "SCardDisconnect",
+    "SCardBeginTransaction",
+    "SCardEndTransaction",
+    "SCardStatus",
+    "SCardTransmit",
+    "SCardControl",
+    "SCardGetAttrib",
+    "SCardSetAttrib",
+)
+_SENDS: Final = ("SCardTransmit", "SCardControl")
+_ASKS_THE_LIST: Final = ("SCardListReaders", "SCardGetStatusChange", "SCardStatus")
+_OWN_BUFFER: Final = ("transmit", "control", "Script.run")
+
+_WRAPS: Final = {
+    "Context": "SCardEstablishContext",
+    "attach_by_ifd": "SCardConnect",
+    "attach_by_handle": "SCardStatus",
+    "detach": "SCardDisconnect",
+    "reconnect": "SCardReconnect",
+    "lock": "SCardBeginTransaction",
+    "unlock": "SCardEndTransaction",
+    "status": "SCardStatus",
+    "transmit": "SCardTransmit",
+    "transmit_into": "SCardTransmit",
+    "exchange": "SCardTransmit",
+    "read_binary_into": "SCardTransmit",
+    "update_binary_from": "SCardTransmit",
+    "Script.run": "SCardTransmit",
+    "control": "SCardControl",
+    "get_attribute": "SCardGetAttrib",
+    "set_attribute": "SCardSetAttrib",
+}
+"""The PC/SC function that each function of scardffi wraps."""
+
+_BY_FUNCTION: Final[dict[tuple[str, ReturnCode], tuple[type[SCardError], str, str]]] = {
+    **{
+        (function, ReturnCode.SCARD_E_INVALID_VALUE): _RETURN_CODES[ReturnCode.SCARD_E_READER_UNAVAILABLE]
+        for function in _ON_A_HANDLE
+    },
+    **{
+        (function, ReturnCode.SCARD_E_NO_SERVICE): (
+            NoServiceError, "the resource manager has stopped since the card was attached", _ATTACH_AGAIN,
+        )
+        for function in _ON_A_HANDLE
+    },
+    **{
+        (function, ReturnCode.SCARD_E_SERVICE_STOPPED): (
+            ServiceStoppedError, "the resource manager has stopped since the card was attached", _ATTACH_AGAIN,
+        )
+        for function in _ON_A_HANDLE
+    },
+    **{
+        (function, ReturnCode.SCARD_F_COMM_ERROR): (
+            CommunicationError, "the connection to the resource manager broke during the call",
+            _MAY_HAVE_RUN if function in _SENDS else _ATTACH_AGAIN,
+        )
+        for function in _ON_A_HANDLE
+    },
+    ("SCardConnect", ReturnCode.SCARD_W_UNPOWERED_CARD): (
+        UnpoweredCardError, "the card does not answer to a reset, or gets no power",
+        "Insert it the right way round; clean its contacts.",
+    ),
+    **{
+        (function, ReturnCode.SCARD_E_INSUFFICIENT_BUFFER): (
+            InsufficientBufferError, "the response is longer than PC/SC allows",
+            "The card or reader has executed the command. Ask for fewer bytes in one command.",
+        )
+        for function in _OWN_BUFFER
+    },
+}  # fmt: skip
+"""The rows that hold for one function only; it is a PC/SC function or, before that, one of scardffi's own."""
+
+_REFUSED: Final = (
+    NoServiceError, "the resource manager refuses this program",
+    "pcscd may have too many clients, or a rule of polkit may forbid it.",
+)  # fmt: skip
+_SHORTER_LIST: Final = (
+    CommunicationError, "pcsc-lite cannot read the list of readers, because pcscd was restarted with fewer readers",
+    "Start this program again: only a new process can list readers and wait. This is a fault of pcsc-lite 2.5.",
+)  # fmt: skip
+if sys.platform != "win32":  # pcsc-lite returns this code if pcscd ends before it has read the request
+    _BY_FUNCTION.update(
+        {
+            (function, ReturnCode.SCARD_W_SECURITY_VIOLATION): _BY_FUNCTION.get(
+                (function, ReturnCode.SCARD_F_COMM_ERROR), _RETURN_CODES[ReturnCode.SCARD_F_COMM_ERROR]
+            )
+            for function in (*_ON_A_HANDLE, "SCardConnect", "SCardListReaders", "SCardListReaderGroups",
+                             "SCardGetStatusChange", "SCardIsValidContext", "SCardCancel", "SCardReleaseContext")
+        }
+    )  # fmt: skip
+    _BY_FUNCTION["SCardEstablishContext", ReturnCode.SCARD_W_SECURITY_VIOLATION] = _REFUSED
+    _BY_FUNCTION.update({(function, ReturnCode.SCARD_E_UNEXPECTED): _SHORTER_LIST for function in _ASKS_THE_LIST})
+
 _CODES: Final[dict[int, CodeInfo]] = {
     **{code: CodeInfo(code.name, *row) for code, row in _RETURN_CODES.items()},
     **_HRESULTS,
@@ -416,27 +516,103 @@ else:
     _CODES[0x80100022] = _CODES[ReturnCode.SCARD_E_UNSUPPORTED_FEATURE]  # the number that Windows uses
 
 
-def lookup(code: int) -> CodeInfo:
+_FUNCTION_CODES: Final[dict[tuple[str, int], CodeInfo]] = {
+    (function, code): CodeInfo(code.name, *row) for (function, code), row in _BY_FUNCTION.items()
+}
+
+
+def number_of(code: int | str) -> int:
+    """Return a return code as an unsigned 32-bit number.
+
+    Args:
+        code: a number: unsigned, or signed, or extended by its sign to 64 bits; or a name, as in
+            :class:`~scardffi.constants.ReturnCode`.
+
+    Raises:
+        InvalidArgumentError: no code has this name, or the number has more than 32 bits.
+    """
+    if isinstance(code, str):
+        if code not in ReturnCode.__members__:
+            raise InvalidArgumentError(
+                f"code: {code!r} is not allowed; give a number, or a name of ReturnCode such as SCARD_E_NO_SMARTCARD",
+                hresult=E_INVALIDARG,
+            )
+        return int(ReturnCode[code])
+    if not -(1 << 31) <= code < 1 << 32 and not (1 << 64) - (1 << 31) <= code < 1 << 64:
+        raise InvalidArgumentError(
+            f"code: {code} is not allowed; give a number of 32 bits, or a name of ReturnCode", hresult=E_INVALIDARG
+        )
+    return code & 0xFFFFFFFF
+
+
+def lookup(code: int | str, function: str | None = None) -> CodeInfo:
     """Return name, error class, meaning and remedy of a return code or an HRESULT.
 
     Args:
-        code: an unsigned 32-bit number.
+        code: a number of 32 bits: unsigned, or signed, or extended by its sign to 64 bits; or the name of a return
+            code.
+        function: the function that returned it, such as ``"SCardTransmit"`` or ``"transmit"``; a few codes mean
+            different things in different functions. None for the meaning in most functions.
 
     Returns:
         The row of the table. For an unknown code the name is the number, and the class is SCardError.
+
+    Raises:
+        InvalidArgumentError: no code has this name, or the number has more than 32 bits.
     """
-    known = _CODES.get(code)
-    if known is None and code & 0xFFFF0000 == _FACILITY_WIN32:
-        known = _CODES.get(code & 0xFFFF)
-    return known or CodeInfo(f"0x{code:08X}", SCardError, "unknown code", "See the platform's documentation.")
+    number = number_of(code)
+    if function is not None:
+        for caller in (function, _WRAPS.get(function, function)):
+            known = _FUNCTION_CODES.get((caller, number))
+            if known is not None:
+                return known
+    known = _CODES.get(number)
+    if known is None and number & 0xFFFF0000 == _FACILITY_WIN32:
+        known = _CODES.get(number & 0xFFFF)
+    return known or CodeInfo(f"0x{number:08X}", SCardError, "unknown code", "See the platform's documentation.")
 
 
-def from_code(code: int, function: str, detail: str = "") -> SCardError:
-    """Return the error for a return code of ``function``."""
-    return _make(code, code if code & 0x80000000 else _FACILITY_WIN32 | code & 0xFFFF, code, function, detail)
+_SERVICE_IS_GONE: Final = frozenset(
+    {
+        ReturnCode.SCARD_E_NO_SERVICE,
+        ReturnCode.SCARD_E_SERVICE_STOPPED,
+        ReturnCode.SCARD_F_COMM_ERROR,
+        ReturnCode.SCARD_E_INVALID_HANDLE,
+        *([6, 109] if sys.platform == "win32" else [ReturnCode.SCARD_W_SECURITY_VIOLATION]),
+    }
+)
+_READER_IS_GONE: Final = frozenset(
+    {ReturnCode.SCARD_E_READER_UNAVAILABLE, ReturnCode.SCARD_E_INVALID_VALUE, ReturnCode.SCARD_E_UNKNOWN_READER}
+)
 
 
-def from_hresult(hresult: int, function: str, detail: str = "", *, code: int | None = None) -> SCardError:
+def context_is_gone(code: int) -> bool:
+    """Return whether a code on a native context says that a new context is needed, because the service has stopped."""
+    return code in _SERVICE_IS_GONE
+
+
+def nothing_to_release(result: int) -> bool:
+    """Return whether a code or HRESULT of a call that lets go of something says that the service or reader is gone."""
+    code = result & 0xFFFF if result & 0xFFFF0000 == _FACILITY_WIN32 and result != E_INVALIDARG else result
+    return code in _SERVICE_IS_GONE or code in _READER_IS_GONE
+
+
+def from_code(code: int, function: str, detail: str = "", reason: tuple[str, str] | None = None) -> SCardError:
+    """Return the error for a return code of ``function``.
+
+    Args:
+        code: the return code.
+        function: the function that returned it.
+        detail: more information for the message.
+        reason: the meaning and the remedy, if they are known better than from the code.
+    """
+    hresult = code if code & 0x80000000 else _FACILITY_WIN32 | code & 0xFFFF
+    return _make(code, hresult, code, function, detail, reason)
+
+
+def from_hresult(
+    hresult: int, function: str, detail: str = "", *, code: int | None = None, reason: tuple[str, str] | None = None
+) -> SCardError:
     """Return the error for an HRESULT of ``function`` of the manage object.
 
     Args:
@@ -444,12 +620,13 @@ def from_hresult(hresult: int, function: str, detail: str = "", *, code: int | N
         function: the function that returned it.
         detail: more information for the message.
         code: the return code of the resource manager, if the HRESULT does not contain it.
+        reason: as for :func:`from_code`.
     """
     if not code and hresult & 0xFFFF0000 == 0x80100000:
         code = hresult
     elif not code and hresult & 0xFFFF0000 == _FACILITY_WIN32 and hresult not in (E_INVALIDARG, E_OUTOFMEMORY):
         code = hresult & 0xFFFF
-    return _make(code or hresult, hresult, code or None, function, detail)
+    return _make(code or hresult, hresult, code or None, function, detail, reason)
 
 
 def status_word_error(function: str, sw: int, offset: int, done: int) -> StatusWordError:
@@ -466,8 +643,11 @@ def short_response_error(response: bytes) -> CommunicationError:
     return error
 
 
-def _make(key: int, hresult: int, code: int | None, function: str, detail: str) -> SCardError:
-    info = lookup(key)
+def _make(
+    key: int, hresult: int, code: int | None, function: str, detail: str, reason: tuple[str, str] | None
+) -> SCardError:
+    info = lookup(key, function)
+    meaning, remedy = reason or (info.meaning, info.remedy)
     number = f" (0x{key:08X})" if not info.name.startswith("0x") else ""
-    text = f"{function}: {info.meaning}{detail and ': ' + detail} [{info.name}{number}]. {info.remedy}"
+    text = f"{function}: {meaning}{detail and ': ' + detail} [{info.name}{number}]. {remedy}"
     return info.error(text, code=code, hresult=hresult, function=function)

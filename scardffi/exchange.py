@@ -88,6 +88,12 @@ def keep(error: BaseException, **attributes: object) -> None:
     vars(error).update(attributes)
 
 
+def handle_detail(native: Manage) -> str:
+    """Return the handle of the manage object in C, for the message of an error; empty while detached."""
+    number = ffi.new("SCARDHANDLE *")
+    return f"handle {number[0]}" if lib.manage_handle(native, number) else ""
+
+
 class ExchangeFailure(NamedTuple):
     """The failure of an exchange, as the C core returns it."""
 
@@ -107,7 +113,9 @@ class ExchangeFailure(NamedTuple):
         """Decode the negative result of an exchange, which csrc/transmit.h defines."""
         return cls(-answer & 0xFFFFFFFF, -answer >> 32, arrived)
 
-    def error(self, function: str, native: Manage, lengths: tuple[int, int] | None = None) -> SCardError:
+    def error(
+        self, function: str, native: Manage, lengths: tuple[int, int] | None = None, *, place: str | None = None
+    ) -> SCardError:
         """Return the exception to raise.
 
         Args:
@@ -115,14 +123,17 @@ class ExchangeFailure(NamedTuple):
             native: the manage object in C.
             lengths: the length of the command and the capacity of the response in bytes, if C checked them in this
                 call.
+            place: the name of the reader, for the message; None to name the handle.
         """
         if self.hresult == E_INVALIDARG and lengths is not None:
             return _refused_buffers(*lengths)
-        detail = ""
         if self.hresult == E_UNEXPECTED:
             detail = state_detail(native, function)
-        elif self.arrived:
-            detail = f"{self.arrived} bytes arrived" + (f", {self.required} are needed" if self.required else "")
+        else:
+            detail = handle_detail(native) if place is None else place
+            if self.arrived:
+                arrived = f"{self.arrived} bytes arrived" + (f", {self.required} are needed" if self.required else "")
+                detail = f"{detail}: {arrived}" if detail else arrived
         error: SCardError
         if self.hresult == E_FAIL:
             error = CommunicationError(f"{function}: {self.malformed}", function=function)
@@ -153,6 +164,14 @@ class ExchangeMethods:
     def __init__(self, native: Manage) -> None:
         self._native = native
         self._spare: list[tuple[Slot, Memory]] = []
+        self._reader: str | None = None  # as attach_by_ifd got it
+
+    @property
+    def _place(self) -> str:
+        """The reader or the handle, for the messages of errors; empty while detached."""
+        if self._reader is None or not self.is_attached:
+            return handle_detail(self._native)
+        return repr(self._reader)
 
     @property
     def native(self) -> Manage:
@@ -273,7 +292,7 @@ class ExchangeMethods:
         arrived = lib.exchange_arrived(exchange)
         partial = b"" if receive is not None else bytes(ffi.buffer(memory, arrived + lib.exchange_rest(exchange)))
         failure = ExchangeFailure(-received, lib.exchange_required(exchange), arrived, partial)
-        raise failure.error(function, self._native)
+        raise failure.error(function, self._native, place=self._place)
 
     def transmit_into(self, command: Buffer, response: Buffer, flow: SupportsIndex = 0) -> int:
         """Send a command APDU and receive the response in memory of the caller. Wraps ``SCardTransmit``.
@@ -423,12 +442,13 @@ class ExchangeMethods:
         if required:  # it is for the last response only
             required += done
         failure = ExchangeFailure(hresult, required, done, _file_partial(file), malformed)
-        raise failure.error(function, self._native)
+        raise failure.error(function, self._native, place=self._place)
 
     def _exchange_error(self, function: str, answer: int, send: Bytes, receive: CData | None = None) -> SCardError:
         """Return the exception for the negative result of an exchange, and unlock the buffers."""
         capacity = MAX_BUFFER_SIZE_EXTENDED if receive is None else len(receive)
-        error = ExchangeFailure.decode(answer).error(function, self._native, (len(send), capacity))
+        lengths = len(send), capacity
+        error = ExchangeFailure.decode(answer).error(function, self._native, lengths, place=self._place)
         release(send, *([] if receive is None else [receive]))
         return error
 
@@ -590,7 +610,7 @@ class Exchange:
             return from_hresult(hresult, "exchange", detail)
         native = self._native
         failure = ExchangeFailure(hresult, lib.exchange_required(native), lib.exchange_arrived(native))
-        return failure.error("exchange", self._card.native)
+        return failure.error("exchange", self._card.native, place=self._card._place)  # noqa: SLF001  the class is above
 
     @property
     def sw(self) -> int | None:

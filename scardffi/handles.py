@@ -40,6 +40,9 @@ def handle_number(source: object, library: Library) -> int:
     simple: Any = getattr(sys.modules.get("ctypes"), "_SimpleCData", ())  # the base class of c_long and similar types
     if isinstance(source, simple):
         return handle("handle", integer("handle", getattr(source, "value")))  # noqa: B009  `simple` has no static type
+    pointer: Any = getattr(sys.modules.get("_ctypes"), "_Pointer", ())  # the base class of ctypes' pointers
+    if isinstance(source, pointer):
+        return handle("handle", _ctypes_target(source))
     for layer in _decorated(source):
         if hasattr(layer, "hcard"):
             if layer.hcard is None:
@@ -72,6 +75,17 @@ def _decorated(source: object) -> Iterator[Any]:
         layer = getattr(layer, "component", None)
         if layer is None:
             return
+
+
+def _ctypes_target(pointer: Any) -> int:
+    """Return the handle that a pointer of ctypes points to."""
+    ctypes = sys.modules["ctypes"]
+    kind = type(pointer)._type_
+    if not issubclass(kind, ctypes._SimpleCData) or 8 * ctypes.sizeof(kind) != HANDLE_BITS:  # noqa: SLF001  ctypes has no public name for it
+        raise TypeError(f"handle: expected a pointer to a SCARDHANDLE, got a pointer to {kind.__name__}")
+    if not pointer:
+        raise invalid("handle", pointer, "a pointer that is not NULL")
+    return integer("handle", pointer.contents.value)
 
 
 def _cdata_integer(value: CData) -> int:

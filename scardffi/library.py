@@ -165,7 +165,7 @@ class Library(WindowsFunctions):
         wanted = ffi.NULL if groups is None else ffi.from_buffer(multi_string("groups", groups))
         number = handle("context", context)
         fetch = functools.partial(lib.pcsc_SCardListReaders, self.native, number, wanted)
-        code, names = fetch_multi_string(fetch)
+        code, names = fetch_multi_string("SCardListReaders", fetch)
         return check_present(code, "SCardListReaders"), names
 
     def SCardListReaderGroups(self, context: SupportsIndex) -> tuple[int, list[str]]:
@@ -175,7 +175,7 @@ class Library(WindowsFunctions):
             (code, names)
         """
         fetch = functools.partial(lib.pcsc_SCardListReaderGroups, self.native, handle("context", context))
-        code, names = fetch_multi_string(fetch)
+        code, names = fetch_multi_string("SCardListReaderGroups", fetch)
         return check_present(code, "SCardListReaderGroups"), names
 
     def SCardGetStatusChange(

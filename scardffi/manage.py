@@ -17,6 +17,7 @@ from ._arguments import dword, flags, invalid, member, readable, release, second
 from ._attachment import Attachment, AttachmentTransmitter
 from ._loader import ffi, lib, owning
 from ._reaper import close_later
+from ._service import establish_error
 from .constants import MAX_BUFFER_SIZE_EXTENDED, CardState, Disposition, Protocol, ReturnCode, Scope, ShareMode
 from .errors import (
     E_INVALIDARG,
@@ -26,6 +27,7 @@ from .errors import (
     InvalidArgumentError,
     InvalidHandleError,
     from_hresult,
+    nothing_to_release,
     short_response_error,
 )
 from .exchange import ExchangeMethods, state_detail
@@ -125,11 +127,11 @@ class SCardManage(ExchangeMethods):
         attach = functools.partial(lib.manage_attach_by_handle_recorded, self._native, number, owned, mode, code)
         result = self._attach(attach, handle)
         if result == E_INVALIDARG:
-            raise _invalid_handle(number, code[0])
-        self._check(result, "attach_by_handle", code=code[0])
+            raise _invalid_handle(number, code[0], self._library)
+        self._check(result, "attach_by_handle", f"handle {number}", code=code[0])
         return self
 
-    def _attach(self, attach: Callable[[CData], int], source: object) -> int:
+    def _attach(self, attach: Callable[[CData], int], source: object, reader: str | None = None) -> int:
         """Attach by a function in C that records the attachment, and undo it if Ctrl-C interrupts this."""
         native, previous = self._native, self._attachment
         begun = ffi.new("uint64_t *")
@@ -139,11 +141,11 @@ class SCardManage(ExchangeMethods):
             if result == 0:
                 if previous is not None:
                     previous.end()
-                self._attachment = present
-            return result
+                self._attachment, self._reader = present, reader
         except BaseException:
             lib.manage_undo_attach(native, begun[0])
             raise
+        return result
 
     def attach_by_ifd(
         self,
@@ -176,9 +178,12 @@ class SCardManage(ExchangeMethods):
             NoServiceError: the resource manager does not run.
             UnexpectedStateError: the object is already attached; that attachment stays.
         """
-        mode = member("share_mode", share_mode, ShareMode)
-        arguments = member("scope", scope, Scope), text("reader", reader), mode, _protocols(protocols, mode)
-        result = self._attach(functools.partial(lib.manage_attach_by_ifd_recorded, self._native, *arguments), None)
+        mode, in_scope = member("share_mode", share_mode, ShareMode), member("scope", scope, Scope)
+        arguments = in_scope, text("reader", reader), mode, _protocols(protocols, mode)
+        attach = functools.partial(lib.manage_attach_by_ifd_recorded, self._native, *arguments)
+        result = self._attach(attach, None, reader)
+        if result != 0 and (refusal := establish_error(self._library, in_scope, result)) is not None:
+            raise refusal
         self._check(result, "attach_by_ifd", f"{reader!r}")
         return self
 
@@ -186,7 +191,8 @@ class SCardManage(ExchangeMethods):
         """Detach from the card. Wraps ``SCardDisconnect`` if the handle belongs to the object.
 
         A borrowed handle stays open, but transactions that this object began on it are ended. If another call on the
-        handle is running, this waits for its end. Follows ISCardManage::Detach.
+        handle is running, this waits for its end. It is no error if the reader or the resource manager is gone.
+        Follows ISCardManage::Detach.
 
         Args:
             disposition: the action on the card, a :class:`~scardffi.constants.Disposition`; LEAVE by default. It is
@@ -200,7 +206,9 @@ class SCardManage(ExchangeMethods):
         chosen = Disposition.LEAVE if disposition is None else member("disposition", disposition, Disposition)
         if disposition is not None and self.is_attached and not lib.manage_is_owned(self._native):
             raise invalid("disposition", chosen, "no disposition: the handle is borrowed and stays open for its owner")
-        self._check(self._detach(chosen), "detach")
+        result = self._detach(chosen)
+        if not nothing_to_release(result):
+            self._check(result, "detach")
 
     def _detach(self, disposition: Disposition) -> int:
         native, attachment = self._native, self._attachment  # another thread may attach again after C has detached
@@ -209,11 +217,11 @@ class SCardManage(ExchangeMethods):
             result = lib.manage_detach(native, disposition)
             if result != E_UNEXPECTED and attachment is not None:
                 attachment.end()
-            return result
         except BaseException:
             if not lib.manage_handle(native, handle) and attachment is not None:
                 attachment.end()
             raise
+        return result
 
     def __enter__(self) -> Self:
         return self
@@ -222,7 +230,7 @@ class SCardManage(ExchangeMethods):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         result = self._detach(Disposition.LEAVE)
-        if error is None and result != E_UNEXPECTED:  # E_UNEXPECTED: it is already detached
+        if error is None and result != E_UNEXPECTED and not nothing_to_release(result):  # E_UNEXPECTED: it is detached
             self._check(result, "detach")
 
     def __del__(self, _warn: Any = warnings.warn) -> None:
@@ -320,6 +328,8 @@ class SCardManage(ExchangeMethods):
     def unlock(self, disposition: SupportsIndex = Disposition.LEAVE) -> None:
         """End the transaction. Wraps ``SCardEndTransaction``. Follows ISCardManage::SCardUnlock.
 
+        It is no error if the reader or the resource manager is gone, because the transaction ended with it.
+
         Args:
             disposition: the action on the card, a :class:`~scardffi.constants.Disposition`. After RESET, pcsc-lite
                 requires that this object reconnects too.
@@ -330,7 +340,9 @@ class SCardManage(ExchangeMethods):
         """
         chosen = member("disposition", disposition, Disposition)
         try:
-            self._check(lib.manage_unlock(self._native, chosen), "unlock")
+            result = lib.manage_unlock(self._native, chosen)
+            if not nothing_to_release(result):
+                self._check(result, "unlock")
         finally:
             if chosen != Disposition.LEAVE and self._attachment is not None:
                 self._attachment.forget_selection()
@@ -436,7 +448,7 @@ class SCardManage(ExchangeMethods):
         length = ffi.new("uint32_t *", _ATTRIBUTE_ROOM)
         result = lib.manage_get_attribute(self._native, number, value, length)
         if result == ReturnCode.SCARD_E_INSUFFICIENT_BUFFER and length[0] > _ATTRIBUTE_ROOM:
-            value = ffi.new("unsigned char[]", length[0])
+            value = ffi.new("unsigned char[]", _marshalling.claimed("SCardGetAttrib", length[0]))
             result = lib.manage_get_attribute(self._native, number, value, length)
         self._check(result, "get_attribute", f"SCardGetAttrib for attribute 0x{number:08X}")
         return bytes(ffi.buffer(value, length[0]))
@@ -574,6 +586,8 @@ class SCardManage(ExchangeMethods):
             return
         if result == E_UNEXPECTED:
             detail = state_detail(self._native, function)
+        else:
+            detail = ": ".join(part for part in (self._place, detail) if part)
         raise from_hresult(result, function, detail, code=code)
 
 
@@ -623,12 +637,12 @@ def _exit(transaction: _Transaction, *details: Any) -> None:
 def _end_transaction(
     card: SCardManage,
     transaction: CData,
-    kind: type[BaseException] | None,
+    _kind: type[BaseException] | None,
     error: BaseException | None,
-    traceback: TracebackType | None,
+    _traceback: TracebackType | None,
 ) -> None:
     result = lib.transaction_end(transaction)
-    if error is None:
+    if error is None and not nothing_to_release(result):
         card._check(result, "unlock")  # noqa: SLF001  it raises for the card
 
 
@@ -640,11 +654,11 @@ def _protocols(value: SupportsIndex, share_mode: int) -> Protocol:
     return protocols
 
 
-def _invalid_handle(number: int, code: int) -> InvalidHandleError:
+def _invalid_handle(number: int, code: int, library: Library) -> InvalidHandleError:
     """Return the error for E_INVALIDARG of attach_by_handle; ``code`` is the resource manager's."""
     return InvalidHandleError(
-        f"handle: {number} is not a valid card handle here (the resource manager answered 0x{code:08X}); give one "
-        "that was opened in this process with the same PC/SC library and is still open",
+        f"handle: {number} is not a valid card handle of {library.info().path} (it answered 0x{code:08X}); give one "
+        "that was opened in this process with this PC/SC library and is still open",
         code=code,
         hresult=E_INVALIDARG,
         function="attach_by_handle",

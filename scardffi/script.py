@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from contextlib import nullcontext
-
 from typing import TYPE_CHECKING, Protocol, TypeAlias, overload
 
 from ._arguments import flags, integer, invalid, readable, release

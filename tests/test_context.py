@@ -396,3 +396,74 @@ def test_release_closes_the_context_although_scardcancel_fails(virtual_place: Pl
     with VirtualReader("Ends the wait"):
         threads[0].join(5)
     assert threads[0].is_alive() is False
+
+
+def test_a_wait_for_no_readers_is_refused(place: Place) -> None:
+    with Context(library=place.library) as context:
+        with pytest.raises(InvalidArgumentError, match="states: "):
+            context.get_status_change([], 0)
+        for names in ([""], [place.reader, ""]):
+            with pytest.raises(UnknownReaderError, match="no reader has this name: ''"):
+                context.get_status_change(names, 0)
+
+
+def test_a_wait_for_more_readers_than_pcscd_takes_says_the_limit(place: Place) -> None:
+    with Context(library=place.library) as context:
+        try:
+            assert len(context.get_status_change([place.reader] * 17, 0)) == 17  # pcscd 1 refuses this
+        except InvalidArgumentError as error:
+            assert "17 readers are more than the resource manager takes" in str(error)  # noqa: PT017  only in one place
+            assert "at most 16" in str(error)  # noqa: PT017  as above
+
+
+def test_questions_are_asked_again_after_the_service_came_back(virtual_place: Place) -> None:
+    with Context(library=virtual_place.library) as context:
+        old = context.handle
+        card = context.attach(virtual_place.reader)
+        card.lock()
+        with virtual.service_stopped():
+            assert not context.is_valid()
+            with pytest.raises(NoServiceError):
+                context.list_readers()
+        assert context.is_valid()
+        assert context.handle != old
+        assert virtual_place.reader in context.list_readers()
+        assert context.list_reader_groups() == ["SCard$DefaultReaders"]
+        assert context.get_status_change([virtual_place.reader], 0)
+        with pytest.raises(NoServiceError, match="Attach again"):
+            card.transmit(READ_4)
+        card.unlock()
+        card.detach()
+        with context.attach(virtual_place.reader) as again:
+            assert again.transmit(READ_4) == ANSWER_4
+
+
+@pytest.mark.parametrize("code", ["SCARD_E_SERVICE_STOPPED", "SCARD_E_NO_SERVICE", "SCARD_E_INVALID_HANDLE"])
+def test_a_context_that_the_service_has_forgotten_is_replaced(virtual_place: Place, code: str) -> None:
+    """As on Windows, where the service ends with the last reader."""
+    with Context(library=virtual_place.library) as context:
+        old = context.handle
+        with virtual.fault("SCardListReaders", code=code):
+            assert virtual_place.reader in context.list_readers()
+        assert context.handle != old
+
+
+def test_a_with_block_whose_service_stopped_raises_its_own_error(virtual_place: Place) -> None:
+    with (
+        pytest.raises(ZeroDivisionError),
+        Context(library=virtual_place.library) as context,
+        context.attach(virtual_place.reader) as card,
+        card.transaction(),
+        virtual.service_stopped(),
+    ):
+        raise ZeroDivisionError
+    context = Context(library=virtual_place.library)
+    card = context.attach(virtual_place.reader)
+    try:
+        with virtual.service_stopped():
+            card.transmit(READ_4)
+    except NoServiceError:
+        pass
+    finally:
+        card.detach()
+        context.release()

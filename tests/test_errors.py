@@ -12,7 +12,7 @@ import pytest
 from support.compile import compiler, need_pcsclite_headers, pcsc_include_flags
 from support.platforms import evaluated_on
 
-from scardffi import errors
+from scardffi import ReturnCode, errors
 from scardffi.errors import (
     E_FAIL,
     E_INVALIDARG,
@@ -168,6 +168,97 @@ def test_an_unknown_code_keeps_its_number(code: int) -> None:
     assert type(error) is SCardError
     assert (error.code, error.hresult, error.name) == (code, code, hexadecimal(code))
     assert str(error).startswith(f"SCardConnect: unknown code [{hexadecimal(code)}]. ")
+
+
+# Codes by function
+
+
+@pytest.mark.parametrize("number", [0x8010000C, 0x8010000C - (1 << 32), 0x8010000C - (1 << 32) + (1 << 64)])
+def test_a_code_is_found_as_an_unsigned_a_signed_and_a_sign_extended_number(number: int) -> None:
+    assert lookup(number) == lookup("SCARD_E_NO_SMARTCARD")
+    assert lookup(number).name == "SCARD_E_NO_SMARTCARD"
+
+
+@pytest.mark.parametrize("code", [1 << 32, 1 << 64, -(1 << 31) - 1, 1 << 40, "SCARD_E_NOTHING", "", "NO_MEMORY"])
+def test_a_number_of_more_bits_and_an_unknown_name_are_refused(code: int | str) -> None:
+    with pytest.raises(errors.InvalidArgumentError, match="code: "):
+        lookup(code)
+
+
+@pytest.mark.parametrize("name", ReturnCode.__members__)
+def test_every_code_is_found_by_its_name(name: str) -> None:
+    assert lookup(name) == lookup(ReturnCode[name])
+
+
+ON_A_HANDLE = ["transmit", "exchange", "lock", "unlock", "reconnect", "detach", "status", "control", "get_attribute"]
+
+
+@pytest.mark.parametrize("function", ON_A_HANDLE)
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (0x80100011, "ReaderUnavailableError"),
+        (0x8010001D, "NoServiceError"),
+        (0x8010001E, "ServiceStoppedError"),
+        (0x80100013, "CommunicationError"),
+        (0x8010006A, "CommunicationError"),
+    ],
+    ids=lambda value: hexadecimal(value) if isinstance(value, int) else "",
+)
+def test_a_code_has_its_meaning_for_an_attached_handle(function: str, code: int, kind: str) -> None:
+    error = evaluated_on("linux", "errors").from_hresult(code, function)
+    assert (type(error).__name__, error.code) == (kind, code)
+    assert re.search("[Aa]ttach again", str(error))
+
+
+def test_the_meaning_of_a_code_depends_on_the_function() -> None:
+    pcsclite = evaluated_on("linux", "errors")
+    kinds = {
+        (code, function): pcsclite.from_code(code, function).__class__.__name__
+        for code, function in [
+            (0x8010006A, "SCardEstablishContext"),
+            (0x8010006A, "SCardListReaders"),
+            (0x8010006A, "SCardGetReaderIcon"),
+            (0x80100011, "SCardConnect"),
+            (0x80100011, "SCardGetStatusChange"),
+            (0x8010001F, "SCardListReaders"),
+            (0x8010001F, "SCardGetStatusChange"),
+            (0x8010001F, "SCardStatus"),
+            (0x8010001F, "SCardGetAttrib"),
+            (0x80100067, "SCardConnect"),
+            (0x80100067, "SCardTransmit"),
+        ]
+    }
+    assert list(kinds.values()) == [
+        "NoServiceError", "CommunicationError", "SCardError", "InvalidArgumentError", "InvalidArgumentError",
+        "CommunicationError", "CommunicationError", "CommunicationError", "UnsupportedFeatureError",
+        "UnpoweredCardError", "UnpoweredCardError",
+    ]  # fmt: skip
+    assert "reconnect()" not in str(pcsclite.from_hresult(0x80100067, "attach_by_ifd"))
+    assert "reconnect()" in str(pcsclite.from_hresult(0x80100067, "transmit"))
+    assert "only a new process" in str(pcsclite.from_code(0x8010001F, "SCardListReaders"))
+    assert "Ask the reader" not in str(pcsclite.from_code(0x8010001F, "SCardListReaders"))
+
+
+def test_a_buffer_of_scardffis_own_is_not_the_callers_to_enlarge() -> None:
+    own, of_the_caller = from_hresult(0x80100008, "transmit"), from_hresult(0x80100008, "transmit_into")
+    assert "larger buffer" not in str(own)
+    assert "Give a larger buffer" in str(of_the_caller)
+    assert type(own) is type(of_the_caller) is InsufficientBufferError
+
+
+def test_a_communication_error_of_a_command_names_both_causes() -> None:
+    text = str(from_hresult(0x80100013, "transmit"))
+    assert "see the reader's errors" in text
+    assert "log" not in text
+
+
+@pytest.mark.parametrize(("key", "info"), errors._FUNCTION_CODES.items(), ids=str)
+def test_each_row_for_a_function_says_what_it_means_and_what_to_do(key: tuple[str, int], info: errors.CodeInfo) -> None:
+    assert lookup(key[1], key[0]) == info
+    assert info.meaning
+    assert info.remedy.endswith(".")
+    assert info != lookup(key[1])
 
 
 # HRESULTs

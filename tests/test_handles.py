@@ -189,6 +189,10 @@ def test_a_stale_handle_is_an_invalid_argument(owner: SCardManage) -> None:
         ctypes.c_char(b"1"),
         ctypes.c_bool(True),
         ctypes.c_double(1),
+        ctypes.pointer(ctypes.c_char(b"1")),
+        ctypes.pointer(ctypes.c_bool(True)),
+        ctypes.pointer(ctypes.c_double(1)),
+        ctypes.pointer(ctypes.pointer(ctypes.c_long(1))),
         ffi.new("char *"),
         ffi.new("double *"),
         ffi.new("unsigned char[]", 8),
@@ -372,3 +376,17 @@ def test_owned_must_be_a_bool(owner: SCardManage) -> None:
         SCardManage(owner.library).attach_by_handle(owner, owned="no")  # type: ignore[arg-type]  # the test passes a wrong type
     with pytest.raises(InvalidArgumentError, match="an object that is attached"):
         SCardManage(owner.library).attach_by_handle(SCardManage(owner.library))
+
+
+def test_a_pointer_of_ctypes_is_read_and_may_not_be_null(owner: SCardManage) -> None:
+    number = ctypes.c_int32 if ffi.sizeof("SCARDHANDLE") == 4 else ctypes.c_uint64
+    with SCardManage(owner.library).attach_by_handle(ctypes.pointer(number(owner.handle))) as card:
+        assert card.handle == owner.handle
+    with pytest.raises(InvalidArgumentError, match="a pointer that is not NULL"):
+        SCardManage(owner.library).attach_by_handle(ctypes.POINTER(number)())
+
+
+def test_the_error_for_an_invalid_handle_names_the_handle_and_the_library(owner: SCardManage) -> None:
+    with pytest.raises(InvalidHandleError) as caught:
+        SCardManage(owner.library).attach_by_handle(12345)
+    assert "handle: 12345 is not a valid card handle of " + owner.library.info().path in str(caught.value)

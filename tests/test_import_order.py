@@ -23,7 +23,7 @@ LEVELS: list[set[str]] = [
     {"_marshalling"},
     {"_windows_functions"},
     {"library"},
-    {"raw", "handles", "exchange", "embed", "_reaper"},
+    {"raw", "handles", "exchange", "embed", "_reaper", "_service"},
     {"script", "_attachment", "virtual", "_reader_polling"},
     {"manage"},
     {"context"},

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,7 @@ class Interruptions:
 
 
 @pytest.fixture(scope="module")
-def interruptions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interruptions]:
+def interruptions(tmp_path_factory: pytest.TempPathFactory) -> Interruptions:
     return Interruptions(tmp_path_factory.mktemp("interruption"))
 
 

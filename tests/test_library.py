@@ -175,6 +175,7 @@ def test_the_error_for_a_library_of_another_kind_names_the_missing_functions(tmp
     source.write_text("int nothing_to_see_here = 1;\n")
     with pytest.raises(MissingSymbolError) as caught:
         Library(shared_library(source, tmp_path))
+    assert str(tmp_path / "libnothing.so") in str(caught.value)
     assert set(re.findall(r"SCard\w+", str(caught.value))) == REQUIRED
 
 

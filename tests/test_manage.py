@@ -22,6 +22,7 @@ from scardffi import (
     NotTransactedError,
     Protocol,
     ProtocolMismatchError,
+    ReaderUnavailableError,
     RemovedCardError,
     ResetCardError,
     ReturnCode,
@@ -35,6 +36,7 @@ from scardffi import (
     UnsupportedFeatureError,
     control_code,
     ffi,
+    virtual,
 )
 
 
@@ -490,3 +492,57 @@ def test_detach_ends_a_transaction_that_is_open_after_a_reset(place: Place) -> N
         with SCardManage(place.library).attach_by_ifd(place.reader) as other:
             other.lock(timeout=1)
             other.unlock()
+
+
+@pytest.mark.parametrize("transactions", [0, 1, 2])
+@pytest.mark.parametrize("share", [ShareMode.SHARED, ShareMode.DIRECT])
+def test_giving_up_exclusive_access_unlocks_the_reader(place: Place, transactions: int, share: ShareMode) -> None:
+    with SCardManage(place.library).attach_by_ifd(place.reader, ShareMode.EXCLUSIVE) as card:
+        for _ in range(transactions):
+            card.lock()
+        card.reconnect(share)
+        connected: list[bytes] = []
+
+        def connect() -> None:
+            with SCardManage(place.library).attach_by_ifd(place.reader) as other:
+                connected.append(other.transmit(READ_4))
+
+        thread = threading.Thread(target=connect)
+        thread.start()
+        for _ in range(transactions):
+            thread.join(0.05)
+            assert thread.is_alive()  # our own transaction still holds
+            card.unlock()
+        thread.join(5)
+        assert connected == [ANSWER_4]
+        with pytest.raises(NotTransactedError):
+            card.unlock()
+
+
+def test_an_error_names_the_reader_or_the_handle(virtual_place: Place) -> None:
+    library = virtual_place.library
+    with virtual.VirtualReader("Named", virtual.AnsweringCard()) as reader:
+        card = SCardManage(library).attach_by_ifd("Named")
+        borrowed = SCardManage(library).attach_by_handle(card)
+        number = card.handle
+        reader.unplug()
+        reader.plug()
+    calls: list[Callable[[SCardManage], object]] = [
+        lambda card: card.transmit(READ_4),
+        lambda card: card.transmit_into(READ_4, bytearray(6)),
+        lambda card: card.exchange(READ_4, bytearray(6))(),
+        lambda card: card.read_binary_into(bytearray(6)),
+        SCardManage.status,
+        SCardManage.lock,
+        SCardManage.reconnect,
+        lambda card: card.control(1),
+        lambda card: card.get_attribute(1),
+    ]
+    for call in calls:
+        with pytest.raises(ReaderUnavailableError, match="'Named'"):
+            call(card)
+    for call in calls[:6]:
+        with pytest.raises(ReaderUnavailableError, match=f"handle {number}"):
+            call(borrowed)
+    borrowed.detach()
+    card.detach()

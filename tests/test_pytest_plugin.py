@@ -206,7 +206,7 @@ def used(virtual_card):
     assert transmit() == ANSWER_4
 
 @pytest.mark.usefixtures("used")
-@pytest.mark.virtual_fault("SCardTransmit", call=2, times=100, code=0x80100006)
+@pytest.mark.virtual_fault("SCardTransmit", call=2, times=100, code="SCARD_E_NO_MEMORY")
 def test_it():
     assert [transmit() for _ in range(3)] == [ANSWER_4, "SCARD_E_NO_MEMORY", "SCARD_E_NO_MEMORY"]
 """

@@ -21,6 +21,7 @@ struct scardffi_manage {
     uint64_t attachment;      /* the number of this attachment; written under `mutex` and the card's mutex */
     intptr_t detaching;       /* atomic; 1 while manage_detach waits for the card's mutex */
     /* the rest is guarded by the card's mutex */
+    bool was_exclusive; /* exclusive access was given up, and the reader may still be locked */
     bool has_context;
     SCARDCONTEXT context; /* the native context of this attachment, if `has_context` */
     uint32_t share_mode;
@@ -259,6 +260,7 @@ static void attach(scardffi_manage *manage, struct card_handle *card, bool owned
     platform_atomic_store(&manage->owned, owned);
     manage->share_mode = share_mode;
     manage->has_context = false;
+    manage->was_exclusive = false;
     platform_atomic_store(&manage->locks, 0);
     platform_atomic_store(&manage->generation, platform_atomic_load(&card->generation));
     manage->attachment++;
@@ -413,6 +415,18 @@ void manage_undo_attach(scardffi_manage *manage, uint64_t attachment)
     platform_mutex_unlock(&manage->mutex);
 }
 
+/* pcscd leaves the reader locked after an exclusive connection was reconnected as shared, as if a transaction were
+ * held; one SCardEndTransaction unlocks it (measured on 1.9.9 and 2.5.3). A resource manager without this fault answers
+ * that there is no transaction. Only a handle of our own is treated so, since its owner may hold a transaction on a
+ * borrowed one; transactions begun here are ended first. */
+static void unlock_after_exclusive(scardffi_manage *manage, struct card_handle *card)
+{
+    if (manage->was_exclusive && manage->locks == 0) {
+        manage->was_exclusive = false;
+        pcsc_SCardEndTransaction(card->library, card->value, SCARD_LEAVE_CARD);
+    }
+}
+
 uint32_t manage_reconnect(scardffi_manage *manage, uint32_t share_mode, uint32_t protocols, uint32_t initialization)
 {
     if (share_mode > SCARD_SHARE_DIRECT || initialization > SCARD_UNPOWER_CARD)
@@ -428,7 +442,10 @@ uint32_t manage_reconnect(scardffi_manage *manage, uint32_t share_mode, uint32_t
     uint32_t code = pcsc_SCardReconnect(card->library, card->value, share_mode, protocols, initialization, &protocol);
     if (code == SCARD_S_SUCCESS) {
         card->protocol = protocol;
+        manage->was_exclusive = manage->owned && share_mode != SCARD_SHARE_EXCLUSIVE &&
+                                (manage->was_exclusive || manage->share_mode == SCARD_SHARE_EXCLUSIVE);
         manage->share_mode = share_mode;
+        unlock_after_exclusive(manage, card);
     }
     return manage_leave(card, code);
 }
@@ -476,6 +493,7 @@ uint32_t manage_unlock(scardffi_manage *manage, uint32_t disposition)
     uint32_t code = pcsc_SCardEndTransaction(card->library, card->value, disposition);
     if (manage->locks > 0 && code != SCARD_W_RESET_CARD) /* after a reset the transaction is still held */
         platform_atomic_store(&manage->locks, manage->locks - 1);
+    unlock_after_exclusive(manage, card);
     return manage_leave(card, code);
 }
 
@@ -503,6 +521,12 @@ uint32_t manage_learn_protocol(struct card_handle *card)
     if (code == SCARD_S_SUCCESS)
         card->protocol = protocol;
     return code;
+}
+
+/* Return a length that the library reports, or the largest one if it is even larger. */
+static uint32_t claimed_length(DWORD length)
+{
+    return length < UINT32_MAX ? (uint32_t)length : UINT32_MAX;
 }
 
 /* Convert the platform's state of a card to the bits of pcsc-lite. */
@@ -538,12 +562,15 @@ uint32_t manage_status(scardffi_manage *manage, uint32_t *state, uint32_t *proto
                                      &native_protocol, atr, &native_atr_length);
     if (code == SCARD_S_SUCCESS)
         card->protocol = native_protocol;
+    if (code == SCARD_S_SUCCESS &&
+        ((reader != NULL && native_reader_length > *reader_length) || (atr != NULL && native_atr_length > *atr_length)))
+        code = SCARD_F_INTERNAL_ERROR; /* the library reports more bytes than it may write */
     *state = card_state(native_state);
     *protocol = (uint32_t)native_protocol;
     if (reader_length != NULL)
-        *reader_length = (uint32_t)native_reader_length;
+        *reader_length = claimed_length(native_reader_length);
     if (atr_length != NULL)
-        *atr_length = (uint32_t)native_atr_length;
+        *atr_length = claimed_length(native_atr_length);
     return manage_leave(card, code);
 }
 
@@ -562,7 +589,7 @@ uint32_t manage_control(scardffi_manage *manage, uint32_t control_code, const un
                                       response, (DWORD)capacity, &length);
     if (code == SCARD_S_SUCCESS && length > capacity)
         code = SCARD_F_INTERNAL_ERROR; /* the library reports more bytes than it may write */
-    *received = (uint32_t)length;
+    *received = claimed_length(length);
     return manage_leave(card, code);
 }
 
@@ -577,7 +604,7 @@ uint32_t manage_get_attribute(scardffi_manage *manage, uint32_t attribute, unsig
     uint32_t code = pcsc_SCardGetAttrib(card->library, card->value, attribute, value, &native_length);
     if (code == SCARD_S_SUCCESS && native_length > *length)
         code = SCARD_F_INTERNAL_ERROR;
-    *length = (uint32_t)native_length;
+    *length = claimed_length(native_length);
     return manage_leave(card, code);
 }
 

@@ -103,10 +103,10 @@ def padded(
             block[len(raw) :] = b"\xff" * (length - len(raw))
             block[: len(raw)] = raw
         raw[:] = bytes(len(raw))
-        return block
     except BaseException:
         _ = [*copies.wiping]
         raise
+    return block
 
 
 def placeholder(padding: Padding, length: int = BLOCK) -> bytes:

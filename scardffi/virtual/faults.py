@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final, Self, SupportsIndex
 
 from .._arguments import dword, integer, invalid, text
-from ..errors import InvalidArgumentError
+from ..errors import InvalidArgumentError, number_of
 from . import _scardvirtual
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def fault(
     *,
     call: SupportsIndex = 1,
     times: SupportsIndex = 1,
-    code: SupportsIndex | None = None,
+    code: SupportsIndex | str | None = None,
     answer: bytes | None = None,
     latency: float | None = None,
     removal: bool = False,
@@ -85,7 +85,8 @@ def fault(
         function: the PC/SC function that the fault is in, such as ``"SCardConnect"``.
         call: the first call that it hits, counted from now: 1 is the next one.
         times: the number of consecutive calls that it hits.
-        code: the call does nothing and returns this code, such as 0x80100006 (SCARD_E_NO_MEMORY).
+        code: the call does nothing and returns this code: a number such as 0x80100006, or a name of
+            :class:`~scardffi.constants.ReturnCode` such as ``"SCARD_E_NO_MEMORY"``.
         answer: the card executes the command, and the call returns these bytes instead of the card's answer.
         latency: the card takes this many seconds longer.
         removal: the card is removed while it executes the command. It executes the whole command, but the answer is
@@ -111,7 +112,7 @@ def fault(
         raise invalid("number of effects", len(effects), "exactly one of code, answer, latency, removal, reset, stop")
     value = 0
     if code is not None:
-        value = dword("code", code)
+        value = number_of(code) if isinstance(code, str) else dword("code", code)
     if latency is not None:
         value = _scardvirtual.microseconds(latency)
     name, first, hits = text("function", function), _positive("call", call), _positive("times", times)

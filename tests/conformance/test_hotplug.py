@@ -25,10 +25,13 @@ from .codes import (
     SUCCESS,
     T0,
     T1,
+    UNAVAILABLE,
     UNAWARE,
+    UNKNOWN,
     UNKNOWN_READER,
     UNPOWER,
 )
+from .differences import expected
 from .places import READERS, Place
 
 VENDOR_NAME = 0x00010100
@@ -202,6 +205,10 @@ def test_a_wait_goes_on_while_other_readers_are_plugged_in_and_unplugged(place: 
     for _ in range(3):
         place.unplug(3)
         place.plug(3)
+    if not call.waits() and expected(place, "a wait ends while other readers come and go"):
+        code, [(event, _)] = call.answer()
+        assert (code, event & 0xFFFF) == (SUCCESS, CHANGED | UNKNOWN | UNAVAILABLE)
+        return
     assert call.waits()
     assert eventually(lambda: place.library.SCardCancel(context) == SUCCESS and not call.waits())
     assert call.answer()[0] == CANCELLED

@@ -1,6 +1,8 @@
-/* A PC/SC library with one reader, whose card is a callback of the test: for cards that break the rules. */
+/* A PC/SC library with one reader, whose card is a callback of the test: for cards that break the rules. With a claim,
+ * the library itself breaks them: it says that every list, name, ATR and attribute has that many bytes. */
 #define _POSIX_C_SOURCE 200809L
 
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
@@ -58,6 +60,22 @@ void set_slow_card(long nanoseconds, int drips_data, size_t data)
     card = drips_data ? drip : accept_slowly;
 }
 
+static DWORD claim;         /* 0: no list, and empty names */
+static bool claim_succeeds; /* whether a call that gets memory succeeds, or says that it is too short */
+
+void set_claim(uint64_t length, int succeeds);
+void set_claim(uint64_t length, int succeeds)
+{
+    claim = (DWORD)length;
+    claim_succeeds = succeeds != 0;
+}
+
+static LONG claimed(const void *memory, DWORD *length)
+{
+    *length = claim;
+    return memory == NULL || claim_succeeds ? 0 : (LONG)SCARD_E_INSUFFICIENT_BUFFER;
+}
+
 #define EXPORT(name, ...)                                                                                              \
     LONG name(__VA_ARGS__);                                                                                            \
     LONG name(__VA_ARGS__)
@@ -109,22 +127,33 @@ EXPORT(SCardStatus, SCARDHANDLE handle, char *reader, DWORD *reader_length, DWOR
     *protocol = active_protocol;
     *state = SCARD_PRESENT;
     *reader_length = *atr_length = 0;
-    return 0;
+    if (claim == 0)
+        return 0;
+    if (atr_length != NULL)
+        *atr_length = claim;
+    return claimed(reader, reader_length);
 }
 
 EXPORT(SCardGetStatusChange, SCARDCONTEXT context, DWORD timeout, SCARD_READERSTATE *states, DWORD count)
 {
-    return (LONG)SCARD_E_TIMEOUT;
+    for (DWORD i = 0; claim != 0 && i < count; i++)
+        states[i].cbAtr = claim;
+    return claim != 0 ? 0 : (LONG)SCARD_E_TIMEOUT;
 }
 
 EXPORT(SCardListReaders, SCARDCONTEXT context, const char *groups, char *readers, DWORD *length)
 {
-    return (LONG)SCARD_E_NO_READERS_AVAILABLE;
+    return claim != 0 ? claimed(readers, length) : (LONG)SCARD_E_NO_READERS_AVAILABLE;
+}
+
+EXPORT(SCardListReaderGroups, SCARDCONTEXT context, char *groups, DWORD *length)
+{
+    return claim != 0 ? claimed(groups, length) : 0;
 }
 
 EXPORT(SCardGetAttrib, SCARDHANDLE handle, DWORD attribute, unsigned char *value, DWORD *length)
 {
-    return 0;
+    return claim != 0 ? claimed(value, length) : 0;
 }
 
 EXPORT(SCardTransmit, SCARDHANDLE handle, const SCARD_IO_REQUEST *send_pci, const unsigned char *command,

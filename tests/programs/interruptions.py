@@ -1,7 +1,8 @@
 """Interrupts operations at each point at which Python handles signals, and looks what they leave.
 
-Arguments: the compiled csrc/counting_pcsc.c, csrc/signal_points.c and csrc/memory_search.c, the virtual library, the reader, and the names of
-operations to run or, after "-", to omit (by default all run but those that leave something on purpose). Prints as JSON for each operation the number of points, of exceptions that CPython dropped,
+Arguments: the compiled csrc/counting_pcsc.c, csrc/signal_points.c and csrc/memory_search.c, the virtual library, the
+reader, and the names of operations to run or, after "-", to omit. By default all run but those that leave something on
+purpose. Prints as JSON for each operation the number of points, of exceptions that CPython dropped,
 and the faults.
 """
 
@@ -12,10 +13,10 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from code_in_memory import byte_of, complements
+from programs.code_in_memory import byte_of, complements
 from support.interruption import Signals, interrupt_everywhere
 
 import scardffi._loader
@@ -54,7 +55,7 @@ class World:
         self.before = self._counts()
 
     def _counts(self) -> tuple[int, int, int]:
-        return self.contexts(), self.handles(), len(scardffi._loader._kept)  # noqa: SLF001  what C memory is in use
+        return self.contexts(), self.handles(), len(scardffi._loader._kept)  # what C memory is in use
 
     def begin(self) -> None:
         """Remember what is open now."""
@@ -148,10 +149,8 @@ def get_status_change() -> None:
 @operation
 def wait_for_a_change() -> None:
     states = WORLD.context.get_status_change([WORLD.reader, PNP_NOTIFICATION], 0)
-    try:
+    with suppress(SCardError):
         WORLD.context.get_status_change(states, 0.002)
-    except SCardError:
-        pass
 
 
 @operation
@@ -208,7 +207,7 @@ def attach_by_owned_handle() -> None:
         with new_card().attach_by_handle(handle, owned=True):
             pass
     finally:
-        scardffi._loader.lib.card_handle_disconnect(WORLD.library.native, handle, 0)  # noqa: SLF001  not interrupted
+        scardffi._loader.lib.card_handle_disconnect(WORLD.library.native, handle, 0)  # it is not interrupted
 
 
 @operation
@@ -231,7 +230,11 @@ def lock() -> None:
     WORLD.card.lock()
 
 
-FINISHES["lock"] = lambda: WORLD.card.unlock()
+def unlock() -> None:
+    WORLD.card.unlock()
+
+
+FINISHES["lock"] = unlock
 
 
 @operation
@@ -239,7 +242,7 @@ def lock_with_a_timeout() -> None:
     WORLD.card.lock(1)
 
 
-FINISHES["lock_with_a_timeout"] = lambda: WORLD.card.unlock()
+FINISHES["lock_with_a_timeout"] = unlock
 
 
 @operation
@@ -262,11 +265,8 @@ def transaction_in_an_exit_stack() -> None:
 
 @operation
 def transaction_with_an_error() -> None:
-    try:
-        with WORLD.card.transaction():
-            raise LookupError
-    except LookupError:
-        pass
+    with suppress(ZeroDivisionError), WORLD.card.transaction():
+        _ = 1 // 0
 
 
 RAW: dict[str, int] = {}
@@ -373,10 +373,8 @@ CODES = {padding: code_of(padding=padding) for padding in Padding}
 def with_codes(padding: Padding, method: str, count: int) -> None:
     """Send codes. The caller's own bytearray is wiped for the search."""
     service = CHVerification(WORLD.card, padding=padding, length=8 if padding is Padding.FORMAT_2 else 40)
-    try:
+    with suppress(StatusError):
         getattr(service, method)(*[CODES[padding]] * count, reference=1)
-    except StatusError:
-        pass
 
 
 @secret_operation

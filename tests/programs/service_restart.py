@@ -1,111 +1,20 @@
 """Stops and restarts the resource manager, and prints the results of each function as one JSON object.
 
-Arguments: the place, a folder for files. pcsc-lite reads the path of its daemon's socket once in a process: here the
-path is a link, so that the library finds the next daemon too.
+Arguments: the place, a folder for files.
 """
 
 import json
-import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from conformance.clients import Call, Card, Clients
-from conformance.codes import (
-    ANY,
-    COMM_ERROR,
-    DIRECT,
-    FEATURES,
-    INFINITE,
-    NO_SERVICE,
-    PNP,
-    RESET,
-    SERVICE_STOPPED,
-    SHARED,
-    SYSTEM,
-)
-from conformance.places import READERS, PcscdPlace, Place, VirtualPlace
+from conformance.codes import ANY, COMM_ERROR, DIRECT, FEATURES, INFINITE, NO_SERVICE, PNP, RESET, SHARED, SYSTEM
+from conformance.places import READERS, Place
+from conformance.services import SERVICES, Service
 from support.commands import READ_4
-from support.pcscd import PrivatePcscd
-from support.pcscd_of_another_version import PcscdOfAnotherVersion
 from support.shape import MACOS
-
-from scardffi import virtual
-
-
-class Service(Protocol):
-    """A place whose resource manager can be stopped and started."""
-
-    place: Place
-
-    def start(self) -> None:
-        """Start the resource manager, for the first time or again."""
-
-    def stop(self) -> None:
-        """Stop the resource manager."""
-
-    def of_another_version(self) -> AbstractContextManager[object]:
-        """Let the next client speak another version of the protocol during the `with` statement."""
-
-
-class VirtualService:
-    """The resource manager of the virtual library."""
-
-    def __init__(self, _folder: Path) -> None:
-        self.place: Place = VirtualPlace()
-        self._stopped = ExitStack()
-        virtual.VirtualReader().unplug()  # the default reader
-
-    def start(self) -> None:
-        """Start the resource manager again."""
-        self._stopped.close()
-
-    def stop(self) -> None:
-        """Stop the resource manager while clients are connected."""
-        self.start()
-        self._stopped.enter_context(virtual.service_stopped())
-
-    def of_another_version(self) -> AbstractContextManager[object]:
-        """Return the code by a fault, because there is no protocol."""
-        return virtual.fault("SCardEstablishContext", code=SERVICE_STOPPED)
-
-
-class PcscdService:
-    """A private pcscd."""
-
-    def __init__(self, folder: Path) -> None:
-        self._link = folder / "socket"
-        os.environ["PCSCLITE_CSOCK_NAME"] = str(self._link)
-        self._daemon = PrivatePcscd(folder, len(READERS))
-        self.start()
-        self.place: Place = PcscdPlace(self._daemon)
-
-    def start(self) -> None:
-        """Start a new daemon with the same readers."""
-        self._daemon.start()
-        self._lead_to(self._daemon.socket)
-
-    def stop(self) -> None:
-        """End the daemon while clients are connected."""
-        self._daemon.stop()
-
-    @contextmanager
-    def of_another_version(self) -> Iterator[None]:
-        """Let the daemon refuse a client that seems to speak another version."""
-        path = self._link.with_name("another")
-        with PcscdOfAnotherVersion(path, self._daemon.socket):
-            self._lead_to(path)
-            yield
-        self._lead_to(self._daemon.socket)
-
-    def _lead_to(self, socket: Path) -> None:
-        self._link.unlink(missing_ok=True)
-        self._link.symlink_to(socket)
-
-
-SERVICES: dict[str, Callable[[Path], Service]] = {"virtual": VirtualService, "pcscd": PcscdService}
 
 
 def without_readers(place: Place, clients: Clients) -> Mapping[str, Any]:

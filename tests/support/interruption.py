@@ -63,7 +63,7 @@ def interrupt_everywhere(
             signals.begin(number)
             operation()
             completed = True
-        except BaseException as error:  # noqa: BLE001  the standard library may turn the interruption into another error
+        except BaseException as error:  # the standard library may turn the interruption into another error
             if not signals.raised_at():
                 raise
             was_interrupted = True

@@ -173,6 +173,13 @@ class PrivatePcscd:
         return Path(f"/proc/{self._process.pid}/root/run/pcscd/pcscd.comm")
 
     @property
+    def thread_count(self) -> int:
+        """The number of the daemon's threads: some of its own, and one for each context of a client."""
+        if self._process is None:
+            raise RuntimeError("this pcscd is not running")
+        return len(list(Path(f"/proc/{self._process.pid}/task").iterdir()))
+
+    @property
     def environment(self) -> dict[str, str]:
         """The variables that a client's environment needs; pcsc-lite reads them once in a process."""
         return {"PCSCLITE_CSOCK_NAME": str(self.socket)}
@@ -225,6 +232,13 @@ class PrivatePcscd:
         try:
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def kill(self) -> None:
+        """End the daemon by SIGKILL, if it runs, and wait for it."""
+        process, self._process = self._process, None
+        if process is not None:
             process.kill()
             process.wait()
 

@@ -412,6 +412,20 @@ def test_a_fault_may_affect_the_first_call() -> None:
         assert [program.establish() for _ in range(3)] == [ReturnCode.SCARD_F_INTERNAL_ERROR, 0, 0]
 
 
+@pytest.mark.parametrize("name", ReturnCode.__members__)
+def test_a_code_may_be_given_by_its_name(name: str) -> None:
+    with VirtualProgram(f"fault,function=SCardEstablishContext,code={name}") as program:
+        assert program.establish() == ReturnCode[name]
+    assert program.complaints == ""
+
+
+def test_at_most_64_faults_are_taken_and_the_next_is_reported() -> None:
+    for count in (64, 65):
+        with VirtualProgram(";".join(["fault,function=SCardCancel,code=SCARD_E_NO_MEMORY"] * count)) as program:
+            assert (program.establish() == 0) == (count == 64)
+        assert ("it is the 65th: at most 64 are armed: SCardCancel" in program.complaints) == (count == 65)
+
+
 def test_a_fault_affects_a_foreign_program() -> None:
     fault = "fault,function=SCardConnect,times=100,code=0x80100066"
     done = opensc_tool(f"reader;{fault}", "-s", GET_CHALLENGE)
@@ -453,7 +467,7 @@ def test_a_fault_affects_a_foreign_program() -> None:
         ),
         ("fault,function=SCardConnect,code=1,stop", "invalid field of a fault: stop"),
         ("fault,function=SCardConnect,code=0x1ffffffff", "invalid field of a fault: code"),
-        ("fault,function=SCardConnect,code=SCARD_E_NO_MEMORY", "invalid field of a fault: code"),
+        ("fault,function=SCardConnect,code=SCARD_E_NO_MEMORIES", "invalid field of a fault: code"),
         ("fault,function=SCardTransmit,answer=9", "invalid field of a fault: answer"),
         ("fault,function=SCardTransmit,answer=0x9000", "invalid field of a fault: answer"),
         ("fault,function=SCardTransmit,removal=1", "invalid field of a fault: removal"),

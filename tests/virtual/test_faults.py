@@ -178,8 +178,7 @@ def test_a_fault_stops_the_resource_manager(library: Library) -> None:
         Context(library=library)
     with virtual.service_stopped():
         pass
-    with pytest.raises(NoServiceError):
-        context.release()
+    context.release()  # what is gone is released already
     with Context(library=library) as fresh:
         assert DEFAULT_READER in fresh.list_readers()
 
@@ -243,8 +242,7 @@ def test_a_command_during_the_stop_is_a_communication_error(library: Library) ->
         card.transmit(bytes.fromhex("801000C8"))  # 200 ms
     timer.join()
     stopped.__exit__(None, None, None)
-    with pytest.raises(NoServiceError):
-        card.detach()
+    card.detach()  # what is gone is detached already
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 /* Parse and apply SCARDFFI_VIRTUAL: entries separated by semicolons, each a word and fields separated by commas:
  *   reader[,name=TEXT][,card=answering|none][,latency=MS][,listen=PORT][,connect=PORT]
- *   fault,function=NAME[,call=N][,times=N],code=N | answer=HEX | latency=MS | removal | reset | stop
+ *   fault,function=NAME[,call=N][,times=N],code=N or NAME | answer=HEX | latency=MS | removal | reset | stop
  * If the variable is not set, there is one reader with an answering card. A set-uid process ignores the variable.
  */
 #include "configuration.h"
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "answering_card.h"
+#include "code_names.h"
 #include "environment.h"
 #include "faults.h"
 #include "resource_manager.h"
@@ -188,7 +189,7 @@ static bool parse_effect(const struct field *field, struct fault_entry *fault)
         return false;
     fault->effect = effects[i].effect;
     if (fault->effect == FAULT_CODE)
-        return parse_number(field->value, UINT32_MAX, &fault->value);
+        return code_from_name(field->value, &fault->value) || parse_number(field->value, UINT32_MAX, &fault->value);
     if (fault->effect == FAULT_ANSWER)
         return parse_hex(field->value, fault->answer, &fault->answer_length);
     if (fault->effect != FAULT_LATENCY)
@@ -220,9 +221,12 @@ static LONG configure_fault(const struct entry *entry)
     uint32_t number;
     LONG code = fault_arm(fault.function, fault.call, fault.times, fault.effect, fault.value, fault.answer,
                           fault.answer_length, &number);
-    return code != (LONG)SCARD_E_INVALID_VALUE
-               ? code
-               : report_error("invalid function, effect, call or times of a fault", fault.function);
+    if (code == (LONG)SCARD_E_INVALID_VALUE)
+        return report_error("invalid function, effect, call or times of a fault", fault.function);
+    if (code == (LONG)SCARD_E_NO_MEMORY)
+        return report_error("there is no memory for this fault, or it is the 65th: at most 64 are armed",
+                            fault.function);
+    return code;
 }
 
 static LONG configure(const char *text)

@@ -1,0 +1,97 @@
+"""Establish native contexts, and tell why the resource manager cannot be reached."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from ._loader import lib, owning
+from .constants import ReturnCode
+from .errors import E_OUTOFMEMORY, SCardError, from_code, from_hresult
+
+if TYPE_CHECKING:
+    from ._native import CData
+    from .library import Library
+
+_PCSCD_SOCKET: Final = "/run/pcscd/pcscd.comm"
+
+
+def establish(library: Library, scope: int) -> CData:
+    """Establish a native context and return it as an object in C. Wraps ``SCardEstablishContext``.
+
+    The object releases the context at the latest when it is collected, so nothing is left if Ctrl-C interrupts this.
+
+    pcsc-lite returns the code of a refusal also if pcscd ends during the call. Then this asks once more.
+
+    Raises:
+        NoServiceError: the resource manager does not run, cannot be reached, or refuses this program.
+    """
+    context = owning(functools.partial(lib.native_context_new, library.native), lib.native_context_free)
+    if context is None:
+        raise from_hresult(E_OUTOFMEMORY, "SCardEstablishContext")
+    try:
+        code = lib.native_context_establish(context, scope)
+        if code == ReturnCode.SCARD_W_SECURITY_VIOLATION:
+            code = lib.native_context_establish(context, scope)
+        if code != 0:
+            raise from_code(  # noqa: TRY301  the context is released for every exception
+                code, "SCardEstablishContext", reason=unreachable_reason(library, code)
+            )
+    except BaseException:
+        lib.native_context_release(context)
+        raise
+    return context
+
+
+def establish_error(library: Library, scope: int, code: int) -> SCardError | None:
+    """Return the error of a failed attach if its context could not be established; None if the attach itself failed.
+
+    Args:
+        library: the PC/SC library.
+        scope: the scope of the attach.
+        code: the code or HRESULT of the attach.
+    """
+    if code == ReturnCode.SCARD_E_NO_SERVICE:
+        return from_code(code, "SCardEstablishContext", reason=unreachable_reason(library, code))
+    if code != ReturnCode.SCARD_W_SECURITY_VIOLATION:
+        return None
+    try:
+        lib.native_context_release(establish(library, scope))
+    except SCardError as error:
+        return error if error.code == code else None
+    return None
+
+
+def unreachable_reason(library: Library, code: int) -> tuple[str, str] | None:
+    """Return the meaning and the remedy if something else than a stopped service is the cause of this code."""
+    if code != ReturnCode.SCARD_E_NO_SERVICE or sys.platform == "win32":
+        return None
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        if error.errno in {errno.EMFILE, errno.ENFILE}:
+            return (
+                "no file descriptor is free for the connection to the resource manager",
+                "Close files and sockets that you do not use, or raise the limit (ulimit -n).",
+            )
+    path = os.environ.get("PCSCLITE_CSOCK_NAME", _PCSCD_SOCKET)
+    if "libpcsclite" not in os.path.basename(library.info().path) or not _is_forbidden(path):  # noqa: PTH119  pathlib takes longer to import
+        return None
+    return (
+        f"this user may not open the socket of the resource manager, {path}",
+        "Run the program as a user who may, or change the permissions of the socket or its folder.",
+    )
+
+
+def _is_forbidden(path: str) -> bool:
+    """Return whether the socket exists, or may exist, and this user may not connect to it."""
+    try:
+        os.stat(path)  # noqa: PTH116  as above
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return not os.access(path, os.R_OK | os.W_OK)
