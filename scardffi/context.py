@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from ._arguments import integer, invalid, member, seconds
 from ._gate import Gate
 from ._loader import lib
+from ._not_copied import NotCopied
 from ._reader_polling import ReaderPolling
 from ._reaper import close_later
 from ._service import establish
@@ -69,7 +70,7 @@ class ReaderState(NamedTuple):
     """The answer to reset of its card; empty without a card."""
 
 
-class Context:
+class Context(NotCopied):
     """A connection to the resource manager.
 
     As a context manager it is released at the end. Any thread may use it.

@@ -21,7 +21,9 @@ from ._arguments import (
     release,
     writable,
 )
+from ._half_made import repr_if_half_made
 from ._loader import ffi, lib, owning
+from ._not_copied import NotCopied
 from .constants import MAX_BUFFER_SIZE_EXTENDED, Flow
 from .errors import (
     E_FAIL,
@@ -154,7 +156,7 @@ def _refused_buffers(command_length: int, capacity: int) -> SCardError:
     return invalid("response", "a buffer that overlaps the command", "a buffer that does not overlap it")
 
 
-class ExchangeMethods:
+class ExchangeMethods(NotCopied):
     """The methods of :class:`scardffi.SCardManage` that exchange commands and responses.
 
     Args:
@@ -499,7 +501,8 @@ def _chunk(chunk: int, most: int) -> int:
     return number
 
 
-class Exchange:
+@repr_if_half_made
+class Exchange(NotCopied):
     """A command buffer and a response buffer of the caller, bound to a card for many exchanges.
 
     Each call is one call into C that copies no byte in Python and creates only the int that it returns. The buffers

@@ -17,8 +17,10 @@ import os
 from typing import TYPE_CHECKING
 
 from ._arguments import address, dword, handle, pair_of_buffers, readable, text, writable
+from ._half_made import repr_if_half_made
 from ._loader import LibraryInfo, default_table, ffi, lib, library_info, open_table
 from ._marshalling import ReaderStates, check_present, fetch_multi_string, fetch_status, multi_string
+from ._not_copied import NotCopied
 from ._windows_functions import WindowsFunctions
 from .constants import Disposition
 from .errors import E_NOTIMPL, from_hresult
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
     from ._native import Api
 
 
-class Library(WindowsFunctions):
+@repr_if_half_made
+class Library(WindowsFunctions, NotCopied):
     """A PC/SC library loaded by path or name, with the SCard* functions as methods.
 
     Several libraries may be loaded at the same time. Each stays loaded until the process ends.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from . import _marshalling
 from ._arguments import dword, flags, invalid, member, readable, release, seconds, text
 from ._attachment import Attachment, AttachmentTransmitter
+from ._half_made import repr_if_half_made
 from ._loader import ffi, lib, owning
 from ._reaper import close_later
 from ._service import establish_error
@@ -68,6 +69,7 @@ class Status(NamedTuple):
     """The card's answer to reset."""
 
 
+@repr_if_half_made
 class SCardManage(ExchangeMethods):
     """The manage object: it attaches to a card by a handle or by a reader, and exchanges commands with the card.
 

@@ -12,7 +12,9 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Protocol, TypeAlias, overload
 
 from ._arguments import flags, integer, invalid, readable, release
+from ._half_made import repr_if_half_made
 from ._loader import ffi, keeping, lib, owning
+from ._not_copied import NotCopied
 from .constants import MAX_BUFFER_SIZE_EXTENDED, Flow, ReturnCode
 from .errors import E_FAIL, E_OUTOFMEMORY, E_UNEXPECTED, SCardError, ScriptError, from_hresult
 from .exchange import SIGNAL_CHECK_MS, ExchangeFailure, answered, keep, state_detail
@@ -55,6 +57,7 @@ class CancelFlag(Protocol):
         ...
 
 
+@repr_if_half_made
 class Reply:
     """One reply of a script.
 
@@ -75,6 +78,9 @@ class Reply:
     def __bytes__(self) -> bytes:
         return bytes(self._whole)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _reply, (bytes(self._whole), self.elapsed_ns)
+
     def __len__(self) -> int:
         return len(self._whole)
 
@@ -84,6 +90,7 @@ class Reply:
         return f"<scardffi.Reply {len(self.data)} bytes, sw {self.sw:04X}>"
 
 
+@repr_if_half_made
 class Replies(Sequence[Reply]):
     """The replies of a script, in the order of its commands.
 
@@ -98,10 +105,15 @@ class Replies(Sequence[Reply]):
         # The replies' views hold the memory's address, and the address holds the run.
         arena = keeping(lib.script_run_arena(run), run) if size else ffi.new("unsigned char[1]")
         self._memory = memoryview(ffi.buffer(arena, size)).toreadonly()
-        self.run = run
+        self.run: ScriptRun | None = run
 
     def __len__(self) -> int:
         return self._count
+
+    def __reduce__(self) -> tuple[object, ...]:
+        offsets = [self._offsets[index] for index in range(self._count + 1)]
+        elapsed = None if self._elapsed is None else [self._elapsed[index] for index in range(self._count)]
+        return _replies, (bytes(self._memory), offsets, elapsed)
 
     @overload
     def __getitem__(self, index: int) -> Reply: ...
@@ -120,7 +132,8 @@ class Replies(Sequence[Reply]):
         return f"<scardffi.Replies {self._count}>"
 
 
-class Script:
+@repr_if_half_made
+class Script(NotCopied):
     """Commands packed once and run in one C call, on any card, by any number of threads at a time.
 
     Args:
@@ -306,6 +319,19 @@ class Script:
         error.replies, error.index, error.sw = replies, index, sw
         error.arrived, error.partial = _partial(run)
         return error
+
+
+def _reply(whole: bytes, elapsed_ns: int | None) -> Reply:
+    """Return a reply that was copied or pickled."""
+    return Reply(memoryview(whole), elapsed_ns)
+
+
+def _replies(memory: bytes, offsets: list[int], elapsed: list[int] | None) -> Replies:
+    """Return replies that were copied or pickled; their memory is in Python."""
+    replies = Replies.__new__(Replies)
+    replies.run = None
+    vars(replies).update(_count=len(offsets) - 1, _offsets=offsets, _elapsed=elapsed, _memory=memoryview(memory))
+    return replies
 
 
 def _partial(run: ScriptRun) -> tuple[int, bytes]:

@@ -15,11 +15,11 @@ PACKAGE = Path(scardffi.__file__).parent
 # From the lowest to the highest level. A module imports only from lower levels. A folder is one
 # unit with all its modules; "scardffi" is the package's __init__, which collects the public names.
 LEVELS: list[set[str]] = [
-    {"_native"},
-    {"constants", "iso7816", "_cdef"},
+    {"_native", "_half_made"},
+    {"constants", "iso7816", "_cdef", "_not_copied"},
     {"errors", "services"},
     {"_loader"},
-    {"_arguments"},
+    {"_arguments", "_gate"},
     {"_marshalling"},
     {"_windows_functions"},
     {"library"},
@@ -35,10 +35,17 @@ LEVELS: list[set[str]] = [
 NOTHING: set[str] = set()
 STRICTER = {
     "constants": NOTHING,  # no ffi, no loading, no exceptions
-    "iso7816": NOTHING,  # no PC/SC, no readers, no handles
+    "iso7816": {"_half_made"},  # no PC/SC, no readers, no handles
     "errors": {"constants"},  # no ffi, no handles
-    "services": {"iso7816"},  # no PC/SC, no readers, no handles: they only have a transmitter
+    "services": {
+        "iso7816",
+        "_not_copied",
+        "_half_made",
+    },  # no PC/SC: they only have a transmitter
     "_attachment": {"errors", "exchange", "services"},  # no native object, no handle
+    "_half_made": NOTHING,
+    "_not_copied": NOTHING,
+    "_gate": NOTHING,
     "_reaper": NOTHING,  # it closes any object
     "_cdef": NOTHING,  # it runs before the package is built
     "_loader": {"_native", "errors"},

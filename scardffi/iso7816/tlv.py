@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from .._half_made import repr_if_half_made
 from .malformed import MalformedError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class MalformedTLVError(MalformedError):
     """Raised if bytes are not data objects."""
 
 
+@repr_if_half_made
 @dataclass(frozen=True, repr=False)
 class TLV:
     """A BER-TLV data object. Its repr shows tag and length, never the value.
@@ -93,6 +95,7 @@ class TLV:
         return f"<TLV {self.tag:02X}, {len(self.value)} bytes>"
 
 
+@repr_if_half_made
 @dataclass(frozen=True, repr=False)
 class SimpleTLV:
     """A SIMPLE-TLV data object. Its repr shows tag and length, never the value.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Protocol
 
+from .._not_copied import NotCopied
 from ..iso7816 import instructions
 from ..iso7816._secrets import Secrets
 from ..iso7816.command import EXTENDED_DATA, SHORT_DATA, SHORT_LE, checked
@@ -72,7 +73,7 @@ class WrongProofError(Exception):
     """The card's answer does not prove that it has the key."""
 
 
-class CardAuth:
+class CardAuth(NotCopied):
     """Authentication with a card, the modern form of ISCardAuth.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from .._not_copied import NotCopied
 from ..iso7816 import instructions
 from ..iso7816._secrets import Secrets
 from ..iso7816.status_word import AuthenticationBlockedError, StatusError, VerificationFailedError
@@ -24,7 +25,7 @@ _LOCAL: Final = 0x80
 _LAST_REFERENCE: Final = 31
 
 
-class CHVerification:
+class CHVerification(NotCopied):
     """The codes of a card, PINs and passwords: the modern form of ISCardVerify.
 
     A code is a bytearray or another buffer, or a str of ASCII. Every method wipes its copies of the code before it

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from .._half_made import repr_if_half_made
 from ..iso7816.instructions import Occurrence
 from ..iso7816.malformed import MalformedError
 from ..iso7816.status_word import StatusError
@@ -23,6 +24,7 @@ _APPLICATION, _NAME, _LABEL, _PATH = 0x61, 0x4F, 0x50, 0x51
 _MOST_NAMES: Final = 256
 
 
+@repr_if_half_made
 @dataclass(frozen=True)
 class DirectoryEntry:
     """A file of a directory. An attribute is None if the card does not state it.

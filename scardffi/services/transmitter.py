@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import RLock
 from typing import TYPE_CHECKING, Final, Protocol, SupportsIndex
 
+from .._not_copied import NotCopied
 from ..iso7816._secrets import Secrets
 from ..iso7816.atr import Atr, MalformedAtrError
 from ..iso7816.command import SHORT_DATA, SHORT_LE, Command, checked
@@ -29,7 +30,7 @@ _CHAINING: Final = 0x10
 _FIRST_PROPRIETARY_CLASS: Final = 0x80
 
 
-class Turns:
+class Turns(NotCopied):
     """The state that the services of one card share.
 
     Attributes:
@@ -100,7 +101,7 @@ class ReaderTransmitter(Transmitter, Protocol):
         ...
 
 
-class Sender:
+class Sender(NotCopied):
     """Sends commands through a transmitter and raises errors for status words.
 
     Args:

@@ -9,6 +9,8 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final, Self, SupportsIndex
 
 from .._arguments import dword, integer, invalid, text
+from .._half_made import repr_if_half_made
+from .._not_copied import NotCopied
 from ..errors import InvalidArgumentError, number_of
 from . import _scardvirtual
 
@@ -28,7 +30,8 @@ class _Effect(IntEnum):
     ANSWER = 6
 
 
-class Fault:
+@repr_if_half_made
+class Fault(NotCopied):
     """An armed fault. As a context manager it is disarmed at the end of the context."""
 
     def __init__(self, number: int, description: str) -> None:

@@ -18,7 +18,7 @@ import threading
 import time
 import warnings
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NoReturn, Self, SupportsIndex
 from weakref import WeakSet
 
 if sys.platform == "win32":
@@ -98,7 +98,12 @@ class VpcdCard:
             server.end()
             _warn(f"{self!r} was collected while plugged in; call stop()", ResourceWarning, source=self)
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError("VpcdCard: this object cannot be copied or pickled; create another one instead")
+
     def __repr__(self) -> str:
+        if not hasattr(self, "_server"):  # __init__ has not finished
+            return "<VpcdCard, not complete>"
         way = "not started, for" if self._server is None else "listening on" if self._listen else "connected to"
         return f"<scardffi.virtual.vpcd.VpcdCard {type(self.card).__name__} {way} {self.host}:{self.port}>"
 
