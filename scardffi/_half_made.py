@@ -18,9 +18,9 @@ def repr_if_half_made(kind: _Class) -> _Class:
     @functools.wraps(whole)
     def __repr__(self: object) -> str:  # noqa: N807  it becomes the method
         try:
-            return whole(self)  # type: ignore[no-any-return,call-arg]  # mypy takes it for the repr of the class
+            return whole(self)  # type: ignore[call-arg]  # mypy takes it for the repr of the class
         except AttributeError:
             return f"<{type(self).__name__}, not complete>"
 
-    kind.__repr__ = __repr__  # type: ignore[method-assign]  # it is the method of the class that is decorated
+    kind.__repr__ = __repr__  # type: ignore[method-assign,assignment]  # it is the method of the decorated class
     return kind

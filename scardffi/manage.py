@@ -354,7 +354,7 @@ class SCardManage(ExchangeMethods):
 
         If the body raises, an error of the unlock is dropped.
         """
-        return _Transaction(self)
+        return _Transaction(self)  # pyright: ignore[reportReturnType]  # it takes the descriptor for the method
 
     # the card and the reader
 

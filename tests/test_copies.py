@@ -59,7 +59,7 @@ from scardffi.virtual.file_system.tree import DF, RecordEF, TransparentEF
 from scardffi.virtual.vpcd import VpcdCard
 
 ATR = bytes.fromhex("3B951381018073FF01000B")
-REFUSES = {
+REFUSES: set[Any] = {
     AesCmac, CardAuth, CardFile, CHVerification, Context, Exchange, ExchangeMethods, Fault, FileAccess, Library, PinPad,
     Records, SCardManage, Script, Sender, Turns, VirtualReader, VpcdCard,
 }  # fmt: skip
@@ -89,21 +89,22 @@ VALUES: dict[type, Callable[[], object]] = {
     Replies: lambda: replies(),  # noqa: PLW0108  the function is defined below
     Response: lambda: Response(b"\x01\x90\x00"),
     SimpleTLV: lambda: SimpleTLV(1, b"2"),
-    SpecificMode: lambda: SpecificMode(*[1] * len(SpecificMode._fields)),
+    SpecificMode: lambda: SpecificMode._make([1] * len(SpecificMode._fields)),
     Status: lambda: Status("reader", CardState.PRESENT, Protocol.T1, ATR),
     StatusInfo: lambda: StatusInfo("meaning", StatusError),
-    StorageCard: lambda: StorageCard(*[1] * len(StorageCard._fields)),
+    StorageCard: lambda: StorageCard._make([1] * len(StorageCard._fields)),
     TLV: lambda: TLV(0x5A, b"1234"),
     TransparentEF: lambda: TransparentEF(0x0101, b"data"),
 }
-COPIES: dict[str, Callable[[Any], Any]] = {
-    "copy": copy.copy,
-    "deepcopy": copy.deepcopy,
-    **{
-        f"pickle {protocol}": lambda value, protocol=protocol: pickle.loads(pickle.dumps(value, protocol))  # noqa: S301  our own data
-        for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1)
-    },
-}
+
+
+def through_pickle(protocol: int) -> Callable[[Any], Any]:
+    """Return a function that pickles a value and loads it again."""
+    return lambda value: pickle.loads(pickle.dumps(value, protocol))  # noqa: S301  our own data
+
+
+COPIES: dict[str, Callable[[Any], Any]] = {"copy": copy.copy, "deepcopy": copy.deepcopy}
+COPIES.update({f"pickle {number}": through_pickle(number) for number in range(2, pickle.HIGHEST_PROTOCOL + 1)})
 
 
 def replies() -> Replies:
@@ -194,8 +195,8 @@ def test_an_error_travels(kind: type[BaseException], how: str) -> None:
 
 
 @every_copy
-@pytest.mark.parametrize("kind", sorted(REFUSES, key=name_of), ids=name_of)
-def test_an_object_that_owns_something_refuses(kind: type, how: str) -> None:
+@pytest.mark.parametrize("kind", [kind for kind in CLASSES if kind in REFUSES], ids=name_of)
+def test_an_object_that_owns_something_refuses(kind: Any, how: str) -> None:
     with pytest.raises(TypeError, match=f"^{kind.__name__}: this object cannot be copied or pickled; create another"):
         COPIES[how](kind.__new__(kind))
 
@@ -218,7 +219,7 @@ def test_replies_in_an_exception_of_another_class_travel(how: str) -> None:
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=name_of)
-def test_the_repr_of_a_half_made_object_works(kind: type) -> None:
+def test_the_repr_of_a_half_made_object_works(kind: Any) -> None:
     if issubclass(kind, (tuple, MemoryError)):
         return  # it is made in one step
     assert kind.__name__ in repr(kind.__new__(kind))

@@ -402,7 +402,7 @@ def test_the_error_for_an_invalid_handle_names_the_handle_and_the_library(owner:
 
 
 CHALLENGE_8 = bytes.fromhex("0084000008")
-USES: dict[str, Callable[[SCardManage], object]] = {
+BORROWERS_USES: dict[str, Callable[[SCardManage], object]] = {
     "transmit": lambda card: card.transmit(CHALLENGE_8),
     "transmit of a bytearray": lambda card: card.transmit(bytearray(CHALLENGE_8)),
     "transmit with a flow": lambda card: card.transmit(CHALLENGE_8, flow=Flow.GET_RESPONSE),
@@ -440,7 +440,7 @@ def number_used_again(owner: SCardManage) -> None:
 ENDS = {"detach": closed_by_detach, "SCardDisconnect": closed_by_the_raw_function, "same number": number_used_again}
 
 
-@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("use", BORROWERS_USES)
 @pytest.mark.parametrize("end", ENDS)
 def test_a_borrower_of_a_handle_that_was_closed_is_refused(end: str, use: str, virtual_place: Place) -> None:
     library, reader = virtual_place
@@ -449,7 +449,7 @@ def test_a_borrower_of_a_handle_that_was_closed_is_refused(end: str, use: str, v
     prepared = borrower.exchange(CHALLENGE_8, bytearray(20))
     ENDS[end](owner)
     with pytest.raises(UnexpectedStateError, match="closed by another object, or its number belongs to another"):
-        USES[use](borrower)
+        BORROWERS_USES[use](borrower)
     with pytest.raises(UnexpectedStateError):
         prepared()
     assert not borrower.is_attached
