@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from runpy import run_path
 from typing import TYPE_CHECKING
@@ -39,6 +40,22 @@ INCLUDE = ["scardffi/include", "scardffi/csrc"]
 CDEF = run_path(str(ROOT / "scardffi" / "_cdef.py"))  # the package cannot be imported before it is built
 LINUX = sys.platform.startswith("linux")
 
+# Flags that make faults in C harder to exploit; each group is used if the compiler, with CFLAGS, accepts it.
+HARDENING = [
+    ["-fstack-protector-strong"],
+    ["-fcf-protection"],  # CET, on x86
+    ["-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"],  # needs the optimizer
+]
+LINK_HARDENING = ["-Wl,-z,relro", "-Wl,-z,now"]
+LINK_WITH_CET = ["-Wl,-z,cet-report=error"]  # the linker fails if a part of the library does not support CET
+HARDENING_PROBE = """
+#include <string.h> /* glibc warns if _FORTIFY_SOURCE has no optimizer */
+#if defined(_FORTIFY_SOURCE) && defined(__SANITIZE_ADDRESS__)
+#error "the sanitizer does not see the accesses of the functions that check"
+#endif
+int probe(void) { return 0; }
+"""
+
 
 def find(*patterns: str) -> list[str]:
     """Return the files that match these patterns, as paths relative to the project's folder."""
@@ -47,6 +64,8 @@ def find(*patterns: str) -> list[str]:
 
 class BuildExt(build_ext):
     """The command build_ext. It also generates the source of ``_native``, and builds the plain shared libraries."""
+
+    _hardening_flags: tuple[list[str], list[str]] | None = None
 
     def finalize_options(self) -> None:
         super().finalize_options()
@@ -66,8 +85,9 @@ class BuildExt(build_ext):
         if unix:
             # Do not put the folder of this Python's libraries into the wheel: no library of it is needed.
             self.compiler.linker_so = [part for part in self.compiler.linker_so if not part.startswith("-Wl,-rpath")]
-            ext.extra_compile_args = ["-std=c11", "-fvisibility=hidden", "-pthread"]
-            ext.extra_link_args = ["-pthread"]
+            compile_flags, link_flags = self._hardening()
+            ext.extra_compile_args = ["-std=c11", "-fvisibility=hidden", "-pthread", *compile_flags]
+            ext.extra_link_args = ["-pthread", *link_flags]
         if LINUX and ext.name == VIRTUAL:
             # The library has threads that run its code, so dlclose must not unload it.
             ext.extra_link_args += ["-Wl,-soname,libscardvirtual.so", "-Wl,-z,nodelete"]
@@ -83,6 +103,37 @@ class BuildExt(build_ext):
             if LINUX:
                 ext.libraries = ["dl"]
         super().build_extension(ext)
+
+    def _hardening(self) -> tuple[list[str], list[str]]:
+        """Return the flags of HARDENING that the compiler accepts, and those for the linker."""
+        if self._hardening_flags is None:
+            compile_flags = [flag for group in HARDENING if self._accepts(group, []) for flag in group]
+            link_flags = LINK_HARDENING if self._accepts(compile_flags, LINK_HARDENING) else []
+            if "-fcf-protection" in compile_flags and not self._accepts(compile_flags, LINK_WITH_CET):
+                # Debian's C library is not marked as supporting CET. Its crti.o and crtn.o are left out: they hold only
+                # _init and _fini, which nothing here needs. What remains of it is pthread_atfork. It is only called
+                # directly, which CET allows, so the linker may set the mark.
+                own = ["-nostartfiles", self._compiler_file("crtbeginS.o"), self._compiler_file("crtendS.o")]
+                if self._accepts(compile_flags, [*own, *LINK_WITH_CET]):
+                    link_flags = [*own[:2], *link_flags, "-Wl,-z,ibt", "-Wl,-z,shstk", own[2]]
+            self._hardening_flags = compile_flags, link_flags
+        return self._hardening_flags
+
+    def _accepts(self, compile_flags: list[str], link_flags: list[str]) -> bool:
+        """Return whether a shared library can be made with these flags without a warning."""
+        with tempfile.TemporaryDirectory() as folder:
+            source, made = Path(folder, "probe.c"), Path(folder, "probe.o")
+            source.write_text(HARDENING_PROBE)
+            steps = [
+                [*self.compiler.compiler_so, *compile_flags, "-Werror", "-c", "-o", made, source],
+                [*self.compiler.linker_so, "-o", made.with_suffix(".so"), made, *link_flags],
+            ]
+            return all(subprocess.run(step, capture_output=True, check=False).returncode == 0 for step in steps)
+
+    def _compiler_file(self, name: str) -> str:
+        """Return the path of one of the compiler's own files."""
+        command = [self.compiler.compiler_so[0], f"-print-file-name={name}"]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
     def _build_with_gcc(self, ext: Extension) -> None:
         """Build the virtual library on Windows, with mingw-w64 because it needs POSIX threads."""

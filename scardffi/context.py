@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
 from ._arguments import integer, invalid, member, seconds
+from ._at_exit import silent_at_exit
 from ._gate import Gate
 from ._loader import lib
 from ._not_copied import NotCopied
@@ -50,9 +51,9 @@ _Answer = TypeVar("_Answer")
 
 _SIGNAL_CHECK: Final = None if sys.platform != "win32" else 0.08  # on Windows a lock cannot be interrupted
 _CANCEL_AGAIN: Final = 0.01
+_MOST_WATCHED: Final = 16
 _CANCEL_SECONDS: Final = 1.0
 _INTERRUPT_SECONDS: Final = 0.05
-_MOST_WATCHED: Final = 16
 _NOTIFIED: Final = bool(lib.PCSC_NOTIFIES_OF_READERS)  # if false, ReaderPolling watches PNP_NOTIFICATION
 
 
@@ -280,6 +281,7 @@ class Context(NotCopied):
     def __enter__(self) -> Self:
         return self
 
+    @silent_at_exit
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
@@ -289,6 +291,7 @@ class Context(NotCopied):
             if error is None:
                 raise
 
+    @silent_at_exit
     def __del__(self, _warn: Any = warnings.warn) -> None:
         context = getattr(self, "_context", None)
         if context is None or not lib.native_context_is_open(context) or self._process != lib.platform_process():

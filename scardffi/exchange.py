@@ -21,6 +21,7 @@ from ._arguments import (
     release,
     writable,
 )
+from ._at_exit import silent_at_exit
 from ._half_made import repr_if_half_made
 from ._loader import ffi, lib, owning
 from ._not_copied import NotCopied
@@ -78,22 +79,22 @@ def state_detail(native: Manage, function: str) -> str:
     return "the object is not attached"
 
 
+def handle_detail(native: Manage) -> str:
+    """Return the handle of the manage object in C, for the message of an error; empty while detached."""
+    number = ffi.new("SCARDHANDLE *")
+    return f"handle {number[0]}" if lib.manage_handle(native, number) else ""
+
+
 def answered(length: int, sw: int | None) -> str:
     """Return what the card answered, for messages: the status word, or the length of a response that has none."""
     if sw is not None:
         return f"the card answered {sw:04X}"
-    return f"the card answered {length} byte{'' if length == 1 else 's'}, which have no status word"
+    return f"the card answered {length} byte{'' if length == 1 else 's'}, without a status word"
 
 
 def keep(error: BaseException, **attributes: object) -> None:
     """Set attributes of an exception that ends a call early, whatever its class."""
     vars(error).update(attributes)
-
-
-def handle_detail(native: Manage) -> str:
-    """Return the handle of the manage object in C, for the message of an error; empty while detached."""
-    number = ffi.new("SCARDHANDLE *")
-    return f"handle {number[0]}" if lib.manage_handle(native, number) else ""
 
 
 class ExchangeFailure(NamedTuple):
@@ -106,9 +107,11 @@ class ExchangeFailure(NamedTuple):
     arrived: int = 0
     """The number of data bytes that arrived before the failure."""
     partial: bytes = b""
-    """What arrived, if the caller gave no buffer, or if it is no data."""
+    """The bytes that arrived, if the caller gave no buffer, or if they are no data."""
+    is_refused: bool = False
+    """True if InsufficientBufferError comes from the C core: the resource manager reported no error."""
     malformed: str = "the last part of the card's response has no status word"
-    """What is wrong, if the HRESULT is E_FAIL. The C core uses it for a fault of the card."""
+    """The text for E_FAIL, which the C core returns for a malformed response."""
 
     @classmethod
     def decode(cls, answer: int, arrived: int = 0) -> Self:
@@ -144,6 +147,8 @@ class ExchangeFailure(NamedTuple):
         error.arrived, error.partial = self.arrived, self.partial
         if isinstance(error, InsufficientBufferError):
             error.required = self.required or None
+            if self.is_refused:
+                error.code = None
         return error
 
 
@@ -293,7 +298,8 @@ class ExchangeMethods(NotCopied):
             return received
         arrived = lib.exchange_arrived(exchange)
         partial = b"" if receive is not None else bytes(ffi.buffer(memory, arrived + lib.exchange_rest(exchange)))
-        failure = ExchangeFailure(-received, lib.exchange_required(exchange), arrived, partial)
+        required, is_refused = lib.exchange_required(exchange), lib.exchange_is_refused(exchange)
+        failure = ExchangeFailure(-received, required, arrived, partial, is_refused)
         raise failure.error(function, self._native, place=self._place)
 
     def transmit_into(self, command: Buffer, response: Buffer, flow: SupportsIndex = 0) -> int:
@@ -443,7 +449,7 @@ class ExchangeMethods(NotCopied):
         malformed = answered(length, None) if length < 2 else f"the card's response of {length} bytes is malformed"
         if required:  # it is for the last response only
             required += done
-        failure = ExchangeFailure(hresult, required, done, _file_partial(file), malformed)
+        failure = ExchangeFailure(hresult, required, done, _file_partial(file), lib.binary_is_refused(file), malformed)
         raise failure.error(function, self._native, place=self._place)
 
     def _exchange_error(self, function: str, answer: int, send: Bytes, receive: CData | None = None) -> SCardError:
@@ -609,10 +615,17 @@ class Exchange(NotCopied):
 
     def _error(self, hresult: int) -> SCardError:
         if hresult == E_UNEXPECTED and self._card.is_attached:
-            detail = "the exchange is closed" if self._closed else "another thread is using this exchange"
+            detail = "another thread is using this exchange, or this thread is already fetching a response in parts"
+            if self._closed:
+                detail = "the exchange is closed"
             return from_hresult(hresult, "exchange", detail)
         native = self._native
-        failure = ExchangeFailure(hresult, lib.exchange_required(native), lib.exchange_arrived(native))
+        failure = ExchangeFailure(
+            hresult,
+            lib.exchange_required(native),
+            lib.exchange_arrived(native),
+            is_refused=lib.exchange_is_refused(native),
+        )
         return failure.error("exchange", self._card.native, place=self._card._place)  # noqa: SLF001  the class is above
 
     @property
@@ -643,6 +656,7 @@ class Exchange(NotCopied):
     def __enter__(self) -> Self:
         return self
 
+    @silent_at_exit
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from . import _marshalling
 from ._arguments import dword, flags, invalid, member, readable, release, seconds, text
+from ._at_exit import silent_at_exit
 from ._attachment import Attachment, AttachmentTransmitter
 from ._half_made import repr_if_half_made
 from ._loader import ffi, lib, owning
@@ -228,6 +229,7 @@ class SCardManage(ExchangeMethods):
     def __enter__(self) -> Self:
         return self
 
+    @silent_at_exit
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
@@ -235,6 +237,7 @@ class SCardManage(ExchangeMethods):
         if error is None and result != E_UNEXPECTED and not nothing_to_release(result):  # E_UNEXPECTED: it is detached
             self._check(result, "detach")
 
+    @silent_at_exit
     def __del__(self, _warn: Any = warnings.warn) -> None:
         # `_warn` is a default argument because the module may already be cleared while the interpreter is ending.
         native = getattr(self, "_native", None)
@@ -520,17 +523,19 @@ class SCardManage(ExchangeMethods):
         service: CHVerification = self._create("create_ch_verification", "CHVerification", arguments)
         return service
 
-    def create_file_access(self, *, cla: int = 0, table: StatusTable | None = None) -> FileAccess:
+    def create_file_access(self, *, cla: int = 0, table: StatusTable | None = None, lenient: bool = True) -> FileAccess:
         """Return a service for the files of the card. Follows ISCardManage::CreateFileAccess.
 
         Args:
             cla: as for :meth:`create_card_auth`.
             table: as for :meth:`create_card_auth`.
+            lenient: False to raise an error if what the card says about its files is malformed.
 
         Raises:
             UnexpectedStateError, CardStateError: as for :meth:`create_card_auth`.
         """
-        service: FileAccess = self._create("create_file_access", "FileAccess", {"cla": cla, "table": table})
+        arguments = {"cla": cla, "table": table, "lenient": lenient}
+        service: FileAccess = self._create("create_file_access", "FileAccess", arguments)
         return service
 
     def create_interface(self, id_or_name: UUID | str, data: Any = None) -> Any:
@@ -636,6 +641,7 @@ def _exit(transaction: _Transaction, *details: Any) -> None:
     _end_transaction(transaction.card, transaction.borrowed, *details)
 
 
+@silent_at_exit
 def _end_transaction(
     card: SCardManage,
     transaction: CData,

@@ -292,7 +292,8 @@ class Script(NotCopied):
             lib.script_run_end(run)
         if state == lib.SCARDFFI_SCRIPT_FAILED:
             arrived, partial = _partial(run)
-            failure = ExchangeFailure.decode(lib.script_run_failure(run), arrived)._replace(partial=partial)
+            failure = ExchangeFailure.decode(lib.script_run_failure(run), arrived)
+            failure = failure._replace(partial=partial, is_refused=lib.script_run_is_refused(run))
             cause = failure.error("transmit", card.native)
             raise self._ended(run, timed, str(cause), cause) from cause
         if state == lib.SCRIPT_UNEXPECTED_SW:

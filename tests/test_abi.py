@@ -26,6 +26,7 @@ ASSERTIONS = Path(__file__).parent / "csrc" / "abi_assertions.c"
 
 MINGW = "x86_64-w64-mingw32-gcc"
 MINGW_32 = "i686-w64-mingw32-gcc"
+MUSL = "musl-gcc"
 WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Werror")
 
 
@@ -303,6 +304,14 @@ def test_each_source_compiles_without_a_warning(source: Path, shape: str, tmp_pa
     need_program(compiler()[0])
     flags = ("-Wpedantic", "-Wconversion", "-fPIC", "-pthread", f"-DSCARDFFI_ABI_{shape}")
     assert compile_for_real(tuple(compiler()), source, tmp_path / "out.o", *flags) == ""
+
+
+@pytest.mark.parametrize("source", NATIVE_SOURCES, ids=lambda path: path.name)
+@pytest.mark.parametrize("shape", ["PCSCLITE", "MACOS"])
+def test_each_source_compiles_with_musl_without_a_warning(source: Path, shape: str, tmp_path: Path) -> None:
+    need_program(MUSL)
+    flags = ("-Wpedantic", "-Wconversion", "-fPIC", "-pthread", f"-DSCARDFFI_ABI_{shape}")
+    assert compile_for_real((MUSL,), source, tmp_path / "out.o", *flags) == ""
 
 
 @pytest.mark.parametrize("source", NATIVE_SOURCES, ids=lambda path: path.name)

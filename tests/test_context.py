@@ -344,60 +344,6 @@ def test_a_wait_fails_at_once_if_its_thread_cannot_start(virtual_place: Place, m
         context.cancel()
 
 
-def test_cancel_raises_if_scardcancel_keeps_failing_and_the_wait_ends_later(virtual_place: Place) -> None:
-    with Context(library=virtual_place.library) as context:
-        threads, ends = _waits(context, [ReaderState(PNP_NOTIFICATION)], 1)
-        time.sleep(0.05)
-        with virtual.fault("SCardCancel", times=0xFFFFFFFF, code=0x80100006):
-            start = time.perf_counter()
-            with pytest.raises(OutOfMemoryError) as failure:
-                context.cancel()
-            assert failure.value.function == "SCardCancel"
-            assert 0.9 < time.perf_counter() - start < 5
-        assert ends == []
-        context.cancel()
-        threads[0].join(5)
-    assert ends == ["cancelled"]
-
-
-def test_cancel_goes_on_after_scardcancel_has_failed_for_a_while(virtual_place: Place) -> None:
-    with Context(library=virtual_place.library) as context:
-        threads, ends = _waits(context, [ReaderState(PNP_NOTIFICATION)], 1)
-        time.sleep(0.05)
-        with virtual.fault("SCardCancel", times=20, code=0x80100006) as armed:
-            context.cancel()
-            assert armed.hits == 20
-        threads[0].join(5)
-    assert ends == ["cancelled"]
-
-
-def test_ctrl_c_ends_a_wait_although_scardcancel_fails(virtual_place: Place) -> None:
-    with Context(library=virtual_place.library) as context:
-        with virtual.fault("SCardCancel", times=0xFFFFFFFF, code=0x80100006):
-            threading.Timer(0.05, send_signal, (signal.SIGINT,)).start()
-            start = time.perf_counter()
-            with pytest.raises(KeyboardInterrupt):
-                context.get_status_change([ReaderState(PNP_NOTIFICATION)])
-            assert time.perf_counter() - start < 2
-        with VirtualReader("Ends the wait"):
-            pass
-
-
-def test_release_closes_the_context_although_scardcancel_fails(virtual_place: Place) -> None:
-    context = Context(library=virtual_place.library)
-    card = context.attach(virtual_place.reader)
-    threads, _ = _waits(context, [ReaderState(PNP_NOTIFICATION)], 1)
-    time.sleep(0.05)
-    with virtual.fault("SCardCancel", times=0xFFFFFFFF, code=0x80100006), pytest.raises(OutOfMemoryError):
-        context.release()
-    assert not card.is_attached
-    with pytest.raises(UnexpectedStateError):
-        context.list_readers()
-    with VirtualReader("Ends the wait"):
-        threads[0].join(5)
-    assert threads[0].is_alive() is False
-
-
 def test_a_wait_for_no_readers_is_refused(place: Place) -> None:
     with Context(library=place.library) as context:
         with pytest.raises(InvalidArgumentError, match="states: "):
@@ -467,3 +413,57 @@ def test_a_with_block_whose_service_stopped_raises_its_own_error(virtual_place: 
     finally:
         card.detach()
         context.release()
+
+
+def test_cancel_raises_if_scardcancel_keeps_failing_and_the_wait_ends_later(virtual_place: Place) -> None:
+    with Context(library=virtual_place.library) as context:
+        threads, ends = _waits(context, [ReaderState(PNP_NOTIFICATION)], 1)
+        time.sleep(0.05)
+        with virtual.fault("SCardCancel", times=0xFFFFFFFF, code=0x80100006):
+            start = time.perf_counter()
+            with pytest.raises(OutOfMemoryError) as failure:
+                context.cancel()
+            assert failure.value.function == "SCardCancel"
+            assert 0.9 < time.perf_counter() - start < 5
+        assert ends == []
+        context.cancel()
+        threads[0].join(5)
+    assert ends == ["cancelled"]
+
+
+def test_cancel_goes_on_after_scardcancel_has_failed_for_a_while(virtual_place: Place) -> None:
+    with Context(library=virtual_place.library) as context:
+        threads, ends = _waits(context, [ReaderState(PNP_NOTIFICATION)], 1)
+        time.sleep(0.05)
+        with virtual.fault("SCardCancel", times=20, code=0x80100006) as armed:
+            context.cancel()
+            assert armed.hits == 20
+        threads[0].join(5)
+    assert ends == ["cancelled"]
+
+
+def test_ctrl_c_ends_a_wait_although_scardcancel_fails(virtual_place: Place) -> None:
+    with Context(library=virtual_place.library) as context:
+        with virtual.fault("SCardCancel", times=0xFFFFFFFF, code=0x80100006):
+            threading.Timer(0.05, send_signal, (signal.SIGINT,)).start()
+            start = time.perf_counter()
+            with pytest.raises(KeyboardInterrupt):
+                context.get_status_change([ReaderState(PNP_NOTIFICATION)])
+            assert time.perf_counter() - start < 2
+        with VirtualReader("Ends the wait"):
+            pass
+
+
+def test_release_closes_the_context_although_scardcancel_fails(virtual_place: Place) -> None:
+    context = Context(library=virtual_place.library)
+    card = context.attach(virtual_place.reader)
+    threads, _ = _waits(context, [ReaderState(PNP_NOTIFICATION)], 1)
+    time.sleep(0.05)
+    with virtual.fault("SCardCancel", times=0xFFFFFFFF, code=0x80100006), pytest.raises(OutOfMemoryError):
+        context.release()
+    assert not card.is_attached
+    with pytest.raises(UnexpectedStateError):
+        context.list_readers()
+    with VirtualReader("Ends the wait"):
+        threads[0].join(5)
+    assert threads[0].is_alive() is False

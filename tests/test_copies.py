@@ -34,7 +34,7 @@ from scardffi import (
 from scardffi.exchange import Exchange, ExchangeFailure, ExchangeMethods
 from scardffi.iso7816.atr import Atr, HistoricalBytes, SpecificMode, StorageCard
 from scardffi.iso7816.command import Command
-from scardffi.iso7816.malformed import MalformedError
+from scardffi.iso7816.malformed import DictWithProblems, ListWithProblems, MalformedError
 from scardffi.iso7816.response import MalformedResponseError, Response
 from scardffi.iso7816.status_word import StatusError, StatusInfo
 from scardffi.iso7816.tlv import TLV, SimpleTLV
@@ -71,6 +71,7 @@ VALUES: dict[type, Callable[[], object]] = {
     errors.CodeInfo: lambda: errors.lookup(0x80100002),
     Command: lambda: Command(0, 0xA4, 4, 0, bytearray(b"\x3f\x00"), 256),
     DF: lambda: DF(0x3F00, [TransparentEF(0x0101, b"data")]),
+    DictWithProblems: lambda: DictWithProblems({1: 2}, [MalformedError("message", 3)]),
     DirectoryEntry: lambda: DirectoryEntry(FileRef.by_id(0x0101)),
     ExchangeFailure: lambda: ExchangeFailure(0x80100003, 4, 2),
     FileProperties: lambda: FileProperties(file_id=0x0101),
@@ -79,6 +80,7 @@ VALUES: dict[type, Callable[[], object]] = {
     HistoricalBytes: lambda: Atr(ATR).historical(),
     Key: lambda: Key(1, bytes(16), "aes"),
     scardffi.LibraryInfo: lambda: scardffi.LibraryInfo("path", None, frozenset({"a"}), frozenset()),
+    ListWithProblems: lambda: ListWithProblems([1, 2], [MalformedError("message", 3)]),
     Location: lambda: Location(b"", (0x0101,)),
     PinModify: PinModify,
     PinProperties: PinProperties,
@@ -162,6 +164,8 @@ def content(value: object) -> object:
         return [content(one) for one in value]
     if isinstance(value, Reply):
         return bytes(value), bytes(value.data), value.sw, value.elapsed_ns
+    if isinstance(value, (DictWithProblems, ListWithProblems)):
+        return repr(value), [content(one) for one in value.problems]
     if isinstance(value, BaseException):
         return type(value), str(value), value.args, {name: content(one) for name, one in vars(value).items()}
     if type(value).__eq__ is object.__eq__ and hasattr(value, "__dict__"):
@@ -222,7 +226,8 @@ def test_replies_in_an_exception_of_another_class_travel(how: str) -> None:
 def test_the_repr_of_a_half_made_object_works(kind: Any) -> None:
     if issubclass(kind, (tuple, MemoryError)):
         return  # it is made in one step
-    assert kind.__name__ in repr(kind.__new__(kind))
+    shown = repr(kind.__new__(kind))
+    assert kind.__name__ in shown or shown in {"[]", "{}"}
 
 
 def test_the_sender_of_a_service_refuses() -> None:

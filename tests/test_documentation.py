@@ -203,7 +203,7 @@ def test_file_names_are_those_of_files_that_exist(page: Path) -> None:
 
 def test_the_architecture_page_lists_every_file_of_the_package() -> None:
     package = Path(scardffi.__file__).parent
-    listed = set(re.findall(r"`(scardffi/[\w./]+)`", (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")))
+    listed = set(re.findall(r"`(scardffi/[\w./-]+)`", (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")))
     kinds = (".py", ".pyi", ".pxd", ".c", ".h")
     names = {path.relative_to(package.parent).as_posix() for path in package.rglob("*") if path.suffix in kinds}
     of_a_c_file = {name.removesuffix(".h") + ".c" for name in names if name.endswith(".h")} & names

@@ -144,8 +144,9 @@ def test_a_card_that_always_answers_61xx_or_6cxx_is_given_up(way: Way, sw: str, 
 @WAYS
 def test_endless_parts_of_one_byte_end_when_the_buffer_is_full(way: Way, cards: CallbackLibrary) -> None:
     with cards.attach(lambda command: b"x\x61\x01" if command[1] == 0xC0 else b"\x61\x01") as card:
-        with pytest.raises((InsufficientBufferError, ScriptError)):
+        with pytest.raises((InsufficientBufferError, ScriptError)) as failure:
             way(card, READ, ALL, 300)
+        assert failure.value.code is None, "the resource manager reported no error"
         assert len(cards.log) < 100_000
 
 
@@ -171,6 +172,7 @@ def test_a_full_buffer_stops_before_the_next_command_and_the_error_has_the_bytes
             complete = (room - 2) // 10 * 10
             assert failure.value.arrived == complete
             assert failure.value.required == complete + 12
+            assert failure.value.code is None, "the resource manager reported no error"
             assert response[:complete] == data[:complete]
             assert len(cards.log) == 1 + complete // 10, "the next part was not asked for"
         exchange.close()

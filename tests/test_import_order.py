@@ -16,7 +16,7 @@ PACKAGE = Path(scardffi.__file__).parent
 # unit with all its modules; "scardffi" is the package's __init__, which collects the public names.
 LEVELS: list[set[str]] = [
     {"_native", "_half_made"},
-    {"constants", "iso7816", "_cdef", "_not_copied"},
+    {"constants", "iso7816", "_cdef", "_not_copied", "_at_exit", "_pyinstaller"},
     {"errors", "services"},
     {"_loader"},
     {"_arguments", "_gate"},
@@ -48,11 +48,18 @@ STRICTER = {
     "_gate": NOTHING,
     "_reaper": NOTHING,  # it closes any object
     "_cdef": NOTHING,  # it runs before the package is built
+    "_at_exit": NOTHING,  # it decorates any function
+    "_pyinstaller": NOTHING,  # PyInstaller runs it
     "_loader": {"_native", "errors"},
 }
 
 # Imports from outside the standard library, by module: for builds, and for optional extras.
-OUTSIDE = {"_cdef": {"cffi"}, "services.aes": {"cryptography"}}
+OUTSIDE = {
+    "_cdef": {"cffi"},
+    "_pyinstaller.hook-scardffi": {"PyInstaller"},
+    "_pyinstaller.hook-scardffi.virtual": {"PyInstaller"},
+    "services.aes": {"cryptography"},
+}
 
 # The compiled module has only one importer at run time. Annotations may name its types everywhere.
 ONLY_IMPORTERS = {"_native": {"_loader"}}
@@ -150,8 +157,8 @@ def test_only_the_standard_library_and_the_package_are_imported(module: str) -> 
     assert outside - sys.stdlib_module_names == OUTSIDE.get(module, NOTHING)
 
 
-def test_the_module_vpcd_imports_nothing_of_the_package() -> None:
-    assert inner_imports("virtual.vpcd") == set()
+def test_the_module_vpcd_imports_only_what_every_class_needs() -> None:
+    assert inner_imports("virtual.vpcd") == {"_at_exit", "_half_made", "_not_copied"}
 
 
 def test_there_is_no_circular_import() -> None:

@@ -7,7 +7,7 @@ import pytest
 from support.callback_card import CallbackLibrary
 from support.reports import report
 
-from scardffi import Flow, InsufficientBufferError, Protocol, Reply, SCardManage, Script
+from scardffi import Flow, InsufficientBufferError, Protocol, Reply, ReturnCode, SCardManage, Script
 
 COMMANDS = {
     "1": "00A40000",
@@ -151,6 +151,9 @@ def test_a_file_answer_that_is_too_long_for_the_callers_buffer_says_what_it_need
             card.reconnect(protocols=Protocol.T0)
         assert len(cards.log) == 1
         assert failure.value.required in {2000, 2002}
+        assert failure.value.code == (
+            None if failure.value.required == 2000 else ReturnCode.SCARD_E_INSUFFICIENT_BUFFER
+        )
         assert failure.value.arrived == 0
         assert whole[:10] == whole[10 + size :] == b"#" * 10
 

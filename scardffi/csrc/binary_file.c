@@ -64,7 +64,8 @@ struct binary_file {
     size_t done;
     unsigned sw; /* the last one */
     bool is_finished;
-    bool in_command; /* the response to the chunk's command is not complete */
+    bool is_malformed; /* a whole response arrived that cannot be used */
+    bool in_command;   /* the response to the chunk's command is not complete */
     struct chunk chunk;
     struct flow flow;
     const unsigned char *partial; /* after a failure: what the card sent, unless it is in the caller's memory */
@@ -296,7 +297,8 @@ static int64_t finish_chunk(struct binary_file *file, size_t received)
         return transmit_failure(SCARDFFI_E_FAIL, 0);
     chunk->sw = apdu_status_word(chunk->response, received);
     int64_t failure = transfer->finish(chunk, received);
-    if (failure != 0)
+    file->is_malformed = failure != 0;
+    if (file->is_malformed)
         return failure;
     file->partial_length = 0;
     if (chunk->sw == SW_SUCCESS || chunk->sw == SW_END_OF_FILE)
@@ -409,6 +411,11 @@ size_t binary_done(const struct binary_file *file)
 uint32_t binary_sw(const struct binary_file *file)
 {
     return file->sw;
+}
+
+bool binary_is_refused(const struct binary_file *file)
+{
+    return file->flow.is_refused || file->is_malformed;
 }
 
 size_t binary_partial_length(const struct binary_file *file)

@@ -24,6 +24,7 @@ void binary_end(struct binary_file *file);
  * what the card sent last and is not in the caller's memory, if that was no proper response. */
 size_t binary_done(const struct binary_file *file);
 uint32_t binary_sw(const struct binary_file *file);
+bool binary_is_refused(const struct binary_file *file); /* as exchange_is_refused, or a response longer than `memory` */
 size_t binary_partial_length(const struct binary_file *file);
 const unsigned char *binary_partial(const struct binary_file *file);
 

@@ -244,6 +244,11 @@ uint32_t exchange_rest(const scardffi_exchange *exchange)
     return (uint32_t)exchange->flow.rest;
 }
 
+bool exchange_is_refused(const scardffi_exchange *exchange)
+{
+    return exchange->flow.is_refused;
+}
+
 bool exchange_close(scardffi_exchange *exchange)
 {
     if (!platform_flag_take(&exchange->busy))

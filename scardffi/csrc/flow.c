@@ -82,7 +82,8 @@ static int64_t after_response(struct flow *flow, int64_t received)
         return received;
     flow->arrived = (size_t)received - APDU_SW_SIZE;
     size_t required = (size_t)received + sw2_length(flow->response, received);
-    if (required > flow->limit)
+    flow->is_refused = required > flow->limit;
+    if (flow->is_refused)
         return transmit_failure(SCARD_E_INSUFFICIENT_BUFFER, required);
     flow->next = FETCH;
     return FLOW_MORE;
@@ -152,9 +153,9 @@ struct card_handle *flow_enter(struct flow *flow, scardffi_manage *manage)
     bool lost_turn = flow->card != NULL && (card != flow->card || platform_atomic_load(&card->holder) != flow);
     if (!lost_turn)
         return card;
-    flow->card = NULL;
     if (card != NULL)
         platform_mutex_unlock(&card->mutex);
+    flow_end(flow);
     return NULL;
 }
 

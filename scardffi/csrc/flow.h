@@ -42,6 +42,7 @@ struct flow {
     size_t sent;              /* its data bytes that are sent */
     size_t arrived;           /* data bytes in `response` while it is incomplete, otherwise 0 */
     size_t rest;              /* bytes after them that have no status word: a last part of fewer than two bytes */
+    bool is_refused;          /* the next part is longer than `limit` allows, and was not requested */
     struct card_handle *card; /* the handle whose turn this flow keeps; NULL: none */
     unsigned process;         /* platform_process() when it began to keep the turn */
 };

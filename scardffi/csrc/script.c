@@ -376,6 +376,11 @@ uint32_t script_run_rest(const scardffi_run *run)
     return (uint32_t)run->flow.rest;
 }
 
+bool script_run_is_refused(const scardffi_run *run)
+{
+    return run->flow.is_refused;
+}
+
 size_t script_run_count(const scardffi_run *run)
 {
     return run->count;

@@ -44,6 +44,7 @@ size_t script_run_index(const scardffi_run *run);
 int64_t script_run_failure(const scardffi_run *run);
 uint32_t script_run_arrived(const scardffi_run *run);
 uint32_t script_run_rest(const scardffi_run *run);
+bool script_run_is_refused(const scardffi_run *run);
 /* The kept replies: their number, their memory, the offset of each in it (and one more offset, the end), and the
  * nanoseconds that each exchange took (NULL if they were not measured). */
 size_t script_run_count(const scardffi_run *run);

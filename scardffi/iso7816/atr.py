@@ -9,6 +9,7 @@ from operator import xor
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .._half_made import repr_if_half_made
+from ._object_reader import PADDING, Header, ObjectReader
 from .malformed import MalformedError
 from .tlv import TLV
 
@@ -105,12 +106,14 @@ class HistoricalBytes:
             data, 0x47 card capabilities, 0x48 status indicator, 0x4F application identifier.
         life_cycle: the life cycle status byte; None if it is absent.
         sw: the status word; None if it is absent.
+        problems: the errors that were found; empty unless the ATR was read leniently.
     """
 
     category: int
     objects: tuple[TLV, ...]
     life_cycle: int | None
     sw: int | None
+    problems: list[MalformedError] = field(default_factory=list, compare=False)
 
     @property
     def supports_chaining(self) -> bool | None:
@@ -373,7 +376,8 @@ class Atr:
     def historical(self) -> HistoricalBytes | None:
         """Return the decoded historical bytes; None if the ATR has none.
 
-        If the ATR was read leniently, the result has the objects before the first malformed one.
+        If the ATR was read leniently, the result has the objects before the first malformed one and lists the errors in
+        ``problems``, and bytes 00 and FF between objects are ignored.
 
         Raises:
             MalformedAtrError: the category indicates COMPACT-TLV, but the bytes are not COMPACT-TLV objects.
@@ -383,39 +387,48 @@ class Atr:
         category, rest = self.historical_bytes[0], self.historical_bytes[1:]
         objects: tuple[TLV, ...] = ()
         status = b""
+        problems: list[MalformedError] = []
         if category == 0x00:
-            if len(rest) < 3 and not self._lenient:
+            if len(rest) < 3:
                 message = "the historical bytes end before the status indicator of 3 bytes that category 00 requires"
-                raise MalformedAtrError(message, 3 + len(self.interface) + len(rest))
-            objects, status = self._compact(rest[:-3]), rest[-3:]
+                problems.append(MalformedAtrError(message, 3 + len(self.interface) + len(rest)))
+            objects, status = self._compact(rest[:-3], problems), rest[-3:]
         elif category == 0x80:
-            objects = self._compact(rest)
+            objects = self._compact(rest, problems)
             status = next((one.value for one in objects if one.tag == 0x48), b"")
+        if problems and not self._lenient:
+            raise problems[0]
         life_cycle = status[0] if len(status) in {1, 3} else None
         sw = int.from_bytes(status[-2:], "big") if len(status) in {2, 3} else None
-        return HistoricalBytes(category, objects, life_cycle, sw)
+        return HistoricalBytes(category, objects, life_cycle, sw, problems)
 
-    def _compact(self, raw: bytes) -> tuple[TLV, ...]:
-        """Decode the COMPACT-TLV objects after the category indicator."""
+    def _compact(self, raw: bytes, problems: list[MalformedError]) -> tuple[TLV, ...]:
+        """Decode the COMPACT-TLV objects after the category indicator. Add errors to ``problems``."""
         base = 3 + len(self.interface)
         if self.storage_card is not None:  # it has only one object, which PC/SC encodes as BER-TLV
             return (TLV(0x4F, raw[2:], offset=base + 2),)
-        objects = []
-        position = 0
-        while position < len(raw):
-            tag, length = raw[position] >> 4, raw[position] & 0xF
-            value = raw[position + 1 : position + 1 + length]
-            if len(value) < length:
-                if self._lenient:
-                    break
-                message = f"the historical bytes end after {len(value)} of {length} bytes of the object {tag:X}"
-                raise MalformedAtrError(message, base + len(raw))
-            objects.append(TLV(0x40 | tag, value, offset=base + position + 1))
-            position += 1 + length
-        return tuple(objects)
+        found, errors = _CompactReader(raw, base, padding=PADDING if self._lenient else b"").read_leniently()
+        problems += errors
+        return tuple(TLV(one.header.tag, raw[one.header.end : one.end], offset=base + one.header.end) for one in found)
 
     def __bytes__(self) -> bytes:
         return self.raw
 
     def __repr__(self) -> str:
         return f"<Atr {self.raw.hex(' ').upper()}>"
+
+
+class _CompactReader(ObjectReader):
+    """Reads COMPACT-TLV objects: the upper half of a byte is the tag, the lower half the length."""
+
+    error = MalformedAtrError
+
+    def header(self, start: int) -> Header:
+        return Header(0x40 | self.raw[start] >> 4, self.raw[start] & 0xF, 0, start + 1)
+
+    def cut_off(self, start: int, header: Header | None) -> MalformedError:
+        del header  # it is this byte
+        length = self.raw[start] & 0xF
+        available = len(self.raw) - start - 1
+        message = f"the historical bytes end after {available} of {length} bytes of the object {self.raw[start] >> 4:X}"
+        return MalformedAtrError(message, len(self.raw))

@@ -1,6 +1,15 @@
-"""The base class of the errors that the parsers raise."""
+"""The base class of the errors that the parsers raise, and results that list such errors."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_Item = TypeVar("_Item")
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
 class MalformedError(ValueError):
@@ -20,3 +29,39 @@ class MalformedError(ValueError):
 
     def __str__(self) -> str:
         return f"byte {self.offset}: {self.args[0]}"
+
+
+class ListWithProblems(list[_Item]):
+    """A list of what was read. Comparisons ignore the problems.
+
+    Args:
+        items: the items.
+        problems: the errors that were found. The list is empty if the bytes were read strictly.
+    """
+
+    problems: list[MalformedError]
+
+    def __init__(self, items: Iterable[_Item] = (), problems: Iterable[MalformedError] = ()) -> None:
+        super().__init__(items)
+        self.problems = list(problems)
+
+
+class DictWithProblems(dict[_Key, _Value]):
+    """A dict of what was read. Comparisons ignore the problems.
+
+    Args:
+        items: the keys and values.
+        problems: the errors that were found. The list is empty if the bytes were read strictly.
+    """
+
+    problems: list[MalformedError]
+
+    def __init__(self, items: Mapping[_Key, _Value], problems: Iterable[MalformedError] = ()) -> None:
+        super().__init__(items)
+        self.problems = list(problems)
+
+
+def add_problems(problems: list[MalformedError], more: Iterable[MalformedError]) -> None:
+    """Add errors, except at a position that has one: where an object is cut off, those in it are cut off too."""
+    positions = {one.offset for one in problems}
+    problems += [one for one in more if one.offset not in positions]

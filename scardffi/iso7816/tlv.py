@@ -9,14 +9,16 @@ objects have the shortest length field by default.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from .._half_made import repr_if_half_made
-from .malformed import MalformedError
+from ._object_reader import CATEGORIES, PADDING, Found, Header, ObjectReader
+from .malformed import ListWithProblems, MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Collection, Iterable
 
     from typing_extensions import Buffer
 
@@ -27,12 +29,26 @@ _CONTINUED: Final = 0x80
 """The bit that is set in every byte of a long tag except the first and the last, and in the first byte of a long BER
 length."""
 _CONSTRUCTED: Final = 0x20
+_CLASS: Final = 0xC0
+"""The bits of the class. Data objects of ISO/IEC 7816-4 in the same template do not have the universal class, 0."""
+ANY_LENGTH: Final = range(1, 1 << 32)
+"""The lengths of a value that is not empty, for the argument ``expected``."""
 _MAX_LENGTH_START: Final = 0x84
 _LONG_SIMPLE_LENGTH: Final = 0xFF
+_INDEFINITE: Final = 0x80
+"""A length field of BER that ISO/IEC 7816 forbids: the value ends before two bytes 00."""
+_END_OF_CONTENTS: Final = b"\x00\x00"
 
 
 class MalformedTLVError(MalformedError):
     """Raised if bytes are not data objects."""
+
+
+class _Options(NamedTuple):
+    """The arguments with which an object was read; they apply to the objects in it too."""
+
+    lenient: bool = False
+    allow_tags: bytes = b""
 
 
 @repr_if_half_made
@@ -56,6 +72,9 @@ class TLV:
     length_size: int = 0
     offset: int = field(default=0, compare=False)
 
+    _options: ClassVar[_Options] = _Options()
+    _is_cut_off: ClassVar[bool] = False
+
     def __post_init__(self) -> None:
         try:
             tag = shortest_bytes(self.tag)
@@ -73,17 +92,29 @@ class TLV:
         """True if the tag says that the value consists of data objects."""
         return bool(shortest_bytes(self.tag)[0] & _CONSTRUCTED)
 
-    def children(self, *, padding: bool = False) -> list[TLV]:
+    def children(
+        self,
+        *,
+        padding: bool = False,
+        lenient: bool | None = None,
+        allow_tags: Buffer | None = None,
+        expected: Collection[int] | Mapping[int, range] = (),
+    ) -> ListWithProblems[TLV]:
         """Return the data objects in the value, one level deep. It does not matter whether the tag is constructed.
 
-        Args:
-            padding: as for :func:`decode`.
+        The arguments are those of :func:`decode`. If ``lenient`` or ``allow_tags`` is None, it is as it was when this
+        object was decoded.
 
         Raises:
-            MalformedTLVError: the value does not consist of data objects. The error's offset counts from the start of
-                the bytes that this object was decoded from.
+            MalformedTLVError: the value does not consist of data objects, and is not read leniently. The error's
+                offset counts from the start of the bytes that this object was decoded from.
         """
-        return _decode_ber(self.value, self.offset, padding=padding)
+        options = _Options(
+            self._options.lenient if lenient is None else lenient,
+            self._options.allow_tags if allow_tags is None else memoryview(allow_tags).tobytes(),
+        )
+        reader = _reader(self.value, self.offset, options, padding=padding, expected=expected, cut=self._is_cut_off)
+        return _read(reader, options)
 
     def __bytes__(self) -> bytes:
         length = len(self.value)
@@ -136,30 +167,56 @@ def encode(objects: Iterable[TLV | SimpleTLV]) -> bytes:
     return b"".join(map(bytes, objects))
 
 
-def decode(raw: Buffer, *, padding: bool = False) -> list[TLV]:
+def decode(
+    raw: Buffer,
+    *,
+    padding: bool = False,
+    lenient: bool = False,
+    allow_tags: Buffer = b"",
+    expected: Collection[int] | Mapping[int, range] = (),
+) -> ListWithProblems[TLV]:
     """Return the BER-TLV data objects in these bytes, one level deep.
 
     The value of a constructed object is decoded only by :meth:`TLV.children`. An error in one value therefore does not
     affect other objects, and objects that are nested thousands deep take no extra time.
 
+    With ``lenient``, padding is ignored and malformed objects raise no error. Those objects that can be read are
+    returned, and ``problems`` of the result lists the errors:
+
+    - A constructed object that is cut off has the part of its value that is there. Other objects that are cut off are
+      left out.
+    - A constructed object whose length is wrong has a corrected value, if its objects and those after it show the
+      length.
+    - Indefinite lengths and length fields of more than 5 bytes are read. Objects with wrong tags are left out.
+    - If it is unknown where a malformed object ends, the objects after it are found only if all bytes after the header
+      are whole objects, or by ``expected``.
+
     Args:
         raw: one or more whole objects, or no bytes.
-        padding: ignore bytes 00 before, between and after objects, and bytes FF at the end. Files that are not full
-            contain such bytes. :func:`encode` does not write them again.
+        padding: ignore bytes 00 and FF before, between and after objects. Files that are not full contain such bytes.
+            :func:`encode` does not write them again.
+        lenient: return the objects that can be read instead of raising an error.
+        allow_tags: the bytes, FF or 00 or both, that begin a tag here and are not padding. No standard allows tags that
+            begin with 00. Without ``padding`` and ``lenient``, tags that begin with FF are always allowed.
+        expected: with ``lenient``, the tags that identify the next object after one whose end is unknown, and
+            optionally the lengths that their values may have. Reading continues at the first position from which all
+            bytes are such objects.
 
     Raises:
-        MalformedTLVError: the bytes are not data objects.
+        MalformedTLVError: the bytes are not data objects, and ``lenient`` is False.
     """
-    return _decode_ber(memoryview(raw).tobytes(), 0, padding=padding)
+    options = _Options(lenient, memoryview(allow_tags).tobytes())
+    return _read(_reader(memoryview(raw).tobytes(), 0, options, padding=padding, expected=expected), options)
 
 
-def decode_simple(raw: Buffer, *, padding: bool = False) -> list[SimpleTLV]:
+def decode_simple(raw: Buffer, *, padding: bool = False, lenient: bool = False) -> ListWithProblems[SimpleTLV]:
     """Return the SIMPLE-TLV data objects in these bytes; arguments and errors as for :func:`decode`."""
-    whole = memoryview(raw).tobytes()
-    return [
-        SimpleTLV(header.tag, value, header.length_size)
-        for header, value in _objects(whole, 0, _simple_header, padding=padding)
-    ]
+    reader = _SimpleReader(memoryview(raw).tobytes(), padding=PADDING if padding or lenient else b"")
+    found, problems = reader.read_leniently() if lenient else (reader.read_strictly(), [])
+    return ListWithProblems(
+        (SimpleTLV(one.header.tag, reader.raw[one.header.end : one.end], one.header.length_size) for one in found),
+        problems,
+    )
 
 
 def find(objects: Iterable[TLV], tag: int, *below: int) -> TLV | None:
@@ -171,10 +228,39 @@ def find(objects: Iterable[TLV], tag: int, *below: int) -> TLV | None:
         below: the tags to search for inside the first object, from the outside to the inside.
 
     Raises:
-        MalformedTLVError: the value of an object on this path does not consist of data objects.
+        MalformedTLVError: the value of an object on this path does not consist of data objects, and the object was not
+            decoded leniently.
     """
     found = next((one for one in objects if one.tag == tag), None)
     return find(found.children(), *below) if found and below else found
+
+
+def first_values(objects: Iterable[TLV], problems: list[MalformedError]) -> dict[int, TLV]:
+    """Return the first object of each tag. Add an error to ``problems`` for each later one that has another value."""
+    found: dict[int, TLV] = {}
+    for one in objects:
+        if found.setdefault(one.tag, one).value != one.value:
+            message = f"tag {one.tag:02X} is repeated with another value"
+            problems.append(MalformedTLVError(message, one.offset))
+    return found
+
+
+def without_category(raw: bytes) -> tuple[bytes, list[MalformedError]]:
+    """Replace category indicators before the objects of a file by padding; some cards write them there.
+
+    A byte 10 or 80 is such an indicator, and not a tag, if another one or a tag of the application class follows, as
+    the tags of EF.DIR and EF.ATR/INFO are.
+
+    Returns:
+        The bytes, and a problem for each indicator.
+    """
+    size = len(raw) - len(raw.lstrip(CATEGORIES))
+    if not size or raw[size : size + 1] < b"\x40" or raw[size : size + 1] > b"\x7f":
+        return raw, []
+    problems = [
+        MalformedTLVError(f"the category indicator {raw[at]:02X} comes before the objects", at) for at in range(size)
+    ]
+    return bytes(size) + raw[size:], [*problems]
 
 
 def shortest_bytes(number: int) -> bytes:
@@ -186,70 +272,170 @@ def shortest_bytes(number: int) -> bytes:
     return number.to_bytes(max(1, (number.bit_length() + 7) // 8), "big")
 
 
-class _Header(NamedTuple):
-    """The fields of an object before its value."""
+class _TLVReader(ObjectReader):
+    """The errors that the readers of BER-TLV and SIMPLE-TLV have in common."""
 
-    tag: int
-    length: int
-    length_size: int
-    """The size of the length field; 0 if it is as short as possible."""
-    end: int
-    """The position after the header, at which the value begins."""
+    error = MalformedTLVError
 
-
-def _decode_ber(raw: bytes, base: int, *, padding: bool) -> list[TLV]:
-    return [
-        TLV(header.tag, value, header.length_size, base + header.end)
-        for header, value in _objects(raw, base, _ber_header, padding=padding)
-    ]
+    def cut_off(self, start: int, header: Header | None) -> MalformedError:
+        if header is None:
+            place = f"the tag or the length of the object at byte {self.base + start}"
+            return MalformedTLVError(f"the bytes end in {place}", len(self.raw))
+        available = len(self.raw) - header.end
+        message = f"the bytes end after {available} of {header.length} bytes of the value of tag {header.tag:02X}"
+        return MalformedTLVError(message, len(self.raw))
 
 
-def _objects(
-    raw: bytes, base: int, read_header: Callable[[bytes, int], _Header], *, padding: bool
-) -> Iterator[tuple[_Header, bytes]]:
-    """Yield header and value of each object. ``base`` is added to positions in errors."""
-    start = 0
-    end = len(raw.rstrip(b"\xff")) if padding else len(raw)
-    while start < end:
-        if padding and raw[start] == 0:
-            start += 1
-            continue
+class _BerReader(_TLVReader):
+    allow_zero_tag = False
+
+    def header(self, start: int) -> Header:
+        return self._after_tag(start, _tag_end(self.raw, start, allow_zero=self.allow_zero_tag))
+
+    def tag(self, start: int) -> int:
+        tag_end = _tag_end(self.raw, start, allow_zero=self.allow_zero_tag)
+        return int.from_bytes(self.raw[start:tag_end], "big")
+
+    def _after_tag(self, start: int, tag_end: int) -> Header:
+        tag = int.from_bytes(self.raw[start:tag_end], "big")
+        length = self.raw[tag_end]
+        if length < _CONTINUED:
+            return Header(tag, length, 0, tag_end + 1)
+        if not _CONTINUED < length <= _MAX_LENGTH_START:
+            message = f"the length begins with {length:02X}; allowed are 00 to 7F and 81 to 84"
+            raise MalformedTLVError(message, tag_end)
+        length, end = self._long_length(tag_end)
+        size = end - tag_end
+        return Header(tag, length, 0 if size == _shortest_length_size(length) else size, end)
+
+    def _long_length(self, start: int) -> tuple[int, int]:
+        """Return the length in a length field of several bytes, and the position after the field."""
+        end = start + 1 + self.raw[start] - _CONTINUED
+        if end > len(self.raw):
+            raise IndexError
+        return int.from_bytes(self.raw[start + 1 : end], "big"), end
+
+    def repaired(self, start: int) -> tuple[Found | None, int] | None:
         try:
-            header = read_header(raw, start)
+            tag_end = self._any_tag_end(start)
+            is_tag = tag_end - start <= _MAX_TAG_SIZE and self.raw[start + 1 : tag_end][:1] != bytes((_CONTINUED,))
+            if self.raw[tag_end] == _INDEFINITE:
+                if not self.is_template(int.from_bytes(self.raw[start:tag_end], "big")):
+                    return None
+                value_end, end = self._end_of_contents(tag_end + 1)
+                header = Header(int.from_bytes(self.raw[start:tag_end], "big"), value_end - tag_end - 1, 0, tag_end + 1)
+            elif self.raw[tag_end] > _MAX_LENGTH_START:
+                length, value_start = self._long_length(tag_end)
+                header = Header(int.from_bytes(self.raw[start:tag_end], "big"), length, 0, value_start)
+                value_end = end = value_start + length
+            elif is_tag:
+                return None
+            else:
+                header = self._after_tag(start, tag_end)
+                value_end = end = header.end + header.length
         except IndexError:
-            message = f"the bytes end in the tag or the length of the object at byte {base + start}"
-            raise MalformedTLVError(message, base + len(raw)) from None
-        except MalformedTLVError as error:
-            raise MalformedTLVError(error.args[0], base + error.offset) from None
-        start = header.end + header.length
-        if start > len(raw):
-            available = len(raw) - header.end
-            message = f"the bytes end after {available} of {header.length} bytes of the value of tag {header.tag:02X}"
-            raise MalformedTLVError(message, base + len(raw))
-        yield header, raw[header.end : start]
+            return None
+        if end > len(self.raw):
+            return None
+        return Found(header, start, value_end, end) if is_tag else None, end
+
+    def _any_tag_end(self, start: int) -> int:
+        """Return the position after a tag of any number of bytes."""
+        end = start + 1
+        if self.raw[start] & _LONG_TAG == _LONG_TAG:
+            while self.raw[end] >= _CONTINUED:
+                end += 1
+            end += 1
+        return end
+
+    def _end_of_contents(self, start: int) -> tuple[int, int]:
+        """Return the end of a value of indefinite length, and the position after the bytes that mark it.
+
+        If no bytes mark it, the value ends with the bytes.
+        """
+        depth = 1
+        while start < len(self.raw):
+            if self.raw.startswith(_END_OF_CONTENTS, start):
+                depth -= 1
+                start += len(_END_OF_CONTENTS)
+                if not depth:
+                    return start - len(_END_OF_CONTENTS), start
+                continue
+            try:
+                tag_end = _tag_end(self.raw, start)
+                is_indefinite = self.raw[tag_end] == _INDEFINITE and self.raw[start] & _CONSTRUCTED
+                header = None if is_indefinite else self._after_tag(start, tag_end)
+            except (IndexError, MalformedTLVError):
+                break
+            depth += header is None
+            start = tag_end + 1 if header is None else header.end + header.length
+        return len(self.raw), len(self.raw)
+
+    def after_header(self, start: int) -> int:
+        try:
+            tag_end = _tag_end(self.raw, start, allow_zero=self.allow_zero_tag)
+            is_wrong = self.raw[tag_end] == _INDEFINITE or self.raw[tag_end] > _MAX_LENGTH_START
+        except (IndexError, MalformedTLVError):
+            return start
+        return tag_end + 1 if is_wrong else start
+
+    def is_template(self, tag: int) -> bool:
+        return bool(shortest_bytes(tag)[0] & _CONSTRUCTED)
+
+    def is_foreign(self, tag: int) -> bool:
+        return not shortest_bytes(tag)[0] & _CLASS
 
 
-def _ber_header(raw: bytes, start: int) -> _Header:
-    """Read the header of the BER-TLV object at this position. Raise IndexError if the bytes end in the header."""
-    tag_end = _tag_end(raw, start)
-    tag = int.from_bytes(raw[start:tag_end], "big")
-    length = raw[tag_end]
-    if length < _CONTINUED:
-        return _Header(tag, length, 0, tag_end + 1)
-    if not _CONTINUED < length <= _MAX_LENGTH_START:
-        message = f"the length begins with {length:02X}; allowed are 00 to 7F and 81 to 84"
-        raise MalformedTLVError(message, tag_end)
-    size = length - _CONTINUED + 1
-    digits = raw[tag_end + 1 : tag_end + size]
-    if len(digits) < size - 1:
-        raise IndexError
-    length = int.from_bytes(digits, "big")
-    return _Header(tag, length, 0 if size == _shortest_length_size(length) else size, tag_end + size)
+class _SimpleReader(_TLVReader):
+    def header(self, start: int) -> Header:
+        tag, length = self.raw[start], self.raw[start + 1]
+        if tag in PADDING:
+            raise MalformedTLVError(f"tag {tag:02X}; allowed are 01 to FE", start)
+        if length != _LONG_SIMPLE_LENGTH:
+            return Header(tag, length, 0, start + 2)
+        length = self.raw[start + 2] << 8 | self.raw[start + 3]
+        return Header(tag, length, 3 if length < _LONG_SIMPLE_LENGTH else 0, start + 4)
 
 
-def _tag_end(raw: bytes, start: int) -> int:
+def _reader(
+    raw: bytes,
+    base: int,
+    options: _Options,
+    *,
+    padding: bool,
+    expected: Collection[int] | Mapping[int, range],
+    cut: bool = False,
+) -> _BerReader:
+    ignored = PADDING.translate(None, options.allow_tags) if padding or options.lenient else b""
+    lengths = expected if isinstance(expected, Mapping) else dict.fromkeys(expected, ANY_LENGTH)
+    reader = _BerReader(raw, base, padding=ignored, expected=lengths, is_cut_off=cut)
+    reader.allow_zero_tag = 0 in options.allow_tags
+    return reader
+
+
+def _read(reader: _BerReader, options: _Options) -> ListWithProblems[TLV]:
+    found, problems = reader.read_leniently() if options.lenient else (reader.read_strictly(), [])
+    return ListWithProblems((_read_object(one, reader, options) for one in found), problems)
+
+
+def _read_object(one: Found, reader: _BerReader, options: _Options) -> TLV:
+    """Return an object that was read. Its tag may be 00, which a program cannot give to TLV()."""
+    header = one.header
+    read = object.__new__(TLV)
+    read.__dict__.update(
+        tag=header.tag,
+        value=reader.raw[header.end : one.value_end],
+        length_size=header.length_size,
+        offset=reader.base + header.end,
+        _options=options,
+        _is_cut_off=one.value_end == len(reader.raw) < header.end + header.length,
+    )
+    return read
+
+
+def _tag_end(raw: bytes, start: int, *, allow_zero: bool = False) -> int:
     """Return the position after the tag that begins here. Raise IndexError if the bytes end in the tag."""
-    if raw[start] == 0:
+    if raw[start] == 0 and not allow_zero:
         raise MalformedTLVError("a tag begins with 00; no tag does", start)
     if raw[start] & _LONG_TAG != _LONG_TAG:
         return start + 1
@@ -259,17 +445,6 @@ def _tag_end(raw: bytes, start: int) -> int:
         if raw[last] < _CONTINUED:
             return last + 1
     raise MalformedTLVError(f"a tag has more than {_MAX_TAG_SIZE} bytes", start + _MAX_TAG_SIZE)
-
-
-def _simple_header(raw: bytes, start: int) -> _Header:
-    """Read the header of the SIMPLE-TLV object at this position. Raise IndexError if the bytes end in the header."""
-    tag, length = raw[start], raw[start + 1]
-    if tag in {0, 0xFF}:
-        raise MalformedTLVError(f"tag {tag:02X}; allowed are 01 to FE", start)
-    if length != _LONG_SIMPLE_LENGTH:
-        return _Header(tag, length, 0, start + 2)
-    length = raw[start + 2] << 8 | raw[start + 3]
-    return _Header(tag, length, 3 if length < _LONG_SIMPLE_LENGTH else 0, start + 4)
 
 
 def _shortest_length_size(length: int) -> int:

@@ -56,8 +56,10 @@ class Selection:
         transmitter: sends the commands.
         cla: the class byte of the commands.
         table: the card's own status words.
+        lenient: False to raise an error if the properties of a file are malformed.
 
     Attributes:
+        lenient: the argument.
         sender: the sender of the commands.
         folder: the current directory of the service's user.
         df: the card's current DF; None if it is not known.
@@ -65,7 +67,8 @@ class Selection:
         atr: the card's ATR; empty if the transmitter has none.
     """
 
-    def __init__(self, transmitter: Transmitter, cla: int, table: StatusTable | None) -> None:
+    def __init__(self, transmitter: Transmitter, cla: int, table: StatusTable | None, *, lenient: bool = True) -> None:
+        self.lenient = lenient
         self.sender = Sender(transmitter, cla, table)
         self._token = object()
         self.folder = Location()
@@ -149,7 +152,7 @@ class Selection:
         ):
             return self._df_properties
         answer = self._select_location(location, is_ef=folder is False)
-        properties = FileProperties.decode(answer, lenient=True)
+        properties = self._decode(answer)
         if properties.kind is not None or properties.name:
             folder = properties.kind in {None, FileKind.DF}
         if folder:
@@ -162,7 +165,7 @@ class Selection:
     def select_name(self, name: bytes, occurrence: Occurrence) -> FileProperties:
         """Select an occurrence of a DF name and return its properties. The current DF is unknown afterwards."""
         self.forget()
-        return FileProperties.decode(self._require(SelectBy.DF_NAME, name, occurrence), lenient=True)
+        return self._decode(self._require(SelectBy.DF_NAME, name, occurrence))
 
     def ensure_ef(self, location: Location) -> None:
         """Select an EF unless it is the current one."""
@@ -320,7 +323,15 @@ class Selection:
     def _current_properties(self) -> FileProperties:
         """Return the properties of the current file by GET DATA; most cards return none."""
         response = self.send_any(iso.get_data(FCP, cla=self.sender.cla))
-        return FileProperties.decode(response.data, lenient=True)
+        return self._decode(response.data)
+
+    def _decode(self, answer: bytes) -> FileProperties:
+        """Return the properties in an answer. Forget the current files if it is malformed and read strictly."""
+        try:
+            return FileProperties.decode(answer, lenient=self.lenient)
+        except MalformedError:
+            self.forget()
+            raise
 
 
 def _path(steps: Sequence[int]) -> bytes:

@@ -142,7 +142,7 @@ class Transfer:
             data = response.data[:size]
         raise_for(response.sw, allow={_END_WARNING}, table=self._selection.sender.table)
         if far and data:
-            content = find(decode(data), _DATA)
+            content = find(decode(data, lenient=True), _DATA)
             if content is None:
                 raise MalformedResponseError(f"the answer to READ BINARY has no data object of tag {_DATA:02X}")
             data = content.value

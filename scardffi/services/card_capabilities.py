@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from .._half_made import repr_if_half_made
+from ..iso7816._object_reader import PADDING
 from ..iso7816.atr import Atr, MalformedAtrError
 from ..iso7816.command import EXTENDED_DATA, EXTENDED_LE, SHORT_DATA, SHORT_LE
-from ..iso7816.malformed import MalformedError
-from ..iso7816.tlv import TLV, MalformedTLVError, decode
+from ..iso7816.malformed import MalformedError, add_problems
+from ..iso7816.tlv import ANY_LENGTH, TLV, MalformedTLVError, decode, first_values, without_category
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from typing_extensions import Buffer
 
 _SERVICE_DATA, _CAPABILITIES, _EXTENDED_LENGTH, _INTEGER = 0x43, 0x47, 0x7F66, 0x02
+_USED: Final = frozenset({_SERVICE_DATA, _CAPABILITIES, _EXTENDED_LENGTH})
+_IN_EF_ATR: Final = dict.fromkeys(
+    (0x41, 0x42, 0x44, 0x45, 0x46, 0x48, 0x49, 0x4F, 0x5F2C, 0x5F52, 0x61, 0x66, 0x78, 0x7F62, _EXTENDED_LENGTH),
+    ANY_LENGTH,
+) | {_SERVICE_DATA: range(1, 2), _CAPABILITIES: range(1, 4)}
+"""The objects of EF.ATR/INFO. Reading goes on at one of these after an object whose end is unknown."""
 _COMMAND_FRAME: Final = 9
 """The length of the header, Lc and Le of an extended command."""
 _STATUS_WORD: Final = 2
@@ -33,6 +43,7 @@ class WriteBehaviour(Enum):
     """The commands clear bits."""
 
 
+@repr_if_half_made
 @dataclass(frozen=True, kw_only=True)
 class CardCapabilities:
     """The capabilities that a card states. An attribute is None if the card does not state it.
@@ -59,6 +70,7 @@ class CardCapabilities:
         channel_by_program: the program chooses the number of a channel.
         command_limit: the maximum length of a command in bytes.
         response_limit: the maximum length of a response in bytes.
+        problems: the errors in what the card states. The messages begin with the source.
     """
 
     select_by_name: bool | None = None
@@ -82,35 +94,41 @@ class CardCapabilities:
     channel_by_program: bool | None = None
     command_limit: int | None = None
     response_limit: int | None = None
+    problems: list[MalformedError] = field(default_factory=list, compare=False)
 
     @classmethod
-    def of(cls, atr: Buffer, ef_atr: Buffer = b"", information: tuple[TLV, ...] = ()) -> CardCapabilities:
-        """Return the capabilities in these bytes. Malformed parts are ignored.
+    def of(
+        cls,
+        atr: Buffer,
+        ef_atr: Buffer | Sequence[bytes] = b"",
+        information: tuple[TLV, ...] = (),
+        *,
+        lenient: bool = True,
+    ) -> CardCapabilities:
+        """Return the capabilities in these bytes.
 
         Args:
             atr: the ATR; empty if there is none.
-            ef_atr: the content of EF.ATR/INFO, data objects in BER-TLV; it takes precedence over the historical bytes.
+            ef_atr: the content of EF.ATR/INFO, data objects in BER-TLV, in one piece or as a list of records; it takes
+                precedence over the historical bytes.
             information: other data objects, such as a file's control information; they take precedence over both.
+            lenient: False to raise an error if the historical bytes or a data object are malformed. Otherwise
+                ``problems`` lists the errors.
+
+        Raises:
+            MalformedError: bytes are malformed, and ``lenient`` is False.
         """
-        values: dict[int, bytes] = {}
-        for one in (*_historical(atr), *_content(ef_atr), *information):
-            values[one.tag] = one.value
-        services, tables = values.get(_SERVICE_DATA, b""), values.get(_CAPABILITIES, b"")
-        found: dict[str, object] = {}
-        for names, byte in ((_SERVICES, services[:1]), (_SELECTION, tables[:1]), (_LENGTHS, tables[2:3])):
-            if byte:
-                found.update({name: bool(byte[0] & bit) != inverted for name, bit, inverted in names})
-        if len(tables) > 1:
-            coding = tables[1]
-            found["tlv_files"] = bool(coding & 0x80)
-            found["write_behaviour"] = WriteBehaviour(coding >> 5 & 3)
-            found["data_unit"] = 2 ** (coding & 0x0F) / 2
-        if len(tables) > 2:
-            found["channels"] = (tables[2] & 7) + 1
-        limits = _limits(values.get(_EXTENDED_LENGTH, b""))
-        if len(limits) == 2:
-            found["command_limit"], found["response_limit"] = limits
-        return cls(**found)  # type: ignore[arg-type]  # the tables give each field its own type
+        problems: list[MalformedError] = []
+        values: dict[int, TLV] = {}
+        values.update(_first_values(_historical(atr, problems), "historical bytes", problems))
+        records = ef_atr if isinstance(ef_atr, (list, tuple)) else [memoryview(ef_atr).tobytes()]  # type: ignore[arg-type]  # another sequence is a buffer
+        objects = [one for record in records for one in _content(record, problems)]
+        values.update(_first_values(objects, "EF.ATR/INFO", problems))
+        values.update(_first_values(information, "file control information", problems))
+        found = _decoded(values, problems)
+        if problems and not lenient:
+            raise problems[0]
+        return cls(**found, problems=problems)  # type: ignore[arg-type]  # the tables give each field its own type
 
     @property
     def read_chunk(self) -> int:
@@ -160,25 +178,80 @@ _LENGTHS: Final = (
 """The bits of the third byte of the card capabilities, in the same form."""
 
 
-def _historical(atr: Buffer) -> tuple[TLV, ...]:
+def _historical(atr: Buffer, problems: list[MalformedError]) -> tuple[TLV, ...]:
     try:
         historical = Atr(atr, lenient=True).historical()
-    except MalformedAtrError:
+    except MalformedAtrError as error:
+        if memoryview(atr):
+            problems += _with_source("ATR", [error])
         return ()
-    return historical.objects if historical else ()
+    if historical is None:
+        return ()
+    problems += _with_source("historical bytes", historical.problems)
+    return historical.objects
 
 
-def _content(ef_atr: Buffer) -> list[TLV]:
-    """Return the data objects of EF.ATR/INFO; none if they are malformed."""
-    try:
-        return decode(ef_atr, padding=True)
-    except MalformedTLVError:
-        return []
+def _content(ef_atr: bytes, problems: list[MalformedError]) -> list[TLV]:
+    """Return the data objects in EF.ATR/INFO or in a record of it."""
+    content, indicators = without_category(ef_atr)
+    objects = decode(content, lenient=True, expected=_IN_EF_ATR)
+    problems += _with_source("EF.ATR/INFO", [*indicators, *objects.problems])
+    return objects
 
 
-def _limits(value: bytes) -> list[int]:
-    """Return the integers in the extended length information: the limits of commands and of responses."""
-    try:
-        return [int.from_bytes(one.value, "big") for one in decode(value) if one.tag == _INTEGER and one.value]
-    except MalformedError:
-        return []
+def _first_values(objects: Iterable[TLV], source: str, problems: list[MalformedError]) -> dict[int, TLV]:
+    repeated: list[MalformedError] = []
+    found = first_values((one for one in objects if one.tag in _USED), repeated)
+    problems += _with_source(source, repeated)
+    return found
+
+
+def _with_source(source: str, problems: Iterable[MalformedError]) -> list[MalformedError]:
+    return [type(one)(f"{source}: {one.args[0]}", one.offset) for one in problems]
+
+
+def _decoded(values: dict[int, TLV], problems: list[MalformedError]) -> dict[str, object]:
+    """Return the attributes by name. Add errors to ``problems``."""
+    services, tables = _value(values, _SERVICE_DATA, 1, problems), _value(values, _CAPABILITIES, 3, problems)
+    found: dict[str, object] = {}
+    for names, byte in ((_SERVICES, services[:1]), (_SELECTION, tables[:1]), (_LENGTHS, tables[2:3])):
+        if byte:
+            found.update({name: bool(byte[0] & bit) != inverted for name, bit, inverted in names})
+    if len(tables) > 1:
+        coding = tables[1]
+        found["tlv_files"] = bool(coding & 0x80)
+        found["write_behaviour"] = WriteBehaviour(coding >> 5 & 3)
+        found["data_unit"] = 2 ** (coding & 0x0F) / 2
+    if len(tables) > 2:
+        found["channels"] = (tables[2] & 7) + 1
+    if _EXTENDED_LENGTH in values:
+        found.update(_limits(values[_EXTENDED_LENGTH], problems))
+    return found
+
+
+def _value(values: dict[int, TLV], tag: int, most: int, problems: list[MalformedError]) -> bytes:
+    """Return the value of an object; empty if it is absent."""
+    one = values.get(tag)
+    if one is None:
+        return b""
+    if not 1 <= len(one.value) <= most:
+        message = f"the object of tag {tag:02X} has {len(one.value)} bytes; 1 to {most} are allowed"
+        problems.append(MalformedTLVError(message, one.offset))
+    return one.value
+
+
+def _limits(information: TLV, problems: list[MalformedError]) -> dict[str, object]:
+    """Return the limits of commands and of responses in the extended length information."""
+    objects = information.children(lenient=True, expected={_INTEGER})
+    add_problems(problems, objects.problems)
+    limits = [one for one in objects if one.tag == _INTEGER]
+    if len(limits) != 2 and not objects.problems:
+        message = f"the extended length information has {len(limits)} numbers; 2 are expected"
+        problems.append(MalformedTLVError(message, information.offset))
+    is_first = limits and information.value.lstrip(PADDING).startswith(bytes(limits[0]))
+    names = ("command_limit", "response_limit") if is_first and len(limits) <= 2 else ()
+    return {
+        name: int.from_bytes(one.value, "big")
+        for name, one in zip(names, limits, strict=False)  # the second one may be missing
+        if one.value
+    }

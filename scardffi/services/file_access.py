@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .._not_copied import NotCopied
 from ..iso7816 import instructions as iso
 from ..iso7816.command import checked
-from ..iso7816.malformed import MalformedError
+from ..iso7816.malformed import ListWithProblems, MalformedError
 from ..iso7816.status_word import StatusError, WrongLengthError, WrongParametersError
 from ..iso7816.tlv import encode
 from ._file_selection import Selection
@@ -56,17 +56,22 @@ class FileAccess(NotCopied):
     code of the current directory. On a card that supports only selection by P1 00, an identifier may select a file of
     the DF above (ISO/IEC 7816-4, clause 11.2.2); a program cannot detect this.
 
-    If the card refuses a command a StatusError is raised, and if its answer is malformed a MalformedError.
+    If the card refuses a command a StatusError is raised. What the card says about files, applications and itself is
+    read leniently: the data objects that can be read are used, and ``problems`` of the result lists the errors. If
+    ``lenient`` is False, malformed data objects raise a MalformedError. Other malformed answers always raise it.
 
     Args:
         transmitter: sends the commands; see :class:`.transmitter.Transmitter`.
         cla: the class byte of the commands, 0 to 255, such as that of a logical channel.
         table: the card's own status words; see :mod:`scardffi.iso7816.status_word`.
+        lenient: False to raise an error if what the card says is malformed.
     """
 
-    def __init__(self, transmitter: Transmitter, *, cla: int = 0, table: StatusTable | None = None) -> None:
-        self._selection = Selection(transmitter, cla, table)
-        self._ef_atr: bytes | None = None
+    def __init__(
+        self, transmitter: Transmitter, *, cla: int = 0, table: StatusTable | None = None, lenient: bool = True
+    ) -> None:
+        self._selection = Selection(transmitter, cla, table, lenient=lenient)
+        self._ef_atr: list[bytes] | None = None
 
     @property
     def current_dir(self) -> str:
@@ -104,7 +109,7 @@ class FileAccess(NotCopied):
         *,
         prefix: Buffer = b"",
         probe: Iterable[int] = (),
-    ) -> list[DirectoryEntry]:
+    ) -> ListWithProblems[DirectoryEntry]:
         """Return the files of the current directory that can be found.
 
         No command of ISO/IEC 7816-4 lists files, so this collects entries from several sources: in the MF, the
@@ -118,6 +123,10 @@ class FileAccess(NotCopied):
             prefix: the beginning of the DF names, 0 to 16 bytes; many cards do not accept an empty one.
             probe: the file identifiers to try, 0 to 0xFFFF each.
 
+        Returns:
+            The files. ``problems`` of an entry lists the errors in what the card states about the file, and
+            ``problems`` of the list those in EF.DIR that belong to no entry.
+
         Raises:
             ValueError: ``prefix`` or ``probe`` is not allowed; nothing was sent.
         """
@@ -126,10 +135,13 @@ class FileAccess(NotCopied):
         identifiers = [checked("probe", one, 0, 0xFFFF) for one in probe]
         with self._selection, self._selection.return_to_folder():
             folder = self._selection.folder
-            sources = [children(self._selection, folder, identifiers)]
+            sources: list[Iterable[DirectoryEntry]] = [children(self._selection, folder, identifiers)]
+            in_ef_dir: ListWithProblems[DirectoryEntry] = ListWithProblems()
             if folder.is_root:
-                sources[:0] = [applications(self._content(EF_DIR)), dfs_by_name(self._selection, wanted)]
-            return merged(chain(*sources), lambda entry: _matches(entry.kind, kind))
+                in_ef_dir = applications(self._content(EF_DIR), lenient=self._selection.lenient)
+                sources[:0] = [in_ef_dir, dfs_by_name(self._selection, wanted)]
+            found = merged(chain(*sources), lambda entry: _matches(entry.kind, kind))
+            return ListWithProblems(found, in_ef_dir.problems)
 
     def open(self, reference: Reference, mode: str = "rb") -> CardFile:
         """Open a transparent EF. Follows ISCardFileAccess::Open.
@@ -152,7 +164,7 @@ class FileAccess(NotCopied):
             location, properties = self._selection.find(wanted, folder=False)
             if properties.kind not in {None, FileKind.TRANSPARENT}:
                 raise _wrong_kind(location, properties, "a transparent EF")
-            capabilities = CardCapabilities.of(self._selection.atr, self._ef_atr or b"", properties.objects)
+            capabilities = CardCapabilities.of(self._selection.atr, self._ef_atr or [], properties.objects)
             return CardFile(self._selection, location, properties, mode, capabilities)
 
     def records(self, reference: Reference) -> Records:
@@ -297,8 +309,8 @@ class FileAccess(NotCopied):
         with self._selection:
             if self._ef_atr is None:
                 with self._selection.return_to_folder():
-                    self._ef_atr = b"".join(self._content(_EF_ATR))
-            capabilities = CardCapabilities.of(self._selection.atr, self._ef_atr)
+                    self._ef_atr = list(self._content(_EF_ATR))
+            capabilities = CardCapabilities.of(self._selection.atr, self._ef_atr, lenient=self._selection.lenient)
             sender = self._selection.sender
             sender.extended_length = sender.extended_length or bool(capabilities.extended_length)
             sender.chaining = sender.chaining or bool(capabilities.chaining)
@@ -328,8 +340,10 @@ class FileAccess(NotCopied):
             elif properties.kind in {None, FileKind.TRANSPARENT}:
                 capabilities = CardCapabilities.of(self._selection.atr)
                 yield CardFile(self._selection, location, properties, "rb", capabilities).read(_MOST_READ)
-        except (StatusError, MalformedError) as error:
-            if lacks_status_word(error):
+        except StatusError:
+            pass
+        except MalformedError as error:
+            if not self._selection.lenient or lacks_status_word(error):
                 raise
 
     def _forget_selection(self, properties: FileProperties) -> None:

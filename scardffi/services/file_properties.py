@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+from .._half_made import repr_if_half_made
 from ..iso7816.command import checked
-from ..iso7816.malformed import MalformedError
-from ..iso7816.tlv import TLV, MalformedTLVError, decode, encode, find
+from ..iso7816.malformed import MalformedError, add_problems
+from ..iso7816.tlv import ANY_LENGTH, TLV, decode, encode, find, first_values, without_category
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,8 @@ _SIZE, _TOTAL_SIZE, _DESCRIPTOR, _FILE_ID, _NAME = 0x80, 0x81, 0x82, 0x83, 0x84
 _PROPRIETARY, _SHORT_ID, _LIFE_CYCLE, _PROPRIETARY_TEMPLATE, _LABEL = 0x85, 0x88, 0x8A, 0xA5, 0x50
 _SHORT_IDS, _PATH = 0xA2, 0x51
 _SECURITY: Final = frozenset({0x86, 0x8B, 0x8C, 0x8D, 0x8E, 0x9C, 0x9D, 0xA0, 0xA1, 0xAB, 0xAC})
+_TEMPLATES: Final = dict.fromkeys((FCP, _FMD, _FCI), ANY_LENGTH)
+_OTHER_PARAMETERS: Final = (0x87, 0xC6)
 _NAMED: Final = frozenset({_SIZE, _TOTAL_SIZE, _DESCRIPTOR, _FILE_ID, _NAME, _SHORT_ID, _LIFE_CYCLE, _LABEL})
 _OTHERS: Final = {_PROPRIETARY: "proprietary", _PROPRIETARY_TEMPLATE: "proprietary"}
 _SHAREABLE: Final = 0x40
@@ -86,6 +88,7 @@ class WrongKindError(Exception):
         return str(self.args[0])
 
 
+@repr_if_half_made
 @dataclass(frozen=True, kw_only=True)
 class FileProperties:
     """The properties of a file, as the card states them or for a new file. An attribute is None if it is not stated.
@@ -108,7 +111,7 @@ class FileProperties:
         proprietary: the objects of tags 85 and A5.
         objects: all other objects.
         raw: the whole answer of the card; empty for a new file.
-        problems: the errors in the answer; the rest of it was decoded.
+        problems: the errors in the answer; empty unless it was decoded leniently.
     """
 
     kind: FileKind | None = None
@@ -127,7 +130,7 @@ class FileProperties:
     proprietary: tuple[TLV, ...] = ()
     objects: tuple[TLV, ...] = ()
     raw: bytes = b""
-    problems: tuple[MalformedError, ...] = ()
+    problems: list[MalformedError] = field(default_factory=list, compare=False)
 
     @property
     def is_active(self) -> bool:
@@ -137,14 +140,12 @@ class FileProperties:
     @property
     def short_ids(self) -> dict[int, int]:
         """The EFs that a DF lists (tag A2): file identifiers by short identifier."""
-        found: dict[int, int] = {}
-        for template in self.objects:
-            with suppress(MalformedError):
-                pairs = template.children() if template.tag == _SHORT_IDS else []
-                for short_id, path in pairwise(pairs):
-                    if (short_id.tag, path.tag) == (_SHORT_ID, _PATH) and short_id.value and len(path.value) > 1:
-                        found[short_id.value[0] >> 3] = int.from_bytes(path.value[-2:], "big")
-        return found
+        return {
+            short_id: file_id
+            for template in self.objects
+            if template.tag == _SHORT_IDS
+            for short_id, file_id in _short_ids(template, [])
+        }
 
     @classmethod
     def decode(cls, raw: Buffer, *, lenient: bool = False) -> FileProperties:
@@ -162,17 +163,17 @@ class FileProperties:
         objects = _objects(whole, problems)
         values: dict[str, Any] = {}
         kept: dict[str, list[TLV]] = {"security": [], "proprietary": [], "objects": []}
+        named = first_values((one for one in objects if one.tag in _NAMED), problems)
         for one in objects:
-            try:
-                values.update(_read(one))
-            except MalformedError as error:
-                problems.append(error)
             if one.tag not in _NAMED:
                 kept["security" if one.tag in _SECURITY else _OTHERS.get(one.tag, "objects")].append(one)
+                values.update(_read(one, problems))
+        for one in named.values():
+            values.update(_read(one, problems))
         if problems and not lenient:
             raise problems[0]
         values.update((name, tuple(some)) for name, some in kept.items())
-        return cls(**values, raw=whole, problems=tuple(problems))
+        return cls(**values, raw=whole, problems=problems)
 
     def parameters(self) -> list[TLV]:
         """Return the properties as data objects.
@@ -235,33 +236,71 @@ class FileProperties:
 
 
 def _objects(raw: bytes, problems: list[MalformedError]) -> list[TLV]:
-    """Return the objects in the templates, and in templates 62 and 64 inside a template 6F."""
+    """Return the objects in the templates, and in templates 62 and 64 inside a template 6F.
+
+    An object outside of a template is used if it follows a template, which is too short then, or if it is a parameter.
+    """
     found: list[TLV] = []
-    try:
-        templates = decode(raw, padding=True)
-        for template in templates:
-            if template.tag not in {FCP, _FMD, _FCI}:
-                problems.append(MalformedError(f"tag {template.tag:02X} is not allowed; 62, 64 and 6F are"))
-                continue
-            for one in template.children(padding=True):
-                if template.tag == _FCI and one.tag in {FCP, _FMD}:
-                    found += one.children(padding=True)
-                else:
-                    found.append(one)
-    except MalformedTLVError as error:
-        problems.append(error)
+    content, indicators = without_category(raw)
+    templates = decode(content, lenient=True, expected=_TEMPLATES)
+    problems += [*indicators, *templates.problems]
+    has_template = False
+    for template in templates:
+        if template.tag in _TEMPLATES:
+            has_template = True
+            found += _in_template(template, problems)
+            continue
+        message = f"tag {template.tag:02X} is not allowed; 62, 64 and 6F are"
+        problems.append(MalformedError(message, template.offset - len(bytes(template)) + len(template.value)))
+        if has_template or template.tag in _PARAMETERS:
+            found.append(template)
     return found
 
 
-def _read(one: TLV) -> dict[str, Any]:
-    """Return the properties in one object."""
+def _in_template(template: TLV, problems: list[MalformedError]) -> list[TLV]:
+    found: list[TLV] = []
+    objects = template.children(expected=_PARAMETERS | (_TEMPLATES if template.tag == _FCI else {}))
+    add_problems(problems, objects.problems)
+    for one in objects:
+        if template.tag == _FCI and one.tag in {FCP, _FMD}:
+            found += _in_template(one, problems)
+        else:
+            found.append(one)
+    return found
+
+
+def _read(one: TLV, problems: list[MalformedError]) -> dict[str, Any]:
+    """Return the properties in one object. Add errors to ``problems``."""
+    if one.tag == _SHORT_IDS:
+        _short_ids(one, problems)
+    if one.tag == _PROPRIETARY_TEMPLATE:
+        children = one.children(lenient=True)
+        add_problems(problems, children.problems)
+        label = _label(find(children, _LABEL))
+        return {} if label is None else {"label": label}
     least, most, read = _READERS.get(one.tag, (0, 0, None))
     if read is None:
         return {}
     if not least <= len(one.value) <= most:
         message = f"the object of tag {one.tag:02X} has {len(one.value)} bytes; {least} to {most} are allowed"
-        raise MalformedError(message, one.offset)
+        problems.append(MalformedError(message, one.offset))
+        return {}
     return read(one)
+
+
+def _short_ids(template: TLV, problems: list[MalformedError]) -> list[tuple[int, int]]:
+    """Return the pairs of short identifier and file identifier in an object of tag A2."""
+    found = []
+    objects = template.children(lenient=True, expected={_SHORT_ID: range(1, 2), _PATH: range(2, 17)})
+    add_problems(problems, objects.problems)
+    for short_id, path in pairwise(objects):
+        if (short_id.tag, path.tag) != (_SHORT_ID, _PATH):
+            continue
+        between = template.value[short_id.offset - template.offset + len(short_id.value) :]
+        is_next = between.lstrip(b"\x00\xff").startswith(bytes(path))
+        if is_next and short_id.value and len(path.value) > 1:
+            found.append((short_id.value[0] >> 3, int.from_bytes(path.value[-2:], "big")))
+    return found
 
 
 def _number(one: TLV) -> int:
@@ -313,6 +352,9 @@ _READERS: Final[dict[int, tuple[int, int, Callable[[TLV], dict[str, Any]]]]] = {
     _SHORT_ID: (0, 1, lambda one: {"short_id": _short_id(one)}),
     _LIFE_CYCLE: (1, 1, lambda one: {"life_cycle": _LIFE_CYCLES.get(_number(one), _number(one))}),
     _LABEL: (0, _NO_LIMIT, lambda one: {"label": _label(one)}),
-    _PROPRIETARY_TEMPLATE: (0, _NO_LIMIT, lambda one: {"label": _label(find(one.children(), _LABEL))}),
 }
 """For each tag: the minimum and the maximum length of the value, and the function that decodes it."""
+_PARAMETERS: Final = dict.fromkeys(
+    (*sorted(_SECURITY), _PROPRIETARY, _PROPRIETARY_TEMPLATE, _SHORT_IDS, *_OTHER_PARAMETERS), ANY_LENGTH
+) | {tag: range(least, most + 1) for tag, (least, most, _) in _READERS.items() if tag != _LABEL}
+"""The parameters and their lengths. Reading goes on at one of these after an object whose end is unknown."""

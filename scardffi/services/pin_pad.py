@@ -23,6 +23,7 @@ from .transmitter import decoded
 
 if TYPE_CHECKING:
     from ..iso7816.command import Command
+    from ..iso7816.malformed import DictWithProblems
     from ..iso7816.status_word import StatusTable
 
 GET_FEATURE_REQUEST: Final = 0x00313520 if sys.platform == "win32" else 0x42000D48
@@ -86,6 +87,7 @@ class PinPad(NotCopied):
         max_digits: the maximum number of digits, 1 to 255.
         entry_validation: the conditions that end the input.
         lang_id: the language of the reader's messages, as a Windows language number.
+        lenient: False to raise an error if the features or properties of the reader are malformed.
 
     Raises:
         NoPinPadError: the transmitter has no ``control``.
@@ -103,12 +105,14 @@ class PinPad(NotCopied):
         max_digits: int = MAX_DIGITS,
         entry_validation: EntryValidation = EntryValidation.KEY_PRESSED,
         lang_id: int = ENGLISH,
+        lenient: bool = True,
     ) -> None:
         control = getattr(transmitter, "control", None)
         if not callable(control):
             raise NoPinPadError(f"transmitter: {type(transmitter).__name__} has no control(code, data)")
         self._transmitter = transmitter
         self._control: Any = control
+        self._lenient = lenient
         self._table = {**(table or {}), **PIN_PAD}
         self._feature_request = checked("feature_request", feature_request, 0, 0xFFFFFFFF)
         self._min_digits = checked("min_digits", min_digits, 0, 0xFF)
@@ -120,32 +124,38 @@ class PinPad(NotCopied):
         }
 
     @cached_property
-    def features(self) -> dict[int, int]:
+    def features(self) -> DictWithProblems[int, int]:
         """The control codes of the reader's features, by :class:`.pin_structures.Feature`; the reader is asked once.
 
+        ``problems`` lists the errors in the answer.
+
         Raises:
-            MalformedPinDataError: the answer is malformed.
+            MalformedPinDataError: the answer is malformed, and ``lenient`` is False.
             Exception: the driver does not know the request; the class is the transmitter's.
         """
-        return decode_features(self._control(self._feature_request, b""))
+        return decode_features(self._control(self._feature_request, b""), lenient=self._lenient)
 
     def properties(self) -> PinProperties:
         """Return the properties of the pad (FEATURE_IFD_PIN_PROPERTIES; part 10, section 2.5.5).
 
         Raises:
             NoPinPadError: the reader does not have this feature.
-            MalformedPinDataError: the answer is malformed.
+            MalformedPinDataError: the answer is too short, or too long and ``lenient`` is False.
         """
-        return PinProperties.decode(self._control(self._control_code(Feature.IFD_PIN_PROPERTIES), b""))
+        answer = self._control(self._control_code(Feature.IFD_PIN_PROPERTIES), b"")
+        return PinProperties.decode(answer, lenient=self._lenient)
 
-    def tlv_properties(self) -> dict[int, int | bytes]:
+    def tlv_properties(self) -> DictWithProblems[int, int | bytes]:
         """Return the properties of the reader by :class:`.pin_structures.Property` (FEATURE_GET_TLV_PROPERTIES).
+
+        ``problems`` of the result lists the errors in the answer.
 
         Raises:
             NoPinPadError: the reader does not have this feature.
-            MalformedPinDataError: the answer is malformed.
+            MalformedPinDataError: the answer is malformed, and ``lenient`` is False.
         """
-        return decode_properties(self._control(self._control_code(Feature.GET_TLV_PROPERTIES), b""))
+        answer = self._control(self._control_code(Feature.GET_TLV_PROPERTIES), b"")
+        return decode_properties(answer, lenient=self._lenient)
 
     def verify_direct(self, structure: PinVerify) -> None:
         """Ask the user for a code and send it to the card (FEATURE_VERIFY_PIN_DIRECT; part 10, section 2.5.2).

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from enum import IntEnum, IntFlag
-from typing import TYPE_CHECKING, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
+from .._half_made import repr_if_half_made
+from ..iso7816._object_reader import PADDING, Header, ObjectReader
 from ..iso7816.command import checked
-from ..iso7816.malformed import MalformedError
+from ..iso7816.malformed import DictWithProblems, MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from typing_extensions import Buffer
 
@@ -106,7 +108,7 @@ class _Structure:
         return sum(cls._LAYOUT.values())
 
     @classmethod
-    def _decode_numbers(cls, raw: bytes) -> dict[str, int]:
+    def _decode_numbers(cls, raw: bytes) -> dict[str, Any]:
         ends = itertools.accumulate(cls._LAYOUT.values())
         return {
             name: int.from_bytes(raw[end - width : end], "little")
@@ -114,6 +116,7 @@ class _Structure:
         }
 
 
+@repr_if_half_made
 @dataclass(frozen=True)
 class PinProperties(_Structure):
     """The answer to FEATURE_IFD_PIN_PROPERTIES (PIN_PROPERTIES_STRUCTURE, 4 bytes).
@@ -124,6 +127,7 @@ class PinProperties(_Structure):
         entry_validation_condition: bEntryValidationCondition: the conditions that may end the input, an
             :class:`EntryValidation`.
         time_out_2: bTimeOut2: not 0 if the reader has a time-out after the first key.
+        problems: the errors in the answer; empty unless it was decoded leniently.
 
     Raises:
         ValueError: a number does not fit its field.
@@ -132,20 +136,28 @@ class PinProperties(_Structure):
     lcd_layout: int = 0
     entry_validation_condition: int = EntryValidation.KEY_PRESSED
     time_out_2: int = 0
+    problems: list[MalformedError] = field(default_factory=list, compare=False)
 
     _LAYOUT: ClassVar[dict[str, int]] = {"lcd_layout": 2, "entry_validation_condition": 1, "time_out_2": 1}
 
     @classmethod
-    def decode(cls, raw: Buffer) -> Self:
+    def decode(cls, raw: Buffer, *, lenient: bool = False) -> Self:
         """Return the structure in these bytes.
 
+        Args:
+            raw: the answer of the reader.
+            lenient: True to ignore bytes after the structure and to add the error to ``problems``.
+
         Raises:
-            MalformedPinDataError: ``raw`` does not have 4 bytes.
+            MalformedPinDataError: ``raw`` does not have 4 bytes; if ``lenient``, it has fewer.
         """
         whole = memoryview(raw).tobytes()
-        if len(whole) != cls._size():
-            raise MalformedPinDataError(f"PIN_PROPERTIES has {len(whole)} bytes; 4 are allowed", len(whole))
-        return cls(**cls._decode_numbers(whole))
+        if len(whole) == cls._size():
+            return cls(**cls._decode_numbers(whole))
+        problem = MalformedPinDataError(f"PIN_PROPERTIES has {len(whole)} bytes; 4 are allowed", len(whole))
+        if not lenient or len(whole) < cls._size():
+            raise problem
+        return cls(**cls._decode_numbers(whole), problems=[problem])
 
 
 _FIRST_FIELDS: Final = {
@@ -197,6 +209,7 @@ class _PinEntry(_Structure):
         return cls(**cls._decode_numbers(whole[:size]), data=whole[start:])
 
 
+@repr_if_half_made
 @dataclass(frozen=True, kw_only=True)
 class PinVerify(_PinEntry):
     """The input and verification of a code (PIN_VERIFY_STRUCTURE: 19 bytes and the APDU; part 10, section 2.5.2).
@@ -236,6 +249,7 @@ class PinVerify(_PinEntry):
     }
 
 
+@repr_if_half_made
 @dataclass(frozen=True, kw_only=True)
 class PinModify(_PinEntry):
     """The input and change of a code (PIN_MODIFY_STRUCTURE: 24 bytes and the APDU; part 10, section 2.5.3).
@@ -279,58 +293,106 @@ class PinModify(_PinEntry):
     }
 
 
-def decode_features(raw: Buffer) -> dict[int, int]:
+def decode_features(raw: Buffer, *, lenient: bool = False) -> DictWithProblems[int, int]:
     """Decode the answer to GET_FEATURE_REQUEST: the control code of each feature (part 10, section 2.2).
 
     An object whose number is not that of a :class:`Feature` is ignored if its value is not a control code. If a feature
     is repeated, the first control code is used.
 
+    Args:
+        raw: the answer of the reader.
+        lenient: True to return what can be read and to add errors to ``problems`` of the result instead of raising
+            them. Bytes 00 and FF between objects are ignored.
+
     Returns:
         Control codes by :class:`Feature`, or by number for other features.
 
     Raises:
-        MalformedPinDataError: an object is cut off, or the value of a :class:`Feature` does not have 4 bytes.
+        MalformedPinDataError: an object is cut off, or the value of a :class:`Feature` does not have 4 bytes; not if
+            ``lenient``.
     """
-    found: dict[int, int] = {}
-    for offset, tag, value in _objects(raw):
+
+    def read(tag: int, value: bytes) -> int | str | None:
         if len(value) == _CODE_SIZE:
-            found.setdefault(_member_or_number(Feature, tag), int.from_bytes(value, "big"))
-        elif tag in set(Feature):
-            raise MalformedPinDataError(f"feature {tag} has {len(value)} bytes; {_CODE_SIZE} are allowed", offset)
-    return found
+            return int.from_bytes(value, "big")
+        return f"feature {tag} has {len(value)} bytes; {_CODE_SIZE} are allowed" if tag in set(Feature) else None
+
+    lengths = dict.fromkeys(map(int, Feature), range(_CODE_SIZE, _CODE_SIZE + 1))
+    return _decode(raw, Feature, read, lengths, lenient=lenient)
 
 
-def decode_properties(raw: Buffer) -> dict[int, int | bytes]:
+def decode_properties(raw: Buffer, *, lenient: bool = False) -> DictWithProblems[int, int | bytes]:
     """Decode the answer to GET_TLV_PROPERTIES (part 10, section 2.6.14).
+
+    Args:
+        raw: the answer of the reader.
+        lenient: as for :func:`decode_features`.
 
     Returns:
         Values by :class:`Property`, or by number for unknown properties. Values are ints, except those of FIRMWARE_ID
-        and of unknown properties, which are bytes.
+        and of unknown properties, which are bytes. If a property is repeated, the first value is used.
 
     Raises:
-        MalformedPinDataError: an object is cut off, or a number does not have 1 to 4 bytes.
+        MalformedPinDataError: an object is cut off, or a number does not have 1 to 4 bytes; not if ``lenient``.
     """
-    found: dict[int, int | bytes] = {}
-    for offset, tag, value in _objects(raw):
+
+    def read(tag: int, value: bytes) -> int | bytes | str:
         if tag not in set(Property) or tag == Property.FIRMWARE_ID:
-            found.setdefault(_member_or_number(Property, tag), value)
-        elif not 1 <= len(value) <= _CODE_SIZE:
-            raise MalformedPinDataError(f"property {tag} has {len(value)} bytes; 1 to 4 are allowed", offset)
-        else:
-            found.setdefault(Property(tag), int.from_bytes(value, "little"))
-    return found
+            return value
+        if not 1 <= len(value) <= _CODE_SIZE:
+            return f"property {tag} has {len(value)} bytes; 1 to 4 are allowed"
+        return int.from_bytes(value, "little")
+
+    lengths = dict.fromkeys(map(int, Property), range(1, _CODE_SIZE + 1)) | {int(Property.FIRMWARE_ID): range(0x100)}
+    return _decode(raw, Property, read, lengths, lenient=lenient)
 
 
-def _objects(raw: Buffer) -> Iterator[tuple[int, int, bytes]]:
-    """Yield offset, tag and value of each object. Tag and length have one byte each."""
-    whole = memoryview(raw).tobytes()
-    offset = 0
-    while offset < len(whole):
-        value = whole[offset + 2 : offset + 2 + whole[offset + 1]] if offset + 1 < len(whole) else b""
-        if offset + 1 == len(whole) or len(value) < whole[offset + 1]:
-            raise MalformedPinDataError(f"object {whole[offset]} is cut off", offset)
-        yield offset, whole[offset], value
-        offset += 2 + len(value)
+_Value = TypeVar("_Value", int, int | bytes)
+
+
+def _decode(
+    raw: Buffer,
+    names: type[IntEnum],
+    read: Callable[[int, bytes], _Value | str | None],
+    lengths: dict[int, range],
+    *,
+    lenient: bool,
+) -> DictWithProblems[int, _Value]:
+    """Return the values of all objects.
+
+    Args:
+        raw: the objects.
+        names: the known tags.
+        read: returns the value for a tag and the bytes of an object, a text that says what is wrong with them, or None
+            to ignore the object.
+        lengths: the lengths that the values of known tags may have.
+        lenient: as for :func:`decode_features`.
+    """
+    reader = _Reader(memoryview(raw).tobytes(), padding=PADDING if lenient else b"", expected=lengths)
+    objects, problems = reader.read_leniently() if lenient else (reader.read_strictly(), [])
+    found: dict[int, _Value] = {}
+    for one in objects:
+        value = read(one.header.tag, reader.raw[one.header.end : one.end])
+        if isinstance(value, str):
+            problems.append(MalformedPinDataError(value, one.start))
+            if not lenient:
+                raise problems[0]
+        elif value is not None:
+            found.setdefault(_member_or_number(names, one.header.tag), value)
+    return DictWithProblems(found, problems)
+
+
+class _Reader(ObjectReader):
+    """Reads objects with one byte of tag and one byte of length."""
+
+    error = MalformedPinDataError
+
+    def header(self, start: int) -> Header:
+        return Header(self.raw[start], self.raw[start + 1], 0, start + 2)
+
+    def cut_off(self, start: int, header: Header | None) -> MalformedError:
+        del header
+        return MalformedPinDataError(f"object {self.raw[start]} is cut off", start)
 
 
 def _member_or_number(enum: type[IntEnum], number: int) -> int:

@@ -6,6 +6,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from .._at_exit import silent_at_exit
 from .._loader import set_default_table
 from ..library import Library
 from ._library_files import library_path
@@ -21,6 +22,7 @@ _previous: Api | None = None  # the default library before the first of them
 
 
 @contextmanager
+@silent_at_exit
 def installed() -> Iterator[Library]:
     """Make the virtual PC/SC library the default of the whole process while the context lasts.
 

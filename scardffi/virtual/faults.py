@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final, Self, SupportsIndex
 
 from .._arguments import dword, integer, invalid, text
+from .._at_exit import silent_at_exit
 from .._half_made import repr_if_half_made
 from .._not_copied import NotCopied
 from ..errors import InvalidArgumentError, number_of
@@ -52,6 +53,7 @@ class Fault(NotCopied):
     def __enter__(self) -> Self:
         return self
 
+    @silent_at_exit
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
@@ -136,6 +138,7 @@ _stops = 0  # the number of service_stopped() contexts that have not ended
 
 
 @contextmanager
+@silent_at_exit
 def service_stopped() -> Iterator[None]:
     """Stop the resource manager; a context manager that starts it again at its end.
 

@@ -14,6 +14,7 @@ from ctypes import byref
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from .._arguments import invalid, text
+from .._at_exit import silent_at_exit
 from .._half_made import repr_if_half_made
 from .._not_copied import NotCopied
 from ..constants import ReturnCode
@@ -223,6 +224,7 @@ class VirtualReader(NotCopied):
         self.plug()
         return self
 
+    @silent_at_exit
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:

@@ -18,8 +18,12 @@ import threading
 import time
 import warnings
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, NoReturn, Self, SupportsIndex
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
 from weakref import WeakSet
+
+from .._at_exit import silent_at_exit
+from .._half_made import repr_if_half_made
+from .._not_copied import NotCopied
 
 if sys.platform == "win32":
     import ctypes
@@ -50,7 +54,8 @@ _SILENCE_SECONDS: Final = 5.0
 """The silence after a control message that ends a connection. pcscd asks for the ATR every 0.4 seconds."""
 
 
-class VpcdCard:
+@repr_if_half_made
+class VpcdCard(NotCopied):
     """A card in Python that is in a reader from :meth:`start` to :meth:`stop`, or while the context lasts.
 
     The card runs on threads of this object. It may be started again after it was stopped. In the child of a fork it
@@ -87,23 +92,20 @@ class VpcdCard:
         self.start()
         return self
 
+    @silent_at_exit
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
 
+    @silent_at_exit
     def __del__(self, _warn: Any = warnings.warn) -> None:
         server = getattr(self, "_server", None)
         if server is not None and server.sockets:
             server.end()
             _warn(f"{self!r} was collected while plugged in; call stop()", ResourceWarning, source=self)
 
-    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
-        raise TypeError("VpcdCard: this object cannot be copied or pickled; create another one instead")
-
     def __repr__(self) -> str:
-        if not hasattr(self, "_server"):  # __init__ has not finished
-            return "<VpcdCard, not complete>"
         way = "not started, for" if self._server is None else "listening on" if self._listen else "connected to"
         return f"<scardffi.virtual.vpcd.VpcdCard {type(self.card).__name__} {way} {self.host}:{self.port}>"
 
@@ -170,7 +172,7 @@ class _Server:
 
     def join(self) -> None:
         """Wait until all threads except the calling one have ended."""
-        while self.threads:
+        while self.threads and not sys.is_finalizing():  # while the interpreter is ending, no other thread runs
             thread = self.threads.pop()
             if thread is not threading.current_thread():
                 thread.join()

@@ -24,6 +24,22 @@ void set_card(card_function function)
     card = function;
 }
 
+static DWORD claim;         /* 0: no list, and empty names */
+static bool claim_succeeds; /* whether a call that gets memory succeeds, or says that it is too short */
+
+void set_claim(uint64_t length, int succeeds);
+void set_claim(uint64_t length, int succeeds)
+{
+    claim = (DWORD)length;
+    claim_succeeds = succeeds != 0;
+}
+
+static LONG claimed(const void *memory, DWORD *length)
+{
+    *length = claim;
+    return memory == NULL || claim_succeeds ? 0 : (LONG)SCARD_E_INSUFFICIENT_BUFFER;
+}
+
 static long drip_nanoseconds;
 static unsigned char drips;
 static size_t data_length;
@@ -58,22 +74,6 @@ void set_slow_card(long nanoseconds, int drips_data, size_t data)
     data_length = data;
     drips = 0;
     card = drips_data ? drip : accept_slowly;
-}
-
-static DWORD claim;         /* 0: no list, and empty names */
-static bool claim_succeeds; /* whether a call that gets memory succeeds, or says that it is too short */
-
-void set_claim(uint64_t length, int succeeds);
-void set_claim(uint64_t length, int succeeds)
-{
-    claim = (DWORD)length;
-    claim_succeeds = succeeds != 0;
-}
-
-static LONG claimed(const void *memory, DWORD *length)
-{
-    *length = claim;
-    return memory == NULL || claim_succeeds ? 0 : (LONG)SCARD_E_INSUFFICIENT_BUFFER;
 }
 
 #define EXPORT(name, ...)                                                                                              \

@@ -4,7 +4,7 @@
  * which must report nothing. Exits with 1 at the first check that fails.
  * With a second argument it makes errors that the sanitizers must report.
  */
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE /* usleep */
 
 #include <pthread.h>
 #include <sched.h>
@@ -612,6 +612,61 @@ static void test_races_of_attach_and_detach(void)
     CHECK_CODE(SCARD_S_SUCCESS, pcsc_SCardReleaseContext(api, context));
 }
 
+/* Fetch a response of 1000 bytes in parts, one in each step. Every eighth response is given up after two steps. */
+static void *fetch_in_steps(void *argument)
+{
+    struct work *work = argument;
+    unsigned char command[] = {0x80, 0x1C, 0x03, 0xE8}, response[1002];
+    struct flow flow = {0};
+    for (unsigned i = 0; !__atomic_load_n(work->stop, __ATOMIC_RELAXED); i++) {
+        int64_t received = FLOW_MORE;
+        command[0] = 0x80;
+        flow_begin(&flow, work->manage, SCARDFFI_FLOW_GET_RESPONSE, command, sizeof command, response, sizeof response,
+                   sizeof response);
+        for (unsigned steps = 0; received == FLOW_MORE && (i % 8 != 7 || steps < 2); steps++) {
+            struct card_handle *card = flow_enter(&flow, work->manage);
+            received = card != NULL ? flow_step(&flow, card, 0) : transmit_failure(SCARDFFI_E_UNEXPECTED, 0);
+            if (card != NULL)
+                flow_leave(&flow, card, received == FLOW_MORE);
+            command[0] = 0; /* the card takes GET RESPONSE in this class */
+        }
+        flow_end(&flow);
+        CHECK(received < 0 || (received == 1002 && is_expected_response(response, 1000)));
+        if (received != FLOW_MORE)
+            count_result(work, received < 0 ? (uint32_t)-received : SCARDFFI_OK);
+    }
+    return NULL;
+}
+
+/* The parts of a response are not mixed with those of other threads on the same handle, while an object that is used by
+ * one of the threads is detached and attached. */
+static void test_turns(void)
+{
+    scardffi_manage *objects[2] = {new_manage(), new_manage()};
+    pthread_t threads[3];
+    struct work works[3] = {0};
+    SCARDCONTEXT context;
+    SCARDHANDLE handle = connect_raw(&context);
+    bool stop = false;
+    CHECK_CODE(SCARDFFI_OK, attach_by_handle(objects[0], handle));
+    for (size_t i = 0; i < 3; i++) {
+        works[i] = (struct work){.manage = objects[i / 2], .handle = handle, .stop = &stop};
+        threads[i] = start(fetch_in_steps, &works[i]);
+    }
+    while (!was_used_and_refused(&works[2]) || __atomic_load_n(&works[0].used, __ATOMIC_RELAXED) < MIN_USES ||
+           __atomic_load_n(&works[1].used, __ATOMIC_RELAXED) < MIN_USES) {
+        CHECK_CODE(SCARDFFI_OK, attach_by_handle(objects[1], handle));
+        usleep(300);
+        CHECK_CODE(SCARDFFI_OK, manage_detach(objects[1], SCARD_LEAVE_CARD));
+    }
+    __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+    for (size_t i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    detach_and_free(objects[0]);
+    manage_free(objects[1]);
+    CHECK_CODE(SCARD_S_SUCCESS, pcsc_SCardReleaseContext(api, context));
+}
+
 static void *open_in_a_race(void *argument)
 {
     struct work *work = argument;
@@ -684,6 +739,7 @@ int main(int count, char **arguments)
     test_opening_in_threads();
     test_threads();
     test_races_of_attach_and_detach();
+    test_turns();
     puts("done");
     return 0;
 }

@@ -83,7 +83,10 @@ def test_the_life_cycle_byte_gives_the_state(byte: int, state: int | None, activ
 def test_short_identifiers_of_a_directorys_files_are_parsed() -> None:
     pairs = bytes.fromhex("880108 51022F00 8801F0 51063F0050005001")
     assert FileProperties.decode(bytes(TLV(0x6F, bytes(TLV(0xA2, pairs))))).short_ids == {1: 0x2F00, 30: 0x5001}
-    assert FileProperties.decode(bytes(TLV(0x6F, bytes(TLV(0xA2, pairs[:-1]))))).short_ids == {}
+    cut_off = bytes(TLV(0x6F, bytes(TLV(0xA2, pairs[:-1]))))
+    assert FileProperties.decode(cut_off, lenient=True).short_ids == {1: 0x2F00}
+    with pytest.raises(MalformedError):
+        FileProperties.decode(cut_off)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
 /* A card emulator is a card as long as its connection lasts. Each port has a thread that inserts and removes it. */
+#if !defined(_WIN32)
+#  define _POSIX_C_SOURCE 200809L /* sigfillset, pthread_sigmask */
+#endif
 #include "vpcd.h"
 
 #if !defined(_WIN32)

@@ -1,9 +1,12 @@
-"""Save a card with files as JSON, and load it."""
+"""Saving a card with files as JSON, and loading it."""
 
 from __future__ import annotations
 
+import errno
+import inspect
 import json
 import os
+import re
 import tempfile
 from dataclasses import fields
 from pathlib import Path
@@ -13,12 +16,21 @@ from .codes_and_keys import Code, Key
 from .tree import DF, RecordEF, TransparentEF
 
 _CLASSES: Final = {one.__name__: one for one in (Code, Key, TransparentEF, RecordEF, DF)}
+_OWN_MESSAGE: Final = re.compile(r"[a-z_0-9 ]+: ")
+"""The beginning of a message of this package, which does not contain values of codes."""
+_NO_SYNC: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP})
+"""The errors of file systems that cannot write a folder to the disk on request."""
+
+
+class _WrongFileError(Exception):
+    """The file is not a saved card. The message says where, and contains no values."""
 
 
 def save(path: str | os.PathLike[str], mf: DF, atr: bytes) -> None:
     """Write the files of a card, with codes and keys in plain hexadecimal, to a file that only its owner can read.
 
-    A file that exists is replaced only after everything is written.
+    A file that exists is replaced in one step after everything is written to the disk. If the program or the computer
+    stops, the path leads to the old file or to the new one, each of them whole.
 
     Raises:
         OSError: the file cannot be written.
@@ -29,10 +41,25 @@ def save(path: str | os.PathLike[str], mf: DF, atr: bytes) -> None:
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
         Path(name).replace(target)
     except BaseException:
-        Path(name).unlink()
+        Path(name).unlink(missing_ok=True)
         raise
+    if os.name == "posix":
+        _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def load(path: str | os.PathLike[str]) -> tuple[DF, bytes]:
@@ -40,16 +67,33 @@ def load(path: str | os.PathLike[str]) -> tuple[DF, bytes]:
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: :func:`save` did not write it.
+        ValueError: :func:`save` did not write it; the message says where it is wrong.
     """
     text = Path(path).read_text(encoding="utf-8", errors="replace")
     try:
-        card = json.loads(text, object_hook=_from_json)
-        mf, atr = card["mf"], memoryview(card["atr"]).tobytes()
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        mf, atr = None, b""  # without the exception, which holds the text and so the codes
-    if not isinstance(mf, DF):
-        raise ValueError(f"path: {os.fspath(path)!r} is not a saved card; give a file that save() wrote")  # noqa: TRY004  the content of the file is wrong, not the type of an argument
+        return _card(text)
+    except _WrongFileError as error:
+        problem = str(error)
+    # outside of the except clause: the causes of that error hold the text and so the codes
+    raise ValueError(f"path: {os.fspath(path)!r} is not a saved card: {problem}; give a file that save() wrote")
+
+
+def _card(text: str) -> tuple[DF, bytes]:
+    try:
+        card = json.loads(text)
+        if not isinstance(card, dict):
+            raise _WrongFileError("an object with mf and atr is expected")
+        missing = {"mf", "atr"} - set(card)
+        if missing:
+            raise _WrongFileError(f"{min(missing)} is missing")
+        atr, mf = _from_json(card["atr"], "atr"), _from_json(card["mf"], "mf")
+    except json.JSONDecodeError as error:
+        raise _WrongFileError(f"line {error.lineno}, column {error.colno}: {error.msg}") from error
+    except RecursionError as error:
+        raise _WrongFileError("it is nested too deep") from error
+    for place, value, kind in (("atr", atr, bytes), ("mf", mf, DF)):
+        if not isinstance(value, kind):
+            raise _WrongFileError(f"{place}: {kind.__name__} is expected")
     return mf, atr
 
 
@@ -61,9 +105,29 @@ def _to_json(value: Any) -> dict[str, Any]:
     return {"type": type(value).__name__, **{name: getattr(value, name) for name in names}}
 
 
-def _from_json(value: dict[str, Any]) -> Any:
+def _from_json(value: Any, place: str) -> Any:
+    """Convert the values of JSON back, the innermost ones first; ``place`` is the path to the value."""
+    if isinstance(value, list):
+        return [_from_json(one, f"{place}[{number}]") for number, one in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
     if "hex" in value:
-        return bytes.fromhex(value["hex"])
-    if "type" in value:
-        return _CLASSES[value.pop("type")](**value)
-    return value
+        try:
+            return bytes.fromhex(value["hex"])
+        except (ValueError, TypeError) as error:
+            raise _WrongFileError(f"{place}: hexadecimal digits are expected") from error
+    arguments = {name: _from_json(one, f"{place}.{name}") for name, one in value.items() if name != "type"}
+    if "type" not in value:
+        return arguments
+    kind = _CLASSES.get(value["type"]) if isinstance(value["type"], str) else None
+    if kind is None:
+        raise _WrongFileError(f"{place}: the type is not one of {', '.join(_CLASSES)}")
+    try:
+        inspect.signature(kind).bind(**arguments)
+        return kind(**arguments)
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
+        text = str(error)
+        message = (
+            text if _OWN_MESSAGE.match(text) or "argument" in text else f"the values are not those of {kind.__name__}"
+        )
+        raise _WrongFileError(f"{place}: {message}") from error

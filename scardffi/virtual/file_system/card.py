@@ -75,7 +75,8 @@ class FileSystemCard:
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: :meth:`save` did not write the file, or the algorithm of a key is missing.
+            ValueError: :meth:`save` did not write the file (the message says where it is wrong), or the algorithm of a
+                key is missing.
         """
         mf, atr = load(path)
         return cls(mf, algorithms=algorithms, atr=atr)

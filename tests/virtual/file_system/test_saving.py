@@ -70,35 +70,96 @@ EF = {"type": "TransparentEF", "file_id": 1}
 
 
 @pytest.mark.parametrize(
-    "card",
+    ("card", "place"),
     [
-        "no JSON: 31323334",
-        [],
-        {},
-        {"mf": MF},
-        {"mf": {"hex": "00"}, "atr": {"hex": "3b00"}},
-        {"mf": MF, "atr": 10**12},
-        {"mf": MF, "atr": {"hex": "3b0"}},
-        {"mf": {"type": "dict"}, "atr": {"hex": "3b00"}},
-        {"mf": {**MF, "files": [1]}, "atr": {"hex": "3b00"}},
-        {"mf": {**MF, "files": [{**EF, "file_id": 1.5}]}, "atr": {"hex": "3b00"}},
-        {"mf": {**MF, "files": [{**EF, "access": {"read": "1"}}]}, "atr": {"hex": "3b00"}},
-        {"mf": {**MF, "files": [{**EF, "access": {"fly": []}}]}, "atr": {"hex": "3b00"}},
-        {"mf": {**MF, "files": [EF, EF]}, "atr": {"hex": "3b00"}},
-        {"mf": {**MF, "references": [EF]}, "atr": {"hex": "3b00"}},
-        {"mf": {**MF, "references": [{**CODE, "tries_left": 4}]}, "atr": {"hex": "3b00"}},
-        {"mf": {**MF, "references": [{**CODE, "type": "Key", "algorithm": []}]}, "atr": {"hex": "3b00"}},
-        {"mf": {**MF, "data": {"x": {"hex": ""}}}, "atr": {"hex": "3b00"}},
-        {"mf": {**MF, "proprietary": {"hex": "800100"}}, "atr": {"hex": "3b00"}},
+        ("no JSON: 31323334", "line 1, column 1: Expecting value"),
+        ('{"atr": {"hex": "3b00"},\n "mf": [}', "line 2, column 9: Expecting value"),
+        ("[" * 100_000, "it is nested too deep"),
+        ([], "an object with mf and atr is expected"),
+        ({}, "atr is missing"),
+        ({"mf": MF}, "atr is missing"),
+        ({"mf": {"hex": "00"}, "atr": {"hex": "3b00"}}, "mf: DF is expected"),
+        ({"mf": MF, "atr": 10**12}, "atr: bytes is expected"),
+        ({"mf": MF, "atr": {"hex": "3b0"}}, "atr: hexadecimal digits are expected"),
+        ({"mf": {"type": "dict"}, "atr": {"hex": "3b00"}}, "mf: the type is not one of Code, Key, TransparentEF, "),
+        ({"mf": {"type": []}, "atr": {"hex": "3b00"}}, "mf: the type is not one of "),
+        ({"mf": {**MF, "files": [1]}, "atr": {"hex": "3b00"}}, "mf: files: a int is not allowed"),
+        ({"mf": {**MF, "files": 1}, "atr": {"hex": "3b00"}}, "mf: the values are not those of DF"),
+        ({"mf": {**MF, "files": [{**EF, "file_id": 1.5}]}, "atr": {"hex": "3b00"}}, "mf.files[0]: "),
+        (
+            {"mf": {**MF, "files": [{**EF, "colour": 1}]}, "atr": {"hex": "3b00"}},
+            "mf.files[0]: got an unexpected keyword ",
+        ),
+        ({"mf": {**MF, "files": [{"type": "RecordEF"}]}, "atr": {"hex": "3b00"}}, "mf.files[0]: missing a required "),
+        ({"mf": {**MF, "files": [{**EF, "access": {"read": "1"}}]}, "atr": {"hex": "3b00"}}, "mf.files[0]: "),
+        (
+            {"mf": {**MF, "files": [{**EF, "access": {"fly": []}}]}, "atr": {"hex": "3b00"}},
+            "mf.files[0]: access: 'fly'",
+        ),
+        ({"mf": {**MF, "files": [{**EF, "content": {"hex": "x"}}]}, "atr": {"hex": "3b00"}}, "mf.files[0].content: "),
+        ({"mf": {**MF, "files": [EF, EF]}, "atr": {"hex": "3b00"}}, "mf: file_id: 1 is not allowed twice"),
+        ({"mf": {**MF, "references": [EF]}, "atr": {"hex": "3b00"}}, "mf: references: a TransparentEF is not allowed"),
+        (
+            {"mf": {**MF, "references": [CODE, {**CODE, "tries_left": 4}]}, "atr": {"hex": "3b00"}},
+            "mf.references[1]: tries_left: 4 is not allowed",
+        ),
+        (
+            {"mf": {**MF, "references": [{**CODE, "type": "Key", "algorithm": []}]}, "atr": {"hex": "3b00"}},
+            "mf.references[0]: algorithm: expected a str",
+        ),
+        ({"mf": {**MF, "references": [{**CODE, "value": "31323334"}]}, "atr": {"hex": "3b00"}}, "mf.references[0]: "),
+        ({"mf": {**MF, "data": {"x": {"hex": ""}}}, "atr": {"hex": "3b00"}}, "mf: the values are not those of DF"),
+        ({"mf": {**MF, "proprietary": {"hex": "800100"}}, "atr": {"hex": "3b00"}}, "mf: proprietary: tags other than "),
     ],
 )
-def test_a_wrong_file_is_refused_and_not_shown(card: Any, tmp_path: Path) -> None:
+def test_a_wrong_file_is_refused_with_the_place_and_not_shown(card: Any, place: str, tmp_path: Path) -> None:
     path = tmp_path / "card.json"
     path.write_text(card if isinstance(card, str) else json.dumps(card))
     with pytest.raises(ValueError, match="is not a saved card") as refused:
         FileSystemCard.load(path)
+    assert f"is not a saved card: {place}" in str(refused.value)
     assert "31323334" not in str(refused.value)
     assert refused.value.__context__ is None
+    assert refused.value.__cause__ is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are written to the disk on POSIX only")
+def test_a_file_is_on_the_disk_before_it_replaces_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def synced(descriptor: int) -> None:
+        steps.append(
+            "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else f"{os.fstat(descriptor).st_size > 100}"
+        )
+        fsync(descriptor)
+
+    def replaced(path: Path, target: Path) -> Path:
+        steps.append("replace")
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", replaced)
+    card_with_files().save(tmp_path / "card.json")
+    assert steps == ["True", "replace", "folder"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_a_save_that_is_interrupted_keeps_the_old_file_and_leaves_no_other(
+    error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "card.json"
+    card_with_files().save(path)
+    old = path.read_bytes()
+
+    def fail(_: int) -> None:
+        raise error
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises((KeyboardInterrupt, OSError)):
+        FileSystemCard(DF()).save(path)
+    assert path.read_bytes() == old
+    assert [one.name for one in tmp_path.iterdir()] == ["card.json"]
 
 
 # Wrong files, codes and keys
