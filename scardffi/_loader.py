@@ -6,7 +6,9 @@ Other modules import ``ffi`` and ``lib`` from here. Importing this module loads 
 
 from __future__ import annotations
 
+import functools
 import os
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import ref
 
@@ -33,7 +35,17 @@ if TYPE_CHECKING:
 
     from ._native import Api, CData
 
-__all__ = ["LibraryInfo", "default_table", "ffi", "lib", "library_info", "open_table", "owning", "set_default_table"]
+__all__ = [
+    "LibraryInfo",
+    "default_table",
+    "ffi",
+    "keeping",
+    "lib",
+    "library_info",
+    "open_table",
+    "owning",
+    "set_default_table",
+]
 
 _DETAIL_SIZE = 8192
 
@@ -107,24 +119,29 @@ def library_info(table: Api) -> LibraryInfo:
     return LibraryInfo(file, version if found and "." in version else None, frozenset(functions), frozenset(missing))
 
 
-_references: dict[int, ref[CData]] = {}
-"""The weak reference to each owning pointer, by the reference's id."""
+_kept: dict[int, tuple[ref[CData], object]] = {}
+"""A weak reference to a pointer, and the object that is kept while the pointer lives."""
+_numbers = count()
 
 
-def owning(pointer: CData, free: Callable[[CData], object]) -> CData:
-    """Return ``pointer``, and call ``free`` for its memory when the pointer is collected.
+def owning(create: Callable[[], CData], free: Callable[[CData], object]) -> CData | None:
+    """Return the pointer that ``create`` returns, and call ``free`` when it is collected; None if it is NULL.
 
-    ``ffi.gc`` frees too early: if a reference cycle is collected, it frees before the finalizers of the other objects
-    run, and these may still use the memory. ``free`` must not refer to an object that refers to the pointer.
+    Both must be functions in C, or :func:`functools.partial` of one. Python handles signals only between two
+    instructions of Python code: the one ``next`` below creates the memory and its owner, and nothing is lost if
+    Ctrl-C interrupts this function. Freeing runs no Python code either.
+
+    A pointer that owns its memory itself (``ffi.gc``) would be freed too early: if a reference cycle is collected, it
+    is freed before the finalizers of the other objects run, and these may still use the memory.
     """
-    same = ffi.cast(ffi.typeof(pointer), pointer)
+    owner = next(map(ffi.gc, iter(create, ffi.NULL), (free,)), None)
+    return None if owner is None else keeping(ffi.cast(ffi.typeof(owner), owner), owner)
 
-    def gone(reference: ref[CData]) -> None:
-        del _references[id(reference)]
-        free(same)
 
-    reference = ref(pointer, gone)
-    _references[id(reference)] = reference
+def keeping(pointer: CData, kept: object) -> CData:
+    """Return ``pointer``, and keep an object alive as long as it lives. The object must not refer to the pointer."""
+    number = next(_numbers)
+    _kept[number] = ref(pointer, functools.partial(_kept.pop, number)), kept
     return pointer
 
 

@@ -8,8 +8,7 @@ from .constants import PNP_NOTIFICATION, ReaderStateFlag, ReturnCode
 from .errors import from_code
 
 if TYPE_CHECKING:
-    import threading
-
+    from ._gate import Gate
     from .library import Library
 
 _POLL_MS: Final = 1000
@@ -21,13 +20,13 @@ class ReaderPolling:
     Args:
         library: the PC/SC library.
         context: a native context that only this wait uses.
-        cancelled: is set when the wait must end.
+        cancelled: is opened when the wait must end.
 
     Raises:
         SCardError: the resource manager refused to list the readers.
     """
 
-    def __init__(self, library: Library, context: int, cancelled: threading.Event) -> None:
+    def __init__(self, library: Library, context: int, cancelled: Gate) -> None:
         self._library = library
         self._context = context
         self._cancelled = cancelled

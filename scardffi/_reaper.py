@@ -22,11 +22,15 @@ if hasattr(os, "register_at_fork"):  # a child must not close the objects of its
 
 def close_later(closer: Callable[[], object]) -> None:
     """Call ``closer`` on another thread. For finalizers: this neither blocks nor raises."""
-    _closers.append(closer)
-    # threading.Thread.start() would wait for the thread. While the interpreter is ending no thread starts: then the end
-    # of the process closes everything.
-    with contextlib.suppress(RuntimeError):
-        _thread.start_new_thread(_reap, ())
+    try:
+        _closers.append(closer)
+    finally:  # Ctrl-C may interrupt this after the append, but not between the next two lines
+        # threading.Thread.start() would wait for the thread. While the interpreter is ending no thread starts: then the
+        # end of the process closes everything.
+        try:  # noqa: SIM105  Ctrl-C may interrupt suppress(), but not this
+            _thread.start_new_thread(_reap, ())
+        except RuntimeError:
+            pass
 
 
 def _reap() -> None:
@@ -35,4 +39,5 @@ def _reap() -> None:
             closer = _closers.popleft()
         except IndexError:  # another reaper thread may have taken the last one
             return
-        closer()
+        with contextlib.suppress(Exception):
+            closer()

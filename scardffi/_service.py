@@ -3,33 +3,46 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import sys
 from typing import TYPE_CHECKING, Final
 
+from ._loader import lib, owning
 from .constants import ReturnCode
-from .errors import from_code
+from .errors import E_OUTOFMEMORY, SCardError, from_code, from_hresult
 
 if TYPE_CHECKING:
-    from .errors import SCardError
+    from ._native import CData
     from .library import Library
 
 _PCSCD_SOCKET: Final = "/run/pcscd/pcscd.comm"
 
 
-def establish(library: Library, scope: int) -> int:
-    """Establish and return a native context. Wraps ``SCardEstablishContext``.
+def establish(library: Library, scope: int) -> CData:
+    """Establish a native context and return it as an object in C. Wraps ``SCardEstablishContext``.
+
+    The object releases the context at the latest when it is collected, so nothing is left if Ctrl-C interrupts this.
 
     pcsc-lite returns the code of a refusal also if pcscd ends during the call. Then this asks once more.
 
     Raises:
         NoServiceError: the resource manager does not run, cannot be reached, or refuses this program.
     """
-    code, context = library.SCardEstablishContext(scope)
-    if code == ReturnCode.SCARD_W_SECURITY_VIOLATION:
-        code, context = library.SCardEstablishContext(scope)
-    if code != 0:
-        raise from_code(code, "SCardEstablishContext", reason=unreachable_reason(library, code))
+    context = owning(functools.partial(lib.native_context_new, library.native), lib.native_context_free)
+    if context is None:
+        raise from_hresult(E_OUTOFMEMORY, "SCardEstablishContext")
+    try:
+        code = lib.native_context_establish(context, scope)
+        if code == ReturnCode.SCARD_W_SECURITY_VIOLATION:
+            code = lib.native_context_establish(context, scope)
+        if code != 0:
+            raise from_code(  # noqa: TRY301  the context is released for every exception
+                code, "SCardEstablishContext", reason=unreachable_reason(library, code)
+            )
+    except BaseException:
+        lib.native_context_release(context)
+        raise
     return context
 
 
@@ -45,10 +58,11 @@ def establish_error(library: Library, scope: int, code: int) -> SCardError | Non
         return from_code(code, "SCardEstablishContext", reason=unreachable_reason(library, code))
     if code != ReturnCode.SCARD_W_SECURITY_VIOLATION:
         return None
-    again, context = library.SCardEstablishContext(scope)
-    if again == 0:
-        library.SCardReleaseContext(context)
-    return from_code(code, "SCardEstablishContext") if again == code else None
+    try:
+        lib.native_context_release(establish(library, scope))
+    except SCardError as error:
+        return error if error.code == code else None
+    return None
 
 
 def unreachable_reason(library: Library, code: int) -> tuple[str, str] | None:

@@ -6,6 +6,7 @@ context, because on pcsc-lite a second call on a busy context blocks every PC/SC
 
 from __future__ import annotations
 
+import _thread
 import functools
 import math
 import sys
@@ -14,15 +15,17 @@ import time
 import warnings
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from ._arguments import integer, invalid, member, seconds
 from ._at_exit import silent_at_exit
+from ._gate import Gate
 from ._loader import lib
+from ._not_copied import NotCopied
 from ._reader_polling import ReaderPolling
 from ._reaper import close_later
 from ._service import establish
-from .constants import INFINITE, PNP_NOTIFICATION, Protocol, ReaderStateFlag, ReturnCode, Scope, ShareMode
+from .constants import INFINITE, PNP_NOTIFICATION, Disposition, Protocol, ReaderStateFlag, ReturnCode, Scope, ShareMode
 from .errors import (
     E_UNEXPECTED,
     CommunicationError,
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self, SupportsIndex
 
+    from ._native import CData
     from .library import Library
 
 _Answer = TypeVar("_Answer")
@@ -67,7 +71,7 @@ class ReaderState(NamedTuple):
     """The answer to reset of its card; empty without a card."""
 
 
-class Context:
+class Context(NotCopied):
     """A connection to the resource manager.
 
     As a context manager it is released at the end. Any thread may use it.
@@ -87,10 +91,10 @@ class Context:
         self._process = lib.platform_process()
         self._question = threading.Lock()  # held during a call on the native context
         self._state = threading.Lock()  # guards the attributes below
-        self._waits: set[_Wait] = set()
+        self._waits: WeakSet[_Wait] = WeakSet()
         self._cards: WeakKeyDictionary[SCardManage, int] = WeakKeyDictionary()  # the handle that each had at attach
-        self._context: int | None = None
-        self._context = self._establish()
+        self._is_released = False
+        self._context: CData | None = self._establish()
 
     @property
     def library(self) -> Library:
@@ -107,9 +111,9 @@ class Context:
             UnexpectedStateError: the context is released, or a fork inherited it.
         """
         self._refuse_in_fork()
-        if self._context is None:
+        if self._is_released or self._context is None:
             raise from_hresult(E_UNEXPECTED, "Context", "it is released")
-        return self._context
+        return int(lib.native_context_handle(self._context))
 
     def is_valid(self) -> bool:
         """Return whether the context can be used now. Wraps ``SCardIsValidContext`` and ``SCardListReaders``.
@@ -117,7 +121,7 @@ class Context:
         This asks the resource manager, because on pcsc-lite SCardIsValidContext succeeds even if the daemon has ended.
         If the resource manager was restarted, the object gets a new native context.
         """
-        if self._context is None:
+        if self._is_released:
             return False
         try:
             code = self._ask(self._library.SCardIsValidContext)
@@ -179,13 +183,16 @@ class Context:
         """
         self.handle  # noqa: B018  raises if the context is released
         card = SCardManage(self._library, owner=self)
-        card.attach_by_ifd(reader, share_mode, protocols, scope=self._scope)
-        with self._state:
-            if self._context is not None:
+        native = card.native
+        try:
+            card.attach_by_ifd(reader, share_mode, protocols, scope=self._scope)
+            with self._state:
+                self.handle  # noqa: B018  another thread may have released the context during the attach
                 self._cards[card] = card.handle
                 return card
-        card.detach()  # another thread released the context during the attach
-        raise from_hresult(E_UNEXPECTED, "Context", "it is released")
+        except BaseException:
+            lib.manage_detach(native, Disposition.LEAVE)
+            raise
 
     def get_status_change(self, states: Iterable[str | ReaderState], timeout: float | None = None) -> list[ReaderState]:
         """Wait until the state of a reader differs from the given state. Wraps ``SCardGetStatusChange``.
@@ -251,13 +258,21 @@ class Context:
         """
         if self._process != lib.platform_process():
             return
+        try:
+            self._release()
+        except SCardError:
+            raise
+        except BaseException:  # the reaper closes what is still open
+            close_later(self._release)
+            raise
+
+    def _release(self) -> None:
+        """Release what is not yet released."""
         with self._state:
-            context, self._context = self._context, None
+            self._is_released = True
             cards = list(self._cards.items())
-        if context is None:
-            return
         with ExitStack() as closing:  # closes each one, even if another one fails
-            closing.callback(self._release_native, context)
+            closing.callback(self._release_native)
             for card, handle in cards:
                 if card.is_attached and card.handle == handle:  # it may be attached elsewhere by now
                     closing.push(card)
@@ -279,21 +294,23 @@ class Context:
     @silent_at_exit
     def __del__(self, _warn: Any = warnings.warn) -> None:
         context = getattr(self, "_context", None)
-        if context is None or self._process != lib.platform_process():
+        if context is None or not lib.native_context_is_open(context) or self._process != lib.platform_process():
             return
-        library = self._library
-        close_later(lambda: library.SCardReleaseContext(context))
+        close_later(functools.partial(lib.native_context_release, context))
+        lib.native_context_abandon(context)  # if Ctrl-C has ended this function before, C releases the context
+        if self._is_released:  # Ctrl-C has interrupted the release
+            return
         _warn(f"{self!r} was collected without release()", ResourceWarning, source=self)
 
     def __repr__(self) -> str:
-        state = "released" if self._context is None else f"context {self._context}"
+        state = "released" if getattr(self, "_is_released", True) else f"context {self.handle}"
         return f"<scardffi.Context {state}>"
 
     def _refuse_in_fork(self) -> None:
         if self._process != lib.platform_process():
             raise from_hresult(E_UNEXPECTED, "Context", "it was made in the parent process, before the fork")
 
-    def _establish(self) -> int:
+    def _establish(self) -> CData:
         return establish(self._library, self._scope)
 
     def _ask(self, question: Callable[[int], _Answer]) -> _Answer:
@@ -311,32 +328,33 @@ class Context:
 
     def _renew(self) -> None:
         """Replace the native context; the lock of questions is held."""
-        new = self._establish()
-        with self._state:
-            old, self._context = self._context, new if self._context is not None else None
-        self._library.SCardReleaseContext(new if old is None else old)  # None: another thread has released it
+        old, new = self._context, self._establish()
+        if old is not None:
+            lib.native_context_release(old)
+        self._context = new
+        if self._is_released:  # by another thread, which may have released only the old one
+            lib.native_context_release(new)
 
-    def _release_native(self, context: int) -> None:
+    def _release_native(self) -> None:
         with self._question:
-            code = self._library.SCardReleaseContext(context)
+            context = self._context
+            if context is None:
+                return
+            code = lib.native_context_release(context)
         if code != 0 and not nothing_to_release(code):
             raise from_code(code, "SCardReleaseContext")
 
     def _wait(self, limit: float | None, watched: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
         """Wait on a new native context, so that cancel() can end it."""
-        self.handle  # noqa: B018  raises if the context is released
-        wait = _Wait(self._library, self._establish())
+        wait = _Wait(self._library, self._establish)
+        with self._state:
+            self.handle  # noqa: B018  raises if the context is released
+            self._waits.add(wait)
         try:
-            with self._state:
-                self.handle  # noqa: B018  another thread may have released it
-                self._waits.add(wait)
             return wait.run(limit, watched)
-        finally:
+        except BaseException:
             _cancel([wait], _INTERRUPT_SECONDS)
-            with self._state:
-                self._waits.discard(wait)
-            if not wait.runs or wait.ended.is_set():  # otherwise SCardCancel fails, and the wait goes on
-                self._library.SCardReleaseContext(wait.context)
+            raise
 
 
 def _checked_states(states: Iterable[str | ReaderState]) -> list[ReaderState]:
@@ -377,16 +395,25 @@ def _code_of(answer: object) -> int:
 
 
 class _Wait:
-    """One wait on a native context."""
+    """One wait on a native context of its own, which the thread that waits in C establishes and releases."""
 
-    def __init__(self, library: Library, context: int) -> None:
-        self.library = library
-        self.context = context
-        self.cancelled = threading.Event()
+    def __init__(self, library: Library, establish: Callable[[], CData]) -> None:
+        self.cancelled = Gate()
         self.runs = False  # True while the wait is in C, or just before
-        self.ended = threading.Event()
+        self.ended = Gate()
+        self._library = library
+        self._establish = establish
+        self._open = threading.Lock()  # held while the context is cancelled, or released
+        self._context: CData | None = None
         self._answer: tuple[int, list[tuple[int, bytes]]] = ReturnCode.SCARD_E_CANCELLED, []
-        self._error: SCardError | None = None
+        self._error: BaseException | None = None
+
+    def cancel(self) -> int:
+        """Call SCardCancel, if the context is open, and return its code."""
+        with self._open:
+            if self._context is None:
+                return 0
+            return self._library.SCardCancel(lib.native_context_handle(self._context))
 
     def run(self, limit: float | None, watched: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
         """Wait for a change.
@@ -395,52 +422,65 @@ class _Wait:
         in C if this is called on the main thread.
         """
         if threading.current_thread() is threading.main_thread():
-            threading.Thread(target=self._run, args=(limit, watched), name="scardffi wait", daemon=True).start()
+            # threading.Thread.start() waits in Python code that does not stand Ctrl-C
+            _thread.start_new_thread(self._run, (limit, watched))
             while not self.ended.wait(_SIGNAL_CHECK):
                 pass
         else:
             self._run(limit, watched)
         if self._error is not None:
-            raise self._error
+            try:
+                raise self._error
+            finally:
+                self._error = None  # its traceback refers to this frame
         return self._answer
 
     def _run(self, limit: float | None, watched: list[tuple[str, int]]) -> None:
         end = None if limit is None else time.perf_counter() + limit  # monotonic() ticks in 16 ms on Windows
         self.runs = True  # set before cancelled is read; _cancel sets cancelled before it reads runs
         try:
-            step = self._step(watched)
-            while not self.cancelled.is_set():
+            self._context = self._establish()
+            step = self._step(watched, lib.native_context_handle(self._context))
+            while not self.cancelled.is_open():
                 left_ms = INFINITE if end is None else max(0, math.ceil(1000 * (end - time.perf_counter())))
                 self._answer = step(left_ms, watched)
                 if self._answer[0] != ReturnCode.SCARD_E_TIMEOUT or (end is not None and time.perf_counter() >= end):
                     return
             self._answer = ReturnCode.SCARD_E_CANCELLED, []
-        except SCardError as error:
+        except BaseException as error:  # noqa: BLE001  run() raises it on the thread of the caller
             self._error = error
         finally:
-            self.ended.set()
+            with self._open:
+                context, self._context = self._context, None
+            if context is not None:
+                lib.native_context_release(context)
+            self.ended.open()
 
-    def _step(self, watched: list[tuple[str, int]]) -> Callable[..., tuple[int, list[tuple[int, bytes]]]]:
+    def _step(self, watched: list[tuple[str, int]], context: int) -> Callable[..., tuple[int, list[tuple[int, bytes]]]]:
         """Return the function that waits for a change, given milliseconds and states; it may return early."""
         if _NOTIFIED or all(reader != PNP_NOTIFICATION for reader, _ in watched):
-            return functools.partial(self.library.SCardGetStatusChange, self.context)
-        return ReaderPolling(self.library, self.context, self.cancelled).step
+            return functools.partial(self._library.SCardGetStatusChange, context)
+        return ReaderPolling(self._library, context, self.cancelled).step
 
 
 def _cancel(waits: list[_Wait], limit: float) -> int:
-    """End the waits in C, repeating SCardCancel until each has ended.
+    """End the waits in C, repeating SCardCancel until each has ended. If this is interrupted, the reaper goes on.
 
     Returns:
         0; or the code of SCardCancel, if it has failed for ``limit`` seconds.
     """
-    for wait in waits:
-        wait.cancelled.set()
-    last_success = time.perf_counter()
-    while running := [wait for wait in waits if wait.runs and not wait.ended.is_set()]:
-        codes = [wait.library.SCardCancel(wait.context) for wait in running]
-        if not any(codes):
-            last_success = time.perf_counter()
-        elif time.perf_counter() - last_success > limit:
-            return next(code for code in codes if code)
-        running[0].ended.wait(_CANCEL_AGAIN)
+    try:
+        for wait in waits:
+            wait.cancelled.open()
+        last_success = time.perf_counter()
+        while running := [wait for wait in waits if wait.runs and not wait.ended.is_open()]:
+            codes = [wait.cancel() for wait in running]
+            if not any(codes):
+                last_success = time.perf_counter()
+            elif time.perf_counter() - last_success > limit:
+                return next(code for code in codes if code)
+            running[0].ended.wait(_CANCEL_AGAIN)
+    except BaseException:
+        close_later(functools.partial(_cancel, waits, limit))
+        raise
     return 0

@@ -22,7 +22,9 @@ from ._arguments import (
     writable,
 )
 from ._at_exit import silent_at_exit
+from ._half_made import repr_if_half_made
 from ._loader import ffi, lib, owning
+from ._not_copied import NotCopied
 from .constants import MAX_BUFFER_SIZE_EXTENDED, Flow
 from .errors import (
     E_FAIL,
@@ -68,6 +70,8 @@ def state_detail(native: Manage, function: str) -> str:
     """Return the reason why a function of the C core returned E_UNEXPECTED, for the message of the error."""
     if lib.manage_is_forked(native):
         return "the object was made in another process; this process is a fork of it"
+    if lib.manage_is_stale(native):
+        return "the handle was closed by another object, or its number belongs to another connection now; attach again"
     if function.startswith("attach"):
         return "the object is already attached; detach it first"
     if lib.manage_handle(native, ffi.new("SCARDHANDLE *")):
@@ -157,7 +161,7 @@ def _refused_buffers(command_length: int, capacity: int) -> SCardError:
     return invalid("response", "a buffer that overlaps the command", "a buffer that does not overlap it")
 
 
-class ExchangeMethods:
+class ExchangeMethods(NotCopied):
     """The methods of :class:`scardffi.SCardManage` that exchange commands and responses.
 
     Args:
@@ -236,10 +240,14 @@ class ExchangeMethods:
             return self._transmit_with_flow(readable("command", command), chosen)
         spare = slot, response = self._take_slot()
         send = readable("command", command)
-        length = _slot_send(slot, send, len(send))
-        answer: bytes = response[: max(length, 0)]
-        if type(command) is not bytes:  # the command may be secret, and the response may repeat it
-            lib.platform_wipe(lib.exchange_slot_response(slot), length if length >= 0 else MAX_BUFFER_SIZE_EXTENDED)
+        memory = lib.exchange_slot_response(slot)
+        length = -1
+        try:
+            length = _slot_send(slot, send, len(send))
+            answer: bytes = response[: max(length, 0)]
+        finally:
+            if type(command) is not bytes:  # the command may be secret, and the response may repeat it
+                lib.platform_wipe(memory, length if length >= 0 else MAX_BUFFER_SIZE_EXTENDED)
         self._return_slot(spare)
         if length < 0:
             raise self._exchange_error("transmit", length, send)
@@ -250,12 +258,12 @@ class ExchangeMethods:
             return self._spare.pop()
         except IndexError:
             pass  # as in transmit
-        slot = lib.exchange_slot_new(self._native)
-        if not slot:
+        slot = owning(functools.partial(lib.exchange_slot_new, self._native), lib.exchange_slot_free)
+        if slot is None:
             raise from_hresult(E_OUTOFMEMORY, "transmit")
         # A slice of this buffer is the bytes object to return; ffi.unpack is slower.
         response = ffi.buffer(lib.exchange_slot_response(slot), MAX_BUFFER_SIZE_EXTENDED)
-        return owning(slot, lib.exchange_slot_free), response
+        return slot, response
 
     def _return_slot(self, spare: tuple[Slot, Memory]) -> None:
         if len(self._spare) < _SPARE_SLOTS:
@@ -413,10 +421,10 @@ class ExchangeMethods:
         try:
             if not 0 <= offset <= _FILE_END - size:
                 raise invalid("offset", offset, f"0 to {_FILE_END - size} for a buffer of {size} bytes")
-            native = lib.binary_new(self._native, is_read, memory, size, offset, chunk)
-            if not native:
+            create = functools.partial(lib.binary_new, self._native, is_read, memory, size, offset, chunk)
+            file = owning(create, lib.binary_free)
+            if file is None:
                 raise from_hresult(E_OUTOFMEMORY, function)
-            file = owning(native, lib.binary_free)
             try:
                 while (answer := lib.binary_step(file, SIGNAL_CHECK_MS)) == _MORE:
                     pass
@@ -499,7 +507,8 @@ def _chunk(chunk: int, most: int) -> int:
     return number
 
 
-class Exchange:
+@repr_if_half_made
+class Exchange(NotCopied):
     """A command buffer and a response buffer of the caller, bound to a card for many exchanges.
 
     Each call is one call into C that copies no byte in Python and creates only the int that it returns. The buffers
@@ -547,11 +556,12 @@ class Exchange:
             raise ExchangeFailure(refusal).error("exchange", card.native, (size, capacity))
         send, self._command = pinned(send, command)
         receive, self._response = pinned(receive, response)
-        native = lib.exchange_new(card.native, chosen, send, size, receive, capacity)
-        if not native:
+        create = functools.partial(lib.exchange_new, card.native, chosen, send, size, receive, capacity)
+        native = owning(create, lib.exchange_free)
+        if native is None:
             release(self._command, self._response)
             raise from_hresult(E_OUTOFMEMORY, "exchange")
-        self._native: ExchangeObject = owning(native, lib.exchange_free)
+        self._native: ExchangeObject = native
         self._size = size
         self.command = command
         self.response = response

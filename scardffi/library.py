@@ -17,9 +17,12 @@ import os
 from typing import TYPE_CHECKING
 
 from ._arguments import address, dword, handle, pair_of_buffers, readable, text, writable
+from ._half_made import repr_if_half_made
 from ._loader import LibraryInfo, default_table, ffi, lib, library_info, open_table
 from ._marshalling import ReaderStates, check_present, fetch_multi_string, fetch_status, multi_string
+from ._not_copied import NotCopied
 from ._windows_functions import WindowsFunctions
+from .constants import Disposition
 from .errors import E_NOTIMPL, from_hresult
 
 if TYPE_CHECKING:
@@ -31,7 +34,8 @@ if TYPE_CHECKING:
     from ._native import Api
 
 
-class Library(WindowsFunctions):
+@repr_if_half_made
+class Library(WindowsFunctions, NotCopied):
     """A PC/SC library loaded by path or name, with the SCard* functions as methods.
 
     Several libraries may be loaded at the same time. Each stays loaded until the process ends.
@@ -90,8 +94,15 @@ class Library(WindowsFunctions):
         Returns:
             (code, context)
         """
+        table, number = self.native, dword("scope", scope)
         context = ffi.new("SCARDCONTEXT *")
-        code = lib.pcsc_SCardEstablishContext(self.native, dword("scope", scope), ffi.NULL, ffi.NULL, context)
+        try:
+            code = lib.pcsc_SCardEstablishContext(table, number, ffi.NULL, ffi.NULL, context)
+            if code == 0:
+                return code, context[0]
+        except BaseException:  # a signal handler has raised after the call
+            lib.pcsc_SCardReleaseContext(table, context[0])
+            raise
         return check_present(code, "SCardEstablishContext"), context[0]
 
     def SCardReleaseContext(self, context: SupportsIndex) -> int:
@@ -215,17 +226,18 @@ class Library(WindowsFunctions):
         Returns:
             (code, handle, active protocol)
         """
+        table, number, name = self.native, handle("context", context), text("reader", reader)
+        mode, wanted = dword("share_mode", share_mode), dword("protocols", protocols)
         card = ffi.new("SCARDHANDLE *")
         protocol = ffi.new("DWORD *")
-        code = lib.pcsc_SCardConnect(
-            self.native,
-            handle("context", context),
-            text("reader", reader),
-            dword("share_mode", share_mode),
-            dword("protocols", protocols),
-            card,
-            protocol,
-        )
+        try:
+            code = lib.pcsc_SCardConnect(table, number, name, mode, wanted, card, protocol)
+            if code == 0:
+                lib.card_handle_connected(table, card[0])
+                return code, card[0], protocol[0]
+        except BaseException:  # a signal handler has raised after the call
+            lib.pcsc_SCardDisconnect(table, card[0], Disposition.LEAVE)
+            raise
         return check_present(code, "SCardConnect"), card[0], protocol[0]
 
     def SCardReconnect(
@@ -260,11 +272,13 @@ class Library(WindowsFunctions):
     def SCardDisconnect(self, card: SupportsIndex, disposition: SupportsIndex) -> int:
         """Close a card handle. Wraps ``SCardDisconnect``.
 
+        Each :class:`~scardffi.SCardManage` that is attached to the handle counts as detached afterwards.
+
         Args:
             card: an open card handle.
             disposition: a :class:`~scardffi.constants.Disposition`.
         """
-        code = lib.pcsc_SCardDisconnect(self.native, handle("card", card), dword("disposition", disposition))
+        code = lib.card_handle_disconnect(self.native, handle("card", card), dword("disposition", disposition))
         return check_present(code, "SCardDisconnect")
 
     def SCardBeginTransaction(self, card: SupportsIndex) -> int:
@@ -272,7 +286,16 @@ class Library(WindowsFunctions):
 
         While another handle holds a transaction, the call waits without limit and cannot be interrupted.
         """
-        code = lib.pcsc_SCardBeginTransaction(self.native, handle("card", card))
+        table, number = self.native, handle("card", card)
+        begun = ffi.new("uint32_t *")
+        try:
+            code = lib.card_handle_begin_transaction(table, number, begun)
+            if code == 0:
+                return code
+        except BaseException:  # a signal handler has raised after the call
+            if begun[0]:
+                lib.pcsc_SCardEndTransaction(table, number, Disposition.LEAVE)
+            raise
         return check_present(code, "SCardBeginTransaction")
 
     def SCardEndTransaction(self, card: SupportsIndex, disposition: SupportsIndex) -> int:

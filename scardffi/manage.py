@@ -7,6 +7,7 @@ not delay calls on other cards. The methods that exchange commands and responses
 
 from __future__ import annotations
 
+import functools
 import time
 import warnings
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
@@ -15,17 +16,18 @@ from . import _marshalling
 from ._arguments import dword, flags, invalid, member, readable, release, seconds, text
 from ._at_exit import silent_at_exit
 from ._attachment import Attachment, AttachmentTransmitter
+from ._half_made import repr_if_half_made
 from ._loader import ffi, lib, owning
 from ._reaper import close_later
 from ._service import establish_error
 from .constants import MAX_BUFFER_SIZE_EXTENDED, CardState, Disposition, Protocol, ReturnCode, Scope, ShareMode
 from .errors import (
     E_INVALIDARG,
+    E_OUTOFMEMORY,
     E_UNEXPECTED,
     CommunicationError,
     InvalidArgumentError,
     InvalidHandleError,
-    SCardError,
     from_hresult,
     nothing_to_release,
     short_response_error,
@@ -35,6 +37,7 @@ from .handles import handle_number
 from .library import Library, chosen_library
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Any, SupportsIndex
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from ._native import CData
     from .iso7816.status_word import StatusTable
     from .services.card_auth import CardAuth
     from .services.ch_verification import CHVerification
@@ -66,6 +70,7 @@ class Status(NamedTuple):
     """The card's answer to reset."""
 
 
+@repr_if_half_made
 class SCardManage(ExchangeMethods):
     """The manage object: it attaches to a card by a handle or by a reader, and exchanges commands with the card.
 
@@ -85,11 +90,10 @@ class SCardManage(ExchangeMethods):
         self._library = chosen_library(library)
         self._owner = owner
         self._attachment: Attachment | None = None  # the present one or, while detached, the last one
-        out = ffi.new("scardffi_manage **")
-        result = lib.manage_new(self._library.native, out)
-        if result != 0:
-            raise from_hresult(result, "SCardManage")
-        super().__init__(owning(out[0], lib.manage_free))
+        native = owning(functools.partial(lib.manage_create, self._library.native), lib.manage_close)
+        if native is None:
+            raise from_hresult(E_OUTOFMEMORY, "SCardManage")
+        super().__init__(native)
 
     # attach and detach
 
@@ -123,13 +127,28 @@ class SCardManage(ExchangeMethods):
         number = handle_number(handle, self._library)
         mode = 0 if share_mode is None else int(member("share_mode", share_mode, ShareMode))
         code = ffi.new("uint32_t *")
-        result = lib.manage_attach_by_handle(self._native, number, owned, mode, code)
+        attach = functools.partial(lib.manage_attach_by_handle_recorded, self._native, number, owned, mode, code)
+        result = self._attach(attach, handle)
         if result == E_INVALIDARG:
             raise _invalid_handle(number, code[0], self._library)
         self._check(result, "attach_by_handle", f"handle {number}", code=code[0])
-        self._reader = None
-        self._attachment = Attachment(handle, self._attachment)
         return self
+
+    def _attach(self, attach: Callable[[CData], int], source: object, reader: str | None = None) -> int:
+        """Attach by a function in C that records the attachment, and undo it if Ctrl-C interrupts this."""
+        native, previous = self._native, self._attachment
+        begun = ffi.new("uint64_t *")
+        present = Attachment(source, previous)
+        try:
+            result = attach(begun)
+            if result == 0:
+                if previous is not None:
+                    previous.end()
+                self._attachment, self._reader = present, reader
+        except BaseException:
+            lib.manage_undo_attach(native, begun[0])
+            raise
+        return result
 
     def attach_by_ifd(
         self,
@@ -163,14 +182,12 @@ class SCardManage(ExchangeMethods):
             UnexpectedStateError: the object is already attached; that attachment stays.
         """
         mode, in_scope = member("share_mode", share_mode, ShareMode), member("scope", scope, Scope)
-        result = lib.manage_attach_by_ifd(
-            self._native, in_scope, text("reader", reader), mode, _protocols(protocols, mode)
-        )
+        arguments = in_scope, text("reader", reader), mode, _protocols(protocols, mode)
+        attach = functools.partial(lib.manage_attach_by_ifd_recorded, self._native, *arguments)
+        result = self._attach(attach, None, reader)
         if result != 0 and (refusal := establish_error(self._library, in_scope, result)) is not None:
             raise refusal
         self._check(result, "attach_by_ifd", f"{reader!r}")
-        self._reader = reader
-        self._attachment = Attachment(None, self._attachment)
         return self
 
     def detach(self, disposition: SupportsIndex | None = None) -> None:
@@ -197,10 +214,16 @@ class SCardManage(ExchangeMethods):
             self._check(result, "detach")
 
     def _detach(self, disposition: Disposition) -> int:
-        attachment = self._attachment  # another thread may attach again as soon as C has detached
-        result = lib.manage_detach(self._native, disposition)
-        if result != E_UNEXPECTED and attachment is not None:
-            attachment.end()
+        native, attachment = self._native, self._attachment  # another thread may attach again after C has detached
+        handle = ffi.new("SCARDHANDLE *")
+        try:
+            result = lib.manage_detach(native, disposition)
+            if result != E_UNEXPECTED and attachment is not None:
+                attachment.end()
+        except BaseException:
+            if not lib.manage_handle(native, handle) and attachment is not None:
+                attachment.end()
+            raise
         return result
 
     def __enter__(self) -> Self:
@@ -218,11 +241,12 @@ class SCardManage(ExchangeMethods):
     def __del__(self, _warn: Any = warnings.warn) -> None:
         # `_warn` is a default argument because the module may already be cleared while the interpreter is ending.
         native = getattr(self, "_native", None)
-        if native is None or not self.is_attached or not lib.manage_needs_detach(native):
+        if native is None or not lib.manage_needs_detach(native):
             return
         kept = self._owner, self._attachment
         message = f"{self!r} was collected while attached; call detach()"
         close_later(lambda: (lib.manage_detach(native, Disposition.LEAVE), kept))
+        lib.manage_abandon(native)  # if Ctrl-C has ended this function before, C detaches (manage_close)
         _warn(message, ResourceWarning, source=self)
 
     def reconnect(
@@ -253,13 +277,16 @@ class SCardManage(ExchangeMethods):
         start = member("initialization", initialization, Disposition)
         if start == Disposition.EJECT:
             raise invalid("initialization", start, "LEAVE, RESET or UNPOWER")
-        result = lib.manage_reconnect(self._native, mode, _protocols(protocols, mode), start)
+        wanted = _protocols(protocols, mode)
+        try:
+            result = lib.manage_reconnect(self._native, mode, wanted, start)
+        finally:  # also if Ctrl-C interrupts this, because the card may have been reset
+            if self._attachment is not None:
+                self._attachment.forget_selection()
         detail = ""
         if result == E_INVALIDARG:
             detail = "share_mode is required, because it is not known how this borrowed handle was opened"
         self._check(result, "reconnect", detail)
-        if self._attachment is not None:
-            self._attachment.forget_selection()
 
     # transactions
 
@@ -284,7 +311,13 @@ class SCardManage(ExchangeMethods):
         limit = seconds("timeout", timeout)
         if limit is not None:
             self._wait_until_free(limit)
-        self._check(lib.manage_lock(self._native), "lock")
+        native = self._native
+        begun = ffi.new("uint64_t *")
+        try:
+            self._check(lib.manage_lock_recorded(native, begun), "lock")
+        except BaseException:
+            lib.manage_undo_lock(native, begun[0])
+            raise
 
     def _wait_until_free(self, limit: float) -> None:
         end = time.perf_counter() + limit  # monotonic() ticks in 16 ms on Windows
@@ -311,18 +344,20 @@ class SCardManage(ExchangeMethods):
             UnexpectedStateError: the object is not attached.
         """
         chosen = member("disposition", disposition, Disposition)
-        result = lib.manage_unlock(self._native, chosen)
-        if not nothing_to_release(result):
-            self._check(result, "unlock")
-        if chosen != Disposition.LEAVE and self._attachment is not None:
-            self._attachment.forget_selection()
+        try:
+            result = lib.manage_unlock(self._native, chosen)
+            if not nothing_to_release(result):
+                self._check(result, "unlock")
+        finally:
+            if chosen != Disposition.LEAVE and self._attachment is not None:
+                self._attachment.forget_selection()
 
     def transaction(self) -> AbstractContextManager[SCardManage]:
         """Return a context manager that locks at its start and unlocks at its end.
 
         If the body raises, an error of the unlock is dropped.
         """
-        return _Transaction(self)
+        return _Transaction(self)  # pyright: ignore[reportReturnType]  # it takes the descriptor for the method
 
     # the card and the reader
 
@@ -390,13 +425,16 @@ class SCardManage(ExchangeMethods):
         received = ffi.new("uint32_t *")
         send = readable("data", data)
         size = len(send)
-        result = lib.manage_control(self._native, number, send, size, response, MAX_BUFFER_SIZE_EXTENDED, received)
-        release(send)
-        if size > MAX_BUFFER_SIZE_EXTENDED:
-            raise invalid("data", f"{size} bytes", f"at most {MAX_BUFFER_SIZE_EXTENDED} bytes")
-        answer = bytes(ffi.buffer(response, received[0] if result == 0 else 0))
-        if type(data) is not bytes:  # the data may be secret, and the response may repeat them
-            lib.platform_wipe(response, len(answer) if result == 0 else MAX_BUFFER_SIZE_EXTENDED)
+        most = MAX_BUFFER_SIZE_EXTENDED
+        try:
+            result = lib.manage_control(self._native, number, send, size, response, most, received)
+            release(send)
+            if size > most:
+                raise invalid("data", f"{size} bytes", f"at most {most} bytes")
+            answer = bytes(ffi.buffer(response, received[0] if result == 0 else 0))
+        finally:
+            if type(data) is not bytes:  # the data may be secret, and the response may repeat them
+                lib.platform_wipe(response, most)
         self._check(result, "control", f"SCardControl with code 0x{number:08X}")
         return answer
 
@@ -541,7 +579,7 @@ class SCardManage(ExchangeMethods):
     def _present_attachment(self, function: str) -> Attachment:
         if not self.is_attached:
             self._check(E_UNEXPECTED, function)
-        if self._attachment is None or self._attachment.is_ended:  # Ctrl-C interrupted attach after C had attached
+        if self._attachment is None or self._attachment.is_ended:  # the object was attached through its C functions
             self._attachment = Attachment(None, self._attachment)
         return self._attachment
 
@@ -560,25 +598,60 @@ class SCardManage(ExchangeMethods):
         raise from_hresult(result, function, detail, code=code)
 
 
+class _Exit:
+    """The ``__exit__`` of a transaction.
+
+    Python looks for signals when a function begins, so Ctrl-C can end ``__exit__`` before its first line. The ``with``
+    statement has only the callable that it got here, and drops it then: with it the struct in C goes, which ends the
+    transaction (transaction_free in csrc/manage.c).
+    """
+
+    def __get__(self, transaction: _Transaction | None, owner: type[_Transaction]) -> Callable[..., None]:
+        if transaction is None:
+            return _exit  # ExitStack passes the transaction
+        leave = functools.partial(_end_transaction, transaction.card, transaction.borrowed)
+        vars(leave)["holds"] = transaction.native
+        return leave
+
+
 class _Transaction:
     """The context manager that SCardManage.transaction returns."""
 
     def __init__(self, card: SCardManage) -> None:
-        self._card = card
+        native = owning(functools.partial(lib.transaction_new, card.native), lib.transaction_free)
+        if native is None:
+            raise from_hresult(E_OUTOFMEMORY, "transaction")
+        self.card = card
+        self.native = native
+        self.borrowed = ffi.cast("struct transaction *", native)  # the same address, without the ownership
 
     def __enter__(self) -> SCardManage:
-        self._card.lock()
-        return self._card
-
-    @silent_at_exit
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+        card = self.card
         try:
-            self._card.unlock()
-        except SCardError:
-            if error is None:
-                raise
+            card._check(lib.transaction_begin(self.borrowed), "lock")  # noqa: SLF001  it raises for the card
+        except BaseException:
+            lib.transaction_cancel(self.borrowed)
+            raise
+        return card
+
+    __exit__ = _Exit()
+
+
+def _exit(transaction: _Transaction, *details: Any) -> None:
+    _end_transaction(transaction.card, transaction.borrowed, *details)
+
+
+@silent_at_exit
+def _end_transaction(
+    card: SCardManage,
+    transaction: CData,
+    _kind: type[BaseException] | None,
+    error: BaseException | None,
+    _traceback: TracebackType | None,
+) -> None:
+    result = lib.transaction_end(transaction)
+    if error is None and not nothing_to_release(result):
+        card._check(result, "unlock")  # noqa: SLF001  it raises for the card
 
 
 def _protocols(value: SupportsIndex, share_mode: int) -> Protocol:

@@ -6,12 +6,15 @@ handled.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Protocol, TypeAlias, overload
 
 from ._arguments import flags, integer, invalid, readable, release
-from ._loader import ffi, lib, owning
+from ._half_made import repr_if_half_made
+from ._loader import ffi, keeping, lib, owning
+from ._not_copied import NotCopied
 from .constants import MAX_BUFFER_SIZE_EXTENDED, Flow, ReturnCode
 from .errors import E_FAIL, E_OUTOFMEMORY, E_UNEXPECTED, SCardError, ScriptError, from_hresult
 from .exchange import SIGNAL_CHECK_MS, ExchangeFailure, answered, keep, state_detail
@@ -54,6 +57,7 @@ class CancelFlag(Protocol):
         ...
 
 
+@repr_if_half_made
 class Reply:
     """One reply of a script.
 
@@ -74,6 +78,9 @@ class Reply:
     def __bytes__(self) -> bytes:
         return bytes(self._whole)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _reply, (bytes(self._whole), self.elapsed_ns)
+
     def __len__(self) -> int:
         return len(self._whole)
 
@@ -83,6 +90,7 @@ class Reply:
         return f"<scardffi.Reply {len(self.data)} bytes, sw {self.sw:04X}>"
 
 
+@repr_if_half_made
 class Replies(Sequence[Reply]):
     """The replies of a script, in the order of its commands.
 
@@ -95,12 +103,17 @@ class Replies(Sequence[Reply]):
         self._elapsed = lib.script_run_elapsed(run) if timed else None
         size = self._offsets[self._count]
         # The replies' views hold the memory's address, and the address holds the run.
-        arena = owning(lib.script_run_arena(run), lambda _: run) if size else ffi.new("unsigned char[1]")
+        arena = keeping(lib.script_run_arena(run), run) if size else ffi.new("unsigned char[1]")
         self._memory = memoryview(ffi.buffer(arena, size)).toreadonly()
-        self.run = run
+        self.run: ScriptRun | None = run
 
     def __len__(self) -> int:
         return self._count
+
+    def __reduce__(self) -> tuple[object, ...]:
+        offsets = [self._offsets[index] for index in range(self._count + 1)]
+        elapsed = None if self._elapsed is None else [self._elapsed[index] for index in range(self._count)]
+        return _replies, (bytes(self._memory), offsets, elapsed)
 
     @overload
     def __getitem__(self, index: int) -> Reply: ...
@@ -119,7 +132,8 @@ class Replies(Sequence[Reply]):
         return f"<scardffi.Replies {self._count}>"
 
 
-class Script:
+@repr_if_half_made
+class Script(NotCopied):
     """Commands packed once and run in one C call, on any card, by any number of threads at a time.
 
     Args:
@@ -140,24 +154,30 @@ class Script:
         expect: StatusPattern | Sequence[StatusPattern | None] | None = None,
         flow: SupportsIndex = 0,
     ) -> None:
-        packed = bytearray()
-        lengths = []
-        for index, command in enumerate(commands):
-            send = readable(f"commands[{index}]", command)
-            length = len(send)
-            packed += send if type(send) is bytes else ffi.buffer(send)
-            release(send)
+        sends = [readable(f"commands[{index}]", command) for index, command in enumerate(commands)]
+        lengths = [len(send) for send in sends]
+        for index, length in enumerate(lengths):
             if not 1 <= length <= MAX_BUFFER_SIZE_EXTENDED:
+                release(*sends)
                 raise invalid(f"commands[{index}]", f"{length} bytes", f"1 to {MAX_BUFFER_SIZE_EXTENDED} bytes")
-            lengths.append(length)
         self._count = len(lengths)
-        memory = ffi.from_buffer(packed)
-        native = lib.script_new(self._count, memory, ffi.new("uint32_t[]", lengths), flags("flow", flow, Flow))
-        ffi.release(memory)
-        packed[:] = bytes(len(packed))  # a command may hold a PIN
-        if not native:
+        size = sum(lengths)
+        packed = ffi.new("unsigned char[]", size)
+        create = functools.partial(
+            lib.script_new, self._count, packed, ffi.new("uint32_t[]", lengths), flags("flow", flow, Flow)
+        )
+        try:
+            place = 0
+            for send, length in zip(sends, lengths, strict=True):
+                ffi.memmove(packed + place, send, length)
+                place += length
+            native = owning(create, lib.script_free)
+        finally:
+            lib.platform_wipe(packed, size)  # a command may hold a PIN
+        release(*sends)
+        if native is None:
             raise from_hresult(E_OUTOFMEMORY, "Script")
-        self._native = owning(native, lib.script_free)
+        self._native = native
         for index, pattern in self._patterns(expect):
             self._expect(index, pattern)
 
@@ -234,19 +254,19 @@ class Script:
         times = integer("repeat", repeat)
         if not 1 <= times < 1 << 32:
             raise invalid("repeat", times, "1 to 0xFFFFFFFF")
-        run = lib.script_run_new(self._native, card.native, times, bool(keep_all), bool(timed))
-        if not run:
+        create = functools.partial(lib.script_run_new, self._native, card.native, times, bool(keep_all), bool(timed))
+        run = owning(create, lib.script_run_free)
+        if run is None:
             raise from_hresult(E_OUTOFMEMORY, "Script.run")
-        held = owning(run, lib.script_run_free)
         if not card.is_attached:
             raise from_hresult(E_UNEXPECTED, "Script.run", state_detail(card.native, "run"))
         try:
             with card.transaction() if transaction else nullcontext():
-                return self._run(held, card, times, timed, progress, cancel)
+                return self._run(run, card, times, timed, progress, cancel)
         except BaseException as error:
-            if not _has_replies_of(held, error):
-                arrived, partial = _partial(held)
-                keep(error, replies=Replies(held, timed=timed), index=lib.script_run_index(held))
+            if not _has_replies_of(run, error):
+                arrived, partial = _partial(run)
+                keep(error, replies=Replies(run, timed=timed), index=lib.script_run_index(run))
                 if arrived:
                     keep(error, arrived=arrived, partial=partial)
             raise
@@ -300,6 +320,19 @@ class Script:
         error.replies, error.index, error.sw = replies, index, sw
         error.arrived, error.partial = _partial(run)
         return error
+
+
+def _reply(whole: bytes, elapsed_ns: int | None) -> Reply:
+    """Return a reply that was copied or pickled."""
+    return Reply(memoryview(whole), elapsed_ns)
+
+
+def _replies(memory: bytes, offsets: list[int], elapsed: list[int] | None) -> Replies:
+    """Return replies that were copied or pickled; their memory is in Python."""
+    replies = Replies.__new__(Replies)
+    replies.run = None
+    vars(replies).update(_count=len(offsets) - 1, _offsets=offsets, _elapsed=elapsed, _memory=memoryview(memory))
+    return replies
 
 
 def _partial(run: ScriptRun) -> tuple[int, bytes]:

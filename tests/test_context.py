@@ -334,11 +334,11 @@ def test_an_object_that_is_no_library_is_refused() -> None:
 
 
 def test_a_wait_fails_at_once_if_its_thread_cannot_start(virtual_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_thread: threading.Thread) -> None:
+    def refuse(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
     with Context(library=virtual_place.library) as context:
-        monkeypatch.setattr(threading.Thread, "start", refuse)
+        monkeypatch.setattr("_thread.start_new_thread", refuse)
         with pytest.raises(RuntimeError, match="can't start new thread"):
             context.get_status_change([virtual_place.reader])
         context.cancel()

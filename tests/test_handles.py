@@ -6,6 +6,7 @@ import operator
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import cffi
 import pytest
@@ -15,17 +16,22 @@ from support.pcscd import PrivatePcscd
 from support.shape import MACOS, NO_SUCH_HANDLE, WINDOWS
 
 from scardffi import (
+    Attribute,
     Disposition,
+    Flow,
     InvalidArgumentError,
     InvalidHandleError,
     RemovedCardError,
     ResetCardError,
     ReturnCode,
     SCardManage,
+    Script,
     ShareMode,
     SharingViolationError,
     UnexpectedStateError,
+    control_code,
     ffi,
+    lib,
 )
 
 E_INVALIDARG = 0x80070057
@@ -390,3 +396,86 @@ def test_the_error_for_an_invalid_handle_names_the_handle_and_the_library(owner:
     with pytest.raises(InvalidHandleError) as caught:
         SCardManage(owner.library).attach_by_handle(12345)
     assert "handle: 12345 is not a valid card handle of " + owner.library.info().path in str(caught.value)
+
+
+# A handle that somebody else closed
+
+
+CHALLENGE_8 = bytes.fromhex("0084000008")
+BORROWERS_USES: dict[str, Callable[[SCardManage], object]] = {
+    "transmit": lambda card: card.transmit(CHALLENGE_8),
+    "transmit of a bytearray": lambda card: card.transmit(bytearray(CHALLENGE_8)),
+    "transmit with a flow": lambda card: card.transmit(CHALLENGE_8, flow=Flow.GET_RESPONSE),
+    "transmit_into": lambda card: card.transmit_into(CHALLENGE_8, bytearray(20)),
+    "script": lambda card: Script([CHALLENGE_8]).run(card),
+    "read_binary_into": lambda card: card.read_binary_into(bytearray(4)),
+    "update_binary_from": lambda card: card.update_binary_from(bytes(4)),
+    "lock": lambda card: card.lock(),
+    "lock with a timeout": lambda card: card.lock(1),
+    "transaction": lambda card: card.transaction().__enter__(),
+    "unlock": lambda card: card.unlock(),
+    "status": lambda card: card.status(),
+    "reconnect": lambda card: card.reconnect(ShareMode.SHARED),
+    "control": lambda card: card.control(control_code(2000), b"1"),
+    "get_attribute": lambda card: card.get_attribute(Attribute.VENDOR_NAME),
+    "set_attribute": lambda card: card.set_attribute(Attribute.VENDOR_NAME, b"1"),
+    "handle": lambda card: card.handle,
+    "create_file_access": lambda card: card.create_file_access(),
+}
+
+
+def closed_by_detach(owner: SCardManage) -> None:
+    owner.detach()
+
+
+def closed_by_the_raw_function(owner: SCardManage) -> None:
+    assert owner.library.SCardDisconnect(owner.handle, Disposition.LEAVE) == 0
+
+
+def number_used_again(owner: SCardManage) -> None:
+    """As if the owner had closed the handle elsewhere, and SCardConnect had returned the same number."""
+    lib.card_handle_connected(owner.library.native, owner.handle)
+
+
+ENDS = {"detach": closed_by_detach, "SCardDisconnect": closed_by_the_raw_function, "same number": number_used_again}
+
+
+@pytest.mark.parametrize("use", BORROWERS_USES)
+@pytest.mark.parametrize("end", ENDS)
+def test_a_borrower_of_a_handle_that_was_closed_is_refused(end: str, use: str, virtual_place: Place) -> None:
+    library, reader = virtual_place
+    owner = SCardManage(library).attach_by_ifd(reader)
+    borrower = SCardManage(library).attach_by_handle(owner)
+    prepared = borrower.exchange(CHALLENGE_8, bytearray(20))
+    ENDS[end](owner)
+    with pytest.raises(UnexpectedStateError, match="closed by another object, or its number belongs to another"):
+        BORROWERS_USES[use](borrower)
+    with pytest.raises(UnexpectedStateError):
+        prepared()
+    assert not borrower.is_attached
+    borrower.detach()  # letting go of what is gone is no error
+    with pytest.raises(UnexpectedStateError, match="is not attached"):
+        borrower.detach()
+    with owner if owner.is_attached else SCardManage(library).attach_by_ifd(reader) as other:
+        assert borrower.attach_by_handle(other).transmit(CHALLENGE_8)[-2:] == b"\x90\x00"
+        borrower.detach()
+    with suppress(UnexpectedStateError):
+        owner.detach()
+
+
+def test_an_object_whose_handle_was_closed_can_attach_at_once(virtual_place: Place) -> None:
+    library, reader = virtual_place
+    with SCardManage(library).attach_by_ifd(reader) as owner:
+        borrower = SCardManage(library).attach_by_handle(owner)
+    with borrower.attach_by_ifd(reader):
+        assert borrower.transmit(CHALLENGE_8)[-2:] == b"\x90\x00"
+
+
+def test_two_borrowers_of_an_open_handle_do_not_disturb_each_other(virtual_place: Place) -> None:
+    library, reader = virtual_place
+    with SCardManage(library).attach_by_ifd(reader) as owner:
+        first, second = (SCardManage(library).attach_by_handle(owner) for _ in range(2))
+        first.detach()
+        assert second.transmit(CHALLENGE_8) != b""
+        assert owner.transmit(CHALLENGE_8) != b""
+        second.detach()

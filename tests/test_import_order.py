@@ -15,11 +15,11 @@ PACKAGE = Path(scardffi.__file__).parent
 # From the lowest to the highest level. A module imports only from lower levels. A folder is one
 # unit with all its modules; "scardffi" is the package's __init__, which collects the public names.
 LEVELS: list[set[str]] = [
-    {"_native"},
-    {"constants", "iso7816", "_cdef", "_at_exit", "_pyinstaller"},
+    {"_native", "_half_made"},
+    {"constants", "iso7816", "_cdef", "_not_copied", "_at_exit", "_pyinstaller"},
     {"errors", "services"},
     {"_loader"},
-    {"_arguments"},
+    {"_arguments", "_gate"},
     {"_marshalling"},
     {"_windows_functions"},
     {"library"},
@@ -35,10 +35,17 @@ LEVELS: list[set[str]] = [
 NOTHING: set[str] = set()
 STRICTER = {
     "constants": NOTHING,  # no ffi, no loading, no exceptions
-    "iso7816": NOTHING,  # no PC/SC, no readers, no handles
+    "iso7816": {"_half_made"},  # no PC/SC, no readers, no handles
     "errors": {"constants"},  # no ffi, no handles
-    "services": {"iso7816"},  # no PC/SC, no readers, no handles: they only have a transmitter
+    "services": {
+        "iso7816",
+        "_not_copied",
+        "_half_made",
+    },  # no PC/SC: they only have a transmitter
     "_attachment": {"errors", "exchange", "services"},  # no native object, no handle
+    "_half_made": NOTHING,
+    "_not_copied": NOTHING,
+    "_gate": NOTHING,
     "_reaper": NOTHING,  # it closes any object
     "_cdef": NOTHING,  # it runs before the package is built
     "_at_exit": NOTHING,  # it decorates any function
@@ -150,8 +157,8 @@ def test_only_the_standard_library_and_the_package_are_imported(module: str) -> 
     assert outside - sys.stdlib_module_names == OUTSIDE.get(module, NOTHING)
 
 
-def test_the_module_vpcd_imports_only_the_end_of_the_interpreter() -> None:
-    assert inner_imports("virtual.vpcd") == {"_at_exit"}
+def test_the_module_vpcd_imports_only_what_every_class_needs() -> None:
+    assert inner_imports("virtual.vpcd") == {"_at_exit", "_half_made", "_not_copied"}
 
 
 def test_there_is_no_circular_import() -> None:

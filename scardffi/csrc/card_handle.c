@@ -18,6 +18,7 @@ static struct card_handle *take_unused(void)
     card = malloc(sizeof *card);
     if (card != NULL) {
         platform_mutex_init(&card->mutex);
+        card->generation = 0;
         platform_condition_init(&card->turn_ended);
         card->holder_manage = NULL;
     }
@@ -60,6 +61,58 @@ struct card_handle *card_handle_acquire(const scardffi_library *library, SCARDHA
     }
     platform_global_unlock();
     return card;
+}
+
+/* Return the struct of this handle if one is in use, otherwise NULL. */
+static struct card_handle *acquire_used(const scardffi_library *library, SCARDHANDLE value)
+{
+    platform_global_lock();
+    forget_parent();
+    struct card_handle *card = find(library, value);
+    if (card != NULL)
+        card->references++;
+    platform_global_unlock();
+    return card;
+}
+
+void card_handle_renew(struct card_handle *card)
+{
+    platform_global_lock();
+    platform_atomic_store(&card->generation, card->generation + 1);
+    platform_global_unlock();
+}
+
+void card_handle_connected(const scardffi_library *library, SCARDHANDLE handle)
+{
+    struct card_handle *card = acquire_used(library, handle);
+    if (card == NULL)
+        return;
+    card_handle_renew(card);
+    card_handle_release(card);
+}
+
+uint32_t card_handle_begin_transaction(const scardffi_library *library, SCARDHANDLE handle, uint32_t *begun)
+{
+    *begun = 0;
+    uint32_t code = pcsc_SCardBeginTransaction(library, handle);
+    *begun = code == SCARD_S_SUCCESS;
+    return code;
+}
+
+uint32_t card_handle_disconnect(const scardffi_library *library, SCARDHANDLE handle, uint32_t disposition)
+{
+    struct card_handle *card = acquire_used(library, handle);
+    if (card == NULL)
+        return pcsc_SCardDisconnect(library, handle, disposition);
+    platform_mutex_lock(&card->mutex); /* a new connection with this number attaches only after the renewal */
+    uint32_t code = pcsc_SCardDisconnect(library, handle, disposition);
+    if (code == SCARD_S_SUCCESS) {
+        card_handle_renew(card);
+        card_handle_end_turn(card);
+    }
+    platform_mutex_unlock(&card->mutex);
+    card_handle_release(card);
+    return code;
 }
 
 void card_handle_release(struct card_handle *card)

@@ -26,6 +26,7 @@ struct card_handle {
     const scardffi_library *library;
     SCARDHANDLE value;
     DWORD protocol;           /* the active protocol, 0 while it is unknown; guarded by `mutex` */
+    intptr_t generation;      /* atomic; the connection that the number belongs to; written under the global lock */
     unsigned references;      /* guarded by the global lock */
     struct card_handle *next; /* guarded by the global lock */
 };
@@ -33,6 +34,19 @@ struct card_handle {
 /* Return the one struct of this handle, created at its first use; NULL if memory is exhausted. */
 struct card_handle *card_handle_acquire(const scardffi_library *library, SCARDHANDLE value);
 void card_handle_release(struct card_handle *card);
+/* End the attachments that exist: the number is closed, or belongs to another connection now. */
+void card_handle_renew(struct card_handle *card);
+
+/* [declarations] that Python sees */
+
+/* SCardBeginTransaction. `*begun` becomes 1 if it succeeds, otherwise 0. */
+uint32_t card_handle_begin_transaction(const scardffi_library *library, SCARDHANDLE handle, uint32_t *begun);
+/* SCardDisconnect. If it succeeds, attachments to the handle end. */
+uint32_t card_handle_disconnect(const scardffi_library *library, SCARDHANDLE handle, uint32_t disposition);
+/* SCardConnect has returned this number: attachments to an earlier connection with this number end. */
+void card_handle_connected(const scardffi_library *library, SCARDHANDLE handle);
+
+/* [end] */
 
 /* Begin and end a turn. The mutex is held. */
 void card_handle_keep_turn(struct card_handle *card, const struct flow *flow, const void *manage);

@@ -10,11 +10,15 @@
 struct scardffi_manage {
     const scardffi_library *library;
     unsigned process;         /* platform_process() when it was created */
+    bool abandoned;           /* manage_abandon was called */
+    unsigned references;      /* its owner and its transactions; guarded by the global lock */
     platform_mutex mutex;     /* guards attach against detach */
     struct card_handle *card; /* atomic; NULL while detached; written under `mutex` and the card's mutex */
     SCARDHANDLE handle;       /* atomic */
     intptr_t owned;           /* atomic; 1: detach disconnects the handle */
     intptr_t locks;           /* atomic; transactions begun here and not ended; written under the card's mutex */
+    intptr_t generation;      /* atomic; card->generation at attach; if that differs now, the attachment is stale */
+    uint64_t attachment;      /* the number of this attachment; written under `mutex` and the card's mutex */
     intptr_t detaching;       /* atomic; 1 while manage_detach waits for the card's mutex */
     /* the rest is guarded by the card's mutex */
     bool was_exclusive; /* exclusive access was given up, and the reader may still be locked */
@@ -30,19 +34,25 @@ uint32_t manage_hresult(uint32_t code)
     return 0x80070000u | (code & 0xFFFFu);
 }
 
+scardffi_manage *manage_create(const scardffi_library *library)
+{
+    scardffi_manage *created = calloc(1, sizeof *created);
+    if (created == NULL)
+        return NULL;
+    platform_watch_forks();
+    created->library = library;
+    created->process = platform_process();
+    created->references = 1;
+    platform_mutex_init(&created->mutex);
+    return created;
+}
+
 uint32_t manage_new(const scardffi_library *library, scardffi_manage **manage)
 {
     if (library == NULL || manage == NULL)
         return SCARDFFI_E_POINTER;
-    scardffi_manage *created = calloc(1, sizeof *created);
-    if (created == NULL)
-        return SCARDFFI_E_OUTOFMEMORY;
-    platform_watch_forks();
-    created->library = library;
-    created->process = platform_process();
-    platform_mutex_init(&created->mutex);
-    *manage = created;
-    return SCARDFFI_OK;
+    *manage = manage_create(library);
+    return *manage != NULL ? SCARDFFI_OK : SCARDFFI_E_OUTOFMEMORY;
 }
 
 bool manage_is_forked(const scardffi_manage *manage)
@@ -54,9 +64,20 @@ void manage_free(scardffi_manage *manage)
 {
     if (manage == NULL)
         return;
+    platform_global_lock();
+    unsigned references = --manage->references;
+    platform_global_unlock();
+    if (references > 0)
+        return;
     if (manage->card != NULL && !manage_is_forked(manage)) /* in a fork, the handle belongs to the parent */
         card_handle_release(manage->card);
     free(manage);
+}
+
+bool manage_is_stale(const scardffi_manage *manage)
+{
+    struct card_handle *card = platform_atomic_load(&manage->card);
+    return card != NULL && platform_atomic_load(&manage->generation) != platform_atomic_load(&card->generation);
 }
 
 struct card_handle *manage_enter(scardffi_manage *manage)
@@ -83,6 +104,10 @@ struct card_handle *manage_enter_turn(scardffi_manage *manage, const struct flow
     while (can_wait && (card = platform_atomic_load(&manage->card)) != NULL) {
         platform_mutex_lock(&card->mutex);
         if (platform_atomic_load(&manage->card) == card) {
+            if (manage_is_stale(manage)) {
+                platform_mutex_unlock(&card->mutex);
+                return NULL;
+            }
             const struct flow *holder = platform_atomic_load(&card->holder);
             if (holder == NULL || holder == flow)
                 return card;
@@ -91,6 +116,18 @@ struct card_handle *manage_enter_turn(scardffi_manage *manage, const struct flow
         platform_mutex_unlock(&card->mutex); /* detached, and perhaps attached again, while this thread waited */
     }
     return NULL;
+}
+
+void manage_abandon(scardffi_manage *manage)
+{
+    manage->abandoned = true;
+}
+
+void manage_close(scardffi_manage *manage)
+{
+    if (manage_needs_detach(manage) && !manage->abandoned)
+        manage_detach(manage, SCARD_LEAVE_CARD);
+    manage_free(manage);
 }
 
 bool manage_is_detaching(const scardffi_manage *manage)
@@ -150,6 +187,72 @@ static uint32_t probe_with_context(const scardffi_library *library, SCARDHANDLE 
     return code;
 }
 
+/* End the transactions that were begun here. Returns false if one may still be held: a reset card refuses to end it. */
+static bool end_transactions(scardffi_manage *manage, struct card_handle *card)
+{
+    uint32_t code = SCARD_S_SUCCESS;
+    while (manage->locks > 0 && code == SCARD_S_SUCCESS) {
+        code = pcsc_SCardEndTransaction(card->library, card->value, SCARD_LEAVE_CARD);
+        platform_atomic_store(&manage->locks, manage->locks - 1);
+    }
+    return code == SCARD_S_SUCCESS;
+}
+
+/* Close an owned handle. The card's mutex is held.
+ *
+ * If PCSC_RELEASE_LEAVES_CARD is true, a handle is closed by releasing its context: libpcsclite's SCardDisconnect walks
+ * the list of contexts without its lock, and crashes if another thread releases a context at that moment (seen on
+ * 1.9.9). The daemon resets a card whose transaction ends with the context, so the transactions are ended first. */
+static uint32_t disconnect(scardffi_manage *manage, struct card_handle *card, uint32_t disposition)
+{
+    bool with_context = manage->has_context && PCSC_RELEASE_LEAVES_CARD && disposition == SCARD_LEAVE_CARD;
+    if (with_context && end_transactions(manage, card))
+        return SCARD_S_SUCCESS;
+    return pcsc_SCardDisconnect(card->library, card->value, disposition);
+}
+
+/* End the attachment's use of the handle. The card's mutex is held. */
+static uint32_t close_handle(scardffi_manage *manage, struct card_handle *card, uint32_t disposition)
+{
+    bool stale = manage_is_stale(manage); /* the number may belong to another connection now */
+    uint32_t code = SCARD_S_SUCCESS;
+    if (!stale && !manage->owned)
+        end_transactions(manage, card);
+    if (!stale && manage->owned) {
+        code = disconnect(manage, card, disposition);
+        card_handle_renew(card); /* ends the attachments of other objects to this handle */
+        card_handle_end_turn(card);
+    }
+    if (!manage->has_context)
+        return code;
+    uint32_t release_code = pcsc_SCardReleaseContext(card->library, manage->context);
+    return code != SCARD_S_SUCCESS || stale ? code : release_code;
+}
+
+/* Detach an object that is attached, or whose attachment is stale. Its mutex is held. */
+static uint32_t detach(scardffi_manage *manage, uint32_t disposition)
+{
+    struct card_handle *card = manage->card;
+    platform_atomic_store(&manage->detaching, 1);
+    platform_mutex_lock(&card->mutex); /* a call that keeps its turn for its next step is not waited for */
+    platform_atomic_store(&manage->detaching, 0);
+    uint32_t code = close_handle(manage, card, disposition);
+    platform_atomic_store(&manage->card, NULL);
+    if (card->holder_manage == manage)
+        card_handle_end_turn(card);
+    uint32_t result = manage_leave(card, code);
+    card_handle_release(card);
+    return result;
+}
+
+/* True if the object can be attached. A stale attachment is ended. The object's mutex is held. */
+static bool make_free(scardffi_manage *manage)
+{
+    if (manage->card != NULL && manage_is_stale(manage))
+        detach(manage, SCARD_LEAVE_CARD);
+    return manage->card == NULL;
+}
+
 /* Begin the attachment. The object's mutex and the card's are held. */
 static void attach(scardffi_manage *manage, struct card_handle *card, bool owned, uint32_t share_mode)
 {
@@ -159,6 +262,8 @@ static void attach(scardffi_manage *manage, struct card_handle *card, bool owned
     manage->has_context = false;
     manage->was_exclusive = false;
     platform_atomic_store(&manage->locks, 0);
+    platform_atomic_store(&manage->generation, platform_atomic_load(&card->generation));
+    manage->attachment++;
     platform_atomic_store(&manage->card, card);
 }
 
@@ -189,17 +294,27 @@ static uint32_t probe_and_attach(scardffi_manage *manage, SCARDHANDLE handle, bo
 uint32_t manage_attach_by_handle(scardffi_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode,
                                  uint32_t *code)
 {
+    uint64_t attachment;
+    return manage_attach_by_handle_recorded(manage, handle, owned, share_mode, code, &attachment);
+}
+
+uint32_t manage_attach_by_handle_recorded(scardffi_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode,
+                                          uint32_t *code, uint64_t *attachment)
+{
     if (manage == NULL || code == NULL)
         return SCARDFFI_E_POINTER;
     *code = SCARD_S_SUCCESS;
+    *attachment = 0;
     if (share_mode > SCARD_SHARE_DIRECT)
         return SCARDFFI_E_INVALIDARG;
     if (manage_is_forked(manage))
         return SCARDFFI_E_UNEXPECTED;
     uint32_t result = SCARDFFI_E_UNEXPECTED;
     platform_mutex_lock(&manage->mutex);
-    if (manage->card == NULL)
+    if (make_free(manage))
         result = probe_and_attach(manage, handle, owned != 0, share_mode, code);
+    if (result == SCARDFFI_OK)
+        *attachment = manage->attachment;
     platform_mutex_unlock(&manage->mutex);
     return result;
 }
@@ -219,7 +334,9 @@ static uint32_t connect_and_attach(scardffi_manage *manage, SCARDCONTEXT context
         pcsc_SCardDisconnect(manage->library, handle, SCARD_LEAVE_CARD);
         return SCARDFFI_E_OUTOFMEMORY;
     }
+    card_handle_renew(card); /* other objects may be attached to an earlier connection with the same number */
     platform_mutex_lock(&card->mutex);
+    card_handle_end_turn(card); /* it can only be a turn on that earlier connection */
     card->protocol = protocol;
     attach(manage, card, true, share_mode);
     manage->context = context;
@@ -245,6 +362,14 @@ static uint32_t establish_and_attach(scardffi_manage *manage, uint32_t scope, co
 uint32_t manage_attach_by_ifd(scardffi_manage *manage, uint32_t scope, const char *reader, uint32_t share_mode,
                               uint32_t protocols)
 {
+    uint64_t attachment;
+    return manage_attach_by_ifd_recorded(manage, scope, reader, share_mode, protocols, &attachment);
+}
+
+uint32_t manage_attach_by_ifd_recorded(scardffi_manage *manage, uint32_t scope, const char *reader, uint32_t share_mode,
+                                       uint32_t protocols, uint64_t *attachment)
+{
+    *attachment = 0;
     if (manage == NULL || reader == NULL)
         return SCARDFFI_E_POINTER;
     if (share_mode < SCARD_SHARE_EXCLUSIVE || share_mode > SCARD_SHARE_DIRECT)
@@ -253,48 +378,12 @@ uint32_t manage_attach_by_ifd(scardffi_manage *manage, uint32_t scope, const cha
         return SCARDFFI_E_UNEXPECTED;
     uint32_t result = SCARDFFI_E_UNEXPECTED;
     platform_mutex_lock(&manage->mutex);
-    if (manage->card == NULL)
+    if (make_free(manage))
         result = establish_and_attach(manage, scope, reader, share_mode, protocols);
+    if (result == SCARDFFI_OK)
+        *attachment = manage->attachment;
     platform_mutex_unlock(&manage->mutex);
     return result;
-}
-
-/* End the transactions that were begun here. Returns false if one may still be held: a reset card refuses to end it. */
-static bool end_transactions(scardffi_manage *manage, struct card_handle *card)
-{
-    uint32_t code = SCARD_S_SUCCESS;
-    while (manage->locks > 0 && code == SCARD_S_SUCCESS) {
-        code = pcsc_SCardEndTransaction(card->library, card->value, SCARD_LEAVE_CARD);
-        platform_atomic_store(&manage->locks, manage->locks - 1);
-    }
-    return code == SCARD_S_SUCCESS;
-}
-
-/* Close an owned handle. The card's mutex is held.
- *
- * If PCSC_RELEASE_LEAVES_CARD is true, a handle is closed by releasing its context: libpcsclite's SCardDisconnect walks
- * the list of contexts without its lock, and crashes if another thread releases a context at that moment (seen on
- * 1.9.9). The daemon resets a card whose transaction ends with the context, so the transactions are ended first. */
-static uint32_t disconnect(scardffi_manage *manage, struct card_handle *card, uint32_t disposition)
-{
-    bool with_context = manage->has_context && PCSC_RELEASE_LEAVES_CARD && disposition == SCARD_LEAVE_CARD;
-    if (with_context && end_transactions(manage, card))
-        return SCARD_S_SUCCESS;
-    return pcsc_SCardDisconnect(card->library, card->value, disposition);
-}
-
-/* End the attachment's use of the handle. The card's mutex is held. */
-static uint32_t close_handle(scardffi_manage *manage, struct card_handle *card, uint32_t disposition)
-{
-    if (!manage->owned) {
-        end_transactions(manage, card);
-        return SCARD_S_SUCCESS;
-    }
-    uint32_t code = disconnect(manage, card, disposition);
-    if (!manage->has_context)
-        return code;
-    uint32_t release_code = pcsc_SCardReleaseContext(card->library, manage->context);
-    return code != SCARD_S_SUCCESS ? code : release_code;
 }
 
 uint32_t manage_detach(scardffi_manage *manage, uint32_t disposition)
@@ -307,20 +396,23 @@ uint32_t manage_detach(scardffi_manage *manage, uint32_t disposition)
         return SCARDFFI_E_UNEXPECTED;
     uint32_t result = SCARDFFI_E_UNEXPECTED;
     platform_mutex_lock(&manage->mutex);
-    struct card_handle *card = manage->card;
-    if (card != NULL) {
-        platform_atomic_store(&manage->detaching, 1);
-        platform_mutex_lock(&card->mutex); /* a call that keeps its turn for its next step is not waited for */
-        platform_atomic_store(&manage->detaching, 0);
-        uint32_t code = close_handle(manage, card, disposition);
-        platform_atomic_store(&manage->card, NULL);
-        if (card->holder_manage == manage)
-            card_handle_end_turn(card);
-        result = manage_leave(card, code);
-        card_handle_release(card);
-    }
+    if (manage->card != NULL)
+        result = detach(manage, disposition);
     platform_mutex_unlock(&manage->mutex);
     return result;
+}
+
+void manage_undo_attach(scardffi_manage *manage, uint64_t attachment)
+{
+    if (attachment == 0 || manage_is_forked(manage))
+        return;
+    platform_mutex_lock(&manage->mutex);
+    if (manage->attachment == attachment && manage->card != NULL) {
+        if (!manage->has_context)
+            platform_atomic_store(&manage->owned, 0); /* the handle still belongs to the caller */
+        detach(manage, SCARD_LEAVE_CARD);
+    }
+    platform_mutex_unlock(&manage->mutex);
 }
 
 /* pcscd leaves the reader locked after an exclusive connection was reconnected as shared, as if a transaction were
@@ -360,13 +452,35 @@ uint32_t manage_reconnect(scardffi_manage *manage, uint32_t share_mode, uint32_t
 
 uint32_t manage_lock(scardffi_manage *manage)
 {
+    uint64_t attachment;
+    return manage_lock_recorded(manage, &attachment);
+}
+
+uint32_t manage_lock_recorded(scardffi_manage *manage, uint64_t *attachment)
+{
+    *attachment = 0;
     struct card_handle *card = manage_enter(manage);
     if (card == NULL)
         return SCARDFFI_E_UNEXPECTED;
     uint32_t code = pcsc_SCardBeginTransaction(card->library, card->value);
-    if (code == SCARD_S_SUCCESS)
+    if (code == SCARD_S_SUCCESS) {
         platform_atomic_store(&manage->locks, manage->locks + 1);
+        *attachment = manage->attachment;
+    }
     return manage_leave(card, code);
+}
+
+void manage_undo_lock(scardffi_manage *manage, uint64_t attachment)
+{
+    struct card_handle *card = attachment != 0 ? manage_enter(manage) : NULL;
+    if (card == NULL)
+        return;
+    if (manage->attachment == attachment && manage->locks > 0) {
+        uint32_t code = pcsc_SCardEndTransaction(card->library, card->value, SCARD_LEAVE_CARD);
+        if (code != SCARD_W_RESET_CARD)
+            platform_atomic_store(&manage->locks, manage->locks - 1);
+    }
+    manage_leave(card, SCARD_S_SUCCESS);
 }
 
 uint32_t manage_unlock(scardffi_manage *manage, uint32_t disposition)
@@ -508,7 +622,7 @@ uint32_t manage_set_attribute(scardffi_manage *manage, uint32_t attribute, const
 
 int manage_handle(const scardffi_manage *manage, SCARDHANDLE *handle)
 {
-    if (platform_atomic_load(&manage->card) == NULL || manage_is_forked(manage))
+    if (platform_atomic_load(&manage->card) == NULL || manage_is_forked(manage) || manage_is_stale(manage))
         return 0;
     *handle = (SCARDHANDLE)platform_atomic_load(&manage->handle);
     return 1;
@@ -521,5 +635,52 @@ bool manage_is_owned(const scardffi_manage *manage)
 
 bool manage_needs_detach(const scardffi_manage *manage)
 {
+    if (platform_atomic_load(&manage->card) == NULL || manage_is_forked(manage))
+        return false;
+    if (manage_is_stale(manage))
+        return manage->has_context;
     return manage_is_owned(manage) || platform_atomic_load(&manage->locks) != 0;
+}
+
+struct transaction {
+    scardffi_manage *manage;
+    uint64_t attachment; /* 0: it does not hold a transaction */
+};
+
+struct transaction *transaction_new(scardffi_manage *manage)
+{
+    struct transaction *created = calloc(1, sizeof *created);
+    if (created == NULL)
+        return NULL;
+    platform_global_lock();
+    manage->references++;
+    platform_global_unlock();
+    created->manage = manage;
+    return created;
+}
+
+void transaction_cancel(struct transaction *transaction)
+{
+    manage_undo_lock(transaction->manage, transaction->attachment);
+    transaction->attachment = 0;
+}
+
+void transaction_free(struct transaction *transaction)
+{
+    if (transaction == NULL)
+        return;
+    transaction_cancel(transaction);
+    manage_free(transaction->manage);
+    free(transaction);
+}
+
+uint32_t transaction_begin(struct transaction *transaction)
+{
+    return manage_lock_recorded(transaction->manage, &transaction->attachment);
+}
+
+uint32_t transaction_end(struct transaction *transaction)
+{
+    transaction->attachment = 0;
+    return manage_unlock(transaction->manage, SCARD_LEAVE_CARD);
 }

@@ -13,16 +13,29 @@
 /* [declarations] that Python sees */
 
 uint32_t manage_new(const scardffi_library *library, scardffi_manage **manage);
+/* The same, but returns the object; NULL if memory is exhausted. */
+scardffi_manage *manage_create(const scardffi_library *library);
 /* Free the object. The handle of an attached object stays open. Never blocks and never calls PC/SC. */
 void manage_free(scardffi_manage *manage);
+/* Detach, unless manage_abandon was called, and free the object. */
+void manage_close(scardffi_manage *manage);
+/* Let manage_close leave the handle open: another thread will detach, or the process ends. */
+void manage_abandon(scardffi_manage *manage);
 
 /* If `owned` is not 0, manage_detach disconnects the handle. `share_mode` is 0 if it is unknown. `*code` is set to the
  * resource manager's return code if it refuses the handle, otherwise to 0. */
 uint32_t manage_attach_by_handle(scardffi_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode,
                                  uint32_t *code);
+uint32_t manage_attach_by_handle_recorded(scardffi_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode,
+                                          uint32_t *code, uint64_t *attachment);
 /* Connect on a native context that belongs to this attachment. */
 uint32_t manage_attach_by_ifd(scardffi_manage *manage, uint32_t scope, const char *reader, uint32_t share_mode,
                               uint32_t protocols);
+uint32_t manage_attach_by_ifd_recorded(scardffi_manage *manage, uint32_t scope, const char *reader, uint32_t share_mode,
+                                       uint32_t protocols, uint64_t *attachment);
+/* End this attachment, if it is still the present one, as if it had never begun: only what the attach opened is closed.
+ * No effect if `attachment` is 0. */
+void manage_undo_attach(scardffi_manage *manage, uint64_t attachment);
 /* End the transactions that were begun here, and disconnect an owned handle. If the disposition is valid, the object is
  * detached afterwards, even if the resource manager returns an error. */
 uint32_t manage_detach(scardffi_manage *manage, uint32_t disposition);
@@ -30,6 +43,9 @@ uint32_t manage_detach(scardffi_manage *manage, uint32_t disposition);
  * returned. */
 uint32_t manage_reconnect(scardffi_manage *manage, uint32_t share_mode, uint32_t protocols, uint32_t initialization);
 uint32_t manage_lock(scardffi_manage *manage);
+uint32_t manage_lock_recorded(scardffi_manage *manage, uint64_t *attachment);
+/* End one transaction of this attachment, if it is still the present one. No effect if `attachment` is 0. */
+void manage_undo_lock(scardffi_manage *manage, uint64_t attachment);
 uint32_t manage_unlock(scardffi_manage *manage, uint32_t disposition);
 /* Return SCARD_E_SHARING_VIOLATION if manage_lock would have to wait, otherwise SCARDFFI_OK. Does not wait. */
 uint32_t manage_probe(scardffi_manage *manage);
@@ -47,8 +63,21 @@ int manage_handle(const scardffi_manage *manage, SCARDHANDLE *handle);
 bool manage_is_owned(const scardffi_manage *manage);
 /* True if manage_detach calls PC/SC: it disconnects the handle, or ends transactions. */
 bool manage_needs_detach(const scardffi_manage *manage);
+/* True if the object was attached to a handle that another object closed, or whose number belongs to another connection
+ * now. */
+bool manage_is_stale(const scardffi_manage *manage);
 /* True if this process is a fork of the process that created the object. */
 bool manage_is_forked(const scardffi_manage *manage);
+
+/* A transaction that ends with this struct at the latest. It keeps the manage object in memory. */
+struct transaction;
+struct transaction *transaction_new(scardffi_manage *manage); /* NULL if memory is exhausted */
+/* End the transaction if it was begun and not ended, which may wait, and free the struct. */
+void transaction_free(struct transaction *transaction);
+uint32_t transaction_begin(struct transaction *transaction);
+uint32_t transaction_end(struct transaction *transaction);
+/* End the transaction only if it was begun and not ended. */
+void transaction_cancel(struct transaction *transaction);
 
 /* [end] */
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from operator import xor
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from .._half_made import repr_if_half_made
 from ._object_reader import PADDING, Header, ObjectReader
 from .malformed import MalformedError
 from .tlv import TLV
@@ -93,6 +94,7 @@ class StorageCard(NamedTuple):
         return _CARD_NAMES.get(self.nn, "unknown")
 
 
+@repr_if_half_made
 @dataclass(frozen=True)
 class HistoricalBytes:
     """The decoded historical bytes (ISO/IEC 7816-4, clause 8.1.1).
@@ -129,6 +131,7 @@ class HistoricalBytes:
         return bool(capabilities[2] & bit) if len(capabilities) > 2 else None
 
 
+@repr_if_half_made
 @dataclass(init=False, repr=False)
 class Atr:
     """An answer to reset.

@@ -9,6 +9,7 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
+from ._secrets import Secrets
 from .malformed import MalformedError
 
 if TYPE_CHECKING:
@@ -165,14 +166,17 @@ class Command:
         if self.le is not None:
             most = self.le & (0xFFFF if self.extended else 0xFF)
             end = (b"" if self.data else marker) + most.to_bytes(size, "big")
-        # A bytearray that grows could leave copies of secret data in memory.
-        apdu = bytearray(len(start) + len(self.data) + len(end))
-        apdu[: len(start)] = start
-        apdu[len(start) : len(start) + len(self.data)] = self.data
-        apdu[len(start) + len(self.data) :] = end
+        # A bytearray that grows could leave copies of secret data in memory. The data is copied last: no signal can
+        # interrupt Python after that and before the caller has the bytearray.
+        data, before = self.data, len(start)
+        after = before + len(data)
+        apdu = bytearray(after + len(end))
+        apdu[:before] = start
+        apdu[after:] = end
+        apdu[before:after] = data
         return apdu
 
-    def chain(self, size: int = SHORT_DATA) -> list[Command]:
+    def chain(self, size: int = SHORT_DATA, *, secrets: Secrets | None = None) -> list[Command]:
         """Split the command into short commands that the card joins again (ISO/IEC 7816-4, clause 5.3.3).
 
         All commands except the last have the chaining bit in CLA and no Le. An Le above 256 becomes 256, which stands
@@ -180,6 +184,7 @@ class Command:
 
         Args:
             size: the maximum number of data bytes in each command, 1 to 255.
+            secrets: gets the bytearrays of the commands, so that they can be wiped together.
 
         Returns:
             The commands in the order of sending; one command if it has room for the data.
@@ -191,12 +196,28 @@ class Command:
         if self.cla & _CHAINING:
             raise ValueError(f"cla: {self.cla:02X} already has the chaining bit; give a class byte without bit 5")
         le = None if self.le is None else min(self.le, SHORT_LE)
-        data = self.data if isinstance(self.data, bytes) else memoryview(self.data)
-        starts = range(0, len(data), size) or range(1)
-        return [
-            Command(self.cla | _CHAINING, self.ins, self.p1, self.p2, data[start : start + size])
-            for start in starts[:-1]
-        ] + [Command(self.cla, self.ins, self.p1, self.p2, data[starts[-1] :], le)]
+        starts = range(0, len(self.data), size) or range(1)
+        if isinstance(self.data, bytes):
+            pieces: list[Buffer] = [self.data[start : start + size] for start in starts]
+        else:
+            pieces = [bytearray(min(size, len(self.data) - start)) for start in starts]
+        parts = [Command(self.cla | _CHAINING, self.ins, self.p1, self.p2, piece) for piece in pieces[:-1]]
+        parts.append(Command(self.cla, self.ins, self.p1, self.p2, pieces[-1], le))
+        if not isinstance(self.data, bytes):
+            self._fill(parts, size, Secrets() if secrets is None else secrets)
+        return parts
+
+    def _fill(self, parts: list[Command], size: int, secrets: Secrets) -> None:
+        """Copy the data to the commands of a chain, whose data is zeros."""
+        secrets.blocks += [part.data for part in parts]  # type: ignore[misc]  # they are bytearrays
+        whole = memoryview(self.data)
+        try:
+            for index, part in enumerate(parts):
+                target = memoryview(part.data)  # assigning to a slice of the bytearray would create a temporary copy
+                target[:] = whole[index * size : (index + 1) * size]
+        except BaseException:
+            _ = [*secrets.wiping]
+            raise
 
     def wipe(self) -> None:
         """Overwrite the data with zeros.

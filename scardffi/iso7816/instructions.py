@@ -13,6 +13,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
+from ._secrets import Secrets
 from .command import EXTENDED_DATA, SHORT_LE, Command, checked
 from .tlv import TLV, encode, shortest_bytes
 
@@ -451,13 +452,16 @@ def _with_secret(ins: int, p1: int, reference: int, cla: int, *parts: Buffer) ->
     views = [memoryview(part).cast("B") for part in parts]
     size = sum(len(view) for view in views)
     checked("length of the code", size, 0, EXTENDED_DATA)
-    data = bytearray(size)
-    target = memoryview(data)  # assigning to a slice of the bytearray would create a temporary copy
+    command = Command(cla, ins, p1, reference, bytearray(size))
+    secrets = Secrets()
+    secrets.blocks += [command.data]  # type: ignore[list-item]  # it is a bytearray
+    target = memoryview(command.data)  # assigning to a slice of the bytearray would create a temporary copy
     start = 0
-    for view in views:
-        target[start : start + len(view)] = view
-        start += len(view)
     try:
-        return Command(cla, ins, p1, reference, data)
-    finally:
-        data[:] = bytes(size)
+        for view in views:
+            target[start : start + len(view)] = view
+            start += len(view)
+    except BaseException:  # a signal handler has raised
+        _ = [*secrets.wiping]
+        raise
+    return command

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
+from .._half_made import repr_if_half_made
 from ._object_reader import CATEGORIES, PADDING, Found, Header, ObjectReader
 from .malformed import ListWithProblems, MalformedError
 
@@ -50,6 +51,7 @@ class _Options(NamedTuple):
     allow_tags: bytes = b""
 
 
+@repr_if_half_made
 @dataclass(frozen=True, repr=False)
 class TLV:
     """A BER-TLV data object. Its repr shows tag and length, never the value.
@@ -124,6 +126,7 @@ class TLV:
         return f"<TLV {self.tag:02X}, {len(self.value)} bytes>"
 
 
+@repr_if_half_made
 @dataclass(frozen=True, repr=False)
 class SimpleTLV:
     """A SIMPLE-TLV data object. Its repr shows tag and length, never the value.

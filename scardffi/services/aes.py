@@ -8,13 +8,16 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 from cryptography.hazmat.primitives.constant_time import bytes_eq
 
+from .._half_made import repr_if_half_made
+from .._not_copied import NotCopied
 from ..iso7816.command import checked
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 
-class AesCmac:
+@repr_if_half_made
+class AesCmac(NotCopied):
     """An algorithm that makes and checks proofs: the first bytes of the challenge's AES-CMAC (NIST SP 800-38B).
 
     The repr does not show the key.

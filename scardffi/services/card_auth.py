@@ -5,7 +5,9 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Protocol
 
+from .._not_copied import NotCopied
 from ..iso7816 import instructions
+from ..iso7816._secrets import Secrets
 from ..iso7816.command import EXTENDED_DATA, SHORT_DATA, SHORT_LE, checked
 from ..iso7816.response import MalformedResponseError
 from .transmitter import WRONG_CODE, Sender
@@ -71,7 +73,7 @@ class WrongProofError(Exception):
     """The card's answer does not prove that it has the key."""
 
 
-class CardAuth:
+class CardAuth(NotCopied):
     """Authentication with a card, the modern form of ISCardAuth.
 
     Args:
@@ -171,23 +173,24 @@ class CardAuth:
             StatusError: the card refused for another reason.
             ValueError: an argument is not allowed; nothing was sent.
         """
+        secrets = Secrets()
         try:
-            _check_reference("reference", reference)
-            if algorithm is not None:
-                _check_algorithm(algorithm, "protect")
-            command = self._verify(code, reference)
-        finally:
-            del code  # so that the traceback of an error does not hold it
-        try:
+            try:
+                _check_reference("reference", reference)
+                if algorithm is not None:
+                    _check_algorithm(algorithm, "protect")
+                command = self._verify(code, reference)
+                secrets.blocks += [command.data]  # type: ignore[list-item]  # it is a bytearray
+            finally:
+                del code  # so that the traceback of an error does not hold it
             with self._sender.turns.lock:
                 if algorithm is not None:
                     challenge = self.get_challenge(algorithm.challenge_length)
-                    plain = command
-                    command = self._verify(algorithm.protect(memoryview(plain.data), challenge), reference)
-                    plain.wipe()
+                    command = self._verify(algorithm.protect(memoryview(command.data), challenge), reference)
+                    secrets.blocks += [command.data]  # type: ignore[list-item]  # it is a bytearray
                 self._sender.send(command)
         finally:
-            command.wipe()
+            _ = [*secrets.wiping]
 
     def _verify(self, code: Buffer, reference: int) -> Command:
         try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from .._half_made import repr_if_half_made
 from ..iso7816._object_reader import PADDING
 from ..iso7816.atr import Atr, MalformedAtrError
 from ..iso7816.command import EXTENDED_DATA, EXTENDED_LE, SHORT_DATA, SHORT_LE
@@ -42,6 +43,7 @@ class WriteBehaviour(Enum):
     """The commands clear bits."""
 
 
+@repr_if_half_made
 @dataclass(frozen=True, kw_only=True)
 class CardCapabilities:
     """The capabilities that a card states. An attribute is None if the card does not state it.

@@ -8,6 +8,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
+from .._half_made import repr_if_half_made
+from .._not_copied import NotCopied
 from ..iso7816.command import EXTENDED_DATA, EXTENDED_LE, checked
 from ._file_transfer import LAST_OFFSET, Transfer
 
@@ -29,7 +31,8 @@ MODES: Final = {
 _READ_SIZE: Final = 0x10000
 
 
-class CardFile(io.RawIOBase):
+@repr_if_half_made
+class CardFile(NotCopied, io.RawIOBase):
     """A transparent EF, opened by :meth:`.file_access.FileAccess.open`; ``io.BufferedRandom`` and others accept it.
 
     Its size is fixed: a write that does not fit writes only the bytes that fit. It is read and written by READ BINARY

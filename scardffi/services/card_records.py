@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, overload
 
+from .._half_made import repr_if_half_made
+from .._not_copied import NotCopied
 from ..iso7816 import instructions as iso
 from ..iso7816.command import EXTENDED_LE, SHORT_LE
 from ..iso7816.instructions import Occurrence
@@ -26,7 +28,8 @@ _MOST: Final = 254
 _DATA_FOLLOW: Final = 0x6282
 
 
-class Records(Sequence[bytes]):
+@repr_if_half_made
+class Records(NotCopied, Sequence[bytes]):
     """The records of an EF, opened by :meth:`.file_access.FileAccess.records` (ISO/IEC 7816-4, clause 11.4).
 
     The first record is ``records[0]``, which is number 1 on the card; in a cyclic file it is the newest. Each access

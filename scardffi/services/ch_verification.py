@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from .._not_copied import NotCopied
 from ..iso7816 import instructions
+from ..iso7816._secrets import Secrets
 from ..iso7816.status_word import AuthenticationBlockedError, StatusError, VerificationFailedError
-from .codes import BLOCK, Padding, checked_length, checked_padding, padded, placeholder, wipe
+from .codes import BLOCK, Padding, checked_length, checked_padding, padded, placeholder
 from .pin_pad import PinPad
 from .transmitter import WRONG_CODE, Sender
 
@@ -23,7 +25,7 @@ _LOCAL: Final = 0x80
 _LAST_REFERENCE: Final = 31
 
 
-class CHVerification:
+class CHVerification(NotCopied):
     """The codes of a card, PINs and passwords: the modern form of ISCardVerify.
 
     A code is a bytearray or another buffer, or a str of ASCII. Every method wipes its copies of the code before it
@@ -241,31 +243,43 @@ class CHVerification:
         required: str | None = None,
     ) -> None:
         """Build a command with these codes and send it, or let the user enter them on a pad. Empty ``codes``."""
+        secrets = Secrets()  # the data of the command
         try:
-            if required is not None and codes[required] is None and not pin_pad:
-                raise TypeError(f"{required}: expected a bytearray, bytes or str, got None without pin_pad")
-            p2 = _p2(reference, local)
-            command = self._build_for_pad(build, p2, codes) if pin_pad else self._build(build, p2, codes)
-        finally:
-            codes.clear()
-        if pin_pad:
-            pad = PinPad(self._sender.transmitter, table=self._sender.table) if pin_pad is True else pin_pad
-            pad.send(command, self._padding)
-        else:
             try:
-                self._sender.send(command)
+                if required is not None and codes[required] is None and not pin_pad:
+                    raise TypeError(f"{required}: expected a bytearray, bytes or str, got None without pin_pad")
+                p2 = _p2(reference, local)
+                command = self._build_for_pad(build, p2, codes) if pin_pad else self._build(build, p2, codes, secrets)
             finally:
-                command.wipe()
+                codes.clear()
+            if pin_pad:
+                pad = PinPad(self._sender.transmitter, table=self._sender.table) if pin_pad is True else pin_pad
+                pad.send(command, self._padding)
+            else:
+                self._sender.send(command)
+        finally:
+            _ = [*secrets.wiping]
         self._verified[command.p2] = None
 
-    def _build(self, build: Callable[..., Command], p2: int, codes: dict[str, Code | None]) -> Command:
-        blocks: list[bytearray] = []
+    def _build(
+        self, build: Callable[..., Command], p2: int, codes: dict[str, Code | None], secrets: Secrets
+    ) -> Command:
+        """Build the command with zeros, and copy the codes into its data."""
+        copies = Secrets()
         try:
+            blocks = []
             for name in codes:
-                blocks.append(self._padded(name, codes))  # noqa: PERF401  a generator's frame would hold the codes
-            return build(*blocks, p2, cla=self._sender.cla)
+                blocks.append(self._padded(name, codes, copies))  # noqa: PERF401  a generator's frame would hold the codes
+            command = build(*[bytearray(len(block)) for block in blocks], p2, cla=self._sender.cla)
+            secrets.blocks += [command.data]  # type: ignore[list-item]  # it is a bytearray
+            start = 0
+            target = memoryview(command.data)  # assigning to a slice of the bytearray would create a temporary copy
+            for block in blocks:
+                target[start : start + len(block)] = block
+                start += len(block)
+            return command
         finally:
-            wipe(*blocks)
+            _ = [*copies.wiping]
 
     def _build_for_pad(self, build: Callable[..., Command], p2: int, codes: dict[str, Code | None]) -> Command:
         """Build a command with placeholders for the codes; without padding it has no data at all."""
@@ -275,10 +289,12 @@ class CHVerification:
         command = build(*[placeholder(self._padding, self._length)] * len(codes), p2, cla=self._sender.cla)
         return replace(command, data=b"") if self._padding is Padding.NONE else command
 
-    def _padded(self, name: str, codes: dict[str, Code | None]) -> bytearray:
+    def _padded(self, name: str, codes: dict[str, Code | None], secrets: Secrets) -> bytearray:
         code = codes[name]
         try:
-            return bytearray() if code is None else padded(code, self._padding, self._length, name=name)
+            return (
+                bytearray() if code is None else padded(code, self._padding, self._length, name=name, secrets=secrets)
+            )
         finally:
             del code
 

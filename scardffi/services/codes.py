@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from ..iso7816._secrets import Secrets
 from ..iso7816.command import SHORT_DATA, checked
 
 if TYPE_CHECKING:
@@ -62,7 +63,14 @@ def checked_length(padding: Padding, length: int) -> int:
     return checked("length", length, 1, SHORT_DATA)
 
 
-def padded(code: Code, padding: Padding = Padding.NONE, length: int = BLOCK, *, name: str = "code") -> bytearray:
+def padded(
+    code: Code,
+    padding: Padding = Padding.NONE,
+    length: int = BLOCK,
+    *,
+    name: str = "code",
+    secrets: Secrets | None = None,
+) -> bytearray:
     """Return a padded copy of a code. The caller must wipe it after it was sent.
 
     Args:
@@ -71,28 +79,34 @@ def padded(code: Code, padding: Padding = Padding.NONE, length: int = BLOCK, *, 
         padding: the padding.
         length: the length of the padded code in bytes.
         name: the name of the argument, for errors.
+        secrets: gets the copies of the code, which the caller wipes with it.
 
     Raises:
         ValueError: the code is too short or too long, or has characters that are not allowed. The message contains
             lengths, but no part of the code.
         TypeError: the code is neither a buffer nor a str.
     """
+    copies = Secrets() if secrets is None else secrets
     try:
-        raw = _copied(name, code)
-    finally:
-        del code  # so that the traceback of an error does not hold it
-    if padding is Padding.NONE:
-        _checked_size(name, raw, 1, SHORT_DATA)
-        return raw
-    try:
+        try:
+            raw = _copied(name, code, copies)
+        finally:
+            del code  # so that the traceback of an error does not hold it
+        if padding is Padding.NONE:
+            _checked_size(name, raw, 1, SHORT_DATA)
+            return raw
         if padding is Padding.FORMAT_2:
-            return _format_2(name, raw)
-        _checked_size(name, raw, 1, length)
-        block = bytearray(b"\xff" * length)
-        block[: len(raw)] = raw
-        return block
-    finally:
-        wipe(raw)
+            block = _format_2(name, raw, copies)
+        else:
+            _checked_size(name, raw, 1, length)
+            block = copies.new(length)
+            block[len(raw) :] = b"\xff" * (length - len(raw))
+            block[: len(raw)] = raw
+        raw[:] = bytes(len(raw))
+    except BaseException:
+        _ = [*copies.wiping]
+        raise
+    return block
 
 
 def placeholder(padding: Padding, length: int = BLOCK) -> bytes:
@@ -102,23 +116,25 @@ def placeholder(padding: Padding, length: int = BLOCK) -> bytes:
     return b"\xff" * length if padding is Padding.FF else bytes((_FORMAT_2,)) + b"\xff" * (BLOCK - 1)
 
 
-def wipe(*buffers: bytearray) -> None:
-    """Overwrite bytearrays with zeros."""
-    for one in buffers:
-        one[:] = bytes(len(one))
-
-
-def _copied(name: str, code: Code) -> bytearray:
+def _copied(name: str, code: Code, secrets: Secrets) -> bytearray:
     try:
         if not isinstance(code, str):
             try:
-                return bytearray(memoryview(code))
+                view = memoryview(code)
             except TypeError:
                 kind = type(code).__name__
                 raise TypeError(f"{name}: expected a bytearray, bytes or str, got {kind}") from None
+            raw = secrets.new(view.nbytes)
+            target = memoryview(raw)  # assigning to a slice of the bytearray would create a temporary copy
+            if view.c_contiguous and raw:
+                target[:] = view.cast("B")
+            elif raw:
+                for place in range(len(view)):  # one item is contiguous
+                    target[place * view.itemsize : (place + 1) * view.itemsize] = view[place : place + 1].cast("B")
+            return raw
         if not code.isascii():
             raise ValueError(f"{name}: a str must be ASCII; encode it for the card and give a bytearray")
-        raw = bytearray(len(code))
+        raw = secrets.new(len(code))
         for place, character in enumerate(code):  # encode() would leave a copy in memory
             raw[place] = ord(character)
         return raw
@@ -128,16 +144,15 @@ def _copied(name: str, code: Code) -> bytearray:
 
 def _checked_size(name: str, raw: bytearray, fewest: int, most: int) -> None:
     if not fewest <= len(raw) <= most:
-        size = len(raw)
-        wipe(raw)
-        raise ValueError(f"{name}: {size} bytes are not allowed; give {fewest} to {most}")
+        raise ValueError(f"{name}: {len(raw)} bytes are not allowed; give {fewest} to {most}")
 
 
-def _format_2(name: str, digits: bytearray) -> bytearray:
+def _format_2(name: str, digits: bytearray, secrets: Secrets) -> bytearray:
     if not digits.isdigit():
         raise ValueError(f"{name}: only the digits 0 to 9 are allowed in a format 2 block")
     _checked_size(name, digits, MIN_DIGITS, MAX_DIGITS)
-    block = bytearray(b"\xff" * BLOCK)
+    block = secrets.new(BLOCK)
+    block[:] = b"\xff" * BLOCK
     block[0] = _FORMAT_2 | len(digits)
     for place, digit in enumerate(digits, start=2):
         kept, shift = (0x0F, 4) if place % 2 == 0 else (0xF0, 0)

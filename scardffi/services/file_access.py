@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+from .._not_copied import NotCopied
 from ..iso7816 import instructions as iso
 from ..iso7816.command import checked
 from ..iso7816.malformed import ListWithProblems, MalformedError
@@ -37,7 +38,7 @@ _MOST_READ: Final = 0x10000
 """The maximum number of bytes to read of EF.DIR and EF.ATR/INFO."""
 
 
-class FileAccess:
+class FileAccess(NotCopied):
     """The files of a card, the modern form of ISCardFileAccess.
 
     At the start the current directory is the MF. A reference names a file: an int is a file identifier, a str is a

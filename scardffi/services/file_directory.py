@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from .._half_made import repr_if_half_made
 from ..iso7816.instructions import Occurrence
 from ..iso7816.malformed import ListWithProblems, MalformedError, add_problems
 from ..iso7816.status_word import StatusError
@@ -27,6 +28,7 @@ _IN_APPLICATION: Final = dict.fromkeys((_LABEL, _PATH, 0x52, 0x53, 0x5F50, 0x73,
 _MOST_NAMES: Final = 256
 
 
+@repr_if_half_made
 @dataclass(frozen=True)
 class DirectoryEntry:
     """A file of a directory. An attribute is None if the card does not state it.

@@ -7,6 +7,7 @@ from enum import Enum, IntEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+from .._half_made import repr_if_half_made
 from ..iso7816.command import checked
 from ..iso7816.malformed import MalformedError, add_problems
 from ..iso7816.tlv import ANY_LENGTH, TLV, decode, encode, find, first_values, without_category
@@ -87,6 +88,7 @@ class WrongKindError(Exception):
         return str(self.args[0])
 
 
+@repr_if_half_made
 @dataclass(frozen=True, kw_only=True)
 class FileProperties:
     """The properties of a file, as the card states them or for a new file. An attribute is None if it is not stated.

@@ -6,6 +6,7 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+from .._half_made import repr_if_half_made
 from ..iso7816.command import checked
 from .file_properties import LONGEST_NAME
 
@@ -62,6 +63,7 @@ class Location(NamedTuple):
         return "/".join(parts)
 
 
+@repr_if_half_made
 @dataclass(frozen=True)
 class FileRef:
     """A reference to a file, made by one of the class methods.

@@ -6,6 +6,7 @@ import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from .._not_copied import NotCopied
 from ..iso7816.command import checked
 from ..iso7816.status_word import StatusError, StatusInfo, raise_for
 from .codes import MAX_DIGITS, Padding
@@ -71,7 +72,7 @@ PIN_PAD: Final = {
 """The status words that come from a reader (part 10, section 2.5); all others are from the card."""
 
 
-class PinPad:
+class PinPad(NotCopied):
     """The pad of a reader, through a transmitter that has ``control(code, data) -> bytes``, as SCardManage does.
 
     The code that the user enters is sent only to the card. Every call that asks for a code **returns only after the

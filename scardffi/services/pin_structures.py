@@ -7,6 +7,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
+from .._half_made import repr_if_half_made
 from ..iso7816._object_reader import PADDING, Header, ObjectReader
 from ..iso7816.command import checked
 from ..iso7816.malformed import DictWithProblems, MalformedError
@@ -115,6 +116,7 @@ class _Structure:
         }
 
 
+@repr_if_half_made
 @dataclass(frozen=True)
 class PinProperties(_Structure):
     """The answer to FEATURE_IFD_PIN_PROPERTIES (PIN_PROPERTIES_STRUCTURE, 4 bytes).
@@ -207,6 +209,7 @@ class _PinEntry(_Structure):
         return cls(**cls._decode_numbers(whole[:size]), data=whole[start:])
 
 
+@repr_if_half_made
 @dataclass(frozen=True, kw_only=True)
 class PinVerify(_PinEntry):
     """The input and verification of a code (PIN_VERIFY_STRUCTURE: 19 bytes and the APDU; part 10, section 2.5.2).
@@ -246,6 +249,7 @@ class PinVerify(_PinEntry):
     }
 
 
+@repr_if_half_made
 @dataclass(frozen=True, kw_only=True)
 class PinModify(_PinEntry):
     """The input and change of a code (PIN_MODIFY_STRUCTURE: 24 bytes and the APDU; part 10, section 2.5.3).

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from threading import RLock
 from typing import TYPE_CHECKING, Final, Protocol, SupportsIndex
 
+from .._not_copied import NotCopied
+from ..iso7816._secrets import Secrets
 from ..iso7816.atr import Atr, MalformedAtrError
-from ..iso7816.command import SHORT_DATA, SHORT_LE, checked
+from ..iso7816.command import SHORT_DATA, SHORT_LE, Command, checked
 from ..iso7816.instructions import get_response
 from ..iso7816.response import MalformedResponseError, Response
 from ..iso7816.status_word import StatusInfo, VerificationFailedError, raise_for
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from ..iso7816.command import Command
     from ..iso7816.status_word import StatusTable
 
 MOST_DATA: Final = 65536
@@ -30,7 +30,7 @@ _CHAINING: Final = 0x10
 _FIRST_PROPRIETARY_CLASS: Final = 0x80
 
 
-class Turns:
+class Turns(NotCopied):
     """The state that the services of one card share.
 
     Attributes:
@@ -101,7 +101,7 @@ class ReaderTransmitter(Transmitter, Protocol):
         ...
 
 
-class Sender:
+class Sender(NotCopied):
     """Sends commands through a transmitter and raises errors for status words.
 
     Args:
@@ -153,17 +153,16 @@ class Sender:
 
     def _send(self, command: Command) -> Response:
         if len(command.data) > SHORT_DATA and self.chaining and not self.extended_length:
-            parts = command.chain()
+            secrets = Secrets()
             try:
+                parts = command.chain(secrets=secrets)
                 for part in parts[:-1]:
                     response = self._transmit(part)
                     if response.sw != 0x9000:
                         return response
                 return self._whole_answer(parts[-1])
             finally:
-                for part in parts:
-                    if not isinstance(part.data, bytes):
-                        part.wipe()
+                _ = [*secrets.wiping]
         return self._whole_answer(command)
 
     def _whole_answer(self, command: Command) -> Response:
@@ -181,15 +180,19 @@ class Sender:
         """Send a command; if the card asks for another Le, send it again with that Le."""
         response = self._transmit(command)
         if response.sw >> 8 == 0x6C and command.le is not None:
-            response = self._transmit(replace(command, le=response.sw & 0xFF or SHORT_LE))
+            le = response.sw & 0xFF or SHORT_LE
+            again = Command(command.cla, command.ins, command.p1, command.p2, le=le, extended=command.extended)
+            again.data = command.data  # not a copy of it, which would have to be wiped
+            response = self._transmit(again)
         return response
 
     def _transmit(self, command: Command) -> Response:
-        apdu = command.encode()
+        secrets = Secrets()
         try:
-            return decoded(self.transmitter.transmit(apdu), self.transmitter)
+            secrets.blocks += [command.encode()]
+            return decoded(self.transmitter.transmit(secrets.blocks[0]), self.transmitter)
         finally:
-            apdu[:] = bytes(len(apdu))
+            _ = [*secrets.wiping]
 
 
 def decoded(response: Buffer, transmitter: object) -> Response:

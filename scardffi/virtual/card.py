@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
+from .._half_made import repr_if_half_made
+
 
 class Card(Protocol):
     """A card in Python.
@@ -31,6 +33,7 @@ ANSWERING_ATR: Final = bytes.fromhex("3B88800173636172646666 6907")
 """The ATR of an :class:`AnsweringCard`: T=0 and T=1, historical bytes ``scardffi``."""
 
 
+@repr_if_half_made
 class AnsweringCard:
     """The card that is in the virtual reader at the start. It is implemented in C.
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final, Self, SupportsIndex
 
 from .._arguments import dword, integer, invalid, text
 from .._at_exit import silent_at_exit
+from .._half_made import repr_if_half_made
+from .._not_copied import NotCopied
 from ..errors import InvalidArgumentError, number_of
 from . import _scardvirtual
 
@@ -29,7 +31,8 @@ class _Effect(IntEnum):
     ANSWER = 6
 
 
-class Fault:
+@repr_if_half_made
+class Fault(NotCopied):
     """An armed fault. As a context manager it is disarmed at the end of the context."""
 
     def __init__(self, number: int, description: str) -> None:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from .._arguments import invalid, text
 from .._at_exit import silent_at_exit
+from .._half_made import repr_if_half_made
+from .._not_copied import NotCopied
 from ..constants import ReturnCode
 from ..errors import E_UNEXPECTED, SCardError, SharingViolationError, from_hresult
 from . import _scardvirtual
@@ -31,7 +33,8 @@ _LONGEST_NAME: Final = 127  # bytes
 _LONGEST_ATR: Final = 33
 
 
-class VirtualReader:
+@repr_if_half_made
+class VirtualReader(NotCopied):
     """A reader in the virtual PC/SC library, identified by its name.
 
     As a context manager it is plugged in while the context lasts, with ``card`` in it. All users of the virtual library

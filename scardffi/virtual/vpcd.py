@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
 from weakref import WeakSet
 
 from .._at_exit import silent_at_exit
+from .._half_made import repr_if_half_made
+from .._not_copied import NotCopied
 
 if sys.platform == "win32":
     import ctypes
@@ -52,7 +54,8 @@ _SILENCE_SECONDS: Final = 5.0
 """The silence after a control message that ends a connection. pcscd asks for the ATR every 0.4 seconds."""
 
 
-class VpcdCard:
+@repr_if_half_made
+class VpcdCard(NotCopied):
     """A card in Python that is in a reader from :meth:`start` to :meth:`stop`, or while the context lasts.
 
     The card runs on threads of this object. It may be started again after it was stopped. In the child of a fork it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Self
 
+from ..._half_made import repr_if_half_made
 from ...iso7816.command import Command, MalformedCommandError
 from . import _content_commands, _data_object_commands, _file_commands, _security_commands
 from ._chaining import Chain
@@ -35,6 +36,7 @@ _COMMANDS: Final = {
 _GET_RESPONSE: Final = 0xC0
 
 
+@repr_if_half_made
 class FileSystemCard:
     """A card with a tree of files, which its commands read and change. Cards are equal if their ATRs and files are.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
+from ..._half_made import repr_if_half_made
 from ...iso7816.command import checked
 from ._access import Access, AccessRules, checked_access, checked_number
 
@@ -42,6 +43,7 @@ class _CodeOrKey:
         self.verified = False
 
 
+@repr_if_half_made
 @dataclass(init=False)
 class Code(_CodeOrKey):
     """A PIN or password. Its repr does not show the value.
@@ -87,6 +89,7 @@ class Code(_CodeOrKey):
         self.enabled = bool(enabled)
 
 
+@repr_if_half_made
 @dataclass(init=False)
 class Key(_CodeOrKey):
     """A key with which the card or the program authenticates itself. Its repr does not show the value.

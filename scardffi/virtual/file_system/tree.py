@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
+from ..._half_made import repr_if_half_made
 from ...iso7816.command import checked
 from ...iso7816.tlv import decode
 from ._access import LOCAL, Access, AccessRules, checked_access
@@ -86,6 +87,7 @@ class _BaseEF(_BaseFile):
         self.short_id = None if short_id is None else checked("short_id", short_id, 1, 30)
 
 
+@repr_if_half_made
 @dataclass(init=False)
 class TransparentEF(_BaseEF):
     """A file of bytes.
@@ -118,6 +120,7 @@ class TransparentEF(_BaseEF):
         checked("length of content", len(self.content), 0, LONGEST_FILE)
 
 
+@repr_if_half_made
 @dataclass(init=False)
 class RecordEF(_BaseEF):
     """A file of records.
@@ -167,6 +170,7 @@ class RecordEF(_BaseEF):
             checked("length of a record", size, least, self.record_size)
 
 
+@repr_if_half_made
 @dataclass(init=False)
 class DF(_BaseFile):
     """A folder or an application. The one with the identifier 3F00 is the MF.
