@@ -303,7 +303,8 @@ class Context(NotCopied):
         _warn(f"{self!r} was collected without release()", ResourceWarning, source=self)
 
     def __repr__(self) -> str:
-        state = "released" if getattr(self, "_is_released", True) else f"context {self.handle}"
+        context = None if getattr(self, "_is_released", True) else self._context
+        state = "released" if context is None else f"context {lib.native_context_handle(context)}"
         return f"<scardffi.Context {state}>"
 
     def _refuse_in_fork(self) -> None:
