@@ -125,10 +125,10 @@ def test_an_exception_object_that_is_raised_again_has_the_replies_of_the_last_ru
 
 def test_if_the_end_of_the_transaction_fails_the_error_has_the_replies(virtual_place: Place) -> None:
     with SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as card:
-        with virtual.fault("SCardEndTransaction", code=ReturnCode.SCARD_F_COMM_ERROR):
+        with virtual.fault("SCardEndTransaction", code=ReturnCode.SCARD_F_INTERNAL_ERROR):
             with pytest.raises(SCardError) as raised:
                 Script([READ_4] * COMMANDS).run(card, transaction=True)
-            assert raised.value.code == ReturnCode.SCARD_F_COMM_ERROR
+            assert raised.value.code == ReturnCode.SCARD_F_INTERNAL_ERROR
         assert check(raised.value) == COMMANDS
         card.unlock()
 
