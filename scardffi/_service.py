@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from ._loader import lib, owning
 from .constants import ReturnCode
-from .errors import E_OUTOFMEMORY, SCardError, from_code, from_hresult
+from .errors import E_OUTOFMEMORY, from_code, from_hresult
 
 if TYPE_CHECKING:
     from ._native import CData
+    from .errors import SCardError
     from .library import Library
 
 _PCSCD_SOCKET: Final = "/run/pcscd/pcscd.comm"
@@ -29,9 +30,7 @@ def establish(library: Library, scope: int) -> CData:
     Raises:
         NoServiceError: the resource manager does not run, cannot be reached, or refuses this program.
     """
-    context = owning(functools.partial(lib.native_context_new, library.native), lib.native_context_free)
-    if context is None:
-        raise from_hresult(E_OUTOFMEMORY, "SCardEstablishContext")
+    context = _new_context(library)
     try:
         code = lib.native_context_establish(context, scope)
         if code == ReturnCode.SCARD_W_SECURITY_VIOLATION:
@@ -58,11 +57,17 @@ def establish_error(library: Library, scope: int, code: int) -> SCardError | Non
         return from_code(code, "SCardEstablishContext", reason=unreachable_reason(library, code))
     if code != ReturnCode.SCARD_W_SECURITY_VIOLATION:
         return None
-    try:
-        lib.native_context_release(establish(library, scope))
-    except SCardError as error:
-        return error if error.code == code else None
-    return None
+    context = _new_context(library)
+    again = lib.native_context_establish(context, scope)
+    lib.native_context_release(context)
+    return from_code(code, "SCardEstablishContext") if again == code else None
+
+
+def _new_context(library: Library) -> CData:
+    context = owning(functools.partial(lib.native_context_new, library.native), lib.native_context_free)
+    if context is None:
+        raise from_hresult(E_OUTOFMEMORY, "SCardEstablishContext")
+    return context
 
 
 def unreachable_reason(library: Library, code: int) -> tuple[str, str] | None:

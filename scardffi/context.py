@@ -296,14 +296,15 @@ class Context(NotCopied):
         context = getattr(self, "_context", None)
         if context is None or not lib.native_context_is_open(context) or self._process != lib.platform_process():
             return
-        close_later(functools.partial(lib.native_context_release, context))
+        close_later(functools.partial(_release_collected, self._library, context))
         lib.native_context_abandon(context)  # if Ctrl-C has ended this function before, C releases the context
         if self._is_released:  # Ctrl-C has interrupted the release
             return
         _warn(f"{self!r} was collected without release()", ResourceWarning, source=self)
 
     def __repr__(self) -> str:
-        state = "released" if getattr(self, "_is_released", True) else f"context {self.handle}"
+        context = None if getattr(self, "_is_released", True) else self._context
+        state = "released" if context is None else f"context {lib.native_context_handle(context)}"
         return f"<scardffi.Context {state}>"
 
     def _refuse_in_fork(self) -> None:
@@ -355,6 +356,11 @@ class Context(NotCopied):
         except BaseException:
             _cancel([wait], _INTERRUPT_SECONDS)
             raise
+
+
+def _release_collected(library: Library, context: CData) -> None:
+    if lib.native_context_take(context):
+        library.SCardReleaseContext(lib.native_context_handle(context))
 
 
 def _checked_states(states: Iterable[str | ReaderState]) -> list[ReaderState]:
@@ -454,6 +460,7 @@ class _Wait:
                 context, self._context = self._context, None
             if context is not None:
                 lib.native_context_release(context)
+                del context  # the caller goes on now
             self.ended.open()
 
     def _step(self, watched: list[tuple[str, int]], context: int) -> Callable[..., tuple[int, list[tuple[int, bytes]]]]:

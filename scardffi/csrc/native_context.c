@@ -42,15 +42,21 @@ uint32_t native_context_establish(struct native_context *context, uint32_t scope
     return code;
 }
 
-uint32_t native_context_release(struct native_context *context)
+bool native_context_take(struct native_context *context)
 {
     if (!native_context_is_open(context) || context->process != platform_process())
-        return SCARD_S_SUCCESS; /* in a fork, the context belongs to the parent */
+        return false; /* in a fork, the context belongs to the parent */
     if (!platform_flag_take(&context->taken))
-        return SCARD_S_SUCCESS; /* another thread releases it */
-    uint32_t code = pcsc_SCardReleaseContext(context->library, context->context);
+        return false; /* another thread releases it */
     platform_atomic_store(&context->open, 0);
-    return code;
+    return true;
+}
+
+uint32_t native_context_release(struct native_context *context)
+{
+    if (!native_context_take(context))
+        return SCARD_S_SUCCESS;
+    return pcsc_SCardReleaseContext(context->library, context->context);
 }
 
 void native_context_abandon(struct native_context *context)

@@ -14,6 +14,8 @@ void native_context_free(struct native_context *context);
 uint32_t native_context_establish(struct native_context *context, uint32_t scope);
 /* SCardReleaseContext; 0 if there is no context. Afterwards there is none, whatever the code is. */
 uint32_t native_context_release(struct native_context *context);
+/* Return true if there is a context that the caller must release now. Afterwards there is none. */
+bool native_context_take(struct native_context *context);
 /* Let native_context_free leave the context open: another thread will release it, or the process ends. */
 void native_context_abandon(struct native_context *context);
 bool native_context_is_open(const struct native_context *context);
