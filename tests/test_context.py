@@ -417,7 +417,7 @@ def test_a_with_block_whose_service_stopped_raises_its_own_error(virtual_place: 
 
 def test_cancel_raises_if_scardcancel_keeps_failing_and_the_wait_ends_later(virtual_place: Place) -> None:
     with Context(library=virtual_place.library) as context:
-        threads, ends = _waits(context, [ReaderState(PNP_NOTIFICATION)], 1)
+        threads, ends = _waits(context, context.get_status_change([virtual_place.reader]), 1)
         time.sleep(0.05)
         with virtual.fault("SCardCancel", times=0xFFFFFFFF, code=0x80100006):
             start = time.perf_counter()
@@ -433,7 +433,7 @@ def test_cancel_raises_if_scardcancel_keeps_failing_and_the_wait_ends_later(virt
 
 def test_cancel_goes_on_after_scardcancel_has_failed_for_a_while(virtual_place: Place) -> None:
     with Context(library=virtual_place.library) as context:
-        threads, ends = _waits(context, [ReaderState(PNP_NOTIFICATION)], 1)
+        threads, ends = _waits(context, context.get_status_change([virtual_place.reader]), 1)
         time.sleep(0.05)
         with virtual.fault("SCardCancel", times=20, code=0x80100006) as armed:
             context.cancel()
@@ -457,7 +457,7 @@ def test_ctrl_c_ends_a_wait_although_scardcancel_fails(virtual_place: Place) -> 
 def test_release_closes_the_context_although_scardcancel_fails(virtual_place: Place) -> None:
     context = Context(library=virtual_place.library)
     card = context.attach(virtual_place.reader)
-    threads, _ = _waits(context, [ReaderState(PNP_NOTIFICATION)], 1)
+    threads, _ = _waits(context, context.get_status_change([virtual_place.reader]), 1)
     time.sleep(0.05)
     with virtual.fault("SCardCancel", times=0xFFFFFFFF, code=0x80100006), pytest.raises(OutOfMemoryError):
         context.release()
