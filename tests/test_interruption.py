@@ -63,8 +63,9 @@ def test_nothing_is_left_by_an_interruption_at_any_point(interruptions: Interrup
     dropped = sum(outcome["swallowed"] for outcome in outcomes.values())
     report(f"interruption: {len(outcomes)} operations, {points} points ({dropped} in finalizers), {len(faults)} faults")
     assert faults == []
-    assert len(outcomes) >= 20
-    assert min(outcome["points"] for outcome in outcomes.values()) >= 3
+    assert sum(outcome["points"] >= 3 for outcome in outcomes.values()) >= 20
+    if sys.version_info < (3, 13):  # later versions have no point in some of the short operations
+        assert min(outcome["points"] for outcome in outcomes.values()) >= 3
 
 
 @pytest.mark.parametrize("name", ["leave_a_copy", "leave_a_transaction", "leave_a_context"])
