@@ -24,7 +24,43 @@ EXTENDED_DATA: Final = 65535
 EXTENDED_LE: Final = 65536
 """The maximum Le of an extended command."""
 
+_NAMES: Final = {
+    0x04: "DEACTIVATE FILE",
+    0x0E: "ERASE BINARY",
+    0x0F: "ERASE BINARY",
+    0x20: "VERIFY",
+    0x24: "CHANGE REFERENCE DATA",
+    0x26: "DISABLE VERIFICATION REQUIREMENT",
+    0x28: "ENABLE VERIFICATION REQUIREMENT",
+    0x2C: "RESET RETRY COUNTER",
+    0x44: "ACTIVATE FILE",
+    0x70: "MANAGE CHANNEL",
+    0x82: "EXTERNAL AUTHENTICATE",
+    0x84: "GET CHALLENGE",
+    0x86: "GENERAL AUTHENTICATE",
+    0x88: "INTERNAL AUTHENTICATE",
+    0xA4: "SELECT",
+    0xB0: "READ BINARY",
+    0xB1: "READ BINARY",
+    0xB2: "READ RECORD",
+    0xC0: "GET RESPONSE",
+    0xC2: "ENVELOPE",
+    0xCA: "GET DATA",
+    0xD0: "WRITE BINARY",
+    0xD1: "WRITE BINARY",
+    0xD2: "WRITE RECORD",
+    0xD6: "UPDATE BINARY",
+    0xD7: "UPDATE BINARY",
+    0xDA: "PUT DATA",
+    0xDC: "UPDATE RECORD",
+    0xE0: "CREATE FILE",
+    0xE2: "APPEND RECORD",
+    0xE4: "DELETE FILE",
+}
+"""The names of the interindustry instructions."""
+
 _HEADER: Final = 4
+_FIRST_PROPRIETARY_CLASS: Final = 0x80
 _CHAINING: Final = 0x10
 _LAST_CHANNEL: Final = 19
 
@@ -53,6 +89,17 @@ def checked(name: str, value: int, low: int, high: int) -> int:
     return value
 
 
+def instruction_name(cla: int, ins: int) -> str:
+    """Return the name of an instruction, such as "SELECT"; "INS CA, class 80" if the class is the card's own.
+
+    Args:
+        cla: the class byte.
+        ins: the instruction byte.
+    """
+    name = _NAMES.get(ins) if cla < _FIRST_PROPRIETARY_CLASS else None
+    return name or f"INS {ins:02X}, class {cla:02X}"
+
+
 def class_of_channel(channel: int) -> int:
     """Return the interindustry class byte of a logical channel (ISO/IEC 7816-4, clause 5.4.1).
 
@@ -71,8 +118,8 @@ class Command:
     """A command APDU of any of the four cases: with or without data, with or without response data.
 
     Any class and instruction byte is allowed, also those that ISO/IEC 7816 does not use: PC/SC defines commands of
-    class FF for readers. The repr shows the header and the lengths, never the data. ``dataclasses.replace`` returns a
-    changed copy.
+    class FF for readers. The repr shows the header, the instruction's name and the lengths, never the data.
+    ``dataclasses.replace`` returns a changed copy.
 
     Args:
         cla: the class byte; :func:`class_of_channel` returns that of a logical channel.
@@ -155,6 +202,11 @@ class Command:
             )
         return cls(cla, ins, p1, p2, data, _le(le), extended=extended)
 
+    @property
+    def name(self) -> str:
+        """The name of the instruction, such as "SELECT"; "INS CA, class 80" if the class is the card's own."""
+        return instruction_name(self.cla, self.ins)
+
     def encode(self) -> bytearray:
         """Return the APDU in a new bytearray, which you can overwrite after use; ``bytes(command)`` returns bytes."""
         size = 2 if self.extended else 1
@@ -234,8 +286,8 @@ class Command:
 
     def __repr__(self) -> str:
         header = f"{self.cla:02X} {self.ins:02X} {self.p1:02X} {self.p2:02X}"
-        form = ", extended" if self.extended else ""
-        return f"<Command {header}, {len(self.data)} bytes, le {self.le}{form}>"
+        lengths = [f"Lc {len(self.data)}"] * bool(self.data) + [f"Le {self.le}"] * (self.le is not None)
+        return f"<Command {', '.join([f'{header} ({self.name})', *lengths, *['extended'] * self.extended])}>"
 
 
 def _le(field: bytes | memoryview) -> int | None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+from .._half_made import repr_if_half_made
 from .._not_copied import NotCopied
 from ..iso7816 import instructions as iso
 from ..iso7816.command import checked
@@ -38,6 +39,7 @@ _MOST_READ: Final = 0x10000
 """The maximum number of bytes to read of EF.DIR and EF.ATR/INFO."""
 
 
+@repr_if_half_made
 class FileAccess(NotCopied):
     """The files of a card, the modern form of ISCardFileAccess.
 
@@ -72,6 +74,9 @@ class FileAccess(NotCopied):
     ) -> None:
         self._selection = Selection(transmitter, cla, table, lenient=lenient)
         self._ef_atr: list[bytes] | None = None
+
+    def __repr__(self) -> str:
+        return f"<FileAccess, current directory {self.current_dir}>"
 
     @property
     def current_dir(self) -> str:
