@@ -8,14 +8,7 @@ import pytest
 from conftest import Place
 from support.callback_card import CallbackLibrary
 
-from scardffi import (
-    InvalidArgumentError,
-    RemovedCardError,
-    ReturnCode,
-    SCardError,
-    SCardManage,
-    UnexpectedStateError,
-)
+from scardffi import InvalidArgumentError, RemovedCardError, ReturnCode, SCardError, SCardManage, UnexpectedStateError
 from scardffi.iso7816.status_word import StatusError
 
 

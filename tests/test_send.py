@@ -229,9 +229,8 @@ def test_the_steps_of_two_threads_do_not_mix() -> None:
     wrong: list[int] = []
 
     def send_many(number: int) -> None:
-        for _ in range(50):
-            if manage.send(bytes([0, 0xCA, 0, number, 0])).data != bytes([number]) or announced:
-                wrong.append(number)
+        command = bytes([0, 0xCA, 0, number, 0])
+        wrong.extend(number for _ in range(50) if manage.send(command).data != bytes([number]))
 
     with in_reader(RecordingCard(answer)) as manage:
         threads = [threading.Thread(target=send_many, args=(number,)) for number in range(4)]
@@ -251,6 +250,5 @@ def test_the_name_of_the_reader_is_known_and_asked_for_once_after_attach_by_hand
                 assert other.reader == manage.reader == READER
         with pytest.raises(UnexpectedStateError, match="reader"):
             _ = other.reader
-    with Context(library=Library(virtual.library_path())) as context:
-        with context.attach(virtual.DEFAULT_READER) as card:
-            assert card.reader == virtual.DEFAULT_READER
+    with Context(library=Library(virtual.library_path())) as context, context.attach(virtual.DEFAULT_READER) as card:
+        assert card.reader == virtual.DEFAULT_READER

@@ -9,16 +9,7 @@ from support.callback_card import CallbackLibrary
 from support.commands import READ_4
 from support.reports import report
 
-from scardffi import (
-    CommunicationError,
-    Flow,
-    InvalidArgumentError,
-    Protocol,
-    SCardManage,
-    Script,
-    ScriptError,
-    lib,
-)
+from scardffi import CommunicationError, Flow, InvalidArgumentError, Protocol, SCardManage, Script, ScriptError, lib
 from scardffi.iso7816.status_word import StatusError
 
 ALL = Flow.GET_RESPONSE | Flow.CORRECT_LE | Flow.CHAIN

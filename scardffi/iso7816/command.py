@@ -9,6 +9,7 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
+from .._bytes_like import contiguous
 from ._secrets import Secrets
 from .malformed import MalformedError
 
@@ -163,7 +164,7 @@ class Command:
         self.ins = checked("ins", ins, 0, 0xFF)
         self.p1 = checked("p1", p1, 0, 0xFF)
         self.p2 = checked("p2", p2, 0, 0xFF)
-        self.data = data if isinstance(data, bytes) else bytearray(memoryview(data))
+        self.data = data if isinstance(data, bytes) else bytearray(contiguous("data", data))
         checked("length of data", len(self.data), 0, EXTENDED_DATA)
         self.le = None if le is None else checked("le", le, 1, EXTENDED_LE)
         long = len(self.data) > SHORT_DATA or (le or 0) > SHORT_LE
@@ -180,7 +181,7 @@ class Command:
         Raises:
             MalformedCommandError: the bytes are not a command APDU.
         """
-        whole = raw if isinstance(raw, bytes) else memoryview(raw).cast("B")
+        whole = raw if isinstance(raw, bytes) else contiguous("raw", raw)
         cla, ins, p1, p2, data, le, extended = _parts(whole)
         return cls(cla, ins, p1, p2, data, le, extended=extended)
 
@@ -320,7 +321,7 @@ def command_of(value: Command | Buffer | str, secrets: Secrets) -> Command:
         return value
     if isinstance(value, str):
         value = _from_hexadecimal(value, secrets)
-    whole = memoryview(value).cast("B")
+    whole = contiguous("command", value)
     cla, ins, p1, p2, data, le, extended = _parts(whole)
     command = Command(cla, ins, p1, p2, bytearray(len(data)), le, extended=extended)
     secrets.blocks += [command.data]  # type: ignore[list-item]  # it is a bytearray

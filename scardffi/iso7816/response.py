@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from .._bytes_like import copied
 from .malformed import MalformedError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Response(tuple[bytes, int]):
 
     def __new__(cls, raw: Buffer) -> Self:
         """Return the response in these bytes."""
-        whole = memoryview(raw).tobytes()
+        whole = copied("raw", raw)
         if len(whole) < 2:
             error = MalformedResponseError("the response ends before its status word of 2 bytes", len(whole))
             error.raw = whole

@@ -8,6 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
+from .._bytes_like import contiguous
 from .._half_made import repr_if_half_made
 from .._not_copied import NotCopied
 from ..iso7816.command import EXTENDED_DATA, EXTENDED_LE, checked
@@ -185,7 +186,7 @@ class CardFile(NotCopied, io.RawIOBase):
             OSError: the position is at the end or beyond it (ENOSPC), or the file was opened only for reading.
         """
         self._check(None if self._writable else "writing")
-        with memoryview(data).cast("B") as whole, self._selection:
+        with contiguous("data", data) as whole, self._selection:
             size = self._room(len(whole))
             if size == 0 and len(whole):
                 raise OSError(errno.ENOSPC, f"the file has {self._size} bytes and cannot grow", self.name)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+from .._bytes_like import copied
 from .._not_copied import NotCopied
 from ..iso7816 import instructions as iso
 from ..iso7816.command import checked
@@ -130,7 +131,7 @@ class FileAccess(NotCopied):
         Raises:
             ValueError: ``prefix`` or ``probe`` is not allowed; nothing was sent.
         """
-        wanted = memoryview(prefix).tobytes()
+        wanted = copied("prefix", prefix)
         checked("length of prefix", len(wanted), 0, LONGEST_NAME)
         identifiers = [checked("probe", one, 0, 0xFFFF) for one in probe]
         with self._selection, self._selection.return_to_folder():

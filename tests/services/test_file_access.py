@@ -524,7 +524,7 @@ REFUSALS: dict[str, tuple[Callable[[FileAccess], object], str]] = {
         "UPDATE BINARY of 3F00/5000/5001: security status not satisfied (6982)",
     ),
     "a full file": (
-        lambda files: files.records("5000/5002").append(b"\x04" * 4) or files.records("5000/5002").append(b"\x05" * 4),
+        lambda files: [*map(files.records("5000/5002").append, [b"\4new", b"\5new"])],
         "APPEND RECORD of 3F00/5000/5002: not enough memory in the file (6A84)",
     ),
     "a record of another length": (
