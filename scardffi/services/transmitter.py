@@ -204,6 +204,8 @@ class Sender(NotCopied):
 
     def _whole_answer(self, command: Command) -> Response:
         response = self._corrected(command)
+        if not more_available(response.sw, table=self.table):
+            return response
         data = response.data
         cla = command.cla if command.cla >= _FIRST_PROPRIETARY_CLASS else command.cla & ~_CHAINING
         while (le := more_available(response.sw, table=self.table)) and len(data) < MOST_DATA:
