@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
+from .._bytes_like import copied
 from .._half_made import repr_if_half_made
 from .malformed import MalformedError
 from .tlv import TLV, read_tag
@@ -67,7 +68,7 @@ class DOL:
         Raises:
             MalformedDOLError: the bytes are not tags of 1 to 3 bytes with a length of one byte each.
         """
-        whole = memoryview(raw).tobytes()
+        whole = copied("raw", raw)
         entries: list[DOLEntry] = []
         position = 0
         while position < len(whole):
@@ -105,7 +106,7 @@ class DOL:
         left, filled_up = _NUMERIC.union(numeric), _COMPRESSED.union(compressed)
         block = bytearray()
         for tag, length in self.entries:
-            given = b"" if TLV(tag).constructed else memoryview(values.get(tag, b"")).tobytes()
+            given = b"" if TLV(tag).constructed else copied("values", values.get(tag, b""))
             if tag in left:
                 block += given[max(0, len(given) - length) :].rjust(length, b"\x00")
             else:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, NamedTuple
 
+from .._bytes_like import copied
 from .._half_made import repr_if_half_made
 from ._object_reader import CATEGORIES, PADDING, Found, Header, ObjectReader
 from ._tree import tree_lines
@@ -120,7 +121,7 @@ class TLV:
         """
         options = _Options(
             self._options.lenient if lenient is None else lenient,
-            self._options.allow_tags if allow_tags is None else memoryview(allow_tags).tobytes(),
+            self._options.allow_tags if allow_tags is None else copied("allow_tags", allow_tags),
         )
         reader = _reader(self.value, self.offset, options, padding=padding, expected=expected, cut=self._is_cut_off)
         return _read(reader, options, self.path)
@@ -275,8 +276,8 @@ def decode(
     Raises:
         MalformedTLVError: the bytes are not data objects, and ``lenient`` is False.
     """
-    options = _Options(lenient, memoryview(allow_tags).tobytes())
-    return _read(_reader(memoryview(raw).tobytes(), 0, options, padding=padding, expected=expected), options)
+    options = _Options(lenient, copied("allow_tags", allow_tags))
+    return _read(_reader(copied("raw", raw), 0, options, padding=padding, expected=expected), options)
 
 
 def decode_simple(
@@ -286,7 +287,7 @@ def decode_simple(
 
     With ``little_endian``, the two bytes of a length after FF have the low byte first, as on CAC cards (GSC-IS 2.1).
     """
-    reader = _SimpleReader(memoryview(raw).tobytes(), padding=PADDING if padding or lenient else b"")
+    reader = _SimpleReader(copied("raw", raw), padding=PADDING if padding or lenient else b"")
     reader.order = "little" if little_endian else "big"
     found, problems = reader.read_leniently() if lenient else (reader.read_strictly(), [])
     return ListWithProblems(
