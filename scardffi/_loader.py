@@ -128,8 +128,8 @@ def owning(create: Callable[[], CData], free: Callable[[CData], object]) -> CDat
     """Return the pointer that ``create`` returns, and call ``free`` when it is collected; None if it is NULL.
 
     Both must be functions in C, or :func:`functools.partial` of one. Python handles signals only between two
-    instructions of Python code: the one ``next`` below creates the memory and its owner, and nothing is lost if
-    Ctrl-C interrupts this function. Freeing runs no Python code either.
+    instructions of Python code. The call of ``next`` below is one instruction, which creates the memory and its owner,
+    so nothing is lost if Ctrl-C interrupts this function. Freeing runs no Python code either.
 
     A pointer that owns its memory itself (``ffi.gc``) would be freed too early: if a reference cycle is collected, it
     is freed before the finalizers of the other objects run, and these may still use the memory.
