@@ -132,7 +132,7 @@ class VirtualReader(NotCopied):
             self._forget_card()
 
     def insert(self, card: Card | AnsweringCard) -> None:
-        """Insert a card. Its method ``reset()`` is called before.
+        """Call the method ``reset()`` of a card, if it has one, and insert the card.
 
         Raises:
             UnexpectedStateError: there is a card in the reader.
