@@ -64,7 +64,9 @@ class LibraryInfo(NamedTuple):
 
 
 def open_table(path: str | os.PathLike[str]) -> Api:
-    """Load the PC/SC library with this path or name and return its function table, always the same for one library.
+    """Load the PC/SC library with this path or name and return its function table.
+
+    Each library has one table: a second call for the same library returns the same table.
 
     Raises:
         LibraryNotFoundError: no such file exists.

@@ -74,7 +74,7 @@ def load(path: str | os.PathLike[str]) -> tuple[DF, bytes]:
         return _card(text)
     except _WrongFileError as error:
         problem = str(error)
-    # outside of the except clause: the causes of that error hold the text and so the codes
+    # raised outside of the except clause, because the causes of that error hold the text of the file, with the codes
     raise ValueError(f"path: {os.fspath(path)!r} is not a saved card: {problem}; give a file that save() wrote")
 
 
