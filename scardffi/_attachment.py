@@ -65,7 +65,7 @@ class Attachment:
 class AttachmentTransmitter:
     """A transmitter for services (:class:`scardffi.services.transmitter.Transmitter`) that raises after the detach.
 
-    The methods have the names and the meanings of those of :class:`scardffi.SCardManage`.
+    Each method does the same as the method of :class:`scardffi.SCardManage` with its name.
 
     Args:
         card: the object that sends the commands.

@@ -237,7 +237,7 @@ class Context(NotCopied):
         is repeated until each wait has ended.
 
         Raises:
-            SCardError: every SCardCancel in one second failed. The waits end at the next change or timeout.
+            SCardError: SCardCancel kept failing for one second. The waits end at the next change or timeout.
         """
         self._refuse_in_fork()
         with self._state:
@@ -298,7 +298,7 @@ class Context(NotCopied):
         if context is None or not lib.native_context_is_open(context) or self._process != lib.platform_process():
             return
         close_later(functools.partial(_release_collected, self._library, context))
-        lib.native_context_abandon(context)  # if Ctrl-C ends this function before this line, C releases it
+        lib.native_context_abandon(context)  # if Ctrl-C ends this function before this line, C releases the context
         if self._is_released:  # Ctrl-C has interrupted the release
             return
         _warn(f"{self!r} was collected without release()", ResourceWarning, source=self)

@@ -485,7 +485,7 @@ _BY_FUNCTION: Final[dict[tuple[str, ReturnCode], tuple[type[SCardError], str, st
         for function in _OWN_BUFFER
     },
 }  # fmt: skip
-"""The rows that hold for one function only. A row for a function of scardffi precedes one for the PC/SC function."""
+"""The rows that hold for one function only. lookup() tries a function of scardffi, then the one that it wraps."""
 
 _REFUSED: Final = (
     NoServiceError, "the resource manager refuses this program",

@@ -83,7 +83,7 @@ void transaction_cancel(struct transaction *transaction);
 
 /* For the other files of the core: lock and return the handle of an attached object; NULL if it cannot be used. */
 struct card_handle *manage_enter(scardffi_manage *manage);
-/* The same, but without waiting if it is this flow that keeps its turn. */
+/* The same for a step of `flow`. Does not wait if this flow keeps its turn. */
 struct card_handle *manage_enter_turn(scardffi_manage *manage, const struct flow *flow);
 /* True while manage_detach waits for a running call. Calls of several commands end then. */
 bool manage_is_detaching(const scardffi_manage *manage);
