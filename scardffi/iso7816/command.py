@@ -1,4 +1,4 @@
-"""A command APDU, short or extended, and command chaining (ISO/IEC 7816-4, clauses 5.2, 5.3.3 and 5.4.1).
+"""A command APDU, short or extended, and command chaining (ISO/IEC 7816-4, clauses 5.2 and 5.3.3).
 
 :mod:`.instructions` has a function for each command of the standard, such as READ BINARY.
 """
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from ._secrets import Secrets
+from .class_byte import CHAINING
+from .instruction_names import instruction_name
 from .malformed import MalformedError
 
 if TYPE_CHECKING:
@@ -25,8 +27,6 @@ EXTENDED_LE: Final = 65536
 """The maximum Le of an extended command."""
 
 _HEADER: Final = 4
-_CHAINING: Final = 0x10
-_LAST_CHANNEL: Final = 19
 
 
 class MalformedCommandError(MalformedError):
@@ -53,19 +53,6 @@ def checked(name: str, value: int, low: int, high: int) -> int:
     return value
 
 
-def class_of_channel(channel: int) -> int:
-    """Return the interindustry class byte of a logical channel (ISO/IEC 7816-4, clause 5.4.1).
-
-    Args:
-        channel: 0 to 19.
-
-    Raises:
-        ValueError: the channel is outside of these bounds.
-    """
-    checked("channel", channel, 0, _LAST_CHANNEL)
-    return channel if channel < 4 else 0x40 | channel - 4
-
-
 @dataclass(init=False, repr=False)
 class Command:
     """A command APDU of any of the four cases: with or without data, with or without response data.
@@ -75,7 +62,7 @@ class Command:
     changed copy.
 
     Args:
-        cla: the class byte; :func:`class_of_channel` returns that of a logical channel.
+        cla: the class byte; :func:`.class_byte.class_byte` returns that of a logical channel.
         ins: the instruction byte.
         p1: the first parameter byte.
         p2: the second parameter byte.
@@ -155,6 +142,11 @@ class Command:
             )
         return cls(cla, ins, p1, p2, data, _le(le), extended=extended)
 
+    @property
+    def name(self) -> str:
+        """The name of the instruction, such as "SELECT"; "INS CA of class 80" if the card defines it."""
+        return instruction_name(self.cla, self.ins)
+
     def encode(self) -> bytearray:
         """Return the APDU in a new bytearray, which you can overwrite after use; ``bytes(command)`` returns bytes."""
         size = 2 if self.extended else 1
@@ -193,7 +185,7 @@ class Command:
             ValueError: the size is not allowed, or CLA already has the chaining bit.
         """
         checked("size", size, 1, SHORT_DATA)
-        if self.cla & _CHAINING:
+        if self.cla & CHAINING:
             raise ValueError(f"cla: {self.cla:02X} already has the chaining bit; give a class byte without bit 5")
         le = None if self.le is None else min(self.le, SHORT_LE)
         starts = range(0, len(self.data), size) or range(1)
@@ -201,7 +193,7 @@ class Command:
             pieces: list[Buffer] = [self.data[start : start + size] for start in starts]
         else:
             pieces = [bytearray(min(size, len(self.data) - start)) for start in starts]
-        parts = [Command(self.cla | _CHAINING, self.ins, self.p1, self.p2, piece) for piece in pieces[:-1]]
+        parts = [Command(self.cla | CHAINING, self.ins, self.p1, self.p2, piece) for piece in pieces[:-1]]
         parts.append(Command(self.cla, self.ins, self.p1, self.p2, pieces[-1], le))
         if not isinstance(self.data, bytes):
             self._fill(parts, size, Secrets() if secrets is None else secrets)

@@ -1,4 +1,4 @@
-"""Reading and writing of the current transparent EF in chunks (ISO/IEC 7816-4, clause 11.3)."""
+"""Reading and writing of the current transparent EF in chunks (ISO/IEC 7816-4, clause 11.2)."""
 
 from __future__ import annotations
 

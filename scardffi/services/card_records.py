@@ -30,7 +30,7 @@ _DATA_FOLLOW: Final = 0x6282
 
 @repr_if_half_made
 class Records(NotCopied, Sequence[bytes]):
-    """The records of an EF, opened by :meth:`.file_access.FileAccess.records` (ISO/IEC 7816-4, clause 11.4).
+    """The records of an EF, opened by :meth:`.file_access.FileAccess.records` (ISO/IEC 7816-4, clause 11.3).
 
     The first record is ``records[0]``, which is number 1 on the card; in a cyclic file it is the newest. Each access
     sends a command; ``list(records)`` reads all records. The number of records is determined once, and again after

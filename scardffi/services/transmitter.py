@@ -223,7 +223,7 @@ def status_word_of(error: BaseException) -> int | None:
 
 
 def _capabilities(transmitter: Transmitter) -> tuple[bool, bool]:
-    """Return whether the ATR states support for extended length and chaining (ISO/IEC 7816-4, clause 8.1.1.2.7)."""
+    """Return whether the ATR states support for extended length and chaining (ISO/IEC 7816-4, clause 12.1.1)."""
     try:
         historical = Atr(getattr(transmitter, "atr", None) or b"", lenient=True).historical()
     except MalformedAtrError:
