@@ -208,7 +208,7 @@ class CardFile(NotCopied, io.RawIOBase):
         return done
 
     def _room(self, size: int) -> int:
-        """Return the number of the next ``size`` bytes that are in the file; ``size`` if the file's size is unknown."""
+        """Return how many of the next ``size`` bytes are in the file; ``size`` if the file's size is unknown."""
         end = LAST_OFFSET if self._size is None else self._size
         return max(0, min(size, end - self._position))
 

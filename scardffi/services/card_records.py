@@ -51,7 +51,7 @@ class Records(NotCopied, Sequence[bytes]):
     def __len__(self) -> int:
         """Return the number of records.
 
-        If the record with the number that the card states exists, this is the number. Otherwise count the records.
+        If the card states a number and the record with this number exists, return it. Otherwise count the records.
         """
         with self._selection:
             if self._count is None:

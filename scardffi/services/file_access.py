@@ -228,9 +228,9 @@ class FileAccess(NotCopied):
         """Create a file in the current directory (CREATE FILE; ISO/IEC 7816-9). Follows ISCardFileAccess::Create.
 
         Args:
-            properties: at least the kind and the file identifier; for a transparent EF also its size, for an EF of
-                records the size and the number of records. Give other objects that the card needs, such as security
-                attributes, in ``objects``.
+            properties: at least the kind and the file identifier; for a transparent EF also its size; for an EF of
+                records also the length of a record and the number of records. Give other data objects that the card
+                needs in ``security``, ``proprietary`` and ``objects``.
             names: attributes of FileProperties by name; they take precedence over those of ``properties``::
 
                 files.create(kind=FileKind.TRANSPARENT, file_id=0x5001, size=100)

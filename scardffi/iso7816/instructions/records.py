@@ -71,8 +71,8 @@ def read_record(
     """Build READ RECORD, which reads records of a linear or cyclic EF (clause 11.3.3).
 
     Args:
-        number: the record number, or the record identifier with the first four values of ``records``; 0 to 254, 0 for
-            the current record.
+        number: the record number, 0 to 254, 0 for the current record. If ``records`` is FIRST, LAST, NEXT or PREVIOUS,
+            this is the record identifier.
         le: the maximum number of data bytes in the response.
         records: the records to read.
         offset: the position of the first byte in the record. The command then has the odd instruction byte, and its
@@ -146,8 +146,8 @@ def search_record(
 
     Args:
         data: the bytes to find.
-        number: the record number, or the record identifier with the first four values of ``start``; 0 to 254, 0 for
-            the current record.
+        number: the record number, 0 to 254, 0 for the current record. If ``start`` is FIRST, LAST, NEXT or PREVIOUS,
+            this is the record identifier.
         le: the maximum number of data bytes in the response.
         start: the record where the search begins, and its direction.
         offset: the position in each record where the search begins, 0 to 255; None for the first byte.
