@@ -1,4 +1,4 @@
-"""GET DATA and PUT DATA: the current DF's data objects, and the current file's parameters (7816-4, clause 7.4)."""
+"""GET DATA and PUT DATA: the current DF's data objects, and the current file's parameters (7816-4, clause 11.4)."""
 
 from __future__ import annotations
 
