@@ -355,6 +355,22 @@ def test_an_argument_that_is_too_large_is_refused_with_its_name(wrong: Callable[
         wrong()
 
 
+@pytest.mark.parametrize(
+    ("function", "arguments", "message"),
+    [
+        (iso.get_data, ["5FC102"], "tag: expected an int, got str"),
+        (iso.get_data, [[TLV(0x5C)]], "tag: expected an int, got TLV"),
+        (iso.put_data, [b"\x5f\xc1\x02"], "tag: expected TLV objects, got int"),
+        (iso.set_security_environment, [0xAA, b"\x80\x01\x02", BOTH], "references: expected TLV objects, got int"),
+    ],
+)
+def test_an_argument_of_a_wrong_type_is_refused_with_its_name(
+    function: Callable[..., Command], arguments: list[object], message: str
+) -> None:
+    with pytest.raises(TypeError, match=f"^{message}"):
+        function(*arguments)
+
+
 # Secrets
 
 PIN = b"73901"

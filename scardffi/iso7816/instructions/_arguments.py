@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ..command import checked
-from ..tlv import TLV, shortest_bytes
+from ..tlv import TLV, encode, shortest_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from typing_extensions import Buffer
 
 MAX_OFFSET: Final = 0xFFFFFFFF
@@ -28,3 +30,20 @@ def offset_object(offset: int) -> TLV:
 def data_object(data: Buffer) -> TLV:
     """Return the data for an EF as a data object."""
     return TLV(DATA_TAG, memoryview(data).tobytes())
+
+
+def encoded(name: str, objects: Iterable[TLV]) -> bytes:
+    """Return the bytes of these data objects.
+
+    Args:
+        name: the argument's name, for the message of the error.
+        objects: the data objects.
+
+    Raises:
+        TypeError: one of them is not a TLV.
+    """
+    given = list(objects)
+    for one in given:
+        if not isinstance(one, TLV):  # bytes(3) would be three zeros
+            raise TypeError(f"{name}: expected TLV objects, got {type(one).__name__}")
+    return encode(given)

@@ -6,7 +6,7 @@ from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Final
 
 from ..command import SHORT_LE, Command
-from ..tlv import encode
+from ._arguments import encoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -133,7 +133,7 @@ def set_security_environment(
         uses: the uses for which the card takes the template.
         cla: the class byte.
     """
-    return Command(cla, 0x22, _SET | uses, template, encode(references))
+    return Command(cla, 0x22, _SET | uses, template, encoded("references", references))
 
 
 def store_security_environment(number: int, *, cla: int = 0) -> Command:

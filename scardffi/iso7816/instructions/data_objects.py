@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ..command import SHORT_LE, Command, checked
-from ..tlv import TLV, encode, shortest_bytes
+from ..tlv import TLV, shortest_bytes
+from ._arguments import encoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +24,7 @@ CURRENT_EF: Final = 0x0000
 """The file identifier that stands for the current EF."""
 
 _LONGEST_TAG_IN_P1_P2: Final = 0xFFFF
+_LONGEST_TAG: Final = 0xFFFFFF
 _TAG_LIST: Final = 0x5C
 _GENERAL_REFERENCE: Final = 0x60
 _BY_GENERAL_REFERENCE: Final = 0x04
@@ -113,9 +115,9 @@ def _put(ins: int, tag: int | Iterable[TLV], data: Buffer, file_id: int | None, 
 def _of_file(ins: int, file_id: int | None, objects: TLV | Iterable[TLV], le: int | None, cla: int) -> Command:
     """Build a command with the odd instruction byte."""
     p1, p2 = checked("file_id", CURRENT_DF if file_id is None else file_id, 0, 0xFFFF).to_bytes(2, "big")
-    return Command(cla, ins | 1, p1, p2, encode([objects] if isinstance(objects, TLV) else objects), le)
+    return Command(cla, ins | 1, p1, p2, encoded("tag", [objects] if isinstance(objects, TLV) else objects), le)
 
 
 def _tag_list(tags: Iterable[int]) -> TLV:
     """Return a list of tags as a data object; a number that is not a tag raises a ValueError."""
-    return TLV(_TAG_LIST, b"".join(shortest_bytes(TLV(tag).tag) for tag in tags))
+    return TLV(_TAG_LIST, b"".join(shortest_bytes(TLV(checked("tag", tag, 0, _LONGEST_TAG)).tag) for tag in tags))
