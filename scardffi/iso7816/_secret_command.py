@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._bytes_like import contiguous
 from ._secrets import Secrets
 from .command import EXTENDED_DATA, Command, checked
 
@@ -11,14 +12,14 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 
-def with_secret(header: Command, *parts: Buffer) -> Command:
+def with_secret(header: Command, **parts: Buffer) -> Command:
     """Return a command with secret data, which is copied only into bytearrays. Only the command's bytearray remains.
 
     Args:
         header: a command without data.
-        parts: the data.
+        parts: the parts of the data, by the names of the arguments that have them.
     """
-    views = [memoryview(part).cast("B") for part in parts]
+    views = [contiguous(name, part) for name, part in parts.items()]
     size = sum(len(view) for view in views)
     checked("length of the secret", size, 0, EXTENDED_DATA)
     command = Command(header.cla, header.ins, header.p1, header.p2, bytearray(size))

@@ -9,11 +9,12 @@ LAST_CHANNEL: Final = 19
 """The highest number of a logical channel."""
 CHAINING: Final = 0x10
 """The bit of a class byte that says that the next command continues this one."""
+PROPRIETARY: Final = 0x80
+"""The bit of the class bytes that the card defines."""
 
 _FIRST_FURTHER_CHANNEL: Final = 4
 _FURTHER: Final = 0x40
 _FURTHER_SECURE_MESSAGING: Final = 0x20
-_PROPRIETARY: Final = 0x80
 
 
 class SecureMessaging(IntEnum):
@@ -74,7 +75,7 @@ def decode_class_byte(cla: int) -> ClassByte | None:
         cla: the class byte, 0 to 255.
     """
     chaining = bool(cla & CHAINING)
-    if cla & _PROPRIETARY:
+    if cla & PROPRIETARY:
         return None
     if cla & _FURTHER:
         secured = SecureMessaging.STANDARD if cla & _FURTHER_SECURE_MESSAGING else SecureMessaging.NONE

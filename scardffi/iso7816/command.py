@@ -9,6 +9,7 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
+from .._bytes_like import contiguous
 from ._secrets import Secrets
 from .class_byte import CHAINING
 from .instruction_names import instruction_name
@@ -31,6 +32,9 @@ _HEADER: Final = 4
 
 class MalformedCommandError(MalformedError):
     """Raised if bytes are not a command APDU."""
+
+    def __str__(self) -> str:
+        return f"command, {super().__str__()}"
 
 
 def checked(name: str, value: int, low: int, high: int) -> int:
@@ -100,7 +104,7 @@ class Command:
         self.ins = checked("ins", ins, 0, 0xFF)
         self.p1 = checked("p1", p1, 0, 0xFF)
         self.p2 = checked("p2", p2, 0, 0xFF)
-        self.data = data if isinstance(data, bytes) else bytearray(memoryview(data))
+        self.data = data if isinstance(data, bytes) else bytearray(contiguous("data", data))
         checked("length of data", len(self.data), 0, EXTENDED_DATA)
         self.le = None if le is None else checked("le", le, 1, EXTENDED_LE)
         long = len(self.data) > SHORT_DATA or (le or 0) > SHORT_LE
@@ -117,30 +121,9 @@ class Command:
         Raises:
             MalformedCommandError: the bytes are not a command APDU.
         """
-        whole = raw if isinstance(raw, bytes) else memoryview(raw).cast("B")
-        size = len(whole)
-        if size < _HEADER:
-            raise MalformedCommandError("the command ends before the end of its header of 4 bytes", size)
-        cla, ins, p1, p2 = whole[:_HEADER]
-        body = whole[_HEADER:]
-        extended = len(body) > 1 and body[0] == 0
-        start, width = (1, 2) if extended else (0, 1)  # the position and the size of the first length in the body
-        if len(body) in {0, start + width}:
-            return cls(cla, ins, p1, p2, le=_le(body[start:]), extended=extended)
-        if len(body) < start + width:
-            raise MalformedCommandError("the command ends before the end of its extended length of 3 bytes", size)
-        lc = int.from_bytes(body[start : start + width], "big")
-        data = body[start + width : start + width + lc]
-        le = body[start + width + lc :]
-        if lc == 0:
-            raise MalformedCommandError("Lc is 0; 1 to 65535 is allowed", _HEADER + start)
-        if len(data) < lc:
-            raise MalformedCommandError(f"the command ends after {len(data)} of {lc} bytes of data", size)
-        if len(le) not in {0, width}:
-            raise MalformedCommandError(
-                f"{len(le)} bytes follow the {lc} bytes of data; allowed are 0 or {width}, for Le", size - len(le)
-            )
-        return cls(cla, ins, p1, p2, data, _le(le), extended=extended)
+        whole = raw if isinstance(raw, bytes) else contiguous("raw", raw)
+        cla, ins, p1, p2, data, le, extended = _parts(whole)
+        return cls(cla, ins, p1, p2, data, le, extended=extended)
 
     @property
     def name(self) -> str:
@@ -233,3 +216,68 @@ class Command:
 def _le(field: bytes | memoryview) -> int | None:
     """Return the number in an Le field; None if the field is empty. 0 stands for 256, or 65536 in two bytes."""
     return (int.from_bytes(field, "big") or 256 ** len(field)) if field else None
+
+
+def _parts(whole: bytes | memoryview) -> tuple[int, int, int, int, bytes | memoryview, int | None, bool]:
+    """Return CLA, INS, P1, P2, data, Le and whether the form is extended. The data is a slice of the bytes."""
+    size = len(whole)
+    if size < _HEADER:
+        raise MalformedCommandError("the command ends before the end of its header of 4 bytes", size)
+    cla, ins, p1, p2 = whole[:_HEADER]
+    body = whole[_HEADER:]
+    extended = len(body) > 1 and body[0] == 0
+    start, width = (1, 2) if extended else (0, 1)  # the position and the size of the first length in the body
+    if len(body) in {0, start + width}:
+        return cla, ins, p1, p2, whole[:0], _le(body[start:]), extended
+    if len(body) < start + width:
+        raise MalformedCommandError("the command ends before the end of its extended length of 3 bytes", size)
+    lc = int.from_bytes(body[start : start + width], "big")
+    data = body[start + width : start + width + lc]
+    le = body[start + width + lc :]
+    if lc == 0:
+        raise MalformedCommandError("Lc is 0; 1 to 65535 is allowed", _HEADER + start)
+    if len(data) < lc:
+        raise MalformedCommandError(f"the command ends after {len(data)} of {lc} bytes of data", size)
+    if len(le) not in {0, width}:
+        raise MalformedCommandError(
+            f"{len(le)} bytes follow the {lc} bytes of data; allowed are 0 or {width}, for Le", size - len(le)
+        )
+    return cla, ins, p1, p2, data, _le(le), extended
+
+
+def command_of(value: Command | Buffer | str, secrets: Secrets) -> Command:
+    """Return a command as such, or the one that is encoded in bytes or in hexadecimal text.
+
+    Args:
+        value: the command, its APDU, or the APDU in hexadecimal digits with or without spaces.
+        secrets: gets the bytearrays that are made here, which may hold a PIN.
+
+    Raises:
+        MalformedCommandError: the bytes are not a command APDU.
+        ValueError: the text is not hexadecimal. The message does not contain it.
+        TypeError: the value is none of these.
+    """
+    if isinstance(value, Command):
+        return value
+    if isinstance(value, str):
+        value = _from_hexadecimal(value, secrets)
+    whole = contiguous("command", value)
+    cla, ins, p1, p2, data, le, extended = _parts(whole)
+    command = Command(cla, ins, p1, p2, bytearray(len(data)), le, extended=extended)
+    secrets.blocks += [command.data]  # type: ignore[list-item]  # it is a bytearray
+    target = memoryview(command.data)  # assigning to a slice of the bytearray would create a temporary copy
+    target[:] = data
+    return command
+
+
+def _from_hexadecimal(text: str, secrets: Secrets) -> bytearray:
+    """Return the bytes of hexadecimal text."""
+    try:
+        secrets.blocks += [bytearray.fromhex(text)]
+    except ValueError:
+        digits = sum(not character.isspace() for character in text)
+        raise ValueError(
+            f"command: text of {digits} characters is not allowed; give two hexadecimal digits for each byte, with "
+            "or without spaces"
+        ) from None
+    return secrets.blocks[-1]

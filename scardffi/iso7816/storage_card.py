@@ -67,7 +67,7 @@ def load_key(
     if transmission_key is not None:
         structure |= _SECURED | checked("transmission_key", transmission_key, 0, 0x0F)
     checked("number", number, 0, 0xFF)
-    return with_secret(Command(READER_CLASS, 0x82, structure, number), key)
+    return with_secret(Command(READER_CLASS, 0x82, structure, number), key=key)
 
 
 def authenticate(address: int, key_type: KeyType = KeyType.A, number: int = 0) -> Command:

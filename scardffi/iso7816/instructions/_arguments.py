@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ..._bytes_like import copied
 from ..command import checked
 from ..tlv import TLV, encode, shortest_bytes
 
@@ -29,7 +30,7 @@ def offset_object(offset: int) -> TLV:
 
 def data_object(data: Buffer) -> TLV:
     """Return the data for an EF as a data object."""
-    return TLV(DATA_TAG, memoryview(data).tobytes())
+    return TLV(DATA_TAG, copied("data", data))
 
 
 def encoded(name: str, objects: Iterable[TLV]) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ..._bytes_like import contiguous, copied
 from ..command import SHORT_LE, Command, checked
 from ..tlv import TLV, shortest_bytes
 from ._arguments import encoded
@@ -104,12 +105,12 @@ def _get(ins: int, tag: int | Iterable[int] | TLV, le: int, file_id: int | None,
 
 def _put(ins: int, tag: int | Iterable[TLV], data: Buffer, file_id: int | None, cla: int) -> Command:
     if not isinstance(tag, int):
-        if memoryview(data):
-            raise ValueError(f"data: {memoryview(data).nbytes} bytes are not allowed with objects; give 0")
+        if size := len(contiguous("data", data)):
+            raise ValueError(f"data: {size} bytes are not allowed with objects; give 0")
         return _of_file(ins, file_id, tag, None, cla)
     if file_id is None and 0 <= tag <= _LONGEST_TAG_IN_P1_P2:
         return Command(cla, ins, tag >> 8, tag & 0xFF, data)
-    return _of_file(ins, file_id, TLV(tag, memoryview(data).tobytes()), None, cla)
+    return _of_file(ins, file_id, TLV(tag, copied("data", data)), None, cla)
 
 
 def _of_file(ins: int, file_id: int | None, objects: TLV | Iterable[TLV], le: int | None, cla: int) -> Command:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ..._bytes_like import contiguous
 from ..command import SHORT_LE, Command, checked
 from ..tlv import encode
 from ._arguments import MAX_OFFSET, data_object, offset_object, short_id_bits
@@ -88,7 +89,7 @@ def _binary(ins: int, offset: int, data: Buffer, short_id: int | None, le: int |
     """Build a command for a transparent EF, with the odd instruction byte if P1-P2 cannot contain the offset."""
     checked("offset", offset, 0, MAX_OFFSET)
     if not _fits_p1_p2(offset, short_id):
-        objects = [offset_object(offset)] + ([data_object(data)] if memoryview(data) else [])
+        objects = [offset_object(offset)] + ([data_object(data)] if contiguous("data", data) else [])
         return Command(cla, ins | 1, 0, short_id_bits(short_id), encode(objects), le)
     p1, p2 = offset.to_bytes(2, "big")
     return Command(cla, ins, p1 if short_id is None else 0x80 | short_id_bits(short_id), p2, data, le)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
+from ..._bytes_like import copied
 from ..command import SHORT_LE, Command, checked
 from ..tlv import encode
 from ._arguments import data_object, offset_object, short_id_bits
@@ -166,7 +167,7 @@ def search_record(
         checked("start", start, 0, SearchFrom.NUMBER_BACKWARD)
         return _record(0xA2, number, start, data, short_id, le, cla)
     checked("start", start, 0, SearchFrom.PREVIOUS_RECORD)
-    return _record(0xA2, number, _ENHANCED_SEARCH, bytes(indication) + memoryview(data).tobytes(), short_id, le, cla)
+    return _record(0xA2, number, _ENHANCED_SEARCH, bytes(indication) + copied("data", data), short_id, le, cla)
 
 
 def erase_record(number: int, *, to_last: bool = False, short_id: int | None = None, cla: int = 0) -> Command:

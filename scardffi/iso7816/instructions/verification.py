@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ..._bytes_like import contiguous
 from .._secret_command import with_secret
 from ..command import Command
 
@@ -25,7 +26,7 @@ def verify(code: Buffer = b"", reference: int = 0, *, odd: bool = False, cla: in
         odd: True for instruction byte 21: ``code`` is a data object.
         cla: the class byte.
     """
-    return with_secret(Command(cla, _VERIFY | odd, 0x00, reference), code)
+    return with_secret(Command(cla, _VERIFY | odd, 0x00, reference), code=code)
 
 
 def end_verification(reference: int = 0, *, cla: int = 0) -> Command:
@@ -43,7 +44,9 @@ def change_reference_data(old: Buffer, new: Buffer, reference: int = 0, *, odd: 
         odd: True for instruction byte 25: ``old`` and ``new`` are data objects.
         cla: the class byte.
     """
-    return with_secret(Command(cla, _CHANGE | odd, 0x00 if memoryview(old) else 0x01, reference), old, new)
+    return with_secret(
+        Command(cla, _CHANGE | odd, 0x00 if contiguous("old", old) else 0x01, reference), old=old, new=new
+    )
 
 
 def reset_retry_counter(
@@ -58,8 +61,8 @@ def reset_retry_counter(
         odd: True for instruction byte 2D: ``resetting_code`` and ``new`` are data objects.
         cla: the class byte.
     """
-    p1 = (0 if memoryview(resetting_code) else 2) | (0 if memoryview(new) else 1)
-    return with_secret(Command(cla, _RESET | odd, p1, reference), resetting_code, new)
+    p1 = (0 if contiguous("resetting_code", resetting_code) else 2) | (0 if contiguous("new", new) else 1)
+    return with_secret(Command(cla, _RESET | odd, p1, reference), resetting_code=resetting_code, new=new)
 
 
 def enable_verification_requirement(code: Buffer = b"", reference: int = 0, *, cla: int = 0) -> Command:
@@ -67,7 +70,7 @@ def enable_verification_requirement(code: Buffer = b"", reference: int = 0, *, c
 
     The arguments are those of :func:`verify`, without ``odd``.
     """
-    return with_secret(Command(cla, 0x28, 0x00 if memoryview(code) else 0x01, reference), code)
+    return with_secret(Command(cla, 0x28, 0x00 if contiguous("code", code) else 0x01, reference), code=code)
 
 
 def disable_verification_requirement(code: Buffer = b"", reference: int = 0, *, cla: int = 0) -> Command:
@@ -75,4 +78,4 @@ def disable_verification_requirement(code: Buffer = b"", reference: int = 0, *, 
 
     The arguments are those of :func:`verify`, without ``odd``.
     """
-    return with_secret(Command(cla, 0x26, 0x00 if memoryview(code) else 0x01, reference), code)
+    return with_secret(Command(cla, 0x26, 0x00 if contiguous("code", code) else 0x01, reference), code=code)
