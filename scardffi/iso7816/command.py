@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from .._bytes_like import contiguous
 from ._secrets import Secrets
-from .class_byte import CHAINING
+from .class_bytes import CHAINING
 from .instruction_names import instruction_name
 from .malformed import MalformedError
 
@@ -62,11 +62,11 @@ class Command:
     """A command APDU of any of the four cases: with or without data, with or without response data.
 
     Any class and instruction byte is allowed, also those that ISO/IEC 7816 does not use: PC/SC defines commands of
-    class FF for readers. The repr shows the header and the lengths, never the data. ``dataclasses.replace`` returns a
-    changed copy.
+    class FF for readers. The repr shows the header, the instruction's name and the lengths, never the data.
+    ``dataclasses.replace`` returns a changed copy.
 
     Args:
-        cla: the class byte; :func:`.class_byte.class_byte` returns that of a logical channel.
+        cla: the class byte; :func:`.class_bytes.class_byte` returns that of a logical channel.
         ins: the instruction byte.
         p1: the first parameter byte.
         p2: the second parameter byte.
@@ -209,8 +209,8 @@ class Command:
 
     def __repr__(self) -> str:
         header = f"{self.cla:02X} {self.ins:02X} {self.p1:02X} {self.p2:02X}"
-        form = ", extended" if self.extended else ""
-        return f"<Command {header}, {len(self.data)} bytes, le {self.le}{form}>"
+        lengths = [f"Lc {len(self.data)}"] * bool(self.data) + [f"Le {self.le}"] * (self.le is not None)
+        return f"<Command {', '.join([f'{header} ({self.name})', *lengths, *['extended'] * self.extended])}>"
 
 
 def _le(field: bytes | memoryview) -> int | None:
