@@ -1,11 +1,32 @@
-"""Gate: what one thread opens and others wait for, also if Ctrl-C interrupts them.
+"""Locks that Ctrl-C never leaves held: :class:`Mutex` for ``with``, and :class:`Gate`, for which threads wait.
 
-``threading.Event`` does not stand that: interrupted in its Python code, it stays locked, and later calls wait for ever.
+Those of ``threading`` do not stand that: interrupted at some points, they stay locked, and later calls wait for ever.
 """
 
 from __future__ import annotations
 
 import _thread
+
+
+class Mutex(_thread.RLock):  # type: ignore[misc]  # only typeshed says that it is final
+    """A lock for the ``with`` statement. The thread that holds it may take it again.
+
+    From Python 3.14 on, ``with`` looks for signals between the return of an ``__enter__`` in C and the first line of
+    its block, and then the locks of threading stay held. After an ``__enter__`` in Python it does not. An ``__exit__``
+    in Python could be interrupted before its first line; that of the base class is in C.
+    """
+
+    __slots__ = ()
+
+    def __enter__(self) -> bool:  # type: ignore[override]  # with passes no argument
+        try:
+            return self.acquire()
+        except BaseException:
+            try:  # noqa: SIM105  Ctrl-C may interrupt suppress(), but not this
+                self.release()
+            except RuntimeError:  # the wait was interrupted, so the lock is not held
+                pass
+            raise
 
 
 class Gate:
@@ -30,6 +51,11 @@ class Gate:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the gate is open, or for so many seconds; return True if it is open."""
-        if not self._is_open and self._lock.acquire(timeout=-1 if timeout is None else timeout):
-            self._lock.release()  # the next thread may pass
-        return self._is_open
+        try:
+            return self._is_open or self._lock.acquire(timeout=-1 if timeout is None else timeout)
+        finally:
+            if self._is_open:  # the next thread may pass, even if Ctrl-C has interrupted this after the acquire
+                try:  # noqa: SIM105  as in open()
+                    self._lock.release()
+                except RuntimeError:  # nobody holds it
+                    pass
