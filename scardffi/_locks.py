@@ -1,6 +1,7 @@
 """Locks that Ctrl-C never leaves held: :class:`Mutex` for ``with``, and :class:`Gate`, for which threads wait.
 
-Those of ``threading`` do not stand that: interrupted at some points, they stay locked, and later calls wait for ever.
+Those of ``threading`` are not safe here: if Ctrl-C interrupts their use, they may stay locked, and later calls wait for
+ever.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import _thread
 class Mutex(_thread.RLock):  # type: ignore[misc]  # only typeshed says that it is final
     """A lock for the ``with`` statement. The thread that holds it may take it again.
 
-    From Python 3.14 on, ``with`` looks for signals between the return of an ``__enter__`` in C and the first line of
-    its block, and then the locks of threading stay held. After an ``__enter__`` in Python it does not. An ``__exit__``
-    in Python could be interrupted before its first line; that of the base class is in C.
+    From Python 3.14 on, ``with`` handles signals after an ``__enter__`` in C and before the block, so a lock of
+    ``threading`` may stay held. It does not do that after an ``__enter__`` in Python, and this one releases the lock if
+    it is interrupted. ``__exit__`` is inherited because it is in C: one in Python may be interrupted before its first
+    line.
     """
 
     __slots__ = ()
@@ -50,7 +52,7 @@ class Gate:
         return self._is_open
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the gate is open, or for so many seconds; return True if it is open."""
+        """Wait until the gate is open, at most ``timeout`` seconds; return True if it is open."""
         try:
             return self._is_open or self._lock.acquire(timeout=-1 if timeout is None else timeout)
         finally:
