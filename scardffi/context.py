@@ -70,6 +70,11 @@ class ReaderState(NamedTuple):
     atr: bytes = b""
     """The answer to reset of its card; empty without a card."""
 
+    def __repr__(self) -> str:
+        state = getattr(self.state, "name", None) or repr(self.state)
+        atr = bytes(self.atr).hex(" ").upper() if isinstance(self.atr, bytes | bytearray) else repr(self.atr)
+        return f"<scardffi.ReaderState {self.reader!r}, {state}, event count {self.event_count}, ATR {atr or 'none'}>"
+
 
 class Context(NotCopied):
     """A connection to the resource manager.
@@ -406,7 +411,7 @@ class _Wait:
 
     def __init__(self, library: Library, establish: Callable[[], CData]) -> None:
         self.cancelled = Gate()
-        self.runs = False  # True while the wait is in C, or just before
+        self.runs = False  # becomes True just before the wait enters C, and stays True
         self.ended = Gate()
         self._library = library
         self._establish = establish
