@@ -10,7 +10,7 @@ from .tree import DF, MF_ID
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from .codes_and_keys import Reference
+    from .codes_and_keys import Key, Reference
     from .tree import EF, File
 
     Algorithm: TypeAlias = Callable[[bytes, bytes], bytes]
@@ -45,6 +45,9 @@ class Session:
         ef: the current EF.
         record: the number of the current record in it; 0 if there is none.
         challenge: the challenge that the card gave out and that no command has used yet.
+        witness: the witness that the card gave out encrypted and that no command has used yet.
+        environment: the keys that MANAGE SECURITY ENVIRONMENT has set, by the tag of the template: A4
+            authentication, B6 digital signature, B8 confidentiality.
     """
 
     def __init__(self, mf: DF, algorithms: Mapping[str, Algorithm]) -> None:
@@ -54,6 +57,8 @@ class Session:
         self.ef: EF | None = None
         self.record = 0
         self.challenge = b""
+        self.witness = b""
+        self.environment: dict[int, Key] = {}
         for path in mf.folders():
             _clear_verified(path[-1])
 
@@ -67,6 +72,7 @@ class Session:
         for left in self.path:
             if not any(left is kept for kept in path):
                 _clear_verified(left)
+                self.environment.clear()
         self.path, self.ef, self.record = path, ef, 0
 
     def current_ef(self) -> EF:
@@ -189,4 +195,4 @@ def _follow(path: tuple[DF, ...], ids: Iterable[int]) -> FoundFile:
 
 def _clear_verified(df: DF) -> None:
     for one in df.references:
-        one.verified = False
+        one.clear_verified()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Self
 
 from ..._half_made import repr_if_half_made
-from ...iso7816.command import Command, MalformedCommandError
-from . import _content_commands, _data_object_commands, _file_commands, _security_commands
+from ...iso7816.atr import Atr
+from ...iso7816.command import SHORT_LE, Command, MalformedCommandError
+from . import _code_commands, _content_commands, _data_object_commands, _file_commands, _key_commands
 from ._chaining import Chain
 from ._saving import load, save
 from ._session import CommandError, Session, require
@@ -31,9 +32,10 @@ _COMMANDS: Final = {
     **_file_commands.COMMANDS,
     **_content_commands.COMMANDS,
     **_data_object_commands.COMMANDS,
-    **_security_commands.COMMANDS,
+    **_code_commands.COMMANDS,
+    **_key_commands.COMMANDS,
 }
-_GET_RESPONSE: Final = 0xC0
+_GET_RESPONSE, _EXTERNAL_AUTHENTICATE = 0xC0, 0x82
 
 
 @repr_if_half_made
@@ -44,7 +46,7 @@ class FileSystemCard:
         mf: the MF. The card keeps and changes it; do not use it for another card.
         algorithms: functions for the keys, by name. Each is called with the value of a key and a challenge. It returns
             the proof that the other side must send, or raises a ValueError if it cannot use the challenge.
-        atr: the ATR.
+        atr: the ATR. If it offers only T=0, GET RESPONSE fetches the response data of each command with data (61xx).
 
     Raises:
         ValueError: ``mf`` is not an MF, or the algorithm of a key is missing.
@@ -62,6 +64,7 @@ class FileSystemCard:
         missing = [key.algorithm for key in keys if key.algorithm not in self._algorithms]
         if missing:
             raise ValueError(f"algorithms: {missing[0]!r}, which a key needs, is missing; give a function by that name")
+        self._has_only_t0 = len(self.atr) > 1 and Atr(self.atr, lenient=True).protocols == (0,)
         self._chain = Chain()
         self.reset()
 
@@ -112,6 +115,10 @@ class FileSystemCard:
 
     def _answer(self, command: Command) -> bytes:
         pending, self._pending = self._pending, b""
+        # With T=0 the card does not know the Le of a command with data. EXTERNAL AUTHENTICATE has none.
+        is_t0_case_4 = self._has_only_t0 and command.data and command.ins not in {_GET_RESPONSE, _EXTERNAL_AUTHENTICATE}
+        if is_t0_case_4:
+            command.le = SHORT_LE
         try:
             data, sw = self._run(command, pending), 0x9000
         except CommandError as error:
@@ -119,6 +126,8 @@ class FileSystemCard:
             self._chain.end()
         if command.le is None:
             data = b""
+        elif is_t0_case_4:
+            data, self._pending = b"", data
         else:
             data, self._pending = data[: command.le], data[command.le :]
         if self._pending and sw == 0x9000:
