@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from ...iso7816.instructions import Occurrence, SelectBy
 from .tree import DF, MF_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from .codes_and_keys import Key, Reference
     from .tree import EF, File
 
-    Algorithm: TypeAlias = Callable[[bytes, bytes], bytes]
     FoundFile: TypeAlias = tuple[tuple[DF, ...], EF | None]
+
+Algorithm: TypeAlias = Callable[[bytes, bytes], bytes]
+"""The function of a key: it gets the value of the key and a challenge, and returns the proof."""
 
 
 class CommandError(Exception):
