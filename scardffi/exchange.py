@@ -35,7 +35,6 @@ from .errors import (
     InsufficientBufferError,
     SCardError,
     from_hresult,
-    status_word_error,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from ._native import Bytes, CData, ExchangeObject, Manage, Memory, Slot
+    from .iso7816.status_word import StatusError
 
 # The maximum numbers of data bytes, as in iso7816.command, which `import scardffi` does not load.
 SHORT_DATA: Final = 255
@@ -374,7 +374,7 @@ class ExchangeMethods(NotCopied):
             buffer after these bytes may have been overwritten.
 
         Raises:
-            StatusWordError: the card refused a command; ``sw`` is the status word and ``arrived`` the number of bytes
+            StatusError: the card refused a command; ``sw`` is the status word and ``arrived`` the number of bytes
                 read.
             InsufficientBufferError: the card returned more bytes than the buffer has; ``required`` is the length that
                 the buffer needs.
@@ -403,7 +403,7 @@ class ExchangeMethods(NotCopied):
             The number of bytes written, which is the length of the buffer.
 
         Raises:
-            StatusWordError: the card refused a command; ``sw`` is the status word and ``arrived`` the number of bytes
+            StatusError: the card refused a command; ``sw`` is the status word and ``arrived`` the number of bytes
                 written.
             CommunicationError: with ``code`` None, the card's response has no status word; ``partial`` has it.
             SCardError: an exchange failed.
@@ -437,7 +437,7 @@ class ExchangeMethods(NotCopied):
             release(memory)
         done, sw = lib.binary_done(file), lib.binary_sw(file)
         if sw != _SUCCESS:
-            raise status_word_error(function, sw, offset, done)
+            raise _refusal("READ BINARY" if is_read else "UPDATE BINARY", sw, done)
         return done
 
     def _check_file(self, function: str, file: CData, answer: int) -> None:
@@ -497,6 +497,16 @@ def _file_partial(file: CData) -> bytes:
     """Return what the card sent last in the transfer of a file, if that was no proper response."""
     length = lib.binary_partial_length(file)
     return bytes(ffi.buffer(lib.binary_partial(file), length)) if length else b""
+
+
+def _refusal(command: str, sw: int, arrived: int) -> StatusError:
+    """Return the error for a status word that ended the transfer of a whole file."""
+    from .iso7816.response import Response  # `import scardffi` must not load iso7816
+    from .iso7816.status_word import status_error
+
+    error = status_error(sw, command=command, response=Response(sw.to_bytes(2, "big")))
+    error.arrived = arrived
+    return error
 
 
 def _chunk(chunk: int, most: int) -> int:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from operator import xor
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from .._bytes_like import copied
 from .._half_made import repr_if_half_made
 from ._object_reader import PADDING, Header, ObjectReader
 from .malformed import MalformedError
@@ -161,7 +162,7 @@ class Atr:
     problems: list[MalformedAtrError] = field(compare=False)
 
     def __init__(self, raw: Buffer, *, lenient: bool = False) -> None:
-        self.raw = memoryview(raw).tobytes()
+        self.raw = copied("raw", raw)
         self.problems = []
         self._lenient = lenient
         if len(self.raw) < 2:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
+from .._bytes_like import copied
 from .._half_made import repr_if_half_made
 from ._object_reader import CATEGORIES, PADDING, Found, Header, ObjectReader
 from .malformed import ListWithProblems, MalformedError
@@ -111,7 +112,7 @@ class TLV:
         """
         options = _Options(
             self._options.lenient if lenient is None else lenient,
-            self._options.allow_tags if allow_tags is None else memoryview(allow_tags).tobytes(),
+            self._options.allow_tags if allow_tags is None else copied("allow_tags", allow_tags),
         )
         reader = _reader(self.value, self.offset, options, padding=padding, expected=expected, cut=self._is_cut_off)
         return _read(reader, options)
@@ -205,13 +206,13 @@ def decode(
     Raises:
         MalformedTLVError: the bytes are not data objects, and ``lenient`` is False.
     """
-    options = _Options(lenient, memoryview(allow_tags).tobytes())
-    return _read(_reader(memoryview(raw).tobytes(), 0, options, padding=padding, expected=expected), options)
+    options = _Options(lenient, copied("allow_tags", allow_tags))
+    return _read(_reader(copied("raw", raw), 0, options, padding=padding, expected=expected), options)
 
 
 def decode_simple(raw: Buffer, *, padding: bool = False, lenient: bool = False) -> ListWithProblems[SimpleTLV]:
     """Return the SIMPLE-TLV data objects in these bytes; arguments and errors as for :func:`decode`."""
-    reader = _SimpleReader(memoryview(raw).tobytes(), padding=PADDING if padding or lenient else b"")
+    reader = _SimpleReader(copied("raw", raw), padding=PADDING if padding or lenient else b"")
     found, problems = reader.read_leniently() if lenient else (reader.read_strictly(), [])
     return ListWithProblems(
         (SimpleTLV(one.header.tag, reader.raw[one.header.end : one.end], one.header.length_size) for one in found),

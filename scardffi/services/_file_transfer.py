@@ -70,7 +70,7 @@ class Transfer:
         method = self._reader if offset + len(memory) <= _TRANSMITTER_END else None
         done, error = _moved(method or self._read_all, memory, offset, self.read_chunk)
         try:
-            if done == 0 and offset and error is not None and status_word_of(error) in _END:
+            if done == 0 and offset and status_word_of(error) in _END:
                 return 0
             return self._result(done, error)
         finally:
@@ -101,17 +101,14 @@ class Transfer:
     def _result(self, done: int, error: BaseException | None) -> int:
         """Return the number of bytes that a transfer moved; raise its error if it moved none."""
         try:
-            sw = None if error is None else status_word_of(error)
-            if error is not None and sw is None:
+            if error is not None and not isinstance(error, StatusError):
                 self._selection.forget()
             if done or error is None:
                 return done
-            if sw is None or isinstance(error, StatusError):
+            if not isinstance(error, StatusError):
                 raise error
-            try:
-                raise_for(sw, table=self._selection.sender.table)
-            except StatusError as status_error:
-                raise status_error from error
+            table = self._selection.sender.table  # the transmitter's methods do not know it
+            raise_for(error.sw, table=table, command=error.command, response=error.response)
             return done
         finally:
             del error
@@ -135,12 +132,13 @@ class Transfer:
         size = max(1, min(size, self.read_chunk - _TAG_AND_LENGTH)) if far else min(size, _OBJECT_OFFSET - offset)
         le = size + _tag_and_length_size(size) if far else size
         cla = self._selection.sender.cla
-        response = self._selection.send_any(iso.read_binary(offset, le, cla=cla))
+        command = iso.read_binary(offset, le, cla=cla)
+        response = self._selection.send_any(command)
         data = response.data
         if response.sw == 0x6700 and not far and size < SHORT_LE:  # near the end of the file some cards accept only 00
             response = self._selection.send_any(iso.read_binary(offset, SHORT_LE, cla=cla))
             data = response.data[:size]
-        raise_for(response.sw, allow={_END_WARNING}, table=self._selection.sender.table)
+        self._selection.sender.checked(command.name, response, {_END_WARNING})
         if far and data:
             content = find(decode(data, lenient=True), _DATA)
             if content is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Protocol
 
+from .._bytes_like import contiguous, copied
 from .._not_copied import NotCopied
 from ..iso7816 import instructions
 from ..iso7816._secrets import Secrets
@@ -125,7 +126,7 @@ class CardAuth(NotCopied):
         _check_algorithm(algorithm, "check")
         if challenge is None:
             challenge = secrets.token_bytes(algorithm.challenge_length)
-        question = memoryview(challenge).tobytes()
+        question = copied("challenge", challenge)
         checked("length of challenge", len(question), 1, EXTENDED_DATA)
         command = instructions.internal_authenticate(question, algorithm.reference, key, SHORT_LE, cla=self._sender.cla)
         proof = self._sender.send(command).data
@@ -194,7 +195,7 @@ class CardAuth(NotCopied):
 
     def _verify(self, code: Buffer, reference: int) -> Command:
         try:
-            checked("length of code", memoryview(code).nbytes, 1, SHORT_DATA)
+            checked("length of code", contiguous("code", code).nbytes, 1, SHORT_DATA)
             return instructions.verify(code, reference, cla=self._sender.cla)
         finally:
             del code

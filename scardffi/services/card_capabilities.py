@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from .._bytes_like import copied
 from .._half_made import repr_if_half_made
 from ..iso7816._object_reader import PADDING
 from ..iso7816.atr import Atr, MalformedAtrError
@@ -121,7 +122,7 @@ class CardCapabilities:
         problems: list[MalformedError] = []
         values: dict[int, TLV] = {}
         values.update(_first_values(_historical(atr, problems), "historical bytes", problems))
-        records = ef_atr if isinstance(ef_atr, (list, tuple)) else [memoryview(ef_atr).tobytes()]  # type: ignore[arg-type]  # it is a buffer if it is no list or tuple
+        records = ef_atr if isinstance(ef_atr, (list, tuple)) else [copied("ef_atr", ef_atr)]  # type: ignore[arg-type]  # it is a buffer if it is no list or tuple
         objects = [one for record in records for one in _content(record, problems)]
         values.update(_first_values(objects, "EF.ATR/INFO", problems))
         values.update(_first_values(information, "file control information", problems))

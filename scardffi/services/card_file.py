@@ -8,9 +8,11 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
+from .._bytes_like import contiguous
 from .._half_made import repr_if_half_made
 from .._not_copied import NotCopied
 from ..iso7816.command import EXTENDED_DATA, EXTENDED_LE, checked
+from ._file_selection import about
 from ._file_transfer import LAST_OFFSET, Transfer
 
 if TYPE_CHECKING:
@@ -184,7 +186,7 @@ class CardFile(NotCopied, io.RawIOBase):
             OSError: the position is at the end or beyond it (ENOSPC), or the file was opened only for reading.
         """
         self._check(None if self._writable else "writing")
-        with memoryview(data).cast("B") as whole, self._selection:
+        with contiguous("data", data) as whole, self._selection:
             size = self._room(len(whole))
             if size == 0 and len(whole):
                 raise OSError(errno.ENOSPC, f"the file has {self._size} bytes and cannot grow", self.name)
@@ -203,7 +205,8 @@ class CardFile(NotCopied, io.RawIOBase):
         if not part:
             return 0
         self._selection.ensure_ef(self._location)
-        done = move(part, self._position)
+        with about(self._location):
+            done = move(part, self._position)
         self._position += done
         return done
 
@@ -217,11 +220,12 @@ class CardFile(NotCopied, io.RawIOBase):
         if self._size is None:
             self._selection.ensure_ef(self._location)
             low, high = 0, 1
-            while high <= LAST_OFFSET and self._transfer.has_byte(high - 1):
-                low, high = high, high * 2
-            while high - low > 1:
-                middle = (low + high) // 2
-                low, high = (middle, high) if self._transfer.has_byte(middle - 1) else (low, middle)
+            with about(self._location):
+                while high <= LAST_OFFSET and self._transfer.has_byte(high - 1):
+                    low, high = high, high * 2
+                while high - low > 1:
+                    middle = (low + high) // 2
+                    low, high = (middle, high) if self._transfer.has_byte(middle - 1) else (low, middle)
             self._size = low
         return self._size
 

@@ -7,6 +7,7 @@ from enum import Enum, IntEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+from .._bytes_like import copied
 from .._half_made import repr_if_half_made
 from ..iso7816.command import checked
 from ..iso7816.malformed import MalformedError, add_problems
@@ -158,7 +159,7 @@ class FileProperties:
         Raises:
             MalformedError: the bytes are not such templates, and ``lenient`` is False.
         """
-        whole = memoryview(raw).tobytes()
+        whole = copied("raw", raw)
         problems: list[MalformedError] = []
         objects = _objects(whole, problems)
         values: dict[str, Any] = {}

@@ -6,6 +6,7 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+from .._bytes_like import copied
 from .._half_made import repr_if_half_made
 from ..iso7816.command import checked
 from .file_properties import LONGEST_NAME
@@ -95,7 +96,7 @@ class FileRef:
         Raises:
             ValueError: the name does not have 1 to 16 bytes.
         """
-        raw = memoryview(name).tobytes()
+        raw = copied("name", name)
         return cls(raw, (_by_name(raw),))
 
     @classmethod
@@ -142,7 +143,7 @@ class FileRef:
             meanings = [_Meaning(short_id=value)] if 1 <= value <= 30 else []
             meanings.append(_by_id(value))
         else:
-            value = memoryview(value).tobytes()
+            value = copied("value", value)
             meanings = [_by_id(int.from_bytes(value, "big"))] if len(value) == 2 else []
             meanings.append(_by_name(value))
         return cls(value, tuple(meanings))

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from .._not_copied import NotCopied
-from ..iso7816.command import checked
+from ..iso7816.command import checked, instruction_name
 from ..iso7816.status_word import StatusError, StatusInfo, raise_for
 from .codes import MAX_DIGITS, Padding
 from .pin_structures import (
@@ -225,7 +225,8 @@ class PinPad(NotCopied):
 
     def _request(self, feature: Feature, structure: PinVerify | PinModify) -> None:
         answer = decoded(self._control(self._control_code(feature), structure.encode()), self._transmitter)
-        raise_for(answer.sw, table=self._table)
+        name = instruction_name(*structure.data[:2]) if len(structure.data) >= 2 else None
+        raise_for(answer.sw, table=self._table, command=name, response=answer)
 
     def _control_code(self, feature: Feature) -> int:
         code = self.features.get(feature)

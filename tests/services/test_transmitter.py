@@ -8,8 +8,14 @@ from support.cards import CHAINING, CHAINING_AND_EXTENDED, ScriptedCard
 from scardffi import SCardManage, virtual
 from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.response import MalformedResponseError
-from scardffi.iso7816.status_word import CardFileNotFoundError, StatusInfo, VerificationFailedError, WrongLengthError
-from scardffi.services.transmitter import MOST_DATA, Sender, Transmitter, status_word_of
+from scardffi.iso7816.status_word import (
+    CardFileNotFoundError,
+    StatusError,
+    StatusInfo,
+    VerificationFailedError,
+    WrongLengthError,
+)
+from scardffi.services.transmitter import MOST_DATA, Sender, Transmitter
 
 
 def test_an_answer_in_parts_is_joined() -> None:
@@ -27,12 +33,19 @@ def test_the_rest_is_requested_on_the_same_channel(cla: int, continued: str) -> 
 
 
 def test_a_card_that_repeats_61xx_without_data_is_given_up() -> None:
-    assert Sender(ScriptedCard("6101", "6101")).send(iso.get_data(0x66)).data == b""
+    assert Sender(ScriptedCard("6101", "6101")).send_any(iso.get_data(0x66)).data == b""
+    with pytest.raises(StatusError, match="GET DATA: success, 1 more bytes available") as raised:
+        Sender(ScriptedCard("6101", "6101")).send(iso.get_data(0x66))
+    assert raised.value.response == (b"", 0x6101)
+    assert Sender(ScriptedCard("6101", "6101")).send(iso.get_data(0x66), allow={0x6101}).sw == 0x6101
 
 
-def test_an_endless_answer_is_cut() -> None:
+def test_an_endless_answer_is_cut_and_is_an_error() -> None:
     card = ScriptedCard(*["00" * 256 + "6100"] * 1000)
-    assert len(Sender(card).send(iso.get_data(0x66)).data) == MOST_DATA
+    with pytest.raises(StatusError, match="6100") as raised:
+        Sender(card).send(iso.get_data(0x66))
+    assert raised.value.response is not None
+    assert len(raised.value.response.data) == MOST_DATA
 
 
 def test_the_command_is_repeated_with_the_right_le_once() -> None:
@@ -110,10 +123,3 @@ def test_a_manage_object_and_a_card_in_python_are_transmitters() -> None:
     with virtual.installed(), SCardManage().attach_by_ifd("scardffi Virtual Reader 0") as card:
         assert len(challenge(card)) == 8
     assert challenge(ScriptedCard("00" * 8 + "9000")) == bytes(8)
-
-
-def test_an_error_of_the_transmitter_may_have_a_status_word() -> None:
-    error = RuntimeError("refused")
-    assert status_word_of(error) is None
-    error.sw = 0x6982  # type: ignore[attr-defined]  # StatusWordError has this attribute
-    assert status_word_of(error) == 0x6982
