@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -44,7 +45,7 @@ def piv_card(
         certificates: certificates in DER, by slot. A key without one gets a certificate that it signs itself.
         pin: the PIN, 6 to 8 characters. The PIV PIN has the reference 0x80.
         puk: the code that unblocks it, 8 characters.
-        admin_key: an AES key of 16, 24 or 32 bytes with which PUT DATA is allowed (9B); None if it never is.
+        admin_key: the AES key of the administrator (9B), 16, 24 or 32 bytes, which PUT DATA needs; None for a new one.
         guid: the card's GUID; None for a new one.
 
     Raises:
@@ -56,17 +57,16 @@ def piv_card(
 
         keys = {slot: new_key() for slot in _NAMES}
     certificates = {**{slot: _certificate(slot, key) for slot, key in keys.items()}, **(certificates or {})}
+    admin_key = secrets.token_bytes(16) if admin_key is None else admin_key
+    if len(admin_key) not in _AES_REFERENCES:
+        raise ValueError(f"admin_key: {len(admin_key)} bytes are not allowed; give 16, 24 or 32")
+    algorithm = _AES_REFERENCES[len(admin_key)]
     references: list[Code | Key] = [
         Code(_PIN, _code("pin", pin, 6), resetting_code=_PUK, min_length=8, max_length=8),
         Code(_PUK, _code("puk", puk, 8), min_length=8, max_length=8),
         *(_key(slot, key) for slot, key in keys.items()),
+        Key(_ADMINISTRATOR, admin_key, "aes", algorithm_reference=algorithm, access={"internal": NEVER}),
     ]
-    if admin_key is not None:
-        if len(admin_key) not in _AES_REFERENCES:
-            raise ValueError(f"admin_key: {len(admin_key)} bytes are not allowed; give 16, 24 or 32")
-        algorithm = _AES_REFERENCES[len(admin_key)]
-        access = {"internal": NEVER}
-        references.append(Key(_ADMINISTRATOR, admin_key, "aes", algorithm_reference=algorithm, access=access))
     application = DF(
         0x5049,
         name=PIV_AID,
@@ -74,7 +74,7 @@ def piv_card(
         references=references,
         data=_data(certificates, (guid or uuid.uuid4()).bytes),
         data_wrapper=0x53,
-        access={"put_data": NEVER if admin_key is None else [_ADMINISTRATOR]},
+        access={"put_data": [_ADMINISTRATOR]},
     )
     return FileSystemCard(DF(files=[application]), algorithms=ALGORITHMS, assumes_le=True)
 
