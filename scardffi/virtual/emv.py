@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Final
 
 from ..iso7816.tlv import TLV, decode, encode, find
-from .file_system import DF, FILE_SYSTEM_T0_ATR, Code, FileSystemCard, RecordEF, Structure
+from .file_system import DF, Code, FileSystemCard, RecordEF, Structure
 from .file_system._session import require
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def emv_card(
     )
     pse = DF(0x5002, [_records(0x0101, 1, [entry])], name=PSE, fci=_fci(PSE, TLV(0x88, b"\1"), language))
     ppse = DF(0x5003, name=PPSE, fci=_fci(PPSE, TLV(0xBF0C, bytes(entry))))
-    return EMVCard(DF(files=[application, pse, ppse]), atr=FILE_SYSTEM_T0_ATR)
+    return EMVCard(DF(files=[application, pse, ppse]))
 
 
 def _check_digits(name: str, text: str, fewest: int, most: int) -> None:

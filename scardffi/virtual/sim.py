@@ -11,6 +11,8 @@ from .file_system import DF, FILE_SYSTEM_T0_ATR, NEVER, Code, RecordEF, Transpar
 if TYPE_CHECKING:
     from .file_system.tree import File
 
+__all__ = ["USIM_AID", "SIMCard", "sim_card"]
+
 USIM_AID: Final = bytes.fromhex("A0000000871002FFFFFFFF8900000100")
 """The application identifier of the USIM."""
 _PIN_STATUS: Final = bytes.fromhex("C606 900180 830101")  # PIN 1 is enabled

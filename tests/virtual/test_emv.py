@@ -17,10 +17,8 @@ OPTIONS = "80A80000 0F 830D 11223344 250101 0840 00000000"
 
 
 def ask(card: FileSystemCard, command: Command | str) -> bytes:
-    """Send a command and GET RESPONSE, as with T=0; return the data."""
+    """Send a command; return the data of the answer."""
     answer = send(card, command)
-    if answer[:2] == "61":
-        answer = send(card, f"00C00000{answer[2:]}")
     assert answer[-4:] == "9000", answer
     return bytes.fromhex(answer[:-4])
 
@@ -57,7 +55,7 @@ def test_get_processing_options_takes_what_the_pdol_asks_for() -> None:
     assert value(fci, 0x6F, 0xA5, 0x9F38) == bytes.fromhex("9F37049A035F2A029F0206")
     # 4 + 3 + 2 + 6 bytes are 15
     assert send(card, OPTIONS) == "6700"
-    answer = ask(card, "80A80000 11 830F 11223344 250101 0840 000000000000")
+    answer = ask(card, "80A80000 11 830F 11223344 250101 0840 000000000000 00")
     assert value(answer, 0x77, 0x82) == b"\x18\0"
     assert value(answer, 0x77, 0x94) == bytes.fromhex("0801010010010100")
 
@@ -107,7 +105,7 @@ def test_a_number_of_odd_length_is_filled_up() -> None:
 def test_get_data_counts_transactions_and_tries() -> None:
     card = selected(emv_card(pin="12345"))
     assert send(card, "80CA9F3600") == "9F360200009000"
-    ask(card, "80A80000 11 830F 000000000000000000000000000000")
+    ask(card, "80A80000 11 830F 000000000000000000000000000000 00")
     assert send(card, "80CA9F3600") == "9F360200019000"
     assert send(card, "80CA9F1700") == "9F1701039000"
     assert send(card, "0020008008 241234FFFFFFFFFF") == "63C2"
