@@ -40,7 +40,7 @@ def command(random_: random.Random) -> bytes:
 
 @pytest.mark.parametrize("build", [piv_card, sim_card, emv_card, ContactlessStorageCard], ids=lambda one: one.__name__)
 def test_a_card_answers_every_command(build: Callable[[], Card]) -> None:
-    random_ = random.Random(12)  # noqa: S311  not for secrets
+    random_ = random.Random(12)
     answered = set()
     card = build()
     for number in range(COMMANDS):
