@@ -1,4 +1,4 @@
-"""The commands that use keys: authentication and security operations (ISO/IEC 7816-4, clause 7.5; 7816-8)."""
+"""The commands that use keys: authentication and security operations (ISO/IEC 7816-4:2005, clause 7.5; 7816-8)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CHALLENGE_SIZE: Final = 16
 
 
 def _find_key(session: Session, reference: int, algorithm: int) -> Key:
-    """Return the key that P2 names, as it names a code. P1 must be 0 or the reference of the key's algorithm."""
+    """Return the key that P2 names, by the rule for codes. P1 must be 0 or the reference of the key's algorithm."""
     in_environment = None if reference else session.environment.get(_AUTHENTICATION)
     found = in_environment or find_reference(session, reference, Key)
     if not isinstance(found, Key):

@@ -66,11 +66,11 @@ class Code(_CodeOrKey):
         resetting_code: the number of the code that unblocks it (PUK); None if no code does.
         min_length: the minimum length of a new value, in bytes.
         max_length: the maximum length of a new value, in bytes.
-        access: the operations that are allowed without the code and its resetting code, and the references that each
-            needs: ``{"reset": [2]}``. The operations are change, reset, enable and disable; those that are not named
-            are refused.
+        access: for each operation that is allowed without the code and its resetting code, the numbers of the codes
+            and keys that it needs instead, such as ``{"reset": [2]}``. The operations are change, reset, enable and
+            disable; those that are not named are refused.
         tries_left: the present value of the retry counter; None for ``tries``.
-        enabled: True if access rules require it.
+        enabled: False if the code is disabled: access rules that name it are satisfied without it.
     """
 
     resetting_code: int | None
@@ -109,11 +109,12 @@ class Key(_CodeOrKey):
         value: the key that the algorithm is called with.
         algorithm: the name of one of the card's algorithms.
         tries: the number of consecutive wrong proofs that block it, 1 to 15.
-        access: the references that the use of the key needs: ``{"internal": [0x81]}``, or NEVER; without a rule it
-            needs none. INTERNAL and GENERAL AUTHENTICATE and PERFORM SECURITY OPERATION use the key.
+        access: the numbers of the codes and keys that the use of the key needs, such as ``{"internal": [0x81]}``, or
+            NEVER; without a rule it needs none. INTERNAL and GENERAL AUTHENTICATE and PERFORM SECURITY OPERATION use
+            the key.
         algorithm_reference: the P1 by which authentication commands name the algorithm, 1 to 255; they may also give
             0. 0 if they may give only 0.
-        each_use: True if each use needs a new verification of these references.
+        each_use: True if each use needs a new verification of these codes and keys.
         tries_left: the present value of the retry counter; None for ``tries``.
     """
 
