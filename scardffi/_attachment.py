@@ -67,8 +67,8 @@ class Attachment:
 class SendTransmitter:
     """A transmitter for ``send`` (:class:`scardffi.services.transmitter.Transmitter`) that raises after the detach.
 
-    Each method does the same as the method of :class:`scardffi.SCardManage` with its name. Without
-    ``short_response_error``, a response of fewer than 2 bytes raises MalformedResponseError.
+    Each method does the same as the method of :class:`scardffi.SCardManage` with its name. There is no
+    ``short_response_error``, so a response of fewer than 2 bytes raises MalformedResponseError.
 
     Args:
         card: the object that sends the commands.

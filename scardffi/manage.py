@@ -285,6 +285,7 @@ class SCardManage(ExchangeMethods):
         finally:  # also if Ctrl-C interrupts this, because the card may have been reset
             if self._attachment is not None:
                 self._attachment.forget_selection()
+                self._attachment.capabilities = None  # it may be another card
         detail = ""
         if result == E_INVALIDARG:
             detail = "share_mode is required, because it is not known how this borrowed handle was opened"
@@ -502,10 +503,10 @@ class SCardManage(ExchangeMethods):
 
         After 61xx this sends GET RESPONSE, and after 6Cxx the same command with the Le that the card asks for
         (ISO/IEC 7816-4, clause 5.3.4). A command with more than 255 bytes of data is chained if the ATR says that the
-        card accepts chained commands but not extended ones (clause 5.3.3). No other service of the card sends a
-        command between these steps, and no other thread by this method. The first call for a card reads its ATR.
+        card accepts chained commands but not extended ones (clause 5.3.3). The first call for a card reads its ATR.
 
-        Ctrl-C is handled between two of these steps. The copies of the command that are made here are wiped.
+        Services and the ``send`` of other threads wait until the last of these steps; ``transmit`` does not wait.
+        Ctrl-C is handled between two steps. The copies of the command that are made here are wiped.
 
         Args:
             command: a :class:`~scardffi.iso7816.command.Command`, its APDU, or the APDU in hexadecimal digits with or

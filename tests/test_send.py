@@ -217,6 +217,17 @@ def test_the_atr_is_read_again_after_the_next_attach() -> None:
     assert (len(first.commands), len(second.commands)) == (2, 1)
 
 
+def test_the_atr_is_read_again_after_a_reconnect_to_another_card() -> None:
+    library = Library(virtual.library_path())
+    first, second = answering("9000", atr=CHAINING), answering("9000", atr=CHAINING_AND_EXTENDED)
+    with VirtualReader("Swap", first) as reader, SCardManage(library).attach_by_ifd("Swap") as manage:
+        manage.send(READ_4)
+        reader.swap(second)
+        manage.reconnect()
+        manage.send(iso.update_binary(0, bytes(300)))
+    assert [len(command) for command in second.commands] == [307]
+
+
 def test_the_steps_of_two_threads_do_not_mix() -> None:
     announced: list[int] = []
 

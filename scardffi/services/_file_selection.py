@@ -123,7 +123,7 @@ class Selection:
 
     def send(self, command: Command, allow: Container[int] = ()) -> Response:
         """Send a command as :meth:`send_any` does; raise a StatusError unless the status word is 9000 or allowed."""
-        return self.sender.checked(command.name, self.send_any(command), allow)
+        return self.sender.accept(command.name, self.send_any(command), allow)
 
     def find(
         self, reference: FileRef, *, folder: bool | None = None, without_ef: bool = False
@@ -286,7 +286,7 @@ class Selection:
         """Return the answer to a SELECT; raise a StatusError if the card does not support the method."""
         answer = self._try(by, file, occurrence)
         if answer is None and self._last_refusal is not None:
-            self.sender.checked(_SELECT, self._last_refusal)
+            self.sender.accept(_SELECT, self._last_refusal)
         return answer or b""
 
     def _try(self, by: SelectBy, file: bytes, occurrence: Occurrence = Occurrence.FIRST) -> bytes | None:
@@ -298,7 +298,7 @@ class Selection:
             if response.sw in _METHOD_NOT_SUPPORTED:
                 self._last_refusal = response
                 continue
-            self.sender.checked(_SELECT, response, _WARNINGS)
+            self.sender.accept(_SELECT, response, _WARNINGS)
             self._prefer(information)
             if response.data or information != FileInformation.FCI or self._has_tried_fcp:
                 return response.data
@@ -334,7 +334,7 @@ class Selection:
             command = iso.read_record(1, short_id=short_id, cla=cla)
             response = self.send_any(command)
             kind = FileKind.LINEAR_VARIABLE
-        self.sender.checked(command.name, response, {0x6282, 0x6A83, 0x6B00})
+        self.sender.accept(command.name, response, {0x6282, 0x6A83, 0x6B00})
         self.ef = location
         stated = self._current_properties()
         return location, stated if stated.short_id == short_id else FileProperties(kind=kind, short_id=short_id)

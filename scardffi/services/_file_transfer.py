@@ -138,7 +138,7 @@ class Transfer:
         if response.sw == 0x6700 and not far and size < SHORT_LE:  # near the end of the file some cards accept only 00
             response = self._selection.send_any(iso.read_binary(offset, SHORT_LE, cla=cla))
             data = response.data[:size]
-        self._selection.sender.checked(command.name, response, {_END_WARNING})
+        self._selection.sender.accept(command.name, response, {_END_WARNING})
         if far and data:
             content = find(decode(data, lenient=True), _DATA)
             if content is None:

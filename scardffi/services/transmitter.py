@@ -166,11 +166,11 @@ class Sender(NotCopied):
             whole = command_of(command, secrets)
             del command  # the traceback of an error must not show the bytes or the text
             response = self.send_any(whole)
-            return self.checked(whole.name, response, allow)
+            return self.accept(whole.name, response, allow)
         finally:
             _ = [*secrets.wiping]
 
-    def checked(self, command: str, response: Response, allow: Container[int] = ()) -> Response:
+    def accept(self, command: str, response: Response, allow: Container[int] = ()) -> Response:
         """Return a response; raise the StatusError of its status word unless it is 9000 or allowed.
 
         Args:
