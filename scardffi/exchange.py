@@ -652,6 +652,11 @@ class Exchange(NotCopied):
         """The object in C (``scardffi_exchange *``), for :mod:`scardffi.embed`. It is valid while this object lives."""
         return self._native
 
+    def __repr__(self) -> str:
+        place = self._card._place  # noqa: SLF001  the class is above
+        sizes = f"command {self._size} bytes, response {memoryview(self.response).nbytes} bytes"
+        return f"<scardffi.Exchange {place}, {sizes}{', closed' * self._closed}>"
+
     def close(self) -> None:
         """Unlock the buffers. Later calls of the exchange raise; closing it again has no effect.
 

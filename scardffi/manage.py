@@ -71,6 +71,10 @@ class Status(NamedTuple):
     atr: bytes
     """The card's answer to reset."""
 
+    def __repr__(self) -> str:
+        atr = self.atr.hex(" ").upper() or "none"
+        return f"<scardffi.Status {self.reader!r}, {self.state.name}, {self.protocol.name}, ATR {atr}>"
+
 
 @repr_if_half_made
 class SCardManage(ExchangeMethods):

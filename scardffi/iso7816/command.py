@@ -122,8 +122,8 @@ class Command:
     """A command APDU of any of the four cases: with or without data, with or without response data.
 
     Any class and instruction byte is allowed, also those that ISO/IEC 7816 does not use: PC/SC defines commands of
-    class FF for readers. The repr shows the header and the lengths, never the data. ``dataclasses.replace`` returns a
-    changed copy.
+    class FF for readers. The repr shows the header, the instruction's name and the lengths, never the data.
+    ``dataclasses.replace`` returns a changed copy.
 
     Args:
         cla: the class byte; :func:`class_of_channel` returns that of a logical channel.
@@ -269,8 +269,8 @@ class Command:
 
     def __repr__(self) -> str:
         header = f"{self.cla:02X} {self.ins:02X} {self.p1:02X} {self.p2:02X}"
-        form = ", extended" if self.extended else ""
-        return f"<Command {header}, {len(self.data)} bytes, le {self.le}{form}>"
+        lengths = [f"Lc {len(self.data)}"] * bool(self.data) + [f"Le {self.le}"] * (self.le is not None)
+        return f"<Command {', '.join([f'{header} ({self.name})', *lengths, *['extended'] * self.extended])}>"
 
 
 def _le(field: bytes | memoryview) -> int | None:

@@ -6,6 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Protocol
 
 from .._bytes_like import contiguous, copied
+from .._half_made import repr_if_half_made
 from .._not_copied import NotCopied
 from ..iso7816 import instructions
 from ..iso7816._secrets import Secrets
@@ -74,6 +75,7 @@ class WrongProofError(Exception):
     """The card's answer does not prove that it has the key."""
 
 
+@repr_if_half_made
 class CardAuth(NotCopied):
     """Authentication with a card, the modern form of ISCardAuth.
 
@@ -85,6 +87,9 @@ class CardAuth(NotCopied):
 
     def __init__(self, transmitter: Transmitter, *, cla: int = 0, table: StatusTable | None = None) -> None:
         self._sender = Sender(transmitter, cla, {**WRONG_CODE, **(table or {})})
+
+    def __repr__(self) -> str:
+        return f"<CardAuth, class {self._sender.cla:02X}>"
 
     def get_challenge(self, length: int = 8, algorithm: int = 0) -> bytes:
         """Return random bytes from the card for one authentication (GET CHALLENGE; ISO/IEC 7816-4, clause 11.5.3).

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from .._bytes_like import copied
+from .._half_made import repr_if_half_made
 from .._not_copied import NotCopied
 from ..iso7816 import instructions as iso
 from ..iso7816.command import checked
@@ -39,6 +40,7 @@ _MOST_READ: Final = 0x10000
 """The maximum number of bytes to read of EF.DIR and EF.ATR/INFO."""
 
 
+@repr_if_half_made
 class FileAccess(NotCopied):
     """The files of a card, the modern form of ISCardFileAccess.
 
@@ -73,6 +75,9 @@ class FileAccess(NotCopied):
     ) -> None:
         self._selection = Selection(transmitter, cla, table, lenient=lenient)
         self._ef_atr: list[bytes] | None = None
+
+    def __repr__(self) -> str:
+        return f"<FileAccess, current directory {self.current_dir}>"
 
     @property
     def current_dir(self) -> str:

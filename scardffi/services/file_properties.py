@@ -11,7 +11,7 @@ from .._bytes_like import copied
 from .._half_made import repr_if_half_made
 from ..iso7816.command import checked
 from ..iso7816.malformed import MalformedError, add_problems
-from ..iso7816.tlv import ANY_LENGTH, TLV, decode, encode, find, first_values, without_category
+from ..iso7816.tlv import ANY_LENGTH, TLV, decode, encode, first_values, without_category
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -278,7 +278,7 @@ def _read(one: TLV, problems: list[MalformedError]) -> dict[str, Any]:
     if one.tag == _PROPRIETARY_TEMPLATE:
         children = one.children(lenient=True)
         add_problems(problems, children.problems)
-        label = _label(find(children, _LABEL))
+        label = _label(children.find(_LABEL))
         return {} if label is None else {"label": label}
     least, most, read = _READERS.get(one.tag, (0, 0, None))
     if read is None:

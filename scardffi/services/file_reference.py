@@ -65,7 +65,7 @@ class Location(NamedTuple):
 
 
 @repr_if_half_made
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FileRef:
     """A reference to a file, made by one of the class methods.
 
@@ -180,6 +180,9 @@ class FileRef:
         """
         return [one.location(current, self) for one in self.candidates]
 
+    def __repr__(self) -> str:
+        return f"<FileRef {' or '.join(map(str, self.candidates))}>"
+
     def __str__(self) -> str:
         if isinstance(self.value, int):
             return f"{self.value:04X}"
@@ -192,6 +195,14 @@ class _Meaning(NamedTuple):
     start: Location | None = None
     steps: tuple[int, ...] = ()
     short_id: int | None = None
+
+    def __str__(self) -> str:
+        if self.short_id is not None:
+            return f"short identifier {self.short_id}"
+        if self.start is not None and self.start.name and not self.steps:
+            return f"DF name {self.start.name.hex().upper()}"
+        steps = [".." if step == UP else f"{step:04X}" for step in self.steps]
+        return "/".join([*([] if self.start is None else [str(self.start)]), *steps]) or "."
 
     def location(self, current: Location, reference: FileRef) -> Location:
         location = current if self.start is None else self.start
