@@ -18,7 +18,7 @@ from .faults import Fault, fault, service_stopped
 from .reader import DEFAULT_READER, VirtualReader
 
 if TYPE_CHECKING:
-    from .emv import emv_card
+    from .emv import EMVCard, emv_card
     from .file_system import (
         DF,
         FILE_SYSTEM_ATR,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         TransparentEF,
     )
     from .piv import piv_card
-    from .sim import sim_card
+    from .sim import SIMCard, sim_card
     from .storage_card import ContactlessStorageCard
     from .vpcd import VpcdCard
 
@@ -49,10 +49,12 @@ __all__ = [
     "Card",
     "Code",
     "ContactlessStorageCard",
+    "EMVCard",
     "Fault",
     "FileSystemCard",
     "Key",
     "RecordEF",
+    "SIMCard",
     "Structure",
     "TransparentEF",
     "VirtualReader",
@@ -71,6 +73,8 @@ __all__ = [
 _MODULES: Final = {
     "VpcdCard": ".vpcd",
     "ContactlessStorageCard": ".storage_card",
+    "EMVCard": ".emv",
+    "SIMCard": ".sim",
     "emv_card": ".emv",
     "piv_card": ".piv",
     "sim_card": ".sim",

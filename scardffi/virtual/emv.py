@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Final
 
-from ..iso7816.tlv import TLV, decode, encode, find
+from ..iso7816.dol import DOL
+from ..iso7816.tlv import TLV, decode, encode
 from .file_system import DF, Code, FileSystemCard, RecordEF, Structure
 from .file_system._session import require
 
@@ -64,14 +65,8 @@ class EMVCard(FileSystemCard):
 
 def _size_of_values(fci: bytes) -> int:
     """Return the number of bytes that the PDOL in an FCI asks for; 0 without a PDOL."""
-    pdol = find(decode(fci), 0x6F, 0xA5, 0x9F38)
-    size, is_tag = 0, True
-    for byte in pdol.value if pdol else b"":
-        if not is_tag:
-            size, is_tag = size + byte, True
-        elif byte & 0x1F != 0x1F:
-            is_tag = False
-    return size
+    pdol = decode(fci).find("6F/A5/9F38")
+    return DOL.decode(pdol.value).length if pdol else 0
 
 
 def emv_card(

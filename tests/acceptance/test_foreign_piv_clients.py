@@ -9,16 +9,13 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from support.requirements import need_module, need_program
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from support.requirements import need_program
 
 from scardffi import virtual
 from scardffi.virtual import FileSystemCard, VpcdCard, piv_card
-
-need_module("cryptography")
-
-from cryptography import x509  # noqa: E402  after the check that it is there
-from cryptography.hazmat.primitives import hashes  # noqa: E402
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils  # noqa: E402
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="they find our library by Linux's name of it")
 

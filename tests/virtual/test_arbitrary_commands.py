@@ -4,11 +4,8 @@ import random
 from collections.abc import Callable
 
 import pytest
-from support.requirements import need_module
 
 from scardffi.virtual import Card, ContactlessStorageCard, emv_card, piv_card, sim_card
-
-need_module("cryptography")
 
 COMMANDS = 5000
 INSTRUCTIONS = bytes.fromhex(

@@ -8,7 +8,7 @@ from support.cards import send
 from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.command import Command
 from scardffi.iso7816.instructions import SelectBy
-from scardffi.iso7816.tlv import decode, find
+from scardffi.iso7816.tlv import decode
 from scardffi.virtual import DF, FileSystemCard, emv_card
 from scardffi.virtual.emv import PPSE, PSE, TEST_PAN, EMVCard
 
@@ -23,8 +23,8 @@ def ask(card: FileSystemCard, command: Command | str) -> bytes:
     return bytes.fromhex(answer[:-4])
 
 
-def value(raw: bytes, *path: int) -> bytes:
-    found = find(decode(raw), *path)
+def value(raw: bytes, path: str) -> bytes:
+    found = decode(raw).find(path)
     assert found is not None
     return found.value
 
@@ -36,28 +36,28 @@ def selected(card: FileSystemCard) -> FileSystemCard:
 
 def test_the_pse_lists_the_application() -> None:
     card = emv_card(label="MY BANK")
-    assert value(ask(card, iso.select_file(PSE, SelectBy.DF_NAME)), 0x6F, 0xA5, 0x88) == b"\1"
+    assert value(ask(card, iso.select_file(PSE, SelectBy.DF_NAME)), "6F/A5/88") == b"\1"
     record = ask(card, iso.read_record(1, short_id=1))
-    assert value(record, 0x70, 0x61, 0x4F) == AID
-    assert value(record, 0x70, 0x61, 0x50) == b"MY BANK"
+    assert value(record, "70/61/4F") == AID
+    assert value(record, "70/61/50") == b"MY BANK"
     assert send(card, iso.read_record(2, short_id=1)) == "6A83"
 
 
 def test_the_ppse_lists_the_application() -> None:
     answer = ask(emv_card(), iso.select_file(PPSE, SelectBy.DF_NAME))
-    assert value(answer, 0x6F, 0xA5, 0xBF0C, 0x61, 0x4F) == AID
+    assert value(answer, "6F/A5/BF0C/61/4F") == AID
 
 
 def test_get_processing_options_takes_what_the_pdol_asks_for() -> None:
     card = emv_card()
     fci = ask(card, iso.select_file(AID[:5], SelectBy.DF_NAME))
-    assert value(fci, 0x6F, 0x84) == AID
-    assert value(fci, 0x6F, 0xA5, 0x9F38) == bytes.fromhex("9F37049A035F2A029F0206")
+    assert value(fci, "6F/84") == AID
+    assert value(fci, "6F/A5/9F38") == bytes.fromhex("9F37049A035F2A029F0206")
     # 4 + 3 + 2 + 6 bytes are 15
     assert send(card, OPTIONS) == "6700"
     answer = ask(card, "80A80000 11 830F 11223344 250101 0840 000000000000 00")
-    assert value(answer, 0x77, 0x82) == b"\x18\0"
-    assert value(answer, 0x77, 0x94) == bytes.fromhex("0801010010010100")
+    assert value(answer, "77/82") == b"\x18\0"
+    assert value(answer, "77/94") == bytes.fromhex("0801010010010100")
 
 
 @pytest.mark.parametrize(
@@ -91,15 +91,15 @@ def test_without_a_pdol_the_values_are_empty() -> None:
 def test_the_records_have_number_date_and_holder() -> None:
     card = selected(emv_card(expires=dt.date(2031, 5, 31), holder="LOVELACE/ADA"))
     first, second = ask(card, iso.read_record(1, short_id=1)), ask(card, iso.read_record(1, short_id=2))
-    assert value(first, 0x70, 0x57).hex().upper() == f"{TEST_PAN}D310520100000F"
-    assert value(first, 0x70, 0x5F20) == b"LOVELACE/ADA"
-    assert value(second, 0x70, 0x5A).hex() == TEST_PAN
-    assert value(second, 0x70, 0x5F24).hex() == "310531"
+    assert value(first, "70/57").hex().upper() == f"{TEST_PAN}D310520100000F"
+    assert value(first, "70/5F20") == b"LOVELACE/ADA"
+    assert value(second, "70/5A").hex() == TEST_PAN
+    assert value(second, "70/5F24").hex() == "310531"
 
 
 def test_a_number_of_odd_length_is_filled_up() -> None:
     card = selected(emv_card("378282246310005"))
-    assert value(ask(card, iso.read_record(1, short_id=2)), 0x70, 0x5A).hex().upper() == "378282246310005F"
+    assert value(ask(card, iso.read_record(1, short_id=2)), "70/5A").hex().upper() == "378282246310005F"
 
 
 def test_get_data_counts_transactions_and_tries() -> None:

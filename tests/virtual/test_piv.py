@@ -8,22 +8,18 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from support.cards import select, send
-from support.requirements import need_module
 
 from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.command import Command
 from scardffi.iso7816.instructions import SelectBy
-from scardffi.iso7816.tlv import TLV, decode, find
+from scardffi.iso7816.tlv import TLV, decode
 from scardffi.virtual import FileSystemCard, piv_card
 from scardffi.virtual.piv import ALGORITHMS, PIV_AID
-
-need_module("cryptography")
-
-from cryptography import x509  # noqa: E402  after the check that it is there
-from cryptography.hazmat.primitives import hashes  # noqa: E402
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils  # noqa: E402
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: E402
 
 PIV = select(PIV_AID, SelectBy.DF_NAME)
 VERIFY = iso.verify(b"123456\xff\xff", 0x80)
@@ -47,7 +43,7 @@ def read(card: FileSystemCard, tag: int) -> bytes:
 
 
 def certificate(card: FileSystemCard, tag: int) -> x509.Certificate:
-    found = find(decode(read(card, tag)), 0x70)
+    found = decode(read(card, tag)).find(0x70)
     assert found is not None
     return x509.load_der_x509_certificate(found.value)
 
@@ -60,7 +56,7 @@ def use(card: FileSystemCard, key: int, algorithm: int, data: bytes, tag: int = 
     answer = card.transmit(bytes(command))
     if answer[-2:] != b"\x90\x00":
         return answer.hex().upper()
-    found = find(decode(answer[:-2]), 0x7C, 0x82)
+    found = decode(answer[:-2]).find("7C/82")
     assert found is not None
     return found.value
 

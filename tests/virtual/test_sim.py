@@ -3,7 +3,7 @@
 import pytest
 from support.cards import send
 
-from scardffi.iso7816.tlv import decode, find
+from scardffi.iso7816.tlv import decode
 from scardffi.virtual import sim_card
 from scardffi.virtual.sim import USIM_AID
 
@@ -120,7 +120,7 @@ def test_short_identifiers_reach_the_files_of_the_usim() -> None:
 def test_ef_dir_names_the_usim() -> None:
     card = sim_card()
     record = bytes.fromhex(send(card, "00B201F400")[:-4])
-    found = find(decode(record.rstrip(b"\xff")), 0x61, 0x4F)
+    found = decode(record.rstrip(b"\xff")).find("61/4F")
     assert found is not None
     assert found.value == USIM_AID
 
