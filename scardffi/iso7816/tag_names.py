@@ -138,7 +138,7 @@ EMV: Final[TagNames] = {
     0x9F10: "issuer application data", 0x9F11: "issuer code table index", 0x9F12: "application preferred name",
     0x9F13: "last online application transaction counter (ATC) register", 0x9F14: "lower consecutive offline limit",
     0x9F15: "merchant category code", 0x9F16: "merchant identifier", 0x9F17: "PIN try counter",
-    0x9F18: "issuer script identifier", 0x9F19: "token requestor ID", 0x9F1A: "terminal country code",
+    0x9F18: "issuer script identifier", 0x9F19: "token requester ID", 0x9F1A: "terminal country code",
     0x9F1B: "terminal floor limit", 0x9F1C: "terminal identification", 0x9F1D: "terminal risk management data",
     0x9F1E: "interface device serial number", 0x9F1F: "track 1 discretionary data",
     0x9F20: "track 2 discretionary data", 0x9F21: "transaction time",

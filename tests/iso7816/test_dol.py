@@ -47,7 +47,7 @@ def test_values_are_put_together_in_the_order_of_the_list() -> None:
         ("5A04", "4761739001010010", "47617390"),  # cn: the right bytes go
         ("9F3302", "A0A0C0", "a0a0"),  # b: the right bytes go, as a card wanted it in a published case
         ("9F3304", "A0A0C0", "a0a0c000"),  # b: zeros at the right
-        ("9F4E06", "414243", "414243000000"),  # ans: zeros at the right
+        ("9F4E06", "414243", "414243000000"),  # text: zeros at the right
         ("9F3500", "22", ""),
     ],
 )
