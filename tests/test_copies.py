@@ -33,6 +33,7 @@ from scardffi import (
 )
 from scardffi.exchange import Exchange, ExchangeFailure, ExchangeMethods
 from scardffi.iso7816.atr import Atr, HistoricalBytes, SpecificMode, StorageCard
+from scardffi.iso7816.class_byte import ClassByte, SecureMessaging
 from scardffi.iso7816.command import Command
 from scardffi.iso7816.dol import DOL, DOLEntry
 from scardffi.iso7816.malformed import DictWithProblems, ListWithProblems, MalformedError
@@ -72,6 +73,7 @@ VALUES: dict[type, Callable[[], object]] = {
     Code: lambda: Code(1, b"1234"),
     EMVCard: emv_card,
     errors.CodeInfo: lambda: errors.lookup(0x80100002),
+    ClassByte: lambda: ClassByte(5, SecureMessaging.STANDARD, True),
     Command: lambda: Command(0, 0xA4, 4, 0, bytearray(b"\x3f\x00"), 256),
     ContactlessStorageCard: ContactlessStorageCard,
     DF: lambda: DF(0x3F00, [TransparentEF(0x0101, b"data")]),

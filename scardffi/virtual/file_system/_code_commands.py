@@ -1,4 +1,4 @@
-"""The commands that use codes: verification, change and unblocking (ISO/IEC 7816-4:2005, clause 7.5)."""
+"""The commands that use codes: verification, change and unblocking (ISO/IEC 7816-4, clause 11.5)."""
 
 from __future__ import annotations
 

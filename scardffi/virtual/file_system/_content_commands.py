@@ -1,4 +1,4 @@
-"""The commands that read and write the bytes and records of EFs (ISO/IEC 7816-4:2005, clauses 7.2 and 7.3)."""
+"""The commands that read and write the bytes and records of EFs (ISO/IEC 7816-4, clauses 11.2 and 11.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands that use keys: authentication and security operations (ISO/IEC 7816-4:2005, clause 7.5; 7816-8)."""
+"""The commands that use keys: authentication and security operations (ISO/IEC 7816-4, clause 11.5; 7816-8)."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ class Session:
         return path, ef
 
     def _find_by_id(self, file_id: int) -> FoundFile:
-        """Search the current DF, the DF above it, the files of both (7816-4, clause 7.3.2), and the MF."""
+        """Search the current DF, the DF above it, the files of both (7816-4, clause 11.1.1), and the MF."""
         if file_id == MF_ID:
             return (self.mf,), None
         for path in (self.path, self.path[:-1]):
