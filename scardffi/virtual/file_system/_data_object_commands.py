@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ...iso7816.tlv import TLV, MalformedTLVError, decode, encode
+from ...iso7816.tlv import TLV, MalformedTLVError, decode, encode, read_tag
 from ._control_parameters import FCI, FCP, FMD, change_parameters, file_information
 from ._session import CommandError, require
 from .tree import SMALLEST_TAG
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 _LONGEST_OBJECT: Final = 0x7FFF
 _TAG_LIST: Final = 0x5C
-_LONG_TAG: Final = 0x1F
-_CONTINUED: Final = 0x80
 _CURRENT_FILE, _CURRENT_DF, _MF = 0x0000, 0x3FFF, 0x3F00
 
 
@@ -79,13 +77,13 @@ def _objects(raw: bytes | bytearray) -> list[TLV]:
 
 def _tags(raw: bytes) -> list[int]:
     """Return the tags in a tag list."""
-    tags, start = [], 0
-    for place, byte in enumerate(raw):
-        is_first = place == start
-        if byte & _LONG_TAG != _LONG_TAG if is_first else not byte & _CONTINUED:
-            tags.append(int.from_bytes(raw[start : place + 1], "big"))
-            start = place + 1
-    require(start == len(raw), 0x6A80)
+    tags, position = [], 0
+    try:
+        while position < len(raw):
+            tag, position = read_tag(raw, position)
+            tags.append(tag)
+    except (IndexError, MalformedTLVError):
+        raise CommandError(0x6A80) from None
     return tags
 
 
