@@ -33,7 +33,7 @@ from scardffi import (
 )
 from scardffi.exchange import Exchange, ExchangeFailure, ExchangeMethods
 from scardffi.iso7816.atr import Atr, HistoricalBytes, SpecificMode, StorageCard
-from scardffi.iso7816.class_byte import ClassByte, SecureMessaging
+from scardffi.iso7816.class_bytes import ClassByte, SecureMessaging
 from scardffi.iso7816.command import Command
 from scardffi.iso7816.dol import DOL, DOLEntry
 from scardffi.iso7816.malformed import DictWithProblems, ListWithProblems, MalformedError

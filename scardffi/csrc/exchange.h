@@ -11,8 +11,8 @@
 int64_t exchange_plain(scardffi_manage *manage, const unsigned char *command, size_t command_length,
                        unsigned char *response, size_t capacity);
 
-/* A receive buffer of the core that is large enough for every response, also for one in parts, with the manage object
- * to send by. Only one call at a time can use it. */
+/* A receive buffer of the core, large enough for every response, even one in parts. It keeps the manage object whose
+ * card gets the commands. Only one call at a time can use it. */
 struct exchange_slot;
 struct exchange_slot *exchange_slot_new(scardffi_manage *manage); /* NULL if memory is exhausted */
 void exchange_slot_free(struct exchange_slot *slot);
@@ -48,7 +48,8 @@ bool exchange_has_sw(const scardffi_exchange *exchange);
 uint32_t exchange_required(const scardffi_exchange *exchange);
 uint32_t exchange_arrived(const scardffi_exchange *exchange);
 uint32_t exchange_rest(const scardffi_exchange *exchange);
-/* True if the failure SCARD_E_INSUFFICIENT_BUFFER is not the resource manager's: the next part was not requested. */
+/* True if SCARD_E_INSUFFICIENT_BUFFER means that the next part was not requested, false if the library returned
+ * the code. */
 bool exchange_is_refused(const scardffi_exchange *exchange);
 /* Make every later use return SCARDFFI_E_UNEXPECTED. Returns false, and does nothing, during a call. */
 bool exchange_close(scardffi_exchange *exchange);

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from . import instructions, storage_card, tag_names
 from .atr import Atr, HistoricalBytes, MalformedAtrError, SpecificMode, StorageCard
-from .class_byte import ClassByte, SecureMessaging, class_byte, decode_class_byte
+from .class_bytes import ClassByte, SecureMessaging, class_byte, decode_class_byte
 from .command import EXTENDED_DATA, EXTENDED_LE, SHORT_DATA, SHORT_LE, Command, MalformedCommandError
 from .dol import DOL, DOLEntry, MalformedDOLError
 from .malformed import DictWithProblems, ListWithProblems, MalformedError

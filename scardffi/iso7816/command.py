@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from .._bytes_like import contiguous
 from ._secrets import Secrets
-from .class_byte import CHAINING
+from .class_bytes import CHAINING
 from .instruction_names import instruction_name
 from .malformed import MalformedError
 
@@ -66,7 +66,7 @@ class Command:
     ``dataclasses.replace`` returns a changed copy.
 
     Args:
-        cla: the class byte; :func:`.class_byte.class_byte` returns that of a logical channel.
+        cla: the class byte; :func:`.class_bytes.class_byte` returns that of a logical channel.
         ins: the instruction byte.
         p1: the first parameter byte.
         p2: the second parameter byte.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .class_byte import decode_class_byte
+from .class_bytes import decode_class_byte
 
 NAMES: Final = {
     0x04: "DEACTIVATE FILE",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol, SupportsIndex
 from .._not_copied import NotCopied
 from ..iso7816._secrets import Secrets
 from ..iso7816.atr import Atr, MalformedAtrError
-from ..iso7816.class_byte import CHAINING, PROPRIETARY
+from ..iso7816.class_bytes import CHAINING, PROPRIETARY
 from ..iso7816.command import SHORT_DATA, SHORT_LE, Command, checked, command_of
 from ..iso7816.instructions import get_response
 from ..iso7816.response import MalformedResponseError, Response

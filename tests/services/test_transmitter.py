@@ -10,7 +10,7 @@ from support.cards import CHAINING, CHAINING_AND_EXTENDED, RecordingCard, Script
 
 from scardffi import CommunicationError, RemovedCardError, SCardManage, virtual
 from scardffi.iso7816 import instructions as iso
-from scardffi.iso7816.class_byte import class_byte
+from scardffi.iso7816.class_bytes import class_byte
 from scardffi.iso7816.response import MalformedResponseError
 from scardffi.iso7816.status_word import (
     CardFileNotFoundError,

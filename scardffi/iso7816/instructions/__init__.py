@@ -3,7 +3,7 @@
 Import all of them at once: ``from scardffi.iso7816 import instructions as iso``.
 
 Each function returns a :class:`.command.Command`. ``cla`` is the class byte: 00, the class byte that
-:func:`.class_byte.class_byte` returns, or one that the card defines. ``le`` is the maximum number of data bytes in the
+:func:`.class_bytes.class_byte` returns, or one that the card defines. ``le`` is the maximum number of data bytes in the
 response, 1 to 65536, or None for no data. ``odd`` is True for the odd instruction byte, which says that the data are
 BER-TLV data objects. A tag has 1 to 3 bytes and is one number, such as 0x5FC102. A number that does not fit its field
 raises a ValueError that names the argument.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from ..class_byte import LAST_CHANNEL
+from ..class_bytes import LAST_CHANNEL
 from ..command import SHORT_LE, Command, checked
 
 if TYPE_CHECKING:

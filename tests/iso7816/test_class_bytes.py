@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from scardffi.iso7816.class_byte import ClassByte, SecureMessaging, class_byte, decode_class_byte
+from scardffi.iso7816.class_bytes import ClassByte, SecureMessaging, class_byte, decode_class_byte
 
 INTERINDUSTRY = [*range(0x20), *range(0x40, 0x80)]
 
