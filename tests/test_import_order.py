@@ -62,6 +62,7 @@ OUTSIDE = {
     "_pyinstaller.hook-scardffi": {"PyInstaller"},
     "_pyinstaller.hook-scardffi.virtual": {"PyInstaller"},
     "services.aes": {"cryptography"},
+    "virtual._piv_keys": {"cryptography"},
 }
 
 # The compiled module has only one importer at run time. Annotations may name its types everywhere.
