@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 _PACKAGE = Path(__file__).parent
 _PUBLIC_HEADER = _PACKAGE / "include" / "scardffi.h"
-_HEADERS = sorted((_PACKAGE / "csrc").glob("*.h"), key=lambda header: (not header.name.startswith("pcsc_"), header.name))
+_HEADERS = sorted(
+    (_PACKAGE / "csrc").glob("*.h"), key=lambda header: (not header.name.startswith("pcsc_"), header.name)
+)
 """The headers of the core. Those of PC/SC's functions come first, because the others use their types."""
 
 # The compiler replaces each ``...`` by the value of the platform.
@@ -75,6 +77,8 @@ Memory: TypeAlias = buffer
 """The bytes that a char pointer points to, made by ffi.buffer; a slice of it is bytes."""
 Number: TypeAlias = SupportsIndex
 """An integer argument; cffi refuses numbers that the C type does not hold."""
+Numbers: TypeAlias = CData | list[int]
+"""Numbers that C only reads."""
 Bytes: TypeAlias = CData | bytes
 """Memory that C only reads: a char pointer, or bytes passed as one."""
 
@@ -203,8 +207,9 @@ def _python_type(c_type: str, *, is_result: bool = False) -> str:
         return {"void": "None", "bool": "bool"}.get(target, "int" if is_result else "Number")
     if len(pointers) == 1 and target in _ALIASES:
         return _ALIASES[target]
-    is_read = c_type.startswith("const") and len(pointers) == 1 and target in {"char", "unsignedchar", "void"}
-    return "Bytes" if is_read and not is_result else "CData"
+    if not c_type.startswith("const") or len(pointers) > 1 or is_result:
+        return "CData"
+    return {"char": "Bytes", "unsignedchar": "Bytes", "void": "Bytes", "uint32_t": "Numbers"}.get(target, "CData")
 
 
 def _method(name: str, arguments: list[str], result: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
-from struct import Struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from ._arguments import dword, pairs, text
 from ._loader import default_table, ffi, lib
@@ -13,6 +13,7 @@ from .errors import E_NOTIMPL, SCardError, from_hresult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from struct import Struct
     from typing import Any
 
     from ._native import CData
@@ -24,19 +25,26 @@ _LIST_ROOM: Final = 512
 _LIST_TRIES: Final = 8
 _CHARS: Final = ffi.typeof("char[]")
 DWORD_POINTER: Final = ffi.typeof("DWORD *")
-_STATUS: Final = Struct(f"=4I{1 + ATR_ROOM}p3x")
+_STATUS: Final = f"=4I{1 + ATR_ROOM}p3x"
 """struct pcsc_card_status: state, protocol, needed length and length of the reader's name, ATR."""
-_STATE: Final = Struct(f"=I{1 + ATR_ROOM}p3x")
+_STATUS_SIZE: Final = 4 * 4 + 1 + ATR_ROOM + 3
+_STATE: Final = f"=I{1 + ATR_ROOM}p3x"
 """struct pcsc_state_result: event state, ATR."""
-_STATUS_SIZE: Final = _STATUS.size
-_unpack_status: Final = _STATUS.unpack_from
+_STATE_SIZE: Final = 4 + 1 + ATR_ROOM + 3
 _STATUS_MEMORY: Final = ffi.typeof(f"char[{_STATUS_SIZE + _NAME_ROOM}]")
 _LIST_MEMORY: Final = ffi.typeof(f"char[{_LIST_ROOM}]")
 _INSUFFICIENT_BUFFER: Final = int(ReturnCode.SCARD_E_INSUFFICIENT_BUFFER)  # a member of an enumeration is found slowly
 _new: Final = ffi.new  # to find it in ffi at each call takes longer
-_unpack: Final = ffi.unpack
+_unpack: Final = cast("Callable[[CData, int], bytes]", ffi.unpack)
 MOST_CLAIMED: Final = 1 << 20
 """The most bytes that are allocated because a PC/SC library says so: far more than any list, name or value has."""
+
+
+@functools.cache
+def _layout(members: str) -> Struct:
+    from struct import Struct  # at the first use, which makes the import of scardffi quicker
+
+    return Struct(members)
 
 
 def claimed(function: str, size: int) -> int:
@@ -114,13 +122,13 @@ def fetch_status(fetch: Callable[..., int], *arguments: Any) -> tuple[int, str, 
     memory, size = _new(_STATUS_MEMORY), _STATUS_SIZE + _NAME_ROOM
     code = fetch(*arguments, memory, size)
     answer = _unpack(memory, size)
-    state, protocol, needed, length, atr = _unpack_status(answer)
+    state, protocol, needed, length, atr = _layout(_STATUS).unpack_from(answer)
     if needed > _NAME_ROOM and code == _INSUFFICIENT_BUFFER:
         size = _STATUS_SIZE + claimed("SCardStatus", needed)
         memory = _new(_CHARS, size)
         code = fetch(*arguments, memory, size)
         answer = _unpack(memory, size)
-        state, protocol, _, length, atr = _unpack_status(answer)
+        state, protocol, _, length, atr = _layout(_STATUS).unpack_from(answer)
     return code, decoded(answer[_STATUS_SIZE : _STATUS_SIZE + length]), state, protocol, atr
 
 
@@ -135,12 +143,17 @@ def reader_states(states: Sequence[tuple[str, int]]) -> tuple[int, bytes, list[i
         InvalidArgumentError: a name or a state is not allowed.
     """
     names, numbers = [], []
-    for reader, current in pairs("states", states, "(reader, current state)"):
+    for one in states:
+        if type(one) is not tuple or len(one) != 2:
+            pairs("states", states, "(reader, current state)")
+        reader, current = one
         names.append(text("reader", reader))
-        numbers.append(dword("current state", current))
-    return len(names), b"\0".join(names) + b"\0", numbers, _new(_CHARS, _STATE.size * len(names))
+        numbers.append(
+            current if type(current) is int and 0 <= current <= 0xFFFFFFFF else dword("current state", current)
+        )
+    return len(names), b"\0".join(names) + b"\0", numbers, _new(_CHARS, _STATE_SIZE * len(names))
 
 
 def state_results(memory: CData) -> list[tuple[int, bytes]]:
     """Return (event state, ATR) of each reader."""
-    return list(_STATE.iter_unpack(_unpack(memory, len(memory))))
+    return list(_layout(_STATE).iter_unpack(_unpack(memory, len(memory))))

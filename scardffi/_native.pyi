@@ -22,6 +22,8 @@ Memory: TypeAlias = buffer
 """The bytes that a char pointer points to, made by ffi.buffer; a slice of it is bytes."""
 Number: TypeAlias = SupportsIndex
 """An integer argument; cffi refuses numbers that the C type does not hold."""
+Numbers: TypeAlias = CData | list[int]
+"""Numbers that C only reads."""
 Bytes: TypeAlias = CData | bytes
 """Memory that C only reads: a char pointer, or bytes passed as one."""
 
@@ -290,7 +292,7 @@ class Lib:
         timeout: Number,
         count: Number,
         readers: Bytes,
-        current: CData,
+        current: Numbers,
         results: CData,
         /,
     ) -> int: ...
@@ -301,7 +303,7 @@ class Lib:
         cards: Bytes,
         count: Number,
         readers: Bytes,
-        current: CData,
+        current: Numbers,
         results: CData,
         /,
     ) -> int: ...
@@ -311,10 +313,10 @@ class Lib:
         context: Number,
         mask_count: Number,
         masks: Bytes,
-        mask_lengths: CData,
+        mask_lengths: Numbers,
         count: Number,
         readers: Bytes,
-        current: CData,
+        current: Numbers,
         results: CData,
         /,
     ) -> int: ...
@@ -435,7 +437,7 @@ class Lib:
     def native_context_handle(self, context: CData, /) -> int: ...
     def platform_wipe(self, memory: CData, size: Number, /) -> None: ...
     def platform_process(self) -> int: ...
-    def script_new(self, count: Number, packed: Bytes, lengths: CData, flow: Number, /) -> ScriptObject: ...
+    def script_new(self, count: Number, packed: Bytes, lengths: Numbers, flow: Number, /) -> ScriptObject: ...
     def script_free(self, script: ScriptObject, /) -> None: ...
     def script_expect(
         self, script: ScriptObject, index: Number, count: Number, values: CData, masks: CData, /

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Final
 
 from ._arguments import dword, handle, invalid, locked, pairs, readable, text, writable
 from ._loader import ffi, lib
-from ._marshalling import ATR_ROOM, check_present, claimed, fetch_multi_string, multi_string, reader_states, state_results
+from ._marshalling import (
+    ATR_ROOM,
+    check_present,
+    claimed,
+    fetch_multi_string,
+    multi_string,
+    reader_states,
+    state_results,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -196,7 +204,9 @@ class WindowsFunctions:
         lengths = ffi.new("uint32_t[]", [len(atr) for atr, _ in wanted])
         number = handle("context", context)
         count, readers, current, results = reader_states(states)
-        code = lib.pcsc_locate_cards_by_atr(self._table, number, len(wanted), packed, lengths, count, readers, current, results)
+        code = lib.pcsc_locate_cards_by_atr(
+            self._table, number, len(wanted), packed, lengths, count, readers, current, results
+        )
         return check_present(code, "SCardLocateCardsByATR"), state_results(results)
 
     # Readers and reader groups

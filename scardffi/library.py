@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from ._native import Api, CData
+    from ._native import Api
 
 # A call of these is quicker than one of a function of ``lib``.
 _establish: Final = lib.pcsc_establish_context
@@ -53,10 +53,11 @@ _begin: Final = lib.pcsc_begin_transaction
 _end: Final = lib.pcsc_SCardEndTransaction
 _list_readers: Final = lib.pcsc_list_readers
 _status: Final = lib.pcsc_status
+_get_status_change: Final = lib.pcsc_get_status_change
 _NULL: Final = ffi.NULL
 
 _OPENED: Final = ffi.typeof("pcsc_opened *")
-_spare: Final[list[CData]] = []
+_spare: Final[list[Any]] = []
 """Memory for what a call opens: C writes it before Python can be interrupted.
 
 A method takes it in the statement of the call, so that the content of an earlier call is not mistaken for what this
@@ -73,16 +74,16 @@ def _reader_name(reader: str) -> bytes:
 
 def _checked_or_closed(
     error: BaseException,
-    opened: CData | None,
+    opened: Any,
     number: int,
     close: Callable[..., int],
     *disposition: int,
     **arguments: Any,
-) -> list[Any]:
-    """Return the arguments for another call after a call that has failed with an error, or raise.
+) -> list[Any] | None:
+    """Return the arguments for another call after a call that has failed with an error.
 
-    If a signal handler has raised after the call, close what the call has opened: ``number``, or if it is 0, because
-    the handler was earlier, what C has written to ``opened``.
+    If a signal handler has raised after the call, close what the call has opened and return None. That is ``number``
+    or, if Python was interrupted before it had the number, what C has written to ``opened``.
     """
     if opened is None and not _spare and isinstance(error, IndexError):
         _spare.append(ffi.new(_OPENED))
@@ -90,9 +91,11 @@ def _checked_or_closed(
     try:
         return checked(error, **arguments)
     except BaseException as reason:
-        if reason is error and opened is not None and (number or opened.number):
-            close(opened.library, number or opened.number, *disposition)
-        raise
+        if reason is not error:
+            raise
+    if opened is not None and (number or opened.number):
+        close(opened.library, number or opened.number, *disposition)
+    return None
 
 
 @repr_if_half_made
@@ -155,7 +158,8 @@ class Library(WindowsFunctions, NotCopied):
         Returns:
             (code, context)
         """
-        opened, context = None, 0
+        opened: Any = None
+        context = 0
         try:
             if type(scope) not in NUMBERS:
                 refuse()
@@ -164,7 +168,10 @@ class Library(WindowsFunctions, NotCopied):
                 _give(opened)
                 return 0, context
         except BaseException as error:
-            return self.SCardEstablishContext(*_checked_or_closed(error, opened, context, _release, scope=scope))
+            given = _checked_or_closed(error, opened, context, _release, scope=scope)
+            if given is None:
+                raise
+            return self.SCardEstablishContext(*given)
         return check_present(opened.code, "SCardEstablishContext"), 0
 
     def SCardReleaseContext(self, context: SupportsIndex) -> int:
@@ -237,9 +244,7 @@ class Library(WindowsFunctions, NotCopied):
             (code, names); without readers the code is SCARD_E_NO_READERS_AVAILABLE
         """
         wanted = _NULL if groups is None else multi_string("groups", groups)
-        return fetch_multi_string(
-            "SCardListReaders", _list_readers, self._table, handle("context", context), wanted
-        )
+        return fetch_multi_string("SCardListReaders", _list_readers, self._table, handle("context", context), wanted)
 
     def SCardListReaderGroups(self, context: SupportsIndex) -> tuple[int, list[str]]:
         """Return the names of the reader groups. Wraps ``SCardListReaderGroups``.
@@ -267,7 +272,7 @@ class Library(WindowsFunctions, NotCopied):
         """
         number, milliseconds = handle("context", context), dword("timeout", timeout)
         count, names, current, results = reader_states(states)
-        code = lib.pcsc_get_status_change(self._table, number, milliseconds, count, names, current, results)
+        code = _get_status_change(self._table, number, milliseconds, count, names, current, results)
         return code and check_present(code, "SCardGetStatusChange"), state_results(results)
 
     # Cards
@@ -288,7 +293,8 @@ class Library(WindowsFunctions, NotCopied):
         Returns:
             (code, handle, active protocol)
         """
-        opened, card = None, 0
+        opened: Any = None
+        card = 0
         try:
             if type(context) not in NUMBERS or type(share_mode) not in NUMBERS or type(protocols) not in NUMBERS:
                 refuse()
@@ -299,9 +305,10 @@ class Library(WindowsFunctions, NotCopied):
                 return 0, card, protocol
         except BaseException as error:
             names = {"context": context, "reader": reader, "share_mode": share_mode, "protocols": protocols}
-            return self.SCardConnect(
-                *_checked_or_closed(error, opened, card, _disconnect, Disposition.LEAVE, **names)
-            )
+            given = _checked_or_closed(error, opened, card, _disconnect, Disposition.LEAVE, **names)
+            if given is None:
+                raise
+            return self.SCardConnect(*given)
         return check_present(opened.code, "SCardConnect"), 0, protocol
 
     def SCardReconnect(
@@ -359,7 +366,8 @@ class Library(WindowsFunctions, NotCopied):
 
         While another handle holds a transaction, the call waits without limit and cannot be interrupted.
         """
-        opened, begun = None, 0
+        opened: Any = None
+        begun = 0
         try:
             if type(card) not in NUMBERS:
                 refuse()
@@ -369,6 +377,8 @@ class Library(WindowsFunctions, NotCopied):
                 return 0
         except BaseException as error:
             given = _checked_or_closed(error, opened, begun, _end, Disposition.LEAVE, card=card)
+            if given is None:
+                raise
             return self.SCardBeginTransaction(*given)
         return check_present(opened.code, "SCardBeginTransaction")
 

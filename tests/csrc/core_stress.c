@@ -122,7 +122,8 @@ static void test_status_changes(void)
     CHECK(SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context) == 0);
     CHECK_CODE(SCARD_S_SUCCESS, pcsc_get_status_change(api, context, 0, COUNT, readers, current, results));
     for (size_t i = 0; i < COUNT; i++)
-        CHECK((results[i].event_state & SCARD_STATE_PRESENT) && results[i].atr_length == 13 && results[i].atr[0] == 0x3B);
+        CHECK((results[i].event_state & SCARD_STATE_PRESENT) && results[i].atr_length == 13 &&
+              results[i].atr[0] == 0x3B);
     current[0] = results[0].event_state;
     CHECK_CODE(SCARD_E_TIMEOUT, pcsc_get_status_change(api, context, 1, 1, readers, current, results));
     CHECK_CODE(SCARD_S_SUCCESS, pcsc_get_status_change(api, context, 0, 0, readers, current, results));
