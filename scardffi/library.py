@@ -75,26 +75,36 @@ def _reader_name(reader: str) -> bytes:
 def _checked_or_closed(
     error: BaseException,
     opened: Any,
-    number: int,
+    opened_number: tuple[Api, int],
     close: Callable[..., int],
     *disposition: int,
     **arguments: Any,
 ) -> list[Any] | None:
     """Return the arguments for another call after a call that has failed with an error.
 
-    If a signal handler has raised after the call, close what the call has opened and return None. That is ``number``
-    or, if Python was interrupted before it had the number, what C has written to ``opened``.
+    If a signal handler has raised after the call, close what the call has opened and return None.
+
+    Args:
+        error: the error.
+        opened: the memory that C has written, or None if the call was not made.
+        opened_number: the library, and the number that the call has returned; 0 if Python was interrupted before.
+        close: the function that closes the number.
+        disposition: its last argument.
+        arguments: the arguments that :func:`checked` checks.
     """
-    if opened is None and not _spare and isinstance(error, IndexError):
-        _spare.append(ffi.new(_OPENED))
+    if opened is None and isinstance(error, IndexError) and error.__traceback__ and not error.__traceback__.tb_next:
+        _spare.append(ffi.new(_OPENED))  # there was no spare memory
         return list(arguments.values())
     try:
         return checked(error, **arguments)
     except BaseException as reason:
         if reason is not error:
             raise
-    if opened is not None and (number or opened.number):
-        close(opened.library, number or opened.number, *disposition)
+    library, number = opened_number
+    if not number and opened is not None:  # otherwise another thread may already use the memory
+        library, number = opened.library, opened.number
+    if number:
+        close(library, number, *disposition)
     return None
 
 
@@ -168,7 +178,7 @@ class Library(WindowsFunctions, NotCopied):
                 _give(opened)
                 return 0, context
         except BaseException as error:
-            given = _checked_or_closed(error, opened, context, _release, scope=scope)
+            given = _checked_or_closed(error, opened, (self._table, context), _release, scope=scope)
             if given is None:
                 raise
             return self.SCardEstablishContext(*given)
@@ -305,7 +315,8 @@ class Library(WindowsFunctions, NotCopied):
                 return 0, card, protocol
         except BaseException as error:
             names = {"context": context, "reader": reader, "share_mode": share_mode, "protocols": protocols}
-            given = _checked_or_closed(error, opened, card, _disconnect, Disposition.LEAVE, **names)
+            number = self._table, card
+            given = _checked_or_closed(error, opened, number, _disconnect, Disposition.LEAVE, **names)
             if given is None:
                 raise
             return self.SCardConnect(*given)
@@ -376,7 +387,8 @@ class Library(WindowsFunctions, NotCopied):
                 _give(opened)
                 return 0
         except BaseException as error:
-            given = _checked_or_closed(error, opened, begun, _end, Disposition.LEAVE, card=card)
+            number = self._table, begun
+            given = _checked_or_closed(error, opened, number, _end, Disposition.LEAVE, card=card)
             if given is None:
                 raise
             return self.SCardBeginTransaction(*given)
