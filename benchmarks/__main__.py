@@ -1,8 +1,8 @@
 """Run all benchmarks: `python -m benchmarks` in a clone with `pip install -e ".[test,bench]"`.
 
-Without options this takes some minutes. It writes results.json, results.md, exchange.svg and raw.svg to benchmarks/results, the
-tables to docs/benchmarks.md, and three rows to README.md. With --quick it takes about a minute and only prints the
-tables, unless --output names a folder for the files.
+Without options this takes some minutes. It writes results.json, results.md, exchange.svg and raw.svg to
+benchmarks/results, the tables to docs/benchmarks.md, and three rows to README.md. With --quick it takes about a minute
+and only prints the tables, unless --output names a folder for the files.
 """
 
 import argparse

@@ -182,7 +182,9 @@ def _threads(part: dict[str, Any]) -> list[str]:
 
 
 def _raw(rows: list[dict[str, Any]]) -> list[str]:
-    title = "**The raw functions** of scardffi and pyscard, on the library that answers at once. In brackets: relative to"
+    title = (
+        "**The raw functions** of scardffi and pyscard, on the library that answers at once. In brackets: relative to"
+    )
     lines = [f"{title} pyscard.", "", _row(["", "scardffi", "pyscard"]), "|---|---|---|"]
     for row in rows:
         label = ", ".join(f"`{name}`" for name in row["label"].split(", "))

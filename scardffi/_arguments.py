@@ -12,6 +12,7 @@ from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from . import constants
+from ._bytes_like import not_bytes, not_writable
 from ._loader import ffi
 from .constants import INFINITE
 from .errors import E_INVALIDARG, InvalidArgumentError, InvalidHandleError
@@ -99,7 +100,7 @@ def dword(name: str, value: SupportsIndex) -> int:
 
 
 def handle(name: str, value: SupportsIndex) -> int:
-    """Return a card handle or context as the platform's type holds it; a signed and an unsigned number are allowed."""
+    """Convert a signed or unsigned number of a card handle or context to the value that the platform's type has."""
     number = value if type(value) is int else integer(name, value)
     if 0 <= number <= _USUAL_HANDLES:
         return number
@@ -119,7 +120,7 @@ def address(name: str, value: SupportsIndex) -> CData:
 
 
 def member(name: str, value: SupportsIndex, enum: type[_Enum]) -> _Enum:
-    """Return the member of an enumeration for a member or its number."""
+    """Check that a value is a member of an enumeration, or the number of one, and return the member."""
     number = integer(name, value)
     try:
         return enum(number)
@@ -129,7 +130,7 @@ def member(name: str, value: SupportsIndex, enum: type[_Enum]) -> _Enum:
 
 
 def flags(name: str, value: SupportsIndex, enum: type[_Flags]) -> _Flags:
-    """Return the flags for a combination of members or its number."""
+    """Check that a value is a combination of flags, or the number of one, and return the flags."""
     number = integer(name, value)
     known = int(functools.reduce(operator.or_, enum))
     if number & ~known:
@@ -194,9 +195,7 @@ def locked(name: str, value: Buffer) -> CData:
     try:
         return ffi.from_buffer(UNSIGNED_CHARS, value, False)
     except (TypeError, ValueError, BufferError):
-        raise TypeError(
-            f"{name}: expected a C-contiguous buffer such as bytes or bytearray, got {_kind(value)}"
-        ) from None
+        raise TypeError(not_bytes(name, value)) from None
 
 
 def writable(name: str, value: Buffer) -> CData:
@@ -204,9 +203,7 @@ def writable(name: str, value: Buffer) -> CData:
     try:
         return ffi.from_buffer(UNSIGNED_CHARS, value, True)
     except (TypeError, ValueError, BufferError):
-        raise TypeError(
-            f"{name}: expected a writable, C-contiguous buffer such as bytearray, got {_kind(value)}"
-        ) from None
+        raise TypeError(not_writable(name, value)) from None
 
 
 def pair_of_buffers(command: Buffer, response: Buffer) -> tuple[Bytes, CData]:
@@ -244,11 +241,3 @@ def pinned(memory: CData, value: Buffer) -> tuple[CData, CData]:
     size = len(memory)
     ffi.release(memory)
     return exporter[start : start + size], exporter
-
-
-def _kind(value: object) -> str:
-    if not isinstance(value, memoryview):
-        return type(value).__name__
-    access = "read-only" if value.readonly else "writable"
-    order = "contiguous" if value.c_contiguous else "non-contiguous"
-    return f"a {access}, {order} memoryview"

@@ -178,7 +178,7 @@ def _pcsc_functions() -> Iterator[str]:
         for name, parameters in re.findall(r"F\(\w+, (\w+), \([^)]*\), ([^)]*)\)", " ".join(functions.split())):
             if "WINDOWS" not in title:
                 yield f"LONG {name}({parameters});"
-            if "SCARD_READERSTATE" not in parameters:  # pcsc_states.h has functions without structs in place of these
+            if "SCARD_READERSTATE" not in parameters:  # pcsc_states.h has replacements for the others
                 # cffi then refuses numbers of more than 32 bits also if a DWORD has 64
                 numbers = re.sub(r"\bDWORD (?!\*)", "uint32_t ", parameters)
                 yield f"uint32_t pcsc_{name}(const scardffi_library *library, {numbers});"

@@ -37,7 +37,7 @@ _INSUFFICIENT_BUFFER: Final = int(ReturnCode.SCARD_E_INSUFFICIENT_BUFFER)  # a m
 _new: Final = ffi.new  # to find it in ffi at each call takes longer
 _unpack: Final = cast("Callable[[CData, int], bytes]", ffi.unpack)
 MOST_CLAIMED: Final = 1 << 20
-"""The most bytes that are allocated because a PC/SC library says so: far more than any list, name or value has."""
+"""The limit, in bytes, for a size that a PC/SC library claims. Every real list, name or value is far shorter."""
 
 
 @functools.cache

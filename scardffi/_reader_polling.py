@@ -8,7 +8,7 @@ from .constants import PNP_NOTIFICATION, ReaderStateFlag, ReturnCode
 from .errors import from_code
 
 if TYPE_CHECKING:
-    from ._gate import Gate
+    from ._locks import Gate
     from .library import Library
 
 _POLL_MS: Final = 1000
@@ -85,7 +85,7 @@ class ReaderPolling:
         return ReturnCode.SCARD_E_TIMEOUT, []
 
     def _unchanged(self, others: list[tuple[str, int]]) -> list[tuple[int, bytes]]:
-        """Return the states that the caller gave, so that the next wait compares with them, and the ATRs."""
+        """Return the ATRs, and the states that the caller gave, so that the next wait compares with these states."""
         unaware = [(reader, int(ReaderStateFlag.UNAWARE)) for reader, _ in others]
         _, results = self._library.SCardGetStatusChange(self._context, 0, unaware)
         return [(state, atr) for (_, state), (_, atr) in zip(others, results, strict=True)]

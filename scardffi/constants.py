@@ -1,7 +1,8 @@
 """The constants of PC/SC as enumerations, with the values of the platform that Python runs on.
 
-Members have the names of PC/SC part 5 without the prefix ``SCARD_``; only those of :class:`ReturnCode` keep it. All
-members are ints, and a function that takes a member takes its number too.
+Members have the names of PC/SC without the common part, for example ``Protocol.T0`` for ``SCARD_PROTOCOL_T0`` and
+``Disposition.LEAVE`` for ``SCARD_LEAVE_CARD``. Only the members of :class:`ReturnCode` have the full names. All members
+are ints, and a function that takes a member takes its number too.
 """
 
 from __future__ import annotations
@@ -174,7 +175,7 @@ class Attribute(IntEnum):
     CURRENT_IFSC = 0x00080207
     """Longest information field of the card, in bytes: a DWORD."""
     CURRENT_IFSD = 0x00080208
-    """Longest information field of the reader in use, in bytes: a DWORD."""
+    """Present maximum length of the reader's information field, in bytes: a DWORD."""
     CURRENT_BWT = 0x00080209
     """Block waiting time in use: a DWORD."""
     CURRENT_CWT = 0x0008020A

@@ -19,8 +19,8 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from ._arguments import integer, invalid, member, seconds
 from ._at_exit import silent_at_exit
-from ._gate import Gate
 from ._loader import lib
+from ._locks import Gate, Mutex
 from ._not_copied import NotCopied
 from ._reader_polling import ReaderPolling
 from ._reaper import close_later
@@ -70,6 +70,11 @@ class ReaderState(NamedTuple):
     atr: bytes = b""
     """The answer to reset of its card; empty without a card."""
 
+    def __repr__(self) -> str:
+        state = getattr(self.state, "name", None) or repr(self.state)
+        atr = bytes(self.atr).hex(" ").upper() if isinstance(self.atr, bytes | bytearray) else repr(self.atr)
+        return f"<scardffi.ReaderState {self.reader!r}, {state}, event count {self.event_count}, ATR {atr or 'none'}>"
+
 
 class Context(NotCopied):
     """A connection to the resource manager.
@@ -89,8 +94,8 @@ class Context(NotCopied):
         self._scope = member("scope", scope, Scope)
         self._library = chosen_library(library)
         self._process = lib.platform_process()
-        self._question = threading.Lock()  # held during a call on the native context
-        self._state = threading.Lock()  # guards the attributes below
+        self._question = Mutex()  # held during a call on the native context
+        self._state = Mutex()  # guards the attributes below
         self._waits: WeakSet[_Wait] = WeakSet()
         self._cards: WeakKeyDictionary[SCardManage, int] = WeakKeyDictionary()  # the handle that each had at attach
         self._is_released = False
@@ -105,7 +110,8 @@ class Context(NotCopied):
     def handle(self) -> int:
         """The native context (SCARDCONTEXT) as an int.
 
-        It changes if a question finds that the resource manager was restarted; :meth:`is_valid` asks one.
+        It changes if a call, such as :meth:`is_valid` or :meth:`list_readers`, finds that the resource manager was
+        restarted.
 
         Raises:
             UnexpectedStateError: the context is released, or a fork inherited it.
@@ -236,7 +242,7 @@ class Context(NotCopied):
         is repeated until each wait has ended.
 
         Raises:
-            SCardError: SCardCancel has failed for a second. The waits end at the next change or timeout.
+            SCardError: SCardCancel kept failing for one second. The waits end at the next change or timeout.
         """
         self._refuse_in_fork()
         with self._state:
@@ -251,7 +257,7 @@ class Context(NotCopied):
         A second call has no effect. If a call on a card is running, this waits for its end. In a fork nothing is
         closed, because the context belongs to the parent process.
 
-        It is no error if the resource manager has stopped since.
+        It is no error if the resource manager has stopped.
 
         Raises:
             SCardError: the resource manager reported an error; the context is released nevertheless.
@@ -297,7 +303,7 @@ class Context(NotCopied):
         if context is None or not lib.native_context_is_open(context) or self._process != lib.platform_process():
             return
         close_later(functools.partial(_release_collected, self._library, context))
-        lib.native_context_abandon(context)  # if Ctrl-C has ended this function before, C releases the context
+        lib.native_context_abandon(context)  # if Ctrl-C ends this function before this line, C releases the context
         if self._is_released:  # Ctrl-C has interrupted the release
             return
         _warn(f"{self!r} was collected without release()", ResourceWarning, source=self)
@@ -328,7 +334,7 @@ class Context(NotCopied):
             return answer
 
     def _renew(self) -> None:
-        """Replace the native context; the lock of questions is held."""
+        """Replace the native context. The caller holds ``_question``."""
         old, new = self._context, self._establish()
         if old is not None:
             lib.native_context_release(old)
@@ -405,11 +411,11 @@ class _Wait:
 
     def __init__(self, library: Library, establish: Callable[[], CData]) -> None:
         self.cancelled = Gate()
-        self.runs = False  # True while the wait is in C, or just before
+        self.runs = False  # becomes True just before the wait enters C, and stays True
         self.ended = Gate()
         self._library = library
         self._establish = establish
-        self._open = threading.Lock()  # held while the context is cancelled, or released
+        self._open = Mutex()  # held while the context is cancelled, or released
         self._context: CData | None = None
         self._answer: tuple[int, list[tuple[int, bytes]]] = ReturnCode.SCARD_E_CANCELLED, []
         self._error: BaseException | None = None
@@ -428,7 +434,7 @@ class _Wait:
         in C if this is called on the main thread.
         """
         if threading.current_thread() is threading.main_thread():
-            # threading.Thread.start() waits in Python code that does not stand Ctrl-C
+            # threading.Thread.start() waits in Python code that is not safe if Ctrl-C interrupts it
             _thread.start_new_thread(self._run, (limit, watched))
             while not self.ended.wait(_SIGNAL_CHECK):
                 pass
@@ -460,7 +466,7 @@ class _Wait:
                 context, self._context = self._context, None
             if context is not None:
                 lib.native_context_release(context)
-                del context  # the caller goes on now
+                del context  # frees the struct before the caller goes on
             self.ended.open()
 
     def _step(self, watched: list[tuple[str, int]], context: int) -> Callable[..., tuple[int, list[tuple[int, bytes]]]]:

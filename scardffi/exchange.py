@@ -1,7 +1,7 @@
 """Exchange commands and responses with a card: the transmit methods of SCardManage, and Exchange.
 
-The C core makes the exchange (csrc/exchange.c, csrc/binary_file.c). Python copies no byte except into the bytes object
-that transmit() returns: the response is received in the caller's memory, or in a receive buffer for this object.
+The C core makes the exchange (csrc/exchange.c, csrc/binary_file.c) and receives the response in the caller's memory.
+Only transmit() copies bytes in Python: from a receive buffer of the core to the bytes object that it returns.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ from .errors import (
     InsufficientBufferError,
     SCardError,
     from_hresult,
-    status_word_error,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from ._native import Bytes, CData, ExchangeObject, Manage, Memory, Slot
+    from .iso7816.status_word import StatusError
 
 # The maximum numbers of data bytes, as in iso7816.command, which `import scardffi` does not load.
 SHORT_DATA: Final = 255
@@ -194,8 +194,8 @@ class ExchangeMethods(NotCopied):
         """Send a command APDU and return the response. Wraps ``SCardTransmit`` (ISO/IEC 7816-4, clause 5).
 
         The call cannot be interrupted while the card executes a command. With a flow, Ctrl-C is handled between two
-        commands, at least every 100 ms if no single command takes longer; the exception has the bytes that arrived in
-        ``partial``. The command is never sent again after an error, because the card may have executed it.
+        commands, at least every 100 ms if no single command takes longer; the exception's ``partial`` has the bytes
+        that arrived. The command is never sent again after an error, because the card may have executed it.
 
         Args:
             command: 1 to 65548 bytes in a contiguous buffer.
@@ -210,9 +210,9 @@ class ExchangeMethods(NotCopied):
             InvalidArgumentError: the command is empty or too long; nothing was sent.
             CardStateError: the card was reset, removed or switched off.
             ProtocolMismatchError: the owner of a borrowed handle has reconnected it; attach again.
-            InsufficientBufferError: a continued response is longer than 65548 bytes; ``partial`` holds the bytes that
-                arrived.
-            CommunicationError: with ``code`` None, a later part of a continued response has no status word.
+            InsufficientBufferError: a response in several parts is longer than 65548 bytes; ``partial`` holds the
+                bytes that arrived.
+            CommunicationError: a part of a response, after the first one, has no status word (``code`` is None).
             UnexpectedStateError: the object is not attached, or it is detached between two commands of a flow.
         """
         if flow or type(command) is not bytes:
@@ -310,15 +310,15 @@ class ExchangeMethods(NotCopied):
         Args:
             command: 1 to 65548 bytes in a contiguous buffer.
             response: a writable, contiguous buffer of 2 bytes or more that does not overlap the command.
-            flow: a :class:`~scardffi.constants.Flow`, or several. A continuation is written after the data that
-                arrived before, over its status word.
+            flow: a :class:`~scardffi.constants.Flow`, or several. If a response has several parts, each part is
+                written after the data that arrived before, over the status word of the previous part.
 
         Returns:
             The length of the response in bytes, status word included.
 
         Raises:
             InsufficientBufferError: the response did not fit. The card has executed the command; ``required`` is the
-                length that the response needs. With a flow, a continuation that would not fit is not requested;
+                length that the response needs. With a flow, a further part that would not fit is not requested;
                 ``arrived`` is the number of data bytes in ``response``.
             TypeError: a buffer is not contiguous, or ``response`` is read-only; nothing was sent.
             InvalidArgumentError: a length is not allowed, or the buffers overlap; nothing was sent.
@@ -374,12 +374,12 @@ class ExchangeMethods(NotCopied):
             buffer after these bytes may have been overwritten.
 
         Raises:
-            StatusWordError: the card refused a command; ``sw`` is the status word and ``arrived`` the number of bytes
+            StatusError: the card refused a command; ``sw`` is the status word and ``arrived`` the number of bytes
                 read.
             InsufficientBufferError: the card returned more bytes than the buffer has; ``required`` is the length that
                 the buffer needs.
-            CommunicationError: with ``code`` None, the card's response has no status word, or is not what READ BINARY
-                returns; ``partial`` has it.
+            CommunicationError: the card's response has no status word, or is not what READ BINARY returns (``code``
+                is None, and ``partial`` has the response).
             SCardError: an exchange failed.
 
         Any exception that ends the transfer early, KeyboardInterrupt too, has the number of bytes read in ``arrived``.
@@ -403,13 +403,14 @@ class ExchangeMethods(NotCopied):
             The number of bytes written, which is the length of the buffer.
 
         Raises:
-            StatusWordError: the card refused a command; ``sw`` is the status word and ``arrived`` the number of bytes
+            StatusError: the card refused a command; ``sw`` is the status word and ``arrived`` the number of bytes
                 written.
-            CommunicationError: with ``code`` None, the card's response has no status word; ``partial`` has it.
+            CommunicationError: the card's response has no status word (``code`` is None, and ``partial`` has the
+                response).
             SCardError: an exchange failed.
 
-        Any exception that ends the transfer early has the number of bytes written in ``arrived``. If it is not the
-        card's refusal, the card may have written the next chunk too.
+        Any exception that ends the transfer early has the number of bytes written in ``arrived``. The card may have
+        written the next chunk too, unless it refused a command.
         """
         start = integer("offset", offset)
         most = _chunk(chunk, EXTENDED_DATA)
@@ -437,7 +438,7 @@ class ExchangeMethods(NotCopied):
             release(memory)
         done, sw = lib.binary_done(file), lib.binary_sw(file)
         if sw != _SUCCESS:
-            raise status_word_error(function, sw, offset, done)
+            raise _refusal("READ BINARY" if is_read else "UPDATE BINARY", sw, done)
         return done
 
     def _check_file(self, function: str, file: CData, answer: int) -> None:
@@ -447,7 +448,7 @@ class ExchangeMethods(NotCopied):
         done, length = lib.binary_done(file), lib.binary_partial_length(file)
         hresult, required, *_ = ExchangeFailure.decode(answer)
         malformed = answered(length, None) if length < 2 else f"the card's response of {length} bytes is malformed"
-        if required:  # it is for the last response only
+        if required:  # C reports what the last response needs, without the data before it
             required += done
         failure = ExchangeFailure(hresult, required, done, _file_partial(file), lib.binary_is_refused(file), malformed)
         raise failure.error(function, self._native, place=self._place)
@@ -497,6 +498,16 @@ def _file_partial(file: CData) -> bytes:
     """Return what the card sent last in the transfer of a file, if that was no proper response."""
     length = lib.binary_partial_length(file)
     return bytes(ffi.buffer(lib.binary_partial(file), length)) if length else b""
+
+
+def _refusal(command: str, sw: int, arrived: int) -> StatusError:
+    """Return the error for a status word that ended the transfer of a whole file."""
+    from .iso7816.response import Response  # `import scardffi` must not load iso7816
+    from .iso7816.status_word import status_error
+
+    error = status_error(sw, command=command, response=Response(sw.to_bytes(2, "big")))
+    error.arrived = arrived
+    return error
 
 
 def _chunk(chunk: int, most: int) -> int:
@@ -575,7 +586,7 @@ class Exchange(NotCopied):
     def __call__(self, length: int | None = None) -> int:
         """Send the command and receive the response in place. Wraps ``SCardTransmit``.
 
-        The call can be interrupted only between two commands of a flow, as :meth:`ExchangeMethods.transmit`. The
+        As with :meth:`ExchangeMethods.transmit`, the call can be interrupted only between two commands of a flow. The
         command is never sent again after an error.
 
         Args:
@@ -640,6 +651,11 @@ class Exchange(NotCopied):
     def native(self) -> ExchangeObject:
         """The object in C (``scardffi_exchange *``), for :mod:`scardffi.embed`. It is valid while this object lives."""
         return self._native
+
+    def __repr__(self) -> str:
+        place = self._card._place  # noqa: SLF001  the class is above
+        sizes = f"command {self._size} bytes, response {memoryview(self.response).nbytes} bytes"
+        return f"<scardffi.Exchange {place}, {sizes}{', closed' * self._closed}>"
 
     def close(self) -> None:
         """Unlock the buffers. Later calls of the exchange raise; closing it again has no effect.

@@ -27,7 +27,7 @@ static struct card_handle *take_unused(void)
     return card;
 }
 
-/* In the child of a fork, threads that exist only in the parent may hold the locks. The child never uses them. */
+/* The child of a fork does not use its parent's structs, because threads of the parent may have held their locks. */
 static void forget_parent(void)
 {
     if (process != platform_process()) {
@@ -115,7 +115,7 @@ uint32_t card_handle_disconnect(const scardffi_library *library, SCARDHANDLE han
     struct card_handle *card = acquire_used(library, handle);
     if (card == NULL)
         return pcsc_SCardDisconnect(library, handle, disposition);
-    platform_mutex_lock(&card->mutex); /* a new connection with this number attaches only after the renewal */
+    platform_mutex_lock(&card->mutex); /* nothing attaches to a new connection with this number before the renewal */
     uint32_t code = pcsc_SCardDisconnect(library, handle, disposition);
     if (code == SCARD_S_SUCCESS) {
         card_handle_renew(card);

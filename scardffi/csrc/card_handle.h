@@ -20,15 +20,15 @@ struct flow;
 struct card_handle {
     platform_mutex mutex;
     platform_condition turn_ended;
-    const struct flow *holder; /* atomic; whose turn it is while nobody has `mutex`, NULL for anybody's; written under
+    const struct flow *holder; /* atomic; the flow that keeps its turn, NULL if any call may begin; written under
                                   `mutex` */
     uintptr_t holder_thread;   /* the thread that called the holder; guarded by `mutex` */
     const void *holder_manage; /* the manage object of the holder; guarded by `mutex` */
     const scardffi_library *library;
     SCARDHANDLE value;
-    DWORD protocol;           /* the active protocol, 0 while it is unknown; guarded by `mutex` */
-    intptr_t generation;      /* atomic; the connection that the number belongs to; written under the global lock */
-    unsigned references;      /* guarded by the global lock */
+    DWORD protocol;      /* the active protocol, 0 while it is unknown; guarded by `mutex` */
+    intptr_t generation; /* atomic; increases when `value` is closed or opened again; written under the global lock */
+    unsigned references; /* guarded by the global lock */
     struct card_handle *next; /* guarded by the global lock */
 };
 

@@ -7,12 +7,12 @@
 
 /* [declarations] that Python sees */
 
-/* Without continuations. */
+/* Without the optional steps of flow.h. */
 int64_t exchange_plain(scardffi_manage *manage, const unsigned char *command, size_t command_length,
                        unsigned char *response, size_t capacity);
 
-/* A receive buffer of the core that is large enough for every response, also for one in parts, with the manage object
- * to send by. Only one call at a time can use it. */
+/* A receive buffer of the core, large enough for every response, even one in parts. It keeps the manage object whose
+ * card gets the commands. Only one call at a time can use it. */
 struct exchange_slot;
 struct exchange_slot *exchange_slot_new(scardffi_manage *manage); /* NULL if memory is exhausted */
 void exchange_slot_free(struct exchange_slot *slot);
@@ -33,8 +33,8 @@ int64_t exchange_send(scardffi_exchange *exchange);
 /* Send only the first `length` bytes of the command buffer. */
 int64_t exchange_send_part(scardffi_exchange *exchange, size_t length);
 /* The same in steps, so that the caller can handle signals. A call with a flow may return FLOW_MORE after about 50 ms.
- * The same thread then goes on with exchange_step, or gives up the call by exchange_end. That returns the data bytes
- * that arrived; it does nothing and returns 0 if no call of this thread is between two steps. */
+ * The same thread then goes on with exchange_step, or gives up the call by exchange_end. exchange_end returns the
+ * number of data bytes that arrived; it does nothing and returns 0 if no call of this thread is between two steps. */
 int64_t exchange_start(scardffi_exchange *exchange);
 int64_t exchange_start_part(scardffi_exchange *exchange, size_t length);
 int64_t exchange_step(scardffi_exchange *exchange);
@@ -43,12 +43,13 @@ uint32_t exchange_end(scardffi_exchange *exchange);
  * word and after a failure. */
 uint32_t exchange_sw(const scardffi_exchange *exchange);
 bool exchange_has_sw(const scardffi_exchange *exchange);
-/* After a failure: the length that the response needs, 0 if it is not known; the data bytes that arrived before the
- * failure, at the start of the response; and the bytes after them that are no data. */
+/* After a failure: the length that the response needs, 0 if it is not known; the number of data bytes that arrived
+ * before the failure, at the start of the response; and the number of bytes after them that are no data. */
 uint32_t exchange_required(const scardffi_exchange *exchange);
 uint32_t exchange_arrived(const scardffi_exchange *exchange);
 uint32_t exchange_rest(const scardffi_exchange *exchange);
-/* True if the failure SCARD_E_INSUFFICIENT_BUFFER is not the resource manager's: the next part was not requested. */
+/* True if SCARD_E_INSUFFICIENT_BUFFER means that the next part was not requested, false if the library returned
+ * the code. */
 bool exchange_is_refused(const scardffi_exchange *exchange);
 /* Make every later use return SCARDFFI_E_UNEXPECTED. Returns false, and does nothing, during a call. */
 bool exchange_close(scardffi_exchange *exchange);

@@ -58,7 +58,7 @@ uint64_t pcsc_list_readers_of_device(const scardffi_library *library, SCARDCONTE
 /* Complete `status`, and write it before the reader's name, which is in `memory` already. */
 void pcsc_write_status(struct pcsc_card_status *status, DWORD atr_length, char *memory, size_t size);
 
-/* Return a length that the library reports, or the largest one if it is even larger. */
+/* Return a length that the library reports, or UINT32_MAX if it is larger. */
 static inline uint32_t pcsc_claimed_length(DWORD length)
 {
     return length < UINT32_MAX ? (uint32_t)length : UINT32_MAX;

@@ -1,4 +1,4 @@
-"""A command APDU, short or extended, and command chaining (ISO/IEC 7816-4, clauses 5.2, 5.3.3 and 5.4.1).
+"""A command APDU, short or extended, and command chaining (ISO/IEC 7816-4, clauses 5.2 and 5.3.3).
 
 :mod:`.instructions` has a function for each command of the standard, such as READ BINARY.
 """
@@ -9,7 +9,10 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
+from .._bytes_like import contiguous
 from ._secrets import Secrets
+from .class_bytes import CHAINING
+from .instruction_names import instruction_name
 from .malformed import MalformedError
 
 if TYPE_CHECKING:
@@ -25,12 +28,13 @@ EXTENDED_LE: Final = 65536
 """The maximum Le of an extended command."""
 
 _HEADER: Final = 4
-_CHAINING: Final = 0x10
-_LAST_CHANNEL: Final = 19
 
 
 class MalformedCommandError(MalformedError):
     """Raised if bytes are not a command APDU."""
+
+    def __str__(self) -> str:
+        return f"command, {super().__str__()}"
 
 
 def checked(name: str, value: int, low: int, high: int) -> int:
@@ -53,29 +57,16 @@ def checked(name: str, value: int, low: int, high: int) -> int:
     return value
 
 
-def class_of_channel(channel: int) -> int:
-    """Return the interindustry class byte of a logical channel (ISO/IEC 7816-4, clause 5.4.1).
-
-    Args:
-        channel: 0 to 19.
-
-    Raises:
-        ValueError: the channel is outside of these bounds.
-    """
-    checked("channel", channel, 0, _LAST_CHANNEL)
-    return channel if channel < 4 else 0x40 | channel - 4
-
-
 @dataclass(init=False, repr=False)
 class Command:
     """A command APDU of any of the four cases: with or without data, with or without response data.
 
     Any class and instruction byte is allowed, also those that ISO/IEC 7816 does not use: PC/SC defines commands of
-    class FF for readers. The repr shows the header and the lengths, never the data. ``dataclasses.replace`` returns a
-    changed copy.
+    class FF for readers. The repr shows the header, the instruction's name and the lengths, never the data.
+    ``dataclasses.replace`` returns a changed copy.
 
     Args:
-        cla: the class byte; :func:`class_of_channel` returns that of a logical channel.
+        cla: the class byte; :func:`.class_bytes.class_byte` returns that of a logical channel.
         ins: the instruction byte.
         p1: the first parameter byte.
         p2: the second parameter byte.
@@ -113,7 +104,7 @@ class Command:
         self.ins = checked("ins", ins, 0, 0xFF)
         self.p1 = checked("p1", p1, 0, 0xFF)
         self.p2 = checked("p2", p2, 0, 0xFF)
-        self.data = data if isinstance(data, bytes) else bytearray(memoryview(data))
+        self.data = data if isinstance(data, bytes) else bytearray(contiguous("data", data))
         checked("length of data", len(self.data), 0, EXTENDED_DATA)
         self.le = None if le is None else checked("le", le, 1, EXTENDED_LE)
         long = len(self.data) > SHORT_DATA or (le or 0) > SHORT_LE
@@ -130,30 +121,14 @@ class Command:
         Raises:
             MalformedCommandError: the bytes are not a command APDU.
         """
-        whole = raw if isinstance(raw, bytes) else memoryview(raw).cast("B")
-        size = len(whole)
-        if size < _HEADER:
-            raise MalformedCommandError("the command ends before the end of its header of 4 bytes", size)
-        cla, ins, p1, p2 = whole[:_HEADER]
-        body = whole[_HEADER:]
-        extended = len(body) > 1 and body[0] == 0
-        start, width = (1, 2) if extended else (0, 1)  # the position and the size of the first length in the body
-        if len(body) in {0, start + width}:
-            return cls(cla, ins, p1, p2, le=_le(body[start:]), extended=extended)
-        if len(body) < start + width:
-            raise MalformedCommandError("the command ends before the end of its extended length of 3 bytes", size)
-        lc = int.from_bytes(body[start : start + width], "big")
-        data = body[start + width : start + width + lc]
-        le = body[start + width + lc :]
-        if lc == 0:
-            raise MalformedCommandError("Lc is 0; 1 to 65535 is allowed", _HEADER + start)
-        if len(data) < lc:
-            raise MalformedCommandError(f"the command ends after {len(data)} of {lc} bytes of data", size)
-        if len(le) not in {0, width}:
-            raise MalformedCommandError(
-                f"{len(le)} bytes follow the {lc} bytes of data; allowed are 0 or {width}, for Le", size - len(le)
-            )
-        return cls(cla, ins, p1, p2, data, _le(le), extended=extended)
+        whole = raw if isinstance(raw, bytes) else contiguous("raw", raw)
+        cla, ins, p1, p2, data, le, extended = _parts(whole)
+        return cls(cla, ins, p1, p2, data, le, extended=extended)
+
+    @property
+    def name(self) -> str:
+        """The name of the instruction, such as "SELECT"; "INS CA of class 80" if the card defines it."""
+        return instruction_name(self.cla, self.ins)
 
     def encode(self) -> bytearray:
         """Return the APDU in a new bytearray, which you can overwrite after use; ``bytes(command)`` returns bytes."""
@@ -193,7 +168,7 @@ class Command:
             ValueError: the size is not allowed, or CLA already has the chaining bit.
         """
         checked("size", size, 1, SHORT_DATA)
-        if self.cla & _CHAINING:
+        if self.cla & CHAINING:
             raise ValueError(f"cla: {self.cla:02X} already has the chaining bit; give a class byte without bit 5")
         le = None if self.le is None else min(self.le, SHORT_LE)
         starts = range(0, len(self.data), size) or range(1)
@@ -201,7 +176,7 @@ class Command:
             pieces: list[Buffer] = [self.data[start : start + size] for start in starts]
         else:
             pieces = [bytearray(min(size, len(self.data) - start)) for start in starts]
-        parts = [Command(self.cla | _CHAINING, self.ins, self.p1, self.p2, piece) for piece in pieces[:-1]]
+        parts = [Command(self.cla | CHAINING, self.ins, self.p1, self.p2, piece) for piece in pieces[:-1]]
         parts.append(Command(self.cla, self.ins, self.p1, self.p2, pieces[-1], le))
         if not isinstance(self.data, bytes):
             self._fill(parts, size, Secrets() if secrets is None else secrets)
@@ -234,10 +209,75 @@ class Command:
 
     def __repr__(self) -> str:
         header = f"{self.cla:02X} {self.ins:02X} {self.p1:02X} {self.p2:02X}"
-        form = ", extended" if self.extended else ""
-        return f"<Command {header}, {len(self.data)} bytes, le {self.le}{form}>"
+        lengths = [f"Lc {len(self.data)}"] * bool(self.data) + [f"Le {self.le}"] * (self.le is not None)
+        return f"<Command {', '.join([f'{header} ({self.name})', *lengths, *['extended'] * self.extended])}>"
 
 
 def _le(field: bytes | memoryview) -> int | None:
     """Return the number in an Le field; None if the field is empty. 0 stands for 256, or 65536 in two bytes."""
     return (int.from_bytes(field, "big") or 256 ** len(field)) if field else None
+
+
+def _parts(whole: bytes | memoryview) -> tuple[int, int, int, int, bytes | memoryview, int | None, bool]:
+    """Return CLA, INS, P1, P2, data, Le and whether the form is extended. The data is a slice of the bytes."""
+    size = len(whole)
+    if size < _HEADER:
+        raise MalformedCommandError("the command ends before the end of its header of 4 bytes", size)
+    cla, ins, p1, p2 = whole[:_HEADER]
+    body = whole[_HEADER:]
+    extended = len(body) > 1 and body[0] == 0
+    start, width = (1, 2) if extended else (0, 1)  # the position and the size of the first length in the body
+    if len(body) in {0, start + width}:
+        return cla, ins, p1, p2, whole[:0], _le(body[start:]), extended
+    if len(body) < start + width:
+        raise MalformedCommandError("the command ends before the end of its extended length of 3 bytes", size)
+    lc = int.from_bytes(body[start : start + width], "big")
+    data = body[start + width : start + width + lc]
+    le = body[start + width + lc :]
+    if lc == 0:
+        raise MalformedCommandError("Lc is 0; 1 to 65535 is allowed", _HEADER + start)
+    if len(data) < lc:
+        raise MalformedCommandError(f"the command ends after {len(data)} of {lc} bytes of data", size)
+    if len(le) not in {0, width}:
+        raise MalformedCommandError(
+            f"{len(le)} bytes follow the {lc} bytes of data; allowed are 0 or {width}, for Le", size - len(le)
+        )
+    return cla, ins, p1, p2, data, _le(le), extended
+
+
+def command_of(value: Command | Buffer | str, secrets: Secrets) -> Command:
+    """Return a command as such, or the one that is encoded in bytes or in hexadecimal text.
+
+    Args:
+        value: the command, its APDU, or the APDU in hexadecimal digits with or without spaces.
+        secrets: gets the bytearrays that are made here, which may hold a PIN.
+
+    Raises:
+        MalformedCommandError: the bytes are not a command APDU.
+        ValueError: the text is not hexadecimal. The message does not contain it.
+        TypeError: the value is none of these.
+    """
+    if isinstance(value, Command):
+        return value
+    if isinstance(value, str):
+        value = _from_hexadecimal(value, secrets)
+    whole = contiguous("command", value)
+    cla, ins, p1, p2, data, le, extended = _parts(whole)
+    command = Command(cla, ins, p1, p2, bytearray(len(data)), le, extended=extended)
+    secrets.blocks += [command.data]  # type: ignore[list-item]  # it is a bytearray
+    target = memoryview(command.data)  # assigning to a slice of the bytearray would create a temporary copy
+    target[:] = data
+    return command
+
+
+def _from_hexadecimal(text: str, secrets: Secrets) -> bytearray:
+    """Return the bytes of hexadecimal text."""
+    try:
+        secrets.blocks += [bytearray.fromhex(text)]
+    except ValueError:
+        digits = sum(not character.isspace() for character in text)
+        raise ValueError(
+            f"command: text of {digits} characters is not allowed; give two hexadecimal digits for each byte, with "
+            "or without spaces"
+        ) from None
+    return secrets.blocks[-1]

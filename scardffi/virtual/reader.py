@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from .._arguments import invalid, text
 from .._at_exit import silent_at_exit
 from .._half_made import repr_if_half_made
+from .._locks import Mutex
 from .._not_copied import NotCopied
 from ..constants import ReturnCode
 from ..errors import E_UNEXPECTED, SCardError, SharingViolationError, from_hresult
@@ -46,8 +47,9 @@ class VirtualReader(NotCopied):
         latency: the time that is added to each command, in seconds.
 
     Attributes:
-        errors: the exceptions that cards have raised. For each of them the program got SCARD_F_COMM_ERROR. Their
-            tracebacks hold the commands that the cards were executing.
+        errors: the exceptions that cards and :meth:`control` have raised. The program got SCARD_F_COMM_ERROR for each
+            of them, except for those of a card's ``reset()``. Their tracebacks hold the commands that the cards were
+            executing.
 
     Raises:
         InvalidArgumentError: the name, the card's ATR or the latency is not allowed.
@@ -132,7 +134,7 @@ class VirtualReader(NotCopied):
             self._forget_card()
 
     def insert(self, card: Card | AnsweringCard) -> None:
-        """Insert a card. Its method ``reset()`` is called before.
+        """Call the method ``reset()`` of a card, if it has one, and insert the card.
 
         Raises:
             UnexpectedStateError: there is a card in the reader.
@@ -243,7 +245,7 @@ class VirtualReader(NotCopied):
         self._card = None
 
 
-_lock = threading.RLock()  # held during changes of readers and of the registries; a signal handler may make one too
+_lock = Mutex()  # held while readers and registries change; a signal handler may change them too
 _keys: Final = itertools.count(1)
 _plugged: Final[dict[str, VirtualReader]] = {}  # by name
 _readers: Final[dict[int, VirtualReader]] = {}  # by the key that C passes to the callbacks
@@ -253,7 +255,7 @@ _cards: Final[dict[int, tuple[VirtualReader, Any]]] = {}  # inserted cards, by t
 def _forget_all() -> None:
     """Clear the registries in the child of a fork, in which the virtual resource manager starts again."""
     global _lock  # noqa: PLW0603  another thread of the parent may hold it
-    _lock = threading.RLock()
+    _lock = Mutex()
     for registry in (_plugged, _readers, _cards):
         registry.clear()
 
@@ -287,7 +289,7 @@ def _keep_error(reader: VirtualReader, error: BaseException) -> None:
     """
     reader.errors.append(error)
     if isinstance(error, KeyboardInterrupt):
-        # Thread.start() would wait for the thread, and the signal would interrupt this function instead.
+        # Thread.start() would wait for the thread, and the signal would interrupt this function, not the program.
         _thread.start_new_thread(_interrupt_main_thread, ())
 
 

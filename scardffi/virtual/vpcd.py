@@ -1,5 +1,7 @@
 """A card in Python for a reader that uses vpcd's framing over TCP: one of a real pcscd, or of the virtual library.
 
+vpcd is a driver for pcscd, of the project vsmartcard, whose readers get their cards over TCP.
+
 A message consists of its length in two bytes, big-endian, and that number of bytes. A message of the one byte 00, 01,
 02 or 04 to the card is a control message, any other message is a command. The card answers every command. The only
 control message that it answers is the request for the ATR.
@@ -23,6 +25,7 @@ from weakref import WeakSet
 
 from .._at_exit import silent_at_exit
 from .._half_made import repr_if_half_made
+from .._locks import Mutex
 from .._not_copied import NotCopied
 
 if sys.platform == "win32":
@@ -51,7 +54,7 @@ _CONNECT_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = 0.01
 _ACCEPT_AGAIN_SECONDS: Final = 0.1
 _SILENCE_SECONDS: Final = 5.0
-"""The silence after a control message that ends a connection. pcscd asks for the ATR every 0.4 seconds."""
+"""If vpcd is silent this long after a control message, the card hangs up. pcscd asks for the ATR every 0.4 seconds."""
 
 
 @repr_if_half_made
@@ -65,8 +68,9 @@ class VpcdCard(NotCopied):
     returns an answer of another length, the answer to the command is 6F00. If there is no ATR, because the card raises
     an exception or because it is mute, the connection is closed, which vpcd treats as a removal of the card.
 
-    vpcd cannot transport commands of the one byte 00, 01, 02 or 04. It takes 04 for the request for the ATR. For the
-    others pcscd would wait for ever; the card therefore ends the connection after 5 seconds, and connects again.
+    vpcd cannot transport commands of the one byte 00, 01, 02 or 04. The card takes 04 for the request for the ATR,
+    and answers with the ATR. After the others pcscd would wait for ever; the card therefore ends the connection after 5
+    seconds, and connects again.
 
     Args:
         card: the card.
@@ -139,7 +143,7 @@ class VpcdCard(NotCopied):
 
 
 class _Server:
-    """The sockets and threads of a card that is plugged in. It has no reference to the VpcdCard, which can be freed."""
+    """The sockets and threads of a card that is plugged in. It does not keep the VpcdCard alive."""
 
     def __init__(
         self, card: Card, errors: list[BaseException], connect: Callable[[], socket.socket] | None = None
@@ -149,7 +153,7 @@ class _Server:
         self._card: Final = card
         self._errors: Final = errors
         self._connect: Final = connect
-        self._card_lock: Final = threading.Lock()
+        self._card_lock: Final = Mutex()
         self._ended = False
         _servers.add(self)
 
@@ -240,7 +244,8 @@ class _Server:
         """Answer messages until the end of the connection, or until the card has no ATR.
 
         Raises:
-            TimeoutError: the reader waits for the answer to a control message. That is a command of one byte.
+            TimeoutError: the reader seems to wait for the answer to a message that was taken for a control message, so
+                it was a command of one byte.
         """
         _acknowledge_at_once(connection)
         previous, polls = b"", False
@@ -253,7 +258,7 @@ class _Server:
                 connection.sendall(len(answer).to_bytes(2, "big") + answer)
             _acknowledge_at_once(connection)
             polls |= message == _GET_ATR and previous not in {_POWER_ON, _RESET}
-            if polls and message in _UNANSWERED:  # other readers than pcscd may be silent
+            if polls and message in _UNANSWERED:  # a reader that does not poll as pcscd does may be silent
                 connection.settimeout(_SILENCE_SECONDS)
             previous = message
 

@@ -1,4 +1,4 @@
-/* Readers, cards and faults of the virtual PC/SC library, controlled by functions beside PC/SC's own.
+/* The functions that control the readers, cards and faults of the virtual PC/SC library; PC/SC has none for this.
  *
  * Exported by libscardvirtual, for scardffi.virtual and for programs in C. Readers are found by their name in UTF-8.
  * Each function returns a PC/SC code: 0, SCARD_E_UNKNOWN_READER, SCARD_E_INVALID_VALUE for an invalid name, ATR or
@@ -14,8 +14,8 @@
  * SCARD_E_SHARING_VIOLATION. */
 struct scardvirtual_card {
     uintptr_t data; /* passed to each callback */
-    /* Run a command. Set *result to the length of the response, or to minus a PC/SC code; before, it is minus
-     * SCARD_F_COMM_ERROR. Write the response only if it fits into `room`. */
+    /* Run a command. Set *result to the length of the response, or to minus a PC/SC code. If you do not set it, it is
+     * minus SCARD_F_COMM_ERROR. Write the response only if it fits into `room`. */
     void (*transmit)(uintptr_t data, const unsigned char *command, size_t length, unsigned char *response, size_t room,
                      int64_t *result);
     void (*reset)(uintptr_t data); /* the card was reset or powered down; may be NULL */

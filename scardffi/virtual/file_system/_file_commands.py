@@ -1,4 +1,4 @@
-"""SELECT, CREATE FILE, DELETE FILE, ACTIVATE FILE and DEACTIVATE FILE (7816-4, clause 7.1; 7816-9)."""
+"""SELECT, CREATE FILE, DELETE FILE, ACTIVATE FILE and DEACTIVATE FILE (7816-4, clause 11.1; 7816-9)."""
 
 from __future__ import annotations
 
