@@ -56,9 +56,10 @@ _status: Final = lib.pcsc_status
 _get_status_change: Final = lib.pcsc_get_status_change
 _NULL: Final = ffi.NULL
 
-_OPENED: Final = ffi.typeof("pcsc_opened *")
+_OPENED: Final = ffi.typeof("uint64_t[4]")
+_TABLE: Final = ffi.typeof("scardffi_library *")
 _spare: Final[list[Any]] = []
-"""Memory for what a call opens: C writes it before Python can be interrupted.
+"""Memory for what a call opens, as pcsc_results.h says: C writes it before Python can be interrupted.
 
 A method takes it in the statement of the call, so that the content of an earlier call is not mistaken for what this
 call has opened.
@@ -102,7 +103,7 @@ def _checked_or_closed(
             raise
     library, number = opened_number
     if not number and opened is not None:  # otherwise another thread may already use the memory
-        library, number = opened.library, opened.number
+        library, number = ffi.cast(_TABLE, opened[3]), handle("handle", opened[0])
     if number:
         close(library, number, *disposition)
     return None
@@ -182,7 +183,7 @@ class Library(WindowsFunctions, NotCopied):
             if given is None:
                 raise
             return self.SCardEstablishContext(*given)
-        return check_present(opened.code, "SCardEstablishContext"), 0
+        return check_present(opened[2], "SCardEstablishContext"), 0
 
     def SCardReleaseContext(self, context: SupportsIndex) -> int:
         """Close a context and every handle that was connected on it. Wraps ``SCardReleaseContext``.
@@ -309,7 +310,7 @@ class Library(WindowsFunctions, NotCopied):
             if type(context) not in NUMBERS or type(share_mode) not in NUMBERS or type(protocols) not in NUMBERS:
                 refuse()
             card = _connect(self._table, context, _reader_name(reader), share_mode, protocols, opened := _take())
-            protocol = opened.protocol
+            protocol = opened[1]
             if card:
                 _give(opened)
                 return 0, card, protocol
@@ -320,7 +321,7 @@ class Library(WindowsFunctions, NotCopied):
             if given is None:
                 raise
             return self.SCardConnect(*given)
-        return check_present(opened.code, "SCardConnect"), 0, protocol
+        return check_present(opened[2], "SCardConnect"), 0, protocol
 
     def SCardReconnect(
         self,
@@ -392,7 +393,7 @@ class Library(WindowsFunctions, NotCopied):
             if given is None:
                 raise
             return self.SCardBeginTransaction(*given)
-        return check_present(opened.code, "SCardBeginTransaction")
+        return check_present(opened[2], "SCardBeginTransaction")
 
     def SCardEndTransaction(self, card: SupportsIndex, disposition: SupportsIndex) -> int:
         """End a transaction. Wraps ``SCardEndTransaction``.

@@ -96,17 +96,15 @@ void card_handle_connected(const scardffi_library *library, SCARDHANDLE handle)
 }
 
 SCARDHANDLE card_handle_connect(const scardffi_library *library, SCARDCONTEXT context, const char *reader,
-                                uint32_t share_mode, uint32_t protocols, pcsc_opened *opened)
+                                uint32_t share_mode, uint32_t protocols, uint64_t *opened)
 {
     SCARDHANDLE handle = 0;
     DWORD protocol = 0;
-    opened->library = pcsc_given_or_default(library);
-    opened->code = pcsc_SCardConnect(opened->library, context, reader, share_mode, protocols, &handle, &protocol);
-    opened->protocol = (uint32_t)protocol;
-    opened->number = opened->code == SCARD_S_SUCCESS ? handle : 0;
-    if (opened->number != 0)
-        card_handle_connected(opened->library, handle);
-    return opened->number;
+    library = pcsc_given_or_default(library);
+    uint32_t code = pcsc_SCardConnect(library, context, reader, share_mode, protocols, &handle, &protocol);
+    if (code == SCARD_S_SUCCESS)
+        card_handle_connected(library, handle);
+    return pcsc_opened(opened, library, code, handle, protocol);
 }
 
 uint32_t card_handle_disconnect(const scardffi_library *library, SCARDHANDLE handle, uint32_t disposition)

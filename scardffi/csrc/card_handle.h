@@ -42,7 +42,7 @@ void card_handle_renew(struct card_handle *card);
 
 /* SCardConnect. Returns the handle, or 0. Attachments to an earlier connection with the same number end. */
 SCARDHANDLE card_handle_connect(const scardffi_library *library, SCARDCONTEXT context, const char *reader,
-                                uint32_t share_mode, uint32_t protocols, pcsc_opened *opened);
+                                uint32_t share_mode, uint32_t protocols, uint64_t *opened);
 /* SCardDisconnect. If it succeeds, attachments to the handle end. */
 uint32_t card_handle_disconnect(const scardffi_library *library, SCARDHANDLE handle, uint32_t disposition);
 /* SCardConnect has returned this number: attachments to an earlier connection with this number end. */

@@ -5,21 +5,30 @@
 
 #include "pcsc_strings.h"
 
-SCARDCONTEXT pcsc_establish_context(const scardffi_library *library, uint32_t scope, pcsc_opened *opened)
+SCARDHANDLE pcsc_opened(uint64_t *opened, const scardffi_library *library, uint32_t code, SCARDHANDLE number,
+                        DWORD protocol)
 {
-    SCARDCONTEXT context = 0;
-    opened->library = pcsc_given_or_default(library);
-    opened->code = pcsc_SCardEstablishContext(opened->library, scope, NULL, NULL, &context);
-    opened->number = opened->code == SCARD_S_SUCCESS ? context : 0;
-    return opened->number;
+    if (code != SCARD_S_SUCCESS)
+        number = 0;
+    opened[0] = sizeof number == sizeof(uint32_t) ? (uint32_t)number : (uint64_t)number;
+    opened[1] = (uint32_t)protocol;
+    opened[2] = code;
+    opened[3] = (uintptr_t)library;
+    return number;
 }
 
-SCARDHANDLE pcsc_begin_transaction(const scardffi_library *library, SCARDHANDLE handle, pcsc_opened *opened)
+SCARDCONTEXT pcsc_establish_context(const scardffi_library *library, uint32_t scope, uint64_t *opened)
 {
-    opened->library = pcsc_given_or_default(library);
-    opened->code = pcsc_SCardBeginTransaction(opened->library, handle);
-    opened->number = opened->code == SCARD_S_SUCCESS ? handle : 0;
-    return opened->number;
+    SCARDCONTEXT context = 0;
+    library = pcsc_given_or_default(library);
+    uint32_t code = pcsc_SCardEstablishContext(library, scope, NULL, NULL, &context);
+    return pcsc_opened(opened, library, code, context, 0);
+}
+
+SCARDHANDLE pcsc_begin_transaction(const scardffi_library *library, SCARDHANDLE handle, uint64_t *opened)
+{
+    library = pcsc_given_or_default(library);
+    return pcsc_opened(opened, library, pcsc_SCardBeginTransaction(library, handle), handle, 0);
 }
 
 static uint64_t packed(uint32_t code, DWORD number)

@@ -18,18 +18,13 @@ struct pcsc_card_status {
 
 /* [declarations] that Python sees */
 
-/* What a call has opened, written before Python can be interrupted. */
-typedef struct {
-    const scardffi_library *library;
-    SCARDHANDLE number; /* the context, the card handle, or the card handle in a transaction; 0 if the call failed */
-    uint32_t protocol;
-    uint32_t code;
-} pcsc_opened;
+/* The first functions write to `opened`, before Python can be interrupted: the context or handle, 0 if the call failed;
+ * the active protocol; the code; the address of the library. */
 
 /* SCardEstablishContext. Returns the context, or 0. */
-SCARDCONTEXT pcsc_establish_context(const scardffi_library *library, uint32_t scope, pcsc_opened *opened);
+SCARDCONTEXT pcsc_establish_context(const scardffi_library *library, uint32_t scope, uint64_t *opened);
 /* SCardBeginTransaction. Returns the handle, or 0. */
-SCARDHANDLE pcsc_begin_transaction(const scardffi_library *library, SCARDHANDLE handle, pcsc_opened *opened);
+SCARDHANDLE pcsc_begin_transaction(const scardffi_library *library, SCARDHANDLE handle, uint64_t *opened);
 /* SCardReconnect. Returns its code, and the active protocol in the upper 32 bits. */
 uint64_t pcsc_reconnect(const scardffi_library *library, SCARDHANDLE handle, uint32_t share_mode, uint32_t protocols,
                         uint32_t initialization);
@@ -57,6 +52,10 @@ uint64_t pcsc_list_readers_of_device(const scardffi_library *library, SCARDCONTE
 
 /* Complete `status`, and write it before the reader's name, which is in `memory` already. */
 void pcsc_write_status(struct pcsc_card_status *status, DWORD atr_length, char *memory, size_t size);
+
+/* Write the four numbers of `opened`. Returns `number`, or 0 if the code is not that of success. */
+SCARDHANDLE pcsc_opened(uint64_t *opened, const scardffi_library *library, uint32_t code, SCARDHANDLE number,
+                        DWORD protocol);
 
 /* Return a length that the library reports, or UINT32_MAX if it is larger. */
 static inline uint32_t pcsc_claimed_length(DWORD length)
