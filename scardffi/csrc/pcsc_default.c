@@ -24,11 +24,17 @@ int pcsc_open_default(scardffi_library **library, char *detail, size_t size)
     return 0;
 }
 
-const scardffi_library *pcsc_default(void)
+static const scardffi_library *load_default(void)
 {
     char detail[512];
-    scardffi_library *library = platform_atomic_load(&default_library);
-    return library != NULL || pcsc_open_default(&library, detail, sizeof detail) == 0 ? library : &no_library;
+    scardffi_library *library;
+    return pcsc_open_default(&library, detail, sizeof detail) == 0 ? library : &no_library;
+}
+
+const scardffi_library *pcsc_default(void)
+{
+    const scardffi_library *library = platform_atomic_load(&default_library);
+    return library != NULL ? library : load_default();
 }
 
 uint32_t pcsc_missing(const scardffi_library *library)
