@@ -378,12 +378,7 @@ class SCardManage(ExchangeMethods):
             CardStateError: the card was reset or removed.
             UnexpectedStateError: the object is not attached.
         """
-        result, reader, state, protocol, atr = _marshalling.fetch_status(
-            "uint32_t",
-            lambda name, name_length, state, protocol, atr, atr_length: lib.manage_status(
-                self._native, state, protocol, name, name_length, atr, atr_length
-            ),
-        )
+        result, reader, state, protocol, atr = _marshalling.fetch_status(lib.manage_packed_status, self._native)
         self._check(result, "status")
         return Status(reader, CardState(state), Protocol(protocol), atr)
 
