@@ -54,7 +54,7 @@ LINK_WITH_CET = ["-Wl,-z,cet-report=error"]  # the linker fails if a part of the
 HARDENING_PROBE = """
 #include <string.h> /* glibc warns if _FORTIFY_SOURCE has no optimizer */
 #if defined(_FORTIFY_SOURCE) && defined(__SANITIZE_ADDRESS__)
-#error "the sanitizer does not see the accesses of the functions that check"
+#error "the sanitizer does not see the memory accesses in the functions of _FORTIFY_SOURCE"
 #endif
 int probe(void) { return 0; }
 """

@@ -3,7 +3,8 @@
 pytest loads every installed plugin in every run. Functions here therefore import scardffi only when they need it, so
 that other runs do not load it.
 
-PYTEST_DONT_REWRITE: this file has no assertions, and pytest must not warn if it was imported before pytest.
+PYTEST_DONT_REWRITE: this file has no assertions to rewrite. Without this word pytest would warn if another module had
+imported the file before.
 """
 
 from __future__ import annotations

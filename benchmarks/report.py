@@ -19,9 +19,9 @@ _README_COLUMNS: Final = {"exchange": "on a library that answers at once", "pcsc
 _README_ROWS: Final = ("scardffi `exchange()`", "scardffi `card.transmit()`", "pyscard `connection.transmit`")
 _LIMITS: Final = """\
 A real card takes milliseconds for an exchange with any binding. The first table shows the time that a binding adds,
-measured with a library that does nothing. The saved time matters for programs that use many readers at a time,
-emulators, fuzzing, fast contactless cards and the load of the processor. It does not matter for a program that sends a
-command to one card now and then.
+measured with a library that does nothing. The saved time matters for programs that use many readers at a time, for
+emulators, for fuzzing, for fast contactless cards, and for the load of the processor. It does not matter for a program
+that sends a command to one card now and then.
 The figures are from one machine that also did other work: compare the ratios to the C loop (in brackets), not the
 nanoseconds."""
 
@@ -136,7 +136,7 @@ def _cell(row: dict[str, Any], length: str) -> str:
 def _allocation(results: dict[str, Any]) -> list[str]:
     labels = {row["row"]: row["label"] for row in results["exchange"]["rows"]}
     lines = [
-        _row(["", "exchanges", "allocated after the loop", "maximum during the loop", "change of blocks"]),
+        _row(["", "exchanges", "allocated after the loop", "maximum during the loop", "additional memory blocks"]),
         "|---" * 5 + "|",
     ]
     for entry in results["allocation"]:

@@ -62,7 +62,7 @@ def dword(name: str, value: SupportsIndex) -> int:
 
 
 def handle(name: str, value: SupportsIndex) -> int:
-    """Return a card handle or context as the platform's type holds it; a signed and an unsigned number are allowed."""
+    """Convert a signed or unsigned number of a card handle or context to the value that the platform's type has."""
     number = integer(name, value)
     if not -(1 << HANDLE_BITS - 1) <= number < 1 << HANDLE_BITS:
         raise InvalidHandleError(
@@ -80,7 +80,7 @@ def address(name: str, value: SupportsIndex) -> CData:
 
 
 def member(name: str, value: SupportsIndex, enum: type[_Enum]) -> _Enum:
-    """Return the member of an enumeration for a member or its number."""
+    """Check that a value is a member of an enumeration, or the number of one, and return the member."""
     number = integer(name, value)
     try:
         return enum(number)
@@ -90,7 +90,7 @@ def member(name: str, value: SupportsIndex, enum: type[_Enum]) -> _Enum:
 
 
 def flags(name: str, value: SupportsIndex, enum: type[_Flags]) -> _Flags:
-    """Return the flags for a combination of members or its number."""
+    """Check that a value is a combination of flags, or the number of one, and return the flags."""
     number = integer(name, value)
     if number & ~_every_flag(enum):
         choices = ", ".join(f"{enum.__name__}.{one.name} ({one.value})" for one in enum)

@@ -1,8 +1,8 @@
 """Drop the errors of finalizers while the interpreter is ending.
 
-At the end Python sets the names in modules to None, and it does so before it finalizes the objects that are still open
-if something keeps the modules alive, for example in frozen programs. Then a function of the package fails at the first
-name that it needs. There is nothing left to do for it: the end of the process closes everything.
+When the interpreter ends, Python sets the names in modules to None. If something keeps the modules alive, for example
+in a frozen program, this happens before Python finalizes the objects that are still open. Then a function of the
+package fails at the first name that it needs. This does no harm, because the end of the process closes everything.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _GENERATOR = 0x20  # inspect.CO_GENERATOR; importing inspect takes long
 def silent_at_exit(function: _Function) -> _Function:
     """Decorate a function that Python may call while the interpreter is ending, and drop its errors then.
 
-    For ``__del__``; and for ``__exit__`` and generators with a context, because Python closes suspended generators at
-    the end.
+    It is for ``__del__``, and for ``__exit__`` and the generators of context managers: at its end, Python closes
+    suspended generators, and this ends their ``with`` statements.
     """
-    is_ending = sys.is_finalizing  # not a name of the module
+    is_ending = sys.is_finalizing  # a local name, because those of the module may be None then
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:

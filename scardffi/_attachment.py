@@ -29,7 +29,7 @@ class Attachment:
     Args:
         source: the object that the handle came from. It is kept alive until the attachment ends.
         previous: the previous attachment of the same SCardManage. A service can be made with the SCardManage itself as
-            its transmitter and outlive an attachment, so all attachments of one SCardManage share their turns.
+            its transmitter and outlive an attachment, so all attachments of one SCardManage share one ``turns``.
 
     Attributes:
         is_ended: True after the card was detached.
@@ -65,7 +65,7 @@ class Attachment:
 class AttachmentTransmitter:
     """A transmitter for services (:class:`scardffi.services.transmitter.Transmitter`) that raises after the detach.
 
-    Each method is that of :class:`scardffi.SCardManage`.
+    Each method does the same as the method of :class:`scardffi.SCardManage` with its name.
 
     Args:
         card: the object that sends the commands.

@@ -1,6 +1,6 @@
 """The classes of the compiled module ``_calls`` in Python, through cffi: for PyPy, and for tests.
 
-The subclasses in ``exchange`` have the documentation of the methods, and the methods that make errors.
+csrc/python/calls.c has the documentation of the methods. The subclasses in ``exchange`` make the errors.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Gate: what one thread opens and others wait for, also if Ctrl-C interrupts them.
+"""Gate: one thread opens it, and other threads wait until it is open. Ctrl-C may interrupt any of them.
 
-``threading.Event`` does not stand that: interrupted in its Python code, it stays locked, and later calls wait for ever.
+``threading.Event`` is not safe here: if Ctrl-C interrupts its Python code, its lock may stay locked, and later calls
+wait for ever.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Gate:
         return self._is_open
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the gate is open, or for so many seconds; return True if it is open."""
+        """Wait until the gate is open, at most ``timeout`` seconds; return True if it is open."""
         if not self._is_open and self._lock.acquire(timeout=-1 if timeout is None else timeout):
             self._lock.release()  # the next thread may pass
         return self._is_open

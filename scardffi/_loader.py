@@ -78,7 +78,9 @@ class LibraryInfo(NamedTuple):
 
 
 def open_table(path: str | os.PathLike[str]) -> Api:
-    """Load the PC/SC library with this path or name and return its function table, always the same for one library.
+    """Load the PC/SC library with this path or name and return its function table.
+
+    Each library has one table: a second call for the same library returns the same table.
 
     Raises:
         LibraryNotFoundError: no such file exists.
@@ -142,8 +144,8 @@ def owning(create: Callable[[], CData], free: Callable[[CData], object]) -> CDat
     """Return the pointer that ``create`` returns, and call ``free`` when it is collected; None if it is NULL.
 
     Both must be functions in C, or :func:`functools.partial` of one. Python handles signals only between two
-    instructions of Python code: the one ``next`` below creates the memory and its owner, and nothing is lost if
-    Ctrl-C interrupts this function. Freeing runs no Python code either.
+    instructions of Python code. The call of ``next`` below is one instruction, which creates the memory and its owner,
+    so nothing is lost if Ctrl-C interrupts this function. Freeing runs no Python code either.
 
     A pointer that owns its memory itself (``ffi.gc``) would be freed too early: if a reference cycle is collected, it
     is freed before the finalizers of the other objects run, and these may still use the memory.

@@ -20,7 +20,7 @@ ATR_ROOM: Final = 36
 _NAME_ROOM: Final = 256
 _LIST_TRIES: Final = 8
 MOST_CLAIMED: Final = 1 << 20
-"""The most bytes that are allocated because a PC/SC library says so: far more than any list, name or value has."""
+"""The limit, in bytes, for a size that a PC/SC library claims. Every real list, name or value is far shorter."""
 
 
 def claimed(function: str, size: int) -> int:

@@ -85,7 +85,7 @@ class ReaderPolling:
         return ReturnCode.SCARD_E_TIMEOUT, []
 
     def _unchanged(self, others: list[tuple[str, int]]) -> list[tuple[int, bytes]]:
-        """Return the states that the caller gave, so that the next wait compares with them, and the ATRs."""
+        """Return the ATRs, and the states that the caller gave, so that the next wait compares with these states."""
         unaware = [(reader, int(ReaderStateFlag.UNAWARE)) for reader, _ in others]
         _, results = self._library.SCardGetStatusChange(self._context, 0, unaware)
         return [(state, atr) for (_, state), (_, atr) in zip(others, results, strict=True)]

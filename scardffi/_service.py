@@ -25,7 +25,8 @@ def establish(library: Library, scope: int) -> CData:
 
     The object releases the context at the latest when it is collected, so nothing is left if Ctrl-C interrupts this.
 
-    pcsc-lite returns the code of a refusal also if pcscd ends during the call. Then this asks once more.
+    pcsc-lite returns SCARD_W_SECURITY_VIOLATION if pcscd refuses the program, and also if pcscd ends during the call.
+    For this reason a call with this code is repeated once.
 
     Raises:
         NoServiceError: the resource manager does not run, cannot be reached, or refuses this program.

@@ -1,7 +1,8 @@
 """The constants of PC/SC as enumerations, with the values of the platform that Python runs on.
 
-Members have the names of PC/SC part 5 without the prefix ``SCARD_``; only those of :class:`ReturnCode` keep it. All
-members are ints, and a function that takes a member takes its number too.
+Members have the names of PC/SC without the common part, for example ``Protocol.T0`` for ``SCARD_PROTOCOL_T0`` and
+``Disposition.LEAVE`` for ``SCARD_LEAVE_CARD``. Only the members of :class:`ReturnCode` have the full names. All members
+are ints, and a function that takes a member takes its number too.
 """
 
 from __future__ import annotations

@@ -105,7 +105,8 @@ class Context(NotCopied):
     def handle(self) -> int:
         """The native context (SCARDCONTEXT) as an int.
 
-        It changes if a question finds that the resource manager was restarted; :meth:`is_valid` asks one.
+        It changes if a call, such as :meth:`is_valid` or :meth:`list_readers`, finds that the resource manager was
+        restarted.
 
         Raises:
             UnexpectedStateError: the context is released, or a fork inherited it.
@@ -236,7 +237,7 @@ class Context(NotCopied):
         is repeated until each wait has ended.
 
         Raises:
-            SCardError: SCardCancel has failed for a second. The waits end at the next change or timeout.
+            SCardError: SCardCancel kept failing for one second. The waits end at the next change or timeout.
         """
         self._refuse_in_fork()
         with self._state:
@@ -251,7 +252,7 @@ class Context(NotCopied):
         A second call has no effect. If a call on a card is running, this waits for its end. In a fork nothing is
         closed, because the context belongs to the parent process.
 
-        It is no error if the resource manager has stopped since.
+        It is no error if the resource manager has stopped.
 
         Raises:
             SCardError: the resource manager reported an error; the context is released nevertheless.
@@ -297,7 +298,7 @@ class Context(NotCopied):
         if context is None or not lib.native_context_is_open(context) or self._process != lib.platform_process():
             return
         close_later(functools.partial(_release_collected, self._library, context))
-        lib.native_context_abandon(context)  # if Ctrl-C has ended this function before, C releases the context
+        lib.native_context_abandon(context)  # if Ctrl-C ends this function before this line, C releases the context
         if self._is_released:  # Ctrl-C has interrupted the release
             return
         _warn(f"{self!r} was collected without release()", ResourceWarning, source=self)
@@ -328,7 +329,7 @@ class Context(NotCopied):
             return answer
 
     def _renew(self) -> None:
-        """Replace the native context; the lock of questions is held."""
+        """Replace the native context. The caller holds ``_question``."""
         old, new = self._context, self._establish()
         if old is not None:
             lib.native_context_release(old)
@@ -428,7 +429,7 @@ class _Wait:
         in C if this is called on the main thread.
         """
         if threading.current_thread() is threading.main_thread():
-            # threading.Thread.start() waits in Python code that does not stand Ctrl-C
+            # threading.Thread.start() waits in Python code that is not safe if Ctrl-C interrupts it
             _thread.start_new_thread(self._run, (limit, watched))
             while not self.ended.wait(_SIGNAL_CHECK):
                 pass
@@ -460,7 +461,7 @@ class _Wait:
                 context, self._context = self._context, None
             if context is not None:
                 lib.native_context_release(context)
-                del context  # the caller goes on now
+                del context  # frees the struct before the caller goes on
             self.ended.open()
 
     def _step(self, watched: list[tuple[str, int]], context: int) -> Callable[..., tuple[int, list[tuple[int, bytes]]]]:

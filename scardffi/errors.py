@@ -35,7 +35,7 @@ class SCardError(Exception):
         function: the PC/SC name or the scardffi name of the function that failed; None if no function failed.
         arrived: the number of bytes that arrived before the failure, if the response has several parts. They are in
             the caller's buffer, or in ``partial`` if the caller gave no buffer.
-        partial: the bytes that arrived, if the caller gave no buffer.
+        partial: the bytes that arrived, if the caller gave no buffer, or if they are not valid response data.
     """
 
     code: int | None
@@ -225,8 +225,10 @@ class CodeInfo(NamedTuple):
 _BUG: Final = "Report it to the authors of the resource manager or driver."
 _RETRY: Final = "Try again; if it fails again, restart the resource manager."
 _FEATURES: Final = "Ask the reader for its features first."
-_AGAIN: Final = "Try again when it runs."
-_ATTACH_AGAIN: Final = "Attach again when it runs: no attachment outlives it. Then select and verify again."
+_AGAIN: Final = "Try again when the resource manager runs."
+_ATTACH_AGAIN: Final = (
+    "Attach again when the resource manager runs: its end has closed all handles. Then select and verify again."
+)
 _MAY_HAVE_RUN: Final = (
     f"The card may have executed the command. {_ATTACH_AGAIN} If the card is a Python object in a virtual reader, it "
     "may have raised an exception: see the reader's errors."
@@ -483,11 +485,11 @@ _BY_FUNCTION: Final[dict[tuple[str, ReturnCode], tuple[type[SCardError], str, st
         for function in _OWN_BUFFER
     },
 }  # fmt: skip
-"""The rows that hold for one function only; it is a PC/SC function or, before that, one of scardffi's own."""
+"""The rows that hold for one function only. lookup() tries a function of scardffi, then the one that it wraps."""
 
 _REFUSED: Final = (
     NoServiceError, "the resource manager refuses this program",
-    "pcscd may have too many clients, or a rule of polkit may forbid it.",
+    "pcscd may have too many clients, or a rule of polkit may forbid access.",
 )  # fmt: skip
 _SHORTER_LIST: Final = (
     CommunicationError, "pcsc-lite cannot read the list of readers, because pcscd was restarted with fewer readers",
@@ -525,7 +527,7 @@ def number_of(code: int | str) -> int:
     """Return a return code as an unsigned 32-bit number.
 
     Args:
-        code: a number: unsigned, or signed, or extended by its sign to 64 bits; or a name, as in
+        code: a number (unsigned, signed, or sign-extended to 64 bits), or a name of
             :class:`~scardffi.constants.ReturnCode`.
 
     Raises:
@@ -549,8 +551,7 @@ def lookup(code: int | str, function: str | None = None) -> CodeInfo:
     """Return name, error class, meaning and remedy of a return code or an HRESULT.
 
     Args:
-        code: a number of 32 bits: unsigned, or signed, or extended by its sign to 64 bits; or the name of a return
-            code.
+        code: a number of 32 bits (unsigned, signed, or sign-extended to 64 bits), or the name of a return code.
         function: the function that returned it, such as ``"SCardTransmit"`` or ``"transmit"``; a few codes mean
             different things in different functions. None for the meaning in most functions.
 
@@ -592,7 +593,7 @@ def context_is_gone(code: int) -> bool:
 
 
 def nothing_to_release(result: int) -> bool:
-    """Return whether a code or HRESULT of a call that lets go of something says that the service or reader is gone."""
+    """Return whether the code or HRESULT of a release, detach or unlock says that the service or reader is gone."""
     code = result & 0xFFFF if result & 0xFFFF0000 == _FACILITY_WIN32 and result != E_INVALIDARG else result
     return code in _SERVICE_IS_GONE or code in _READER_IS_GONE
 

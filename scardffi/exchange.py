@@ -1,7 +1,7 @@
 """Exchange commands and responses with a card: the transmit methods of SCardManage, and Exchange.
 
-The C core makes the exchange (csrc/exchange.c, csrc/binary_file.c). Python copies no byte except into the bytes object
-that transmit() returns: the response is received in the caller's memory, or in a receive buffer for this object.
+The calls without a flow are in csrc/python/calls.c. This module has the calls in steps, the transfer of whole files,
+and the errors of all calls. The C core makes the exchange and receives the response in the caller's memory.
 """
 
 from __future__ import annotations
@@ -209,7 +209,15 @@ class ExchangeMethods(NotCopied, CardCalls):
     def _complete(
         self, function: str, command: Buffer, response: Buffer, flow: SupportsIndex, memory: CData | None = None
     ) -> int:
-        """Make one exchange with a flow and return the length of the response; ``memory`` is it if it is our own."""
+        """Make one exchange with a flow and return the length of the response.
+
+        Args:
+            function: the name of the caller, for errors.
+            command: the command.
+            response: the memory for the response.
+            flow: the flow.
+            memory: the same memory if it is not the caller's.
+        """
         with Exchange(self, command, response, flow) as exchange:
             native = exchange.native
             if memory is not None:
@@ -260,8 +268,8 @@ class ExchangeMethods(NotCopied, CardCalls):
                 read.
             InsufficientBufferError: the card returned more bytes than the buffer has; ``required`` is the length that
                 the buffer needs.
-            CommunicationError: with ``code`` None, the card's response has no status word, or is not what READ BINARY
-                returns; ``partial`` has it.
+            CommunicationError: the card's response has no status word, or is not what READ BINARY returns (``code``
+                is None, and ``partial`` has the response).
             SCardError: an exchange failed.
 
         Any exception that ends the transfer early, KeyboardInterrupt too, has the number of bytes read in ``arrived``.
@@ -287,11 +295,12 @@ class ExchangeMethods(NotCopied, CardCalls):
         Raises:
             StatusWordError: the card refused a command; ``sw`` is the status word and ``arrived`` the number of bytes
                 written.
-            CommunicationError: with ``code`` None, the card's response has no status word; ``partial`` has it.
+            CommunicationError: the card's response has no status word (``code`` is None, and ``partial`` has the
+                response).
             SCardError: an exchange failed.
 
-        Any exception that ends the transfer early has the number of bytes written in ``arrived``. If it is not the
-        card's refusal, the card may have written the next chunk too.
+        Any exception that ends the transfer early has the number of bytes written in ``arrived``. The card may have
+        written the next chunk too, unless it refused a command.
         """
         start = integer("offset", offset)
         most = _chunk(chunk, EXTENDED_DATA)
@@ -328,7 +337,7 @@ class ExchangeMethods(NotCopied, CardCalls):
             return
         done, length = lib.binary_done(file), lib.binary_partial_length(file)
         failure = ExchangeFailure.decode(answer, done, _file_partial(file), is_refused=lib.binary_is_refused(file))
-        if failure.required:  # it is for the last response only
+        if failure.required:  # C reports what the last response needs, without the data before it
             failure.required += done
         failure.malformed = (
             answered(length, None) if length < 2 else f"the card's response of {length} bytes is malformed"
@@ -399,7 +408,7 @@ class Exchange(NotCopied, ExchangeCalls):
         UnexpectedStateError: the card is detached, the exchange is closed, or another thread is using it.
     """
 
-    __slots__ = ("_card", "_closed", "_native", "_size", "command", "response")
+    __slots__ = ("_card", "_closed", "_native", "command", "response")
 
     def __init__(self, card: ExchangeMethods, command: Buffer, response: Buffer, flow: SupportsIndex = 0) -> None:
         native = card.native

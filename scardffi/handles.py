@@ -46,7 +46,7 @@ def handle_number(source: object, library: Library) -> int:
     for layer in _decorated(source):
         if hasattr(layer, "hcard"):
             if layer.hcard is None:
-                raise invalid("handle", source, "a connection that is connected: its hcard is None")
+                raise invalid("handle", source, "a connection that is connected; the hcard of this one is None")
             return handle("handle", integer("hcard", layer.hcard))
     return handle("handle", source)  # type: ignore[arg-type]  # raises TypeError if there is no __index__
 

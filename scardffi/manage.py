@@ -246,7 +246,7 @@ class SCardManage(ExchangeMethods):
         kept = self._owner, self._attachment
         message = f"{self!r} was collected while attached; call detach()"
         close_later(lambda: (lib.manage_detach(native, Disposition.LEAVE), kept))
-        lib.manage_abandon(native)  # if Ctrl-C has ended this function before, C detaches (manage_close)
+        lib.manage_abandon(native)  # if Ctrl-C ends this function before this line, C detaches (manage_close)
         _warn(message, ResourceWarning, source=self)
 
     def reconnect(
@@ -602,8 +602,8 @@ class _Exit:
     """The ``__exit__`` of a transaction.
 
     Python looks for signals when a function begins, so Ctrl-C can end ``__exit__`` before its first line. The ``with``
-    statement has only the callable that it got here, and drops it then: with it the struct in C goes, which ends the
-    transaction (transaction_free in csrc/manage.c).
+    statement then drops the callable that ``__get__`` returned. This frees the struct in C that the callable holds, and
+    C ends the transaction (transaction_free in csrc/manage.c).
     """
 
     def __get__(self, transaction: _Transaction | None, owner: type[_Transaction]) -> Callable[..., None]:

@@ -102,7 +102,7 @@ class Replies(Sequence[Reply]):
         self._offsets = lib.script_run_offsets(run)
         self._elapsed = lib.script_run_elapsed(run) if timed else None
         size = self._offsets[self._count]
-        # The replies' views hold the memory's address, and the address holds the run.
+        # The views of the replies keep the pointer ``arena`` alive, and the pointer keeps the run alive.
         arena = keeping(lib.script_run_arena(run), run) if size else ffi.new("unsigned char[1]")
         self._memory = memoryview(ffi.buffer(arena, size)).toreadonly()
         self.run: ScriptRun | None = run
@@ -226,12 +226,13 @@ class Script(NotCopied):
 
         Ctrl-C, ``progress`` and ``cancel`` are handled between two commands, at least every 100 ms if no single
         command takes longer: a command cannot be interrupted. Other threads may use the card between two commands, but
-        not between the parts of one response; with ``transaction``, only those that use the same handle.
+        not between the parts of one response. With ``transaction``, only threads that use the same handle may do so.
 
-        Any exception that ends the run early, from a signal handler, ``progress`` or ``cancel`` too, has the complete
-        replies in ``replies``, and in ``index`` the index of the command that has no complete reply. If a response had
-        arrived in part, its bytes are in ``partial`` and their number is in ``arrived``. Before each command there is
-        memory for a response of any length; if memory is exhausted, the script ends before the command.
+        Any exception that ends the run early has the complete replies in ``replies``, and the index of the first
+        command without a complete reply in ``index`` (for an unexpected status word: of the command that got it). This
+        is true for exceptions from signal handlers, ``progress`` and ``cancel`` too. If a response had arrived in part,
+        ``partial`` has its bytes, and ``arrived`` is the number of its data bytes. Before each command there is memory
+        for a response of any length; if memory is exhausted, the script ends before the command.
 
         Args:
             card: an attached card.

@@ -16,6 +16,7 @@ from support.cards import PIN, RecordingCard, ScriptedCard, card_with_codes
 from support.pcscd import PrivatePcscd
 
 from scardffi import Flow, Library, NotTransactedError, ReturnCode, SCardManage, virtual
+from scardffi._arguments import new_memory
 from scardffi._loader import calls, ffi
 from scardffi.constants import control_code
 from scardffi.iso7816.response import MalformedResponseError
@@ -108,16 +109,13 @@ def received(cards: CallbackLibrary, echo: SCardManage, monkeypatch: pytest.Monk
     """Return a function that returns the beginning of the memory of the last response."""
     if calls is not None:
         return lambda length: cards.memory_behind(echo, length)
-    from scardffi import _calls_by_cffi
-
     memories: list[Any] = []
-    new_memory = _calls_by_cffi.new_memory
 
     def spy(*arguments: Any) -> Any:
         memories.append(new_memory(*arguments))
         return memories[-1]
 
-    monkeypatch.setattr(_calls_by_cffi, "new_memory", spy)
+    monkeypatch.setattr("scardffi._calls_by_cffi.new_memory", spy)
     return lambda length: bytes(ffi.buffer(memories[-1])[:length])
 
 

@@ -158,7 +158,7 @@ def test_an_unconnected_connection_of_pyscard_is_refused(daemon: PrivatePcscd) -
     from smartcard.System import readers
 
     reader = next(one for one in readers() if one.name == daemon.ifd_reader(1))
-    with pytest.raises(InvalidArgumentError, match="hcard is None"):
+    with pytest.raises(InvalidArgumentError, match="the hcard of this one is None"):
         SCardManage().attach_by_handle(reader.createConnection())
 
 

@@ -25,7 +25,7 @@ static struct card_handle *take_unused(void)
     return card;
 }
 
-/* In the child of a fork, threads that exist only in the parent may hold the locks. The child never uses them. */
+/* The child of a fork does not use its parent's structs, because threads of the parent may have held their locks. */
 static void forget_parent(void)
 {
     if (process != platform_process()) {

@@ -19,7 +19,7 @@ struct flow;
 struct card_handle {
     platform_mutex mutex;
     platform_condition turn_ended;
-    const struct flow *holder; /* atomic; whose turn it is while nobody has `mutex`, NULL for anybody's; written under
+    const struct flow *holder; /* atomic; the flow that keeps its turn, NULL if any call may begin; written under
                                   `mutex` */
     uintptr_t holder_thread;   /* the thread that called the holder; guarded by `mutex` */
     const void *holder_manage; /* the manage object of the holder; guarded by `mutex` */

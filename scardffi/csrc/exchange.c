@@ -103,7 +103,8 @@ static uint64_t deadline_after(uint32_t milliseconds)
     return platform_nanoseconds() + milliseconds * 1000000ull;
 }
 
-/* Send the first `length` bytes of the command, of which there are as many. `milliseconds` 0: there is no limit. */
+/* Send the first `length` bytes of the command, which has at least so many. If `milliseconds` is 0, there is no limit
+ * of time. */
 static int64_t send(scardffi_exchange *exchange, size_t length, uint32_t milliseconds)
 {
     if (!platform_flag_take(&exchange->busy))

@@ -7,7 +7,7 @@
 
 /* [declarations] that Python sees */
 
-/* Without continuations. */
+/* Without the optional steps of flow.h. */
 int64_t exchange_plain(scardffi_manage *manage, const unsigned char *command, size_t command_length,
                        unsigned char *response, size_t capacity);
 
@@ -24,8 +24,8 @@ int64_t exchange_send(scardffi_exchange *exchange);
 /* Send only the first `length` bytes of the command buffer. */
 int64_t exchange_send_part(scardffi_exchange *exchange, size_t length);
 /* The same in steps, so that the caller can handle signals. A call with a flow may return FLOW_MORE after about 50 ms.
- * The same thread then goes on with exchange_step, or gives up the call by exchange_end. That returns the data bytes
- * that arrived; it does nothing and returns 0 if no call of this thread is between two steps. */
+ * The same thread then goes on with exchange_step, or gives up the call by exchange_end. exchange_end returns the
+ * number of data bytes that arrived; it does nothing and returns 0 if no call of this thread is between two steps. */
 int64_t exchange_start(scardffi_exchange *exchange);
 int64_t exchange_start_part(scardffi_exchange *exchange, size_t length);
 int64_t exchange_step(scardffi_exchange *exchange);
@@ -34,8 +34,8 @@ uint32_t exchange_end(scardffi_exchange *exchange);
  * word and after a failure. */
 uint32_t exchange_sw(const scardffi_exchange *exchange);
 bool exchange_has_sw(const scardffi_exchange *exchange);
-/* After a failure: the length that the response needs, 0 if it is not known; the data bytes that arrived before the
- * failure, at the start of the response; and the bytes after them that are no data. */
+/* After a failure: the length that the response needs, 0 if it is not known; the number of data bytes that arrived
+ * before the failure, at the start of the response; and the number of bytes after them that are no data. */
 uint32_t exchange_required(const scardffi_exchange *exchange);
 uint32_t exchange_arrived(const scardffi_exchange *exchange);
 uint32_t exchange_rest(const scardffi_exchange *exchange);

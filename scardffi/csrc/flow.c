@@ -53,7 +53,7 @@ static int64_t send(struct card_handle *card, unsigned flow, const unsigned char
 }
 
 /* Send the next command of a chain: an extended command is sent as short ones, all but the last with the chaining bit
- * and 255 bytes of data. The card's response to the last one, or its refusal of another one, is the response. */
+ * and 255 bytes of data. The response to the last one, or to an earlier one that the card refuses, is returned. */
 static int64_t send_link(struct card_handle *card, struct flow *flow, bool *is_last)
 {
     const struct apdu *apdu = &flow->apdu;

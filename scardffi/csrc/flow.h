@@ -23,8 +23,8 @@ enum {
 
 /* [end] */
 
-/* A response is continued up to the length of one command's longest response. The rest is for a card that returns more
- * than was requested. */
+/* In this memory a response may have MAX_BUFFER_SIZE_EXTENDED bytes; a part that would make it longer is not requested.
+ * The other half of the memory is for a card that returns more than was requested. */
 _Static_assert(FLOW_ROOM == 2 * MAX_BUFFER_SIZE_EXTENDED, "there is room for any response before each command");
 
 #define FLOW_NO_DEADLINE UINT64_MAX
@@ -35,11 +35,11 @@ struct flow {
     size_t command_length;
     unsigned char *response;
     size_t capacity;
-    size_t limit; /* a response that would become longer is not requested */
+    size_t limit; /* a part that would make the response longer than this is not requested */
     unsigned flags;
     int next;                 /* which command is next */
     struct apdu apdu;         /* the command to be chained */
-    size_t sent;              /* its data bytes that are sent */
+    size_t sent;              /* the number of its data bytes that were sent */
     size_t arrived;           /* data bytes in `response` while it is incomplete, otherwise 0 */
     size_t rest;              /* bytes after them that have no status word: a last part of fewer than two bytes */
     bool is_refused;          /* the next part is longer than `limit` allows, and was not requested */

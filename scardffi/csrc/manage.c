@@ -187,7 +187,8 @@ static uint32_t probe_with_context(const scardffi_library *library, SCARDHANDLE 
     return code;
 }
 
-/* End the transactions that were begun here. Returns false if one may still be held: a reset card refuses to end it. */
+/* End the transactions that were begun here. Returns false if one may still be held: after a reset it cannot be
+ * ended. */
 static bool end_transactions(scardffi_manage *manage, struct card_handle *card)
 {
     uint32_t code = SCARD_S_SUCCESS;
@@ -234,7 +235,7 @@ static uint32_t detach(scardffi_manage *manage, uint32_t disposition)
 {
     struct card_handle *card = manage->card;
     platform_atomic_store(&manage->detaching, 1);
-    platform_mutex_lock(&card->mutex); /* a call that keeps its turn for its next step is not waited for */
+    platform_mutex_lock(&card->mutex); /* does not wait for a call that is between two steps */
     platform_atomic_store(&manage->detaching, 0);
     uint32_t code = close_handle(manage, card, disposition);
     platform_atomic_store(&manage->card, NULL);
@@ -417,8 +418,8 @@ void manage_undo_attach(scardffi_manage *manage, uint64_t attachment)
 
 /* pcscd leaves the reader locked after an exclusive connection was reconnected as shared, as if a transaction were
  * held; one SCardEndTransaction unlocks it (measured on 1.9.9 and 2.5.3). A resource manager without this fault answers
- * that there is no transaction. Only a handle of our own is treated so, since its owner may hold a transaction on a
- * borrowed one; transactions begun here are ended first. */
+ * that there is no transaction. This is done only for an owned handle, because the owner of a borrowed handle may hold
+ * a transaction on it, and only while no transaction that was begun here is open. */
 static void unlock_after_exclusive(scardffi_manage *manage, struct card_handle *card)
 {
     if (manage->was_exclusive && manage->locks == 0) {
@@ -523,7 +524,7 @@ uint32_t manage_learn_protocol(struct card_handle *card)
     return code;
 }
 
-/* Return a length that the library reports, or the largest one if it is even larger. */
+/* Return a length that the library reports, or UINT32_MAX if it is larger. */
 static uint32_t claimed_length(DWORD length)
 {
     return length < UINT32_MAX ? (uint32_t)length : UINT32_MAX;

@@ -72,7 +72,7 @@ bool manage_is_forked(const scardffi_manage *manage);
 /* A transaction that ends with this struct at the latest. It keeps the manage object in memory. */
 struct transaction;
 struct transaction *transaction_new(scardffi_manage *manage); /* NULL if memory is exhausted */
-/* End the transaction if it was begun and not ended, which may wait, and free the struct. */
+/* End the transaction if it was begun and not ended, and free the struct. This may wait. */
 void transaction_free(struct transaction *transaction);
 uint32_t transaction_begin(struct transaction *transaction);
 uint32_t transaction_end(struct transaction *transaction);
@@ -83,7 +83,7 @@ void transaction_cancel(struct transaction *transaction);
 
 /* For the other files of the core: lock and return the handle of an attached object; NULL if it cannot be used. */
 struct card_handle *manage_enter(scardffi_manage *manage);
-/* The same, if it may be the turn of this flow. */
+/* The same for a step of `flow`. Does not wait if this flow keeps its turn. */
 struct card_handle *manage_enter_turn(scardffi_manage *manage, const struct flow *flow);
 /* True while manage_detach waits for a running call. Calls of several commands end then. */
 bool manage_is_detaching(const scardffi_manage *manage);

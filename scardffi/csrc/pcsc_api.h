@@ -1,7 +1,7 @@
 /* The functions of a PC/SC library: their list, and a table of them for each library that is loaded at run time.
  *
  * PC/SC libraries keep threads and sockets, so a library is never unloaded and its table is never freed. A function
- * that a library lacks is NULL in its table; its caller below returns PCSC_NOT_IMPLEMENTED.
+ * that a library lacks is NULL in its table; then pcsc_SCardX, which calls it, returns PCSC_NOT_IMPLEMENTED.
  */
 #ifndef SCARDFFI_PCSC_API_H
 #define SCARDFFI_PCSC_API_H

@@ -9,7 +9,7 @@
 /* While commands take less than FAST_NANOSECONDS each, the clock is read only after FAST_COUNT commands. */
 enum { FAST_COUNT = 64, FAST_NANOSECONDS = 1000 };
 
-/* What the arena has beside the room for one response of any length, so that it does not grow for each short reply. */
+/* The arena's bytes beyond the room for the longest response, so that it does not grow for each short reply. */
 enum { SMALL_REPLIES = 4096 };
 
 struct script_command {
@@ -229,8 +229,8 @@ static void begin_pass(scardffi_run *run)
         run->count = 0;
 }
 
-/* Run up to FAST_COUNT commands in a loop that does as little as possible. It stops when there is no room for any
- * response. Returns SCARDFFI_SCRIPT_MORE, SCARDFFI_SCRIPT_FAILED or SCRIPT_UNEXPECTED_SW. */
+/* Run up to FAST_COUNT commands in a loop that does as little as possible. It stops when the room is too small for the
+ * longest response. Returns SCARDFFI_SCRIPT_MORE, SCARDFFI_SCRIPT_FAILED or SCRIPT_UNEXPECTED_SW. */
 static int run_fast(scardffi_run *run, const struct card_handle *card)
 {
     const scardffi_script *script = run->script;
@@ -285,8 +285,8 @@ static int64_t send(scardffi_run *run, struct card_handle *card, uint64_t deadli
     return flow_step(&run->flow, card, deadline);
 }
 
-/* Run one command, with continuations if the script has them. Returns as run_fast; SCARDFFI_SCRIPT_MORE with
- * run->in_command if the deadline is over. */
+/* Run one command, with the flow of the script. Returns the same values as run_fast. If the deadline is over before the
+ * response is complete, returns SCARDFFI_SCRIPT_MORE with run->in_command true. */
 static int run_one(scardffi_run *run, struct card_handle *card, uint64_t deadline)
 {
     int64_t received = send(run, card, deadline);

@@ -172,7 +172,8 @@ static inline const scardffi_api *scardffi_import(void)
 {
     const scardffi_api *api = (const scardffi_api *)PyCapsule_Import(SCARDFFI_CAPSULE, 0);
     if (api != NULL && api->size < sizeof *api) {
-        PyErr_SetString(PyExc_ImportError, "the installed scardffi is older than the header compiled against");
+        PyErr_SetString(PyExc_ImportError,
+                        "the installed scardffi is older than the scardffi.h that this module was compiled with");
         return NULL;
     }
     return api;

@@ -85,13 +85,14 @@ class ObjectReader(ABC):
 
     @abstractmethod
     def cut_off(self, start: int, header: Header | None) -> MalformedError:
-        """Return the error for an object that continues after the bytes; the header is None if they end in it."""
+        """Return the error for an object that is cut off; the header is None if it is cut off too."""
 
     def repaired(self, start: int) -> tuple[Found | None, int] | None:
         """Read an object whose header is wrong, if its end can be determined.
 
         Returns:
-            The object, or None if it has no allowed tag; and the position after it. None if the end is unknown.
+            A pair: the object, or None if its tag is not allowed; and the position after the object. None instead of
+            the pair if the end is unknown.
         """
         del start
         return None
@@ -106,7 +107,7 @@ class ObjectReader(ABC):
         return False
 
     def is_foreign(self, tag: int) -> bool:
-        """Return True if an object with this tag cannot be among expected objects with other tags."""
+        """Return True if an object with this tag never occurs together with the expected objects."""
         del tag
         return False
 
@@ -128,17 +129,20 @@ class ObjectReader(ABC):
     def read_leniently(self) -> tuple[list[Found], list[MalformedError]]:
         """Return the objects that can be read, and the errors.
 
-        If the end of a malformed object is known, reading continues after it. Otherwise these are tried in this order:
+        If the end of a malformed object is known, reading continues after it. Otherwise the first of these assumptions
+        is used that the bytes allow:
 
-        - A template before it has a wrong length: its last object goes beyond its end, and with a corrected length all
-          the bytes are whole objects.
-        - If it is a template with an expected tag, its value is the rest of the bytes.
-        - From another position on all the bytes are expected objects.
-        - If it is another template, its value is the rest of the bytes.
-        - After its header, or after a category indicator at the start, all the bytes are whole objects.
+        - A template before the malformed object has a wrong length: the last object in the template goes beyond the
+          template's end, and with a corrected length all the bytes are whole objects.
+        - The malformed object is a template with an expected tag, and its value is the rest of the bytes.
+        - From another position on, all the bytes are expected objects.
+        - The malformed object is another template, and its value is the rest of the bytes.
+        - After the header of the malformed object, or after a category indicator at the start, all the bytes are whole
+          objects.
 
-        If none is possible, the rest is not read. If no object is malformed, but one cannot belong to the expected
-        ones, the object before it may have a wrong length. The expected objects after it are searched for then too.
+        If the bytes allow none of them, the rest is not read. An object that is not malformed may still be impossible
+        among the expected ones. Then the object before it may have a wrong length, and the position from which all the
+        bytes are expected objects is searched for, too.
         """
         self._read_from(0)
         if self._expected:
@@ -258,7 +262,11 @@ class ObjectReader(ABC):
         return resume
 
     def _replace_misplaced(self) -> None:
-        """Find the expected objects in place of an object that cannot belong to them, and of the one before it."""
+        """Read some of the bytes again if an object is impossible among the expected ones.
+
+        The new reading begins in or before that object, at the first position from which all the bytes are expected
+        objects.
+        """
         first = 0
         for one in self._found:
             if not self._is_possible(one.header):
@@ -272,9 +280,9 @@ class ObjectReader(ABC):
                 first = one.header.end
 
     def _remove_from(self, position: int) -> MalformedError | None:
-        """Remove the objects after a position, and the one that contains it, or, if it is a template, end it there.
+        """Remove the objects after a position, and the object that contains the position.
 
-        Return the error for the object that contains it.
+        If that object is a template, it is not removed: it ends at the position. Return the error for this object.
         """
         wrong = next((one for one in self._found if one.end > position), None)
         if wrong is None:
@@ -340,10 +348,10 @@ class ObjectReader(ABC):
         return not self.is_foreign(header.tag)
 
     def _is_after(self, template: Found, children: list[Found], number: int) -> bool:
-        """Return True if an object in a template of wrong length comes after the template, and not in it.
+        """Return True if a template's wrong length includes an object that comes after the template.
 
-        That is so if both have the same expected tag. It is so too if the object is expected, and those before it in
-        the template are not; but not if the bytes are known to be cut off, as the template may continue then.
+        That is so if both have the same expected tag. It is also so if the object is expected and the objects before
+        it in the template are not, except if the bytes are known to be cut off: then the template may continue.
         """
         tag = children[number].header.tag
         if tag == template.header.tag:
@@ -356,7 +364,7 @@ class ObjectReader(ABC):
         )
 
     def _children(self, template: Found) -> Iterator[Found]:
-        """Yield the objects in a template, and the first that goes beyond its end, up to the first malformed one."""
+        """Yield the objects that begin in a template, up to the first malformed one. The last may go beyond its end."""
         start = self._skip_padding(template.header.end)
         while start < template.value_end:
             try:

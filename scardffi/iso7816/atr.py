@@ -257,7 +257,7 @@ class Atr:
         self._problem(f"{name} contains {message}", 2 + list(self.interface).index(name))
 
     def _first(self, letter: str, protocol: int) -> str:
-        """Return the name of the first TA, TB or TC for this T; '' if it is absent. The first ones are in level 3."""
+        """Return the name of the first TA, TB or TC for this T, from TA3, TB3 or TC3 on; '' if it is absent."""
         return next(
             (
                 name
@@ -310,7 +310,8 @@ class Atr:
     def guard_time(self, protocol: int) -> int:
         """Return the minimum time between the starts of two characters to the card, in etu (clause 8.3).
 
-        If the ATR indicates T=15, the part above 12 is in etu of its Fi and Di, even if other values are in use.
+        If the ATR indicates T=15, the part above 12 is in etu that result from the ATR's Fi and Di, even if the card
+        uses other values.
         """
         if self.extra_guard_time == _NO_EXTRA_GUARD_TIME:
             return 11 if protocol == 1 else 12
@@ -329,7 +330,10 @@ class Atr:
 
     @property
     def ifsc(self) -> int:
-        """The maximum information field of a block of T=1 to the card, in bytes (first TA for T=1, default 32)."""
+        """The maximum size of the information field in T=1 blocks to the card, in bytes.
+
+        It comes from the first TA for T=1; the default is 32.
+        """
         return self._first_value("A", 1, 32)
 
     @property
@@ -427,7 +431,7 @@ class _CompactReader(ObjectReader):
         return Header(0x40 | self.raw[start] >> 4, self.raw[start] & 0xF, 0, start + 1)
 
     def cut_off(self, start: int, header: Header | None) -> MalformedError:
-        del header  # it is this byte
+        del header  # the first byte of the object is the whole header
         length = self.raw[start] & 0xF
         available = len(self.raw) - start - 1
         message = f"the historical bytes end after {available} of {length} bytes of the object {self.raw[start] >> 4:X}"

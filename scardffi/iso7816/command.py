@@ -151,7 +151,7 @@ class Command:
             raise MalformedCommandError(f"the command ends after {len(data)} of {lc} bytes of data", size)
         if len(le) not in {0, width}:
             raise MalformedCommandError(
-                f"{len(le)} bytes follow the {lc} bytes of data; allowed are none or an Le of {width}", size - len(le)
+                f"{len(le)} bytes follow the {lc} bytes of data; allowed are 0 or {width}, for Le", size - len(le)
             )
         return cls(cla, ins, p1, p2, data, _le(le), extended=extended)
 

@@ -164,8 +164,8 @@ def read_record(
     """Build READ RECORD, which reads records of a linear or cyclic EF.
 
     Args:
-        number: the record number, or the record identifier with the first four values of ``records``; 0 to 254, 0 for
-            the current record.
+        number: the record number, 0 to 254, 0 for the current record. If ``records`` is FIRST, LAST, NEXT or PREVIOUS,
+            this is the record identifier.
         le: the maximum number of data bytes in the response.
         records: the records to read.
         short_id: the short identifier of the EF, 1 to 30; None for the current EF.

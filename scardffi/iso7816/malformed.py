@@ -62,6 +62,6 @@ class DictWithProblems(dict[_Key, _Value]):
 
 
 def add_problems(problems: list[MalformedError], more: Iterable[MalformedError]) -> None:
-    """Add errors, except at a position that has one: where an object is cut off, those in it are cut off too."""
+    """Add errors, except at positions that have one: if an object is cut off, the objects in it are cut off too."""
     positions = {one.offset for one in problems}
     problems += [one for one in more if one.offset not in positions]

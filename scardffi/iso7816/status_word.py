@@ -44,7 +44,10 @@ class CardWarningError(StatusError):
 
 
 class VerificationFailedError(StatusError):
-    """A PIN, a password or authentication data was wrong. After other commands 63Cx can count something else."""
+    """A PIN, a password or authentication data was wrong.
+
+    After a command that sends none of these, 63Cx can count something else.
+    """
 
     @property
     def tries_left(self) -> int | None:

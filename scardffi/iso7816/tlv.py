@@ -30,7 +30,7 @@ _CONTINUED: Final = 0x80
 length."""
 _CONSTRUCTED: Final = 0x20
 _CLASS: Final = 0xC0
-"""The bits of the class. Data objects of ISO/IEC 7816-4 in the same template do not have the universal class, 0."""
+"""The bits of the class. No data object in a template of ISO/IEC 7816-4 has the universal class, 0."""
 ANY_LENGTH: Final = range(1, 1 << 32)
 """The lengths of a value that is not empty, for the argument ``expected``."""
 _MAX_LENGTH_START: Final = 0x84
@@ -248,8 +248,8 @@ def first_values(objects: Iterable[TLV], problems: list[MalformedError]) -> dict
 def without_category(raw: bytes) -> tuple[bytes, list[MalformedError]]:
     """Replace category indicators before the objects of a file by padding; some cards write them there.
 
-    A byte 10 or 80 is such an indicator, and not a tag, if another one or a tag of the application class follows, as
-    the tags of EF.DIR and EF.ATR/INFO are.
+    A byte 10 or 80 is such an indicator, and not a tag, if another indicator or a tag of the application class follows.
+    The tags of EF.DIR and EF.ATR/INFO have this class.
 
     Returns:
         The bytes, and a problem for each indicator.
@@ -351,7 +351,7 @@ class _BerReader(_TLVReader):
     def _end_of_contents(self, start: int) -> tuple[int, int]:
         """Return the end of a value of indefinite length, and the position after the bytes that mark it.
 
-        If no bytes mark it, the value ends with the bytes.
+        If no bytes mark the end, the value is the rest of the bytes.
         """
         depth = 1
         while start < len(self.raw):
@@ -436,7 +436,7 @@ def _read_object(one: Found, reader: _BerReader, options: _Options) -> TLV:
 def _tag_end(raw: bytes, start: int, *, allow_zero: bool = False) -> int:
     """Return the position after the tag that begins here. Raise IndexError if the bytes end in the tag."""
     if raw[start] == 0 and not allow_zero:
-        raise MalformedTLVError("a tag begins with 00; no tag does", start)
+        raise MalformedTLVError("a tag begins with 00; allowed are 01 to FF", start)
     if raw[start] & _LONG_TAG != _LONG_TAG:
         return start + 1
     if raw[start + 1] == _CONTINUED:

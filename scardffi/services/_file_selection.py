@@ -185,9 +185,9 @@ class Selection:
     def return_to_folder(self, *, only_after_error: bool = False) -> Iterator[None]:
         """Select the user's current directory again at the end of the context, if a command was sent in it.
 
-        If the card refuses this, no error is raised; the next command that needs the directory selects it again. After
-        an exception other than one of a service, such as that of a transmitter, or after a response without a status
-        word, nothing is sent.
+        If the card refuses this, no error is raised; the next command that needs the directory selects it again.
+        Nothing is sent if the context ends with an exception that is not a service's, such as one of a transmitter, or
+        because a response had no status word.
 
         Args:
             only_after_error: True to do this only if the context ends with an error.
@@ -339,7 +339,7 @@ def _path(steps: Sequence[int]) -> bytes:
 
 
 def _df_location(location: Location, properties: FileProperties) -> Location:
-    """Return the location of a DF, with the whole name or as the MF, if its properties state this."""
+    """Return the location of a DF, corrected by its properties: they may state its whole name, or that it is the MF."""
     if properties.file_id == MF and UP in location.steps:
         return Location()
     if not location.steps and location.name and (properties.name or b"").startswith(location.name):

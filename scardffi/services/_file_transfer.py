@@ -1,4 +1,4 @@
-"""Reading and writing of the current transparent EF in chunks (ISO/IEC 7816-4, clause 11.3)."""
+"""Reading and writing of the current transparent EF in chunks (ISO/IEC 7816-4, clause 11.2)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LAST_OFFSET: Final = 0xFFFFFFFF
 """The last offset that a command can contain."""
 _TRANSMITTER_END: Final = 1 << 24
-"""The end of the offsets that a transmitter's own methods support."""
+"""The first offset that a transmitter's own methods do not support."""
 _OBJECT_OFFSET: Final = 0x8000
 """The first offset that must be in a data object."""
 _DATA: Final = 0x53
@@ -30,7 +30,7 @@ _END_WARNING: Final = 0x6282
 _END: Final = frozenset({0x6700, 0x6B00, _END_WARNING})
 """Status words that cards return for a read beyond the end of the file."""
 _OBJECTS_OVERHEAD: Final = 12
-"""The maximum length of the offset object, and of the tag and length before the data."""
+"""The maximum length of the offset object plus the tag and length before the data."""
 _TAG_AND_LENGTH: Final = 5
 """The maximum length of a data object's tag and length."""
 
@@ -125,7 +125,7 @@ class Transfer:
                 done += len(data)
                 if not data or sw == _END_WARNING:
                     break
-        except Exception as error:  # any error, with the number of bytes before it
+        except Exception as error:  # any error stops it; some bytes may have been moved
             raise _StoppedError(done) from error
         return done
 
@@ -155,7 +155,7 @@ class Transfer:
         try:
             while done < len(memory):
                 done += self._update(memory[done : done + chunk], offset + done)
-        except Exception as error:  # any error, with the number of bytes before it
+        except Exception as error:  # any error stops it; some bytes may have been moved
             raise _StoppedError(done) from error
         return done
 

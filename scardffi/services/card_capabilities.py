@@ -121,7 +121,7 @@ class CardCapabilities:
         problems: list[MalformedError] = []
         values: dict[int, TLV] = {}
         values.update(_first_values(_historical(atr, problems), "historical bytes", problems))
-        records = ef_atr if isinstance(ef_atr, (list, tuple)) else [memoryview(ef_atr).tobytes()]  # type: ignore[arg-type]  # another sequence is a buffer
+        records = ef_atr if isinstance(ef_atr, (list, tuple)) else [memoryview(ef_atr).tobytes()]  # type: ignore[arg-type]  # it is a buffer if it is no list or tuple
         objects = [one for record in records for one in _content(record, problems)]
         values.update(_first_values(objects, "EF.ATR/INFO", problems))
         values.update(_first_values(information, "file control information", problems))

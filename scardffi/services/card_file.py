@@ -36,7 +36,7 @@ class CardFile(NotCopied, io.RawIOBase):
     """A transparent EF, opened by :meth:`.file_access.FileAccess.open`; ``io.BufferedRandom`` and others accept it.
 
     Its size is fixed: a write that does not fit writes only the bytes that fit. It is read and written by READ BINARY
-    and UPDATE BINARY (ISO/IEC 7816-4, clause 11.3), directly from and into the caller's memory if the transmitter can
+    and UPDATE BINARY (ISO/IEC 7816-4, clause 11.2), directly from and into the caller's memory if the transmitter can
     do that. If another file was used meanwhile, this one is selected again. If readinto() or write() fails after some
     bytes were transferred, it returns their number, and the next call raises the error.
 
@@ -208,7 +208,7 @@ class CardFile(NotCopied, io.RawIOBase):
         return done
 
     def _room(self, size: int) -> int:
-        """Return the number of the next ``size`` bytes that are in the file; ``size`` if the file's size is unknown."""
+        """Return how many of the next ``size`` bytes are in the file; ``size`` if the file's size is unknown."""
         end = LAST_OFFSET if self._size is None else self._size
         return max(0, min(size, end - self._position))
 

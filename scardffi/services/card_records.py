@@ -30,7 +30,7 @@ _DATA_FOLLOW: Final = 0x6282
 
 @repr_if_half_made
 class Records(NotCopied, Sequence[bytes]):
-    """The records of an EF, opened by :meth:`.file_access.FileAccess.records` (ISO/IEC 7816-4, clause 11.4).
+    """The records of an EF, opened by :meth:`.file_access.FileAccess.records` (ISO/IEC 7816-4, clause 11.3).
 
     The first record is ``records[0]``, which is number 1 on the card; in a cyclic file it is the newest. Each access
     sends a command; ``list(records)`` reads all records. The number of records is determined once, and again after
@@ -51,7 +51,7 @@ class Records(NotCopied, Sequence[bytes]):
     def __len__(self) -> int:
         """Return the number of records.
 
-        If the record with the number that the card states exists, this is the number. Otherwise count the records.
+        If the card states a number and the record with this number exists, return it. Otherwise count the records.
         """
         with self._selection:
             if self._count is None:

@@ -302,5 +302,6 @@ class CHVerification(NotCopied):
 def _p2(reference: int, local: bool) -> int:
     """Return P2: the reference, with bit 8 set for a code of the current DF."""
     if not 0 <= reference & ~_LOCAL <= _LAST_REFERENCE or reference < 0:
-        raise ValueError(f"reference: {reference:#x} is not allowed; give 0 to 31, or 0x80 to 0x9F or local=True")
+        allowed = "0 to 31, or 0x80 to 0x9F for a code of the current DF"
+        raise ValueError(f"reference: {reference:#x} is not allowed; give {allowed}")
     return reference | (_LOCAL if local else 0)

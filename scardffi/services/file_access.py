@@ -54,7 +54,7 @@ class FileAccess(NotCopied):
     Selecting a file of another directory also selects its DF. After such a file was opened, read or written, its DF is
     the card's current DF. Call :meth:`change_dir` with :attr:`current_dir` to return, for example before you verify a
     code of the current directory. On a card that supports only selection by P1 00, an identifier may select a file of
-    the DF above (ISO/IEC 7816-4, clause 11.2.2); a program cannot detect this.
+    the DF above (ISO/IEC 7816-4, clause 11.1.1); a program cannot detect this.
 
     If the card refuses a command a StatusError is raised. What the card says about files, applications and itself is
     read leniently: the data objects that can be read are used, and ``problems`` of the result lists the errors. If
@@ -82,7 +82,7 @@ class FileAccess(NotCopied):
         return str(self._selection.folder)
 
     def change_dir(self, reference: Reference) -> FileProperties:
-        """Make a DF the current directory and the card's current DF (SELECT; ISO/IEC 7816-4, clause 11.2.2).
+        """Make a DF the current directory and the card's current DF (SELECT; ISO/IEC 7816-4, clause 11.1.1).
 
         If it is already the card's current DF, it is not selected again, so that its codes stay verified. Follows
         ISCardFileAccess::ChangeDir.
@@ -194,7 +194,7 @@ class FileAccess(NotCopied):
             return self._selection.find(wanted)[1]
 
     def set_properties(self, reference: Reference, properties: FileProperties | None = None, **names: Any) -> None:
-        """Change file control parameters (PUT DATA of their template, tag 62; ISO/IEC 7816-4, clause 11.5.3).
+        """Change file control parameters (PUT DATA of their template, tag 62; ISO/IEC 7816-4, clause 11.4).
 
         The card decides which parameters can be changed. Follows ISCardFileAccess::SetProperties.
 
@@ -228,9 +228,9 @@ class FileAccess(NotCopied):
         """Create a file in the current directory (CREATE FILE; ISO/IEC 7816-9). Follows ISCardFileAccess::Create.
 
         Args:
-            properties: at least the kind and the file identifier; for a transparent EF also its size, for an EF of
-                records the size and the number of records. Give other objects that the card needs, such as security
-                attributes, in ``objects``.
+            properties: at least the kind and the file identifier; for a transparent EF also its size; for an EF of
+                records also the length of a record and the number of records. Give other data objects that the card
+                needs in ``security``, ``proprietary`` and ``objects``.
             names: attributes of FileProperties by name; they take precedence over those of ``properties``::
 
                 files.create(kind=FileKind.TRANSPARENT, file_id=0x5001, size=100)

@@ -53,7 +53,7 @@ class DirectoryEntry:
 
 
 def applications(content: Iterable[bytes], *, lenient: bool = True) -> ListWithProblems[DirectoryEntry]:
-    """Return the applications in EF.DIR (ISO/IEC 7816-4, clause 12.2.2; its templates of tag 61).
+    """Return the applications that the templates of tag 61 in EF.DIR describe (ISO/IEC 7816-4, clause 12.2.2).
 
     Args:
         content: the records of EF.DIR, or its bytes in one piece.
@@ -61,7 +61,7 @@ def applications(content: Iterable[bytes], *, lenient: bool = True) -> ListWithP
             their ``problems`` list the errors. Errors outside of all entries are in ``problems`` of the list.
 
     Raises:
-        MalformedError: a data object is malformed, and ``lenient`` is False. The offset counts in the record.
+        MalformedError: a data object is malformed, and ``lenient`` is False. The offset is the position in the record.
     """
     entries: list[DirectoryEntry] = []
     problems: list[MalformedError] = []
@@ -130,7 +130,7 @@ def _application(template: ListWithProblems[TLV]) -> DirectoryEntry | None:
 
 
 def _path_text(path: bytes) -> str:
-    """Return a path from the MF as text; the text is not a path if the bytes are not one."""
+    """Return the bytes of a path from the MF as text; FileRef.by_path refuses the text if the bytes are not a path."""
     text = path.hex("/", 2).upper()
     return text if text.startswith(f"{MF:04X}") or not text else f"/{text}"
 

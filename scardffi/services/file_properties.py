@@ -1,4 +1,4 @@
-"""File control parameters by name (ISO/IEC 7816-4, clause 5.3.3)."""
+"""File control parameters by name (ISO/IEC 7816-4, clause 7.4.3; 5.3.3 in the edition of 2005)."""
 
 from __future__ import annotations
 
@@ -238,7 +238,8 @@ class FileProperties:
 def _objects(raw: bytes, problems: list[MalformedError]) -> list[TLV]:
     """Return the objects in the templates, and in templates 62 and 64 inside a template 6F.
 
-    An object outside of a template is used if it follows a template, which is too short then, or if it is a parameter.
+    An object outside of the templates is used if it is a parameter, or if it follows a template: then the template is
+    probably too short.
     """
     found: list[TLV] = []
     content, indicators = without_category(raw)

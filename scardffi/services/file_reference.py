@@ -124,7 +124,7 @@ class FileRef:
 
     @classmethod
     def any(cls, value: int | str | Buffer) -> FileRef:
-        """Return a reference to the first existing file of all that the value can mean.
+        """Return a reference that can mean several files: the first one that exists is used.
 
         Args:
             value: an int from 1 to 30 is a short identifier or a file identifier, any other int a file identifier; two

@@ -65,7 +65,7 @@ class PinPadParameterError(PinPadError):
 PIN_PAD: Final = {
     0x6400: StatusInfo("pin pad: no code was entered in time", PinPadTimeoutError),
     0x6401: StatusInfo("pin pad: cancelled", PinPadCancelledError),
-    0x6402: StatusInfo("pin pad: the new code differs the second time", PinPadCodesDifferError),
+    0x6402: StatusInfo("pin pad: the new code was different when it was entered again", PinPadCodesDifferError),
     0x6403: StatusInfo("pin pad: the code is too short or too long", PinPadCodeLengthError),
     0x6B80: StatusInfo("pin pad: a value in the structure is not allowed", PinPadParameterError),
 }
@@ -165,8 +165,8 @@ class PinPad(NotCopied):
             VerificationFailedError: the code is wrong; ``tries_left`` is the number of tries left.
             StatusError: the card answered another status word.
             NoPinPadError: the reader does not have this feature.
-            MalformedResponseError: the answer has fewer than 2 bytes; the error of a transmitter that has one of its
-                own (CommunicationError from SCardManage).
+            MalformedResponseError: the answer has fewer than 2 bytes. A transmitter can have another error for this:
+                SCardManage raises CommunicationError.
         """
         self._request(Feature.VERIFY_PIN_DIRECT, structure)
 

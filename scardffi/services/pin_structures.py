@@ -228,7 +228,8 @@ class PinVerify(_PinEntry):
             :class:`EntryValidation`.
         number_message: bNumberMessage: the number of messages to show; 0xFF for the reader's default.
         lang_id: wLangId: the language of the messages; 0x0409 for English.
-        teo_prologue: bTeoPrologue: 3 bytes for T=1 without APDUs, the first byte lowest; otherwise 0.
+        teo_prologue: bTeoPrologue: the prologue of the T=1 block, 3 bytes with the first one lowest, if the reader does
+            not exchange APDUs; otherwise 0.
         data: abData: the APDU, with placeholder bytes at the position of the code; 4 bytes or more.
         msg_index: bMsgIndex: the number of the message.
 

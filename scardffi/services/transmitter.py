@@ -200,7 +200,8 @@ def decoded(response: Buffer, transmitter: object) -> Response:
 
     Raises:
         MalformedResponseError: the response has fewer than 2 bytes, and the transmitter has no error of its own.
-        Exception: the same, and the transmitter has one; SCardManage raises CommunicationError.
+        Exception: the response has fewer than 2 bytes, and the transmitter has an error of its own for this;
+            SCardManage raises CommunicationError.
     """
     try:
         return Response(response)

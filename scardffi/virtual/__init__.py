@@ -48,7 +48,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the cards in Python at their first use: with json and tempfile, their import is slow."""
+    """Import the cards in Python at their first use: their modules import json and tempfile, which takes long."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(".vpcd" if name == "VpcdCard" else ".file_system", __name__), name)

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 _ADDRESS: Final = ctypes.c_void_p  # an int or None in Python
 _TransmitFunction: Final = CFUNCTYPE(None, c_size_t, _ADDRESS, c_size_t, _ADDRESS, c_size_t, POINTER(c_int64))
 """Arguments: key of the card, command, its length, buffer for the answer, its size, result (the answer's length, or
-minus a return code)."""
+a negated return code)."""
 ResetFunction: Final = CFUNCTYPE(None, c_size_t)
 """Argument: key of the card."""
 ReleasedFunction: Final = CFUNCTYPE(None, c_size_t)
 """Argument: key of the card. Python does not use this callback."""
 ControlFunction: Final = CFUNCTYPE(None, c_size_t, c_uint32, _ADDRESS, c_size_t, _ADDRESS, c_size_t, POINTER(c_int64))
 """Arguments: key of the reader, control code, command, its length, buffer for the answer, its size, result (the
-answer's length, minus a return code, or NOT_HANDLED)."""
+answer's length, a negated return code, or NOT_HANDLED)."""
 NOT_HANDLED: Final = -(1 << 63)
 """SCARDVIRTUAL_NOT_HANDLED: the callback leaves the control code to the virtual reader."""
 

@@ -122,7 +122,9 @@ def fault(
         value = _scardvirtual.microseconds(latency)
     name, first, hits = text("function", function), _positive("call", call), _positive("times", times)
     if effects[0] not in {_Effect.CODE, _Effect.STOP} and function != "SCardTransmit":
-        raise invalid("function", function, f"SCardTransmit for the effect {effects[0].name.lower()}, or code or stop")
+        raise invalid(
+            "function", function, f"SCardTransmit: no other function can have the effect {effects[0].name.lower()}"
+        )
     data = b"" if answer is None else _scardvirtual.copied("answer", answer)
     try:
         number = _scardvirtual.fault(name, first, hits, effects[0], value, data)

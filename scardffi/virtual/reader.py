@@ -132,7 +132,7 @@ class VirtualReader(NotCopied):
             self._forget_card()
 
     def insert(self, card: Card | AnsweringCard) -> None:
-        """Insert a card. Its method ``reset()`` is called before.
+        """Call the method ``reset()`` of a card, if it has one, and insert the card.
 
         Raises:
             UnexpectedStateError: there is a card in the reader.
@@ -243,7 +243,7 @@ class VirtualReader(NotCopied):
         self._card = None
 
 
-_lock = threading.RLock()  # held during changes of readers and of the registries; a signal handler may make one too
+_lock = threading.RLock()  # held while readers and registries change; an RLock, as a signal handler may change them too
 _keys: Final = itertools.count(1)
 _plugged: Final[dict[str, VirtualReader]] = {}  # by name
 _readers: Final[dict[int, VirtualReader]] = {}  # by the key that C passes to the callbacks
@@ -287,7 +287,7 @@ def _keep_error(reader: VirtualReader, error: BaseException) -> None:
     """
     reader.errors.append(error)
     if isinstance(error, KeyboardInterrupt):
-        # Thread.start() would wait for the thread, and the signal would interrupt this function instead.
+        # Thread.start() would wait for the thread, and the signal would interrupt this function, not the program.
         _thread.start_new_thread(_interrupt_main_thread, ())
 
 

@@ -1,5 +1,7 @@
 """A card in Python for a reader that uses vpcd's framing over TCP: one of a real pcscd, or of the virtual library.
 
+vpcd is a driver for pcscd, of the project vsmartcard, whose readers get their cards over TCP.
+
 A message consists of its length in two bytes, big-endian, and that number of bytes. A message of the one byte 00, 01,
 02 or 04 to the card is a control message, any other message is a command. The card answers every command. The only
 control message that it answers is the request for the ATR.
@@ -139,7 +141,7 @@ class VpcdCard(NotCopied):
 
 
 class _Server:
-    """The sockets and threads of a card that is plugged in. It has no reference to the VpcdCard, which can be freed."""
+    """The sockets and threads of a card that is plugged in. It does not keep the VpcdCard alive."""
 
     def __init__(
         self, card: Card, errors: list[BaseException], connect: Callable[[], socket.socket] | None = None
@@ -240,7 +242,8 @@ class _Server:
         """Answer messages until the end of the connection, or until the card has no ATR.
 
         Raises:
-            TimeoutError: the reader waits for the answer to a control message. That is a command of one byte.
+            TimeoutError: the reader seems to wait for the answer to a message that was taken for a control message, so
+                it was a command of one byte.
         """
         _acknowledge_at_once(connection)
         previous, polls = b"", False
@@ -253,7 +256,7 @@ class _Server:
                 connection.sendall(len(answer).to_bytes(2, "big") + answer)
             _acknowledge_at_once(connection)
             polls |= message == _GET_ATR and previous not in {_POWER_ON, _RESET}
-            if polls and message in _UNANSWERED:  # other readers than pcscd may be silent
+            if polls and message in _UNANSWERED:  # a reader that does not poll as pcscd does may be silent
                 connection.settimeout(_SILENCE_SECONDS)
             previous = message
 

@@ -51,7 +51,7 @@ static PyObject *read_on(PyObject *module, PyObject *arguments)
     return PyLong_FromLongLong(total);
 }
 
-/* Send an exchange that Python made `count` times. The arguments are its address and the count. */
+/* Send an exchange `count` times. Python has made the exchange. The arguments are its address and the count. */
 static PyObject *drive(PyObject *module, PyObject *arguments)
 {
     PyObject *address;

@@ -63,10 +63,10 @@ def test_decoding_is_the_inverse_of_encoding_for_every_length_around_the_limits(
         ("00A404", 3, "before the end of its header of 4 bytes"),
         ("00A404000000", 6, "before the end of its extended length of 3 bytes"),
         ("00A4040002A0", 6, "after 1 of 2 bytes of data"),
-        ("00A4040002A0000000", 7, "2 bytes follow the 2 bytes of data; allowed are none or an Le of 1"),
+        ("00A4040002A0000000", 7, "2 bytes follow the 2 bytes of data; allowed are 0 or 1, for Le"),
         ("00A40400000000A0", 5, "Lc is 0"),
         ("00A40400000002A0", 8, "after 1 of 2 bytes of data"),
-        ("00A40400000002A00000", 9, "1 bytes follow the 2 bytes of data; allowed are none or an Le of 2"),
+        ("00A40400000002A00000", 9, "1 bytes follow the 2 bytes of data; allowed are 0 or 2, for Le"),
     ],
 )
 def test_malformed_commands_are_refused_with_the_offset_and_the_reason(apdu: str, offset: int, reason: str) -> None:

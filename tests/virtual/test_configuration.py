@@ -478,7 +478,7 @@ def test_a_fault_affects_a_foreign_program() -> None:
             "reader,name=A,name=B",
             "an entry is too long, has too many fields, or has a field twice: reader,name=A,name=B",
         ),
-        ("reader=Gate", "the first word of an entry has no value; use name= or function=: reader"),
+        ("reader=Gate", "the first word of an entry must not have a value; use name= or function=: reader"),
         (
             "reader,listen=1,card=answering",
             "a reader can have only one of listen, connect and card: scardffi Virtual Reader 0",

@@ -252,7 +252,7 @@ def test_a_command_during_the_stop_is_a_communication_error(library: Library) ->
         (
             "SCardConnect",
             {"removal": True},
-            "'SCardConnect' is not allowed; give SCardTransmit for the effect removal",
+            "'SCardConnect' is not allowed; give SCardTransmit: no other function can have the effect removal",
         ),
         ("SCardConnect\0", {"code": 1}, "function: 'SCardConnect.x00' is not allowed"),
         ("SCardTransmit", {}, "number of effects: 0 is not allowed; give exactly one of code"),

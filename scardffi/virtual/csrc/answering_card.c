@@ -291,7 +291,7 @@ static void release(struct card *card)
 
 struct card *answering_card_new(const unsigned char *atr, size_t atr_length)
 {
-    /* TS: direct convention, eight historical bytes; TD1: T=0, TD2: T=1; the check byte makes all but TS zero. */
+    /* TS: direct convention, eight historical bytes; TD1: T=0, TD2: T=1; the XOR of all bytes but TS is zero. */
     static const unsigned char own_atr[] = {0x3B, 0x88, 0x80, 0x01, 's', 'c', 'a', 'r', 'd', 'f', 'f', 'i', 0x07};
     struct answering_card *self =
         card_new(sizeof *self, atr != NULL ? atr : own_atr, atr != NULL ? atr_length : sizeof own_atr);

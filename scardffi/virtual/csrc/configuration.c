@@ -240,7 +240,8 @@ static LONG configure(const char *text)
         text += length + (text[length] == ';');
         LONG code = SCARD_S_SUCCESS;
         if (*entry.fields[0].value != '\0')
-            code = report_error("the first word of an entry has no value; use name= or function=", entry.fields[0].key);
+            code = report_error("the first word of an entry must not have a value; use name= or function=",
+                                entry.fields[0].key);
         else if (strcmp(entry.fields[0].key, "reader") == 0)
             code = configure_reader(&entry, readers++);
         else if (strcmp(entry.fields[0].key, "fault") == 0)

@@ -4,7 +4,7 @@
 
 #include "pcsc_abi.h"
 
-/* Called with the mutex held. Returns SCARD_E_NO_MEMORY, or, if an entry or field is not valid, writes it to stderr and
+/* Called with the mutex held. May return SCARD_E_NO_MEMORY. If an entry or field is not valid, writes it to stderr and
  * returns SCARD_E_NO_SERVICE. */
 LONG configuration_apply(void);
 

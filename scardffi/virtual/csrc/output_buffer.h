@@ -10,7 +10,7 @@
  * the data, and SCARD_E_INSUFFICIENT_BUFFER is returned. */
 LONG output_copy(const void *data, DWORD size, void *buffer, DWORD *length);
 
-/* The same for a list: a buffer that is too small is left unchanged, and only `buffer` may be NULL. */
+/* The same for a list: a buffer that is too small is left unchanged, and `length` must not be NULL. */
 LONG output_copy_list(const void *data, DWORD size, void *buffer, DWORD *length);
 
 #endif

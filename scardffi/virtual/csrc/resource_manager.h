@@ -25,7 +25,7 @@ struct handle {
     struct context *context;
     struct reader *reader;
     struct handle *next;       /* the next handle of the same context */
-    unsigned generation;       /* the reader's when the handle was opened; the handle is stale if they differ */
+    unsigned generation;       /* copied from the reader at opening; the handle is stale if the reader's has changed */
     unsigned card_events_seen; /* if the reader's count is higher, the card was reset or removed since */
 };
 

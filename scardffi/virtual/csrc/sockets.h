@@ -17,7 +17,7 @@ socket_number socket_accept(socket_number listener);        /* waits, also for a
                                                                connection can come */
 socket_number socket_duplicate(socket_number connection);
 
-/* `more`: the bytes may wait for the next ones. At most 64 KiB. */
+/* If `more` is true, the system may send the bytes together with the next ones. `length` is at most 64 KiB. */
 bool socket_send(socket_number connection, const unsigned char *bytes, size_t length, bool more);
 
 /* Receive exactly `length` bytes until the deadline; if that is NULL, without a time limit. */

@@ -1,5 +1,5 @@
-/* Cards that are emulators behind a socket, with vpcd's framing: a message's length in 2 bytes, big-endian, and the
- * message. */
+/* Cards that are emulators behind a socket, with the framing of vpcd (the reader driver of the project vsmartcard): a
+ * message's length in 2 bytes, big-endian, and the message. */
 #ifndef SCARDFFI_VIRTUAL_VPCD_H
 #define SCARDFFI_VIRTUAL_VPCD_H
 

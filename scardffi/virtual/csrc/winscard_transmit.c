@@ -93,7 +93,8 @@ EXPORTED LONG PCSC_CALL SCardTransmit(SCARDHANDLE handle_number, const SCARD_IO_
     }
 
     pthread_mutex_lock(&manager_mutex);
-    /* Only this failure leaves the length unchanged, which tells the caller that nothing was sent. */
+    /* Of the failures with this code, only this one leaves the length unchanged, so the caller knows that nothing was
+     * sent. */
     if (command_length > MAX_BUFFER_SIZE_EXTENDED && handle_find(handle_number) != NULL) {
         pthread_mutex_unlock(&manager_mutex);
         return (LONG)SCARD_E_INSUFFICIENT_BUFFER;

@@ -1,4 +1,4 @@
-"""The commands that read and write the bytes and records of EFs (ISO/IEC 7816-4, clauses 7.2 and 7.3)."""
+"""The commands that read and write the bytes and records of EFs (ISO/IEC 7816-4:2005, clauses 7.2 and 7.3)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OFFSET, _DATA = 0x54, 0x53
 def _select_transparent(
     session: Session, command: Command, operation: str
 ) -> tuple[TransparentEF, list[int], bytes | bytearray]:
-    """Select the EF that a command names, by an even or odd instruction byte; return it, the offsets and the data."""
+    """Select the EF that a command with an even or odd instruction names; return the EF, the offsets and the data."""
     number = command.p1 << 8 | command.p2
     data: bytes | bytearray = command.data
     if command.ins & 1:

@@ -1,4 +1,4 @@
-"""File control parameters as data objects (ISO/IEC 7816-4, clause 5.3.3)."""
+"""File control parameters as data objects (ISO/IEC 7816-4:2005, clause 5.3.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GET DATA and PUT DATA: the current DF's data objects, and the current file's parameters (7816-4, clause 7.4)."""
+"""GET DATA and PUT DATA: the data objects of the current DF, the parameters of the current file (7816-4:2005, 7.4)."""
 
 from __future__ import annotations
 

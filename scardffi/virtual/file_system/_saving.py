@@ -17,13 +17,13 @@ from .tree import DF, RecordEF, TransparentEF
 
 _CLASSES: Final = {one.__name__: one for one in (Code, Key, TransparentEF, RecordEF, DF)}
 _OWN_MESSAGE: Final = re.compile(r"[a-z_0-9 ]+: ")
-"""The beginning of a message of this package, which does not contain values of codes."""
+"""The beginning of the messages of this package. These messages contain no values of codes."""
 _NO_SYNC: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP})
 """The errors of file systems that cannot write a folder to the disk on request."""
 
 
 class _WrongFileError(Exception):
-    """The file is not a saved card. The message says where, and contains no values."""
+    """The file is not a saved card. The message says which part is wrong, and contains no values."""
 
 
 def save(path: str | os.PathLike[str], mf: DF, atr: bytes) -> None:
@@ -74,7 +74,7 @@ def load(path: str | os.PathLike[str]) -> tuple[DF, bytes]:
         return _card(text)
     except _WrongFileError as error:
         problem = str(error)
-    # outside of the except clause: the causes of that error hold the text and so the codes
+    # raised outside of the except clause, because the causes of that error hold the text of the file, with the codes
     raise ValueError(f"path: {os.fspath(path)!r} is not a saved card: {problem}; give a file that save() wrote")
 
 
@@ -90,7 +90,7 @@ def _card(text: str) -> tuple[DF, bytes]:
     except json.JSONDecodeError as error:
         raise _WrongFileError(f"line {error.lineno}, column {error.colno}: {error.msg}") from error
     except RecursionError as error:
-        raise _WrongFileError("it is nested too deep") from error
+        raise _WrongFileError("it is nested too deeply") from error
     for place, value, kind in (("atr", atr, bytes), ("mf", mf, DF)):
         if not isinstance(value, kind):
             raise _WrongFileError(f"{place}: {kind.__name__} is expected")

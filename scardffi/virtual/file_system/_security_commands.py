@@ -1,4 +1,4 @@
-"""The commands that use codes and keys: verification and authentication (ISO/IEC 7816-4, clause 7.5)."""
+"""The commands that use codes and keys: verification and authentication (ISO/IEC 7816-4:2005, clause 7.5)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _named_code(session: Session, reference: int) -> Code:
 
 
 def _named_key(session: Session, command: Command) -> Key:
-    """Return the key that P2 names, as it names a code. P1 must be 0, because each key has its own algorithm."""
+    """Return the key that P2 names, by the rule for codes. P1 must be 0, because each key has its own algorithm."""
     require(command.p1 == 0, 0x6A86)
     found = _find_reference(session, command.p2, Key)
     if not isinstance(found, Key):

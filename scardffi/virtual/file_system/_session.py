@@ -63,7 +63,10 @@ class Session:
         return self.path[-1]
 
     def select(self, path: tuple[DF, ...], ef: EF | None = None) -> None:
-        """Make a DF, and optionally an EF in it, current. The codes and keys of DFs that are left become unverified."""
+        """Make a DF, and optionally an EF in it, current.
+
+        The codes and keys of DFs that the new path does not contain become unverified.
+        """
         for left in self.path:
             if not any(left is kept for kept in path):
                 _clear_verified(left)

@@ -56,11 +56,11 @@ class Code(_CodeOrKey):
         resetting_code: the number of the code that unblocks it (PUK); None if no code does.
         min_length: the minimum length of a new value, in bytes.
         max_length: the maximum length of a new value, in bytes.
-        access: the operations that are allowed without the code and its resetting code, and the references that each
-            needs: ``{"reset": [2]}``. The operations are change, reset, enable and disable; those that are not named
-            are refused.
+        access: for each operation that is allowed without the code and its resetting code, the numbers of the codes
+            and keys that it needs instead, such as ``{"reset": [2]}``. The operations are change, reset, enable and
+            disable; those that are not named are refused.
         tries_left: the present value of the retry counter; None for ``tries``.
-        enabled: True if access rules require it.
+        enabled: False if the code is disabled: access rules that name it are satisfied without it.
     """
 
     resetting_code: int | None
@@ -99,8 +99,8 @@ class Key(_CodeOrKey):
         value: the key that the algorithm is called with.
         algorithm: the name of one of the card's algorithms.
         tries: the number of consecutive wrong proofs that block it, 1 to 15.
-        access: the references that INTERNAL AUTHENTICATE needs: ``{"internal": [0x81]}``; without a rule it needs
-            none.
+        access: the numbers of the codes and keys that INTERNAL AUTHENTICATE needs, such as ``{"internal": [0x81]}``;
+            without a rule it needs none.
         tries_left: the present value of the retry counter; None for ``tries``.
     """
 

@@ -96,9 +96,10 @@ class TransparentEF(_BaseEF):
         file_id: the file identifier, 1 to 0xFFFE except 3F00 and 3FFF.
         content: the bytes, at most 65535; their number is the file's size.
         short_id: the short identifier, 1 to 30; None if it has none.
-        access: the references that an operation needs, all of which must be verified or authenticated:
-            ``{"read": [0x81]}``, or NEVER. The operations are read, update, write, erase, delete, activate, deactivate
-            and parameters (changing them by PUT DATA); those that are not named are always allowed.
+        access: for each operation the numbers of the codes and keys that it needs, such as ``{"read": [0x81]}``, or
+            NEVER. All of these codes must be verified, and all keys authenticated. The operations are read, update,
+            write, erase, delete, activate, deactivate and parameters (a change of the file's parameters by PUT DATA);
+            those that are not named are always allowed.
         active: False if the file is deactivated.
         proprietary: data objects of the tags 85 and A5, which the card returns among the file's parameters.
     """
@@ -179,7 +180,7 @@ class DF(_BaseFile):
         file_id: the file identifier.
         files: the files in it, with different identifiers and short identifiers.
         name: the DF name, such as an application identifier, up to 16 bytes; empty if it has none.
-        references: its codes and keys.
+        references: the codes and keys of the DF.
         data: the data objects that GET DATA returns while this is the current DF, by tag.
         access: as for :class:`TransparentEF`; the operations are create, get_data, put_data, delete, activate,
             deactivate and parameters.

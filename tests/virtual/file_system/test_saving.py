@@ -74,7 +74,7 @@ EF = {"type": "TransparentEF", "file_id": 1}
     [
         ("no JSON: 31323334", "line 1, column 1: Expecting value"),
         ('{"atr": {"hex": "3b00"},\n "mf": [}', "line 2, column 9: Expecting value"),
-        ("[" * 100_000, "it is nested too deep"),
+        ("[" * 100_000, "it is nested too deeply"),
         ([], "an object with mf and atr is expected"),
         ({}, "atr is missing"),
         ({"mf": MF}, "atr is missing"),
