@@ -5,18 +5,15 @@ csrc/python/calls.c has the documentation of the methods. The subclasses in ``ex
 
 from __future__ import annotations
 
-import functools
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ._arguments import UNSIGNED_CHARS, locked, new_memory, readable, release, writable
+from ._arguments import UNSIGNED_CHARS, locked, new_memory, pair_of_buffers, readable, release, writable
 from ._loader import address_of, ffi, keeping, lib, owning
 from .constants import MAX_BUFFER_SIZE_EXTENDED
 from .errors import E_OUTOFMEMORY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import NoReturn
-
     from ._native import CData
 
 
@@ -49,34 +46,27 @@ class CardCalls:
         finally:
             release(receive)
 
-    def _exchange(self: Any, function: str, command: Any, receive: CData) -> int:
+    def _exchange(self: Any, function: str, command: Any, receive: CData) -> Any:
         send = readable("command", command)
         sizes = len(send), len(receive)
         length = lib.exchange_plain(self._native, send, sizes[0], receive, sizes[1])
         release(send)
-        if length < 0:
-            self._raise_failure(function, length, *sizes)
-        return length
+        return length if length >= 0 else self._raise_failure(function, length, *sizes)
 
 
 class ExchangeCalls:
     """The calls of an exchange with bound buffers."""
 
     def __init__(self, card: Any, _address: int, flow: int, command: Any, response: Any) -> None:
-        receive = writable("response", _own_view(response))
-        try:
-            send = locked("command", _own_view(command))
-        except TypeError:
-            release(receive)
-            raise
+        send, receive = pair_of_buffers(_own_view(command), _own_view(response))
+        send = locked("command", send) if isinstance(send, bytes) else send
         bound = send, len(send), receive, len(receive)
         hresult = lib.transmit_check(*bound)
-        create = functools.partial(lib.exchange_new, card.native, flow, *bound)
-        native = None if hresult else owning(create, lib.exchange_free)
+        create = partial(lib.exchange_new, card.native, flow, *bound)
+        native: Any = None if hresult else owning(create, lib.exchange_free)
         if native is None:
             release(send, receive)
-            raise_failure: Callable[..., NoReturn] = card._raise_failure  # noqa: SLF001  as the class in C does
-            raise_failure("exchange", -(hresult or E_OUTOFMEMORY), bound[1], bound[3])
+            card._raise_failure("exchange", -(hresult or E_OUTOFMEMORY), bound[1], bound[3])  # noqa: SLF001  as C does
         self._address = address_of(native)
         self._kept = keeping(ffi.cast(ffi.typeof(native), native), (native, card.native, send, receive))
         self._locked, self._has_flow = (send, receive), bool(flow)
@@ -97,5 +87,4 @@ class ExchangeCalls:
 
 
 def _own_view(value: Any) -> Any:
-    """Return another view of a memoryview's memory, so that the caller can release his."""
-    return memoryview(value) if isinstance(value, memoryview) else value
+    return memoryview(value) if isinstance(value, memoryview) else value  # the caller may release his

@@ -408,13 +408,14 @@ class Exchange(NotCopied, ExchangeCalls):
         UnexpectedStateError: the card is detached, the exchange is closed, or another thread is using it.
     """
 
-    __slots__ = ("_card", "_closed", "_native", "command", "response")
+    __slots__ = ("_card", "_closed", "_native", "_size", "command", "response")
 
     def __init__(self, card: ExchangeMethods, command: Buffer, response: Buffer, flow: SupportsIndex = 0) -> None:
         native = card.native
         super().__init__(card, address_of(native), flags("flow", flow, Flow), command, response)
         self._card = card
         self._closed = False
+        self._size = memoryview(command).nbytes
         self._native: ExchangeObject = ffi.cast(_EXCHANGE, self._address)
         self.command = command
         self.response = response
@@ -430,9 +431,9 @@ class Exchange(NotCopied, ExchangeCalls):
         return _complete(self._native)
 
     def _send_part(self, length: SupportsIndex) -> int:
-        size, whole = integer("length", length), memoryview(self.command).nbytes
-        if not 1 <= size <= whole:
-            raise invalid("length", size, f"1 to {whole}, the length of the command buffer")
+        size = integer("length", length)
+        if not 1 <= size <= self._size:
+            raise invalid("length", size, f"1 to {self._size}, the length of the command buffer")
         return _complete(self._native, size)
 
     def _raise_failure(self, answer: int) -> NoReturn:
