@@ -11,6 +11,7 @@ import operator
 from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from ._bytes_like import not_bytes, not_writable
 from ._loader import ffi
 from .constants import INFINITE
 from .errors import E_INVALIDARG, InvalidArgumentError, InvalidHandleError
@@ -146,9 +147,7 @@ def locked(name: str, value: Buffer) -> CData:
     try:
         return ffi.from_buffer(UNSIGNED_CHARS, value, False)
     except (TypeError, ValueError, BufferError):
-        raise TypeError(
-            f"{name}: expected a C-contiguous buffer such as bytes or bytearray, got {_kind(value)}"
-        ) from None
+        raise TypeError(not_bytes(name, value)) from None
 
 
 def writable(name: str, value: Buffer) -> CData:
@@ -156,9 +155,7 @@ def writable(name: str, value: Buffer) -> CData:
     try:
         return ffi.from_buffer(UNSIGNED_CHARS, value, True)
     except (TypeError, ValueError, BufferError):
-        raise TypeError(
-            f"{name}: expected a writable, C-contiguous buffer such as bytearray, got {_kind(value)}"
-        ) from None
+        raise TypeError(not_writable(name, value)) from None
 
 
 def pair_of_buffers(command: Buffer, response: Buffer) -> tuple[Bytes, CData]:
@@ -179,11 +176,3 @@ def release(*memories: Bytes) -> None:
     for memory in memories:
         if not isinstance(memory, bytes):
             ffi.release(memory)
-
-
-def _kind(value: object) -> str:
-    if not isinstance(value, memoryview):
-        return type(value).__name__
-    access = "read-only" if value.readonly else "writable"
-    order = "contiguous" if value.c_contiguous else "non-contiguous"
-    return f"a {access}, {order} memoryview"

@@ -33,12 +33,14 @@ class Attachment:
 
     Attributes:
         is_ended: True after the card was detached.
+        capabilities: what the ATR says about extended and chained commands, for ``send``; None if it was not read yet.
     """
 
     def __init__(self, source: object, previous: Attachment | None) -> None:
         self._source = source
         self._turns: Turns | None = None if previous is None else previous._turns  # noqa: SLF001  it is the same class
         self.is_ended = False
+        self.capabilities: tuple[bool, bool] | None = None
 
     @property
     def turns(self) -> Turns:
@@ -62,10 +64,11 @@ class Attachment:
         self._source = None
 
 
-class AttachmentTransmitter:
-    """A transmitter for services (:class:`scardffi.services.transmitter.Transmitter`) that raises after the detach.
+class SendTransmitter:
+    """A transmitter for ``send`` (:class:`scardffi.services.transmitter.Transmitter`) that raises after the detach.
 
-    Each method does the same as the method of :class:`scardffi.SCardManage` with its name.
+    Each method does the same as the method of :class:`scardffi.SCardManage` with its name. There is no
+    ``short_response_error``, so a response of fewer than 2 bytes raises MalformedResponseError.
 
     Args:
         card: the object that sends the commands.
@@ -95,6 +98,16 @@ class AttachmentTransmitter:
         """Send a command APDU and return the response APDU."""
         return self._attached("transmit").transmit(command)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._card!r}{', detached' if self._attachment.is_ended else ''}>"
+
+
+class AttachmentTransmitter(SendTransmitter):
+    """A transmitter for services, with the optional members that services use.
+
+    It makes services raise CommunicationError for a response of fewer than 2 bytes.
+    """
+
     def read_binary_into(self, buffer: Buffer, offset: int = 0, *, chunk: int = SHORT_LE) -> int:
         """Read the selected transparent file in place."""
         return self._attached("read_binary_into").read_binary_into(buffer, offset, chunk=chunk)
@@ -111,6 +124,3 @@ class AttachmentTransmitter:
     def short_response_error(response: bytes) -> CommunicationError:
         """Return the error for a response of 0 or 1 bytes."""
         return short_response_error(response)
-
-    def __repr__(self) -> str:
-        return f"<AttachmentTransmitter of {self._card!r}{', detached' if self._attachment.is_ended else ''}>"

@@ -70,6 +70,11 @@ class ReaderState(NamedTuple):
     atr: bytes = b""
     """The answer to reset of its card; empty without a card."""
 
+    def __repr__(self) -> str:
+        state = getattr(self.state, "name", None) or repr(self.state)
+        atr = bytes(self.atr).hex(" ").upper() if isinstance(self.atr, bytes | bytearray) else repr(self.atr)
+        return f"<scardffi.ReaderState {self.reader!r}, {state}, event count {self.event_count}, ATR {atr or 'none'}>"
+
 
 class Context(NotCopied):
     """A connection to the resource manager.

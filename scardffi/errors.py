@@ -188,16 +188,6 @@ class UnexpectedStateError(SCardError):
     """The object's state does not allow this: it is attached, not attached, busy, or inherited by a fork."""
 
 
-class StatusWordError(SCardError):
-    """The card refused a command of a method that reads or writes a whole file.
-
-    Attributes:
-        sw: the status word.
-    """
-
-    sw: int = 0
-
-
 class ScriptError(SCardError):
     """A script ended before its last command. If a command failed, its error is the ``__cause__``.
 
@@ -628,13 +618,6 @@ def from_hresult(
     elif not code and hresult & 0xFFFF0000 == _FACILITY_WIN32 and hresult not in (E_INVALIDARG, E_OUTOFMEMORY):
         code = hresult & 0xFFFF
     return _make(code or hresult, hresult, code or None, function, detail, reason)
-
-
-def status_word_error(function: str, sw: int, offset: int, done: int) -> StatusWordError:
-    """Return the error for a status word that ended the transfer of a whole file after ``done`` bytes."""
-    error = StatusWordError(f"{function}: the card answered {sw:04X} at offset {offset + done}", function=function)
-    error.sw, error.arrived = sw, done
-    return error
 
 
 def short_response_error(response: bytes) -> CommunicationError:

@@ -24,7 +24,6 @@ from .errors import (
     InsufficientBufferError,
     SCardError,
     from_hresult,
-    status_word_error,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     from ._calls import CardCalls, ExchangeCalls
     from ._native import CData, ExchangeObject, Manage
+    from .iso7816.status_word import StatusError
 elif calls is not None:
     CardCalls, ExchangeCalls = calls.CardCalls, calls.ExchangeCalls
 else:
@@ -264,7 +264,7 @@ class ExchangeMethods(NotCopied, CardCalls):
             buffer after these bytes may have been overwritten.
 
         Raises:
-            StatusWordError: the card refused a command; ``sw`` is the status word and ``arrived`` the number of bytes
+            StatusError: the card refused a command; ``sw`` is the status word and ``arrived`` the number of bytes
                 read.
             InsufficientBufferError: the card returned more bytes than the buffer has; ``required`` is the length that
                 the buffer needs.
@@ -293,7 +293,7 @@ class ExchangeMethods(NotCopied, CardCalls):
             The number of bytes written, which is the length of the buffer.
 
         Raises:
-            StatusWordError: the card refused a command; ``sw`` is the status word and ``arrived`` the number of bytes
+            StatusError: the card refused a command; ``sw`` is the status word and ``arrived`` the number of bytes
                 written.
             CommunicationError: the card's response has no status word (``code`` is None, and ``partial`` has the
                 response).
@@ -328,7 +328,7 @@ class ExchangeMethods(NotCopied, CardCalls):
             release(memory)
         done, sw = lib.binary_done(file), lib.binary_sw(file)
         if sw != _SUCCESS:
-            raise status_word_error(function, sw, offset, done)
+            raise _refusal("READ BINARY" if is_read else "UPDATE BINARY", sw, done)
         return done
 
     def _check_file(self, function: str, file: CData, answer: int) -> None:
@@ -373,6 +373,16 @@ def _file_partial(file: CData) -> bytes:
     return bytes(ffi.buffer(lib.binary_partial(file), length)) if length else b""
 
 
+def _refusal(command: str, sw: int, arrived: int) -> StatusError:
+    """Return the error for a status word that ended the transfer of a whole file."""
+    from .iso7816.response import Response  # `import scardffi` must not load iso7816
+    from .iso7816.status_word import status_error
+
+    error = status_error(sw, command=command, response=Response(sw.to_bytes(2, "big")))
+    error.arrived = arrived
+    return error
+
+
 def _chunk(chunk: int, most: int) -> int:
     """Check and return the maximum number of bytes that one command transfers."""
     number = integer("chunk", chunk)
@@ -408,14 +418,14 @@ class Exchange(NotCopied, ExchangeCalls):
         UnexpectedStateError: the card is detached, the exchange is closed, or another thread is using it.
     """
 
-    __slots__ = ("_card", "_closed", "_native", "_size", "command", "response")
+    __slots__ = ("_card", "_closed", "_native", "_room", "_size", "command", "response")
 
     def __init__(self, card: ExchangeMethods, command: Buffer, response: Buffer, flow: SupportsIndex = 0) -> None:
         native = card.native
         super().__init__(card, address_of(native), flags("flow", flow, Flow), command, response)
         self._card = card
         self._closed = False
-        self._size = memoryview(command).nbytes
+        self._size, self._room = memoryview(command).nbytes, memoryview(response).nbytes
         self._native: ExchangeObject = ffi.cast(_EXCHANGE, self._address)
         self.command = command
         self.response = response
@@ -464,6 +474,11 @@ class Exchange(NotCopied, ExchangeCalls):
     def native(self) -> ExchangeObject:
         """The object in C (``scardffi_exchange *``), for :mod:`scardffi.embed`. It is valid while this object lives."""
         return self._native
+
+    def __repr__(self) -> str:
+        place = self._card._place  # noqa: SLF001  the class is above
+        sizes = f"command {self._size} bytes, response {self._room} bytes"
+        return f"<scardffi.Exchange {place}, {sizes}{', closed' * self._closed}>"
 
     def close(self) -> None:
         """Unlock the buffers. Later calls of the exchange raise; closing it again has no effect.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from . import _marshalling
 from ._arguments import dword, flags, invalid, member, readable, release, seconds, text
 from ._at_exit import silent_at_exit
-from ._attachment import Attachment, AttachmentTransmitter
+from ._attachment import Attachment, AttachmentTransmitter, SendTransmitter
 from ._half_made import repr_if_half_made
 from ._loader import ffi, lib, owning
 from ._reaper import close_later
@@ -37,7 +37,7 @@ from .handles import handle_number
 from .library import Library, chosen_library
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
     from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Any, SupportsIndex
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from ._native import CData
+    from .iso7816.command import Command
+    from .iso7816.response import Response
     from .iso7816.status_word import StatusTable
     from .services.card_auth import CardAuth
     from .services.ch_verification import CHVerification
@@ -68,6 +70,10 @@ class Status(NamedTuple):
     """The active protocol."""
     atr: bytes
     """The card's answer to reset."""
+
+    def __repr__(self) -> str:
+        atr = self.atr.hex(" ").upper() or "none"
+        return f"<scardffi.Status {self.reader!r}, {self.state.name}, {self.protocol.name}, ATR {atr}>"
 
 
 @repr_if_half_made
@@ -283,6 +289,7 @@ class SCardManage(ExchangeMethods):
         finally:  # also if Ctrl-C interrupts this, because the card may have been reset
             if self._attachment is not None:
                 self._attachment.forget_selection()
+                self._attachment.capabilities = None  # it may be another card
         detail = ""
         if result == E_INVALIDARG:
             detail = "share_mode is required, because it is not known how this borrowed handle was opened"
@@ -381,6 +388,22 @@ class SCardManage(ExchangeMethods):
         return Status(reader, CardState(state), Protocol(protocol), atr)
 
     @property
+    def reader(self) -> str:
+        """The reader's name. After :meth:`attach_by_handle` it is asked for once, as :meth:`status` does.
+
+        Raises:
+            UnexpectedStateError: the object is not attached.
+            CardStateError: the name is not known yet, and the card was reset or removed.
+        """
+        attachment = self._present_attachment("reader")
+        if self._reader is None:
+            name = self.status().reader
+            if self._attachment is not attachment:  # another thread has attached to another card
+                return name
+            self._reader = name
+        return self._reader
+
+    @property
     def atr(self) -> bytes:
         """The card's answer to reset, from :meth:`status`."""
         return self.status().atr
@@ -476,6 +499,47 @@ class SCardManage(ExchangeMethods):
         if not 1 <= size <= MAX_BUFFER_SIZE_EXTENDED:
             raise invalid("value", f"{size} bytes", f"1 to {MAX_BUFFER_SIZE_EXTENDED} bytes")
         self._check(result, "set_attribute", f"SCardSetAttrib for attribute 0x{number:08X}")
+
+    def send(
+        self, command: Command | Buffer | str, *, allow: Container[int] = (), table: StatusTable | None = None
+    ) -> Response:
+        """Send a command APDU and return its whole response, or raise the error for its status word.
+
+        After 61xx this sends GET RESPONSE, and after 6Cxx the same command with the Le that the card asks for
+        (ISO/IEC 7816-4, clause 5.3.4). A command with more than 255 bytes of data is chained if the ATR says that the
+        card accepts chained commands but not extended ones (clause 5.3.3). The first call for a card reads its ATR.
+
+        Services and the ``send`` of other threads wait until the last of these steps; ``transmit`` does not wait.
+        Ctrl-C is handled between two steps. The copies of the command that are made here are wiped.
+
+        Args:
+            command: a :class:`~scardffi.iso7816.command.Command`, its APDU, or the APDU in hexadecimal digits with or
+                without spaces.
+            allow: status words that are also a success, such as ``{0x6282}`` or ``range(0x6200, 0x6300)``.
+            table: the card's own status words, such as :data:`~scardffi.iso7816.status_word.SIM`, by which 9Fxx is
+                followed too.
+
+        Returns:
+            The response: ``data, sw = card.send(...)``.
+
+        Raises:
+            StatusError: the status word is not 9000, a success in the table or allowed; warnings raise too.
+                ``command`` is the name of the instruction, such as "SELECT", and ``response`` the whole response.
+            MalformedCommandError: the bytes are not a command APDU; nothing was sent.
+            ValueError: the text is not hexadecimal; nothing was sent.
+            MalformedResponseError: the card answered fewer than 2 bytes, which have no status word; ``raw`` has the
+                bytes.
+            SCardError: as for :meth:`transmit`. If a response in parts ends with an error, ``partial`` has the data
+                of the parts that arrived, and ``arrived`` its length.
+        """
+        from .services.transmitter import Sender  # `import scardffi` must not load services
+
+        attachment = self._present_attachment("send")
+        sender = Sender(SendTransmitter(self, attachment), table=table, capabilities=attachment.capabilities)
+        attachment.capabilities = sender.extended_length, sender.chaining
+        given = [command]
+        del command  # the traceback of an error must not show it
+        return sender.send(given.pop(), allow)
 
     # services
 

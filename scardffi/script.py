@@ -145,6 +145,7 @@ class Script(NotCopied):
 
     Raises:
         InvalidArgumentError: a command, a status word or a flow is not allowed; the message says which.
+        TypeError: a command is no contiguous buffer; the message says which.
     """
 
     def __init__(
@@ -154,6 +155,8 @@ class Script(NotCopied):
         expect: StatusPattern | Sequence[StatusPattern | None] | None = None,
         flow: SupportsIndex = 0,
     ) -> None:
+        if isinstance(commands, (str, bytes, bytearray, memoryview)) or not hasattr(commands, "__iter__"):
+            raise TypeError(f"commands: expected a list of commands, got {type(commands).__name__}; give [commands]")
         sends = [readable(f"commands[{index}]", command) for index, command in enumerate(commands)]
         lengths = [len(send) for send in sends]
         for index, length in enumerate(lengths):

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scardffi import InvalidArgumentError, Library, Protocol, SCardManage, StatusWordError, exchange, virtual
+from scardffi import InvalidArgumentError, Library, Protocol, SCardManage, exchange, virtual
 from scardffi.iso7816 import command
 from scardffi.iso7816.command import Command
 from scardffi.iso7816.instructions import FileInformation, select_file
+from scardffi.iso7816.status_word import StatusError
 from scardffi.virtual.card import ANSWERING_ATR
 from scardffi.virtual.file_system import DF, FILE_SYSTEM_ATR, FileSystemCard, TransparentEF
 
@@ -114,7 +115,7 @@ def test_a_card_that_refuses_long_commands_raises_its_status_error() -> None:
             return b"\x67\x00" if Command.decode(command).extended else super().transmit(command)
 
     with selected(Short(1000)) as manage:
-        with pytest.raises(StatusWordError) as caught:
+        with pytest.raises(StatusError) as caught:
             manage.read_binary_into(bytearray(1000), chunk=500)
         assert (caught.value.sw, caught.value.arrived) == (0x6700, 0)
         assert manage.read_binary_into(bytearray(1000)) == 1000

@@ -12,13 +12,16 @@ from typing import Any
 import pytest
 from support.alone import run_alone
 from support.callback_card import CallbackLibrary
-from support.cards import PIN, RecordingCard, ScriptedCard, card_with_codes
+from support.cards import PIN, RecordingCard, ScriptedCard, card_with_codes, in_reader
 from support.pcscd import PrivatePcscd
 
 from scardffi import Flow, Library, NotTransactedError, ReturnCode, SCardManage, virtual
 from scardffi._arguments import new_memory
 from scardffi._loader import calls, ffi
 from scardffi.constants import control_code
+from scardffi.iso7816._secrets import Secrets
+from scardffi.iso7816.command import Command
+from scardffi.iso7816.instructions import verify
 from scardffi.iso7816.response import MalformedResponseError
 from scardffi.iso7816.status_word import StatusError
 from scardffi.services.ch_verification import CHVerification
@@ -47,7 +50,7 @@ def look(reader: str, lengths: str, padding: str, left: str, environment: dict[s
     """Return where a process that sent a code of this length finds it afterwards."""
     number = str(secrets.randbelow(1 << 62))
     outcome, _ = run_alone("code_in_memory", reader, number, lengths, padding, left, environment=environment)
-    assert outcome["said"] == ["63C5"] * 5 * len(lengths.split(","))  # the card got each code
+    assert outcome["said"] == ["63C5"] * 7 * len(lengths.split(","))  # the card got each code
     found: dict[str, int] = outcome["found"]
     return found
 
@@ -225,6 +228,43 @@ def test_no_error_of_the_transmitter_contains_the_code() -> None:
     assert "9182" not in everything_told(raised.value)
     assert "command" in broken.seen
     assert "9182" not in broken.seen
+
+
+SENT: dict[str, Callable[[], Command | bytes | bytearray | str]] = {
+    "a Command": lambda: verify(b"918273645546"),
+    "bytes": lambda: bytes(verify(b"918273645546")),
+    "a bytearray": lambda: verify(b"918273645546").encode(),
+    "text": lambda: verify(b"918273645546").encode().hex(),
+}
+
+
+@pytest.mark.parametrize("form", SENT)
+@pytest.mark.parametrize("answer", ["63C5", "90", ""])
+def test_no_error_of_send_contains_the_code(form: str, answer: str) -> None:
+    with in_reader(RecordingCard(lambda _: bytes.fromhex(answer))) as card:
+        with pytest.raises((StatusError, MalformedResponseError)) as raised:
+            card.send(SENT[form]())
+        told = everything_told(raised.value).replace(" ", "").replace("\\x", "").lower()
+        assert "91827364" not in told
+        assert b"91827364".hex() not in told
+
+
+def test_send_overwrites_all_the_memory_that_it_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Secrets] = []
+
+    class Kept(Secrets):
+        def __init__(self) -> None:
+            super().__init__()
+            made.append(self)
+
+    monkeypatch.setattr("scardffi.services.transmitter.Secrets", Kept)
+    for form, count in (("a Command", 1), ("bytes", 2), ("a bytearray", 2), ("text", 3)):
+        made.clear()
+        with in_reader(RecordingCard()) as card:
+            card.send(SENT[form]())
+        blocks = [block for one in made for block in one.blocks]
+        assert len(blocks) == count
+        assert all(len(block) >= 12 and not any(block) for block in blocks)
 
 
 def test_the_transmitted_buffer_is_overwritten_after_any_answer() -> None:

@@ -34,10 +34,11 @@ from scardffi import (
 from scardffi.exchange import Exchange, ExchangeFailure, ExchangeMethods
 from scardffi.iso7816.atr import Atr, HistoricalBytes, SpecificMode, StorageCard
 from scardffi.iso7816.command import Command
+from scardffi.iso7816.dol import DOL, DOLEntry
 from scardffi.iso7816.malformed import DictWithProblems, ListWithProblems, MalformedError
 from scardffi.iso7816.response import MalformedResponseError, Response
 from scardffi.iso7816.status_word import StatusError, StatusInfo
-from scardffi.iso7816.tlv import TLV, SimpleTLV
+from scardffi.iso7816.tlv import TLV, SimpleTLV, TLVList
 from scardffi.services.aes import AesCmac
 from scardffi.services.card_auth import CardAuth
 from scardffi.services.card_capabilities import CardCapabilities
@@ -72,6 +73,8 @@ VALUES: dict[type, Callable[[], object]] = {
     Command: lambda: Command(0, 0xA4, 4, 0, bytearray(b"\x3f\x00"), 256),
     DF: lambda: DF(0x3F00, [TransparentEF(0x0101, b"data")]),
     DictWithProblems: lambda: DictWithProblems({1: 2}, [MalformedError("message", 3)]),
+    DOL: lambda: DOL([(0x9F02, 6)]),
+    DOLEntry: lambda: DOLEntry(0x9F02, 6),
     DirectoryEntry: lambda: DirectoryEntry(FileRef.by_id(0x0101)),
     ExchangeFailure: lambda: ExchangeFailure(0x80100003, 4, 2),
     FileProperties: lambda: FileProperties(file_id=0x0101),
@@ -96,6 +99,7 @@ VALUES: dict[type, Callable[[], object]] = {
     StatusInfo: lambda: StatusInfo("meaning", StatusError),
     StorageCard: lambda: StorageCard._make([1] * len(StorageCard._fields)),
     TLV: lambda: TLV(0x5A, b"1234"),
+    TLVList: lambda: TLVList([TLV(0x5A, b"1234")], [MalformedError("message", 3)]),
     TransparentEF: lambda: TransparentEF(0x0101, b"data"),
 }
 

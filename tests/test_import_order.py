@@ -15,7 +15,7 @@ PACKAGE = Path(scardffi.__file__).parent
 # From the lowest to the highest level. A module imports only from lower levels. A folder is one
 # unit with all its modules; "scardffi" is the package's __init__, which collects the public names.
 LEVELS: list[set[str]] = [
-    {"_native", "_calls", "_half_made"},
+    {"_native", "_calls", "_half_made", "_bytes_like"},
     {"constants", "iso7816", "_cdef", "_not_copied", "_at_exit", "_pyinstaller"},
     {"errors", "services"},
     {"_loader"},
@@ -35,15 +35,17 @@ LEVELS: list[set[str]] = [
 NOTHING: set[str] = set()
 STRICTER = {
     "constants": NOTHING,  # no ffi, no loading, no exceptions
-    "iso7816": {"_half_made"},  # no PC/SC, no readers, no handles
+    "iso7816": {"_half_made", "_bytes_like"},  # no PC/SC, no readers, no handles
     "errors": {"constants"},  # no ffi, no handles
     "services": {
         "iso7816",
         "_not_copied",
         "_half_made",
+        "_bytes_like",
     },  # no PC/SC: they only have a transmitter
     "_attachment": {"errors", "exchange", "services"},  # no native object, no handle
     "_half_made": NOTHING,
+    "_bytes_like": NOTHING,
     "_not_copied": NOTHING,
     "_gate": NOTHING,
     "_reaper": NOTHING,  # it closes any object

@@ -9,17 +9,8 @@ from support.callback_card import CallbackLibrary
 from support.commands import READ_4
 from support.reports import report
 
-from scardffi import (
-    CommunicationError,
-    Flow,
-    InvalidArgumentError,
-    Protocol,
-    SCardManage,
-    Script,
-    ScriptError,
-    StatusWordError,
-    lib,
-)
+from scardffi import CommunicationError, Flow, InvalidArgumentError, Protocol, SCardManage, Script, ScriptError, lib
+from scardffi.iso7816.status_word import StatusError
 
 ALL = Flow.GET_RESPONSE | Flow.CORRECT_LE | Flow.CHAIN
 SHORT = [b"", b"\x90", b"\x61", b"\x00"]
@@ -177,7 +168,7 @@ def test_the_bytes_of_the_chunks_before_are_counted(cards: CallbackLibrary) -> N
 @pytest.mark.parametrize("offset", [0, 40000])
 def test_the_status_word_0000_is_a_refusal(name: str, offset: int, cards: CallbackLibrary) -> None:
     with cards.attach(lambda _: b"\x00\x00") as card:
-        with pytest.raises(StatusWordError, match="0000") as failure:
+        with pytest.raises(StatusError, match="0000") as failure:
             getattr(card, name)(bytearray(100), offset)
         assert (failure.value.sw, failure.value.arrived) == (0, 0)
         assert Script([READ_4]).run(card)[0].sw == 0

@@ -8,7 +8,9 @@ from itertools import pairwise
 from operator import xor
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from .._bytes_like import copied
 from .._half_made import repr_if_half_made
+from ._atr_text import lines
 from ._object_reader import PADDING, Header, ObjectReader
 from .malformed import MalformedError
 from .tlv import TLV
@@ -132,9 +134,9 @@ class HistoricalBytes:
 
 
 @repr_if_half_made
-@dataclass(init=False, repr=False)
+@dataclass(init=False, repr=False, eq=False)
 class Atr:
-    """An answer to reset.
+    """An answer to reset. Two of them are equal if their bytes are.
 
     Values that the standard reserves are errors, like values that it forbids. If ``lenient`` is true, errors are added
     to ``problems`` instead, and the rest of the ATR is decoded as far as possible.
@@ -158,10 +160,10 @@ class Atr:
     interface: dict[str, int]
     historical_bytes: bytes
     tck: int | None
-    problems: list[MalformedAtrError] = field(compare=False)
+    problems: list[MalformedAtrError]
 
     def __init__(self, raw: Buffer, *, lenient: bool = False) -> None:
-        self.raw = memoryview(raw).tobytes()
+        self.raw = copied("raw", raw)
         self.problems = []
         self._lenient = lenient
         if len(self.raw) < 2:
@@ -415,11 +417,25 @@ class Atr:
         problems += errors
         return tuple(TLV(one.header.tag, raw[one.header.end : one.end], offset=base + one.header.end) for one in found)
 
+    def describe(self) -> str:
+        """Return the meaning of the ATR in words: lines of text, one for each subject.
+
+        They are for people to read; programs use the attributes. The lines may change from one version to the next.
+        """
+        return "\n".join(lines(self))
+
     def __bytes__(self) -> bytes:
         return self.raw
 
+    def __eq__(self, other: object) -> bool:
+        return self.raw == other.raw if isinstance(other, Atr) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.raw)
+
     def __repr__(self) -> str:
-        return f"<Atr {self.raw.hex(' ').upper()}>"
+        protocols = "".join(f", T={one}" for one in self.protocols)
+        return f"<Atr {self.raw.hex(' ').upper()}{protocols}>"
 
 
 class _CompactReader(ObjectReader):

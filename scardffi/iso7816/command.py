@@ -9,6 +9,7 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
+from .._bytes_like import contiguous
 from ._secrets import Secrets
 from .malformed import MalformedError
 
@@ -24,13 +25,52 @@ EXTENDED_DATA: Final = 65535
 EXTENDED_LE: Final = 65536
 """The maximum Le of an extended command."""
 
+_NAMES: Final = {
+    0x04: "DEACTIVATE FILE",
+    0x0E: "ERASE BINARY",
+    0x0F: "ERASE BINARY",
+    0x20: "VERIFY",
+    0x24: "CHANGE REFERENCE DATA",
+    0x26: "DISABLE VERIFICATION REQUIREMENT",
+    0x28: "ENABLE VERIFICATION REQUIREMENT",
+    0x2C: "RESET RETRY COUNTER",
+    0x44: "ACTIVATE FILE",
+    0x70: "MANAGE CHANNEL",
+    0x82: "EXTERNAL AUTHENTICATE",
+    0x84: "GET CHALLENGE",
+    0x86: "GENERAL AUTHENTICATE",
+    0x88: "INTERNAL AUTHENTICATE",
+    0xA4: "SELECT",
+    0xB0: "READ BINARY",
+    0xB1: "READ BINARY",
+    0xB2: "READ RECORD",
+    0xC0: "GET RESPONSE",
+    0xC2: "ENVELOPE",
+    0xCA: "GET DATA",
+    0xD0: "WRITE BINARY",
+    0xD1: "WRITE BINARY",
+    0xD2: "WRITE RECORD",
+    0xD6: "UPDATE BINARY",
+    0xD7: "UPDATE BINARY",
+    0xDA: "PUT DATA",
+    0xDC: "UPDATE RECORD",
+    0xE0: "CREATE FILE",
+    0xE2: "APPEND RECORD",
+    0xE4: "DELETE FILE",
+}
+"""The names of the interindustry instructions."""
+
 _HEADER: Final = 4
+_FIRST_PROPRIETARY_CLASS: Final = 0x80
 _CHAINING: Final = 0x10
 _LAST_CHANNEL: Final = 19
 
 
 class MalformedCommandError(MalformedError):
     """Raised if bytes are not a command APDU."""
+
+    def __str__(self) -> str:
+        return f"command, {super().__str__()}"
 
 
 def checked(name: str, value: int, low: int, high: int) -> int:
@@ -53,6 +93,17 @@ def checked(name: str, value: int, low: int, high: int) -> int:
     return value
 
 
+def instruction_name(cla: int, ins: int) -> str:
+    """Return the name of an instruction, such as "SELECT"; "INS CA, class 80" if the class is the card's own.
+
+    Args:
+        cla: the class byte.
+        ins: the instruction byte.
+    """
+    name = _NAMES.get(ins) if cla < _FIRST_PROPRIETARY_CLASS else None
+    return name or f"INS {ins:02X}, class {cla:02X}"
+
+
 def class_of_channel(channel: int) -> int:
     """Return the interindustry class byte of a logical channel (ISO/IEC 7816-4, clause 5.4.1).
 
@@ -71,8 +122,8 @@ class Command:
     """A command APDU of any of the four cases: with or without data, with or without response data.
 
     Any class and instruction byte is allowed, also those that ISO/IEC 7816 does not use: PC/SC defines commands of
-    class FF for readers. The repr shows the header and the lengths, never the data. ``dataclasses.replace`` returns a
-    changed copy.
+    class FF for readers. The repr shows the header, the instruction's name and the lengths, never the data.
+    ``dataclasses.replace`` returns a changed copy.
 
     Args:
         cla: the class byte; :func:`class_of_channel` returns that of a logical channel.
@@ -113,7 +164,7 @@ class Command:
         self.ins = checked("ins", ins, 0, 0xFF)
         self.p1 = checked("p1", p1, 0, 0xFF)
         self.p2 = checked("p2", p2, 0, 0xFF)
-        self.data = data if isinstance(data, bytes) else bytearray(memoryview(data))
+        self.data = data if isinstance(data, bytes) else bytearray(contiguous("data", data))
         checked("length of data", len(self.data), 0, EXTENDED_DATA)
         self.le = None if le is None else checked("le", le, 1, EXTENDED_LE)
         long = len(self.data) > SHORT_DATA or (le or 0) > SHORT_LE
@@ -130,30 +181,14 @@ class Command:
         Raises:
             MalformedCommandError: the bytes are not a command APDU.
         """
-        whole = raw if isinstance(raw, bytes) else memoryview(raw).cast("B")
-        size = len(whole)
-        if size < _HEADER:
-            raise MalformedCommandError("the command ends before the end of its header of 4 bytes", size)
-        cla, ins, p1, p2 = whole[:_HEADER]
-        body = whole[_HEADER:]
-        extended = len(body) > 1 and body[0] == 0
-        start, width = (1, 2) if extended else (0, 1)  # the position and the size of the first length in the body
-        if len(body) in {0, start + width}:
-            return cls(cla, ins, p1, p2, le=_le(body[start:]), extended=extended)
-        if len(body) < start + width:
-            raise MalformedCommandError("the command ends before the end of its extended length of 3 bytes", size)
-        lc = int.from_bytes(body[start : start + width], "big")
-        data = body[start + width : start + width + lc]
-        le = body[start + width + lc :]
-        if lc == 0:
-            raise MalformedCommandError("Lc is 0; 1 to 65535 is allowed", _HEADER + start)
-        if len(data) < lc:
-            raise MalformedCommandError(f"the command ends after {len(data)} of {lc} bytes of data", size)
-        if len(le) not in {0, width}:
-            raise MalformedCommandError(
-                f"{len(le)} bytes follow the {lc} bytes of data; allowed are 0 or {width}, for Le", size - len(le)
-            )
-        return cls(cla, ins, p1, p2, data, _le(le), extended=extended)
+        whole = raw if isinstance(raw, bytes) else contiguous("raw", raw)
+        cla, ins, p1, p2, data, le, extended = _parts(whole)
+        return cls(cla, ins, p1, p2, data, le, extended=extended)
+
+    @property
+    def name(self) -> str:
+        """The name of the instruction, such as "SELECT"; "INS CA, class 80" if the class is the card's own."""
+        return instruction_name(self.cla, self.ins)
 
     def encode(self) -> bytearray:
         """Return the APDU in a new bytearray, which you can overwrite after use; ``bytes(command)`` returns bytes."""
@@ -234,10 +269,75 @@ class Command:
 
     def __repr__(self) -> str:
         header = f"{self.cla:02X} {self.ins:02X} {self.p1:02X} {self.p2:02X}"
-        form = ", extended" if self.extended else ""
-        return f"<Command {header}, {len(self.data)} bytes, le {self.le}{form}>"
+        lengths = [f"Lc {len(self.data)}"] * bool(self.data) + [f"Le {self.le}"] * (self.le is not None)
+        return f"<Command {', '.join([f'{header} ({self.name})', *lengths, *['extended'] * self.extended])}>"
 
 
 def _le(field: bytes | memoryview) -> int | None:
     """Return the number in an Le field; None if the field is empty. 0 stands for 256, or 65536 in two bytes."""
     return (int.from_bytes(field, "big") or 256 ** len(field)) if field else None
+
+
+def _parts(whole: bytes | memoryview) -> tuple[int, int, int, int, bytes | memoryview, int | None, bool]:
+    """Return CLA, INS, P1, P2, data, Le and whether the form is extended. The data is a slice of the bytes."""
+    size = len(whole)
+    if size < _HEADER:
+        raise MalformedCommandError("the command ends before the end of its header of 4 bytes", size)
+    cla, ins, p1, p2 = whole[:_HEADER]
+    body = whole[_HEADER:]
+    extended = len(body) > 1 and body[0] == 0
+    start, width = (1, 2) if extended else (0, 1)  # the position and the size of the first length in the body
+    if len(body) in {0, start + width}:
+        return cla, ins, p1, p2, whole[:0], _le(body[start:]), extended
+    if len(body) < start + width:
+        raise MalformedCommandError("the command ends before the end of its extended length of 3 bytes", size)
+    lc = int.from_bytes(body[start : start + width], "big")
+    data = body[start + width : start + width + lc]
+    le = body[start + width + lc :]
+    if lc == 0:
+        raise MalformedCommandError("Lc is 0; 1 to 65535 is allowed", _HEADER + start)
+    if len(data) < lc:
+        raise MalformedCommandError(f"the command ends after {len(data)} of {lc} bytes of data", size)
+    if len(le) not in {0, width}:
+        raise MalformedCommandError(
+            f"{len(le)} bytes follow the {lc} bytes of data; allowed are 0 or {width}, for Le", size - len(le)
+        )
+    return cla, ins, p1, p2, data, _le(le), extended
+
+
+def command_of(value: Command | Buffer | str, secrets: Secrets) -> Command:
+    """Return a command as such, or the one that is encoded in bytes or in hexadecimal text.
+
+    Args:
+        value: the command, its APDU, or the APDU in hexadecimal digits with or without spaces.
+        secrets: gets the bytearrays that are made here, which may hold a PIN.
+
+    Raises:
+        MalformedCommandError: the bytes are not a command APDU.
+        ValueError: the text is not hexadecimal. The message does not contain it.
+        TypeError: the value is none of these.
+    """
+    if isinstance(value, Command):
+        return value
+    if isinstance(value, str):
+        value = _from_hexadecimal(value, secrets)
+    whole = contiguous("command", value)
+    cla, ins, p1, p2, data, le, extended = _parts(whole)
+    command = Command(cla, ins, p1, p2, bytearray(len(data)), le, extended=extended)
+    secrets.blocks += [command.data]  # type: ignore[list-item]  # it is a bytearray
+    target = memoryview(command.data)  # assigning to a slice of the bytearray would create a temporary copy
+    target[:] = data
+    return command
+
+
+def _from_hexadecimal(text: str, secrets: Secrets) -> bytearray:
+    """Return the bytes of hexadecimal text."""
+    try:
+        secrets.blocks += [bytearray.fromhex(text)]
+    except ValueError:
+        digits = sum(not character.isspace() for character in text)
+        raise ValueError(
+            f"command: text of {digits} characters is not allowed; give two hexadecimal digits for each byte, with "
+            "or without spaces"
+        ) from None
+    return secrets.blocks[-1]

@@ -13,6 +13,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
+from .._bytes_like import contiguous, copied
 from ._secrets import Secrets
 from .command import EXTENDED_DATA, SHORT_LE, Command, checked
 from .tlv import TLV, encode, shortest_bytes
@@ -342,7 +343,7 @@ def change_reference_data(old: Buffer, new: Buffer, reference: int = 0, *, cla: 
         reference: the number of the PIN or password, as for :func:`verify`.
         cla: the class byte.
     """
-    return _with_secret(0x24, 0x00 if memoryview(old) else 0x01, reference, cla, old, new)
+    return _with_secret(0x24, 0x00 if contiguous("old", old) else 0x01, reference, cla, old, new)
 
 
 def reset_retry_counter(
@@ -356,18 +357,18 @@ def reset_retry_counter(
         reference: the number of the PIN or password to unblock, as for :func:`verify`.
         cla: the class byte.
     """
-    p1 = (0 if memoryview(resetting_code) else 2) | (0 if memoryview(new) else 1)
+    p1 = (0 if contiguous("resetting_code", resetting_code) else 2) | (0 if contiguous("new", new) else 1)
     return _with_secret(0x2C, p1, reference, cla, resetting_code, new)
 
 
 def enable_verification_requirement(code: Buffer = b"", reference: int = 0, *, cla: int = 0) -> Command:
     """Build ENABLE VERIFICATION REQUIREMENT, after which the card requires the code; arguments of :func:`verify`."""
-    return _with_secret(0x28, 0x00 if memoryview(code) else 0x01, reference, cla, code)
+    return _with_secret(0x28, 0x00 if contiguous("code", code) else 0x01, reference, cla, code)
 
 
 def disable_verification_requirement(code: Buffer = b"", reference: int = 0, *, cla: int = 0) -> Command:
     """Build DISABLE VERIFICATION REQUIREMENT, after which the card requires no code; arguments of :func:`verify`."""
-    return _with_secret(0x26, 0x00 if memoryview(code) else 0x01, reference, cla, code)
+    return _with_secret(0x26, 0x00 if contiguous("code", code) else 0x01, reference, cla, code)
 
 
 def create_file(parameters: Buffer, descriptor: int = 0, *, short_id: int | None = None, cla: int = 0) -> Command:
@@ -416,7 +417,7 @@ def _binary(ins: int, offset: int, data: Buffer, short_id: int | None, le: int |
     """Build a command for a transparent EF, with the odd instruction byte if P1-P2 cannot contain the offset."""
     checked("offset", offset, 0, _MAX_OFFSET)
     if not _fits_p1_p2(offset, short_id):
-        content = memoryview(data).tobytes()
+        content = copied("data", data)
         objects = [_offset_object(offset)] + ([TLV(_DATA_TAG, content)] if content else [])
         return Command(cla, ins | 1, 0, _short_id_bits(short_id), encode(objects), le)
     p1, p2 = offset.to_bytes(2, "big")
@@ -449,7 +450,7 @@ def _data_object(ins: int, tag: int, data: Buffer, le: int | None, cla: int) -> 
 
 def _with_secret(ins: int, p1: int, reference: int, cla: int, *parts: Buffer) -> Command:
     """Build a command with secret data, which is copied only into bytearrays. Only the command's bytearray remains."""
-    views = [memoryview(part).cast("B") for part in parts]
+    views = [contiguous("code", part) for part in parts]
     size = sum(len(view) for view in views)
     checked("length of the code", size, 0, EXTENDED_DATA)
     command = Command(cla, ins, p1, reference, bytearray(size))

@@ -1,13 +1,13 @@
 """Status words: their meanings and the errors for them (ISO/IEC 7816-4, clause 5.6).
 
 A table has the meaning and the error class of each status word. If a card has its own status words, pass a similar
-table, which is searched first::
+table, which is searched first. :data:`SIM` is the table of 2G SIMs::
 
-    GSM = {
-        range(0x9F00, 0xA000): StatusInfo("success, {length} more bytes available by GET RESPONSE", None),
+    MINE = {
+        range(0x9F00, 0xA000): StatusInfo("success, {length} more bytes available by GET RESPONSE", None, more=True),
         0x9840: StatusInfo("code blocked", AuthenticationBlockedError),
     }
-    raise_for(sw, table=GSM)
+    raise_for(sw, table=MINE)
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Container
+
+    from .response import Response
 
 SUCCESS: Final = 0x9000
 """The status word of a command that succeeded."""
@@ -28,7 +30,17 @@ class StatusError(Exception):
     Attributes:
         sw: the status word.
         meaning: the meaning of the status word, in words.
+        command: the name of the command's instruction, as in :attr:`.command.Command.name`; None if it is not known.
+        file: the path of the file that the command is for; None if it is for no file, or if it is not known.
+        response: the whole response; None if it is not known. That of a whole file's transfer has no data.
+        arrived: the number of bytes that were transferred before, if the command is one of several that read or write
+            a whole file.
     """
+
+    command: str | None = None
+    file: str | None = None
+    response: Response | None = None
+    arrived: int = 0
 
     def __init__(self, sw: int, meaning: str) -> None:
         super().__init__(sw, meaning)
@@ -36,7 +48,9 @@ class StatusError(Exception):
         self.meaning = meaning
 
     def __str__(self) -> str:
-        return f"{self.meaning} ({self.sw:04X})"
+        names = " of ".join(name for name in (self.command, self.file) if name)
+        after = f" after {self.arrived} bytes" if self.arrived else ""
+        return f"{names}{': ' if names else ''}{self.meaning} ({self.sw:04X}){after}"
 
 
 class CardWarningError(StatusError):
@@ -119,6 +133,8 @@ class StatusInfo(NamedTuple):
     ``{counter}`` by the lower four bits of SW2."""
     error: type[StatusError] | None = StatusError
     """The error class; None if the status word is a success."""
+    more: bool = False
+    """True if GET RESPONSE returns SW2 more bytes, 256 for 00."""
 
 
 StatusTable: TypeAlias = Mapping[Any, StatusInfo]
@@ -183,7 +199,7 @@ _ISO: Final[dict[int | range, StatusInfo]] = {
     0x6A88: StatusInfo("referenced data not found", ReferenceNotFoundError),
     0x6A89: StatusInfo("file already exists", CardFileExistsError),
     0x6A8A: StatusInfo("DF name already exists", CardFileExistsError),
-    range(0x6100, 0x6200): StatusInfo("success, {length} more bytes available by GET RESPONSE", None),
+    range(0x6100, 0x6200): StatusInfo("success, {length} more bytes available by GET RESPONSE", None, more=True),
     range(0x6202, 0x6281): StatusInfo("the card has a query of {sw2} bytes", CardWarningError),
     range(0x63C0, 0x63D0): StatusInfo("warning, counter at {counter}", VerificationFailedError),
     range(0x6402, 0x6481): StatusInfo("the card has a query of {sw2} bytes"),
@@ -195,6 +211,27 @@ _ISO: Final[dict[int | range, StatusInfo]] = {
     range(0x9000, 0xA000): StatusInfo("proprietary status"),
 }
 _UNKNOWN: Final = StatusInfo("not a status word of ISO/IEC 7816-4")
+
+SIM: Final[dict[int | range, StatusInfo]] = {
+    0x9240: StatusInfo("memory problem", MemoryFailureError),
+    0x9300: StatusInfo("SIM Application Toolkit is busy", ConditionsNotSatisfiedError),
+    0x9400: StatusInfo("no EF selected", ConditionsNotSatisfiedError),
+    0x9402: StatusInfo("out of range (invalid address)", WrongParametersError),
+    0x9404: StatusInfo("file or pattern not found", CardFileNotFoundError),
+    0x9408: StatusInfo("file inconsistent with the command"),
+    0x9802: StatusInfo("no CHV initialized", ReferenceNotFoundError),
+    0x9804: StatusInfo("access condition not fulfilled, or wrong code", SecurityStatusNotSatisfiedError),
+    0x9808: StatusInfo("in contradiction with the CHV status", ConditionsNotSatisfiedError),
+    0x9810: StatusInfo("in contradiction with the invalidation status", ConditionsNotSatisfiedError),
+    0x9840: StatusInfo("code blocked, no attempt left", AuthenticationBlockedError),
+    0x9850: StatusInfo("increase not possible, maximum reached", NoSpaceError),
+    0x9862: StatusInfo("authentication error, incorrect MAC"),
+    range(0x9100, 0x9200): StatusInfo("success, a proactive command of {length} bytes available by FETCH", None),
+    range(0x9200, 0x9210): StatusInfo("success, after {counter} internal retries of the update", None),
+    range(0x9E00, 0x9F00): StatusInfo("SIM data download error, {length} bytes available by GET RESPONSE"),
+    range(0x9F00, 0xA000): StatusInfo("success, {length} more bytes available by GET RESPONSE", None, more=True),
+}
+"""The status words of a 2G SIM, commands of class A0 (GSM 11.11, clause 9.4, and GSM 11.14)."""
 
 
 def _lookup(sw: int, table: StatusTable | None) -> StatusInfo:
@@ -226,17 +263,59 @@ def meaning(sw: int, *, table: StatusTable | None = None) -> str:
     return _meaning(sw, _lookup(sw, table))
 
 
-def raise_for(sw: int, *, allow: Container[int] = (), table: StatusTable | None = None) -> None:
+def more_available(sw: int, *, table: StatusTable | None = None) -> int:
+    """Return how many more bytes of a response GET RESPONSE returns, 1 to 256; 0 if the status word announces none.
+
+    Args:
+        sw: SW1 and SW2 as one number, 0 to 0xFFFF.
+        table: the card's own status words, or ranges of them, which precede those of the standard.
+    """
+    return (sw & 0xFF or 256) if _lookup(sw, table).more else 0
+
+
+def raise_for(
+    sw: int,
+    *,
+    allow: Container[int] = (),
+    table: StatusTable | None = None,
+    command: str | None = None,
+    response: Response | None = None,
+) -> None:
     """Raise the error for a status word; return if the status word is a success. Successes are 9000 and 61xx.
 
     Args:
         sw: SW1 and SW2 as one number, 0 to 0xFFFF.
         allow: status words that are also a success, such as ``{0x6282}`` for a read that may reach the end of the file.
         table: the card's own status words, or ranges of them, which precede those of the standard.
+        command: the name of the command's instruction, for the error.
+        response: the whole response, for the error.
 
     Raises:
         StatusError: the status word is not a success. The tables determine the class.
     """
     info = _lookup(sw, table)
     if info.error is not None and sw not in allow:
-        raise info.error(sw, _meaning(sw, info))
+        raise status_error(sw, info.error, table=table, command=command, response=response)
+
+
+def status_error(
+    sw: int,
+    kind: type[StatusError] | None = None,
+    *,
+    table: StatusTable | None = None,
+    command: str | None = None,
+    response: Response | None = None,
+) -> StatusError:
+    """Return the error for a status word, also if the status word is a success; arguments of :func:`raise_for`.
+
+    Args:
+        sw: SW1 and SW2 as one number, 0 to 0xFFFF.
+        kind: the class; None for that in the tables, or StatusError if the status word is a success there.
+        table: the card's own status words.
+        command: the name of the command's instruction.
+        response: the whole response.
+    """
+    info = _lookup(sw, table)
+    error = (kind or info.error or StatusError)(sw, _meaning(sw, info))
+    error.command, error.response = command, response
+    return error

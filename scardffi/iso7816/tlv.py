@@ -9,18 +9,23 @@ objects have the shortest length field by default.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, NamedTuple
 
+from .._bytes_like import copied
 from .._half_made import repr_if_half_made
 from ._object_reader import CATEGORIES, PADDING, Found, Header, ObjectReader
+from ._tree import tree_lines
 from .malformed import ListWithProblems, MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from typing_extensions import Buffer
+
+    from .tag_names import TagNames
 
 _MAX_TAG_SIZE: Final = 3
 _LONG_TAG: Final = 0x1F
@@ -38,6 +43,8 @@ _LONG_SIMPLE_LENGTH: Final = 0xFF
 _INDEFINITE: Final = 0x80
 """A length field of BER that ISO/IEC 7816 forbids: the value ends before two bytes 00."""
 _END_OF_CONTENTS: Final = b"\x00\x00"
+_MOST_IN_REPR: Final = 12
+"""The number of tags in a value that the repr shows."""
 
 
 class MalformedTLVError(MalformedError):
@@ -54,7 +61,9 @@ class _Options(NamedTuple):
 @repr_if_half_made
 @dataclass(frozen=True, repr=False)
 class TLV:
-    """A BER-TLV data object. Its repr shows tag and length, never the value.
+    """A BER-TLV data object.
+
+    ``print(tlv)`` shows it as a tree, with values; the repr shows tags and the length, never the value.
 
     Args:
         tag: the 1 to 3 bytes of the tag as one number, such as 0x84, 0x5F20 or 0xDF8129.
@@ -74,18 +83,19 @@ class TLV:
 
     _options: ClassVar[_Options] = _Options()
     _is_cut_off: ClassVar[bool] = False
+    _above: ClassVar[tuple[int, ...]] = ()
+    """The tags of the objects that this one was read from, from the outside to the inside."""
 
     def __post_init__(self) -> None:
-        try:
-            tag = shortest_bytes(self.tag)
-            allowed = _tag_end(tag, 0) == len(tag)
-        except (IndexError, OverflowError, MalformedTLVError):
-            allowed = False
-        if not allowed:
-            raise ValueError(f"tag: {self.tag:X} is not allowed; give a BER-TLV tag of 1 to {_MAX_TAG_SIZE} bytes")
+        _checked_tag(self.tag)
         shortest = _shortest_length_size(len(self.value))
         if self.length_size and not shortest < self.length_size <= 5:
             raise ValueError(f"length_size: {self.length_size} is not allowed; give 0 or {shortest + 1} to 5")
+
+    @property
+    def path(self) -> tuple[int, ...]:
+        """The tags of the objects that this one was read from, from the outside to the inside, and its own tag."""
+        return (*self._above, self.tag)
 
     @property
     def constructed(self) -> bool:
@@ -99,7 +109,7 @@ class TLV:
         lenient: bool | None = None,
         allow_tags: Buffer | None = None,
         expected: Collection[int] | Mapping[int, range] = (),
-    ) -> ListWithProblems[TLV]:
+    ) -> TLVList:
         """Return the data objects in the value, one level deep. It does not matter whether the tag is constructed.
 
         The arguments are those of :func:`decode`. If ``lenient`` or ``allow_tags`` is None, it is as it was when this
@@ -111,10 +121,44 @@ class TLV:
         """
         options = _Options(
             self._options.lenient if lenient is None else lenient,
-            self._options.allow_tags if allow_tags is None else memoryview(allow_tags).tobytes(),
+            self._options.allow_tags if allow_tags is None else copied("allow_tags", allow_tags),
         )
         reader = _reader(self.value, self.offset, options, padding=padding, expected=expected, cut=self._is_cut_off)
-        return _read(reader, options)
+        return _read(reader, options, self.path)
+
+    def find(self, path: int | str) -> TLV | None:
+        """Return the first data object at this path, or None.
+
+        Args:
+            path: tags in hexadecimal with "/" between them, such as ``"6F/A5/BF0C"``, or one tag as a number. If it
+                begins with the tag of this object, it begins at this object; otherwise at the objects in it.
+
+        Raises:
+            ValueError: the path is not allowed.
+            MalformedTLVError: the value of an object on this path does not consist of data objects, and the object was
+                not decoded leniently.
+        """
+        tags = path_tags(path)
+        return _first_at([self] if tags[0] == self.tag else self.children(), tags)
+
+    def tree(self, *, names: TagNames | Sequence[TagNames] = (), most: int | None = 32) -> str:
+        """Return the object and those in it as text, one line each, indented by depth.
+
+        A line has the tag, its name and the value in hexadecimal, and a value that is printable also as text.
+        ``print(tlv)`` prints the same with the names of ISO/IEC 7816.
+
+        Args:
+            names: the table of names to use, or several, which are searched in this order and before
+                :data:`.tag_names.ISO`. :mod:`.tag_names` has tables and describes their form.
+            most: the number of bytes of each value to show, 1 or more; None for all.
+
+        Raises:
+            ValueError: a table has a wrong path, or ``most`` is not allowed.
+        """
+        return "\n".join(tree_lines([self], names, most))
+
+    def __str__(self) -> str:
+        return self.tree()
 
     def __bytes__(self) -> bytes:
         length = len(self.value)
@@ -123,7 +167,30 @@ class TLV:
         return shortest_bytes(self.tag) + head + length.to_bytes(max(size - 1, 1), "big") + self.value
 
     def __repr__(self) -> str:
-        return f"<TLV {self.tag:02X}, {len(self.value)} bytes>"
+        size = f"{len(self.value)} byte{'s' * (len(self.value) != 1)}"
+        if not self.constructed:
+            return f"<TLV {self.tag:02X}, {size}>"
+        try:
+            tags = [f"{one.tag:02X}" for one in self.children(lenient=False)]
+        except MalformedTLVError:
+            tags = []
+        shown = " ".join(tags[:_MOST_IN_REPR] + ["..."] * (len(tags) > _MOST_IN_REPR))
+        return f"<TLV {self.tag:02X}, {size}{': ' * bool(shown)}{shown}>"
+
+
+class TLVList(ListWithProblems[TLV]):
+    """A list of BER-TLV data objects. ``print()`` shows it as a tree, with values; its repr shows no values."""
+
+    def find(self, path: int | str) -> TLV | None:
+        """Return the first data object at this path, or None; arguments and errors as for :meth:`TLV.find`."""
+        return _first_at(self, path_tags(path))
+
+    def tree(self, *, names: TagNames | Sequence[TagNames] = (), most: int | None = 32) -> str:
+        """Return the objects as text; arguments and errors as for :meth:`TLV.tree`."""
+        return "\n".join(tree_lines(self, names, most))
+
+    def __str__(self) -> str:
+        return self.tree()
 
 
 @repr_if_half_made
@@ -135,6 +202,8 @@ class SimpleTLV:
         tag: 1 to 254.
         value: 0 to 65535 bytes.
         length_size: 3 if the length field has 3 bytes although 1 byte would be enough; else 0.
+        little_endian: True if a length after FF has its low byte first, as on CAC cards (GSC-IS 2.1); ISO/IEC 7816-4
+            has the high byte first.
 
     Raises:
         ValueError: the tag, the length of the value or ``length_size`` is not allowed.
@@ -143,6 +212,7 @@ class SimpleTLV:
     tag: int
     value: bytes = b""
     length_size: int = 0
+    little_endian: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.tag < 0xFF:
@@ -155,11 +225,12 @@ class SimpleTLV:
     def __bytes__(self) -> bytes:
         length = len(self.value)
         if self.length_size or length >= _LONG_SIMPLE_LENGTH:
-            return bytes((self.tag, _LONG_SIMPLE_LENGTH)) + length.to_bytes(2, "big") + self.value
+            order: Literal["little", "big"] = "little" if self.little_endian else "big"
+            return bytes((self.tag, _LONG_SIMPLE_LENGTH)) + length.to_bytes(2, order) + self.value
         return bytes((self.tag, length)) + self.value
 
     def __repr__(self) -> str:
-        return f"<SimpleTLV {self.tag:02X}, {len(self.value)} bytes>"
+        return f"<SimpleTLV {self.tag:02X}, {len(self.value)} byte{'s' * (len(self.value) != 1)}>"
 
 
 def encode(objects: Iterable[TLV | SimpleTLV]) -> bytes:
@@ -174,7 +245,7 @@ def decode(
     lenient: bool = False,
     allow_tags: Buffer = b"",
     expected: Collection[int] | Mapping[int, range] = (),
-) -> ListWithProblems[TLV]:
+) -> TLVList:
     """Return the BER-TLV data objects in these bytes, one level deep.
 
     The value of a constructed object is decoded only by :meth:`TLV.children`. An error in one value therefore does not
@@ -205,34 +276,55 @@ def decode(
     Raises:
         MalformedTLVError: the bytes are not data objects, and ``lenient`` is False.
     """
-    options = _Options(lenient, memoryview(allow_tags).tobytes())
-    return _read(_reader(memoryview(raw).tobytes(), 0, options, padding=padding, expected=expected), options)
+    options = _Options(lenient, copied("allow_tags", allow_tags))
+    return _read(_reader(copied("raw", raw), 0, options, padding=padding, expected=expected), options)
 
 
-def decode_simple(raw: Buffer, *, padding: bool = False, lenient: bool = False) -> ListWithProblems[SimpleTLV]:
-    """Return the SIMPLE-TLV data objects in these bytes; arguments and errors as for :func:`decode`."""
-    reader = _SimpleReader(memoryview(raw).tobytes(), padding=PADDING if padding or lenient else b"")
+def decode_simple(
+    raw: Buffer, *, padding: bool = False, lenient: bool = False, little_endian: bool = False
+) -> ListWithProblems[SimpleTLV]:
+    """Return the SIMPLE-TLV data objects in these bytes; arguments and errors as for :func:`decode`.
+
+    With ``little_endian``, the two bytes of a length after FF have the low byte first, as on CAC cards (GSC-IS 2.1).
+    """
+    reader = _SimpleReader(copied("raw", raw), padding=PADDING if padding or lenient else b"")
+    reader.order = "little" if little_endian else "big"
     found, problems = reader.read_leniently() if lenient else (reader.read_strictly(), [])
     return ListWithProblems(
-        (SimpleTLV(one.header.tag, reader.raw[one.header.end : one.end], one.header.length_size) for one in found),
+        (
+            SimpleTLV(one.header.tag, reader.raw[one.header.end : one.end], one.header.length_size, little_endian)
+            for one in found
+        ),
         problems,
     )
 
 
-def find(objects: Iterable[TLV], tag: int, *below: int) -> TLV | None:
-    """Return the first object with this tag, or None. With more tags, search for each inside the object found last.
-
-    Args:
-        objects: the objects to search in.
-        tag: the tag to search for.
-        below: the tags to search for inside the first object, from the outside to the inside.
+def path_tags(path: int | str) -> list[int]:
+    """Return the tags of a path, as :meth:`TLV.find` takes it.
 
     Raises:
-        MalformedTLVError: the value of an object on this path does not consist of data objects, and the object was not
-            decoded leniently.
+        ValueError: the path is not allowed.
+        TypeError: the path is neither an int nor a str.
     """
-    found = next((one for one in objects if one.tag == tag), None)
-    return find(found.children(), *below) if found and below else found
+    if not isinstance(path, str) and not hasattr(path, "__index__"):
+        raise TypeError(f"path: expected an int or a str, got {type(path).__name__}")
+    try:
+        parts = [int(part, 16) for part in path.split("/")] if isinstance(path, str) else [operator.index(path)]
+        return [_checked_tag(part) for part in parts]
+    except ValueError:
+        shown = repr(path) if isinstance(path, str) else f"{path:#x}"
+        message = f'path: {shown} is not allowed; give tags in hexadecimal with "/" between them, such as "6F/A5"'
+        raise ValueError(message) from None
+
+
+def _first_at(objects: Iterable[TLV], tags: Sequence[int]) -> TLV | None:
+    """Return the first object at the path of these tags that begins at one of the objects; None if there is none."""
+    for one in objects:
+        if one.tag == tags[0]:
+            found = _first_at(one.children(), tags[1:]) if tags[1:] else one
+            if found is not None:
+                return found
+    return None
 
 
 def first_values(objects: Iterable[TLV], problems: list[MalformedError]) -> dict[int, TLV]:
@@ -261,6 +353,17 @@ def without_category(raw: bytes) -> tuple[bytes, list[MalformedError]]:
         MalformedTLVError(f"the category indicator {raw[at]:02X} comes before the objects", at) for at in range(size)
     ]
     return bytes(size) + raw[size:], [*problems]
+
+
+def read_tag(raw: bytes, start: int) -> tuple[int, int]:
+    """Return the tag that begins at this position, and the position after it.
+
+    Raises:
+        IndexError: the bytes end in the tag.
+        MalformedTLVError: no tag begins here.
+    """
+    end = _tag_end(raw, start)
+    return int.from_bytes(raw[start:end], "big"), end
 
 
 def shortest_bytes(number: int) -> bytes:
@@ -387,13 +490,17 @@ class _BerReader(_TLVReader):
 
 
 class _SimpleReader(_TLVReader):
+    order: Literal["little", "big"] = "big"
+
     def header(self, start: int) -> Header:
         tag, length = self.raw[start], self.raw[start + 1]
         if tag in PADDING:
             raise MalformedTLVError(f"tag {tag:02X}; allowed are 01 to FE", start)
         if length != _LONG_SIMPLE_LENGTH:
             return Header(tag, length, 0, start + 2)
-        length = self.raw[start + 2] << 8 | self.raw[start + 3]
+        if start + 4 > len(self.raw):
+            raise IndexError
+        length = int.from_bytes(self.raw[start + 2 : start + 4], self.order)
         return Header(tag, length, 3 if length < _LONG_SIMPLE_LENGTH else 0, start + 4)
 
 
@@ -413,12 +520,12 @@ def _reader(
     return reader
 
 
-def _read(reader: _BerReader, options: _Options) -> ListWithProblems[TLV]:
+def _read(reader: _BerReader, options: _Options, above: tuple[int, ...] = ()) -> TLVList:
     found, problems = reader.read_leniently() if options.lenient else (reader.read_strictly(), [])
-    return ListWithProblems((_read_object(one, reader, options) for one in found), problems)
+    return TLVList((_read_object(one, reader, options, above) for one in found), problems)
 
 
-def _read_object(one: Found, reader: _BerReader, options: _Options) -> TLV:
+def _read_object(one: Found, reader: _BerReader, options: _Options, above: tuple[int, ...]) -> TLV:
     """Return an object that was read. Its tag may be 00, which a program cannot give to TLV()."""
     header = one.header
     read = object.__new__(TLV)
@@ -428,9 +535,22 @@ def _read_object(one: Found, reader: _BerReader, options: _Options) -> TLV:
         length_size=header.length_size,
         offset=reader.base + header.end,
         _options=options,
+        _above=above,
         _is_cut_off=one.value_end == len(reader.raw) < header.end + header.length,
     )
     return read
+
+
+def _checked_tag(tag: int) -> int:
+    """Return a tag; raise ValueError if it is not allowed."""
+    try:
+        raw = shortest_bytes(tag)
+        allowed = _tag_end(raw, 0) == len(raw)
+    except (IndexError, OverflowError, MalformedTLVError):
+        allowed = False
+    if not allowed:
+        raise ValueError(f"tag: {tag:X} is not allowed; give a BER-TLV tag of 1 to {_MAX_TAG_SIZE} bytes")
+    return tag
 
 
 def _tag_end(raw: bytes, start: int, *, allow_zero: bool = False) -> int:

@@ -15,7 +15,6 @@ from ..iso7816.status_word import (
     ReferenceNotFoundError,
     StatusError,
     WrongParametersError,
-    raise_for,
 )
 from .card_capabilities import CardCapabilities
 from .file_properties import FCP, FileKind, FileProperties, WrongKindError
@@ -37,12 +36,24 @@ _METHOD_NOT_SUPPORTED: Final = frozenset({0x6700, 0x6A81, 0x6A86, 0x6A87, 0x6B00
 """Status words of cards that do not support a selection method."""
 _OPTIONAL: Final = frozenset({SelectBy.CHILD_EF, SelectBy.PATH_FROM_MF, SelectBy.PATH_FROM_DF, SelectBy.PARENT_DF})
 """The selection methods that can be replaced by others."""
+_SELECT: Final = "SELECT"
 _UNKNOWN_EF: Final = Location(short_id=0)
 """The value of ``ef`` when it is not known whether there is a current EF."""
 _NOT_FOUND: Final = (
     CardFileNotFoundError, ReferenceNotFoundError, WrongParametersError, NotSupportedError, ConditionsNotSatisfiedError,
 )  # fmt: skip
 """The errors for a file that does not exist, or that the card cannot select by the method."""
+
+
+@contextmanager
+def about(file: Location) -> Iterator[None]:
+    """Return a context manager that names a file in the StatusErrors of the context, if they name none."""
+    try:
+        yield
+    except StatusError as error:
+        if error.file is None:
+            error.file = str(file)
+        raise
 
 
 class Selection:
@@ -76,7 +87,7 @@ class Selection:
         self.ef: Location | None = None
         self.atr: bytes = getattr(transmitter, "atr", None) or b""
         self._df_properties: tuple[Location, FileProperties] | None = None  # of the current DF
-        self._last_refusal = 0  # the status word of the last SELECT by a method that is not supported
+        self._last_refusal: Response | None = None  # of the last SELECT by a method that is not supported
         self._sent = 0  # the number of commands
         self._informations = [FileInformation.FCI, FileInformation.FCP, FileInformation.NONE]
         self._has_tried_fcp = False
@@ -112,9 +123,7 @@ class Selection:
 
     def send(self, command: Command, allow: Container[int] = ()) -> Response:
         """Send a command as :meth:`send_any` does; raise a StatusError unless the status word is 9000 or allowed."""
-        response = self.send_any(command)
-        raise_for(response.sw, allow=allow, table=self.sender.table)
-        return response
+        return self.sender.accept(command.name, self.send_any(command), allow)
 
     def find(
         self, reference: FileRef, *, folder: bool | None = None, without_ef: bool = False
@@ -142,6 +151,13 @@ class Selection:
         Raises:
             StatusError: the card refused; ``df`` and ``ef`` are up to date.
         """
+        with about(location):
+            return self._select_file(location, folder, without_ef=without_ef)
+
+    def _select_file(
+        self, location: Location, folder: bool | None, *, without_ef: bool
+    ) -> tuple[Location, FileProperties]:
+        """Do the work of :meth:`select`."""
         if location.short_id is not None:
             return self._select_by_short_id(location, location.short_id)
         if (
@@ -165,7 +181,8 @@ class Selection:
     def select_name(self, name: bytes, occurrence: Occurrence) -> FileProperties:
         """Select an occurrence of a DF name and return its properties. The current DF is unknown afterwards."""
         self.forget()
-        return self._decode(self._require(SelectBy.DF_NAME, name, occurrence))
+        with about(Location(name)):
+            return self._decode(self._require(SelectBy.DF_NAME, name, occurrence))
 
     def ensure_ef(self, location: Location) -> None:
         """Select an EF unless it is the current one."""
@@ -268,8 +285,8 @@ class Selection:
     def _require(self, by: SelectBy, file: bytes, occurrence: Occurrence = Occurrence.FIRST) -> bytes:
         """Return the answer to a SELECT; raise a StatusError if the card does not support the method."""
         answer = self._try(by, file, occurrence)
-        if answer is None:
-            raise_for(self._last_refusal, table=self.sender.table)
+        if answer is None and self._last_refusal is not None:
+            self.sender.accept(_SELECT, self._last_refusal)
         return answer or b""
 
     def _try(self, by: SelectBy, file: bytes, occurrence: Occurrence = Occurrence.FIRST) -> bytes | None:
@@ -279,9 +296,9 @@ class Selection:
         for information in tuple(self._informations):
             response = self._select(by, file, occurrence, information)
             if response.sw in _METHOD_NOT_SUPPORTED:
-                self._last_refusal = response.sw
+                self._last_refusal = response
                 continue
-            raise_for(response.sw, allow=_WARNINGS, table=self.sender.table)
+            self.sender.accept(_SELECT, response, _WARNINGS)
             self._prefer(information)
             if response.data or information != FileInformation.FCI or self._has_tried_fcp:
                 return response.data
@@ -310,12 +327,14 @@ class Selection:
             return self.select(folder.child(properties.short_ids[short_id]), folder=False)
         cla = self.sender.cla
         self.forget_ef()
-        response = self.send_any(iso.read_binary(0, 1, short_id=short_id, cla=cla))
+        command = iso.read_binary(0, 1, short_id=short_id, cla=cla)
+        response = self.send_any(command)
         kind = FileKind.TRANSPARENT
         if response.sw == 0x6981:
-            response = self.send_any(iso.read_record(1, short_id=short_id, cla=cla))
+            command = iso.read_record(1, short_id=short_id, cla=cla)
+            response = self.send_any(command)
             kind = FileKind.LINEAR_VARIABLE
-        raise_for(response.sw, allow={0x6282, 0x6A83, 0x6B00}, table=self.sender.table)
+        self.sender.accept(command.name, response, {0x6282, 0x6A83, 0x6B00})
         self.ef = location
         stated = self._current_properties()
         return location, stated if stated.short_id == short_id else FileProperties(kind=kind, short_id=short_id)

@@ -8,7 +8,7 @@ from ..iso7816 import instructions as iso
 from ..iso7816.command import SHORT_LE
 from ..iso7816.response import MalformedResponseError
 from ..iso7816.status_word import StatusError, raise_for
-from ..iso7816.tlv import decode, find
+from ..iso7816.tlv import decode
 from .transmitter import WRITTEN, status_word_of
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class Transfer:
     Attributes:
         read_chunk: the maximum number of bytes to request in one command.
         write_chunk: the maximum number of bytes to send in one command.
+        data_unit: the unit of the offsets in commands, in bytes: 0.5, 1, 2, 4 and so on. If it is larger than a
+            chunk, a command has a whole unit.
     """
 
     def __init__(self, selection: Selection, capabilities: CardCapabilities) -> None:
@@ -56,6 +58,12 @@ class Transfer:
         self._writer = _transmitter_method(selection, "update_binary_from")
         self.read_chunk = capabilities.read_chunk
         self.write_chunk = capabilities.write_chunk
+        self.data_unit: float = 1
+
+    @property
+    def last_offset(self) -> int:
+        """The last offset, in bytes, that a command can contain."""
+        return int(LAST_OFFSET * self.data_unit)
 
     def read_into(self, memory: memoryview, offset: int) -> int:
         """Read into this memory until it is full or the file ends.
@@ -67,10 +75,10 @@ class Transfer:
             StatusError: the card refused.
             MalformedError: the card's answer is malformed.
         """
-        method = self._reader if offset + len(memory) <= _TRANSMITTER_END else None
+        method = self._reader if self._is_for_transmitter(offset, memory) else None
         done, error = _moved(method or self._read_all, memory, offset, self.read_chunk)
         try:
-            if done == 0 and offset and error is not None and status_word_of(error) in _END:
+            if done == 0 and offset and status_word_of(error) in _END:
                 return 0
             return self._result(done, error)
         finally:
@@ -80,7 +88,7 @@ class Transfer:
         """Write this memory and return the number of bytes written; errors as for :meth:`read_into`."""
         error: BaseException | None = None
         try:
-            if self._writer is not None and offset + len(memory) <= _TRANSMITTER_END:
+            if self._writer is not None and self._is_for_transmitter(offset, memory):
                 done, error = _moved(self._writer, memory, offset, self.write_chunk)
                 if done or error is None or status_word_of(error) not in WRITTEN:
                     return self._result(done, error)
@@ -98,20 +106,21 @@ class Transfer:
                 return False
             raise
 
+    def _is_for_transmitter(self, offset: int, memory: memoryview) -> bool:
+        """Return True if the transmitter's own methods, which count in bytes, support these offsets."""
+        return self.data_unit == 1 and offset + len(memory) <= _TRANSMITTER_END
+
     def _result(self, done: int, error: BaseException | None) -> int:
         """Return the number of bytes that a transfer moved; raise its error if it moved none."""
         try:
-            sw = None if error is None else status_word_of(error)
-            if error is not None and sw is None:
+            if error is not None and not isinstance(error, StatusError):
                 self._selection.forget()
             if done or error is None:
                 return done
-            if sw is None or isinstance(error, StatusError):
+            if not isinstance(error, StatusError):
                 raise error
-            try:
-                raise_for(sw, table=self._selection.sender.table)
-            except StatusError as status_error:
-                raise status_error from error
+            table = self._selection.sender.table  # the transmitter's methods do not know it
+            raise_for(error.sw, table=table, command=error.command, response=error.response)
             return done
         finally:
             del error
@@ -131,18 +140,35 @@ class Transfer:
 
     def _read(self, offset: int, size: int) -> tuple[bytes, int]:
         """Send a READ BINARY; return up to ``size`` bytes, as many as one command can read, and the status word."""
-        far = offset >= _OBJECT_OFFSET
-        size = max(1, min(size, self.read_chunk - _TAG_AND_LENGTH)) if far else min(size, _OBJECT_OFFSET - offset)
+        before = int(offset % max(1, self.data_unit))  # the bytes of the data unit before the offset
+        number, far = self._unit_number(offset - before)
+        size = self._part(before + size, number, self.read_chunk - _TAG_AND_LENGTH if far else self.read_chunk)
+        data, sw = self._read_units(number, size, far=far)
+        return data[before:], sw
+
+    def _unit_number(self, offset: int) -> tuple[int, bool]:
+        """Return the number of the data unit at an offset, and True if a command has it in a data object."""
+        number = int(offset / self.data_unit)
+        return number, number >= _OBJECT_OFFSET
+
+    def _part(self, size: int, number: int, most: int) -> int:
+        """Return how many of ``size`` bytes from this data unit on one command has, at most ``most`` or one unit."""
+        size = min(size, max(most, int(self.data_unit), 1))
+        return size if number >= _OBJECT_OFFSET else min(size, int((_OBJECT_OFFSET - number) * self.data_unit))
+
+    def _read_units(self, offset: int, size: int, *, far: bool) -> tuple[bytes, int]:
+        """Send a READ BINARY from a data unit on; return up to ``size`` bytes and the status word."""
         le = size + _tag_and_length_size(size) if far else size
         cla = self._selection.sender.cla
-        response = self._selection.send_any(iso.read_binary(offset, le, cla=cla))
+        command = iso.read_binary(offset, le, cla=cla)
+        response = self._selection.send_any(command)
         data = response.data
         if response.sw == 0x6700 and not far and size < SHORT_LE:  # near the end of the file some cards accept only 00
             response = self._selection.send_any(iso.read_binary(offset, SHORT_LE, cla=cla))
             data = response.data[:size]
-        raise_for(response.sw, allow={_END_WARNING}, table=self._selection.sender.table)
+        self._selection.sender.accept(command.name, response, {_END_WARNING})
         if far and data:
-            content = find(decode(data, lenient=True), _DATA)
+            content = decode(data, lenient=True).find(_DATA)
             if content is None:
                 raise MalformedResponseError(f"the answer to READ BINARY has no data object of tag {_DATA:02X}")
             data = content.value
@@ -161,16 +187,36 @@ class Transfer:
 
     def _update(self, part: memoryview, offset: int) -> int:
         """Send an UPDATE BINARY with as many bytes from this memory as fit; return their number."""
-        size = len(part)
-        far = offset >= _OBJECT_OFFSET
-        size = max(1, min(size, self.write_chunk - _OBJECTS_OVERHEAD)) if far else min(size, _OBJECT_OFFSET - offset)
-        command = iso.update_binary(offset, part[:size], cla=self._selection.sender.cla)
+        unit = max(1, int(self.data_unit))
+        before = offset % unit
+        number, far = self._unit_number(offset - before)
+        most = self.write_chunk - _OBJECTS_OVERHEAD if far else self.write_chunk
+        size = self._part(before + len(part), number, most - most % unit) - before
+        if unit == 1:
+            command = iso.update_binary(number, part[:size], cla=self._selection.sender.cla)
+        else:  # a card may write only whole units
+            head = self._present(offset - before, before)
+            tail = self._present(offset + size, -(offset + size) % unit)
+            command = iso.update_binary(
+                number, bytearray(b"".join((head, part[:size], tail))), cla=self._selection.sender.cla
+            )
         try:
             self._selection.send(command, allow=WRITTEN)
         finally:
             if isinstance(command.data, bytearray):
                 command.wipe()
         return size
+
+    def _present(self, offset: int, size: int) -> bytes:
+        """Return the bytes that the file has here, fewer than ``size`` if it ends."""
+        if not size:
+            return b""
+        try:
+            return self._read(offset, size)[0]
+        except StatusError as error:
+            if error.sw in _END:
+                return b""
+            raise
 
 
 class _StoppedError(Exception):

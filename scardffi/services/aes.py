@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 from cryptography.hazmat.primitives.constant_time import bytes_eq
 
+from .._bytes_like import contiguous
 from .._half_made import repr_if_half_made
 from .._not_copied import NotCopied
 from ..iso7816.command import checked
@@ -33,7 +34,7 @@ class AesCmac(NotCopied):
     """
 
     def __init__(self, key: Buffer, *, length: int = 8, challenge_length: int = 16, reference: int = 0) -> None:
-        size = memoryview(key).nbytes
+        size = contiguous("key", key).nbytes
         if size not in {16, 24, 32}:
             raise ValueError(f"key: {size} bytes are not allowed; give 16, 24 or 32")
         self._cipher = AES(memoryview(key).tobytes())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Protocol
 
+from .._bytes_like import contiguous, copied
+from .._half_made import repr_if_half_made
 from .._not_copied import NotCopied
 from ..iso7816 import instructions
 from ..iso7816._secrets import Secrets
@@ -73,6 +75,7 @@ class WrongProofError(Exception):
     """The card's answer does not prove that it has the key."""
 
 
+@repr_if_half_made
 class CardAuth(NotCopied):
     """Authentication with a card, the modern form of ISCardAuth.
 
@@ -84,6 +87,9 @@ class CardAuth(NotCopied):
 
     def __init__(self, transmitter: Transmitter, *, cla: int = 0, table: StatusTable | None = None) -> None:
         self._sender = Sender(transmitter, cla, {**WRONG_CODE, **(table or {})})
+
+    def __repr__(self) -> str:
+        return f"<CardAuth, class {self._sender.cla:02X}>"
 
     def get_challenge(self, length: int = 8, algorithm: int = 0) -> bytes:
         """Return random bytes from the card for one authentication (GET CHALLENGE; ISO/IEC 7816-4, clause 11.5.3).
@@ -125,7 +131,7 @@ class CardAuth(NotCopied):
         _check_algorithm(algorithm, "check")
         if challenge is None:
             challenge = secrets.token_bytes(algorithm.challenge_length)
-        question = memoryview(challenge).tobytes()
+        question = copied("challenge", challenge)
         checked("length of challenge", len(question), 1, EXTENDED_DATA)
         command = instructions.internal_authenticate(question, algorithm.reference, key, SHORT_LE, cla=self._sender.cla)
         proof = self._sender.send(command).data
@@ -194,7 +200,7 @@ class CardAuth(NotCopied):
 
     def _verify(self, code: Buffer, reference: int) -> Command:
         try:
-            checked("length of code", memoryview(code).nbytes, 1, SHORT_DATA)
+            checked("length of code", contiguous("code", code).nbytes, 1, SHORT_DATA)
             return instructions.verify(code, reference, cla=self._sender.cla)
         finally:
             del code

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from .._bytes_like import copied
 from .._half_made import repr_if_half_made
+from ..iso7816._capability_bits import capability_bits, channel_count, data_unit, service_data_bits
 from ..iso7816._object_reader import PADDING
 from ..iso7816.atr import Atr, MalformedAtrError
 from ..iso7816.command import EXTENDED_DATA, EXTENDED_LE, SHORT_DATA, SHORT_LE
@@ -121,7 +123,7 @@ class CardCapabilities:
         problems: list[MalformedError] = []
         values: dict[int, TLV] = {}
         values.update(_first_values(_historical(atr, problems), "historical bytes", problems))
-        records = ef_atr if isinstance(ef_atr, (list, tuple)) else [memoryview(ef_atr).tobytes()]  # type: ignore[arg-type]  # it is a buffer if it is no list or tuple
+        records = ef_atr if isinstance(ef_atr, (list, tuple)) else [copied("ef_atr", ef_atr)]  # type: ignore[arg-type]  # it is a buffer if it is no list or tuple
         objects = [one for record in records for one in _content(record, problems)]
         values.update(_first_values(objects, "EF.ATR/INFO", problems))
         values.update(_first_values(information, "file control information", problems))
@@ -148,34 +150,6 @@ class CardCapabilities:
             return SHORT_DATA
         most = EXTENDED_DATA if self.extended_length else SHORT_DATA
         return max(1, min(self.command_limit - _COMMAND_FRAME, most))
-
-
-_SERVICES: Final = (
-    ("select_by_name", 0x80, False),
-    ("select_by_partial_name", 0x40, False),
-    ("data_objects_in_dir", 0x20, False),
-    ("data_objects_in_atr", 0x10, False),
-    ("has_mf", 0x01, True),
-)
-"""The bits of the card service data: attribute, bit, and True if the bit means that the attribute is False."""
-_SELECTION: Final = (
-    ("select_by_name", 0x80, False),
-    ("select_by_partial_name", 0x40, False),
-    ("select_by_path", 0x20, False),
-    ("select_by_id", 0x10, False),
-    ("select_implicitly", 0x08, False),
-    ("short_ids", 0x04, False),
-    ("record_numbers", 0x02, False),
-    ("record_ids", 0x01, False),
-)
-"""The bits of the first byte of the card capabilities, in the same form."""
-_LENGTHS: Final = (
-    ("chaining", 0x80, False),
-    ("extended_length", 0x40, False),
-    ("channel_by_card", 0x10, False),
-    ("channel_by_program", 0x08, False),
-)
-"""The bits of the third byte of the card capabilities, in the same form."""
 
 
 def _historical(atr: Buffer, problems: list[MalformedError]) -> tuple[TLV, ...]:
@@ -213,17 +187,13 @@ def _with_source(source: str, problems: Iterable[MalformedError]) -> list[Malfor
 def _decoded(values: dict[int, TLV], problems: list[MalformedError]) -> dict[str, object]:
     """Return the attributes by name. Add errors to ``problems``."""
     services, tables = _value(values, _SERVICE_DATA, 1, problems), _value(values, _CAPABILITIES, 3, problems)
-    found: dict[str, object] = {}
-    for names, byte in ((_SERVICES, services[:1]), (_SELECTION, tables[:1]), (_LENGTHS, tables[2:3])):
-        if byte:
-            found.update({name: bool(byte[0] & bit) != inverted for name, bit, inverted in names})
+    found: dict[str, object] = {**service_data_bits(services), **capability_bits(tables)}
     if len(tables) > 1:
         coding = tables[1]
         found["tlv_files"] = bool(coding & 0x80)
         found["write_behaviour"] = WriteBehaviour(coding >> 5 & 3)
-        found["data_unit"] = 2 ** (coding & 0x0F) / 2
-    if len(tables) > 2:
-        found["channels"] = (tables[2] & 7) + 1
+        found["data_unit"] = data_unit(coding)
+    found["channels"] = channel_count(tables)
     if _EXTENDED_LENGTH in values:
         found.update(_limits(values[_EXTENDED_LENGTH], problems))
     return found

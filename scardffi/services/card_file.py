@@ -8,10 +8,13 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
+from .._bytes_like import contiguous
 from .._half_made import repr_if_half_made
 from .._not_copied import NotCopied
+from ..iso7816._capability_bits import data_unit
 from ..iso7816.command import EXTENDED_DATA, EXTENDED_LE, checked
-from ._file_transfer import LAST_OFFSET, Transfer
+from ._file_selection import about
+from ._file_transfer import Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +32,8 @@ MODES: Final = {
 }  # fmt: skip
 """For each mode, whether the file is readable and whether it is writable."""
 _READ_SIZE: Final = 0x10000
+_DATA_UNITS: Final = tuple(2**size / 2 for size in range(16))
+"""The data units that a data coding byte can state."""
 
 
 @repr_if_half_made
@@ -67,6 +72,7 @@ class CardFile(NotCopied, io.RawIOBase):
         self._position = 0
         self._size = properties.total_size if properties.size is None else properties.size
         self._transfer = Transfer(selection, capabilities)
+        self.data_unit = _stated_unit(properties, capabilities, lenient=selection.lenient)
 
     @property
     def read_chunk(self) -> int:
@@ -85,6 +91,26 @@ class CardFile(NotCopied, io.RawIOBase):
     @write_chunk.setter
     def write_chunk(self, size: int) -> None:
         self._transfer.write_chunk = checked("write_chunk", size, 1, EXTENDED_DATA)
+
+    @property
+    def data_unit(self) -> float:
+        """The unit in which the card counts offsets, in bytes: 0.5, 1, 2, 4 and so on up to 16384.
+
+        It is what the card states: the data coding byte of the file, or else that of the card (EF.ATR/INFO, historical
+        bytes), or else 1. Half a byte, which cards state that count bytes (Rutoken does), is used only if FileAccess is
+        not lenient. Set the unit if your card counts in another one than it states. Offsets and sizes of this object
+        are always in bytes. If the unit is larger than 1, writing a part of a unit reads the rest of it first.
+
+        Raises:
+            ValueError: the new value is not allowed.
+        """
+        return self._transfer.data_unit
+
+    @data_unit.setter
+    def data_unit(self, size: float) -> None:
+        if size not in _DATA_UNITS:
+            raise ValueError(f"data_unit: {size} is not allowed; give 0.5, 1, 2, 4 and so on up to {_DATA_UNITS[-1]}")
+        self._transfer.data_unit = size
 
     def readable(self) -> bool:
         """Return True if the file was opened for reading."""
@@ -184,7 +210,7 @@ class CardFile(NotCopied, io.RawIOBase):
             OSError: the position is at the end or beyond it (ENOSPC), or the file was opened only for reading.
         """
         self._check(None if self._writable else "writing")
-        with memoryview(data).cast("B") as whole, self._selection:
+        with contiguous("data", data) as whole, self._selection:
             size = self._room(len(whole))
             if size == 0 and len(whole):
                 raise OSError(errno.ENOSPC, f"the file has {self._size} bytes and cannot grow", self.name)
@@ -203,13 +229,14 @@ class CardFile(NotCopied, io.RawIOBase):
         if not part:
             return 0
         self._selection.ensure_ef(self._location)
-        done = move(part, self._position)
+        with about(self._location):
+            done = move(part, self._position)
         self._position += done
         return done
 
     def _room(self, size: int) -> int:
         """Return how many of the next ``size`` bytes are in the file; ``size`` if the file's size is unknown."""
-        end = LAST_OFFSET if self._size is None else self._size
+        end = self._transfer.last_offset if self._size is None else self._size
         return max(0, min(size, end - self._position))
 
     def _length(self) -> int:
@@ -217,13 +244,21 @@ class CardFile(NotCopied, io.RawIOBase):
         if self._size is None:
             self._selection.ensure_ef(self._location)
             low, high = 0, 1
-            while high <= LAST_OFFSET and self._transfer.has_byte(high - 1):
-                low, high = high, high * 2
-            while high - low > 1:
-                middle = (low + high) // 2
-                low, high = (middle, high) if self._transfer.has_byte(middle - 1) else (low, middle)
+            with about(self._location):
+                while high <= self._transfer.last_offset and self._transfer.has_byte(high - 1):
+                    low, high = high, high * 2
+                while high - low > 1:
+                    middle = (low + high) // 2
+                    low, high = (middle, high) if self._transfer.has_byte(middle - 1) else (low, middle)
             self._size = low
         return self._size
 
     def __repr__(self) -> str:
         return f"<CardFile {self.name}, mode {self.mode!r}{', closed' if self.closed else ''}>"
+
+
+def _stated_unit(properties: FileProperties, capabilities: CardCapabilities, *, lenient: bool) -> float:
+    """Return the data unit of a file; see :attr:`CardFile.data_unit`."""
+    coding = properties.data_coding
+    unit = (capabilities.data_unit or 1) if coding is None else data_unit(coding)
+    return max(1, unit) if lenient else unit

@@ -11,14 +11,17 @@ from ..iso7816 import instructions as iso
 from ..iso7816.command import EXTENDED_LE, SHORT_LE
 from ..iso7816.instructions import Occurrence
 from ..iso7816.status_word import NotSupportedError, RecordNotFoundError
+from ._file_selection import about
 from .file_properties import FileKind
 from .transmitter import WRITTEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from typing_extensions import Buffer
 
+    from ..iso7816.command import Command
+    from ..iso7816.response import Response
     from ._file_selection import Selection
     from .file_properties import FileProperties
     from .file_reference import Location
@@ -93,7 +96,7 @@ class Records(NotCopied, Sequence[bytes]):
             command = iso.update_record(self._number(index), data, cla=self._selection.sender.cla)
             self._selection.ensure_ef(self._location)
             try:
-                self._selection.send(command, allow=WRITTEN)
+                self._send(command, WRITTEN)
             except RecordNotFoundError as error:
                 raise IndexError(f"index: record {index} does not exist in {self.name}") from error
 
@@ -119,12 +122,12 @@ class Records(NotCopied, Sequence[bytes]):
             self._selection.ensure_ef(self._location)
             cla = self._selection.sender.cla
             try:
-                self._selection.send(iso.append_record(data, cla=cla), allow=WRITTEN)
+                self._send(iso.append_record(data, cla=cla), WRITTEN)
             except NotSupportedError:
                 if self.properties.kind != FileKind.CYCLIC:
                     raise
                 command = iso.update_record(0, data, which=Occurrence.PREVIOUS, cla=cla)
-                self._selection.send(command, allow=WRITTEN)
+                self._send(command, WRITTEN)
             self._count = None
 
     def _number(self, index: int) -> int:
@@ -139,7 +142,12 @@ class Records(NotCopied, Sequence[bytes]):
         sender = self._selection.sender
         le = min(size, EXTENDED_LE) if size > SHORT_LE and sender.extended_length else SHORT_LE
         self._selection.ensure_ef(self._location)
-        return self._selection.send(iso.read_record(number, le, cla=sender.cla), allow={_DATA_FOLLOW}).data
+        return self._send(iso.read_record(number, le, cla=sender.cla), {_DATA_FOLLOW}).data
+
+    def _send(self, command: Command, allow: Container[int]) -> Response:
+        """Send a command for this file."""
+        with about(self._location):
+            return self._selection.send(command, allow=allow)
 
     def _has(self, number: int) -> bool:
         try:

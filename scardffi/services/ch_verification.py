@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from .._half_made import repr_if_half_made
 from .._not_copied import NotCopied
 from ..iso7816 import instructions
 from ..iso7816._secrets import Secrets
@@ -25,6 +26,7 @@ _LOCAL: Final = 0x80
 _LAST_REFERENCE: Final = 31
 
 
+@repr_if_half_made
 class CHVerification(NotCopied):
     """The codes of a card, PINs and passwords: the modern form of ISCardVerify.
 
@@ -61,6 +63,10 @@ class CHVerification(NotCopied):
         self._padding = checked_padding(padding)
         self._length = checked_length(self._padding, length)
         self._verified: dict[int, None] = {}  # the values of P2, in order
+
+    def __repr__(self) -> str:
+        length = "" if self._padding is Padding.NONE else f", length {self._length}"
+        return f"<CHVerification, padding {self._padding.value!r}{length}>"
 
     # Each method moves its codes into a dict and deletes its own references: _send() empties the dict before anything
     # is sent, so that no frame in the traceback of an error holds a code.

@@ -6,13 +6,15 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+from .._bytes_like import copied
+from .._half_made import repr_if_half_made
 from .._not_copied import NotCopied
 from ..iso7816 import instructions as iso
 from ..iso7816.command import checked
 from ..iso7816.malformed import ListWithProblems, MalformedError
 from ..iso7816.status_word import StatusError, WrongLengthError, WrongParametersError
 from ..iso7816.tlv import encode
-from ._file_selection import Selection
+from ._file_selection import Selection, about
 from .card_capabilities import CardCapabilities
 from .card_file import MODES, CardFile
 from .card_records import Records
@@ -38,6 +40,7 @@ _MOST_READ: Final = 0x10000
 """The maximum number of bytes to read of EF.DIR and EF.ATR/INFO."""
 
 
+@repr_if_half_made
 class FileAccess(NotCopied):
     """The files of a card, the modern form of ISCardFileAccess.
 
@@ -72,6 +75,9 @@ class FileAccess(NotCopied):
     ) -> None:
         self._selection = Selection(transmitter, cla, table, lenient=lenient)
         self._ef_atr: list[bytes] | None = None
+
+    def __repr__(self) -> str:
+        return f"<FileAccess, current directory {self.current_dir}>"
 
     @property
     def current_dir(self) -> str:
@@ -130,7 +136,7 @@ class FileAccess(NotCopied):
         Raises:
             ValueError: ``prefix`` or ``probe`` is not allowed; nothing was sent.
         """
-        wanted = memoryview(prefix).tobytes()
+        wanted = copied("prefix", prefix)
         checked("length of prefix", len(wanted), 0, LONGEST_NAME)
         identifiers = [checked("probe", one, 0, 0xFFFF) for one in probe]
         with self._selection, self._selection.return_to_folder():
@@ -215,7 +221,8 @@ class FileAccess(NotCopied):
         with self._selection, self._selection.return_to_folder():
             location, present = self._selection.find(wanted, without_ef=True)
             self._selection.forget_df_properties()
-            self._selection.send(iso.put_data(FCP, data, cla=self._selection.sender.cla))
+            with about(location):
+                self._selection.send(iso.put_data(FCP, data, cla=self._selection.sender.cla))
             folder = self._selection.folder
             is_folder = folder.name and (
                 present.name == folder.name or (location.name == folder.name and not location.steps)
@@ -257,7 +264,8 @@ class FileAccess(NotCopied):
             self._selection.ensure_folder()
             location = self._selection.folder.child(wanted.file_id)
             self._selection.forget_df_properties()
-            self._selection.send(iso.create_file(template, cla=self._selection.sender.cla))
+            with about(location):
+                self._selection.send(iso.create_file(template, cla=self._selection.sender.cla))
             self._forget_selection(wanted)
             return FileRef.by_path(str(location))
 
@@ -358,14 +366,15 @@ class FileAccess(NotCopied):
         selection, cla = self._selection, self._selection.sender.cla
         location, properties = selection.find(FileRef.of(reference), without_ef=True)
         selection.forget_df_properties()
-        try:
-            selection.send(command(cla=cla))
-        except (WrongParametersError, WrongLengthError):
-            if not location.steps or location.steps[-1] == UP or location.short_id is not None:
-                raise
-            if properties.kind == FileKind.DF:
-                selection.select(location.folder, folder=True)
-            selection.send(command(location.steps[-1].to_bytes(2, "big"), cla=cla))
+        with about(location):
+            try:
+                selection.send(command(cla=cla))
+            except (WrongParametersError, WrongLengthError):
+                if not location.steps or location.steps[-1] == UP or location.short_id is not None:
+                    raise
+                if properties.kind == FileKind.DF:
+                    selection.select(location.folder, folder=True)
+                selection.send(command(location.steps[-1].to_bytes(2, "big"), cla=cla))
         return location, properties
 
 

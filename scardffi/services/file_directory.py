@@ -85,6 +85,7 @@ def _templates(raw: bytes, problems: list[MalformedError]) -> list[ListWithProbl
     objects = decode(content, lenient=True, expected={_APPLICATION})
     problems += indicators
     problems += objects.problems
+    inner: ListWithProblems[TLV]
     for one in objects:
         if one.tag == _APPLICATION:
             inner = one.children(expected=_IN_APPLICATION)

@@ -7,10 +7,11 @@ from enum import Enum, IntEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+from .._bytes_like import copied
 from .._half_made import repr_if_half_made
 from ..iso7816.command import checked
 from ..iso7816.malformed import MalformedError, add_problems
-from ..iso7816.tlv import ANY_LENGTH, TLV, decode, encode, find, first_values, without_category
+from ..iso7816.tlv import ANY_LENGTH, TLV, decode, encode, first_values, without_category
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,7 +159,7 @@ class FileProperties:
         Raises:
             MalformedError: the bytes are not such templates, and ``lenient`` is False.
         """
-        whole = memoryview(raw).tobytes()
+        whole = copied("raw", raw)
         problems: list[MalformedError] = []
         objects = _objects(whole, problems)
         values: dict[str, Any] = {}
@@ -277,7 +278,7 @@ def _read(one: TLV, problems: list[MalformedError]) -> dict[str, Any]:
     if one.tag == _PROPRIETARY_TEMPLATE:
         children = one.children(lenient=True)
         add_problems(problems, children.problems)
-        label = _label(find(children, _LABEL))
+        label = _label(children.find(_LABEL))
         return {} if label is None else {"label": label}
     least, most, read = _READERS.get(one.tag, (0, 0, None))
     if read is None:

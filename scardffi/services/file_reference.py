@@ -6,6 +6,7 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+from .._bytes_like import copied
 from .._half_made import repr_if_half_made
 from ..iso7816.command import checked
 from .file_properties import LONGEST_NAME
@@ -64,7 +65,7 @@ class Location(NamedTuple):
 
 
 @repr_if_half_made
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FileRef:
     """A reference to a file, made by one of the class methods.
 
@@ -95,7 +96,7 @@ class FileRef:
         Raises:
             ValueError: the name does not have 1 to 16 bytes.
         """
-        raw = memoryview(name).tobytes()
+        raw = copied("name", name)
         return cls(raw, (_by_name(raw),))
 
     @classmethod
@@ -142,7 +143,7 @@ class FileRef:
             meanings = [_Meaning(short_id=value)] if 1 <= value <= 30 else []
             meanings.append(_by_id(value))
         else:
-            value = memoryview(value).tobytes()
+            value = copied("value", value)
             meanings = [_by_id(int.from_bytes(value, "big"))] if len(value) == 2 else []
             meanings.append(_by_name(value))
         return cls(value, tuple(meanings))
@@ -179,6 +180,9 @@ class FileRef:
         """
         return [one.location(current, self) for one in self.candidates]
 
+    def __repr__(self) -> str:
+        return f"<FileRef {' or '.join(map(str, self.candidates))}>"
+
     def __str__(self) -> str:
         if isinstance(self.value, int):
             return f"{self.value:04X}"
@@ -191,6 +195,14 @@ class _Meaning(NamedTuple):
     start: Location | None = None
     steps: tuple[int, ...] = ()
     short_id: int | None = None
+
+    def __str__(self) -> str:
+        if self.short_id is not None:
+            return f"short identifier {self.short_id}"
+        if self.start is not None and self.start.name and not self.steps:
+            return f"DF name {self.start.name.hex().upper()}"
+        steps = [".." if step == UP else f"{step:04X}" for step in self.steps]
+        return "/".join([*([] if self.start is None else [str(self.start)]), *steps]) or "."
 
     def location(self, current: Location, reference: FileRef) -> Location:
         location = current if self.start is None else self.start

@@ -6,8 +6,9 @@ import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from .._half_made import repr_if_half_made
 from .._not_copied import NotCopied
-from ..iso7816.command import checked
+from ..iso7816.command import checked, instruction_name
 from ..iso7816.status_word import StatusError, StatusInfo, raise_for
 from .codes import MAX_DIGITS, Padding
 from .pin_structures import (
@@ -72,6 +73,7 @@ PIN_PAD: Final = {
 """The status words that come from a reader (part 10, section 2.5); all others are from the card."""
 
 
+@repr_if_half_made
 class PinPad(NotCopied):
     """The pad of a reader, through a transmitter that has ``control(code, data) -> bytes``, as SCardManage does.
 
@@ -122,6 +124,9 @@ class PinPad(NotCopied):
             "entry_validation_condition": checked("entry_validation", entry_validation, 0, 0xFF),
             "lang_id": checked("lang_id", lang_id, 0, 0xFFFF),
         }
+
+    def __repr__(self) -> str:
+        return f"<PinPad, {self._min_digits} to {self._max_digits} digits>"
 
     @cached_property
     def features(self) -> DictWithProblems[int, int]:
@@ -225,7 +230,8 @@ class PinPad(NotCopied):
 
     def _request(self, feature: Feature, structure: PinVerify | PinModify) -> None:
         answer = decoded(self._control(self._control_code(feature), structure.encode()), self._transmitter)
-        raise_for(answer.sw, table=self._table)
+        name = instruction_name(*structure.data[:2]) if len(structure.data) >= 2 else None
+        raise_for(answer.sw, table=self._table, command=name, response=answer)
 
     def _control_code(self, feature: Feature) -> int:
         code = self.features.get(feature)

@@ -7,6 +7,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
+from .._bytes_like import copied
 from .._half_made import repr_if_half_made
 from ..iso7816._object_reader import PADDING, Header, ObjectReader
 from ..iso7816.command import checked
@@ -151,7 +152,7 @@ class PinProperties(_Structure):
         Raises:
             MalformedPinDataError: ``raw`` does not have 4 bytes; if ``lenient``, it has fewer.
         """
-        whole = memoryview(raw).tobytes()
+        whole = copied("raw", raw)
         if len(whole) == cls._size():
             return cls(**cls._decode_numbers(whole))
         problem = MalformedPinDataError(f"PIN_PROPERTIES has {len(whole)} bytes; 4 are allowed", len(whole))
@@ -198,7 +199,7 @@ class _PinEntry(_Structure):
         Raises:
             MalformedPinDataError: there are too few bytes, or ulDataLength is not the number of bytes after it.
         """
-        whole = memoryview(raw).tobytes()
+        whole = copied("raw", raw)
         size = cls._size()
         start = size + _LENGTH_SIZE
         if len(whole) < start:
@@ -369,7 +370,7 @@ def _decode(
         lengths: the lengths that the values of known tags may have.
         lenient: as for :func:`decode_features`.
     """
-    reader = _Reader(memoryview(raw).tobytes(), padding=PADDING if lenient else b"", expected=lengths)
+    reader = _Reader(copied("raw", raw), padding=PADDING if lenient else b"", expected=lengths)
     objects, problems = reader.read_leniently() if lenient else (reader.read_strictly(), [])
     found: dict[int, _Value] = {}
     for one in objects:

@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Final, Protocol, SupportsIndex
 from .._not_copied import NotCopied
 from ..iso7816._secrets import Secrets
 from ..iso7816.atr import Atr, MalformedAtrError
-from ..iso7816.command import SHORT_DATA, SHORT_LE, Command, checked
+from ..iso7816.command import SHORT_DATA, SHORT_LE, Command, checked, command_of
 from ..iso7816.instructions import get_response
 from ..iso7816.response import MalformedResponseError, Response
-from ..iso7816.status_word import StatusInfo, VerificationFailedError, raise_for
+from ..iso7816.status_word import (
+    SUCCESS,
+    StatusError,
+    StatusInfo,
+    VerificationFailedError,
+    more_available,
+    raise_for,
+    status_error,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -77,8 +85,8 @@ class ReaderTransmitter(Transmitter, Protocol):
             The number of bytes read, fewer than the buffer's length if the file ends.
 
         Raises:
-            Exception: the card refused; the exception has the attributes ``sw``, and ``arrived``, the number of bytes
-                read before.
+            StatusError: the card refused; ``arrived`` is the number of bytes read before.
+            Exception: another failure; it may have this attribute too.
         """
         ...
 
@@ -108,6 +116,8 @@ class Sender(NotCopied):
         transmitter: sends the commands.
         cla: the class byte of a service's commands, 0 to 255, such as that of a logical channel.
         table: the card's own status words; see :mod:`scardffi.iso7816.status_word`.
+        capabilities: whether the card accepts extended and chained commands; None to read it from the historical bytes
+            of the transmitter's ATR.
 
     Attributes:
         turns: the state that the services of the card share, if the transmitter has one; otherwise the sender's own.
@@ -115,35 +125,62 @@ class Sender(NotCopied):
         chaining: True if the historical bytes say that the card accepts chained commands. You may change it.
     """
 
-    def __init__(self, transmitter: Transmitter, cla: int = 0, table: StatusTable | None = None) -> None:
+    def __init__(
+        self,
+        transmitter: Transmitter,
+        cla: int = 0,
+        table: StatusTable | None = None,
+        capabilities: tuple[bool, bool] | None = None,
+    ) -> None:
         if not callable(getattr(transmitter, "transmit", None)):
             raise TypeError(f"transmitter: expected an object with transmit(command), got {type(transmitter).__name__}")
         self.transmitter = transmitter
         self.cla = checked("cla", cla, 0, 0xFF)
         self.table = table
         self.turns: Turns = getattr(transmitter, "turns", None) or Turns()
-        self.extended_length, self.chaining = _capabilities(transmitter)
+        self.extended_length, self.chaining = _capabilities(transmitter) if capabilities is None else capabilities
 
-    def send(self, command: Command, allow: Container[int] = ()) -> Response:
+    def send(self, command: Command | Buffer | str, allow: Container[int] = ()) -> Response:
         """Send a command and return its whole response (ISO/IEC 7816-4, clauses 5.3.3 and 5.3.4).
 
         A command with more than 255 bytes of data is chained if the card accepts chained commands but not extended
-        ones. After 61xx this sends GET RESPONSE. After 6Cxx it sends the same command with Le = xx. The encoded command
-        is wiped.
+        ones. After 61xx, or another status word for which the table has ``more``, this sends GET RESPONSE. After 6Cxx
+        it sends the same command with Le = xx. The encoded command is wiped.
 
         Args:
-            command: the command, with its class byte.
+            command: the command with its class byte, its APDU, or the APDU in hexadecimal text.
             allow: status words besides 9000 that are a success.
 
         Returns:
             All the data, and the last status word.
 
         Raises:
-            StatusError: the card answered another status word.
-            Exception: the card answered fewer than 2 bytes; the class is that of :func:`decoded`.
+            StatusError: the card answered another status word; ``response`` has the data before it.
+            MalformedCommandError: the bytes are not a command APDU; nothing was sent.
+            ValueError: the text is not hexadecimal; nothing was sent.
+            Exception: the card answered fewer than 2 bytes; the class is that of :func:`decoded`. If an error ends a
+                response after some of its parts, ``partial`` of the error has their data, and ``arrived`` the length.
         """
-        response = self.send_any(command)
-        raise_for(response.sw, allow=allow, table=self.table)
+        secrets = Secrets()
+        try:
+            whole = command_of(command, secrets)
+            del command  # the traceback of an error must not show the bytes or the text
+            response = self.send_any(whole)
+            return self.accept(whole.name, response, allow)
+        finally:
+            _ = [*secrets.wiping]
+
+    def accept(self, command: str, response: Response, allow: Container[int] = ()) -> Response:
+        """Return a response; raise the StatusError of its status word unless it is 9000 or allowed.
+
+        Args:
+            command: the name of the command's instruction.
+            response: the response.
+            allow: status words besides 9000 that are a success.
+        """
+        raise_for(response.sw, allow=allow, table=self.table, command=command, response=response)
+        if more_available(response.sw, table=self.table) and response.sw not in allow:  # the card never sent the rest
+            raise status_error(response.sw, table=self.table, command=command, response=response)
         return response
 
     def send_any(self, command: Command) -> Response:
@@ -158,7 +195,7 @@ class Sender(NotCopied):
                 parts = command.chain(secrets=secrets)
                 for part in parts[:-1]:
                     response = self._transmit(part)
-                    if response.sw != 0x9000:
+                    if response.sw != SUCCESS:
                         return response
                 return self._whole_answer(parts[-1])
             finally:
@@ -167,10 +204,16 @@ class Sender(NotCopied):
 
     def _whole_answer(self, command: Command) -> Response:
         response = self._corrected(command)
+        if not more_available(response.sw, table=self.table):
+            return response
         data = response.data
-        while response.sw >> 8 == 0x61 and len(data) < MOST_DATA:
-            cla = command.cla if command.cla >= _FIRST_PROPRIETARY_CLASS else command.cla & ~_CHAINING
-            response = self._corrected(get_response(response.sw & 0xFF or SHORT_LE, cla=cla))
+        cla = command.cla if command.cla >= _FIRST_PROPRIETARY_CLASS else command.cla & ~_CHAINING
+        while (le := more_available(response.sw, table=self.table)) and len(data) < MOST_DATA:
+            try:
+                response = self._corrected(get_response(le, cla=cla))
+            except BaseException as error:
+                _keep(error, data)
+                raise
             if not response.data:
                 break  # otherwise a card could make this an endless loop
             data += response.data
@@ -212,15 +255,22 @@ def decoded(response: Buffer, transmitter: object) -> Response:
         raise own_error(error.raw) from error
 
 
+def _keep(error: BaseException, data: bytes) -> None:
+    """Add the data that arrived to an exception that ends a response in parts, whatever its class."""
+    if isinstance(error, MalformedResponseError):
+        error.raw = data + (error.raw or b"")
+    else:
+        vars(error).update(arrived=len(data), partial=data + getattr(error, "partial", b""))
+
+
 def lacks_status_word(error: BaseException) -> bool:
     """Return True if this is the error for a response of fewer than 2 bytes."""
     return isinstance(error, MalformedResponseError) and error.raw is not None
 
 
-def status_word_of(error: BaseException) -> int | None:
-    """Return the status word in an exception of a transmitter's ``read_binary_into``; None if it has none."""
-    sw = getattr(error, "sw", None)
-    return sw if isinstance(sw, int) else None
+def status_word_of(error: BaseException | None) -> int | None:
+    """Return the status word in a StatusError; None for another error."""
+    return error.sw if isinstance(error, StatusError) else None
 
 
 def _capabilities(transmitter: Transmitter) -> tuple[bool, bool]:

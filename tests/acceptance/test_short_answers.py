@@ -156,6 +156,14 @@ def expected(card: SCardManage, flow: Flow) -> bytes:
     return bytes(reply)
 
 
+def sent(card: SCardManage, _: Flow) -> bytes:
+    """Return the bytes in the error of ``send``, which follows 61xx and 6Cxx by itself."""
+    with pytest.raises(MalformedResponseError, match="before its status word") as failure:
+        card.send(READ_4)
+    assert failure.value.raw is not None
+    return failure.value.raw
+
+
 def raw(card: SCardManage) -> bytes:
     memory = bytearray(300)
     code, length = card.library.SCardTransmit(card.handle, card.protocol, READ_4, memory)
@@ -189,6 +197,7 @@ FLOWING: dict[str, Callable[[SCardManage, Flow], bytes]] = {
     "exchange": exchanged,
     "script": scripted,
     "script with expect": expected,
+    "send": sent,
 }
 PLAIN: dict[str, Callable[[SCardManage], bytes]] = {
     **{name: lambda card, way=way: way(card, Flow(0)) for name, way in FLOWING.items()},  # type: ignore[misc]  # the default binds the variable of the loop

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from support.arbitrary_bytes import Parser, assert_both_outcomes, check_parser, is_accepted
 from support.reports import report
 
+from scardffi.iso7816 import DOL, MalformedDOLError, tag_names
 from scardffi.iso7816.atr import Atr, MalformedAtrError
 from scardffi.iso7816.command import Command, MalformedCommandError
 from scardffi.iso7816.response import MalformedResponseError, Response
@@ -62,6 +63,13 @@ BER_TLVS = st.recursive(
     lambda inner: st.lists(PRIMITIVE | ber_tlvs(["62", "A5", "FF817F"], inner), max_size=3).map(b"".join),
     max_leaves=6,
 )
+
+
+DOL_TAGS = st.sampled_from(["81", "9A", "5A", "9F02", "BF0C", "DF8129"]).map(bytes.fromhex)
+DOLS = st.lists(st.builds(bytes.__add__, DOL_TAGS, st.integers(0, 40).map(lambda one: bytes([one]))), max_size=6).map(
+    b"".join
+)
+TABLES = ((), tag_names.EMV, tag_names.PIV, [tag_names.OPENPGP, tag_names.EMRTD])
 
 
 def simple_tlv(tag: int, value: bytes, long: bool) -> bytes:
@@ -143,6 +151,11 @@ def check_ber_tlv(raw: bytes) -> None:
     decode(raw, padding=True, allow_tags=b"\xff")
     objects = decode(raw)
     assert encode(objects) == raw
+    for names in TABLES:
+        lines = objects.tree(names=names).split("\n")
+        assert len(lines) >= len(objects)
+    assert str(decode(raw, lenient=True)) is not None
+    assert all(repr(one).startswith("<TLV ") for one in objects)
     decode_children(objects, DEPTH)
 
 
@@ -157,6 +170,13 @@ def check_simple_tlv(raw: bytes) -> None:
     assert encode(decode_simple(raw)) == raw
 
 
+def check_dol(raw: bytes) -> None:
+    wanted = DOL.decode(raw)
+    assert bytes(wanted) == raw
+    filled = wanted.fill({tag: b"\x12\x34\x56" for tag, _ in wanted})
+    assert len(filled) == wanted.length
+
+
 def check_atr(raw: bytes) -> None:
     lenient = Atr(raw, lenient=True)
     strict = None if lenient.problems else Atr(raw)
@@ -165,6 +185,8 @@ def check_atr(raw: bytes) -> None:
         for name in ATR_PROPERTIES:
             getattr(atr, name)
         atr.guard_time(1)
+        assert atr.describe()
+        assert {atr: repr(atr)}[Atr(raw, lenient=True)].startswith("<Atr ")
         atr.historical()
     Atr(raw)
 
@@ -174,6 +196,7 @@ PARSERS = {
     "response": Parser(check_response, MalformedResponseError, st.binary(min_size=2, max_size=4)),
     "ATR": Parser(check_atr, MalformedAtrError, atrs()),
     "BER-TLV": Parser(check_ber_tlv, MalformedTLVError, BER_TLVS),
+    "data object list": Parser(check_dol, MalformedDOLError, DOLS),
     "SIMPLE-TLV": Parser(check_simple_tlv, MalformedTLVError, SIMPLE_TLVS),
 }
 

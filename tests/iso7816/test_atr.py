@@ -285,7 +285,82 @@ def test_atrs_with_equal_bytes_are_equal_and_their_repr_shows_the_bytes() -> Non
     assert Atr(MIFARE_1K) == Atr(bytearray(MIFARE_1K))
     assert Atr(MIFARE_1K) != Atr(JCOP)
     assert Atr(b"\x3b\x02\x00", lenient=True) == Atr(b"\x3b\x02\x00", lenient=True)
-    assert repr(Atr(b"\x3b\x00")) == "<Atr 3B 00>"
+    assert Atr(MIFARE_1K) != MIFARE_1K
+    assert repr(Atr(b"\x3b\x00")) == "<Atr 3B 00, T=0>"
+    assert repr(Atr(MIFARE_1K)).endswith(" 6A, T=0, T=1>")
+
+
+def test_atrs_are_keys_of_dicts() -> None:
+    names = {Atr(MIFARE_1K): "MIFARE", Atr(JCOP): "JCOP"}
+    assert names[Atr(bytearray(JCOP), lenient=True)] == "JCOP"
+    assert len({Atr(JCOP), Atr(JCOP), Atr(USIM)}) == 2
+
+
+USIM_IN_WORDS = """\
+convention: direct
+protocols: T=0
+speed: Fi 512, Di 32: 16 clock cycles a bit (etu), 312500 bit/s at the highest clock, 5 MHz
+mode: negotiable; the card begins with Fi 372 and Di 1
+guard time: 12 etu for T=0
+clock stop: no preference
+voltage: 5 V, 3 V, 1.8 V
+T=0: waiting time integer 10, 983 ms at 5 MHz
+historical bytes: 80 31 E0 73 FE 21 1B 63 40 41 91 83 07 90 00
+  category 80: data objects
+  card service data: E0
+    select by name: yes
+    select by partial name: yes
+    data objects in dir: yes
+    data objects in atr: no
+    has mf: yes
+  card capabilities: FE 21 1B
+    select by name: yes
+    select by partial name: yes
+    select by path: yes
+    select by id: yes
+    select implicitly: yes
+    short ids: yes
+    record numbers: yes
+    record ids: no
+    chaining: no
+    extended length: no
+    channel by card: yes
+    channel by program: yes
+    data unit: 1 byte
+    logical channels: 4
+  pre-issuing data: 40 41 91
+  status indicator: 07 90 00
+  life cycle: activated (07)
+  status word: 9000
+check byte: 50"""
+
+
+def test_an_atr_is_described_in_words() -> None:
+    assert Atr(USIM).describe() == USIM_IN_WORDS
+
+
+@pytest.mark.parametrize(
+    ("raw", "lines"),
+    [
+        (b"\x3b\x00", ["protocols: T=0", "guard time: 12 etu for T=0", "historical bytes: none", "check byte: none"]),
+        (JCOP, [("T=1: up to 254 bytes to the card in a block, block waiting time integer 4, "
+                 "character waiting time integer 5, LRC"),
+                'historical bytes: 4A 43 4F 50 34 31 56 32 32 "JCOP41V22"', "  category 4A: proprietary"]),
+        (MIFARE_1K, ["protocols: T=0, T=1", "  storage card: MIFARE Classic 1K, ISO/IEC 14443 A, part 3"]),
+        (FULL, ["convention: inverse", ("mode: specific, T=1, Fi and Di known by other means; "
+                "the card cannot change to negotiable mode"), "clock stop: state H", "voltage: 5 V, 3 V",
+                "contact C6: proprietary use, 0C"]),
+    ],
+    ids=["shortest", "JCOP", "storage card", "every interface byte"],
+)  # fmt: skip
+def test_a_description_says_what_the_bytes_mean(raw: bytes, lines: list[str]) -> None:
+    assert set(lines) <= set(Atr(raw).describe().split("\n"))
+
+
+def test_a_description_of_a_malformed_atr_has_its_problems() -> None:
+    text = Atr(bytes.fromhex("3B 97 7F 80"), lenient=True).describe()
+    assert "speed: reserved value, Fi unknown, Di unknown" in text
+    assert f"problem: {Atr(bytes.fromhex('3B 97 7F 80'), lenient=True).problems[-1]}" in text
 
 
 # The public list of real cards
@@ -352,8 +427,17 @@ def is_true(reason: str, raw: bytes) -> bool:
 def test_every_atr_of_the_public_list_is_read_or_refused_for_a_true_reason() -> None:
     atrs = listed()
     reasons: Counter[str] = Counter()
+    described = 0
     for raw in atrs:
         lenient = Atr(raw, lenient=True)
+        assert hash(lenient) == hash(Atr(bytearray(raw), lenient=True))
+        assert repr(lenient).startswith(f"<Atr {raw.hex(' ').upper()}")
+        lines = lenient.describe().split("\n")
+        assert lines[0].startswith("convention: ")
+        assert [line for line in lines if line.startswith("problem: ")] == [
+            f"problem: {one}" for one in lenient.problems
+        ]
+        described += len(lines)
         error = refusal(raw)
         if error is not None:
             assert is_true(error.args[0], raw), f"{raw.hex(' ')}: {error}"
@@ -370,6 +454,8 @@ def test_every_atr_of_the_public_list_is_read_or_refused_for_a_true_reason() -> 
     report(f"ATRs of the public list: {len(atrs)} in full, {len(atrs) - refused} read, {refused} refused:")
     for reason, count in reasons.most_common():
         report(f"  {count} {reason}")
+    different = len({Atr(raw, lenient=True) for raw in atrs})
+    report(f"ATRs of the public list: {different} different ones, all described, in {described} lines")
     assert len(atrs) > 3000
     assert refused < len(atrs) * 0.05
 

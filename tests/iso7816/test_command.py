@@ -73,7 +73,7 @@ def test_malformed_commands_are_refused_with_the_offset_and_the_reason(apdu: str
     with pytest.raises(MalformedCommandError) as caught:
         Command.decode(bytes.fromhex(apdu))
     assert caught.value.offset == offset
-    assert str(caught.value).startswith(f"byte {offset}: ")
+    assert str(caught.value).startswith(f"command, byte {offset}: ")
     assert reason in str(caught.value)
     assert isinstance(caught.value, ValueError)
 

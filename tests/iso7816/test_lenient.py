@@ -15,7 +15,7 @@ from support.damages import BER, COMPACT, ONE_BYTE, Reader, ber, check, compact
 from support.reports import report
 
 from scardffi.iso7816.atr import Atr, MalformedAtrError
-from scardffi.iso7816.tlv import TLV, MalformedTLVError, decode, decode_simple, encode, find
+from scardffi.iso7816.tlv import TLV, MalformedTLVError, decode, decode_simple, encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,7 @@ def read_expected(raw: bytes, lenient: bool) -> Read:
 
 def read_children(raw: bytes, lenient: bool) -> Read:
     found = decode(raw, lenient=lenient, padding=True)
-    children = find(found, 0x62)
+    children = found.find(0x62)
     inner = children.children(padding=True) if children else found
     return values(inner), [*found.problems, *inner.problems]
 
@@ -126,7 +126,7 @@ def test_objects_in_a_template_are_read_as_the_template_was() -> None:
     assert len(template.children().problems) == 1
     with pytest.raises(MalformedTLVError):
         template.children(lenient=False)
-    assert find([template], 0x62, 0xFF8101) is not None
+    assert template.find("62/FF8101") is not None
 
 
 # What is read of malformed objects

@@ -25,7 +25,8 @@ def test_a_response_consists_of_data_and_status_word(raw: str, data: str, sw: in
     response = Response(bytes.fromhex(raw))
     assert (response.data, response.sw) == (bytes.fromhex(data), sw)
     assert bytes(response) == bytes.fromhex(raw)
-    assert len(response) == len(raw) // 2
+    assert tuple(response) == (bytes.fromhex(data), sw)
+    assert (response.sw1, response.sw2, response.ok) == (sw >> 8, sw & 0xFF, sw == 0x9000)
 
 
 @pytest.mark.parametrize("raw", [b"", b"\x90"])
@@ -68,12 +69,12 @@ def test_a_reply_of_a_script_has_the_same_data_and_status_word() -> None:
         (reply,) = Script([bytes.fromhex("00B0000004")]).run(card)
         response = Response(bytes(reply))
     assert (response.data, response.sw) == (bytes(reply.data), reply.sw)
-    assert len(response) == len(reply) == 6
+    assert len(bytes(response)) == len(reply) == 6
 
 
-@pytest.mark.parametrize("make", [lambda: Response(b"\x90"), lambda: Command(0, 256), lambda: Command(256, 0)])
-def test_a_response_that_was_refused_can_be_shown_in_a_traceback(make: Callable[[], object]) -> None:
-    with pytest.raises(ValueError, match=r"allowed|ends before") as caught:
+@pytest.mark.parametrize("make", [lambda: Command(0, 256), lambda: Command(256, 0)])
+def test_a_command_that_was_refused_can_be_shown_in_a_traceback(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match="allowed") as caught:
         make()
     shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
-    assert "<Response that was refused>" in shown or "<Command " in shown
+    assert "<Command " in shown

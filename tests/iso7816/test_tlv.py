@@ -2,7 +2,7 @@
 
 import pytest
 
-from scardffi.iso7816.tlv import TLV, MalformedTLVError, SimpleTLV, decode, decode_simple, encode, find
+from scardffi.iso7816.tlv import TLV, MalformedTLVError, SimpleTLV, decode, decode_simple, encode
 
 # The data of SELECT for a file: a template with size, descriptor, identifier and life cycle
 FCI = bytes.fromhex("6F11 8102 0100 8201 01 8302 3F01 8A01 05 8801 10".replace(" ", ""))
@@ -45,17 +45,17 @@ def test_nested_objects_are_found_by_their_path() -> None:
     (template,) = decode(FCI)
     assert template.constructed
     assert [one.tag for one in template.children()] == [0x81, 0x82, 0x83, 0x8A, 0x88]
-    found = find(decode(FCI), 0x6F, 0x83)
+    found = decode(FCI).find("6F/83")
     assert found is not None
     assert not found.constructed
     assert (found.value, FCI[found.offset :][:2]) == (b"\x3f\x01", b"\x3f\x01")
-    assert find(decode(FCI), 0x6F, 0x84) is None
-    assert find(decode(FCI), 0x62, 0x83) is None
-    assert find([], 0x62) is None
+    assert decode(FCI).find("6F/84") is None
+    assert decode(FCI).find("62/83") is None
+    assert decode(b"").find(0x62) is None
 
 
 def test_find_returns_the_first_of_several() -> None:
-    found = find(decode(bytes.fromhex("500101 500102")), 0x50)
+    found = decode(bytes.fromhex("500101 500102")).find(0x50)
     assert found is not None
     assert found.value == b"\x01"
 
@@ -99,7 +99,7 @@ def test_an_error_inside_an_object_is_raised_when_it_is_opened_with_the_offset_i
         decode(bytes.fromhex("840101 6F02 8480"))[1].children()
     assert caught.value.offset == 6
     with pytest.raises(MalformedTLVError):
-        find(decode(raw), 0x6F, 0xA5, 0x81)
+        decode(raw).find("6F/A5/81")
 
 
 def test_objects_nested_ten_thousand_deep_are_decoded_only_when_they_are_opened() -> None:
@@ -108,7 +108,7 @@ def test_objects_nested_ten_thousand_deep_are_decoded_only_when_they_are_opened(
         raw = bytes(TLV(0x30, raw))
     (outermost,) = decode(raw)
     assert bytes(outermost) == raw
-    assert find([outermost], *[0x30] * 20) is not None
+    assert outermost.find("/".join(["30"] * 20)) is not None
 
 
 def test_padding_is_skipped_only_on_request() -> None:
@@ -134,9 +134,68 @@ def test_a_length_size_that_adds_no_byte_is_refused(length: int, size: int) -> N
         TLV(0x84, bytes(length), size)
 
 
-def test_the_repr_shows_tag_and_length_and_not_the_value() -> None:
+def test_the_repr_shows_tags_and_the_length_and_not_the_value() -> None:
     assert repr(TLV(0x84, b"secret")) == "<TLV 84, 6 bytes>"
+    assert repr(TLV(0x84, b"!")) == "<TLV 84, 1 byte>"
+    assert repr(decode(FCI)) == "[<TLV 6F, 17 bytes: 81 82 83 8A 88>]"
+    assert repr(TLV(0x62)) == "<TLV 62, 0 bytes>"
+    assert repr(TLV(0x62, b"\x84\x05se")) == "<TLV 62, 4 bytes>"
+    assert repr(TLV(0x62, b"\x80\x00" * 20)) == f"<TLV 62, 40 bytes: {'80 ' * 12}...>"
     assert repr(SimpleTLV(4, b"secret")) == "<SimpleTLV 04, 6 bytes>"
+
+
+# Paths
+
+PAYMENT = bytes.fromhex("6F0E 8401A0 A509 500156 BF0C 03 870101".replace(" ", ""))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("6F/A5/BF0C/87", "01"), ("6F/84", "a0"), ("6f/a5/50", "56"), ("84", "a0"), (0x84, "a0"), ("A5/50", "56"),
+        ("A5/BF0C/87", "01"), ("A5/87", None), ("62/84", None), ("6F/6F", None), (0x50, None),
+    ],
+)  # fmt: skip
+def test_a_path_begins_at_the_object_or_at_those_in_it(path: str | int, value: str | None) -> None:
+    (payment,) = decode(PAYMENT)
+    found = payment.find(path)
+    assert (found and found.value.hex()) == value
+    if isinstance(path, str) and path.upper().startswith("6F"):
+        assert decode(PAYMENT).find(path) == found
+
+
+def test_the_object_itself_is_found_by_its_tag() -> None:
+    (payment,) = decode(PAYMENT)
+    assert payment.find(0x6F) is payment
+    nested = TLV(0x30, bytes(TLV(0x30, b"\x02\x01\x07")))
+    assert nested.find("30") is nested
+    assert nested.find("30/30/02") == TLV(0x02, b"\x07")
+    assert nested.children().find("30/02") == TLV(0x02, b"\x07")
+
+
+def test_the_search_goes_on_in_later_objects_with_the_same_tag() -> None:
+    directory = decode(bytes.fromhex("610350 0141 61034F01A0".replace(" ", "")))
+    found = directory.find("61/4F")
+    assert found is not None
+    assert found.value == b"\xa0"
+
+
+@pytest.mark.parametrize("path", ["", "6F/", "/6F", "6F/XY", "6F A5/84", "6F/1F", "00", 0, 0x1F, -1, 0x9F818101])
+def test_a_wrong_path_is_refused(path: str | int) -> None:
+    with pytest.raises(ValueError, match=r"^path: .* is not allowed; give tags in "):
+        decode(PAYMENT).find(path)
+
+
+def test_a_path_that_is_neither_text_nor_a_number_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"^path: expected an int or a str, got bytes"):
+        decode(PAYMENT).find(b"6F")  # type: ignore[arg-type]  # the wrong type is the test
+
+
+def test_the_path_of_an_object_has_the_tags_around_it() -> None:
+    found = decode(PAYMENT).find("6F/A5/BF0C/87")
+    assert found is not None
+    assert found.path == (0x6F, 0xA5, 0xBF0C, 0x87)
+    assert TLV(0x87).path == (0x87,)
 
 
 # SIMPLE-TLV
@@ -155,6 +214,19 @@ SIMPLE: list[tuple[SimpleTLV, str]] = [
 def test_simple_objects_are_encoded_and_decoded_as_in_the_standard(data_object: SimpleTLV, raw: str) -> None:
     assert encode([data_object, data_object]) == bytes.fromhex(raw) * 2
     assert decode_simple(bytes.fromhex(raw) * 2) == [data_object, data_object]
+
+
+def test_lengths_of_cac_cards_have_the_low_byte_first() -> None:
+    raw = bytes.fromhex("0102ABCD 70FF2C01") + bytes(300)
+    name, certificate = decode_simple(raw, little_endian=True)
+    assert (name.tag, name.value) == (1, b"\xab\xcd")
+    assert certificate == SimpleTLV(0x70, bytes(300), little_endian=True)
+    assert encode([name, certificate]) == raw
+    assert bytes(SimpleTLV(0x70, bytes(300)))[:4].hex() == "70ff012c"
+    (short,) = decode_simple(bytes.fromhex("05FF020001 02".replace(" ", "")), little_endian=True)
+    assert (short.value, short.length_size) == (b"\x01\x02", 3)
+    with pytest.raises(MalformedTLVError, match="after 2 of 512 bytes"):
+        decode_simple(bytes.fromhex("05FF00020102"), little_endian=True)
 
 
 @pytest.mark.parametrize(

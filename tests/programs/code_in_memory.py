@@ -13,11 +13,16 @@ import re
 import sys
 from io import FileIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scardffi import SCardManage
+from scardffi.iso7816.instructions import verify
 from scardffi.iso7816.status_word import StatusError
 from scardffi.services.ch_verification import CHVerification
 from scardffi.services.codes import Padding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PIECE = 6
 PAGE = 4096
@@ -87,11 +92,31 @@ def send(card: SCardManage, number: int, length: int, padding: Padding, left: st
     for place in range(length):
         code[place] = byte_of(number, place, padding)
     service = CHVerification(card, padding=padding, length=8 if padding is Padding.FORMAT_2 else length + FILLED)
-    calls = {service.verify: 1, service.enable: 1, service.disable: 1, service.change_code: 2, service.unblock: 2}
+
+    def send_command(code: bytearray, reference: int) -> None:
+        command = verify(code, reference)
+        try:
+            card.send(command)
+        finally:
+            command.wipe()
+
+    def send_apdu(code: bytearray, reference: int) -> None:
+        command = verify(code, reference)
+        apdu = command.encode()
+        command.wipe()
+        try:
+            card.send(apdu)
+        finally:
+            apdu[:] = bytes(len(apdu))
+
+    calls: dict[Callable[..., None], int] = {
+        service.verify: 1, service.enable: 1, service.disable: 1, service.change_code: 2, service.unblock: 2,
+        send_command: 1, send_apdu: 1,
+    }  # fmt: skip
     said = []
     for method, count in calls.items():
         try:
-            method(*[code] * count, reference=1)  # type: ignore[operator]  # the methods have different signatures
+            method(*[code] * count, reference=1)
         except StatusError as error:
             KEPT.append(error)
             said.append(f"{error.sw:04X}")

@@ -436,6 +436,12 @@ def transmit_a_code() -> None:
 
 
 @secret_operation
+def send_a_code() -> None:
+    with suppress(StatusError):
+        WORLD.card.send(APDU)
+
+
+@secret_operation
 def script_with_a_code() -> None:
     Script([APDU, APDU]).run(WORLD.card)
 

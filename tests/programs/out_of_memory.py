@@ -25,7 +25,6 @@ from scardffi import (
     SCardManage,
     Script,
     ScriptError,
-    StatusWordError,
     _native,
     embed,
     ffi,
@@ -33,6 +32,7 @@ from scardffi import (
 )
 from scardffi._loader import calls
 from scardffi.errors import from_hresult
+from scardffi.iso7816.status_word import StatusError
 
 READER = "scardffi Virtual Reader 0"
 SLOTS_OF_THE_VIRTUAL_LIBRARY = 4096
@@ -255,7 +255,7 @@ def fail_whole_files(library: Library) -> None:
 
 
 def update(card: SCardManage) -> None:
-    with contextlib.suppress(StatusWordError):  # the card refuses the command
+    with contextlib.suppress(StatusError):  # the card refuses the command
         card.update_binary_from(bytes(10))
 
 

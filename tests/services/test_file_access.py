@@ -9,7 +9,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from support.cards import KINDS, PKCS15_AID, ScriptedCard, SilentCard, card_with_directories, transmitter
+from support.cards import (
+    KINDS,
+    PKCS15_AID,
+    ScriptedCard,
+    SilentCard,
+    card_with_directories,
+    card_with_files,
+    transmitter,
+)
 
 from scardffi.iso7816.malformed import MalformedError
 from scardffi.iso7816.status_word import (
@@ -492,3 +500,51 @@ def test_hostile_cards_raise_only_errors_of_the_package() -> None:
                 StatusError, MalformedError, WrongKindError, IndexError
             ):  # the last one: the script has ended
                 use()
+
+
+REFUSALS: dict[str, tuple[Callable[[FileAccess], object], str]] = {
+    "no such file": (
+        lambda files: files.open("5000/5FFF"),
+        "SELECT of 3F00/5000/5FFF: file or application not found (6A82)",
+    ),
+    "no such folder": (
+        lambda files: files.properties("5FFF/5001"),
+        "SELECT of 3F00/5FFF/5001: file or application not found (6A82)",
+    ),
+    "no such name": (
+        lambda files: files.change_dir(b"\xa0\x00\x00\x00\x99"),
+        "SELECT of A000000099: file or application not found (6A82)",
+    ),
+    "a guarded file": (
+        lambda files: files.open("5000/5001").read(),
+        "READ BINARY of 3F00/5000/5001: security status not satisfied (6982)",
+    ),
+    "a guarded file to write": (
+        lambda files: files.open("5000/5001", "wb").write(b"1"),
+        "UPDATE BINARY of 3F00/5000/5001: security status not satisfied (6982)",
+    ),
+    "a full file": (
+        lambda files: [*map(files.records("5000/5002").append, [b"\4new", b"\5new"])],
+        "APPEND RECORD of 3F00/5000/5002: not enough memory in the file (6A84)",
+    ),
+    "a record of another length": (
+        lambda files: files.records("5000/5002").__setitem__(0, b"1"),
+        "UPDATE RECORD of 3F00/5000/5002: wrong length",
+    ),
+    "a file that exists": (
+        lambda files: files.create(kind=FileKind.TRANSPARENT, file_id=0x2F05, size=1),
+        "CREATE FILE of 3F00/2F05: file already exists (6A89)",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_the_error_names_the_command_and_the_file(refusal: str, kind: str) -> None:
+    act, message = REFUSALS[refusal]
+    with transmitter(kind, card_with_files()) as card, pytest.raises(StatusError) as raised:
+        act(FileAccess(card))
+    assert str(raised.value).startswith(message)
+    assert f"{raised.value.command} of {raised.value.file}: " in message
+    assert raised.value.response is not None
+    assert raised.value.response.sw == raised.value.sw

@@ -1,15 +1,27 @@
 """The transmitters of services: chaining, 61xx, 6Cxx, errors, and wiped buffers."""
 
+from __future__ import annotations
+
 import contextlib
+from typing import TYPE_CHECKING
 
 import pytest
-from support.cards import CHAINING, CHAINING_AND_EXTENDED, ScriptedCard
+from support.cards import CHAINING, CHAINING_AND_EXTENDED, RecordingCard, ScriptedCard, in_reader
 
-from scardffi import SCardManage, virtual
+from scardffi import CommunicationError, RemovedCardError, SCardManage, virtual
 from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.response import MalformedResponseError
-from scardffi.iso7816.status_word import CardFileNotFoundError, StatusInfo, VerificationFailedError, WrongLengthError
-from scardffi.services.transmitter import MOST_DATA, Sender, Transmitter, status_word_of
+from scardffi.iso7816.status_word import (
+    CardFileNotFoundError,
+    StatusError,
+    StatusInfo,
+    VerificationFailedError,
+    WrongLengthError,
+)
+from scardffi.services.transmitter import MOST_DATA, Sender, Transmitter
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 def test_an_answer_in_parts_is_joined() -> None:
@@ -27,12 +39,61 @@ def test_the_rest_is_requested_on_the_same_channel(cla: int, continued: str) -> 
 
 
 def test_a_card_that_repeats_61xx_without_data_is_given_up() -> None:
-    assert Sender(ScriptedCard("6101", "6101")).send(iso.get_data(0x66)).data == b""
+    assert Sender(ScriptedCard("6101", "6101")).send_any(iso.get_data(0x66)).data == b""
+    with pytest.raises(StatusError, match="GET DATA: success, 1 more bytes available") as raised:
+        Sender(ScriptedCard("6101", "6101")).send(iso.get_data(0x66))
+    assert raised.value.response == (b"", 0x6101)
+    assert Sender(ScriptedCard("6101", "6101")).send(iso.get_data(0x66), allow={0x6101}).sw == 0x6101
 
 
-def test_an_endless_answer_is_cut() -> None:
+def test_an_endless_answer_is_cut_and_is_an_error() -> None:
     card = ScriptedCard(*["00" * 256 + "6100"] * 1000)
-    assert len(Sender(card).send(iso.get_data(0x66)).data) == MOST_DATA
+    with pytest.raises(StatusError, match="6100") as raised:
+        Sender(card).send(iso.get_data(0x66))
+    assert raised.value.response is not None
+    assert len(raised.value.response.data) == MOST_DATA
+
+
+class Lost(ScriptedCard):
+    """A card that is removed after its last answer."""
+
+    def transmit(self, command: Buffer, /) -> bytes:
+        """Return the next answer."""
+        try:
+            return super().transmit(command)
+        except IndexError:
+            raise self.error from None
+
+    error: BaseException = OSError("the cable")
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("the cable"), KeyboardInterrupt(), RemovedCardError("it was removed")], ids=repr
+)
+def test_the_parts_that_arrived_are_in_the_error_of_any_class(error: BaseException) -> None:
+    card = Lost("01026102", "03046101")
+    card.error = error
+    with pytest.raises(type(error)) as raised:
+        Sender(card).send(iso.read_binary(0))
+    assert vars(raised.value)["partial"] == b"\1\2\3\4"
+    assert vars(raised.value)["arrived"] == 4
+
+
+def test_the_parts_before_a_short_response_are_in_the_error_of_a_service() -> None:
+    answers = [b"\x01\x02\x61\x01", b"\x90"]
+    with in_reader(RecordingCard(lambda _: answers.pop(0))) as card:
+        service = card.create_card_auth()
+        with pytest.raises(CommunicationError) as raised:
+            service.get_challenge()
+    assert (raised.value.code, raised.value.partial, raised.value.arrived) == (None, b"\1\2\x90", 2)
+
+
+def test_the_table_says_after_which_status_words_more_is_requested() -> None:
+    table = {range(0x9F00, 0xA000): StatusInfo("more", None, more=True), 0x6102: StatusInfo("no more", None)}
+    card = ScriptedCard("9F02", "01029000")
+    assert Sender(card, table=table).send("A0 A4 00 00 02 3F 00").data == b"\1\2"
+    assert card.sent == ["A0A40000023F00", "A0C0000002"]
+    assert Sender(ScriptedCard("6102"), table=table).send(iso.read_binary(0)) == (b"", 0x6102)
 
 
 def test_the_command_is_repeated_with_the_right_le_once() -> None:
@@ -110,10 +171,3 @@ def test_a_manage_object_and_a_card_in_python_are_transmitters() -> None:
     with virtual.installed(), SCardManage().attach_by_ifd("scardffi Virtual Reader 0") as card:
         assert len(challenge(card)) == 8
     assert challenge(ScriptedCard("00" * 8 + "9000")) == bytes(8)
-
-
-def test_an_error_of_the_transmitter_may_have_a_status_word() -> None:
-    error = RuntimeError("refused")
-    assert status_word_of(error) is None
-    error.sw = 0x6982  # type: ignore[attr-defined]  # StatusWordError has this attribute
-    assert status_word_of(error) == 0x6982

@@ -6,13 +6,13 @@ from support.cards import AID, APPLICATION, OTHER_AID, card_with_files, select, 
 from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.instructions import FileInformation, Occurrence, SelectBy
 from scardffi.iso7816.response import Response
-from scardffi.iso7816.tlv import TLV, decode, find
+from scardffi.iso7816.tlv import TLV, decode
 from scardffi.virtual.file_system import DF, FileSystemCard, TransparentEF
 
 
 def file_id(card: FileSystemCard) -> str:
     """Return the identifier of the current file from the card."""
-    told = find(decode(Response(card.transmit(bytes(iso.get_data(0x62)))).data), 0x62, 0x83)
+    told = decode(Response(card.transmit(bytes(iso.get_data(0x62)))).data).find("62/83")
     assert told is not None
     return told.value.hex().upper()
 
@@ -147,7 +147,7 @@ def test_select_returns_the_file_control_parameters(file: str, parameters: str) 
 
 def test_access_rules_are_encoded() -> None:
     access = {"create": [1, 0x81], "get_data": [], "put_data": None, "parameters": [2]}
-    told_rules = find(told(FileSystemCard(DF(access=access)), "").children(), 0xAB)
+    told_rules = told(FileSystemCard(DF(access=access)), "").find("AB")
     assert told_rules is not None
     assert told_rules.value == bytes.fromhex(
         "8401E0 AF0A A403830101 A403830181  8401CA 9000  8401DA 9700  8703DA0062 A403830102"

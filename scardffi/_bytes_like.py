@@ -1,0 +1,68 @@
+"""Arguments that must be bytes: their memory, and the message that says what to give instead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+
+def not_bytes(name: str, value: object) -> str:
+    """Return the message of a TypeError for an argument that is no contiguous buffer; it never contains the value."""
+    expected = "a C-contiguous buffer such as bytes or bytearray"
+    return f"{name}: expected {expected}, got {_kind(value)}{_advice(name, value)}"
+
+
+def not_writable(name: str, value: object) -> str:
+    """Return the message of a TypeError for an argument that is no writable buffer; it never contains the value."""
+    return f"{name}: expected a writable, C-contiguous buffer such as bytearray, got {_kind(value)}"
+
+
+def contiguous(name: str, value: Buffer) -> memoryview:
+    """Return the bytes of an argument without a copy.
+
+    Raises:
+        TypeError: the value is no buffer, or not a contiguous one.
+    """
+    try:
+        return memoryview(value).cast("B")
+    except TypeError:
+        message = not_bytes(name, value)
+    finally:
+        del value  # it may be secret, and the traceback of an error must not show it
+    raise TypeError(message)
+
+
+def copied(name: str, value: Buffer) -> bytes:
+    """Return a copy of the bytes of an argument, which need not be contiguous.
+
+    Raises:
+        TypeError: the value is no buffer.
+    """
+    try:
+        return memoryview(value).tobytes()
+    except TypeError:
+        message = not_bytes(name, value)
+    finally:
+        del value  # as above
+    raise TypeError(message)
+
+
+def _kind(value: object) -> str:
+    if not isinstance(value, memoryview):
+        return type(value).__name__
+    access = "read-only" if value.readonly else "writable"
+    order = "contiguous" if value.c_contiguous else "non-contiguous"
+    return f"a {access}, {order} memoryview"
+
+
+def _advice(name: str, value: object) -> str:
+    """Return what to give instead: for text, for a Command, and for a list of ints or a memoryview with gaps."""
+    if isinstance(value, str):
+        return f"; give bytes.fromhex({name}) for hexadecimal text, or {name}.encode() for other text"
+    if hasattr(value, "encode"):
+        return f"; give {name}.encode()"
+    if hasattr(value, "__iter__"):
+        return f"; give bytes({name})"
+    return ""

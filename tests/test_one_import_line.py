@@ -1,0 +1,67 @@
+"""One import line each for card data, services and virtual cards: they have the names of their modules."""
+
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+from support.requirements import need_module
+
+import scardffi.iso7816
+import scardffi.services
+import scardffi.virtual
+
+PACKAGES = [scardffi.iso7816, scardffi.services, scardffi.virtual]
+ONE_MODULE_EACH = {"scardffi.virtual.file_system", "scardffi.iso7816.instructions"}
+"""Packages in these packages: they have their public names in their own ``__init__``."""
+FOR_OTHER_MODULES = {"Turns"}
+"""Public classes that other modules of scardffi use, and programs do not."""
+
+each = pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
+
+
+def public_classes(package: ModuleType) -> set[str]:
+    """Return the names of the public classes in the public modules of a package."""
+    found = set()
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        if module.name.rpartition(".")[2].startswith("_") or "scardvirtual" in module.name:
+            continue
+        loaded = importlib.import_module(module.name)
+        names = loaded.__all__ if module.name in ONE_MODULE_EACH and hasattr(loaded, "__all__") else vars(loaded)
+        for name in names:
+            kind = getattr(loaded, name)
+            if inspect.isclass(kind) and kind.__module__.startswith(module.name) and not name.startswith("_"):
+                found.add(name)
+    return found
+
+
+@each
+def test_a_package_has_the_public_classes_of_its_modules(package: ModuleType) -> None:
+    need_module("cryptography")
+    in_instructions = {"SelectBy", "Occurrence", "FileInformation", "RecordsBy"}
+    missing = public_classes(package) - set(package.__all__) - FOR_OTHER_MODULES - in_instructions
+    assert missing == set()
+
+
+@each
+def test_every_name_of_the_list_exists(package: ModuleType) -> None:
+    need_module("cryptography")
+    for name in package.__all__:
+        assert hasattr(package, name)
+    with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
+        _ = package.Nothing
+
+
+def test_importing_scardffi_loads_neither_card_data_nor_services() -> None:
+    program = "import sys, scardffi; print([one for one in sys.modules if 'iso7816' in one or 'services' in one])"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert shown.stdout == "[]\n"
+
+
+def test_importing_the_services_does_not_need_cryptography() -> None:
+    program = "import sys, scardffi.services; print('cryptography' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert shown.stdout == "False\n"
