@@ -223,6 +223,14 @@ def test_the_transmit_methods_take_their_arguments_by_position_and_by_name(card:
             function(*arguments, **names)
 
 
+@pytest.mark.parametrize("command", [(READ_4, bytearray(10)), [0, 132, 0, 0, 8], None, 5, "0084000008"])
+def test_a_command_that_is_no_buffer_is_refused_by_its_name(card: SCardManage, command: Any) -> None:
+    for call in (card.transmit, lambda value: card.transmit_into(value, bytearray(10))):
+        for flow in (0, 1):
+            with pytest.raises(TypeError, match=r"^command: "):
+                call(command) if flow == 0 else card.transmit(command, flow)
+
+
 def test_the_signatures_name_the_arguments(card: SCardManage) -> None:
     assert list(inspect.signature(card.transmit).parameters) == ["command", "flow"]
     assert list(inspect.signature(card.transmit_into).parameters) == ["command", "response", "flow"]

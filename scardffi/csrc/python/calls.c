@@ -90,13 +90,14 @@ static PyObject *refuse_buffers(PyObject *card, PyObject *command, PyObject *res
         !PyErr_ExceptionMatches(PyExc_BufferError))
         return NULL;
     PyErr_Clear();
-    return raised(PyObject_CallMethod(card, "_refuse_buffers", response != NULL ? "OO" : "O", command, response));
+    return raised(PyObject_CallMethod(card, "_refuse_buffers", response != NULL ? "(OO)" : "(O)", command, response));
 }
 
 /* CardCalls: the base class of the manage object */
 
 struct card {
-    PyObject_HEAD platform_flag is_made;
+    PyObject head;
+    platform_flag is_made;
     PyObject *native;        /* owns `manage` */
     scardffi_manage *manage; /* atomic; NULL before __init__ */
     unsigned char *spare;    /* atomic; MAX_BUFFER_SIZE_EXTENDED bytes for the next response, NULL: none */
@@ -246,8 +247,7 @@ PyDoc_STRVAR(
     "    TypeError: a buffer is not contiguous, or ``response`` is read-only; nothing was sent.\n"
     "    InvalidArgumentError: a length is not allowed, or the buffers overlap; nothing was sent.\n");
 
-/* METH_FASTCALL functions have another type than PyMethodDef says; the cast through a void function is the usual one.
- */
+/* A METH_FASTCALL function has another type than PyMethodDef says. */
 #define FASTCALL(function) (PyCFunction)(void (*)(void))(function)
 
 static PyMethodDef card_methods[] = {
@@ -280,7 +280,8 @@ static PyType_Spec card_spec = {
 /* ExchangeCalls: the base class of an exchange with bound buffers */
 
 struct exchange {
-    PyObject_HEAD platform_flag is_made, is_unlocked;
+    PyObject head;
+    platform_flag is_made, is_unlocked;
     unsigned flow;
     PyObject *native;            /* owns the manage object */
     scardffi_exchange *exchange; /* atomic; NULL before __init__ */
