@@ -90,7 +90,7 @@ class BuildExt(build_ext):
             return
         unix = self.compiler.compiler_type == "unix"
         if unix:
-            # Do not put the folder of this Python's libraries into the wheel: no library of it is needed.
+            # Do not write the path of this Python's libraries (rpath) into the files: no library of it is needed.
             self.compiler.linker_so = [part for part in self.compiler.linker_so if not part.startswith("-Wl,-rpath")]
             compile_flags, link_flags = self._hardening()
             ext.extra_compile_args = ["-std=c11", "-fvisibility=hidden", "-pthread", *compile_flags]
@@ -118,8 +118,8 @@ class BuildExt(build_ext):
             link_flags = LINK_HARDENING if self._accepts(compile_flags, LINK_HARDENING) else []
             if "-fcf-protection" in compile_flags and not self._accepts(compile_flags, LINK_WITH_CET):
                 # Debian's C library is not marked as supporting CET. Its crti.o and crtn.o are left out: they hold only
-                # _init and _fini, which nothing here needs. What remains of it is pthread_atfork. It is only called
-                # directly, which CET allows, so the linker may set the mark.
+                # _init and _fini, which nothing here needs. The only other part of it that is linked in is
+                # pthread_atfork. It is only called directly, which CET allows, so the linker may set the mark.
                 own = ["-nostartfiles", self._compiler_file("crtbeginS.o"), self._compiler_file("crtendS.o")]
                 if self._accepts(compile_flags, [*own, *LINK_WITH_CET]):
                     link_flags = [*own[:2], *link_flags, "-Wl,-z,ibt", "-Wl,-z,shstk", own[2]]

@@ -21,7 +21,7 @@ _GENERATOR = 0x20  # inspect.CO_GENERATOR; importing inspect takes long
 def silent_at_exit(function: _Function) -> _Function:
     """Decorate a function that Python may call while the interpreter is ending, and drop its errors then.
 
-    It is for ``__del__``, and for ``__exit__`` and the generators of context managers: at its end, Python closes
+    It is for ``__del__``, and for ``__exit__`` and the generators of context managers: when Python ends, it closes
     suspended generators, and this ends their ``with`` statements.
     """
     is_ending = sys.is_finalizing  # a local name, because those of the module may be None then

@@ -166,7 +166,7 @@ def _pcsc_functions() -> Iterator[str]:
         for name, parameters in re.findall(r"F\(\w+, (\w+), \([^)]*\), ([^)]*)\)", " ".join(functions.split())):
             if "WINDOWS" not in title:
                 yield f"LONG {name}({parameters});"
-            if "SCARD_READERSTATE" not in parameters:  # pcsc_states.h replaces the functions with this struct
+            if "SCARD_READERSTATE" not in parameters:  # pcsc_states.h has replacements for the others
                 yield f"uint32_t pcsc_{name}(const scardffi_library *library, {parameters});"
 
 

@@ -114,7 +114,7 @@ def default_table() -> Api:
 
 
 def set_default_table(table: Api | None) -> Api | None:
-    """Make ``table`` the default and return the previous one; with None the next use loads the platform's library.
+    """Make ``table`` the default and return the previous one; with None the next use loads the default library again.
 
     Existing objects keep the library that they were made with.
     """

@@ -175,7 +175,7 @@ class Attribute(IntEnum):
     CURRENT_IFSC = 0x00080207
     """Longest information field of the card, in bytes: a DWORD."""
     CURRENT_IFSD = 0x00080208
-    """Longest information field of the reader in use, in bytes: a DWORD."""
+    """Present maximum length of the reader's information field, in bytes: a DWORD."""
     CURRENT_BWT = 0x00080209
     """Block waiting time in use: a DWORD."""
     CURRENT_CWT = 0x0008020A

@@ -411,7 +411,7 @@ class _Wait:
 
     def __init__(self, library: Library, establish: Callable[[], CData]) -> None:
         self.cancelled = Gate()
-        self.runs = False  # True while the wait is in C, or just before
+        self.runs = False  # becomes True just before the wait enters C, and stays True
         self.ended = Gate()
         self._library = library
         self._establish = establish

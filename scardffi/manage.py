@@ -544,7 +544,7 @@ class SCardManage(ExchangeMethods):
     # services
 
     def create_card_auth(self, *, cla: int = 0, table: StatusTable | None = None) -> CardAuth:
-        """Return a service for authentication of and to the card. Follows ISCardManage::CreateCardAuth.
+        """Return a service by which card and program authenticate each other. Follows ISCardManage::CreateCardAuth.
 
         This service, and those of the following methods, use the card that is attached now. After :meth:`detach` they
         raise UnexpectedStateError. You can create several services of each kind. The call reads the ATR, which says

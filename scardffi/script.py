@@ -63,7 +63,7 @@ class Reply:
 
     Attributes:
         data: the response without its status word, as a read-only view of the script's memory.
-        sw: the status word as an int; None if the response has fewer than two bytes. ``bytes(reply)`` has them.
+        sw: the status word as an int; None if the response has fewer than two bytes, which ``bytes(reply)`` returns.
         elapsed_ns: the time of the exchange in nanoseconds; None if it was not measured.
     """
 
@@ -231,8 +231,8 @@ class Script(NotCopied):
         command takes longer: a command cannot be interrupted. Other threads may use the card between two commands, but
         not between the parts of one response. With ``transaction``, only threads that use the same handle may do so.
 
-        Any exception that ends the run early has the complete replies in ``replies``, and the index of the first
-        command without a complete reply in ``index`` (for an unexpected status word: of the command that got it). This
+        Any exception that ends the run early has the complete replies in ``replies``. Its ``index`` is the index of the
+        first command without a complete reply or, if a status word was not expected, of the command that got it. This
         is true for exceptions from signal handlers, ``progress`` and ``cancel`` too. If a response had arrived in part,
         ``partial`` has its bytes, and ``arrived`` is the number of its data bytes. Before each command there is memory
         for a response of any length; if memory is exhausted, the script ends before the command.

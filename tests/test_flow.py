@@ -95,7 +95,7 @@ def test_get_response_returns_all_parts_as_one_contiguous_response(
 
 @WAYS
 def test_get_response_is_sent_on_the_same_channel_without_the_chaining_bit(way: Way, cards: CallbackLibrary) -> None:
-    for cla, expected in ((0x13, 0x03), (0x02, 0x02), (0x90, 0x90)):
+    for cla, expected in ((0x13, 0x03), (0x02, 0x02), (0x4F, 0x4F), (0x71, 0x61), (0x90, 0x90)):
         with cards.attach(t0_card(pattern(10))) as card:
             way(card, bytes([cla, 0xB0, 0, 0, 0]), Flow.GET_RESPONSE, 300)
             assert cards.log[1][0] == expected
@@ -214,6 +214,13 @@ def test_an_extended_command_becomes_a_chain_of_short_ones(
     assert all(block[4] == 255 for block in blocks[:-1])
     last = blocks[-1]
     assert last[5 + last[4] :] == (b"" if le is None else bytes([200]) if le == 200 else b"\x00")
+
+
+@pytest.mark.parametrize(("cla", "chained"), [(0x03, 0x13), (0x40, 0x50), (0x6F, 0x7F)])
+def test_a_chain_stays_on_its_logical_channel(cla: int, chained: int, cards: CallbackLibrary) -> None:
+    with cards.attach(lambda _: b"\x90\x00") as card:
+        card.transmit(bytes([cla, 0xDA, 1, 2, 0, 1, 0]) + pattern(256), flow=Flow.CHAIN)
+    assert [block[0] for block in cards.log] == [chained, cla]
 
 
 def test_a_refusal_within_a_chain_is_the_response(cards: CallbackLibrary) -> None:

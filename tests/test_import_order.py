@@ -61,6 +61,7 @@ OUTSIDE = {
     "_pyinstaller.hook-scardffi": {"PyInstaller"},
     "_pyinstaller.hook-scardffi.virtual": {"PyInstaller"},
     "services.aes": {"cryptography"},
+    "virtual._piv_keys": {"cryptography"},
 }
 
 # The compiled modules have only one importer at run time. Annotations may name their types everywhere.

@@ -116,7 +116,7 @@ def test_the_error_is_copied_and_pickled_with_all_its_attributes(how: Callable[[
 
 @pytest.mark.parametrize(
     ("apdu", "name"),
-    [("80CA0000", "INS CA, class 80"), ("00FE0000", "INS FE, class 00"), ("A0A40000023F00", "INS A4, class A0"),
+    [("80CA0000", "INS CA of class 80"), ("00FF0000", "INS FF of class 00"), ("A0A40000023F00", "INS A4 of class A0"),
      ("01B0000000", "READ BINARY"), ("0CA4000000", "SELECT")],
 )  # fmt: skip
 def test_a_command_of_the_cards_own_class_is_named_by_its_bytes(apdu: str, name: str) -> None:

@@ -70,7 +70,7 @@ struct binary_file {
     bool in_command;   /* the response to the chunk's command is not complete */
     struct chunk chunk;
     struct flow flow;
-    const unsigned char *partial; /* after a failure: what the card sent, unless it is in the caller's memory */
+    const unsigned char *partial; /* after a failure: the bytes that the card sent last and `done` does not count */
     size_t partial_length;
     size_t scratch_used;
     unsigned char command[EXTENDED_HEADER + UPDATE_OBJECTS + EXTENDED_UPDATE];

@@ -22,7 +22,7 @@ int64_t binary_step(struct binary_file *file, uint32_t milliseconds);
 void binary_end(struct binary_file *file);
 /* These may be called after a failure too. binary_done: the number of bytes read or written. binary_sw: the last status
  * word; 9000 if a read has reached the end of the file. binary_partial: the bytes that the card sent last, if they are
- * no proper response and are not in the caller's memory. */
+ * no proper response, without those that binary_done counts. */
 size_t binary_done(const struct binary_file *file);
 uint32_t binary_sw(const struct binary_file *file);
 bool binary_is_refused(const struct binary_file *file); /* as exchange_is_refused, or a response longer than `memory` */

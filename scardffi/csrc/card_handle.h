@@ -25,9 +25,9 @@ struct card_handle {
     const void *holder_manage; /* the manage object of the holder; guarded by `mutex` */
     const scardffi_library *library;
     SCARDHANDLE value;
-    DWORD protocol;           /* the active protocol, 0 while it is unknown; guarded by `mutex` */
-    intptr_t generation;      /* atomic; the connection that the number belongs to; written under the global lock */
-    unsigned references;      /* guarded by the global lock */
+    DWORD protocol;      /* the active protocol, 0 while it is unknown; guarded by `mutex` */
+    intptr_t generation; /* atomic; increases when `value` is closed or opened again; written under the global lock */
+    unsigned references; /* guarded by the global lock */
     struct card_handle *next; /* guarded by the global lock */
 };
 

@@ -39,7 +39,8 @@ bool exchange_has_sw(const scardffi_exchange *exchange);
 uint32_t exchange_required(const scardffi_exchange *exchange);
 uint32_t exchange_arrived(const scardffi_exchange *exchange);
 uint32_t exchange_rest(const scardffi_exchange *exchange);
-/* True if the failure SCARD_E_INSUFFICIENT_BUFFER is not the resource manager's: the next part was not requested. */
+/* True if SCARD_E_INSUFFICIENT_BUFFER means that the next part was not requested, false if the library returned
+ * the code. */
 bool exchange_is_refused(const scardffi_exchange *exchange);
 /* Make every later use return SCARDFFI_E_UNEXPECTED. Returns false, and does nothing, during a call. */
 bool exchange_close(scardffi_exchange *exchange);

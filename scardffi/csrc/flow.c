@@ -52,8 +52,8 @@ static int64_t send(struct card_handle *card, unsigned flow, const unsigned char
     return received;
 }
 
-/* Send the next command of a chain: an extended command is sent as short ones, all but the last with the chaining bit
- * and 255 bytes of data. The response to the last one, or to an earlier one that the card refuses, is returned. */
+/* Send the next command of a chain, and return its response. The chain is an extended command, sent as short ones; all
+ * but the last have the chaining bit and 255 bytes of data. */
 static int64_t send_link(struct card_handle *card, struct flow *flow, bool *is_last)
 {
     const struct apdu *apdu = &flow->apdu;
@@ -77,7 +77,8 @@ static int64_t send_link(struct card_handle *card, struct flow *flow, bool *is_l
     return received;
 }
 
-/* Decide what is next after `received` bytes, which are a whole response if the card has no more data. */
+/* Decide what is next after a response of `received` bytes, or after a failure. Returns FLOW_MORE if the rest must
+ * be fetched, otherwise the result of the exchange. */
 static int64_t after_response(struct flow *flow, int64_t received)
 {
     if (!(flow->flags & SCARDFFI_FLOW_GET_RESPONSE) || !has_sw1(flow->response, received, 0x61))
@@ -91,6 +92,8 @@ static int64_t after_response(struct flow *flow, int64_t received)
     return FLOW_MORE;
 }
 
+/* Send the next command of the chain. The response of the flow is the response to the last one, or to the first one
+ * that the card refuses. */
 static int64_t next_link(struct card_handle *card, struct flow *flow)
 {
     bool is_last;
@@ -99,7 +102,7 @@ static int64_t next_link(struct card_handle *card, struct flow *flow)
     return is_last || !is_accepted ? after_response(flow, received) : FLOW_MORE;
 }
 
-/* Fetch the next part to the end of the data in `response`, over the status word. */
+/* Fetch the next part, and write it after the data in `response`, over the status word. */
 static int64_t fetch(struct card_handle *card, struct flow *flow)
 {
     size_t arrived = flow->arrived;

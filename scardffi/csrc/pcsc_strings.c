@@ -132,7 +132,8 @@ static void restore_names(SCARD_READERSTATE *states, DWORD count, const char **n
     free(names);
 }
 
-/* Each macro below defines `code`, the code of the call. `preparation` is an expression whose code must be success. */
+/* Each macro below defines `code`, the code of the call. The library is called only if the value of the expression
+ * `preparation` is success; otherwise this value is the code. */
 /* clang-format off */
 
 #  define CALL(function, preparation, ...)                                                                             \
@@ -155,7 +156,7 @@ static void restore_names(SCARD_READERSTATE *states, DWORD count, const char **n
       free(wide_second);                                                                                               \
       return code
 
-/* The call passes one string as `wide`, which `preparation` sets, and gets one string back at its end. */
+/* The call passes one string as `wide`, which `preparation` sets. Its last two arguments receive a string. */
 #  define RETURN_TEXT_FOR_STRING(function, preparation, text, length, ...)                                             \
       char *wide = NULL;                                                                                               \
       struct library_text answer = NO_LIBRARY_TEXT;                                                                    \

@@ -150,7 +150,7 @@ static bool has_room(const scardffi_run *run)
     return run->count < run->room && run->arena_size - run->offsets[run->count] >= run->script->reply_room;
 }
 
-/* Make an array of `count` elements larger. Returns NULL, and leaves the array, if memory is exhausted. */
+/* Make an array larger, to `count` elements. Returns NULL, and leaves the array, if memory is exhausted. */
 static void *grow(void *array, size_t count, size_t element_size)
 {
     return count <= SIZE_MAX / element_size ? realloc(array, count * element_size) : NULL;

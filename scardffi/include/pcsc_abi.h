@@ -20,7 +20,7 @@
 #endif
 
 /* Differences between the platforms:
- * PCSC_TEXT_SUFFIX          the end of the name of a function with strings; "W" if the strings are UTF-16, else UTF-8
+ * PCSC_TEXT_SUFFIX          the end of the name of a function with strings: "W" for UTF-16, empty for UTF-8
  * PCSC_NUMBERS_CARD_STATES  SCardStatus returns one of seven numbers as the state, else a bit mask
  * PCSC_LISTS_READER_NAMES   SCardStatus returns the reader's names as a multi-string, else one name as a string
  * PCSC_NO_SUCH_HANDLE       the code for a number that is not a context or handle
@@ -30,7 +30,7 @@
  * PCSC_NOTIFIES_OF_READERS  SCardGetStatusChange accepts the name that watches the list of readers
  * PCSC_COUNTS_CARD_EVENTS   SCardGetStatusChange counts events in the high word of a state
  * PCSC_CONTROL              the function with a control code; SCardControl of macOS is an older one without a code
- * PCSC_HANDLE_MASK          the bits that may be set in a handle or a context; on macOS these are signed numbers
+ * PCSC_HANDLE_MASK          the bits that may be set in a handle or a context; on macOS also the sign bit
  * PCSC_AUTOALLOCATES        true for the length that asks the library to allocate
  */
 #if defined(SCARDFFI_ABI_WINDOWS)

@@ -5,9 +5,10 @@ The public names of all its modules are here: ``from scardffi.iso7816 import Atr
 
 from __future__ import annotations
 
-from . import instructions, tag_names
+from . import instructions, storage_card, tag_names
 from .atr import Atr, HistoricalBytes, MalformedAtrError, SpecificMode, StorageCard
-from .command import EXTENDED_DATA, EXTENDED_LE, SHORT_DATA, SHORT_LE, Command, MalformedCommandError, class_of_channel
+from .class_bytes import ClassByte, SecureMessaging, class_byte, decode_class_byte
+from .command import EXTENDED_DATA, EXTENDED_LE, SHORT_DATA, SHORT_LE, Command, MalformedCommandError
 from .dol import DOL, DOLEntry, MalformedDOLError
 from .malformed import DictWithProblems, ListWithProblems, MalformedError
 from .response import MalformedResponseError, Response
@@ -49,6 +50,7 @@ __all__ = [
     "CardFileExistsError",
     "CardFileNotFoundError",
     "CardWarningError",
+    "ClassByte",
     "Command",
     "ConditionsNotSatisfiedError",
     "DOLEntry",
@@ -67,6 +69,7 @@ __all__ = [
     "RecordNotFoundError",
     "ReferenceNotFoundError",
     "Response",
+    "SecureMessaging",
     "SecurityStatusNotSatisfiedError",
     "SimpleTLV",
     "SpecificMode",
@@ -79,12 +82,14 @@ __all__ = [
     "VerificationFailedError",
     "WrongLengthError",
     "WrongParametersError",
-    "class_of_channel",
+    "class_byte",
     "decode",
+    "decode_class_byte",
     "decode_simple",
     "encode",
     "instructions",
     "meaning",
     "raise_for",
+    "storage_card",
     "tag_names",
 ]

@@ -1,4 +1,4 @@
-"""The bits of the card service data and the card capabilities (ISO/IEC 7816-4, clause 8.1.1.2)."""
+"""The bits of the card service data and the card capabilities (ISO/IEC 7816-4, clause 12.1.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answer to reset (ISO/IEC 7816-3, clause 8) and its historical bytes (7816-4, clause 8; PC/SC part 3)."""
+"""The answer to reset (ISO/IEC 7816-3, clause 8) and its historical bytes (7816-4, clause 12.1; PC/SC part 3)."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class StorageCard(NamedTuple):
 @repr_if_half_made
 @dataclass(frozen=True)
 class HistoricalBytes:
-    """The decoded historical bytes (ISO/IEC 7816-4, clause 8.1.1).
+    """The decoded historical bytes (ISO/IEC 7816-4, clause 12.1.1).
 
     Attributes:
         category: the category indicator, which is the first byte: 0x00 or 0x80 for COMPACT-TLV, 0x10 for a reference to

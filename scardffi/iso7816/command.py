@@ -1,4 +1,4 @@
-"""A command APDU, short or extended, and command chaining (ISO/IEC 7816-4, clauses 5.2, 5.3.3 and 5.4.1).
+"""A command APDU, short or extended, and command chaining (ISO/IEC 7816-4, clauses 5.2 and 5.3.3).
 
 :mod:`.instructions` has a function for each command of the standard, such as READ BINARY.
 """
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 from .._bytes_like import contiguous
 from ._secrets import Secrets
+from .class_bytes import CHAINING
+from .instruction_names import instruction_name
 from .malformed import MalformedError
 
 if TYPE_CHECKING:
@@ -25,45 +27,7 @@ EXTENDED_DATA: Final = 65535
 EXTENDED_LE: Final = 65536
 """The maximum Le of an extended command."""
 
-_NAMES: Final = {
-    0x04: "DEACTIVATE FILE",
-    0x0E: "ERASE BINARY",
-    0x0F: "ERASE BINARY",
-    0x20: "VERIFY",
-    0x24: "CHANGE REFERENCE DATA",
-    0x26: "DISABLE VERIFICATION REQUIREMENT",
-    0x28: "ENABLE VERIFICATION REQUIREMENT",
-    0x2C: "RESET RETRY COUNTER",
-    0x44: "ACTIVATE FILE",
-    0x70: "MANAGE CHANNEL",
-    0x82: "EXTERNAL AUTHENTICATE",
-    0x84: "GET CHALLENGE",
-    0x86: "GENERAL AUTHENTICATE",
-    0x88: "INTERNAL AUTHENTICATE",
-    0xA4: "SELECT",
-    0xB0: "READ BINARY",
-    0xB1: "READ BINARY",
-    0xB2: "READ RECORD",
-    0xC0: "GET RESPONSE",
-    0xC2: "ENVELOPE",
-    0xCA: "GET DATA",
-    0xD0: "WRITE BINARY",
-    0xD1: "WRITE BINARY",
-    0xD2: "WRITE RECORD",
-    0xD6: "UPDATE BINARY",
-    0xD7: "UPDATE BINARY",
-    0xDA: "PUT DATA",
-    0xDC: "UPDATE RECORD",
-    0xE0: "CREATE FILE",
-    0xE2: "APPEND RECORD",
-    0xE4: "DELETE FILE",
-}
-"""The names of the interindustry instructions."""
-
 _HEADER: Final = 4
-_FIRST_PROPRIETARY_CLASS: Final = 0x80
-_CHAINING: Final = 0x10
-_LAST_CHANNEL: Final = 19
 
 
 class MalformedCommandError(MalformedError):
@@ -93,30 +57,6 @@ def checked(name: str, value: int, low: int, high: int) -> int:
     return value
 
 
-def instruction_name(cla: int, ins: int) -> str:
-    """Return the name of an instruction, such as "SELECT"; "INS CA, class 80" if the class is the card's own.
-
-    Args:
-        cla: the class byte.
-        ins: the instruction byte.
-    """
-    name = _NAMES.get(ins) if cla < _FIRST_PROPRIETARY_CLASS else None
-    return name or f"INS {ins:02X}, class {cla:02X}"
-
-
-def class_of_channel(channel: int) -> int:
-    """Return the interindustry class byte of a logical channel (ISO/IEC 7816-4, clause 5.4.1).
-
-    Args:
-        channel: 0 to 19.
-
-    Raises:
-        ValueError: the channel is outside of these bounds.
-    """
-    checked("channel", channel, 0, _LAST_CHANNEL)
-    return channel if channel < 4 else 0x40 | channel - 4
-
-
 @dataclass(init=False, repr=False)
 class Command:
     """A command APDU of any of the four cases: with or without data, with or without response data.
@@ -126,7 +66,7 @@ class Command:
     ``dataclasses.replace`` returns a changed copy.
 
     Args:
-        cla: the class byte; :func:`class_of_channel` returns that of a logical channel.
+        cla: the class byte; :func:`.class_bytes.class_byte` returns that of a logical channel.
         ins: the instruction byte.
         p1: the first parameter byte.
         p2: the second parameter byte.
@@ -187,7 +127,7 @@ class Command:
 
     @property
     def name(self) -> str:
-        """The name of the instruction, such as "SELECT"; "INS CA, class 80" if the class is the card's own."""
+        """The name of the instruction, such as "SELECT"; "INS CA of class 80" if the card defines it."""
         return instruction_name(self.cla, self.ins)
 
     def encode(self) -> bytearray:
@@ -228,7 +168,7 @@ class Command:
             ValueError: the size is not allowed, or CLA already has the chaining bit.
         """
         checked("size", size, 1, SHORT_DATA)
-        if self.cla & _CHAINING:
+        if self.cla & CHAINING:
             raise ValueError(f"cla: {self.cla:02X} already has the chaining bit; give a class byte without bit 5")
         le = None if self.le is None else min(self.le, SHORT_LE)
         starts = range(0, len(self.data), size) or range(1)
@@ -236,7 +176,7 @@ class Command:
             pieces: list[Buffer] = [self.data[start : start + size] for start in starts]
         else:
             pieces = [bytearray(min(size, len(self.data) - start)) for start in starts]
-        parts = [Command(self.cla | _CHAINING, self.ins, self.p1, self.p2, piece) for piece in pieces[:-1]]
+        parts = [Command(self.cla | CHAINING, self.ins, self.p1, self.p2, piece) for piece in pieces[:-1]]
         parts.append(Command(self.cla, self.ins, self.p1, self.p2, pieces[-1], le))
         if not isinstance(self.data, bytes):
             self._fill(parts, size, Secrets() if secrets is None else secrets)

@@ -1,4 +1,4 @@
-"""Data objects: BER-TLV and SIMPLE-TLV (ISO/IEC 7816-4, clauses 5.2.1 and 5.2.2; in later editions 6.2 and 6.3).
+"""Data objects: BER-TLV and SIMPLE-TLV (ISO/IEC 7816-4, clauses 6.3 and 6.2).
 
 No library such as ber-tlv is used, because scardffi depends only on cffi.
 

@@ -1,4 +1,4 @@
-"""Card capabilities in historical bytes and EF.ATR/INFO (ISO/IEC 7816-4, clauses 8.1.1 and 8.2.1)."""
+"""Card capabilities in historical bytes and EF.ATR/INFO (ISO/IEC 7816-4, clauses 12.1.1 and 12.2)."""
 
 from __future__ import annotations
 

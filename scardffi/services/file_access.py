@@ -200,7 +200,7 @@ class FileAccess(NotCopied):
             return self._selection.find(wanted)[1]
 
     def set_properties(self, reference: Reference, properties: FileProperties | None = None, **names: Any) -> None:
-        """Change file control parameters (PUT DATA of their template, tag 62; ISO/IEC 7816-4, clause 11.4).
+        """Change file control parameters (PUT DATA of their template, tag 62; ISO/IEC 7816-4, clause 11.4.6).
 
         The card decides which parameters can be changed. Follows ISCardFileAccess::SetProperties.
 

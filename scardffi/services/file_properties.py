@@ -1,4 +1,4 @@
-"""File control parameters by name (ISO/IEC 7816-4, clause 7.4.3; 5.3.3 in the edition of 2005)."""
+"""File control parameters by name (ISO/IEC 7816-4, clause 7.4.3)."""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._half_made import repr_if_half_made
 from .._not_copied import NotCopied
-from ..iso7816.command import checked, instruction_name
+from ..iso7816.command import checked
+from ..iso7816.instruction_names import instruction_name
 from ..iso7816.status_word import StatusError, StatusInfo, raise_for
 from .codes import MAX_DIGITS, Padding
 from .pin_structures import (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol, SupportsIndex
 from .._not_copied import NotCopied
 from ..iso7816._secrets import Secrets
 from ..iso7816.atr import Atr, MalformedAtrError
+from ..iso7816.class_bytes import CHAINING, PROPRIETARY
 from ..iso7816.command import SHORT_DATA, SHORT_LE, Command, checked, command_of
 from ..iso7816.instructions import get_response
 from ..iso7816.response import MalformedResponseError, Response
@@ -34,8 +35,6 @@ WRONG_CODE: Final = {range(0x63C0, 0x63D0): StatusInfo("wrong, {counter} tries l
 """The meaning of 63Cx after a command with a code or proof."""
 WRITTEN: Final = frozenset({0x6381, *range(0x63C0, 0x63D0)})
 """Status words of a successful write: the file is full now, or the write took several attempts."""
-_CHAINING: Final = 0x10
-_FIRST_PROPRIETARY_CLASS: Final = 0x80
 
 
 class Turns(NotCopied):
@@ -207,7 +206,7 @@ class Sender(NotCopied):
         if not more_available(response.sw, table=self.table):
             return response
         data = response.data
-        cla = command.cla if command.cla >= _FIRST_PROPRIETARY_CLASS else command.cla & ~_CHAINING
+        cla = command.cla if command.cla & PROPRIETARY else command.cla & ~CHAINING
         while (le := more_available(response.sw, table=self.table)) and len(data) < MOST_DATA:
             try:
                 response = self._corrected(get_response(le, cla=cla))
@@ -274,7 +273,7 @@ def status_word_of(error: BaseException | None) -> int | None:
 
 
 def _capabilities(transmitter: Transmitter) -> tuple[bool, bool]:
-    """Return whether the ATR states support for extended length and chaining (ISO/IEC 7816-4, clause 8.1.1.2.7)."""
+    """Return whether the ATR states support for extended length and chaining (ISO/IEC 7816-4, clause 12.1.1)."""
     try:
         historical = Atr(getattr(transmitter, "atr", None) or b"", lenient=True).historical()
     except MalformedAtrError:

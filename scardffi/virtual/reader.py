@@ -46,8 +46,9 @@ class VirtualReader(NotCopied):
         latency: the time that is added to each command, in seconds.
 
     Attributes:
-        errors: the exceptions that cards have raised. For each of them the program got SCARD_F_COMM_ERROR. Their
-            tracebacks hold the commands that the cards were executing.
+        errors: the exceptions that cards and :meth:`control` have raised. The program got SCARD_F_COMM_ERROR for each
+            of them, except for those of a card's ``reset()``. Their tracebacks hold the commands that the cards were
+            executing.
 
     Raises:
         InvalidArgumentError: the name, the card's ATR or the latency is not allowed.

@@ -53,7 +53,7 @@ _CONNECT_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = 0.01
 _ACCEPT_AGAIN_SECONDS: Final = 0.1
 _SILENCE_SECONDS: Final = 5.0
-"""The silence after a control message that ends a connection. pcscd asks for the ATR every 0.4 seconds."""
+"""If vpcd is silent this long after a control message, the card hangs up. pcscd asks for the ATR every 0.4 seconds."""
 
 
 @repr_if_half_made
@@ -67,8 +67,9 @@ class VpcdCard(NotCopied):
     returns an answer of another length, the answer to the command is 6F00. If there is no ATR, because the card raises
     an exception or because it is mute, the connection is closed, which vpcd treats as a removal of the card.
 
-    vpcd cannot transport commands of the one byte 00, 01, 02 or 04. It takes 04 for the request for the ATR. For the
-    others pcscd would wait for ever; the card therefore ends the connection after 5 seconds, and connects again.
+    vpcd cannot transport commands of the one byte 00, 01, 02 or 04. The card takes 04 for the request for the ATR,
+    and answers with the ATR. After the others pcscd would wait for ever; the card therefore ends the connection after 5
+    seconds, and connects again.
 
     Args:
         card: the card.

@@ -10,6 +10,7 @@ from support.cards import CHAINING, CHAINING_AND_EXTENDED, RecordingCard, Script
 
 from scardffi import CommunicationError, RemovedCardError, SCardManage, virtual
 from scardffi.iso7816 import instructions as iso
+from scardffi.iso7816.class_bytes import class_byte
 from scardffi.iso7816.response import MalformedResponseError
 from scardffi.iso7816.status_word import (
     CardFileNotFoundError,
@@ -31,7 +32,7 @@ def test_an_answer_in_parts_is_joined() -> None:
     assert card.sent == ["00B0000000", "00C0000002", "00C0000001"]
 
 
-@pytest.mark.parametrize(("cla", "continued"), [(0x01, "01"), (0x80, "80"), (0x90, "90")])
+@pytest.mark.parametrize(("cla", "continued"), [(0x01, "01"), (0x4F, "4F"), (0x71, "61"), (0x80, "80"), (0x90, "90")])
 def test_the_rest_is_requested_on_the_same_channel(cla: int, continued: str) -> None:
     card = ScriptedCard("6100", "9000")
     Sender(card).send(iso.get_data(0x66, cla=cla))
@@ -119,6 +120,12 @@ def test_long_data_are_chained_or_extended_as_the_card_allows(atr: str, lengths:
     card = ScriptedCard("9000", "9000", atr=atr)
     Sender(card).send(iso.update_binary(0, bytes(300)))
     assert [len(command) // 2 for command in card.sent] == lengths
+
+
+def test_a_chain_on_a_logical_channel_above_three_has_the_chaining_bit() -> None:
+    card = ScriptedCard("9000", "6102", "01029000", atr=CHAINING)
+    Sender(card).send(iso.put_data(0x5FC102, bytes(300), cla=class_byte(5)))
+    assert [command[:4] for command in card.sent] == ["51DB", "41DB", "41C0"]
 
 
 def test_a_chain_ends_at_the_first_refusal() -> None:

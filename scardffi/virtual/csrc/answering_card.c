@@ -8,8 +8,8 @@
  *   80 16 00 00          fails: SCARD_E_NOT_TRANSACTED
  *   80 18 00 00 Lc data  returns the data
  *   80 1A 00 00          returns the number of commands received, this one included: 4 bytes, big-endian
- *   80 1C hi lo          prepares hi:lo bytes for GET RESPONSE, 0000 means 65 536: 61xx
- *   80 1E 00 n Le        6Cnn unless Le is n (00: 256), then n bytes
+ *   80 1C hi lo          prepares hi:lo bytes for GET RESPONSE, 0000 means 65 536, and returns 61xx
+ *   80 1E 00 nn Le       returns nn bytes if Le is nn (00 means 256), otherwise 6Cnn
  * A command of fewer than 4 bytes fails like 80 16. If the length fields do not match the length of the command, the
  * status word is 6700. If bit 5 of the class (10) is set, the data is kept for the next command (chaining, ISO/IEC
  * 7816-4, 5.3.3).
@@ -291,7 +291,7 @@ static void release(struct card *card)
 
 struct card *answering_card_new(const unsigned char *atr, size_t atr_length)
 {
-    /* TS: direct convention, eight historical bytes; TD1: T=0, TD2: T=1; the XOR of all bytes but TS is zero. */
+    /* TS: direct convention; T0: eight historical bytes; TD1: T=0; TD2: T=1; the XOR of all bytes but TS is zero. */
     static const unsigned char own_atr[] = {0x3B, 0x88, 0x80, 0x01, 's', 'c', 'a', 'r', 'd', 'f', 'f', 'i', 0x07};
     struct answering_card *self =
         card_new(sizeof *self, atr != NULL ? atr : own_atr, atr != NULL ? atr_length : sizeof own_atr);

@@ -1,4 +1,4 @@
-/* Readers, cards and faults of the virtual PC/SC library, controlled by functions beside PC/SC's own.
+/* The functions that control the readers, cards and faults of the virtual PC/SC library; PC/SC has none for this.
  *
  * Exported by libscardvirtual, for scardffi.virtual and for programs in C. Readers are found by their name in UTF-8.
  * Each function returns a PC/SC code: 0, SCARD_E_UNKNOWN_READER, SCARD_E_INVALID_VALUE for an invalid name, ATR or

@@ -93,8 +93,8 @@ EXPORTED LONG PCSC_CALL SCardTransmit(SCARDHANDLE handle_number, const SCARD_IO_
     }
 
     pthread_mutex_lock(&manager_mutex);
-    /* Of the failures with this code, only this one leaves the length unchanged, so the caller knows that nothing was
-     * sent. */
+    /* Like pcsc-lite, leave the length unchanged, so that the caller knows that nothing was sent. If a command
+     * was sent, SCARD_E_INSUFFICIENT_BUFFER comes with the length of its response. */
     if (command_length > MAX_BUFFER_SIZE_EXTENDED && handle_find(handle_number) != NULL) {
         pthread_mutex_unlock(&manager_mutex);
         return (LONG)SCARD_E_INSUFFICIENT_BUFFER;

@@ -1,4 +1,4 @@
-"""Command chaining (ISO/IEC 7816-4:2013, clause 5.3.3), in memory that is wiped because the data may be secret."""
+"""Command chaining (ISO/IEC 7816-4, clause 5.3.3), in memory that is wiped because the data may be secret."""
 
 from __future__ import annotations
 

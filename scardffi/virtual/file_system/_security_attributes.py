@@ -1,4 +1,4 @@
-"""Access rules as data objects: security attributes in expanded format (ISO/IEC 7816-4:2005, clause 5.4.3.2)."""
+"""Access rules as data objects: security attributes in expanded format (ISO/IEC 7816-4, clause 9)."""
 
 from __future__ import annotations
 
