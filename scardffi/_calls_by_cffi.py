@@ -63,10 +63,10 @@ class ExchangeCalls:
         bound = send, len(send), receive, len(receive)
         hresult = lib.transmit_check(*bound)
         create = partial(lib.exchange_new, card.native, flow, *bound)
-        native: Any = None if hresult else owning(create, lib.exchange_free)
+        native = None if hresult else owning(create, lib.exchange_free)
         if native is None:
             release(send, receive)
-            card._raise_failure("exchange", -(hresult or E_OUTOFMEMORY), bound[1], bound[3])  # noqa: SLF001  as C does
+            raise card._raise_failure("exchange", -(hresult or E_OUTOFMEMORY), bound[1], bound[3])  # noqa: SLF001  as C does
         self._address = address_of(native)
         self._kept = keeping(ffi.cast(ffi.typeof(native), native), (native, card.native, send, receive))
         self._locked, self._has_flow = (send, receive), bool(flow)
