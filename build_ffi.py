@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent
 NATIVE = "scardffi._native"
+CALLS = "scardffi._calls"
 VIRTUAL = "scardffi.virtual.libscardvirtual"
 STAND_IN = "scardffi.virtual.standin.libpcsclite"
 PLAIN_LIBRARIES = {  # these are not Python modules, so their names lack the suffix of modules
@@ -34,11 +35,13 @@ PLAIN_LIBRARIES = {  # these are not Python modules, so their names lack the suf
 }
 SOURCES = {
     NATIVE: ["scardffi/csrc/*.c"],
+    CALLS: ["scardffi/csrc/python/*.c", "scardffi/csrc/wipe.c"],
     # the last two files belong to the core too
     VIRTUAL: ["scardffi/virtual/csrc/*.c", "scardffi/csrc/apdu.c", "scardffi/csrc/utf16.c"],
     STAND_IN: ["scardffi/virtual/standin/*.c"],
 }
 INCLUDE = ["scardffi/include", "scardffi/csrc"]
+LIMITED_API = "0x030B0000"  # of Python 3.11; cffi defines it itself for _native
 CDEF = run_path(str(ROOT / "scardffi" / "_cdef.py"))  # the package cannot be imported before it is built
 LINUX = sys.platform.startswith("linux")
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))  # these Pythons have no limited API before 3.15
@@ -80,6 +83,10 @@ class BuildExt(build_ext):
             if FREE_THREADED:
                 ext.py_limited_api = False
                 ext.define_macros = [("_CFFI_NO_LIMITED_API", None)]
+            elif ext.name == CALLS:
+                ext.define_macros = [("Py_LIMITED_API", LIMITED_API)]
+        if sys.implementation.name != "cpython":  # there a class in Python takes its place
+            self.extensions = [ext for ext in self.extensions if ext.name != CALLS]
         if not LINUX:  # on other systems the PC/SC library has another name than the stand-in
             self.extensions = [ext for ext in self.extensions if ext.name != STAND_IN]
 
