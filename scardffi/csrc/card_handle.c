@@ -1,12 +1,15 @@
-/* One lock for each card handle: the list of handles in use, and the free list. */
+/* One lock for each card handle: the table of handles in use, and the free list. */
 #include "card_handle.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+enum { TABLE_BITS = 10 };
 
 /* guarded by the global lock */
-static struct card_handle *in_use;
+static struct card_handle *in_use[1 << TABLE_BITS]; /* chains by the hash of the handle */
 static struct card_handle *unused;
-static unsigned process; /* the process that the lists belong to */
+static unsigned process; /* the process that the table and the list belong to */
 
 static struct card_handle *take_unused(void)
 {
@@ -30,14 +33,19 @@ static void forget_parent(void)
 {
     if (process != platform_process()) {
         process = platform_process();
-        in_use = NULL;
+        memset(in_use, 0, sizeof in_use);
         unused = NULL;
     }
 }
 
+static struct card_handle **chain_of(SCARDHANDLE value)
+{
+    return &in_use[(uint32_t)value * 0x9E3779B1u >> (32 - TABLE_BITS)];
+}
+
 static struct card_handle *find(const scardffi_library *library, SCARDHANDLE value)
 {
-    struct card_handle *card = in_use;
+    struct card_handle *card = *chain_of(value);
     while (card != NULL && (card->library != library || card->value != value))
         card = card->next;
     return card;
@@ -56,8 +64,9 @@ struct card_handle *card_handle_acquire(const scardffi_library *library, SCARDHA
         card->protocol = SCARD_PROTOCOL_UNDEFINED;
         platform_atomic_store(&card->holder, NULL);
         card->references = 1;
-        card->next = in_use;
-        in_use = card;
+        struct card_handle **chain = chain_of(value);
+        card->next = *chain;
+        *chain = card;
     }
     platform_global_unlock();
     return card;
@@ -119,7 +128,7 @@ void card_handle_release(struct card_handle *card)
 {
     platform_global_lock();
     if (--card->references == 0) {
-        struct card_handle **link = &in_use;
+        struct card_handle **link = chain_of(card->value);
         while (*link != card)
             link = &(*link)->next;
         *link = card->next;
