@@ -89,7 +89,8 @@ struct reader *reader_find(const char *name); /* NULL if no reader has this name
 DWORD reader_event_counter(const struct reader *reader);
 
 /* Returns SCARD_E_INVALID_VALUE if the name is empty, too long or not UTF-8, SCARD_E_SHARING_VIOLATION if a reader with
- * this name exists, and SCARD_E_NO_MEMORY if there are MAX_READERS readers. */
+ * this name exists, and SCARD_E_NO_MEMORY if no slot is free: there are MAX_READERS, and an unplugged reader keeps its
+ * slot until its last handle is closed. */
 LONG reader_plug(const char *name, struct reader **reader);
 void reader_unplug(struct reader *reader);
 
