@@ -40,7 +40,8 @@ static void forget_parent(void)
 
 static struct card_handle **chain_of(SCARDHANDLE value)
 {
-    return &in_use[(uint32_t)value * 0x9E3779B1u >> (32 - TABLE_BITS)];
+    uint64_t number = (uint64_t)value; /* on Windows a handle has 64 bits */
+    return &in_use[(uint32_t)(number ^ number >> 32) * 0x9E3779B1u >> (32 - TABLE_BITS)];
 }
 
 static struct card_handle *find(const scardffi_library *library, SCARDHANDLE value)
