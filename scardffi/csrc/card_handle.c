@@ -2,12 +2,14 @@
 #include "card_handle.h"
 
 #include <stdlib.h>
-#include <string.h>
+
+#include "pcsc_strings.h"
 
 enum { TABLE_BITS = 10 };
 
 /* guarded by the global lock */
-static struct card_handle *in_use[1 << TABLE_BITS]; /* chains by the hash of the handle */
+static struct card_handle *in_use[1 << TABLE_BITS]; /* chains by the hash of the handle; the first of each is atomic,
+                                                       and is read without the lock too */
 static struct card_handle *unused;
 static unsigned process; /* the process that the table and the list belong to */
 
@@ -33,7 +35,8 @@ static void forget_parent(void)
 {
     if (process != platform_process()) {
         process = platform_process();
-        memset(in_use, 0, sizeof in_use);
+        for (unsigned i = 0; i < 1 << TABLE_BITS; i++)
+            platform_atomic_store(&in_use[i], NULL);
         unused = NULL;
     }
 }
@@ -67,7 +70,7 @@ struct card_handle *card_handle_acquire(const scardffi_library *library, SCARDHA
         card->references = 1;
         struct card_handle **chain = chain_of(value);
         card->next = *chain;
-        *chain = card;
+        platform_atomic_store(chain, card);
     }
     platform_global_unlock();
     return card;
@@ -76,6 +79,8 @@ struct card_handle *card_handle_acquire(const scardffi_library *library, SCARDHA
 /* Return the struct of this handle if one is in use, otherwise NULL. */
 static struct card_handle *acquire_used(const scardffi_library *library, SCARDHANDLE value)
 {
+    if (platform_atomic_load(chain_of(value)) == NULL)
+        return NULL;
     platform_global_lock();
     forget_parent();
     struct card_handle *card = find(library, value);
@@ -101,16 +106,21 @@ void card_handle_connected(const scardffi_library *library, SCARDHANDLE handle)
     card_handle_release(card);
 }
 
-uint32_t card_handle_begin_transaction(const scardffi_library *library, SCARDHANDLE handle, uint32_t *begun)
+SCARDHANDLE card_handle_connect(const scardffi_library *library, SCARDCONTEXT context, const char *reader,
+                                uint32_t share_mode, uint32_t protocols, uint64_t *opened)
 {
-    *begun = 0;
-    uint32_t code = pcsc_SCardBeginTransaction(library, handle);
-    *begun = code == SCARD_S_SUCCESS;
-    return code;
+    SCARDHANDLE handle = 0;
+    DWORD protocol = 0;
+    library = pcsc_given_or_default(library);
+    uint32_t code = pcsc_SCardConnect(library, context, reader, share_mode, protocols, &handle, &protocol);
+    if (code == SCARD_S_SUCCESS)
+        card_handle_connected(library, handle);
+    return pcsc_opened(opened, library, code, handle, protocol);
 }
 
 uint32_t card_handle_disconnect(const scardffi_library *library, SCARDHANDLE handle, uint32_t disposition)
 {
+    library = pcsc_given_or_default(library);
     struct card_handle *card = acquire_used(library, handle);
     if (card == NULL)
         return pcsc_SCardDisconnect(library, handle, disposition);
@@ -132,7 +142,7 @@ void card_handle_release(struct card_handle *card)
         struct card_handle **link = chain_of(card->value);
         while (*link != card)
             link = &(*link)->next;
-        *link = card->next;
+        platform_atomic_store(link, card->next);
         card->next = unused;
         unused = card;
     }
