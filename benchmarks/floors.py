@@ -44,6 +44,8 @@ THREADS: Final = 16
 THREADS_AT_LEAST: Final = 15.0
 VIRTUAL_AT_MOST: Final = 60.0
 """The maximum of the nanoseconds that the virtual library adds to a function call, for responses of 16 bytes."""
+READERS_AT_MOST: Final = 2.0
+"""The maximum of the time of a call with 1 000 virtual readers, relative to the time with 10."""
 IMPORT_AT_MOST: Final = 2.5
 """The maximum of the time that importing scardffi adds, relative to smartcard.System."""
 ALLOCATING_NOTHING: Final = ("exchange", "unchecked")
@@ -70,6 +72,7 @@ def floors(results: dict[str, Any], margin: float = 1.0) -> list[Verdict]:
     verdicts += [_raw(row, margin) for row in results["raw"]]
     verdicts.append(_threads(results["threads"]["per_second"], margin))
     verdicts.append(_virtual(results["virtual"], margin))
+    verdicts += [_readers(call, times, margin) for call, times in results["readers"].items()]
     verdicts.append(_import(results["imports"], margin))
     for row in ALLOCATING_NOTHING:
         entry = next(entry for entry in results["allocation"] if entry["row"] == row)
@@ -114,6 +117,12 @@ def _virtual(times: dict[str, dict[str, float]], margin: float) -> Verdict:
     return Verdict(
         "the virtual library against a function call", f"{more:.0f} ns more", text, more <= VIRTUAL_AT_MOST / margin
     )
+
+
+def _readers(call: str, times: dict[str, float], margin: float) -> Verdict:
+    ratio = times["1000"] / times["10"]
+    text = f"at most {READERS_AT_MOST:.2f}x the time"
+    return Verdict(f"{call}: 1000 virtual readers against 10", f"{ratio:.2f}x", text, ratio <= READERS_AT_MOST / margin)
 
 
 def _import(times: dict[str, float], margin: float) -> Verdict:

@@ -35,7 +35,8 @@ def markdown(results: dict[str, Any]) -> str:
     lines += [*_raw(results["raw"]), ""]
     lines += ["**Memory** that Python allocates in a loop of exchanges with responses of 255 bytes:", ""]
     lines += [*_allocation(results), ""]
-    lines += [*_threads(results["threads"]), "", _virtual(results["virtual"]), "", _imports(results["imports"]), ""]
+    lines += [*_threads(results["threads"]), "", _virtual(results["virtual"]), ""]
+    lines += [*_readers(results["readers"]), "", _imports(results["imports"]), ""]
     lines += ["Measured on: " + "; ".join(f"{name}: {value}" for name, value in results["machine"].items()) + "."]
     return "\n".join(lines) + "\n"
 
@@ -199,6 +200,15 @@ def _virtual(times: dict[str, dict[str, float]]) -> str:
         for length, bare in times["null"].items()
     )
     return f"**The virtual library** adds this time to a function call in a C loop: {more}."
+
+
+def _readers(times: dict[str, dict[str, float]]) -> list[str]:
+    lines = ["**Many virtual readers** in one process, each with an open attachment. Time of one call:", ""]
+    lines += [_row(["", "10 readers", "1 000 readers"]), "|---" * 3 + "|"]
+    for call, by_count in times.items():
+        ratio = by_count["1000"] / by_count["10"]
+        lines.append(_row([call, time_text(by_count["10"]), f"{time_text(by_count['1000'])} ({ratio:.2f}x)"]))
+    return lines
 
 
 def _imports(times: dict[str, float]) -> str:

@@ -1,7 +1,7 @@
 """Makes each allocation of the core fail, one at a time. It runs under the library of failing_malloc.c.
 
-Arguments: that library, and a copy of the virtual library that is not loaded yet. Prints for each operation how many
-allocations were failed.
+Arguments: that library, a copy of the virtual library that is not loaded yet, and the virtual library in the shape of
+Windows. Prints for each operation how many allocations were failed.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ from scardffi import (
     virtual,
 )
 from scardffi._loader import calls
-from scardffi.errors import from_hresult
+from scardffi.errors import from_code, from_hresult
 from scardffi.iso7816.status_word import StatusError
 
 READER = "scardffi Virtual Reader 0"
@@ -283,6 +283,14 @@ def fail_the_virtual_library(context: Context) -> None:
     library = ctypes.CDLL(virtual.library_path())
     names, length = ctypes.c_char_p(), ctypes.c_ulong(-1)
     assert malloc.watch(virtual.library_path().encode()) == 1
+    readers = iter([virtual.VirtualReader("first"), virtual.VirtualReader("second")])
+    fail_each("plugging a reader in", lambda: next(readers).plug())
+    fail_each("list of the readers", context.list_readers)
+    opened, protocol = ctypes.c_long(), ctypes.c_ulong()
+    to_reader = ctypes.c_long(context.handle), READER.encode(), 2, 3, ctypes.byref(opened), ctypes.byref(protocol)
+    fail_each("connection to a reader", lambda: library.SCardConnect(*to_reader))
+    assert library.SCardDisconnect(opened, 0) == 0
+    virtual.VirtualReader("first").unplug()
     with virtual.VirtualReader("another") as reader:
         fail_each("insertion of a card", lambda: reader.insert(EmptyCard()))
         reader.remove()
@@ -302,6 +310,67 @@ def fail_the_virtual_library(context: Context) -> None:
     assert outstanding()[0] == before[0] + 1
     assert library.SCardFreeMemory(handle, names) == 0
     assert outstanding() == before
+
+
+class WideState(ctypes.Structure):
+    """SCARD_READERSTATEW."""
+
+    _fields_ = [
+        ("reader", ctypes.c_char_p),
+        ("data", ctypes.c_void_p),
+        ("current", ctypes.c_uint32),
+        ("event", ctypes.c_uint32),
+        ("atr_length", ctypes.c_uint32),
+        ("atr", ctypes.c_ubyte * 36),
+    ]
+
+
+def fail_the_wide_functions(path: str) -> None:
+    """Fail each allocation of the functions with names in UTF-16, with as many readers as there is room for."""
+    library = ctypes.CDLL(path)
+    names = [READER, *(f"reader {number}" for number in range(1023))]
+    for name in names[1:]:
+        assert library.scardvirtual_plug(name.encode(), None) == 0
+    whole = "".join(f"{name}\0" for name in [*names, ""]).encode("utf-16-le")
+    context, handle, protocol = ctypes.c_size_t(), ctypes.c_size_t(), ctypes.c_uint32()
+    assert library.SCardEstablishContext(2, None, None, ctypes.byref(context)) == 0
+    assert malloc.watch(path.encode()) == 1
+    memory = ctypes.create_string_buffer(len(whole))
+
+    def call(function: str, *arguments: object) -> None:
+        code = getattr(library, function)(*arguments) & 0xFFFFFFFF
+        if code != 0:
+            raise from_code(code, function)
+
+    def list_into_a_buffer() -> None:
+        length = ctypes.c_uint32(len(whole) // 2)
+        call("SCardListReadersW", context, None, memory, ctypes.byref(length))
+
+    def list_into_memory_of_the_library() -> None:
+        length, allocated = ctypes.c_uint32(0xFFFFFFFF), ctypes.c_void_p()
+        call("SCardListReadersW", context, None, ctypes.byref(allocated), ctypes.byref(length))
+        assert ctypes.string_at(allocated.value or 0, 2 * length.value) == whole
+        call("SCardFreeMemory", context, allocated)
+
+    def wait() -> None:
+        states = (WideState * 3)(*(WideState(f"{name}\0".encode("utf-16-le")) for name in names[:3]))
+        call("SCardGetStatusChangeW", context, 0, states, 3)
+
+    def connect() -> None:
+        wide_name = f"{READER}\0".encode("utf-16-le")
+        call("SCardConnectW", context, wide_name, 2, 3, ctypes.byref(handle), ctypes.byref(protocol))
+
+    def status() -> None:
+        length = ctypes.c_uint32(len(whole) // 2)
+        call("SCardStatusW", handle, memory, ctypes.byref(length), None, None, None, None)
+
+    fail_each("SCardListReadersW into a buffer", list_into_a_buffer)
+    assert memory.raw == whole
+    fail_each("SCardListReadersW into memory of the library", list_into_memory_of_the_library)
+    fail_each("SCardGetStatusChangeW", wait)
+    fail_each("SCardConnectW", connect)
+    fail_each("SCardStatusW", status)
+    call("SCardReleaseContext", context)
 
 
 def main() -> None:
@@ -326,6 +395,7 @@ def main() -> None:
         fail_a_wait(library, context)
         fail_the_virtual_library(context)
         fail_the_start_of_a_virtual_library(sys.argv[2])
+    fail_the_wide_functions(sys.argv[3])
     sys.stdout.write(json.dumps(failed) + "\n")
 
 

@@ -92,12 +92,14 @@ def test_latency_is_in_milliseconds() -> None:
     assert time.perf_counter() - start >= 0.5
 
 
-def test_there_is_room_for_64_readers_and_the_65th_is_reported() -> None:
-    with VirtualProgram(";".join(["reader"] * 64)) as program:
-        assert len(program.readers()) == 64
-    with VirtualProgram(";".join(["reader"] * 65)) as program:
-        assert program.establish() == ReturnCode.SCARD_E_NO_SERVICE
-    assert "too many readers: scardffi Virtual Reader 64" in program.complaints
+def test_there_is_room_for_1024_readers_and_the_next_is_reported() -> None:
+    with VirtualProgram(";".join(["reader"] * 1024)) as program:
+        assert program.readers() == [f"scardffi Virtual Reader {number}" for number in range(1024)]
+        assert program.transmit("scardffi Virtual Reader 1023", READ_4) == ANSWER_4
+        assert program.in_child("readers()") == program.readers()
+    with VirtualProgram(";".join(["reader"] * 1025)) as program:
+        assert [program.establish() for _ in range(2)] == [ReturnCode.SCARD_E_NO_SERVICE] * 2
+    assert "too many readers: scardffi Virtual Reader 1024" in program.complaints
 
 
 # Emulators that connect

@@ -23,7 +23,6 @@ from scardffi import (
     InvalidArgumentError,
     Library,
     NoSmartCardError,
-    OutOfMemoryError,
     ReaderStateFlag,
     RemovedCardError,
     ResetCardError,
@@ -348,21 +347,6 @@ def test_the_answering_card_has_a_chosen_atr_and_counts_commands(library: Librar
         assert card.atr == T0_ATR
         card.transmit(GET_CHALLENGE)
         assert card.transmit(bytes.fromhex("801A0000")) == bytes.fromhex("000000029000")
-
-
-def test_there_is_room_for_64_readers(library: Library) -> None:
-    readers = [VirtualReader(f"reader {number}") for number in range(63)]
-    try:
-        for one in readers:
-            one.plug()
-        with Context(library=library) as context:
-            assert len(context.list_readers()) == 64
-            assert len(context.get_status_change(context.list_readers())) == 64
-        with pytest.raises(OutOfMemoryError):
-            VirtualReader("one too many").plug()
-    finally:
-        for one in readers:
-            one.unplug()
 
 
 def test_wrong_arguments_are_refused_with_their_names(library: Library, reader: VirtualReader) -> None:
