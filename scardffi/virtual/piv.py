@@ -93,8 +93,8 @@ def _code(name: str, code: str, shortest: int) -> bytes:
 
 def _application_template() -> bytes:
     """Return the application property template (SP 800-73-4, part 2, clause 3.1.1)."""
-    authority = encode([TLV(0x4F, PIV_AID[:5])])
-    return bytes(TLV(0x61, encode([TLV(0x4F, PIV_AID[5:]), TLV(0x79, authority), TLV(0x50, b"scardffi PIV")])))
+    authority = TLV(0x79, TLV(0x4F, PIV_AID[:5]))
+    return bytes(TLV(0x61, [TLV(0x4F, PIV_AID[5:]), authority, TLV(0x50, b"scardffi PIV")]))
 
 
 def _data(certificates: Mapping[int, bytes], guid: bytes) -> dict[int, bytes]:
