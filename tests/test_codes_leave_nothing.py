@@ -13,7 +13,7 @@ from support.alone import run_alone
 from support.cards import PIN, RecordingCard, ScriptedCard, card_with_codes, in_reader
 from support.pcscd import PrivatePcscd
 
-from scardffi import Flow, Library, NotTransactedError, ReturnCode, SCardManage, virtual
+from scardffi import CommunicationError, Flow, Library, ReturnCode, SCardManage, virtual
 from scardffi.constants import control_code
 from scardffi.iso7816._secrets import Secrets
 from scardffi.iso7816.command import Command
@@ -113,7 +113,7 @@ def test_the_core_wipes_the_response_that_repeats_a_bytearray(card: SCardManage)
 
 def test_the_core_wipes_the_response_of_a_failed_call_too(card: SCardManage) -> None:
     card.transmit(ECHO)
-    with virtual.fault("SCardTransmit", code=ReturnCode.SCARD_E_NOT_TRANSACTED), pytest.raises(NotTransactedError):
+    with virtual.fault("SCardTransmit", code=ReturnCode.SCARD_E_NOT_TRANSACTED), pytest.raises(CommunicationError):
         card.transmit(bytearray(ECHO))
     assert slot(card, 8) == bytes(8)
 

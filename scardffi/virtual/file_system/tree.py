@@ -179,7 +179,7 @@ class RecordEF(_BaseEF):
 class DF(_BaseFile):
     """A folder or an application. The one with the identifier 3F00 is the MF.
 
-    ``print(df)`` shows the files and data objects in it as a tree, with their sizes. It shows no contents, codes or keys.
+    ``print(df)`` shows the files and data objects in it as a tree, with sizes, and no contents, codes or keys.
 
     Args:
         file_id: the file identifier.
