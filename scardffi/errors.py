@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ._field_docs import field_docs
 from .constants import ReturnCode
 
 if TYPE_CHECKING:
@@ -203,6 +204,12 @@ class ScriptError(SCardError):
     sw: int | None = None
 
 
+@field_docs(
+    name="The name of the code; the number in hexadecimal if it has none.",
+    error="The error class.",
+    meaning="What the code means.",
+    remedy="What to do.",
+)
 class CodeInfo(NamedTuple):
     """The name, error class, meaning and remedy of a return code."""
 

@@ -22,6 +22,7 @@ from ._arguments import (
     writable,
 )
 from ._at_exit import silent_at_exit
+from ._field_docs import field_docs
 from ._half_made import repr_if_half_made
 from ._loader import ffi, lib, owning
 from ._not_copied import NotCopied
@@ -97,21 +98,23 @@ def keep(error: BaseException, **attributes: object) -> None:
     vars(error).update(attributes)
 
 
+@field_docs(
+    hresult="The HRESULT.",
+    required="The length that the response needs in bytes, 0 if it is not known.",
+    arrived="The number of data bytes that arrived before the failure.",
+    partial="The bytes that arrived, if the caller gave no buffer, or if they are no data.",
+    is_refused="True if InsufficientBufferError comes from the C core: the resource manager reported no error.",
+    malformed="The text for E_FAIL, which the C core returns for a malformed response.",
+)
 class ExchangeFailure(NamedTuple):
     """The failure of an exchange, as the C core returns it."""
 
     hresult: int
-    """The HRESULT."""
     required: int = 0
-    """The length that the response needs in bytes, 0 if it is not known."""
     arrived: int = 0
-    """The number of data bytes that arrived before the failure."""
     partial: bytes = b""
-    """The bytes that arrived, if the caller gave no buffer, or if they are no data."""
     is_refused: bool = False
-    """True if InsufficientBufferError comes from the C core: the resource manager reported no error."""
     malformed: str = "the last part of the card's response has no status word"
-    """The text for E_FAIL, which the C core returns for a malformed response."""
 
     @classmethod
     def decode(cls, answer: int, arrived: int = 0) -> Self:
