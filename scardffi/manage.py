@@ -115,8 +115,8 @@ class SCardManage(ExchangeMethods):
 
         Args:
             handle: an int or an object with ``__index__``; an integer of cffi or a pointer to one, which is read; an
-                integer of ctypes; another SCardManage; or an object with ``hcard``, such as pyscard's connection or a
-                decorator of it. The object is kept alive until :meth:`detach`.
+                integer of ctypes, a pointer to one or its ``byref``; another SCardManage; or an object with ``hcard``,
+                such as pyscard's connection or a decorator of it. The object is kept alive until :meth:`detach`.
             owned: True if :meth:`detach` must disconnect the handle. Otherwise it stays open for its owner.
             share_mode: the share mode that the handle was opened with, if you know it. :meth:`reconnect` needs it, and
                 no PC/SC function returns it. It is not copied from another SCardManage.
@@ -381,12 +381,7 @@ class SCardManage(ExchangeMethods):
             CardStateError: the card was reset or removed.
             UnexpectedStateError: the object is not attached.
         """
-        result, reader, state, protocol, atr = _marshalling.fetch_status(
-            "uint32_t",
-            lambda name, name_length, state, protocol, atr, atr_length: lib.manage_status(
-                self._native, state, protocol, name, name_length, atr, atr_length
-            ),
-        )
+        result, reader, state, protocol, atr = _marshalling.fetch_status(lib.manage_packed_status, self._native)
         self._check(result, "status")
         return Status(reader, CardState(state), Protocol(protocol), atr)
 
