@@ -32,6 +32,8 @@ _Second = TypeVar("_Second")
 
 UNSIGNED_CHARS: Final = ffi.typeof("unsigned char[]")
 """The C type of every buffer, for ``ffi.from_buffer``; passing its name as text at each call is slower."""
+new_memory: Final = ffi.new_allocator(should_clear_after_alloc=False)
+"""Allocate memory as ``ffi.new`` does, but not zeroed, which takes long for the longest response."""
 HANDLE_BITS: Final = 8 * ffi.sizeof("SCARDHANDLE")
 """The number of bits in a card handle and in a context on this platform."""
 _USUAL_HANDLES: Final = (1 << HANDLE_BITS - 1) - 1  # these are the same number, signed and unsigned
@@ -132,11 +134,15 @@ def member(name: str, value: SupportsIndex, enum: type[_Enum]) -> _Enum:
 def flags(name: str, value: SupportsIndex, enum: type[_Flags]) -> _Flags:
     """Check that a value is a combination of flags, or the number of one, and return the flags."""
     number = integer(name, value)
-    known = int(functools.reduce(operator.or_, enum))
-    if number & ~known:
+    if number & ~_every_flag(enum):
         choices = ", ".join(f"{enum.__name__}.{one.name} ({one.value})" for one in enum)
         raise invalid(name, number, f"any of {choices}")
     return enum(number)
+
+
+@functools.cache
+def _every_flag(enum: type[IntFlag]) -> int:
+    return int(functools.reduce(operator.or_, enum))
 
 
 def text(name: str, value: str) -> bytes:
@@ -224,20 +230,3 @@ def release(*memories: Bytes) -> None:
     for memory in memories:
         if not isinstance(memory, bytes):
             ffi.release(memory)
-
-
-def pinned(memory: CData, value: Buffer) -> tuple[CData, CData]:
-    """Return locked memory for a long-lived object, and the object that keeps it locked.
-
-    For a memoryview its exporter is locked instead of the view, for the reason that :func:`release` gives.
-    """
-    if not isinstance(value, memoryview):
-        return memory, memory
-    try:
-        exporter = ffi.from_buffer(UNSIGNED_CHARS, value.obj)
-    except (TypeError, ValueError, BufferError):  # the exporter itself is not contiguous
-        return memory, memory
-    start = int(ffi.cast("uintptr_t", memory)) - int(ffi.cast("uintptr_t", exporter))
-    size = len(memory)
-    ffi.release(memory)
-    return exporter[start : start + size], exporter

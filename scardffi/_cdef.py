@@ -58,23 +58,19 @@ _STUB_HEAD = '''"""The compiled module: one method for each C function."""
 
 from typing import SupportsIndex, TypeAlias, final
 
-from _cffi_backend import FFI, buffer
+from _cffi_backend import FFI
 
 CData: TypeAlias = FFI.CData
 Api: TypeAlias = CData
 """scardffi_library *: the function table of a loaded library."""
 Manage: TypeAlias = CData
 """scardffi_manage *: the manage object in C."""
-Slot: TypeAlias = CData
-"""exchange_slot *: a receive buffer of the core's own."""
 ExchangeObject: TypeAlias = CData
 """scardffi_exchange *: an exchange with its buffers."""
 ScriptObject: TypeAlias = CData
 """scardffi_script *: packed commands."""
 ScriptRun: TypeAlias = CData
 """scardffi_run *: one run of a script."""
-Memory: TypeAlias = buffer
-"""The bytes that a char pointer points to, made by ffi.buffer; a slice of it is bytes."""
 Number: TypeAlias = SupportsIndex
 """An integer argument; cffi refuses numbers that the C type does not hold."""
 Numbers: TypeAlias = CData | list[int]
@@ -91,7 +87,6 @@ class Lib:
 _ALIASES = {
     "scardffi_library": "Api",
     "scardffi_manage": "Manage",
-    "exchange_slot": "Slot",
     "scardffi_exchange": "ExchangeObject",
     "scardffi_script": "ScriptObject",
     "scardffi_run": "ScriptRun",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from ._arguments import NUMBERS, address, checked, dword, handle, pair_of_buffers, readable, refuse, text, writable
 from ._half_made import repr_if_half_made
-from ._loader import LibraryInfo, default_table, ffi, lib, library_info, open_table
+from ._loader import LibraryInfo, address_of, calls, default_table, ffi, lib, library_info, open_table
 from ._marshalling import (
     DWORD_POINTER,
     check_present,
@@ -126,6 +126,7 @@ class Library(WindowsFunctions, NotCopied):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._table = open_table(path)
+        self._address = address_of(self._table)
 
     @classmethod
     def default(cls) -> Library:
@@ -138,6 +139,7 @@ class Library(WindowsFunctions, NotCopied):
         """
         library = cls.__new__(cls)
         library._table = default_table()  # noqa: SLF001  an attribute of this class
+        library._address = address_of(library._table)  # noqa: SLF001  the same
         return library
 
     @property
@@ -438,6 +440,10 @@ class Library(WindowsFunctions, NotCopied):
         Returns:
             (code, length of the response in bytes); with SCARD_E_INSUFFICIENT_BUFFER the length that the response needs
         """
+        if calls is not None:
+            answer: tuple[int, int] | None = calls.transmit(self._address, card, protocol, command, response)
+            if answer is not None:
+                return answer  # otherwise an argument is wrong or has to be converted, and nothing was sent
         pci = ffi.new("SCARD_IO_REQUEST *", (dword("protocol", protocol), ffi.sizeof("SCARD_IO_REQUEST")))
         number = handle("card", card)
         send, receive = pair_of_buffers(command, response)

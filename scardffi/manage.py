@@ -455,7 +455,7 @@ class SCardManage(ExchangeMethods):
             answer = bytes(ffi.buffer(response, received[0] if result == 0 else 0))
         finally:
             if type(data) is not bytes:  # the data may be secret, and the response may repeat them
-                lib.platform_wipe(response, most)
+                lib.wipe_memory(response, most)
         self._check(result, "control", f"SCardControl with code 0x{number:08X}")
         return answer
 

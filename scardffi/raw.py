@@ -23,6 +23,7 @@ class _DefaultLibrary(Library):
     def __init__(self) -> None:
         """Load no library."""
         self._table = ffi.NULL  # C takes the default library
+        self._address = 0  # for _calls: the present default library
 
     @property
     def native(self) -> Api:

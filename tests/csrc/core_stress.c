@@ -323,23 +323,6 @@ static void test_invalid_buffers(void)
     detach_and_free(manage);
 }
 
-static void test_exchange_slot(void)
-{
-    scardffi_manage *manage = new_attached();
-    struct exchange_slot *slot = exchange_slot_new(manage);
-    unsigned char command[7];
-    size_t length = read_command(command, 65536);
-    const unsigned char *response = (const unsigned char *)exchange_slot_response(slot);
-    CHECK(exchange_slot_send(slot, command, length) == 65538 && is_expected_response(response, 65536));
-    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_slot_send(slot, response, 5));
-    CHECK_FAILURE(SCARDFFI_E_POINTER, exchange_slot_send(slot, NULL, 5));
-    CHECK_CODE(SCARDFFI_OK, manage_detach(manage, SCARD_LEAVE_CARD));
-    CHECK_FAILURE(SCARDFFI_E_UNEXPECTED, exchange_slot_send(slot, command, length));
-    exchange_slot_free(slot);
-    exchange_slot_free(NULL);
-    manage_free(manage);
-}
-
 /* Status, attributes, control */
 
 static void test_status(void)
@@ -732,7 +715,6 @@ int main(int count, char **arguments)
     test_fork();
     test_lengths();
     test_invalid_buffers();
-    test_exchange_slot();
     test_status();
     test_attributes();
     test_control();

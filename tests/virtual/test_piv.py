@@ -188,7 +188,7 @@ def test_a_certificate_that_gzip_has_compressed_has_the_flag_for_it() -> None:
 
 def test_a_card_without_keys_needs_no_cryptography() -> None:
     code = "from scardffi.virtual import piv_card; piv_card({}); import sys; print('cryptography' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd="/", capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
 
