@@ -247,6 +247,17 @@ def test_a_buffer_of_scardffis_own_is_not_the_callers_to_enlarge() -> None:
     assert type(own) is type(of_the_caller) is InsufficientBufferError
 
 
+@pytest.mark.parametrize("function", ["transmit", "transmit_into", "Script.run", "SCardTransmit"])
+def test_a_failed_exchange_is_no_missing_transaction(function: str) -> None:
+    exchange, unlock = lookup("SCARD_E_NOT_TRANSACTED", function), lookup("SCARD_E_NOT_TRANSACTED", "unlock")
+    assert exchange.error.__name__ == "CommunicationError"
+    assert "an APDU has at least 4 bytes" in exchange.remedy
+    assert "transaction" not in exchange.meaning + exchange.remedy
+    assert unlock.error.__name__ == "NotTransactedError"
+    assert unlock.remedy == "End only a transaction that you began."
+    assert lookup("SCARD_E_NOT_TRANSACTED", "control").error.__name__ == "CommunicationError"
+
+
 def test_a_communication_error_of_a_command_names_both_causes() -> None:
     text = str(from_hresult(0x80100013, "transmit"))
     assert "see the reader's errors" in text

@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+import re
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 from support.cards import T0_ATR, T1_ATR, EchoCard, RecordingCard
@@ -585,3 +587,12 @@ def test_a_forked_child_has_its_own_readers(library: Library, reader: VirtualRea
         assert os.waitpid(child, 0)[1] == 0
         with attach(library) as card:
             assert card.transmit(GET_CHALLENGE)[-2:] == b"\x90\x00"
+
+
+def test_the_page_lists_the_commands_of_the_answering_card() -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "virtual.md").read_text(encoding="utf-8")
+    source = (root / "scardffi" / "virtual" / "csrc" / "answering_card.c").read_text(encoding="utf-8")
+    commands = re.findall(r"^ \* +([08]0 [0-9A-F]{2}) ", source, re.MULTILINE)
+    assert len(commands) == 11
+    assert re.findall(r"^\| `([08]0 [0-9A-F]{2}) ", page, re.MULTILINE) == commands
