@@ -29,6 +29,8 @@ ALLOCATE = {
     "a script",
     "a script with times",
     "a script with times and a flow",
+    "a script of one pass",
+    "a script into memory with times and a flow",
     "SCARD_AUTOALLOCATE of the virtual library",
     "insertion of a card",
     "insertion of the answering card",
@@ -36,6 +38,7 @@ ALLOCATE = {
     "start of the virtual library",
 }
 ALLOCATE_NOTHING = {
+    "a script into memory",
     "transmit again",
     "transmit_into",
     "transmit with a flow again",

@@ -10,6 +10,9 @@ enum { FAST_COUNT = 64, FAST_NANOSECONDS = 1000 };
 /* The arena's bytes beyond the room for the longest response, so that it does not grow for each short reply. */
 enum { SMALL_REPLIES = 4096 };
 
+/* A placed run has beyond that room for the longest responses to short commands, but not for more than MANY_REPLIES. */
+enum { SHORT_REPLY = 256 + APDU_SW_SIZE, MANY_REPLIES = 1 << 20 };
+
 struct script_command {
     size_t offset; /* in the packed commands */
     uint32_t length;
@@ -21,7 +24,6 @@ struct scardffi_script {
     size_t count;
     size_t size;
     unsigned flow;
-    size_t reply_room; /* free bytes of the arena before a command is sent: enough for any response */
     unsigned char *packed;
     struct script_command *commands;
     uint16_t *values; /* expected status words */
@@ -36,12 +38,14 @@ struct scardffi_run {
     uint64_t executed;
     bool keep_all;
     bool timed;
+    bool is_fixed;   /* the arena belongs to the caller, and does not grow */
     bool in_command; /* the response of the command at `index` is not complete */
     int64_t failure;
-    uint64_t last; /* the time when the last command ended */
-    size_t index;  /* of the next command */
-    size_t count;  /* of kept replies */
-    size_t room;   /* replies that `offsets` and `elapsed` have room for */
+    uint64_t last;     /* the time when the last command ended */
+    size_t index;      /* of the next command */
+    size_t count;      /* of kept replies */
+    size_t room;       /* replies that `offsets` and `elapsed` have room for */
+    size_t reply_room; /* free bytes of the arena before a command is sent */
     size_t arena_size;
     unsigned char *arena;
     size_t *offsets;
@@ -67,7 +71,6 @@ scardffi_script *script_new(size_t count, const unsigned char *packed, const uin
     script->size = size;
     script->count = count;
     script->flow = flow;
-    script->reply_room = flow != 0 ? FLOW_ROOM : MAX_BUFFER_SIZE_EXTENDED;
     for (size_t i = 0, offset = 0; i < count; offset += lengths[i], i++) {
         script->commands[i].offset = offset;
         script->commands[i].length = lengths[i];
@@ -113,15 +116,23 @@ bool script_expect(scardffi_script *script, uint32_t index, size_t count, const 
     return true;
 }
 
+static scardffi_run first_state(const scardffi_script *script, scardffi_manage *manage, uint64_t repeat)
+{
+    return (scardffi_run){
+        .script = script,
+        .manage = manage,
+        .repeat = repeat,
+        .reply_room = script->flow != 0 ? FLOW_ROOM : MAX_BUFFER_SIZE_EXTENDED,
+    };
+}
+
 scardffi_run *script_run_new(const scardffi_script *script, scardffi_manage *manage, uint64_t repeat, int keep_all,
                              int timed)
 {
-    scardffi_run *run = calloc(1, sizeof *run);
+    scardffi_run *run = malloc(sizeof *run);
     if (run == NULL)
         return NULL;
-    run->script = script;
-    run->manage = manage;
-    run->repeat = repeat;
+    *run = first_state(script, manage, repeat);
     run->keep_all = keep_all != 0;
     run->timed = timed != 0;
     run->offsets = calloc(1, sizeof *run->offsets);
@@ -137,15 +148,61 @@ void script_run_free(scardffi_run *run)
     if (run == NULL)
         return;
     flow_end(&run->flow);
-    free(run->arena);
+    if (!run->is_fixed)
+        free(run->arena);
     free(run->offsets);
     free(run->elapsed);
     free(run);
 }
 
+/* The size of a placed run without its arena. */
+static size_t placed_size(const scardffi_script *script)
+{
+    return sizeof(scardffi_run) + (script->count + 1) * sizeof(size_t);
+}
+
+size_t script_run_size(const scardffi_script *script, bool with_arena)
+{
+    size_t size = placed_size(script);
+    if (!with_arena)
+        return size;
+    size_t replies = script->count < MANY_REPLIES / SHORT_REPLY ? script->count * SHORT_REPLY : MANY_REPLIES;
+    return size + MAX_BUFFER_SIZE_EXTENDED + SMALL_REPLIES + replies;
+}
+
+scardffi_run *script_run_place(unsigned char *memory, size_t size, const scardffi_script *script,
+                               scardffi_manage *manage, uint64_t repeat)
+{
+    scardffi_run *run = (scardffi_run *)(void *)memory;
+    *run = first_state(script, manage, repeat);
+    run->offsets = (size_t *)(run + 1);
+    run->offsets[0] = 0;
+    run->room = script->count;
+    run->is_fixed = true;
+    run->arena = memory + placed_size(script);
+    run->arena_size = size - placed_size(script);
+    return run;
+}
+
+bool script_run_receive_in(scardffi_run *run, unsigned char *memory, size_t size)
+{
+    if (transmit_overlaps(run->script->packed, run->script->size, memory, size))
+        return false;
+    run->is_fixed = true;
+    run->arena = memory;
+    run->arena_size = size;
+    run->reply_room = MAX_BUFFER_SIZE_EXTENDED;
+    return true;
+}
+
+static size_t free_bytes(const scardffi_run *run)
+{
+    return run->arena_size - run->offsets[run->count];
+}
+
 static bool has_room(const scardffi_run *run)
 {
-    return run->count < run->room && run->arena_size - run->offsets[run->count] >= run->script->reply_room;
+    return run->count < run->room && free_bytes(run) >= run->reply_room;
 }
 
 /* Make an array larger, to `count` elements. Returns NULL, and leaves the array, if memory is exhausted. */
@@ -192,10 +249,27 @@ static bool make_room(scardffi_run *run)
 {
     if (run->room < run->count + 1 && !grow_reply_lists(run))
         return false;
-    size_t used = run->offsets[run->count], needed = run->script->reply_room;
+    size_t used = run->offsets[run->count], needed = run->reply_room;
     if (run->arena_size - used >= needed)
         return true;
     return used <= SIZE_MAX - needed - SMALL_REPLIES && grow_arena(run, used + needed + SMALL_REPLIES);
+}
+
+scardffi_run *script_run_continue(const scardffi_run *placed)
+{
+    scardffi_run *run = script_run_new(placed->script, placed->manage, placed->repeat, false, false);
+    if (run == NULL)
+        return NULL;
+    if (!grow_reply_lists(run) || !grow_arena(run, 2 * placed->arena_size)) {
+        script_run_free(run);
+        return NULL;
+    }
+    run->executed = placed->executed;
+    run->index = placed->index;
+    run->count = placed->count;
+    memcpy(run->offsets, placed->offsets, (placed->count + 1) * sizeof *run->offsets);
+    memcpy(run->arena, placed->arena, placed->offsets[placed->count]);
+    return run;
 }
 
 static bool is_expected(const scardffi_script *script, const struct script_command *command,
@@ -271,22 +345,30 @@ static int64_t send(scardffi_run *run, struct card_handle *card, uint64_t deadli
 {
     const scardffi_script *script = run->script;
     const struct script_command *command = &script->commands[run->index];
-    if (!run->in_command && !has_room(run) && !make_room(run))
-        return transmit_failure(SCARDFFI_E_OUTOFMEMORY, 0);
     const unsigned char *bytes = script->packed + command->offset;
     unsigned char *response = run->arena + run->offsets[run->count];
     if (script->flow == 0)
         return transmit_locked(card, bytes, command->length, response, MAX_BUFFER_SIZE_EXTENDED);
-    if (!run->in_command)
-        flow_begin(&run->flow, run->manage, script->flow, bytes, command->length, response, FLOW_ROOM,
+    if (!run->in_command) {
+        size_t capacity = free_bytes(run) < FLOW_ROOM ? free_bytes(run) : FLOW_ROOM;
+        flow_begin(&run->flow, run->manage, script->flow, bytes, command->length, response, capacity,
                    MAX_BUFFER_SIZE_EXTENDED);
+    }
     return flow_step(&run->flow, card, deadline);
 }
 
-/* Run one command, with the flow of the script. Returns the same values as run_fast. If the deadline is over before the
- * response is complete, returns SCARDFFI_SCRIPT_MORE with run->in_command true. */
+/* Run one command, with the flow of the script. Returns the same values as run_fast, or SCRIPT_FULL. If the deadline is
+ * over before the response is complete, returns SCARDFFI_SCRIPT_MORE with run->in_command true. */
 static int run_one(scardffi_run *run, struct card_handle *card, uint64_t deadline)
 {
+    if (!run->in_command && !has_room(run)) {
+        if (run->is_fixed && free_bytes(run) < run->reply_room)
+            return SCRIPT_FULL;
+        if (!make_room(run)) {
+            run->failure = transmit_failure(SCARDFFI_E_OUTOFMEMORY, 0);
+            return SCARDFFI_SCRIPT_FAILED;
+        }
+    }
     int64_t received = send(run, card, deadline);
     run->in_command = received == FLOW_MORE;
     if (run->in_command)
