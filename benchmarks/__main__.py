@@ -19,6 +19,7 @@ from benchmarks import (
     bench_exchange,
     bench_import,
     bench_pcscd,
+    bench_script,
     bench_threads,
     bench_virtual,
     machine,
@@ -39,6 +40,7 @@ def measure(*, quick: bool) -> dict[str, Any]:
         return {
             "machine": machine.describe(),
             "exchange": bench_exchange.measure(folder, seconds),
+            "scripts": bench_script.measure(folder),
             "pcscd": bench_pcscd.measure(folder, seconds),
             "virtual": bench_virtual.measure(folder, seconds),
             "allocation": bench_allocation.measure(folder),

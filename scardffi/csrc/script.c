@@ -13,11 +13,10 @@ enum { SMALL_REPLIES = 4096 };
 /* A placed run has beyond that room for the longest responses to short commands, but not for more than MANY_REPLIES. */
 enum { SHORT_REPLY = 256 + APDU_SW_SIZE, MANY_REPLIES = 1 << 20 };
 
-struct script_command {
-    size_t offset; /* in the packed commands */
-    uint32_t length;
-    uint32_t expect; /* index of its first pair of expected value and mask */
-    uint32_t expect_count;
+/* The status words that a command may have: pairs of expected value and mask. If there are none, it may have any. */
+struct expectation {
+    uint32_t first;
+    uint32_t count;
 };
 
 struct scardffi_script {
@@ -25,9 +24,10 @@ struct scardffi_script {
     size_t size;
     unsigned flow;
     unsigned char *packed;
-    struct script_command *commands;
-    uint16_t *values; /* expected status words */
-    uint16_t *masks;  /* the mask for each of them */
+    uint32_t *lengths;                /* of the commands */
+    struct expectation *expectations; /* of each command; NULL if no command has one */
+    uint16_t *values;                 /* expected status words */
+    uint16_t *masks;                  /* the mask for each of them */
     uint32_t pairs;
 };
 
@@ -43,6 +43,7 @@ struct scardffi_run {
     int64_t failure;
     uint64_t last;     /* the time when the last command ended */
     size_t index;      /* of the next command */
+    size_t position;   /* of that command in the packed commands */
     size_t count;      /* of kept replies */
     size_t room;       /* replies that `offsets` and `elapsed` have room for */
     size_t reply_room; /* free bytes of the arena before a command is sent */
@@ -62,19 +63,16 @@ scardffi_script *script_new(size_t count, const unsigned char *packed, const uin
     for (size_t i = 0; i < count; i++)
         size += lengths[i];
     script->packed = malloc(size > 0 ? size : 1);
-    script->commands = calloc(count > 0 ? count : 1, sizeof *script->commands);
-    if (script->packed == NULL || script->commands == NULL) {
+    script->lengths = calloc(count > 0 ? count : 1, sizeof *script->lengths);
+    if (script->packed == NULL || script->lengths == NULL) {
         script_free(script);
         return NULL;
     }
     memcpy(script->packed, packed, size);
+    memcpy(script->lengths, lengths, count * sizeof *lengths);
     script->size = size;
     script->count = count;
     script->flow = flow;
-    for (size_t i = 0, offset = 0; i < count; offset += lengths[i], i++) {
-        script->commands[i].offset = offset;
-        script->commands[i].length = lengths[i];
-    }
     return script;
 }
 
@@ -85,7 +83,8 @@ void script_free(scardffi_script *script)
     if (script->packed != NULL)
         platform_wipe(script->packed, script->size);
     free(script->packed);
-    free(script->commands);
+    free(script->lengths);
+    free(script->expectations);
     free(script->values);
     free(script->masks);
     free(script);
@@ -104,13 +103,14 @@ static bool append(uint16_t **array, size_t count, const uint16_t *added, size_t
 
 bool script_expect(scardffi_script *script, uint32_t index, size_t count, const uint16_t *values, const uint16_t *masks)
 {
-    if (!append(&script->values, script->pairs, values, count) || !append(&script->masks, script->pairs, masks, count))
+    if (script->expectations == NULL)
+        script->expectations = calloc(script->count > 0 ? script->count : 1, sizeof *script->expectations);
+    if (script->expectations == NULL || !append(&script->values, script->pairs, values, count) ||
+        !append(&script->masks, script->pairs, masks, count))
         return false;
     for (size_t i = 0; i < script->count; i++) {
-        if (index == SCRIPT_ALL || index == i) {
-            script->commands[i].expect = script->pairs;
-            script->commands[i].expect_count = (uint32_t)count;
-        }
+        if (index == SCRIPT_ALL || index == i)
+            script->expectations[i] = (struct expectation){script->pairs, (uint32_t)count};
     }
     script->pairs += (uint32_t)count;
     return true;
@@ -266,21 +266,22 @@ scardffi_run *script_run_continue(const scardffi_run *placed)
     }
     run->executed = placed->executed;
     run->index = placed->index;
+    run->position = placed->position;
     run->count = placed->count;
     memcpy(run->offsets, placed->offsets, (placed->count + 1) * sizeof *run->offsets);
     memcpy(run->arena, placed->arena, placed->offsets[placed->count]);
     return run;
 }
 
-static bool is_expected(const scardffi_script *script, const struct script_command *command,
-                        const unsigned char *response, size_t length)
+static bool is_expected(const scardffi_script *script, size_t index, const unsigned char *response, size_t length)
 {
-    if (command->expect_count == 0)
+    if (script->expectations == NULL || script->expectations[index].count == 0)
         return true;
     if (length < APDU_SW_SIZE)
         return false;
     unsigned sw = apdu_status_word(response, length);
-    for (uint32_t i = command->expect; i < command->expect + command->expect_count; i++) {
+    uint32_t first = script->expectations[index].first, end = first + script->expectations[index].count;
+    for (uint32_t i = first; i < end; i++) {
         if ((sw & script->masks[i]) == script->values[i])
             return true;
     }
@@ -296,6 +297,7 @@ static bool has_next(const scardffi_run *run)
 static void begin_pass(scardffi_run *run)
 {
     run->index = 0;
+    run->position = 0;
     run->repeat--;
     if (!run->keep_all)
         run->count = 0;
@@ -306,23 +308,23 @@ static void begin_pass(scardffi_run *run)
 static int run_fast(scardffi_run *run, const struct card_handle *card)
 {
     const scardffi_script *script = run->script;
-    const struct script_command *command = script->commands + run->index;
     const SCARD_IO_REQUEST pci = {card->protocol, sizeof pci};
     const SCARDHANDLE handle = card->value;
     size_t *offset = run->offsets + run->count;
-    size_t used = *offset, most = script->count - run->index, done;
+    size_t used = *offset, position = run->position, most = script->count - run->index, done;
     int result = SCARDFFI_SCRIPT_MORE;
     if (most > FAST_COUNT)
         most = FAST_COUNT;
     if (most > run->room - run->count)
         most = run->room - run->count;
-    for (done = 0; result == SCARDFFI_SCRIPT_MORE && done < most; command++) {
+    for (done = 0; result == SCARDFFI_SCRIPT_MORE && done < most;) {
         if (run->arena_size - used < MAX_BUFFER_SIZE_EXTENDED)
             break;
         unsigned char *response = run->arena + used;
         DWORD received = MAX_BUFFER_SIZE_EXTENDED;
-        uint32_t code = (uint32_t)card->library->SCardTransmit(handle, &pci, script->packed + command->offset,
-                                                               command->length, NULL, response, &received);
+        uint32_t length = script->lengths[run->index + done];
+        uint32_t code = (uint32_t)card->library->SCardTransmit(handle, &pci, script->packed + position, length, NULL,
+                                                               response, &received);
         if (code != SCARD_S_SUCCESS || received > MAX_BUFFER_SIZE_EXTENDED) {
             run->failure = transmit_code_failure(code, received, MAX_BUFFER_SIZE_EXTENDED);
             result = SCARDFFI_SCRIPT_FAILED;
@@ -330,10 +332,12 @@ static int run_fast(scardffi_run *run, const struct card_handle *card)
         }
         used += received;
         *++offset = used;
-        done++;
-        if (!is_expected(script, command, response, received))
+        position += length;
+        if (!is_expected(script, run->index + done, response, received))
             result = SCRIPT_UNEXPECTED_SW;
+        done++;
     }
+    run->position = position;
     run->count += done;
     run->index += done;
     run->executed += done;
@@ -344,14 +348,14 @@ static int run_fast(scardffi_run *run, const struct card_handle *card)
 static int64_t send(scardffi_run *run, struct card_handle *card, uint64_t deadline)
 {
     const scardffi_script *script = run->script;
-    const struct script_command *command = &script->commands[run->index];
-    const unsigned char *bytes = script->packed + command->offset;
+    const unsigned char *command = script->packed + run->position;
+    uint32_t length = script->lengths[run->index];
     unsigned char *response = run->arena + run->offsets[run->count];
     if (script->flow == 0)
-        return transmit_locked(card, bytes, command->length, response, MAX_BUFFER_SIZE_EXTENDED);
+        return transmit_locked(card, command, length, response, MAX_BUFFER_SIZE_EXTENDED);
     if (!run->in_command) {
         size_t capacity = free_bytes(run) < FLOW_ROOM ? free_bytes(run) : FLOW_ROOM;
-        flow_begin(&run->flow, run->manage, script->flow, bytes, command->length, response, capacity,
+        flow_begin(&run->flow, run->manage, script->flow, command, length, response, capacity,
                    MAX_BUFFER_SIZE_EXTENDED);
     }
     return flow_step(&run->flow, card, deadline);
@@ -377,13 +381,12 @@ static int run_one(scardffi_run *run, struct card_handle *card, uint64_t deadlin
         run->failure = received;
         return SCARDFFI_SCRIPT_FAILED;
     }
-    const struct script_command *command = &run->script->commands[run->index];
-    size_t offset = run->offsets[run->count];
+    size_t offset = run->offsets[run->count], index = run->index++;
     run->offsets[++run->count] = offset + (size_t)received;
-    run->index++;
+    run->position += run->script->lengths[index];
     run->executed++;
-    return is_expected(run->script, command, run->arena + offset, (size_t)received) ? SCARDFFI_SCRIPT_MORE
-                                                                                    : SCRIPT_UNEXPECTED_SW;
+    return is_expected(run->script, index, run->arena + offset, (size_t)received) ? SCARDFFI_SCRIPT_MORE
+                                                                                  : SCRIPT_UNEXPECTED_SW;
 }
 
 static int run_locked(scardffi_run *run, struct card_handle *card, uint64_t start, uint64_t deadline)
