@@ -19,8 +19,8 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from ._arguments import integer, invalid, member, seconds
 from ._at_exit import silent_at_exit
-from ._gate import Gate
 from ._loader import lib
+from ._locks import Gate, Mutex
 from ._not_copied import NotCopied
 from ._reader_polling import ReaderPolling
 from ._reaper import close_later
@@ -94,8 +94,8 @@ class Context(NotCopied):
         self._scope = member("scope", scope, Scope)
         self._library = chosen_library(library)
         self._process = lib.platform_process()
-        self._question = threading.Lock()  # held during a call on the native context
-        self._state = threading.Lock()  # guards the attributes below
+        self._question = Mutex()  # held during a call on the native context
+        self._state = Mutex()  # guards the attributes below
         self._waits: WeakSet[_Wait] = WeakSet()
         self._cards: WeakKeyDictionary[SCardManage, int] = WeakKeyDictionary()  # the handle that each had at attach
         self._is_released = False
@@ -415,7 +415,7 @@ class _Wait:
         self.ended = Gate()
         self._library = library
         self._establish = establish
-        self._open = threading.Lock()  # held while the context is cancelled, or released
+        self._open = Mutex()  # held while the context is cancelled, or released
         self._context: CData | None = None
         self._answer: tuple[int, list[tuple[int, bytes]]] = ReturnCode.SCARD_E_CANCELLED, []
         self._error: BaseException | None = None

@@ -18,8 +18,9 @@ TRIES = 3
 LIMIT = 2.5
 """The processor time that importing scardffi may add, as a multiple of what importing smartcard.System adds."""
 
-COMMON = "dataclasses, enum, functools, threading, typing"
-"""Modules that most programs have loaded already. Loading them is not part of the time."""
+COMMON = "contextlib, dataclasses, enum, functools, threading, typing, warnings, weakref"
+"""Modules that most programs have loaded already. Loading them is not part of the time. Before Python 3.14 the
+others load contextlib and warnings too, and before 3.15 weakref."""
 
 ON_DEMAND = {"anyio", "asyncio", "ctypes", "scardffi.iso7816", "scardffi.services"}
 """Modules that only programs that use them should load."""

@@ -16,10 +16,10 @@ PACKAGE = Path(scardffi.__file__).parent
 # unit with all its modules; "scardffi" is the package's __init__, which collects the public names.
 LEVELS: list[set[str]] = [
     {"_native", "_half_made", "_bytes_like"},
-    {"constants", "iso7816", "_cdef", "_not_copied", "_at_exit", "_pyinstaller"},
+    {"constants", "iso7816", "_cdef", "_not_copied", "_locks", "_at_exit", "_pyinstaller"},
     {"errors", "services"},
     {"_loader"},
-    {"_arguments", "_gate"},
+    {"_arguments"},
     {"_marshalling"},
     {"_windows_functions"},
     {"library"},
@@ -40,14 +40,15 @@ STRICTER = {
     "services": {
         "iso7816",
         "_not_copied",
+        "_locks",
         "_half_made",
         "_bytes_like",
     },  # no PC/SC: they only have a transmitter
-    "_attachment": {"errors", "exchange", "services"},  # no native object, no handle
+    "_attachment": {"_locks", "errors", "exchange", "services"},  # no native object, no handle
     "_half_made": NOTHING,
     "_bytes_like": NOTHING,
     "_not_copied": NOTHING,
-    "_gate": NOTHING,
+    "_locks": NOTHING,
     "_reaper": NOTHING,  # it closes any object
     "_cdef": NOTHING,  # it runs before the package is built
     "_at_exit": NOTHING,  # it decorates any function
@@ -61,6 +62,7 @@ OUTSIDE = {
     "_pyinstaller.hook-scardffi": {"PyInstaller"},
     "_pyinstaller.hook-scardffi.virtual": {"PyInstaller"},
     "services.aes": {"cryptography"},
+    "virtual._piv_keys": {"cryptography"},
 }
 
 # The compiled module has only one importer at run time. Annotations may name its types everywhere.
@@ -160,7 +162,7 @@ def test_only_the_standard_library_and_the_package_are_imported(module: str) -> 
 
 
 def test_the_module_vpcd_imports_only_what_every_class_needs() -> None:
-    assert inner_imports("virtual.vpcd") == {"_at_exit", "_half_made", "_not_copied"}
+    assert inner_imports("virtual.vpcd") == {"_at_exit", "_half_made", "_locks", "_not_copied"}
 
 
 def test_there_is_no_circular_import() -> None:

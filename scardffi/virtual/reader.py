@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from .._arguments import invalid, text
 from .._at_exit import silent_at_exit
 from .._half_made import repr_if_half_made
+from .._locks import Mutex
 from .._not_copied import NotCopied
 from ..constants import ReturnCode
 from ..errors import E_UNEXPECTED, SCardError, SharingViolationError, from_hresult
@@ -244,7 +245,7 @@ class VirtualReader(NotCopied):
         self._card = None
 
 
-_lock = threading.RLock()  # held while readers and registries change; an RLock, as a signal handler may change them too
+_lock = Mutex()  # held while readers and registries change; a signal handler may change them too
 _keys: Final = itertools.count(1)
 _plugged: Final[dict[str, VirtualReader]] = {}  # by name
 _readers: Final[dict[int, VirtualReader]] = {}  # by the key that C passes to the callbacks
@@ -254,7 +255,7 @@ _cards: Final[dict[int, tuple[VirtualReader, Any]]] = {}  # inserted cards, by t
 def _forget_all() -> None:
     """Clear the registries in the child of a fork, in which the virtual resource manager starts again."""
     global _lock  # noqa: PLW0603  another thread of the parent may hold it
-    _lock = threading.RLock()
+    _lock = Mutex()
     for registry in (_plugged, _readers, _cards):
         registry.clear()
 
