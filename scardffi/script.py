@@ -130,7 +130,7 @@ class _Target:
             InvalidArgumentError: another run is using a part of the memory.
         """
         self.is_running = True
-        for _, _, other in list(_targets.values()):
+        for _, _, other in _targets.copy().values():  # a run in another thread may add or remove one
             if other.start < self.end and self.start < other.end and other is not self:
                 if other.is_running:
                     raise invalid("into", "memory in which another run is receiving replies", "other memory, or wait")
@@ -249,7 +249,10 @@ class Replies(_Run, Sequence[Reply]):
     @overload
     def __getitem__(self, index: slice) -> list[Reply]: ...
     def __getitem__(self, index: int | slice) -> Reply | list[Reply]:
-        memory, length, offsets, elapsed = self._read()
+        contents = self.contents
+        if contents is None or self.target is not None:
+            contents = self._read()
+        memory, length, offsets, elapsed = contents
         if isinstance(index, slice):
             return [self[one] for one in range(*index.indices(length))]
         place = index + length if index < 0 else index

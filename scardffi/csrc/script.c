@@ -10,8 +10,9 @@ enum { FAST_COUNT = 64, FAST_NANOSECONDS = 1000 };
 /* The arena's bytes beyond the room for the longest response, so that it does not grow for each short reply. */
 enum { SMALL_REPLIES = 4096 };
 
-/* A placed run has beyond that room for the longest responses to short commands, but not for more than MANY_REPLIES. */
-enum { SHORT_REPLY = 256 + APDU_SW_SIZE, MANY_REPLIES = 1 << 20 };
+/* Beyond that, a placed run has room for the longest responses to short commands, but at most MANY_REPLIES bytes.
+ * Memory that no reply uses costs nothing: the operating system provides a page when it is written to. */
+enum { SHORT_REPLY = 256 + APDU_SW_SIZE, MANY_REPLIES = 4 << 20 };
 
 /* The status words that a command may have: pairs of expected value and mask. If there are none, it may have any. */
 struct expectation {
