@@ -52,7 +52,7 @@ class Case(NamedTuple):
         return f"{self.commands:,} of {self.length} bytes".replace(",", " ")
 
 
-CASES: Final = (Case(100, 16, 200), Case(10_000, 16, 200), Case(100_000, 255, 60))
+CASES: Final = (Case(100, 16, 400), Case(10_000, 16, 400), Case(100_000, 255, 120))
 
 
 def measure(folder: Path) -> list[dict[str, Any]]:
