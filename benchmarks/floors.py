@@ -56,6 +56,8 @@ SCRIPTS: Final = (
     ScriptLimit("into", "behind", CASES[1], 1.15),
     ScriptLimit("into", "behind", CASES[2], 1.3),
 )
+RAW_AT_MOST: Final = {"numbers": 3.0, "data": 6.0}
+"""The maximum of the time of a raw function relative to pyscard's, by the kind of the row in bench_raw.py."""
 THREADS: Final = 16
 THREADS_AT_LEAST: Final = 15.0
 VIRTUAL_AT_MOST: Final = 60.0
@@ -84,6 +86,7 @@ def floors(results: dict[str, Any], margin: float = 1.0) -> list[Verdict]:
     """
     verdicts = [_ratio(results, floor, margin) for floor in TABLE]
     verdicts += [_script(results["scripts"], limit, margin) for limit in SCRIPTS]
+    verdicts += [_raw(row, margin) for row in results["raw"]]
     verdicts.append(_threads(results["threads"]["per_second"], margin))
     verdicts.append(_virtual(results["virtual"], margin))
     verdicts.append(_import(results["imports"], margin))
@@ -113,6 +116,13 @@ def _script(rows: list[dict[str, Any]], limit: ScriptLimit, margin: float) -> Ve
     ratio = times[limit.row] / times[limit.against]
     what = f"{LABELS[limit.row]} against {LABELS[limit.against]}, {limit.case.name}"
     return Verdict(what, f"{ratio:.2f}x", f"at most {limit.at_most:.2f}x the time", ratio <= limit.at_most / margin)
+
+
+def _raw(row: dict[str, Any], margin: float) -> Verdict:
+    ratio = row["scardffi"] / row["pyscard"]
+    at_most = RAW_AT_MOST[row["kind"]]
+    what = f"raw {row['label']} against pyscard's"
+    return Verdict(what, f"{ratio:.2f}x", f"at most {at_most:.0f}x the time", ratio <= at_most / margin)
 
 
 def _threads(per_second: dict[str, float], margin: float) -> Verdict:

@@ -13,7 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, Protocol, TypeAlias, overload
 from weakref import ref
 
-from ._arguments import UNSIGNED_CHARS, flags, integer, invalid, readable, release, writable
+from ._arguments import UNSIGNED_CHARS, flags, integer, invalid, new_memory, readable, release, writable
 from ._half_made import repr_if_half_made
 from ._loader import ffi, keeping, lib, owning
 from ._not_copied import NotCopied
@@ -43,7 +43,6 @@ _place: Final = lib.script_run_place
 _step: Final = lib.script_step
 _POINTER: Final = ffi.typeof("unsigned char *")
 _ADDRESS: Final = ffi.typeof("uintptr_t")
-_allocate: Final = ffi.new_allocator(should_clear_after_alloc=False)
 
 StatusPattern: TypeAlias = int | tuple[int, int] | set[int] | frozenset[int]
 
@@ -328,7 +327,7 @@ class Script(NotCopied):
                 place += length
             native = owning(create, lib.script_free)
         finally:
-            lib.platform_wipe(packed, size)  # a command may hold a PIN
+            lib.wipe_memory(packed, size)  # a command may hold a PIN
         release(*sends)
         if native is None:
             raise from_hresult(E_OUTOFMEMORY, "Script")
@@ -461,7 +460,7 @@ class Script(NotCopied):
             run = Replies(native, native, memory, target, bool(timed))
         else:
             size = self._size if into is None else self._size_without_replies
-            owner = _allocate(UNSIGNED_CHARS, size)
+            owner = new_memory(UNSIGNED_CHARS, size)
             run = Replies(_place(owner, size, self._native, manage, times), owner, memory, target)
         if target is not None and not lib.script_run_receive_in(run.native, memory or ffi.NULL, target.size):
             raise invalid("into", "a buffer that overlaps the commands", "a buffer that does not overlap them")
@@ -528,10 +527,10 @@ class Script(NotCopied):
         """Raise the error of a command that failed."""
         native = run.native
         arrived, partial = run.partial()
-        failure = ExchangeFailure.decode(lib.script_run_failure(native), arrived)
+        is_refused = lib.script_run_is_refused(native)
+        failure = ExchangeFailure.decode(lib.script_run_failure(native), arrived, partial, is_refused=is_refused)
         if failure.hresult == E_UNEXPECTED and not (arrived or lib.script_run_executed(native) or card.is_attached):
             raise _not_attached(card)
-        failure = failure._replace(partial=partial, is_refused=lib.script_run_is_refused(native))
         cause = failure.error("transmit", card.native)
         raise self._ended(run, str(cause), cause) from cause
 

@@ -304,17 +304,17 @@ def _interrupt_main_thread() -> None:
 # Ctrl-C may raise at any point of these functions: then the result is not set, and C returns SCARD_F_COMM_ERROR.
 
 
-def _transmit(key: int, command: int | None, length: int, buffer: int | None, size: int, result: Any) -> None:
+def _transmit(key: int, command: bytes) -> bytes | int:
     entry = _cards.get(key)
     if entry is None:  # removed after C had begun the call
-        result[0] = -ReturnCode.SCARD_E_NO_SMARTCARD
-        return
+        return -ReturnCode.SCARD_E_NO_SMARTCARD
     reader, card = entry
     try:
-        answer = card.transmit(_scardvirtual.bytes_at(command, length))
-        result[0] = _scardvirtual.put_at(buffer, size, _scardvirtual.copied("answer of transmit", answer))
+        answer = card.transmit(command)
+        return answer if type(answer) is bytes else _scardvirtual.copied("answer of transmit", answer)
     except BaseException as error:  # noqa: BLE001  a card may raise anything; errors keeps it
         _keep_error(reader, error)
+        return -ReturnCode.SCARD_F_COMM_ERROR
 
 
 def _reset(key: int) -> None:
@@ -344,7 +344,7 @@ def _control(key: int, code: int, command: int | None, length: int, buffer: int 
 
 
 # References that live as long as C may call the functions.
-_TRANSMIT: Final = _scardvirtual.TransmitFunction(_transmit)
+_TRANSMIT: Final = _scardvirtual.transmit_function(_transmit)
 _RESET: Final = _scardvirtual.ResetFunction(_reset)
 _CONTROL: Final = _scardvirtual.ControlFunction(_control)
 

@@ -447,6 +447,7 @@ def leave_a_transaction() -> None:
 def leave_a_context() -> None:
     """Leave a context on purpose, to test the harness."""
     _, handle = WORLD.library.SCardEstablishContext(0)
+    WORLD.library.SCardIsValidContext(handle)
     WORLD.library.SCardReleaseContext(handle)
 
 

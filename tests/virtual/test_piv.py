@@ -167,7 +167,7 @@ def test_a_saved_card_keeps_its_keys(tmp_path: Path) -> None:
 
 def test_a_card_without_keys_needs_no_cryptography() -> None:
     code = "from scardffi.virtual import piv_card; piv_card({}); import sys; print('cryptography' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd="/", capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
 
