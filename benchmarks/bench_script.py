@@ -66,17 +66,19 @@ def measure(folder: Path) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [{"row": row, "label": label, "ns": {}} for row, label in LABELS.items()]
     with ExitStack() as stack:
         c_loop = stack.enter_context(Worker([*build.c_loop(folder), str(library)], environment))
-        scripts = stack.enter_context(Worker([sys.executable, "-m", __name__], environment))
+        workers = {"c": c_loop, "behind": c_loop}
+        for row in ("into", "run"):  # a process each, because what one allocates and frees would slow down the other
+            workers[row] = stack.enter_context(Worker([sys.executable, "-m", __name__], environment))
         for case in CASES:
             wanted = exchange(case.length)._replace(capacity=case.commands * case.length + _ROOM)
-            for worker, row in ((c_loop, "behind"), (scripts, "into"), (scripts, "run")):
+            for row, worker in workers.items():
                 if worker.answer(row, wanted) != wanted.answer:
                     raise RuntimeError(f"{LABELS[row]}: a wrong response")
             for _ in range(case.rounds):
                 for entry in rows:
-                    is_c = entry["row"] in {"c", "behind"}
-                    count = max(case.commands, _EXCHANGES) if is_c else case.commands
-                    now = (c_loop if is_c else scripts).nanoseconds(entry["row"], wanted, count)
+                    worker = workers[entry["row"]]
+                    count = max(case.commands, _EXCHANGES) if worker is c_loop else case.commands
+                    now = worker.nanoseconds(entry["row"], wanted, count)
                     entry["ns"][case.name] = min(entry["ns"].get(case.name, now), round(now, 3))
     return rows
 
