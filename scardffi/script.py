@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, Protocol, TypeAlias, overload
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol, TypeAlias, overload
 from weakref import ref
 
 from ._arguments import UNSIGNED_CHARS, flags, integer, invalid, new_memory, readable, release, writable
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from ._native import CData, Manage, ScriptRun
+
+    # The replies of a run that has ended: their memory, number, offsets, and times if they were measured.
+    _Contents: TypeAlias = tuple[memoryview, int, CData | list[int], CData | list[int] | None]
 
 _DONE: Final = lib.SCARDFFI_SCRIPT_DONE
 _MORE: Final = lib.SCARDFFI_SCRIPT_MORE
@@ -214,15 +217,6 @@ class _Run:
         return arrived, bytes(ffi.buffer(lib.script_run_arena(native) + end, length))
 
 
-class _Contents(NamedTuple):
-    """The replies of a run that has ended: their memory, number, offsets and times."""
-
-    memory: memoryview
-    length: int
-    offsets: CData | list[int]
-    elapsed: CData | list[int] | None
-
-
 @repr_if_half_made
 class Replies(_Run, Sequence[Reply]):
     """The replies of a script, in the order of its commands.
@@ -236,7 +230,7 @@ class Replies(_Run, Sequence[Reply]):
     __slots__ = ()
 
     def __len__(self) -> int:
-        return (self.contents or self._open()).length
+        return (self.contents or self._open())[1]
 
     def __reduce__(self) -> tuple[object, ...]:
         memory, length, offsets, elapsed = self._read()
@@ -277,7 +271,7 @@ class Replies(_Run, Sequence[Reply]):
         else:
             arena = ffi.new("unsigned char[1]")
         memory = memoryview(ffi.buffer(arena, offsets[count])).toreadonly()
-        self.contents = _Contents(memory, count, offsets, elapsed)
+        self.contents = memory, count, offsets, elapsed
         return self.contents
 
     def __repr__(self) -> str:
@@ -570,7 +564,7 @@ def _replies(memory: bytes, offsets: list[int], elapsed: list[int] | None) -> Re
     """Return replies that were copied or pickled; their memory is in Python."""
     replies = Replies.__new__(Replies)
     replies.target = None
-    replies.contents = _Contents(memoryview(memory), len(offsets) - 1, offsets, elapsed)
+    replies.contents = memoryview(memory), len(offsets) - 1, offsets, elapsed
     return replies
 
 
