@@ -21,6 +21,7 @@ from benchmarks import (
     bench_pcscd,
     bench_raw,
     bench_readers,
+    bench_script,
     bench_threads,
     bench_virtual,
     machine,
@@ -41,6 +42,7 @@ def measure(*, quick: bool) -> dict[str, Any]:
         return {
             "machine": machine.describe(),
             "exchange": bench_exchange.measure(folder, seconds),
+            "scripts": bench_script.measure(folder),
             "pcscd": bench_pcscd.measure(folder, seconds),
             "raw": bench_raw.measure(folder, seconds),
             "virtual": bench_virtual.measure(folder, seconds),

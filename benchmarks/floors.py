@@ -2,6 +2,8 @@
 
 from typing import Any, Final, NamedTuple
 
+from benchmarks.bench_script import CASES, LABELS, Case
+
 MARGIN: Final = 0.7
 """The fraction of each floor that a short run on a busy machine must reach. Allocations have no margin."""
 
@@ -38,6 +40,22 @@ TABLE: Final = (
     Floor("pcscd", "script", "c", 16, 1 / 1.02),
     Floor("pcscd", "script", "c", 255, 1 / 1.02),
 )
+
+
+class ScriptLimit(NamedTuple):
+    """The maximum time of an exchange in a script, relative to another row of bench_script.py."""
+
+    row: str
+    against: str
+    case: Case
+    at_most: float
+
+
+SCRIPTS: Final = (
+    ScriptLimit("run", "c", CASES[0], 4),
+    ScriptLimit("into", "behind", CASES[1], 1.15),
+    ScriptLimit("into", "behind", CASES[2], 1.3),
+)
 RAW_AT_MOST: Final = {"numbers": 3.0, "data": 6.0}
 """The maximum of the time of a raw function relative to pyscard's, by the kind of the row in bench_raw.py."""
 THREADS: Final = 16
@@ -69,6 +87,7 @@ def floors(results: dict[str, Any], margin: float = 1.0) -> list[Verdict]:
         margin: the fraction of each floor that must be reached. It does not apply to allocations.
     """
     verdicts = [_ratio(results, floor, margin) for floor in TABLE]
+    verdicts += [_script(results["scripts"], limit, margin) for limit in SCRIPTS]
     verdicts += [_raw(row, margin) for row in results["raw"]]
     verdicts.append(_threads(results["threads"]["per_second"], margin))
     verdicts.append(_virtual(results["virtual"], margin))
@@ -93,6 +112,13 @@ def _ratio(results: dict[str, Any], floor: Floor, margin: float) -> Verdict:
     times = {entry["row"]: entry["ns"][str(floor.length)] for entry in measured["rows"]}
     ratio = times[floor.against] / times[floor.row]
     return Verdict(what, f"{ratio:.2f}x", text, ratio >= floor.at_least * margin)
+
+
+def _script(rows: list[dict[str, Any]], limit: ScriptLimit, margin: float) -> Verdict:
+    times = {entry["row"]: entry["ns"][limit.case.name] for entry in rows}
+    ratio = times[limit.row] / times[limit.against]
+    what = f"{LABELS[limit.row]} against {LABELS[limit.against]}, {limit.case.name}"
+    return Verdict(what, f"{ratio:.2f}x", f"at most {limit.at_most:.2f}x the time", ratio <= limit.at_most / margin)
 
 
 def _raw(row: dict[str, Any], margin: float) -> Verdict:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.bench_import import LOADED_BEFORE
+from benchmarks.bench_script import CASES
 
 BEGIN: Final = "<!-- benchmarks:begin -->"
 END: Final = "<!-- benchmarks:end -->"
@@ -32,6 +33,10 @@ def markdown(results: dict[str, Any]) -> str:
     for part, title in _PARTS.items():
         lines += [f"**{title}.** Time of one exchange by the length of the response:", ""]
         lines += [*_times(results[part]), ""]
+    lines += [
+        "**One run of a script**: the time of an exchange by the number of commands and the length of the responses:"
+    ]
+    lines += ["", *_scripts(results["scripts"]), ""]
     lines += [*_raw(results["raw"]), ""]
     lines += ["**Memory** that Python allocates in a loop of exchanges with responses of 255 bytes:", ""]
     lines += [*_allocation(results), ""]
@@ -149,6 +154,16 @@ def _times(part: dict[str, Any]) -> list[str]:
     why = [f"{row['label']} with {length} bytes ({why})" for row in part["rows"] for length, why in row["why"].items()]
     why += [f"{row['label']} ({row['why']})" for row in part["absent"]]
     return [*lines, "", "Absent: " + "; ".join(why) + "."] if why else lines
+
+
+def _scripts(rows: Sequence[dict[str, Any]]) -> list[str]:
+    names = [case.name for case in CASES]
+    cells = [
+        [f"{time_text(row['ns'][name])} ({_three_digits(row['ns'][name] / rows[0]['ns'][name])}x)" for name in names]
+        for row in rows
+    ]
+    lines = [_row([row["label"], *line]) for row, line in zip(rows, cells, strict=True)]
+    return [_row(["", *names]), "|---" * (1 + len(names)) + "|", *lines]
 
 
 def _row(cells: Sequence[str]) -> str:

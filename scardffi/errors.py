@@ -195,7 +195,8 @@ class ScriptError(SCardError):
     Attributes:
         replies: all complete replies, including the one with the unexpected status word.
         index: the index of the command that failed or got an unexpected status word. If the script was cancelled, the
-            index of the next command. If memory was exhausted, the index of the command that was not sent.
+            index of the next command. If memory was exhausted, or the memory of ``into=`` is full, the index of the
+            command that was not sent.
         sw: the unexpected status word; None if the script ended for another reason, or if the response has none.
     """
 

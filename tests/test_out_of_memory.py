@@ -31,6 +31,8 @@ ALLOCATE = {
     "a script",
     "a script with times",
     "a script with times and a flow",
+    "a script of one pass",
+    "a script into memory with times and a flow",
     "SCARD_AUTOALLOCATE of the virtual library",
     "SCardListReadersW into a buffer",
     "SCardListReadersW into memory of the library",
@@ -43,6 +45,7 @@ ALLOCATE = {
     "start of the virtual library",
 }
 ALLOCATE_NOTHING = {
+    "a script into memory",
     "transmit again",
     "transmit_into",
     "status",

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from support.commands import ANSWER_4, READ_4
 
@@ -195,42 +196,45 @@ def fail_scripts(library: Library) -> None:
     with virtual.VirtualReader("scripts") as reader:
         reader.insert(empty)
         card = SCardManage(library).attach_by_ifd("scripts")
-        for name, timed, flow in (
-            ("a script", False, 0),
-            ("a script with times", True, 0),
-            ("a script with times and a flow", True, 1),
+        for name, flow, options in (
+            ("a script", 0, {"repeat": 5, "keep_all": True}),
+            ("a script with times", 0, {"repeat": 5, "keep_all": True, "timed": True}),
+            ("a script with times and a flow", 1, {"repeat": 5, "keep_all": True, "timed": True}),
+            ("a script of one pass", 0, {}),
+            ("a script into memory", 0, {"into": bytearray(1_065_948)}),
+            ("a script into memory with times and a flow", 1, {"into": bytearray(1_065_948), "timed": True}),
         ):
-            script = Script([READ_4] * 40, flow=flow)
+            script = Script([READ_4] * (40 if "repeat" in options else 200), flow=flow)
             number = 1
-            while not script_succeeds_with_failure_of(number, script, card, empty, timed=timed):
+            while not script_succeeds_with_failure_of(number, script, card, empty, options):
                 number += 1
             failed[name] = number - 1
         card.detach()
 
 
 def script_succeeds_with_failure_of(
-    number: int, script: Script, card: SCardManage, empty: EmptyCard, *, timed: bool
+    number: int, script: Script, card: SCardManage, empty: EmptyCard, options: dict[str, Any]
 ) -> bool:
     empty.commands = 0
     before = outstanding()
     malloc.fail_after(number)
     ended: SCardError | None = None
     try:
-        replies = script.run(card, repeat=5, keep_all=True, timed=timed)
+        replies = script.run(card, **options)
     except (ScriptError, OutOfMemoryError) as error:
         ended = error
     malloc.fail_after(0)
     if ended is None:
         assert len(replies) == empty.commands == 200
         return True
-    check_ended_script(ended, empty.commands)
+    check_ended_script(ended, empty.commands, len(script))
     ended = None
     gc.collect()
     assert outstanding() == before, (before, outstanding())
     return False
 
 
-def check_ended_script(error: SCardError, sent: int) -> None:
+def check_ended_script(error: SCardError, sent: int, count: int) -> None:
     if isinstance(error, OutOfMemoryError):  # there was no memory for the run itself
         assert sent == 0
         return
@@ -239,7 +243,7 @@ def check_ended_script(error: SCardError, sent: int) -> None:
     assert (error.code, error.hresult) == (None, 0x8007000E)
     assert isinstance(error.replies, Replies)
     assert len(error.replies) == sent, "a command was sent whose reply is lost"
-    assert error.index == sent % 40
+    assert error.index == sent % count
     assert all(bytes(reply) == bytes(5000) + b"\x90\x00" for reply in error.replies)
 
 
