@@ -4,7 +4,8 @@ Runs a loop of exchanges with responses of 255 bytes on the null library. The fi
 allocated after the loop (net) and the maximum during the loop (peak), both from tracemalloc, and the change of
 sys.getallocatedblocks. The buffers of the caller are created before the loop.
 
-Does not show: memory that C code allocates without Python's allocator, as libpcsclite does; the null library does not.
+Does not show: memory that C code allocates without Python's allocator. libpcsclite allocates such memory; the null
+library allocates none.
 Blocks on Python's free lists count as allocated; the warm-up has put them there. The peak is that of one call, because
 the result of each call is freed at the next call.
 """

@@ -1,9 +1,9 @@
 """Measure the time of an exchange in one run of a script.
 
-Runs scripts of 100, 10 000 and 100 000 commands once, on null_pcsc.c, with the replies in new memory and in memory of
-the caller's. The C loop writes its responses to one buffer, or, as a script does, one behind the other into memory of
-the same size; at the end of the memory it begins again. Each run of a script is one pass, so its fixed cost is in the
-figure. The rounds are short and alternate, and the minimum of all rounds is the result.
+Runs scripts of 100, 10 000 and 100 000 commands once, on null_pcsc.c, with the replies in new memory and in the
+caller's memory. The C loop writes its responses to one buffer, or, as a script does, one behind the other into memory
+of the same size; at the end of the memory it begins again. Each run of a script is one pass, so its fixed cost is in
+the figure. The rounds are short and alternate, and the minimum of all rounds is the result.
 
 Does not show: packing the commands, which `Script()` does once, and reading the replies. In new memory a long script
 also waits for the kernel, which clears each page; that takes most of the time of 100 000 replies.

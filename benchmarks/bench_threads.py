@@ -3,8 +3,8 @@
 Runs 1 to 16 threads in one process. Each has a reader and a card of its own, all with one real pcscd. A card takes 5 ms
 for its command. The best of three rounds is the result. The ideal result is 16 times the throughput of one thread.
 
-Does not show: higher throughputs, because the interpreter lock and the daemon limit it to a few thousand exchanges per
-second; readers that share a bus.
+Does not show: readers that share a bus; throughputs above a few thousand exchanges per second, which the interpreter
+lock and the daemon do not allow.
 """
 
 import json

@@ -10,7 +10,7 @@ GSM, ICCID, DIRECTORY, IMSI, PIN = 0xA0, b"\x2f\xe2", b"\x7f\x20", b"\x6f\x07", 
 
 
 def digits(value: bytes) -> str:
-    """Return the digits in a value, which has the first one of each byte in the lower half."""
+    """Return the digits of a value. Each byte has two digits, the first one in its lower half."""
     return "".join(f"{byte & 15:X}{byte >> 4:X}" for byte in value).strip("F")
 
 

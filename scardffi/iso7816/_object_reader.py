@@ -129,8 +129,8 @@ class ObjectReader(ABC):
     def read_leniently(self) -> tuple[list[Found], list[MalformedError]]:
         """Return the objects that can be read, and the errors.
 
-        If the end of a malformed object is known, reading continues after it. Otherwise the first of these assumptions
-        is used that the bytes allow:
+        If the end of a malformed object is known, reading continues after it. Otherwise this uses the first of these
+        assumptions that the bytes allow:
 
         - A template before the malformed object has a wrong length: the last object in the template goes beyond the
           template's end, and with a corrected length all the bytes are whole objects.
@@ -140,9 +140,9 @@ class ObjectReader(ABC):
         - After the header of the malformed object, or after a category indicator at the start, all the bytes are whole
           objects.
 
-        If the bytes allow none of them, the rest is not read. An object that is not malformed may still be impossible
-        among the expected ones. Then the object before it may have a wrong length, and the position from which all the
-        bytes are expected objects is searched for, too.
+        If the bytes allow none of them, the rest is not read. If an object is not malformed, but cannot be among the
+        expected ones, the object before it may have a wrong length. Then this also searches for the position from which
+        all the bytes are expected objects.
         """
         self._read_from(0)
         if self._expected:
@@ -301,7 +301,7 @@ class ObjectReader(ABC):
         return self._starts[number] if number < len(self._starts) else None
 
     def _expected_starts(self) -> list[int]:
-        """Return all positions from which only expected objects follow, the first of which has a value."""
+        """Return all positions from which only expected objects follow, if the first one there is not empty."""
         size = len(self.raw)
         is_clean = bytearray(size) + b"\x01"
         starts = []

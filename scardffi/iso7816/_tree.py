@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _DEEPEST: Final = 64
 """The depth below which values are shown as bytes, because each level indents its lines further."""
 _SHORT_TEXT: Final = 2
-"""The length of a text that may only have letters, such as a language."""
+"""The length of the shortest values that are shown as text, such as a language, and only if they are all letters."""
 
 
 def tree_lines(objects: Iterable[TLV], names: TagNames | Sequence[TagNames], most: int | None) -> Iterator[str]:
@@ -47,7 +47,7 @@ class _Table:
         self.templates = {tags[:size] for tags in self.names for size in range(1, len(tags))}
 
     def name(self, path: tuple[int, ...]) -> str:
-        """Return the name at the longest path in the table that is the end of this one; '' if there is none."""
+        """Return the name of the longest path in the table with which this path ends; '' if there is none."""
         return next((self.names[end] for end in _ends(path) if end in self.names), "")
 
     def is_template(self, path: tuple[int, ...]) -> bool:

@@ -34,7 +34,7 @@ class StatusError(Exception):
         meaning: the meaning of the status word, in words.
         command: the name of the command's instruction, as in :attr:`.command.Command.name`; None if it is not known.
         file: the path of the file that the command is for; None if it is for no file, or if it is not known.
-        response: the whole response; None if it is not known. That of a whole file's transfer has no data.
+        response: the whole response; None if it is not known. It has no data if a whole file was read or written.
         arrived: the number of bytes that were transferred before, if the command is one of several that read or write
             a whole file.
     """
@@ -144,7 +144,8 @@ class StatusInfo(NamedTuple):
 StatusTable: TypeAlias = Mapping[Any, StatusInfo]
 """Status words, or ranges of them, and their entries.
 
-The keys are ``int | range``. ``Mapping[int | range, StatusInfo]`` would not accept a dict of both without annotation.
+The keys are ``int | range``. ``Mapping[int | range, StatusInfo]`` would not accept a dict that has both kinds
+of keys and no annotation.
 """
 
 _GROUPS: Final = {

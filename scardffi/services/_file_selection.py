@@ -105,7 +105,7 @@ class Selection:
             turns.lock.release()
             raise
 
-    # The lock's own, which is in C: Ctrl-C could interrupt a function in Python before its first line.
+    # This is the lock's __exit__, which is in C. Ctrl-C could interrupt a function in Python before its first line.
     __exit__ = property(lambda self: self.sender.turns.lock.__exit__)
 
     def forget(self) -> None:
@@ -207,8 +207,8 @@ class Selection:
         """Select the user's current directory again at the end of the context, if a command was sent in it.
 
         If the card refuses this, no error is raised; the next command that needs the directory selects it again.
-        Nothing is sent if the context ends with an exception that is not a service's, such as one of a transmitter, or
-        because a response had no status word.
+        Nothing is sent if the context ends with an exception of the transmitter or of other code, or because a response
+        had no status word.
 
         Args:
             only_after_error: True to do this only if the context ends with an error.

@@ -152,7 +152,7 @@ class Transfer:
         return number, number >= _OBJECT_OFFSET
 
     def _part(self, size: int, number: int, most: int) -> int:
-        """Return how many of ``size`` bytes from this data unit on one command has, at most ``most`` or one unit."""
+        """Return how many of these bytes one command transfers: at most ``most``, or one data unit if that is more."""
         size = min(size, max(most, int(self.data_unit), 1))
         return size if number >= _OBJECT_OFFSET else min(size, int((_OBJECT_OFFSET - number) * self.data_unit))
 

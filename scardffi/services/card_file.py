@@ -97,9 +97,10 @@ class CardFile(NotCopied, io.RawIOBase):
         """The unit in which the card counts offsets, in bytes: 0.5, 1, 2, 4 and so on up to 16384.
 
         It is what the card states: the data coding byte of the file, or else that of the card (EF.ATR/INFO, historical
-        bytes), or else 1. Half a byte, which cards state that count bytes (Rutoken does), is used only if FileAccess is
-        not lenient. Set the unit if your card counts in another one than it states. Offsets and sizes of this object
-        are always in bytes. If the unit is larger than 1, writing a part of a unit reads the rest of it first.
+        bytes), or else 1. Half a byte is used only if FileAccess is not lenient, because some cards state it and count
+        in bytes (Rutoken does). Set the unit if your card counts in another one than it states. Offsets and sizes of
+        this object are always in bytes. If the unit is larger than 1, writing a part of a unit reads the rest of it
+        first.
 
         Raises:
             ValueError: the new value is not allowed.

@@ -229,8 +229,8 @@ class PinVerify(_PinEntry):
             :class:`EntryValidation`.
         number_message: bNumberMessage: the number of messages to show; 0xFF for the reader's default.
         lang_id: wLangId: the language of the messages; 0x0409 for English.
-        teo_prologue: bTeoPrologue: the prologue of the T=1 block, 3 bytes with the first one lowest, if the reader does
-            not exchange APDUs; otherwise 0.
+        teo_prologue: bTeoPrologue: the prologue of the T=1 block, 3 bytes with the first one in the lowest byte, if the
+            reader does not exchange APDUs; otherwise 0.
         data: abData: the APDU, with placeholder bytes at the position of the code; 4 bytes or more.
         msg_index: bMsgIndex: the number of the message.
 
@@ -365,8 +365,8 @@ def _decode(
     Args:
         raw: the objects.
         names: the known tags.
-        read: returns the value for a tag and the bytes of an object, a text that says what is wrong with them, or None
-            to ignore the object.
+        read: called with the tag and the bytes of an object. It returns the value, or a text that says what is wrong
+            with the bytes, or None to ignore the object.
         lengths: the lengths that the values of known tags may have.
         lenient: as for :func:`decode_features`.
     """

@@ -50,8 +50,8 @@ def get_data(
     ``get_data(0x5F20)`` is ``00 CA 5F 20 00``, and ``get_data(0x5FC102)`` is ``00 CB 3F FF 05 5C 03 5F C1 02 00``.
 
     Args:
-        tag: the tag of 1 to 3 bytes; several tags; or the data objects that the data consist of, such as a header list
-            with tag 4D, or their bytes. No tags, ``[]``, stand for all objects of the file.
+        tag: the tag of 1 to 3 bytes; several tags; or the data objects to send as the command's data, such as a header
+            list with tag 4D, or their bytes. No tags, ``[]``, stand for all objects of the file.
         le: the maximum number of data bytes in the response.
         file_id: the file identifier, 0 to 0xFFFF, of the EF or DF that contains the objects. None for the current DF.
         cla: the class byte.
@@ -75,7 +75,7 @@ def put_data(tag: int | Objects, data: Objects = b"", *, file_id: int | None = N
     A PIV card takes ``put_data([TLV(0x5C, bytes.fromhex("5FC102")), TLV(0x53, data)])``, in which ``data`` is bytes.
 
     Args:
-        tag: the tag of 1 to 3 bytes, or the data objects that the data consist of, or their bytes.
+        tag: the tag of 1 to 3 bytes, or the data objects to send as the command's data, or their bytes.
         data: the value, or the data objects in it, if ``tag`` is a tag.
         file_id: the file identifier, 0 to 0xFFFF, of the EF or DF for the objects. None for the current DF.
         cla: the class byte.

@@ -91,7 +91,7 @@ def write_record(
 ) -> Command:
     """Build WRITE RECORD, which writes a record once or ORs into it (clause 11.3.4).
 
-    The arguments are those of :func:`update_record`, which has one more.
+    The arguments are those of :func:`update_record`, without ``offset``.
     """
     return _record(0xD2, number, which, data, short_id, None, cla)
 
