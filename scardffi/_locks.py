@@ -56,7 +56,7 @@ class Gate:
         try:
             return self._is_open or self._lock.acquire(timeout=-1 if timeout is None else timeout)
         finally:
-            if self._is_open:  # the next thread may pass, even if Ctrl-C has interrupted this after the acquire
+            if self._is_open:  # let the next thread pass, also if Ctrl-C has interrupted this after the acquire
                 try:  # noqa: SIM105  as in open()
                     self._lock.release()
                 except RuntimeError:  # nobody holds it
