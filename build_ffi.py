@@ -1,4 +1,4 @@
-"""The build command of setuptools: compile ``scardffi._native``, the virtual library and the stand-in.
+"""The build command of setuptools: compile ``scardffi._native``, ``_calls``, the virtual library and the stand-in.
 
 ``python build_ffi.py`` writes the two files that are generated from the C headers and are checked in: the stub
 ``scardffi/_native.pyi`` and Cython's ``scardffi/__init__.pxd``.
@@ -85,7 +85,7 @@ class BuildExt(build_ext):
                 ext.define_macros = [("_CFFI_NO_LIMITED_API", None)]
             elif ext.name == CALLS:
                 ext.define_macros = [("Py_LIMITED_API", LIMITED_API)]
-        if sys.implementation.name != "cpython":  # there a class in Python takes its place
+        if sys.implementation.name != "cpython":  # there _calls_by_cffi takes its place
             self.extensions = [ext for ext in self.extensions if ext.name != CALLS]
         if not LINUX:  # on other systems the PC/SC library has another name than the stand-in
             self.extensions = [ext for ext in self.extensions if ext.name != STAND_IN]

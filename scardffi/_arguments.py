@@ -36,7 +36,7 @@ new_memory: Final = ffi.new_allocator(should_clear_after_alloc=False)
 """Allocate memory as ``ffi.new`` does, but not zeroed, which takes long for the longest response."""
 HANDLE_BITS: Final = 8 * ffi.sizeof("SCARDHANDLE")
 """The number of bits in a card handle and in a context on this platform."""
-_USUAL_HANDLES: Final = (1 << HANDLE_BITS - 1) - 1  # these are the same number, signed and unsigned
+_USUAL_HANDLES: Final = (1 << HANDLE_BITS - 1) - 1  # signed and unsigned, these have the same value
 _POINTER: Final = ffi.typeof("void *")
 _HANDLE: Final = ffi.typeof("SCARDHANDLE")
 _POINTER_BITS: Final = 8 * ffi.sizeof("void *")
@@ -69,7 +69,7 @@ def checked(error: BaseException, **arguments: Any) -> list[Any]:
 
     Raises:
         TypeError, InvalidArgumentError: an argument is wrong.
-        BaseException: ``error`` has another reason.
+        BaseException: no argument is wrong; ``error`` is raised again.
     """
     if not isinstance(error, (TypeError, OverflowError)):
         raise error
@@ -154,7 +154,7 @@ def text(name: str, value: str) -> bytes:
     try:
         return value.encode()
     except UnicodeEncodeError:
-        pass  # it may have bytes that were no text
+        pass  # decoded() may have made it from bytes that are no UTF-8
     try:
         return value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

@@ -52,7 +52,7 @@ def contiguous(name: str, value: Buffer) -> memoryview:
 
 
 def kept(name: str, value: Buffer) -> bytes | memoryview:
-    """Return an argument that is ``bytes`` as it is, and the bytes of another one without a copy.
+    """Return ``bytes`` unchanged, and a memoryview of any other buffer. Nothing is copied.
 
     Raises:
         TypeError: the value is no buffer, or not a contiguous one.

@@ -87,4 +87,4 @@ class ExchangeCalls:
 
 
 def _own_view(value: Any) -> Any:
-    return memoryview(value) if isinstance(value, memoryview) else value  # the caller may release his
+    return memoryview(value) if isinstance(value, memoryview) else value  # the caller may release his memoryview

@@ -13,9 +13,9 @@ class Mutex(_thread.RLock):  # type: ignore[misc]  # only typeshed says that it 
     """A lock for the ``with`` statement. The thread that holds it may take it again.
 
     From Python 3.14 on, ``with`` handles signals after an ``__enter__`` in C and before the block, so a lock of
-    ``threading`` may stay held. It does not do that after an ``__enter__`` in Python, and this one releases the lock if
-    it is interrupted. ``__exit__`` is inherited because it is in C: one in Python may be interrupted before its first
-    line.
+    ``threading`` may stay held. It does not do that after an ``__enter__`` in Python, and the ``__enter__`` of this
+    class releases the lock if it is interrupted. ``__exit__`` is inherited because it is in C: one in Python may be
+    interrupted before its first line.
     """
 
     __slots__ = ()
@@ -56,7 +56,7 @@ class Gate:
         try:
             return self._is_open or self._lock.acquire(timeout=-1 if timeout is None else timeout)
         finally:
-            if self._is_open:  # the next thread may pass, even if Ctrl-C has interrupted this after the acquire
+            if self._is_open:  # let the next thread pass, also if Ctrl-C has interrupted this after the acquire
                 try:  # noqa: SIM105  as in open()
                     self._lock.release()
                 except RuntimeError:  # nobody holds it

@@ -342,7 +342,7 @@ class Context(NotCopied):
         if old is not None:
             lib.native_context_release(old)
         self._context = new
-        if self._is_released:  # by another thread, which may have released only the old one
+        if self._is_released:  # another thread did this, and may have released only the old one
             lib.native_context_release(new)
 
     def _release_native(self) -> None:

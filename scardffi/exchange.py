@@ -238,7 +238,7 @@ class ExchangeMethods(NotCopied, CardCalls):
 
     @staticmethod
     def _refuse_buffers(command: Buffer, *responses: Buffer) -> None:
-        """Raise the TypeError for a command or a response, if there is one, that C cannot use."""
+        """Raise the TypeError for buffers that C cannot use: the command, or a response."""
         for response in responses:
             release(writable("response", response))
         release(readable("command", command))
@@ -395,10 +395,11 @@ def _chunk(chunk: int, most: int) -> int:
 class Exchange(NotCopied, ExchangeCalls):
     """A command buffer and a response buffer of the caller, bound to a card for many exchanges.
 
-    Calling the object sends the command, or with an argument ``length`` the first bytes of it, receives the response in
-    place, and returns the length of the response in bytes, status word included. Wraps ``SCardTransmit``. Each call
-    copies no byte and creates only the int that it returns. It can be interrupted only between two commands of a flow,
-    as :meth:`ExchangeMethods.transmit`. The command is never sent again after an error.
+    Calling the object sends the command, receives the response in place, and returns the length of the response in
+    bytes, status word included. With an argument ``length``, only that number of bytes of the command is sent. Wraps
+    ``SCardTransmit``. Each call copies no byte and creates only the int that it returns. As with
+    :meth:`ExchangeMethods.transmit`, it can be interrupted only between two commands of a flow. The command is never
+    sent again after an error.
 
     The buffers are locked against resizing until the object is closed or collected. One thread at a time may use it: a
     second thread gets an error before anything is sent. After the card is detached a call raises; after a reconnect it

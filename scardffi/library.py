@@ -59,10 +59,10 @@ _NULL: Final = ffi.NULL
 _OPENED: Final = ffi.typeof("uint64_t[4]")
 _TABLE: Final = ffi.typeof("scardffi_library *")
 _spare: Final[list[Any]] = []
-"""Memory for what a call opens, as pcsc_results.h says: C writes it before Python can be interrupted.
+"""Memory that no call is using. C writes to it what a call opens, before Python can be interrupted (pcsc_results.h).
 
-A method takes it in the statement of the call, so that the content of an earlier call is not mistaken for what this
-call has opened.
+A method takes it only in the argument list of the call. If Ctrl-C comes before the call, the method has no memory yet,
+and does not take the content from an earlier call for what this call has opened.
 """
 _take: Final = _spare.pop
 _give: Final = _spare.append
@@ -81,7 +81,7 @@ def _checked_or_closed(
     *disposition: int,
     **arguments: Any,
 ) -> list[Any] | None:
-    """Return the arguments for another call after a call that has failed with an error.
+    """Return the converted arguments for a second call, after the first one has raised ``error``.
 
     If a signal handler has raised after the call, close what the call has opened and return None.
 
@@ -102,7 +102,7 @@ def _checked_or_closed(
         if reason is not error:
             raise
     library, number = opened_number
-    if not number and opened is not None:  # otherwise another thread may already use the memory
+    if not number and opened is not None:  # if there is a number, another thread may already use the memory
         library, number = ffi.cast(_TABLE, opened[3]), handle("handle", opened[0])
     if number:
         close(library, number, *disposition)
@@ -443,7 +443,7 @@ class Library(WindowsFunctions, NotCopied):
         if calls is not None:
             answer: tuple[int, int] | None = calls.transmit(self._address, card, protocol, command, response)
             if answer is not None:
-                return answer  # otherwise an argument is wrong or has to be converted, and nothing was sent
+                return answer  # else nothing was sent: an argument is wrong or to be converted, or no library is loaded
         pci = ffi.new("SCARD_IO_REQUEST *", (dword("protocol", protocol), ffi.sizeof("SCARD_IO_REQUEST")))
         number = handle("card", card)
         send, receive = pair_of_buffers(command, response)

@@ -41,7 +41,7 @@ _FULL: Final = lib.SCRIPT_FULL
 
 _ROOM: Final = MAX_BUFFER_SIZE_EXTENDED
 """The number of free bytes that are needed before a command is sent: enough for any response."""
-# For each run, a function of the module is quicker than one of lib.
+# Each run calls these. A call of these is quicker than one of a function of ``lib``.
 _place: Final = lib.script_run_place
 _step: Final = lib.script_step
 _POINTER: Final = ffi.typeof("unsigned char *")
@@ -140,9 +140,9 @@ class _Target:
 
 
 _targets: Final[dict[int, tuple[ref[CData], CData, _Target]]] = {}
-"""For each memory of a caller that is in use: a weak reference to a pointer to it, its lock, and the target.
+"""For each memory of a caller that is in use: a weak reference to its pointer, the locked memory, and the target.
 
-The memory stays locked as long as the pointer lives, also if the pointer is collected in a reference cycle.
+The memory stays locked until the pointer is freed. This is true for a pointer in a reference cycle too.
 """
 _numbers: Final = count()
 
@@ -172,7 +172,7 @@ class _Run:
         native: the object in C.
         owner: the memory of that object, or the object if C frees it.
         memory: the caller's memory for the replies; None if the object in C has them.
-        target: the place of that memory.
+        target: the addresses of that memory, and how it is used.
         is_timed: True if each exchange is measured.
     """
 
@@ -184,7 +184,7 @@ class _Run:
         owner: CData,
         memory: CData | None = None,
         target: _Target | None = None,
-        is_timed: bool = False,  # noqa: FBT002  a keyword takes a tenth of a short run
+        is_timed: bool = False,  # noqa: FBT002  passing it by name takes a tenth of a short run
     ) -> None:
         self.native = native
         self.owner = owner

@@ -124,7 +124,7 @@ uint32_t card_handle_disconnect(const scardffi_library *library, SCARDHANDLE han
     struct card_handle *card = acquire_used(library, handle);
     if (card == NULL)
         return pcsc_SCardDisconnect(library, handle, disposition);
-    platform_mutex_lock(&card->mutex); /* nothing attaches to a new connection with this number before the renewal */
+    platform_mutex_lock(&card->mutex); /* nobody can attach to this number before card_handle_renew */
     uint32_t code = pcsc_SCardDisconnect(library, handle, disposition);
     if (code == SCARD_S_SUCCESS) {
         card_handle_renew(card);

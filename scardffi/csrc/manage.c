@@ -201,9 +201,10 @@ static bool end_transactions(scardffi_manage *manage, struct card_handle *card)
 
 /* Close an owned handle. The card's mutex is held.
  *
- * If PCSC_RELEASE_LEAVES_CARD is true, a handle is closed by releasing its context: libpcsclite's SCardDisconnect walks
- * the list of contexts without its lock, and crashes if another thread releases a context at that moment (seen on
- * 1.9.9). The daemon resets a card whose transaction ends with the context, so the transactions are ended first. */
+ * If PCSC_RELEASE_LEAVES_CARD is true and the disposition is SCARD_LEAVE_CARD, a handle with a context of its own is
+ * closed by releasing this context: libpcsclite's SCardDisconnect walks the list of contexts without its lock, and
+ * crashes if another thread releases a context at that moment (seen on 1.9.9).
+ * The daemon resets a card whose transaction ends with the context, so the transactions are ended first. */
 static uint32_t disconnect(scardffi_manage *manage, struct card_handle *card, uint32_t disposition)
 {
     bool with_context = manage->has_context && PCSC_RELEASE_LEAVES_CARD && disposition == SCARD_LEAVE_CARD;

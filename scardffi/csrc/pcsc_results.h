@@ -1,4 +1,5 @@
-/* PC/SC's functions that return several numbers, for callers in Python, to which each pointer costs time.
+/* PC/SC's functions that return several numbers, for callers in Python. They have few pointer arguments, because each
+ * one takes time in Python.
  *
  * `library` is NULL for the default library.
  */

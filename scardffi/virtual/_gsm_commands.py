@@ -47,7 +47,7 @@ class SIMCard(FileSystemCard):
         if command.ins == _STATUS:
             return self._directory()[: command.le] + b"\x90\x00"
         p2 = FileInformation.NONE if command.ins == _SELECT else command.p2
-        if command.ins == _UNBLOCK and not p2:  # 0 is the code 1 in this command
+        if command.ins == _UNBLOCK and not p2:  # in this command P2 00 means code 1
             p2 = PIN
         command.cla, command.p2 = 0, p2
         answer = super()._answer(command)

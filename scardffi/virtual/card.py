@@ -24,7 +24,7 @@ class Card(Protocol):
         """Return the response APDU, status word included, to a command APDU.
 
         The method may itself use PC/SC and the card's reader. A call that would have to wait for this command raises
-        SharingViolationError. Only a call through the object that sent the command waits for ever.
+        SharingViolationError. But a call of an SCardManage on the same card handle waits for ever.
         """
         ...
 

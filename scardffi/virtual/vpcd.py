@@ -216,7 +216,7 @@ class _Server:
                     self._accept_one(listener)
                 except (BlockingIOError, ConnectionError):  # the other side has closed the connection
                     pass
-                except (OSError, RuntimeError, MemoryError):  # end() was called, or descriptors or threads are out
+                except (OSError, RuntimeError, MemoryError):  # end() was called, or a resource is used up
                     asleep.settimeout(_ACCEPT_AGAIN_SECONDS)
                     with suppress(OSError):
                         asleep.recv(1)  # until end() is called

@@ -1,12 +1,12 @@
 /* The calls of the transmit loop for Python: the compiled module scardffi._calls.
  *
  * This is the only C file that knows Python. It uses the limited API of Python 3.11, calls the core through the table
- * of scardffi.h, and calls Python only for an error or a flow. While the GIL is released, a Py_buffer holds the memory
- * of the caller. No function here looks for signals: what a call has received reaches its caller.
+ * of scardffi.h, and calls Python only for an error, a flow or a virtual card. While the GIL is released, a Py_buffer
+ * holds the memory of the caller. No function here looks for signals: what a call has received reaches its caller.
  *
  * Objects are safe for threads without the GIL: after their __init__ they change only by atomic operations. None is
  * visited by the garbage collector, which would otherwise clear a memoryview whose memory is still locked. They hold
- * nothing that refers to them, except through a buffer whose exporter does.
+ * no object that refers to them, unless the exporter of a buffer does.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -350,7 +350,7 @@ static void exchange_dealloc(PyObject *object)
     struct exchange *self = (struct exchange *)object;
     PyTypeObject *type = Py_TYPE(object);
     if (self->exchange != NULL) {
-        Py_BEGIN_ALLOW_THREADS /* it may wait for a command of a card in Python */
+        Py_BEGIN_ALLOW_THREADS /* it may wait for a command that a card in Python executes */
         table->exchange_free(self->exchange);
         Py_END_ALLOW_THREADS
     }
@@ -499,11 +499,10 @@ static PyObject *raw_transmit(PyObject *module, PyObject *const *arguments, Py_s
     return Py_BuildValue("(kk)", (unsigned long)code, (unsigned long)received);
 }
 
-PyDoc_STRVAR(
-    raw_transmit_doc,
-    "transmit($module, library, card, protocol, command, response, /)\n--\n\n"
-    "SCardTransmit of the library at this address; 0 for the default library. Return (code, length); or None,\n"
-    "without a call, if an argument is not an ordinary one.");
+PyDoc_STRVAR(raw_transmit_doc,
+             "transmit($module, library, card, protocol, command, response, /)\n--\n\n"
+             "SCardTransmit of the library at this address; 0 for the default library. Return (code, length). Return\n"
+             "None, without a call, if an argument has an unusual type or value, or if no library can be loaded.");
 
 /* Cards in Python, for the virtual PC/SC library */
 
@@ -543,7 +542,7 @@ static PyObject *card_function(PyObject *module, PyObject *function)
 PyDoc_STRVAR(card_function_doc,
              "card_function($module, answer, /)\n--\n\n"
              "Return the address of the C function by which the virtual PC/SC library sends a command to a card in\n"
-             "Python. It returns what answer(key, command) returns: bytes, or minus a return code.");
+             "Python. For each command it calls answer(key, command), which returns bytes, or minus a return code.");
 
 /* The module */
 

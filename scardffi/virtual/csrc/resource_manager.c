@@ -95,7 +95,7 @@ static void set_name(struct reader *reader, const char *name, size_t length)
     *link = reader;
 }
 
-/* Return the first slot that is not plugged and that no handle points to; NULL if there is none. */
+/* Return the first slot without a plugged reader, an open handle or a running command; NULL if there is none. */
 static struct reader *find_free_slot(void)
 {
     for (unsigned slot = 0, place = 0; slot < used_readers; slot++) {

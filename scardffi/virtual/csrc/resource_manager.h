@@ -35,7 +35,7 @@ struct reader {
     struct reader *next;       /* the next reader in the same chain of the table of names */
     bool is_plugged;
     unsigned generation;       /* increases when the reader is plugged in or its handles become invalid */
-    unsigned handle_count;     /* all open handles, stale ones too; the slot is not reused before it is 0 */
+    unsigned handle_count;     /* all open handles, stale ones too; another reader gets the slot only if this is 0 */
     unsigned connection_count; /* open handles that are not stale */
     struct handle *exclusive_handle;
     struct handle *transaction_owner;

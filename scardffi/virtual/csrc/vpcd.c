@@ -21,7 +21,7 @@ struct vpcd_port {
     struct vpcd_port *next;
     char reader[MAX_READERNAME];
     socket_number listener;         /* NO_SOCKET: the reader connects, once */
-    socket_number connection;       /* to the emulator, from before its insertion until its release; or NO_SOCKET */
+    socket_number connection;       /* to the emulator, until its card is released; NO_SOCKET: there is none */
     socket_number watched;          /* a duplicate that the thread owns, or NO_SOCKET */
     unsigned long insertion_number; /* the reader's when the emulator was inserted */
 };

@@ -26,7 +26,11 @@ _CHALLENGE_SIZE: Final = 16
 
 
 def _find_key(session: Session, reference: int, algorithm: int) -> Key:
-    """Return the key that P2 names, by the rule for codes. P1 must be 0 or the reference of the key's algorithm."""
+    """Return the key that P2 names. P1 must be 0 or the reference of the key's algorithm.
+
+    If P2 is 0, it is the key of the security environment, or else the first one of the current DF or the nearest DF
+    above that has one.
+    """
     in_environment = None if reference else session.environment.get(_AUTHENTICATION)
     found = in_environment or find_reference(session, reference, Key)
     if not isinstance(found, Key):
@@ -158,7 +162,7 @@ def _manage_security_environment(session: Session, command: Command) -> bytes:
 
 
 def _perform_security_operation(session: Session, command: Command) -> bytes:
-    """Compute a digital signature or decipher; before the cryptogram stands a byte that states its padding."""
+    """Compute a digital signature, or decipher the cryptogram that follows the padding indicator byte."""
     operation = command.p1 << 8 | command.p2
     require(operation in {_SIGN, _DECIPHER}, 0x6A86)
     require(command.data and command.le is not None, 0x6700)

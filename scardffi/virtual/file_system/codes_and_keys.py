@@ -112,8 +112,8 @@ class Key(_CodeOrKey):
         access: the numbers of the codes and keys that the use of the key needs, such as ``{"internal": [0x81]}``, or
             NEVER; without a rule it needs none. INTERNAL and GENERAL AUTHENTICATE and PERFORM SECURITY OPERATION use
             the key.
-        algorithm_reference: the P1 by which authentication commands name the algorithm, 1 to 255; they may also give
-            0. 0 if they may give only 0.
+        algorithm_reference: the P1 by which authentication commands may name the algorithm, 1 to 255; 0 if it has
+            none. A P1 of 0 is always allowed.
         each_use: True if each use needs a new verification of these codes and keys.
         tries_left: the present value of the retry counter; None for ``tries``.
     """
@@ -122,7 +122,7 @@ class Key(_CodeOrKey):
     algorithm_reference: int
     each_use: bool
     enabled: ClassVar[bool] = True
-    """Access rules always require a key."""
+    """Always True: a key cannot be disabled, so access rules that name it always require it."""
 
     def __init__(
         self,

@@ -281,7 +281,7 @@ def _count(number: int, unit: str) -> str:
 
 
 def _checked_tag(tag: int) -> int:
-    """Return the tag of a data object. Two bytes may be any, because GET DATA also has tags that are not of BER-TLV."""
+    """Return the tag of a data object. GET DATA also has tags of one or two bytes that are not of BER-TLV."""
     checked("tag", tag, SMALLEST_TAG, 0xFFFFFF)
     return tag if tag <= 0xFFFF else TLV(tag).tag
 
