@@ -70,6 +70,12 @@ def test_each_of_1000_names_finds_its_own_reader(library: Library) -> None:
                 SCardManage(library).attach_by_ifd(name)
 
 
+def test_a_short_name_in_the_place_of_a_long_one_is_whole(library: Library) -> None:
+    for name in (FILLER, "short"):
+        with plugged(name), SCardManage(library).attach_by_ifd(name) as card:
+            assert card.status().reader == name
+
+
 def test_a_name_ends_with_its_reader_and_its_place_in_the_list_is_used_again(library: Library) -> None:
     with plugged("a", "b", "c", "d") as (_, b, c, _), Context(library=library) as context:
         for reader in (c, b):

@@ -89,7 +89,8 @@ static void set_name(struct reader *reader, const char *name, size_t length)
         link = &(*link)->next;
     if (*link != NULL) /* NULL for a new slot */
         *link = reader->next;
-    memcpy(reader->name, name, length + 1);
+    memset(reader->name, 0, sizeof reader->name); /* a multi-string ends with a second NUL */
+    memcpy(reader->name, name, length);
     link = chain_of(name);
     reader->next = *link;
     *link = reader;
