@@ -58,7 +58,7 @@ def refuse() -> NoReturn:
 
 
 def checked(error: BaseException, **arguments: Any) -> list[Any]:
-    """Find the argument that a C function has refused, after the call has raised ``error``.
+    """Check and convert the arguments of a C function for a second call, after the first one has raised ``error``.
 
     Args:
         error: an error of cffi or of :func:`refuse`, or another one, such as that of a signal handler.
@@ -69,7 +69,7 @@ def checked(error: BaseException, **arguments: Any) -> list[Any]:
 
     Raises:
         TypeError, InvalidArgumentError: an argument is wrong.
-        BaseException: no argument is wrong; ``error`` is raised again.
+        BaseException: ``error`` again: it is not about an argument, or no argument is wrong or needs a conversion.
     """
     if not isinstance(error, (TypeError, OverflowError)):
         raise error

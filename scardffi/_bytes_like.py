@@ -87,7 +87,7 @@ def _kind(value: object) -> str:
 
 
 def _advice(name: str, value: object) -> str:
-    """Return what to give instead: for text, a Command, data objects, ints or a memoryview with gaps."""
+    """Return what to give instead of a str, a Command, data objects, ints or a memoryview with gaps."""
     if isinstance(value, str):
         return f"; give bytes.fromhex({name}) for hexadecimal text, or {name}.encode() for other text"
     if hasattr(value, "encode"):

@@ -1,7 +1,7 @@
 """Exchange commands and responses with a card: the transmit methods of SCardManage, and Exchange.
 
-The calls without a flow are in csrc/python/calls.c. This module has the calls in steps, the transfer of whole files,
-and the errors of all calls. The C core makes the exchange and receives the response in the caller's memory.
+The calls without a flow are in csrc/python/calls.c. This module has the calls with a flow, the transfer of whole
+files, and the errors of all calls. The C core makes the exchange and receives the response in the caller's memory.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ _spare: Final[list[Any]] = []
 """Memory that no call is using. C writes to it what a call opens, before Python can be interrupted (pcsc_results.h).
 
 A method takes it only in the argument list of the call. If Ctrl-C comes before the call, the method has no memory yet,
-and does not take the content from an earlier call for what this call has opened.
+so it cannot mistake what an earlier call has opened for its own.
 """
 _take: Final = _spare.pop
 _give: Final = _spare.append

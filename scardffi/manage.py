@@ -311,7 +311,7 @@ class SCardManage(ExchangeMethods):
                 limit and cannot be interrupted. With a timeout it can be interrupted: it polls the card with
                 ``SCardGetAttrib``, which pcsc-lite refuses while another handle has a transaction. The call may take
                 longer than the timeout if another handle is executing a command, if another thread is in a call on
-                this handle, or if a third handle begins a transaction just before.
+                this handle, or if a third handle begins a transaction after the last poll.
 
         Raises:
             SCardTimeoutError: another handle still has a transaction after the timeout.
@@ -514,8 +514,8 @@ class SCardManage(ExchangeMethods):
             command: a :class:`~scardffi.iso7816.command.Command`, its APDU, or the APDU in hexadecimal digits with or
                 without spaces.
             allow: status words that are also a success, such as ``{0x6282}`` or ``range(0x6200, 0x6300)``.
-            table: the card's own status words, such as :data:`~scardffi.iso7816.status_word.SIM`, by which 9Fxx is
-                followed too.
+            table: the card's own status words, such as :data:`~scardffi.iso7816.status_word.SIM`, with which this
+                sends GET RESPONSE after 9Fxx too.
 
         Returns:
             The response: ``data, sw = card.send(...)``.

@@ -49,8 +49,8 @@ void manage_undo_lock(scardffi_manage *manage, uint64_t attachment);
 uint32_t manage_unlock(scardffi_manage *manage, uint32_t disposition);
 /* Return SCARD_E_SHARING_VIOLATION if manage_lock would have to wait, otherwise SCARDFFI_OK. Does not wait. */
 uint32_t manage_probe(scardffi_manage *manage);
-/* `*state` is the platform's state without its event counter. `reader` and `atr` may be NULL. If they are not NULL, set
- * the length of each to its capacity; the call changes it to the real length. */
+/* `*state` has the bits of pcsc-lite on every platform, without an event counter. `reader` and `atr` may be NULL. If
+ * they are not NULL, set the length of each to its capacity; the call changes it to the real length. */
 uint32_t manage_status(scardffi_manage *manage, uint32_t *state, uint32_t *protocol, char *reader,
                        uint32_t *reader_length, unsigned char *atr, uint32_t *atr_length);
 /* manage_status with the results of pcsc_status. */

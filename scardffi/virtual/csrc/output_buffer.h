@@ -13,8 +13,8 @@ LONG output_copy(const void *data, DWORD size, void *buffer, DWORD *length);
 /* The same for a list: a buffer that is too small is left unchanged, and `length` must not be NULL. */
 LONG output_copy_list(const void *data, DWORD size, void *buffer, DWORD *length);
 
-/* The same for a list that the caller writes. *memory is where its `size` bytes belong, or NULL if nothing is copied.
- */
+/* The same for a list that is written after this call: *memory becomes the place for its `size` bytes, or NULL if the
+ * list is not to be written. */
 LONG output_reserve_list(DWORD size, void *buffer, DWORD *length, void **memory);
 
 #endif

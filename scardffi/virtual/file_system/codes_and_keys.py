@@ -26,7 +26,7 @@ class _CodeOrKey:
     tries_left: int
     verified: bool = field(compare=False)
     is_fresh: bool = field(compare=False)
-    """True if no key has used the verification yet."""
+    """True if this was verified, and no key with ``each_use`` that needs it has been used since."""
 
     def __init__(
         self,
