@@ -17,15 +17,16 @@ PACKAGE = Path(scardffi.__file__).parent
 LEVELS: list[set[str]] = [
     {"_native", "_half_made", "_bytes_like"},
     {"constants", "iso7816", "_cdef", "_not_copied", "_at_exit", "_pyinstaller"},
-    {"errors", "services"},
+    {"errors", "services", "_events"},
     {"_loader"},
     {"_arguments", "_gate"},
     {"_marshalling"},
     {"_windows_functions"},
     {"library"},
-    {"raw", "handles", "exchange", "embed", "_reaper", "_service"},
-    {"script", "_attachment", "virtual", "_reader_polling"},
-    {"manage"},
+    {"raw", "handles", "exchange", "embed", "_reaper", "_service", "_event_queue"},
+    {"script", "_attachment", "virtual", "_reader_polling", "_cancellable"},
+    {"manage", "_reader_watch"},
+    {"monitor"},
     {"context"},
     {"scardffi"},
     {"cli"},
@@ -48,6 +49,8 @@ STRICTER = {
     "_bytes_like": NOTHING,
     "_not_copied": NOTHING,
     "_gate": NOTHING,
+    "_events": {"constants"},  # no ffi, no threads
+    "_event_queue": {"constants", "errors", "_events", "_gate"},  # no ffi, no PC/SC library
     "_reaper": NOTHING,  # it closes any object
     "_cdef": NOTHING,  # it runs before the package is built
     "_at_exit": NOTHING,  # it decorates any function

@@ -1,7 +1,7 @@
 """Waits on the virtual library for the seconds in the argument, and prints the processor time of the waiting threads.
 
 Prints the milliseconds of processor time of a thread in SCardGetStatusChange, and of the whole process, whose main
-thread waits in a Context meanwhile.
+thread waits in a Context meanwhile; a monitor with a callback and a thread that iterates over it wait too.
 """
 
 import json
@@ -26,7 +26,9 @@ def main() -> None:
         assert code == ReturnCode.SCARD_E_TIMEOUT, hex(code)
 
     thread = threading.Thread(target=wait)
-    with Context(library=library) as context:
+    with Context(library=library) as context, context.monitor() as monitor:
+        monitor.subscribe(lambda _: None)
+        threading.Thread(target=list, args=(monitor,)).start()
         known = context.get_status_change([virtual.DEFAULT_READER])
         thread.start()
         time.sleep(0.1)
