@@ -51,7 +51,7 @@ def with_a_monitor(daemon: PrivatePcscd, link: Path, restarts: int) -> dict[str,
     present = [monitor.wait(timeout=SECONDS) for _ in range(2 * READERS)]
     found["present"] = counted(present)
     found["atrs"] = sum(bool(event.atr) for event in present)
-    last = sorted(event.reader for event in present if event.kind is EventKind.CARD_INSERTED)[-1]
+    last = max(event.reader for event in present if event.kind is EventKind.CARD_INSERTED)
 
     found["card of the last reader"] = []
     number = int(last.split()[2])
