@@ -8,7 +8,6 @@ import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
-from weakref import WeakSet
 
 from ._events import Event, EventKind, KnownReaders
 from ._gate import Gate
@@ -103,10 +102,67 @@ class EventQueue:
         self._news.acquire(timeout=-1 if left is None else left)
 
     def _wake(self) -> None:
+        if not self._news.locked():
+            return
         try:  # noqa: SIM105  Ctrl-C may interrupt suppress(), but not this
             self._news.release()
-        except RuntimeError:  # it is released already
+        except RuntimeError:  # another thread has released it
             pass
+
+
+class CallbackQueue(EventQueue):
+    """The events for a callback, which one thread at a time calls.
+
+    Args:
+        hub: the hub.
+        callback: the function.
+
+    Attributes:
+        is_busy: True while a thread calls :meth:`deliver`, or is about to do so; guarded by the hub's lock.
+    """
+
+    def __init__(self, hub: EventHub, callback: Callable[[Event], object]) -> None:
+        super().__init__(hub)
+        self.is_busy = True
+        self._callback = callback
+
+    @property
+    def has_news(self) -> bool:
+        """True if there is something to deliver; the caller holds the hub's lock."""
+        return bool(self._events or self._lost or self._error or self._is_closed)
+
+    def close(self) -> None:
+        """End this: no call of the callback begins any more."""
+        super().close()
+        self._hub.forget(self)
+
+    def deliver(self) -> None:
+        """Call the callback with each event, until there is none."""
+        while True:
+            with self._hub.lock:
+                if not self.has_news:
+                    self.is_busy = False
+                    return
+            try:
+                event = self.get(None)
+            except EventsLostError as error:
+                _log("events for a callback were lost", error)
+            except BaseException as error:  # noqa: BLE001  the error that has ended the stream may be any
+                if not self._is_closed:
+                    _log("a monitor has ended", error)
+                    self.close()
+                return
+            else:
+                try:
+                    self._callback(event)
+                except BaseException as error:  # noqa: BLE001  the callback may raise anything
+                    _log(f"the callback {self._callback!r} of a monitor failed", error)
+
+
+def _log(message: str, error: BaseException) -> None:
+    import logging  # noqa: PLC0415  importing it takes long, and few programs need it here
+
+    logging.getLogger("scardffi").error(message, exc_info=error)
 
 
 class EventHub:
@@ -119,23 +175,42 @@ class EventHub:
         self._service_runs = True
         self._error: BaseException | None = None
         self._is_closed = False
-        self._queues: WeakSet[EventQueue] = WeakSet()
+        self._queues: tuple[EventQueue, ...] = ()
+        self._callbacks: tuple[CallbackQueue, ...] = ()
 
     def current_state(self, reader: str) -> int:
         """Return the state of a reader for the next wait."""
         return self._known.current_state(reader)
 
-    def subscribe(self) -> EventQueue:
-        """Return a new queue, which begins with the present state. It gets events as long as somebody refers to it."""
-        queue = EventQueue(self)
+    def add(self, queue: EventQueue) -> None:
+        """Let a queue begin with the present state, and then get all events."""
         with self.lock:
             queue.put(self.present())
             if self._error is not None:
                 queue.fail(self._error)
             if self._is_closed:
                 queue.close()
-            self._queues.add(queue)
-        return queue
+            self._queues += (queue,)
+
+    def add_callback(self, queue: CallbackQueue) -> None:
+        """Do the same for the queue of a callback, until it is closed. The caller lets a thread deliver at first."""
+        with self.lock:
+            self._callbacks += (queue,)
+            self.add(queue)
+
+    def forget(self, queue: CallbackQueue) -> None:
+        """Let a callback get no more events."""
+        with self.lock:
+            self._callbacks = tuple(one for one in self._callbacks if one is not queue)
+            self._queues = tuple(one for one in self._queues if one is not queue)
+
+    def take_idle(self) -> list[CallbackQueue]:
+        """Return the callbacks that have something to deliver and that no thread calls; the caller must deliver."""
+        with self.lock:
+            idle = [queue for queue in self._callbacks if not queue.is_busy and queue.has_news]
+            for queue in idle:
+                queue.is_busy = True
+        return idle
 
     def present(self) -> list[Event]:
         """Return the events of the present state; the caller holds the lock."""
@@ -148,21 +223,26 @@ class EventHub:
         with self.lock:
             if not unless.is_open():
                 self._put(self._known.update(results, now))
-        self.begun.open()
-
-    def retain(self, readers: Collection[str]) -> None:
-        """Take the present list of readers: forget those that are not in it."""
-        with self.lock:
-            self._put(self._known.retain(readers, time.monotonic()))
-        if not readers:
+        if not self.begun.is_open():
             self.begun.open()
 
-    def service_started(self) -> None:
-        """Note that the service runs."""
+    def retain(self, readers: Collection[str]) -> bool:
+        """Take the present list of readers: forget those that are not in it. Return whether there were events."""
         with self.lock:
-            if not self._service_runs:
-                self._service_runs = True
-                self._put([Event(EventKind.SERVICE_STARTED, time=time.monotonic())])
+            events = self._known.retain(readers, time.monotonic())
+            self._put(events)
+        if not readers:
+            self.begun.open()
+        return bool(events)
+
+    def service_started(self) -> bool:
+        """Note that the service runs. Return whether there was an event."""
+        with self.lock:
+            if self._service_runs:
+                return False
+            self._service_runs = True
+            self._put([Event(EventKind.SERVICE_STARTED, time=time.monotonic())])
+        return True
 
     def service_stopped(self) -> None:
         """Note that the service does not run."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .constants import ReaderStateFlag
@@ -16,6 +17,9 @@ _UNKNOWN: Final = int(ReaderStateFlag.UNKNOWN)
 _CHANGED: Final = int(ReaderStateFlag.CHANGED)
 _USE: Final = int(ReaderStateFlag.INUSE | ReaderStateFlag.EXCLUSIVE | ReaderStateFlag.MUTE)
 _MOST_MISSED: Final = 0x7FFF  # an event counter that has grown by more has gone back: the reader was plugged in again
+
+
+_flags = functools.cache(ReaderStateFlag)  # making one takes microseconds
 
 
 class EventKind(enum.Enum):
@@ -128,7 +132,7 @@ class KnownReaders:
 
 
 def _event(kind: EventKind, reader: str, atr: bytes | None, flags: int, time: float) -> Event:
-    return Event(kind, reader, atr, ReaderStateFlag(flags), time)
+    return Event(kind, reader, atr, _flags(flags), time)
 
 
 def _cards_there(reader: str, known: _Known, time: float) -> list[Event]:

@@ -3,6 +3,9 @@
 One thread waits for changes of the list of readers and of the readers' states. It polls only on macOS. If there are
 more readers than the resource manager takes in one wait, each of several other threads waits for some of them.
 
+The thread that has waited calls a callback itself, because waking another thread takes longer. Before that it lets
+another thread wait, so that a slow callback delays nothing. The waits are a generator, which any thread can resume.
+
 A wait cannot be ended if the resource manager does not answer. For this reason only these threads and the reaper make
 calls of PC/SC.
 """
@@ -23,10 +26,10 @@ from .constants import INFINITE, PNP_NOTIFICATION, ReaderStateFlag, ReturnCode
 from .errors import SCardError, context_is_gone, from_code, readers_are_fewer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
     from weakref import ref
 
-    from ._event_queue import EventHub
+    from ._event_queue import CallbackQueue, EventHub
     from .library import Library
 
     _Wait = Callable[[int, "_Watched"], int]
@@ -60,6 +63,10 @@ class ReaderWatch:
     def __init__(self, library: Library, scope: int, hub: EventHub, readers: Collection[str] | None) -> None:
         self.ended = Gate()
         self._stopped = Gate()
+        self._steps = self._run()
+        self._is_parked = False  # a thread waits for the baton, to go on with the steps; guarded by the hub's lock
+        self._baton = _thread.allocate_lock()
+        self._baton.acquire()
         self._library = library
         self._scope = scope
         self._hub = hub
@@ -77,7 +84,7 @@ class ReaderWatch:
         """
         try:
             # threading.Thread.start() waits in Python code that is not safe if Ctrl-C interrupts it
-            _thread.start_new_thread(self._run, ())
+            _thread.start_new_thread(self._lead, ())
         except RuntimeError:
             self.ended.open()
             raise
@@ -97,21 +104,70 @@ class ReaderWatch:
         context = self._context
         return 0 if context is None else context.cancel()
 
-    def _run(self) -> None:
+    def _lead(self) -> None:
+        """Wait for events and call a callback, in turn, as long as there is no other thread to wait."""
+        while ready := self._next_callbacks():
+            first, *others = ready
+            for other in others:
+                _deliver_elsewhere(other)
+            is_replaced = self._promote()
+            first.deliver()
+            if is_replaced and not self._park():
+                return
+
+    def _next_callbacks(self) -> list[CallbackQueue]:
+        """Wait until there are events for callbacks that no thread calls, and return them; none after the end."""
+        for _ in self._steps:
+            if ready := self._hub.take_idle():
+                return ready
+        with self._hub.lock:
+            self.ended.open()
+        self._wake_parked()
+        for queue in self._hub.take_idle():
+            _deliver_elsewhere(queue)
+        return []
+
+    def _promote(self) -> bool:
+        """Let another thread wait; return False if there is none."""
+        if self._wake_parked():
+            return True
+        try:
+            _thread.start_new_thread(self._lead, ())
+        except RuntimeError:
+            return False
+        return True
+
+    def _wake_parked(self) -> bool:
+        with self._hub.lock:
+            was_parked, self._is_parked = self._is_parked, False
+        if was_parked:
+            self._baton.release()
+        return was_parked
+
+    def _park(self) -> bool:
+        """Wait until this thread is needed, and return True; return False if it is not needed at all."""
+        with self._hub.lock:
+            if self._is_parked or self.ended.is_open():
+                return False
+            self._is_parked = True
+        self._baton.acquire()
+        return True
+
+    def _run(self) -> Iterator[None]:
+        """Wait and report, until this is stopped; yield after each report."""
         try:
             while not self._stopped.is_open():
-                self._follow_service()
+                yield from self._follow_service()
+                yield
                 self._stopped.wait(_AGAIN)
         except BaseException as error:  # noqa: BLE001  the consumers raise it
             self._hub.fail(error)
-        finally:
-            self.ended.open()
 
-    def _follow_service(self) -> None:
+    def _follow_service(self) -> Iterator[None]:
         """Report events until the service ends."""
         context = self._context = CancellableContext(self._library, self._scope)
         try:
-            self._follow(context, context.establish())
+            yield from self._follow(context, context.establish())
         except SCardError as error:
             is_gone, are_fewer = error.code is not None and context_is_gone(error.code), readers_are_fewer(error)
             if is_gone or are_fewer:
@@ -128,7 +184,7 @@ class ReaderWatch:
         self._fewer_since = self._fewer_since or now
         return now - self._fewer_since < _FEWER_READERS_SECONDS
 
-    def _follow(self, context: CancellableContext, handle: int) -> None:
+    def _follow(self, context: CancellableContext, handle: int) -> Iterator[None]:
         wait = self._waiting(handle, self._stopped)
         only_list = _Watched([PNP_NOTIFICATION])
         wait(0, only_list)
@@ -138,12 +194,14 @@ class ReaderWatch:
         while not self._stopped.is_open():
             before, names = names, self._list(handle)
             if names != before:
-                self._hub.service_started()
-                self._hub.retain(names)
+                if self._hub.service_started():
+                    yield
+                if self._hub.retain(names):
+                    yield
                 settled = False
             elif missed:
                 self._stopped.wait(_UNKNOWN_READER_AGAIN)
-            code, list_state = self._wait_for_list(context, wait, names, list_state, settled=settled)
+            code, list_state = yield from self._wait_for_list(context, wait, names, list_state, settled=settled)
             settled = code == ReturnCode.SCARD_E_TIMEOUT
             missed = code == ReturnCode.SCARD_E_UNKNOWN_READER
 
@@ -167,7 +225,7 @@ class ReaderWatch:
 
     def _wait_for_list(
         self, context: CancellableContext, wait: _Wait, names: list[str], list_state: int, *, settled: bool
-    ) -> tuple[int, int]:
+    ) -> Generator[None, None, tuple[int, int]]:
         """Report events until the list of readers may have changed.
 
         pcsc-lite before 2.3 has no counter of changes of the list, and does not report a change between the moment in
@@ -190,7 +248,9 @@ class ReaderWatch:
             if code == 0:
                 list_changed = watched.has_changed(0)
                 list_state = watched.take_new_state(0)
-                self._hub.update(watched.take_changes(1), unless=context.cancelled)
+                if changes := watched.take_changes(1):
+                    self._hub.update(changes, unless=context.cancelled)
+                    yield
                 if list_changed or not is_counted:
                     return code, list_state
             elif code == ReturnCode.SCARD_E_UNKNOWN_READER or (
@@ -236,6 +296,8 @@ class ReaderWatch:
                 code = wait(INFINITE, watched)
                 if code == 0:
                     self._hub.update(watched.take_changes(0), unless=context.cancelled)
+                    for queue in self._hub.take_idle():
+                        _deliver_elsewhere(queue)
                 elif code == ReturnCode.SCARD_E_UNKNOWN_READER:
                     context.cancelled.wait(_UNKNOWN_READER_AGAIN)
                 elif code not in {ReturnCode.SCARD_E_TIMEOUT, ReturnCode.SCARD_E_CANCELLED}:
@@ -248,6 +310,14 @@ class ReaderWatch:
         finally:
             context.release()
             context.ended.open()
+
+
+def _deliver_elsewhere(queue: CallbackQueue) -> None:
+    """Call a callback with its events on a new thread."""
+    try:
+        _thread.start_new_thread(queue.deliver, ())
+    except RuntimeError:  # no thread can be started
+        queue.deliver()
 
 
 class _Watched(ReaderStates):

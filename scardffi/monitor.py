@@ -12,7 +12,7 @@ from weakref import ref
 
 from ._arguments import invalid, member, seconds, text
 from ._at_exit import silent_at_exit
-from ._event_queue import EventHub, EventQueue
+from ._event_queue import CallbackQueue, EventHub, EventQueue
 from ._events import Event, EventKind
 from ._half_made import repr_if_half_made
 from ._loader import lib
@@ -77,7 +77,8 @@ class Monitor(NotCopied):
         self._is_closed = False
         self._started = time.perf_counter()
         self._hub = EventHub()
-        self._queue = self._hub.subscribe()
+        self._queue = EventQueue(self._hub)
+        self._hub.add(self._queue)
         self._watch = ReaderWatch(chosen_library(library), in_scope, self._hub, names)
         # Ctrl-C may interrupt __del__ or this callback, but not both.
         self._watch.guard = ref(self, functools.partial(_stop_collected, self._watch, self._process))
@@ -122,7 +123,9 @@ class Monitor(NotCopied):
             raise StopIteration from None
 
     def subscribe(self, callback: Callable[[Event], object]) -> Callable[[], None]:
-        """Call a function with each event, on a thread of its own.
+        """Call a function with each event, on another thread, one event after the other.
+
+        A slow function delays no other consumer.
 
         What the function raises is logged with the logger ``scardffi``, and so is an EventsLostError and the error that
         ends the stream.
@@ -139,8 +142,13 @@ class Monitor(NotCopied):
         if not callable(callback):
             raise TypeError(f"callback: expected a function, got {type(callback).__name__}")
         self._refuse_if_closed()
-        queue = self._hub.subscribe()
-        _thread.start_new_thread(_deliver, (queue, callback))
+        queue = CallbackQueue(self._hub, callback)
+        self._hub.add_callback(queue)
+        try:
+            _thread.start_new_thread(queue.deliver, ())
+        except BaseException:
+            queue.close()
+            raise
         return queue.close
 
     def close(self) -> None:
@@ -278,27 +286,3 @@ def _checked_names(readers: Iterable[str]) -> frozenset[str]:
 def _stop_collected(watch: ReaderWatch, process: int, _reference: object) -> None:
     if process == lib.platform_process():
         watch.stop()
-
-
-def _deliver(queue: EventQueue, callback: Callable[[Event], object]) -> None:
-    """Call the callback with the events of its queue until the queue is closed or the stream has ended."""
-    while True:
-        try:
-            event = queue.get(None)
-        except EventsLostError as error:
-            _log("events for a callback were lost", error)
-        except BaseException as error:  # noqa: BLE001  the error that has ended the stream may be any
-            if not queue.is_closed:
-                _log("a monitor has ended", error)
-            return
-        else:
-            try:
-                callback(event)
-            except BaseException as error:  # noqa: BLE001  the callback may raise anything
-                _log(f"the callback {callback!r} of a monitor failed", error)
-
-
-def _log(message: str, error: BaseException) -> None:
-    import logging
-
-    logging.getLogger("scardffi").error(message, exc_info=error)
