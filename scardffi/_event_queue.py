@@ -160,7 +160,7 @@ class CallbackQueue(EventQueue):
 
 
 def _log(message: str, error: BaseException) -> None:
-    import logging  # noqa: PLC0415  importing it takes long, and few programs need it here
+    import logging
 
     logging.getLogger("scardffi").error(message, exc_info=error)
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from ._cancellable import CancellableContext
 from ._gate import Gate
 from ._loader import ffi, lib
-from ._marshalling import ATR_ROOM, ReaderStates
+from ._marshalling import ATR_ROOM, ReaderStates, split_multi_string
 from ._reader_polling import ReaderPolling
 from ._reaper import close_later
 from .constants import INFINITE, PNP_NOTIFICATION, ReaderStateFlag, ReturnCode
@@ -39,6 +39,7 @@ _SETTLE_MS: Final = 1000
 _CANCEL_AGAIN: Final = 0.01
 _UNKNOWN_READER_AGAIN: Final = 0.05
 _FEWER_READERS_SECONDS: Final = 3.0
+_LIST_ROOM: Final = 4096
 _MOST_WATCHED: Final = 16
 _CHANGED: Final = int(ReaderStateFlag.CHANGED)
 _NOTIFIED: Final = bool(lib.PCSC_NOTIFIES_OF_READERS)
@@ -74,6 +75,7 @@ class ReaderWatch:
         self._context: CancellableContext | None = None
         self._others: dict[tuple[str, ...], CancellableContext] = {}
         self._most: int | None = None
+        self._room = ffi.new("char[]", _LIST_ROOM)  # one call is quicker than to ask for the length first
         self._fewer_since: float | None = None
 
     def start(self) -> None:
@@ -217,7 +219,11 @@ class ReaderWatch:
 
     def _list(self, handle: int) -> list[str]:
         """Return the names of the readers to watch."""
-        code, names = self._library.SCardListReaders(handle)
+        length = ffi.new("DWORD *", len(self._room))
+        code = lib.pcsc_SCardListReaders(self._library.native, handle, ffi.NULL, self._room, length)
+        names = split_multi_string(ffi.buffer(self._room)[0 : length[0]]) if code == 0 else []
+        if code == ReturnCode.SCARD_E_INSUFFICIENT_BUFFER:
+            code, names = self._library.SCardListReaders(handle)
         if code not in {0, ReturnCode.SCARD_E_NO_READERS_AVAILABLE}:
             raise from_code(code, "SCardListReaders")
         self._fewer_since = None

@@ -48,7 +48,9 @@ def main() -> None:
             cost.append(time.process_time() - start)
         cost.append(processor_time(of_the_monitor) - began)
     thread.join()
-    sys.stdout.write(json.dumps(dict(zip(("thread", "process", "monitor"), (1000 * one for one in cost)))) + "\n")
+    sys.stdout.write(
+        json.dumps(dict(zip(("thread", "process", "monitor"), (1000 * one for one in cost), strict=True))) + "\n"
+    )
 
 
 def processor_time(tasks: set[Path]) -> float:
