@@ -283,6 +283,7 @@ def _checked_names(readers: Iterable[str]) -> frozenset[str]:
     return frozenset(names)
 
 
+@silent_at_exit
 def _stop_collected(watch: ReaderWatch, process: int, _reference: object) -> None:
     if process == lib.platform_process():
         watch.stop()
