@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent
 NATIVE = "scardffi._native"
+CALLS = "scardffi._calls"
 VIRTUAL = "scardffi.virtual.libscardvirtual"
 STAND_IN = "scardffi.virtual.standin.libpcsclite"
 PLAIN_LIBRARIES = {  # these are not Python modules, so their names lack the suffix of modules
@@ -32,11 +33,13 @@ PLAIN_LIBRARIES = {  # these are not Python modules, so their names lack the suf
 }
 SOURCES = {
     NATIVE: ["scardffi/csrc/*.c"],
+    CALLS: ["scardffi/csrc/python/*.c", "scardffi/csrc/wipe.c"],
     # the last two files belong to the core too
     VIRTUAL: ["scardffi/virtual/csrc/*.c", "scardffi/csrc/apdu.c", "scardffi/csrc/utf16.c"],
     STAND_IN: ["scardffi/virtual/standin/*.c"],
 }
 INCLUDE = ["scardffi/include", "scardffi/csrc"]
+LIMITED_API = "0x030B0000"  # of Python 3.11; cffi defines it itself for _native
 CDEF = run_path(str(ROOT / "scardffi" / "_cdef.py"))  # the package cannot be imported before it is built
 LINUX = sys.platform.startswith("linux")
 
@@ -74,6 +77,10 @@ class BuildExt(build_ext):
             ext.sources = find(*SOURCES[ext.name])
             ext.include_dirs = [*INCLUDE, str(Path(ext.sources[0]).parent)]
             ext.depends = ["build_ffi.py", "scardffi/_cdef.py", *headers]
+            if ext.name == CALLS:
+                ext.define_macros = [("Py_LIMITED_API", LIMITED_API)]
+        if sys.implementation.name != "cpython":  # there a class in Python takes its place
+            self.extensions = [ext for ext in self.extensions if ext.name != CALLS]
         if not LINUX:  # on other systems the PC/SC library has another name than the stand-in
             self.extensions = [ext for ext in self.extensions if ext.name != STAND_IN]
 

@@ -1,8 +1,8 @@
 """Run all benchmarks: `python -m benchmarks` in a clone with `pip install -e ".[test,bench]"`.
 
-Without options this takes some minutes. It writes results.json, results.md and exchange.svg to benchmarks/results, the
-tables to docs/benchmarks.md, and three rows to README.md. With --quick it takes about a minute and only prints the
-tables, unless --output names a folder for the files.
+Without options this takes some minutes. It writes results.json, results.md, exchange.svg and raw.svg to
+benchmarks/results, the tables to docs/benchmarks.md, and three rows to README.md. With --quick it takes about a minute
+and only prints the tables, unless --output names a folder for the files.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from benchmarks import (
     bench_exchange,
     bench_import,
     bench_pcscd,
+    bench_raw,
     bench_threads,
     bench_virtual,
     machine,
@@ -40,6 +41,7 @@ def measure(*, quick: bool) -> dict[str, Any]:
             "machine": machine.describe(),
             "exchange": bench_exchange.measure(folder, seconds),
             "pcscd": bench_pcscd.measure(folder, seconds),
+            "raw": bench_raw.measure(folder, seconds),
             "virtual": bench_virtual.measure(folder, seconds),
             "allocation": bench_allocation.measure(folder),
             "threads": bench_threads.measure(folder, short=quick),
@@ -48,11 +50,12 @@ def measure(*, quick: bool) -> dict[str, Any]:
 
 
 def write(results: dict[str, Any], folder: Path) -> None:
-    """Write the results as JSON, the tables as Markdown, and the chart."""
+    """Write the results as JSON, the tables as Markdown, and the charts."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "results.md").write_text(report.markdown(results), encoding="utf-8")
     report.chart(results, folder / "exchange.svg")
+    report.raw_chart(results, folder / "raw.svg")
 
 
 def check(results: dict[str, Any], margin: float) -> bool:

@@ -40,6 +40,7 @@ LABELS: Final = {
     "by-hand": "scardffi `lib.SCardTransmit` by hand",
     "transmit-into": "scardffi `card.transmit_into()`",
     "transmit": "scardffi `card.transmit()`",
+    "raw": "scardffi `raw.SCardTransmit`",
     "cffi-abi": "cffi, ABI mode, by hand",
     "ctypes": "ctypes, by hand",
     "pyscard-scard": "pyscard `scard.SCardTransmit`",

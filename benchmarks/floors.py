@@ -38,6 +38,8 @@ TABLE: Final = (
     Floor("pcscd", "script", "c", 16, 1 / 1.02),
     Floor("pcscd", "script", "c", 255, 1 / 1.02),
 )
+RAW_AT_MOST: Final = {"numbers": 3.0, "data": 6.0}
+"""The maximum of the time of a raw function relative to pyscard's, by the kind of the row in bench_raw.py."""
 THREADS: Final = 16
 THREADS_AT_LEAST: Final = 15.0
 VIRTUAL_AT_MOST: Final = 60.0
@@ -65,6 +67,7 @@ def floors(results: dict[str, Any], margin: float = 1.0) -> list[Verdict]:
         margin: the fraction of each floor that must be reached. It does not apply to allocations.
     """
     verdicts = [_ratio(results, floor, margin) for floor in TABLE]
+    verdicts += [_raw(row, margin) for row in results["raw"]]
     verdicts.append(_threads(results["threads"]["per_second"], margin))
     verdicts.append(_virtual(results["virtual"], margin))
     verdicts.append(_import(results["imports"], margin))
@@ -87,6 +90,13 @@ def _ratio(results: dict[str, Any], floor: Floor, margin: float) -> Verdict:
     times = {entry["row"]: entry["ns"][str(floor.length)] for entry in measured["rows"]}
     ratio = times[floor.against] / times[floor.row]
     return Verdict(what, f"{ratio:.2f}x", text, ratio >= floor.at_least * margin)
+
+
+def _raw(row: dict[str, Any], margin: float) -> Verdict:
+    ratio = row["scardffi"] / row["pyscard"]
+    at_most = RAW_AT_MOST[row["kind"]]
+    what = f"raw {row['label']} against pyscard's"
+    return Verdict(what, f"{ratio:.2f}x", f"at most {at_most:.0f}x the time", ratio <= at_most / margin)
 
 
 def _threads(per_second: dict[str, float], margin: float) -> Verdict:

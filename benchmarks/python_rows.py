@@ -162,6 +162,14 @@ def _transmit_into(command: bytes, capacity: int) -> Names:
     return names | {"transmit_into": names["card"].transmit_into}
 
 
+def _raw(command: bytes, capacity: int) -> Names:
+    from scardffi import raw
+
+    names = _scardffi(command, capacity)
+    handle, protocol = names["card"].handle, int(names["card"].protocol)
+    return names | {"SCardTransmit": raw.SCardTransmit, "handle": handle, "protocol": protocol, "fail": fail}
+
+
 def _exchange(command: bytes, capacity: int) -> Names:
     names = _scardffi(command, capacity)
     return names | {"exchange": names["card"].exchange(names["command"], names["response"])}
@@ -210,6 +218,11 @@ ROWS: Final = {
     ),
     "transmit": Row(_transmit, "response = transmit(command)", "response"),
     "transmit-into": Row(_transmit_into, "length = transmit_into(command, response)", "bytes(response[:length])"),
+    "raw": Row(
+        _raw,
+        "code, length = SCardTransmit(handle, protocol, command, response)\nif code: fail(code)",
+        "bytes(response[:length])",
+    ),
     "exchange": Row(_exchange, "length = exchange()", "bytes(response[:length])"),
     "unchecked": Row(_unchecked, "length = unchecked()", "bytes(response[:length])"),
     "script": Row(_script, "replies = run(card, repeat=repeat)", "common_answer(replies)", is_script=True),

@@ -1,4 +1,4 @@
-"""Turn the results of a run into tables, a chart, and the generated sections of docs/benchmarks.md and README.md."""
+"""Turn the results of a run into tables, charts, and the generated sections of docs/benchmarks.md and README.md."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,6 +32,7 @@ def markdown(results: dict[str, Any]) -> str:
     for part, title in _PARTS.items():
         lines += [f"**{title}.** Time of one exchange by the length of the response:", ""]
         lines += [*_times(results[part]), ""]
+    lines += [*_raw(results["raw"]), ""]
     lines += ["**Memory** that Python allocates in a loop of exchanges with responses of 255 bytes:", ""]
     lines += [*_allocation(results), ""]
     lines += [*_threads(results["threads"]), "", _virtual(results["virtual"]), "", _imports(results["imports"]), ""]
@@ -40,9 +41,12 @@ def markdown(results: dict[str, Any]) -> str:
 
 
 def page_section(results: dict[str, Any]) -> str:
-    """Return the section between the markers of docs/benchmarks.md: the chart and all tables."""
-    chart = "![One exchange: time by path, logarithmic](../benchmarks/results/exchange.svg)"
-    return f"{BEGIN}\n{chart}\n\n{markdown(results)}{END}"
+    """Return the section between the markers of docs/benchmarks.md: the charts and all tables."""
+    charts = (
+        "![One exchange: time by path, logarithmic](../benchmarks/results/exchange.svg)\n\n"
+        "![The raw functions of scardffi and pyscard: time of each](../benchmarks/results/raw.svg)"
+    )
+    return f"{BEGIN}\n{charts}\n\n{markdown(results)}{END}"
 
 
 def readme_section(results: dict[str, Any]) -> str:
@@ -69,12 +73,7 @@ def update(page: Path, section: str) -> None:
 
 def chart(results: dict[str, Any], path: Path) -> None:
     """Draw the times as bars in an SVG file. Both parts have the same logarithmic scale."""
-    import matplotlib as mpl
-
-    mpl.use("svg")
-    from matplotlib import pyplot as plt
-
-    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "scardffi", "font.size": 9})
+    plt = _pyplot()
     parts = [(title, results[name]["rows"]) for name, title in _PARTS.items() if results[name]["rows"]]
     heights = [len(rows) for _, rows in parts]
     right = 4 * max(row["ns"][length] for _, rows in parts for row in rows for length in _CHART_LENGTHS)
@@ -97,6 +96,34 @@ def chart(results: dict[str, Any], path: Path) -> None:
     panels[0, 0].legend(fontsize=8)
     figure.savefig(path, format="svg", metadata={"Date": None})
     plt.close(figure)
+
+
+def raw_chart(results: dict[str, Any], path: Path) -> None:
+    """Draw the times of the raw functions as bars in an SVG file."""
+    plt = _pyplot()
+    rows = results["raw"]
+    figure, axes = plt.subplots(figsize=(9, 1.2 + 0.4 * len(rows)), layout="constrained")
+    for place, (who, colour) in enumerate((("scardffi", "#4477aa"), ("pyscard", "#ddaa33"))):
+        times = [row[who] for row in rows]
+        bars = axes.barh([index + 0.4 * place for index in range(len(rows))], times, 0.38, color=colour, label=who)
+        axes.bar_label(bars, [time_text(time) for time in times], padding=3, fontsize=7)
+    axes.set_yticks([index + 0.2 for index in range(len(rows))], [row["label"].replace(", ", "\n") for row in rows])
+    axes.margins(x=0.1)
+    axes.invert_yaxis()
+    axes.set_xlabel("nanoseconds for the functions of a row, on a library that answers at once")
+    axes.legend(fontsize=8)
+    figure.savefig(path, format="svg", metadata={"Date": None})
+    plt.close(figure)
+
+
+def _pyplot() -> Any:
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot as plt
+
+    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "scardffi", "font.size": 9})
+    return plt
 
 
 def time_text(nanoseconds: float) -> str:
@@ -152,6 +179,18 @@ def _threads(part: dict[str, Any]) -> list[str]:
     cells = [f"{count}: {value:.0f} ({value / one:.1f}x)" for count, value in part["per_second"].items()]
     title = "**Threads**, each with a reader of its own, a card that takes 5 ms, and one pcscd for all."
     return [f"{title} Exchanges per second by the number of threads: {', '.join(cells)}."]
+
+
+def _raw(rows: list[dict[str, Any]]) -> list[str]:
+    title = (
+        "**The raw functions** of scardffi and pyscard, on the library that answers at once. In brackets: relative to"
+    )
+    lines = [f"{title} pyscard.", "", _row(["", "scardffi", "pyscard"]), "|---|---|---|"]
+    for row in rows:
+        label = ", ".join(f"`{name}`" for name in row["label"].split(", "))
+        ours = f"{time_text(row['scardffi'])} ({_three_digits(row['scardffi'] / row['pyscard'])} times)"
+        lines.append(_row([label, ours, time_text(row["pyscard"])]))
+    return lines
 
 
 def _virtual(times: dict[str, dict[str, float]]) -> str:

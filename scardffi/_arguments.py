@@ -11,14 +11,15 @@ import operator
 from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from . import constants
 from ._bytes_like import not_bytes, not_writable
 from ._loader import ffi
 from .constants import INFINITE
 from .errors import E_INVALIDARG, InvalidArgumentError, InvalidHandleError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import SupportsIndex
+    from collections.abc import Callable, Iterable
+    from typing import Any, NoReturn, SupportsIndex
 
     from typing_extensions import Buffer
 
@@ -31,15 +32,55 @@ _Second = TypeVar("_Second")
 
 UNSIGNED_CHARS: Final = ffi.typeof("unsigned char[]")
 """The C type of every buffer, for ``ffi.from_buffer``; passing its name as text at each call is slower."""
+new_memory: Final = ffi.new_allocator(should_clear_after_alloc=False)
+"""Allocate memory as ``ffi.new`` does, but not zeroed, which takes long for the longest response."""
 HANDLE_BITS: Final = 8 * ffi.sizeof("SCARDHANDLE")
 """The number of bits in a card handle and in a context on this platform."""
+_USUAL_HANDLES: Final = (1 << HANDLE_BITS - 1) - 1  # these are the same number, signed and unsigned
+_POINTER: Final = ffi.typeof("void *")
+_HANDLE: Final = ffi.typeof("SCARDHANDLE")
 _POINTER_BITS: Final = 8 * ffi.sizeof("void *")
 _LONGEST_WAIT: Final = (INFINITE - 1) / 1000
+NUMBERS: Final = frozenset(
+    {int, *(one for one in vars(constants).values() if isinstance(one, type) and issubclass(one, int))}
+)
+"""The types of numbers that cffi may check: int and the enumerations, but not bool, which cffi would accept."""
 
 
 def invalid(name: str, value: object, allowed: str) -> InvalidArgumentError:
     """Return the error for an argument whose value is not allowed."""
     return InvalidArgumentError(f"{name}: {value!r} is not allowed; give {allowed}", hresult=E_INVALIDARG)
+
+
+def refuse() -> NoReturn:
+    """Raise a TypeError; the handler of the caller then calls :func:`checked`."""
+    raise TypeError
+
+
+def checked(error: BaseException, **arguments: Any) -> list[Any]:
+    """Find the argument that a C function has refused, after the call has raised ``error``.
+
+    Args:
+        error: an error of cffi or of :func:`refuse`, or another one, such as that of a signal handler.
+        arguments: the arguments of the C function.
+
+    Returns:
+        the arguments as the C function takes them
+
+    Raises:
+        TypeError, InvalidArgumentError: an argument is wrong.
+        BaseException: ``error`` has another reason.
+    """
+    if not isinstance(error, (TypeError, OverflowError)):
+        raise error
+    try:
+        values = [_CHECKS.get(name, dword)(name, value) for name, value in arguments.items()]
+    except (TypeError, InvalidArgumentError) as worded:
+        raise worded from None
+    pairs_of_values = zip(values, arguments.values(), strict=True)
+    if all(value is given or (type(given) in NUMBERS and value == given) for value, given in pairs_of_values):
+        raise error
+    return values
 
 
 def integer(name: str, value: SupportsIndex) -> int:
@@ -54,7 +95,7 @@ def integer(name: str, value: SupportsIndex) -> int:
 
 def dword(name: str, value: SupportsIndex) -> int:
     """Return an unsigned 32-bit number."""
-    number = integer(name, value)
+    number = value if type(value) is int else integer(name, value)
     if not 0 <= number <= 0xFFFFFFFF:
         raise invalid(name, number, "0 to 0xFFFFFFFF")
     return number
@@ -62,12 +103,14 @@ def dword(name: str, value: SupportsIndex) -> int:
 
 def handle(name: str, value: SupportsIndex) -> int:
     """Convert a signed or unsigned number of a card handle or context to the value that the platform's type has."""
-    number = integer(name, value)
+    number = value if type(value) is int else integer(name, value)
+    if 0 <= number <= _USUAL_HANDLES:
+        return number
     if not -(1 << HANDLE_BITS - 1) <= number < 1 << HANDLE_BITS:
         raise InvalidHandleError(
             f"{name}: {number} is not allowed; give a handle of {HANDLE_BITS} bits", hresult=E_INVALIDARG
         )
-    return int(ffi.cast("SCARDHANDLE", number))
+    return int(ffi.cast(_HANDLE, number))
 
 
 def address(name: str, value: SupportsIndex) -> CData:
@@ -75,7 +118,7 @@ def address(name: str, value: SupportsIndex) -> CData:
     number = integer(name, value)
     if not 0 <= number < 1 << _POINTER_BITS:
         raise invalid(name, number, f"an address of {_POINTER_BITS} bits")
-    return ffi.cast("void *", number)
+    return ffi.cast(_POINTER, number)
 
 
 def member(name: str, value: SupportsIndex, enum: type[_Enum]) -> _Enum:
@@ -91,11 +134,15 @@ def member(name: str, value: SupportsIndex, enum: type[_Enum]) -> _Enum:
 def flags(name: str, value: SupportsIndex, enum: type[_Flags]) -> _Flags:
     """Check that a value is a combination of flags, or the number of one, and return the flags."""
     number = integer(name, value)
-    known = int(functools.reduce(operator.or_, enum))
-    if number & ~known:
+    if number & ~_every_flag(enum):
         choices = ", ".join(f"{enum.__name__}.{one.name} ({one.value})" for one in enum)
         raise invalid(name, number, f"any of {choices}")
     return enum(number)
+
+
+@functools.cache
+def _every_flag(enum: type[IntFlag]) -> int:
+    return int(functools.reduce(operator.or_, enum))
 
 
 def text(name: str, value: str) -> bytes:
@@ -105,17 +152,30 @@ def text(name: str, value: str) -> bytes:
     if "\0" in value:
         raise invalid(name, value, "a name without NUL characters")
     try:
+        return value.encode()
+    except UnicodeEncodeError:
+        pass  # it may have bytes that were no text
+    try:
         return value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         raise invalid(name, value, "a name that can be encoded in UTF-8") from None
 
 
+def _name(name: str, value: str) -> str:
+    text(name, value)
+    return value
+
+
+_CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {"context": handle, "card": handle, "reader": _name}
+"""The check of each argument of :func:`checked`; the others are unsigned numbers of 32 bits."""
+
+
 def pairs(name: str, value: Iterable[tuple[_First, _Second]], meaning: str) -> list[tuple[_First, _Second]]:
     """Return a list of pairs; ``meaning`` describes a pair in the text of the error."""
-    checked = []
-    for index, one in enumerate(value):
+    checked: list[tuple[_First, _Second]] = []
+    for one in value:
         if not isinstance(one, tuple) or len(one) != 2:
-            raise TypeError(f"{name}: item {index} is {one!r}; expected {meaning}")
+            raise TypeError(f"{name}: item {len(checked)} is {one!r}; expected {meaning}")
         checked.append(one)
     return checked
 
@@ -170,20 +230,3 @@ def release(*memories: Bytes) -> None:
     for memory in memories:
         if not isinstance(memory, bytes):
             ffi.release(memory)
-
-
-def pinned(memory: CData, value: Buffer) -> tuple[CData, CData]:
-    """Return locked memory for a long-lived object, and the object that keeps it locked.
-
-    For a memoryview its exporter is locked instead of the view, for the reason that :func:`release` gives.
-    """
-    if not isinstance(value, memoryview):
-        return memory, memory
-    try:
-        exporter = ffi.from_buffer(UNSIGNED_CHARS, value.obj)
-    except (TypeError, ValueError, BufferError):  # the exporter itself is not contiguous
-        return memory, memory
-    start = int(ffi.cast("uintptr_t", memory)) - int(ffi.cast("uintptr_t", exporter))
-    size = len(memory)
-    ffi.release(memory)
-    return exporter[start : start + size], exporter

@@ -7,9 +7,9 @@ to both.
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Final
 
+from ._locks import Mutex
 from .errors import E_UNEXPECTED, CommunicationError, from_hresult, short_response_error
 from .exchange import SHORT_DATA, SHORT_LE
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .services.transmitter import ReaderTransmitter, Turns
 
-_turns_lock: Final = threading.Lock()
+_turns_lock: Final = Mutex()
 
 
 class Attachment:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
-from ._gate import Gate
 from ._loader import lib
+from ._locks import Gate, Mutex
 from ._service import establish
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ class CancellableContext:
         self.ended = Gate()
         self._library = library
         self._scope = scope
-        self._open = threading.Lock()  # held while the context is cancelled, or released
+        self._open = Mutex()  # held while the context is cancelled, or released
         self._context: CData | None = None
 
     def establish(self) -> int:

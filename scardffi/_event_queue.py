@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import _thread
 import sys
-import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from ._events import Event, EventKind, KnownReaders
-from ._gate import Gate
+from ._locks import Gate, Mutex
 from .constants import ReturnCode
 from .errors import EventsLostError, from_code
 
@@ -169,7 +168,7 @@ class EventHub:
     """The readers and cards that a monitor knows, and the queues of its consumers."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()  # guards all below; a signal handler may use the monitor that it interrupts
+        self.lock = Mutex()  # guards all below; a signal handler may use the monitor that it interrupts
         self.begun = Gate()  # open as soon as it is known what is there
         self._known = KnownReaders()
         self._service_runs = True

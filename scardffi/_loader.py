@@ -1,26 +1,21 @@
-"""Load PC/SC libraries through the C core (csrc/pcsc_api.c). Only this module imports the compiled module.
+"""Load PC/SC libraries through the C core (csrc/pcsc_api.c). Only this module imports the compiled modules.
 
-Other modules import ``ffi`` and ``lib`` from here. Importing this module loads no PC/SC library. The default library
-(the platform's, or the one that ``SCARDFFI_LIBRARY`` names) is loaded at its first use.
+Other modules import ``ffi``, ``lib`` and ``calls`` from here. ``calls`` is the module ``_calls``; it is None on PyPy,
+where it cannot be built, and in tests that set the environment variable SCARDFFI_NO_CALLS.
+
+Importing this module loads no PC/SC library. The default library (the platform's, or the one that ``SCARDFFI_LIBRARY``
+names) is loaded at its first use.
 """
 
 from __future__ import annotations
 
 import functools
 import os
+import sys
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import ref
 
-try:
-    from ._native import ffi, lib
-except ModuleNotFoundError as error:
-    if error.name != f"{__package__}._native":
-        raise
-    raise ImportError(
-        f"{__file__} is in a source folder without the compiled module _native: run 'pip install -e .' in the folder "
-        "above, or start Python in another folder to import the installed package"
-    ) from None
 from .errors import (
     E_OUTOFMEMORY,
     LibraryError,
@@ -30,13 +25,31 @@ from .errors import (
     OutOfMemoryError,
 )
 
+calls: ModuleType | None = None
+try:
+    from ._native import ffi, lib
+
+    if sys.implementation.name == "cpython" and not os.environ.get("SCARDFFI_NO_CALLS"):
+        from . import _calls as calls
+except ImportError as error:
+    is_missing = type(error) is ModuleNotFoundError and error.name == f"{__package__}._native"
+    if not is_missing and error.name != __package__:
+        raise
+    raise ImportError(
+        f"{__file__} is in a source folder without the compiled modules: run 'pip install -e .' in the folder above, "
+        "or start Python in another folder to import the installed package"
+    ) from None
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
     from ._native import Api, CData
 
 __all__ = [
     "LibraryInfo",
+    "address_of",
+    "calls",
     "default_table",
     "ffi",
     "keeping",
@@ -47,6 +60,7 @@ __all__ = [
     "set_default_table",
 ]
 
+_ADDRESS = ffi.typeof("uintptr_t")  # passing the name of a type as text at each call is slower
 _DETAIL_SIZE = 8192
 
 
@@ -145,6 +159,15 @@ def keeping(pointer: CData, kept: object) -> CData:
     number = next(_numbers)
     _kept[number] = ref(pointer, functools.partial(_kept.pop, number)), kept
     return pointer
+
+
+def address_of(pointer: CData) -> int:
+    """Return the address that a pointer holds."""
+    return int(ffi.cast(_ADDRESS, pointer))
+
+
+if calls is not None:
+    calls.use_table(address_of(lib.embed_table()))
 
 
 def _text(string: CData) -> str:

@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from ._arguments import dword, pairs, text
-from ._loader import ffi
+from ._loader import default_table, ffi, lib
 from .constants import ReturnCode
 from .errors import E_NOTIMPL, SCardError, from_hresult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from struct import Struct
+    from typing import Any
 
     from ._native import CData
 
 ATR_ROOM: Final = 36
 """The number of bytes for an ATR that is enough for the structures of every platform."""
 _NAME_ROOM: Final = 256
+_LIST_ROOM: Final = 512
 _LIST_TRIES: Final = 8
+_CHARS: Final = ffi.typeof("char[]")
+DWORD_POINTER: Final = ffi.typeof("DWORD *")
+_STATUS: Final = f"=4I{1 + ATR_ROOM}p3x"
+"""struct pcsc_card_status: state, protocol, needed length and length of the reader's name, ATR."""
+_STATUS_SIZE: Final = 4 * 4 + 1 + ATR_ROOM + 3
+_STATE: Final = f"=I{1 + ATR_ROOM}p3x"
+"""struct pcsc_state_result: event state, ATR."""
+_STATE_SIZE: Final = 4 + 1 + ATR_ROOM + 3
+_STATUS_MEMORY: Final = ffi.typeof(f"char[{_STATUS_SIZE + _NAME_ROOM}]")
+_LIST_MEMORY: Final = ffi.typeof(f"char[{_LIST_ROOM}]")
+_INSUFFICIENT_BUFFER: Final = int(ReturnCode.SCARD_E_INSUFFICIENT_BUFFER)  # a member of an enumeration is found slowly
+_new: Final = ffi.new  # to find it in ffi at each call takes longer
+_unpack: Final = cast("Callable[[CData, int], bytes]", ffi.unpack)
 MOST_CLAIMED: Final = 1 << 20
 """The limit, in bytes, for a size that a PC/SC library claims. Every real list, name or value is far shorter."""
+
+
+@functools.cache
+def _layout(members: str) -> Struct:
+    from struct import Struct  # at the first use, which makes the import of scardffi quicker
+
+    return Struct(members)
 
 
 def claimed(function: str, size: int) -> int:
@@ -39,19 +63,19 @@ def claimed(function: str, size: int) -> int:
 
 def check_present(code: int, function: str) -> int:
     """Return the code. Raise UnsupportedFunctionError if it means that the library lacks the function."""
-    if code == E_NOTIMPL:
+    if code == lib.PCSC_NO_LIBRARY:
+        default_table()  # its error has the reason
+    if code in (E_NOTIMPL, lib.PCSC_NO_LIBRARY):
         raise from_hresult(code, function)
     return code
 
 
-def split_multi_string(multi_string: bytes) -> list[str]:
-    """Return the strings of a multi-string: each ends with NUL, and an empty one ends the list."""
-    names = []
-    for name in multi_string.split(b"\0"):
-        if not name:
-            break
-        names.append(name.decode("utf-8", "surrogateescape"))
-    return names
+def decoded(name: bytes) -> str:
+    """Return a name from the resource manager as text; bytes that are no UTF-8 become surrogates."""
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return name.decode("utf-8", "surrogateescape")
 
 
 def multi_string(name: str, strings: str | Iterable[str]) -> bytes:
@@ -60,59 +84,56 @@ def multi_string(name: str, strings: str | Iterable[str]) -> bytes:
     return b"".join(text(name, one) + b"\0" for one in several) + b"\0"
 
 
-def fetch_multi_string(function: str, fetch: Callable[[CData, CData], int]) -> tuple[int, list[str]]:
-    """Ask for the length of a multi-string, then for its strings, and again if it has grown in between.
+def fetch_multi_string(function: str, fetch: Callable[..., int], *arguments: Any) -> tuple[int, list[str]]:
+    """Ask for the strings of a multi-string, and again if they need more memory.
 
     Args:
         function: the name of the function, for the message of an error.
-        fetch: calls the function with (memory or NULL, DWORD * of its length) and returns the code.
+        fetch: a function of pcsc_results.h.
+        arguments: its arguments before the memory.
 
     Returns:
         (code, strings)
     """
-    length = ffi.new("DWORD *")
-    code = 0
-    for _ in range(_LIST_TRIES):
-        code = fetch(ffi.NULL, length)
-        if code != 0:
-            return code, []
-        names = ffi.new("char[]", claimed(function, length[0]))
-        code = fetch(names, length)
-        if code == 0:
-            return code, split_multi_string(bytes(ffi.buffer(names)))
-        if code != ReturnCode.SCARD_E_INSUFFICIENT_BUFFER:
-            break
-    return code, []
+    memory = _new(_LIST_MEMORY)
+    packed = fetch(*arguments, memory, _LIST_ROOM)
+    code, length = packed & 0xFFFFFFFF, packed >> 32
+    tries = 1
+    while code == _INSUFFICIENT_BUFFER and tries < _LIST_TRIES:
+        memory = _new(_CHARS, claimed(function, length))
+        packed = fetch(*arguments, memory, length)
+        code, length = packed & 0xFFFFFFFF, packed >> 32
+        tries += 1
+    if code:
+        return check_present(code, function), []
+    return 0, decoded(_unpack(memory, length)).split("\0") if length else []
 
 
-def fetch_status(
-    number_type: str, fetch: Callable[[CData, CData, CData, CData, CData, CData], int]
-) -> tuple[int, str, int, int, bytes]:
+def fetch_status(fetch: Callable[..., int], *arguments: Any) -> tuple[int, str, int, int, bytes]:
     """Ask for reader, state, protocol and ATR of a card, and again if the reader's name needs more memory.
 
     Args:
-        number_type: the C type of the numbers, ``DWORD`` or ``uint32_t``.
-        fetch: calls the function with (reader, its length, state, protocol, ATR, its length) and returns the code.
+        fetch: ``pcsc_status`` or ``manage_packed_status``.
+        arguments: its arguments before the memory.
 
     Returns:
         (code, reader, state, protocol, ATR)
     """
-    numbers = ffi.new(f"{number_type}[4]", [_NAME_ROOM, 0, 0, ATR_ROOM])
-    name_length, state, protocol, atr_length = (numbers + index for index in range(4))
-    reader = ffi.new("char[]", _NAME_ROOM)
-    atr = ffi.new("unsigned char[]", ATR_ROOM)
-    code = fetch(reader, name_length, state, protocol, atr, atr_length)
-    if code == ReturnCode.SCARD_E_INSUFFICIENT_BUFFER and name_length[0] > _NAME_ROOM:
-        reader = ffi.new("char[]", claimed("SCardStatus", name_length[0]))
-        atr_length[0] = ATR_ROOM
-        code = fetch(reader, name_length, state, protocol, atr, atr_length)
-    names = split_multi_string(bytes(ffi.buffer(reader)))  # Windows returns several names
-    answer = bytes(ffi.buffer(atr)[0 : min(atr_length[0], ATR_ROOM)])
-    return code, names[0] if names else "", state[0], protocol[0], answer
+    memory, size = _new(_STATUS_MEMORY), _STATUS_SIZE + _NAME_ROOM
+    code = fetch(*arguments, memory, size)
+    answer = _unpack(memory, size)
+    state, protocol, needed, length, atr = _layout(_STATUS).unpack_from(answer)
+    if needed > _NAME_ROOM and code == _INSUFFICIENT_BUFFER:
+        size = _STATUS_SIZE + claimed("SCardStatus", needed)
+        memory = _new(_CHARS, size)
+        code = fetch(*arguments, memory, size)
+        answer = _unpack(memory, size)
+        state, protocol, _, length, atr = _layout(_STATUS).unpack_from(answer)
+    return code, decoded(answer[_STATUS_SIZE : _STATUS_SIZE + length]), state, protocol, atr
 
 
-class ReaderStates:
-    """Readers and their states in the form that C takes and returns them.
+def reader_states(states: Sequence[tuple[str, int]]) -> tuple[int, bytes, list[int], CData]:
+    """Return the last arguments of the functions in pcsc_states.h; the last one is memory for the results.
 
     Args:
         states: pairs of (reader, current state).
@@ -121,21 +142,18 @@ class ReaderStates:
         TypeError: an item is not such a pair.
         InvalidArgumentError: a name or a state is not allowed.
     """
+    names, numbers = [], []
+    for one in states:
+        if type(one) is not tuple or len(one) != 2:
+            pairs("states", states, "(reader, current state)")
+        reader, current = one
+        names.append(text("reader", reader))
+        numbers.append(
+            current if type(current) is int and 0 <= current <= 0xFFFFFFFF else dword("current state", current)
+        )
+    return len(names), b"\0".join(names) + b"\0", numbers, _new(_CHARS, _STATE_SIZE * len(names))
 
-    def __init__(self, states: Sequence[tuple[str, int]]) -> None:
-        checked = pairs("states", states, "(reader, current state)")
-        self._names = [ffi.new("char[]", text("reader", reader)) for reader, _ in checked]
-        self.count = len(checked)
-        self.readers = ffi.new("char *[]", self._names)
-        self.numbers = ffi.new("uint32_t[]", 3 * self.count)
-        for index, (_, current) in enumerate(checked):
-            self.numbers[3 * index] = dword("current state", current)
-        self.atrs = ffi.new("unsigned char[]", ATR_ROOM * self.count)
 
-    def results(self) -> list[tuple[int, bytes]]:
-        """Return (event state, ATR) of each reader."""
-        memory = ffi.buffer(self.atrs)
-        return [
-            (self.numbers[3 * i + 1], bytes(memory[ATR_ROOM * i : ATR_ROOM * i + self.numbers[3 * i + 2]]))
-            for i in range(self.count)
-        ]
+def state_results(memory: CData) -> list[tuple[int, bytes]]:
+    """Return (event state, ATR) of each reader."""
+    return list(_layout(_STATE).iter_unpack(_unpack(memory, len(memory))))

@@ -8,7 +8,7 @@ from .constants import PNP_NOTIFICATION, ReaderStateFlag, ReturnCode
 from .errors import from_code
 
 if TYPE_CHECKING:
-    from ._gate import Gate
+    from ._locks import Gate
     from .library import Library
 
 _POLL_MS: Final = 1000

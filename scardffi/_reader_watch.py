@@ -17,9 +17,9 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from ._cancellable import CancellableContext
-from ._gate import Gate
-from ._loader import ffi, lib
-from ._marshalling import ATR_ROOM, ReaderStates, split_multi_string
+from ._loader import lib
+from ._locks import Gate
+from ._marshalling import reader_states, state_results
 from ._reader_polling import ReaderPolling
 from ._reaper import close_later
 from .constants import INFINITE, PNP_NOTIFICATION, ReaderStateFlag, ReturnCode
@@ -39,7 +39,6 @@ _SETTLE_MS: Final = 1000
 _CANCEL_AGAIN: Final = 0.01
 _UNKNOWN_READER_AGAIN: Final = 0.05
 _FEWER_READERS_SECONDS: Final = 3.0
-_LIST_ROOM: Final = 4096
 _MOST_WATCHED: Final = 16
 _CHANGED: Final = int(ReaderStateFlag.CHANGED)
 _NOTIFIED: Final = bool(lib.PCSC_NOTIFIES_OF_READERS)
@@ -75,7 +74,6 @@ class ReaderWatch:
         self._context: CancellableContext | None = None
         self._others: dict[tuple[str, ...], CancellableContext] = {}
         self._most: int | None = None
-        self._room = ffi.new("char[]", _LIST_ROOM)  # one call is quicker than to ask for the length first
         self._fewer_since: float | None = None
 
     def start(self) -> None:
@@ -188,9 +186,9 @@ class ReaderWatch:
 
     def _follow(self, context: CancellableContext, handle: int) -> Iterator[None]:
         wait = self._waiting(handle, self._stopped)
-        only_list = _Watched([PNP_NOTIFICATION])
+        only_list = _Watched([PNP_NOTIFICATION], [0])
         wait(0, only_list)
-        list_state = only_list.take_new_state(0)
+        list_state = only_list.take_list_state()
         settled = missed = False
         names: list[str] | None = None
         while not self._stopped.is_open():
@@ -211,19 +209,20 @@ class ReaderWatch:
         """Return the function that waits for a change, given milliseconds and states, and returns a code."""
         if not _NOTIFIED:
             polling = ReaderPolling(self._library, handle, cancelled)
-            return lambda timeout, watched: watched.fill(*polling.step(timeout, watched.pairs()))
+            return lambda timeout, watched: watched.take(*polling.step(timeout, watched.pairs()))
         table = self._library.native
-        return lambda timeout, watched: lib.pcsc_get_status_change(
-            table, handle, timeout, watched.count, watched.readers, watched.numbers, watched.atrs
-        )
+
+        def wait(timeout: int, watched: _Watched) -> int:
+            code = lib.pcsc_get_status_change(
+                table, handle, timeout, watched.count, watched.names, watched.current, watched.memory
+            )
+            return watched.take(code, state_results(watched.memory))
+
+        return wait
 
     def _list(self, handle: int) -> list[str]:
         """Return the names of the readers to watch."""
-        length = ffi.new("DWORD *", len(self._room))
-        code = lib.pcsc_SCardListReaders(self._library.native, handle, ffi.NULL, self._room, length)
-        names = split_multi_string(ffi.buffer(self._room)[0 : length[0]]) if code == 0 else []
-        if code == ReturnCode.SCARD_E_INSUFFICIENT_BUFFER:
-            code, names = self._library.SCardListReaders(handle)
+        code, names = self._library.SCardListReaders(handle)
         if code not in {0, ReturnCode.SCARD_E_NO_READERS_AVAILABLE}:
             raise from_code(code, "SCardListReaders")
         self._fewer_since = None
@@ -252,8 +251,8 @@ class ReaderWatch:
             is_counted = list_state >> 16 != 0
             code = wait(INFINITE if is_counted or settled else _SETTLE_MS, watched)
             if code == 0:
-                list_changed = watched.has_changed(0)
-                list_state = watched.take_new_state(0)
+                list_changed = watched.list_has_changed()
+                list_state = watched.take_list_state()
                 if changes := watched.take_changes(1):
                     self._hub.update(changes, unless=context.cancelled)
                     yield
@@ -326,41 +325,46 @@ def _deliver_elsewhere(queue: CallbackQueue) -> None:
         queue.deliver()
 
 
-class _Watched(ReaderStates):
-    """The readers of a wait, and the states that are known of them."""
+class _Watched:
+    """The readers of a wait, and the states that are known of them.
 
-    def __init__(self, names: Sequence[str], states: Iterable[int] | None = None) -> None:
-        super().__init__(list(zip(names, states or [0] * len(names), strict=True)))
-        self._readers = names
+    Attributes:
+        count: their number.
+        names: their names, each with a NUL at its end.
+        current: the known states, with the event counter in the high word.
+        memory: memory for the results.
+    """
 
-    def has_changed(self, index: int) -> bool:
-        """Return whether the last wait has found another state of this reader."""
-        return bool(self.numbers[3 * index + 1] & _CHANGED)
-
-    def take_new_state(self, index: int) -> int:
-        """Make the state that the last wait has found the known one, and return it."""
-        state: int = self.numbers[3 * index + 1] & ~_CHANGED
-        self.numbers[3 * index] = state
-        return state
-
-    def take_changes(self, first: int) -> list[tuple[str, int, bytes]]:
-        """Make the new states of all readers from this index on the known ones; return (reader, state, ATR) of each."""
-        changes: list[tuple[str, int, bytes]] = []
-        memory = ffi.buffer(self.atrs)
-        for index in range(first, self.count):
-            if self.numbers[3 * index] != self.numbers[3 * index + 1]:
-                state, length = self.take_new_state(index), self.numbers[3 * index + 2]
-                changes.append((self._readers[index], state, memory[ATR_ROOM * index : ATR_ROOM * index + length]))
-        return changes
+    def __init__(self, readers: Sequence[str], states: Iterable[int]) -> None:
+        self._readers = readers
+        self._results: list[tuple[int, bytes]] = []
+        self.count, self.names, self.current, self.memory = reader_states(list(zip(readers, states, strict=True)))
 
     def pairs(self) -> list[tuple[str, int]]:
         """Return (reader, known state) of each reader."""
-        return [(reader, self.numbers[3 * index]) for index, reader in enumerate(self._readers)]
+        return list(zip(self._readers, self.current, strict=True))
 
-    def fill(self, code: int, results: list[tuple[int, bytes]]) -> int:
-        """Take the results of a wait that returned them in Python, and return its code."""
-        memory = ffi.buffer(self.atrs)
-        for index, (state, atr) in enumerate(results):
-            self.numbers[3 * index + 1], self.numbers[3 * index + 2] = state, len(atr)
-            memory[ATR_ROOM * index : ATR_ROOM * index + len(atr)] = atr
+    def take(self, code: int, results: list[tuple[int, bytes]]) -> int:
+        """Keep the results of a wait, and return its code."""
+        self._results = results
         return code
+
+    def list_has_changed(self) -> bool:
+        """Return whether the last wait has found a change of the first reader, which is PNP_NOTIFICATION."""
+        return bool(self._results[0][0] & _CHANGED)
+
+    def take_list_state(self) -> int:
+        """Make the new state of the list the known one, and return it."""
+        if self._results:
+            self.current[0] = self._results[0][0] & ~_CHANGED
+        return self.current[0]
+
+    def take_changes(self, first: int) -> list[tuple[str, int, bytes]]:
+        """Make the new states of all readers from this index on the known ones; return (reader, state, ATR) of each."""
+        changes = []
+        for index in range(first, self.count):
+            event, atr = self._results[index]
+            if event != self.current[index]:
+                self.current[index] = state = event & ~_CHANGED
+                changes.append((self._readers[index], state, atr))
+        return changes

@@ -8,12 +8,19 @@ References: "winscard.h" in Microsoft's documentation.
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Final
 
 from ._arguments import dword, handle, invalid, locked, pairs, readable, text, writable
 from ._loader import ffi, lib
-from ._marshalling import ATR_ROOM, ReaderStates, check_present, claimed, fetch_multi_string, multi_string
+from ._marshalling import (
+    ATR_ROOM,
+    check_present,
+    claimed,
+    fetch_multi_string,
+    multi_string,
+    reader_states,
+    state_results,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,10 +36,7 @@ _GUID_SIZE: Final = 16
 class WindowsFunctions:
     """The functions as methods; a base class of :class:`~scardffi.Library`."""
 
-    @property
-    def native(self) -> Api:
-        """The function table in C (``scardffi_library *``)."""
-        raise NotImplementedError
+    _table: Api  # NULL for the default library of the moment
 
     # Card types
 
@@ -52,10 +56,8 @@ class WindowsFunctions:
         number = handle("context", context)
         wanted = ffi.NULL if atr is None else _padded("atr", atr)
         guids = _guids("interfaces", interfaces)
-
-        fetch = functools.partial(lib.pcsc_SCardListCards, self.native, number, wanted, guids, len(guids) // _GUID_SIZE)
-        code, names = fetch_multi_string("SCardListCards", fetch)
-        return check_present(code, "SCardListCards"), names
+        count = len(guids) // _GUID_SIZE
+        return fetch_multi_string("SCardListCards", lib.pcsc_list_cards, self._table, number, wanted, guids, count)
 
     def SCardListInterfaces(self, context: SupportsIndex, card: str) -> tuple[int, list[bytes]]:
         """Return the interfaces of a card type. Wraps ``SCardListInterfaces``.
@@ -65,11 +67,11 @@ class WindowsFunctions:
         """
         number, name = handle("context", context), text("card", card)
         count = ffi.new("DWORD *")
-        code = lib.pcsc_SCardListInterfaces(self.native, number, name, ffi.NULL, count)
+        code = lib.pcsc_SCardListInterfaces(self._table, number, name, ffi.NULL, count)
         size = claimed("SCardListInterfaces", _GUID_SIZE * count[0]) if code == 0 else 0
         guids = ffi.new("unsigned char[]", size)
         if size:
-            code = lib.pcsc_SCardListInterfaces(self.native, number, name, guids, count)
+            code = lib.pcsc_SCardListInterfaces(self._table, number, name, guids, count)
         memory = bytes(ffi.buffer(guids))
         found = [memory[start : start + _GUID_SIZE] for start in range(0, len(memory), _GUID_SIZE)]
         return check_present(code, "SCardListInterfaces"), found[: count[0]] if code == 0 else []
@@ -81,7 +83,7 @@ class WindowsFunctions:
             (code, GUID)
         """
         guid = ffi.new("unsigned char[]", _GUID_SIZE)
-        code = lib.pcsc_SCardGetProviderId(self.native, handle("context", context), text("card", card), guid)
+        code = lib.pcsc_SCardGetProviderId(self._table, handle("context", context), text("card", card), guid)
         return check_present(code, "SCardGetProviderId"), bytes(ffi.buffer(guid))
 
     def SCardGetCardTypeProviderName(
@@ -98,10 +100,10 @@ class WindowsFunctions:
             (code, name)
         """
         number, name, which = handle("context", context), text("card", card), dword("provider_id", provider_id)
-
-        fetch = functools.partial(lib.pcsc_SCardGetCardTypeProviderName, self.native, number, name, which)
-        code, names = fetch_multi_string("SCardGetCardTypeProviderName", fetch)
-        return check_present(code, "SCardGetCardTypeProviderName"), names[0] if names else ""
+        code, names = fetch_multi_string(
+            "SCardGetCardTypeProviderName", lib.pcsc_provider_name, self._table, number, name, which
+        )
+        return code, names[0] if names else ""
 
     def SCardSetCardTypeProviderName(
         self, context: SupportsIndex, card: str, provider_id: SupportsIndex, provider: str
@@ -115,7 +117,7 @@ class WindowsFunctions:
             provider: the provider's name.
         """
         code = lib.pcsc_SCardSetCardTypeProviderName(
-            self.native,
+            self._table,
             handle("context", context),
             text("card", card),
             dword("provider_id", provider_id),
@@ -149,13 +151,13 @@ class WindowsFunctions:
             raise invalid("mask", bits.hex(), f"{len(known)} bytes, as many as the ATR has")
         primary = ffi.NULL if provider is None else _guid("provider", provider)
         code = lib.pcsc_SCardIntroduceCardType(
-            self.native, number, name, primary, guids, len(guids) // _GUID_SIZE, known, bits, len(known)
+            self._table, number, name, primary, guids, len(guids) // _GUID_SIZE, known, bits, len(known)
         )
         return check_present(code, "SCardIntroduceCardType")
 
     def SCardForgetCardType(self, context: SupportsIndex, card: str) -> int:
         """Remove a card type from those that Windows knows. Wraps ``SCardForgetCardType``."""
-        code = lib.pcsc_SCardForgetCardType(self.native, handle("context", context), text("card", card))
+        code = lib.pcsc_SCardForgetCardType(self._table, handle("context", context), text("card", card))
         return check_present(code, "SCardForgetCardType")
 
     def SCardLocateCards(
@@ -172,11 +174,10 @@ class WindowsFunctions:
             (code, [(event state, ATR), ...]) in the order of ``states``
         """
         names = multi_string("cards", cards)
-        number, watched = handle("context", context), ReaderStates(states)
-        code = lib.pcsc_locate_cards(
-            self.native, number, names, watched.count, watched.readers, watched.numbers, watched.atrs
-        )
-        return check_present(code, "SCardLocateCards"), watched.results()
+        number = handle("context", context)
+        count, readers, current, results = reader_states(states)
+        code = lib.pcsc_locate_cards(self._table, number, names, count, readers, current, results)
+        return check_present(code, "SCardLocateCards"), state_results(results)
 
     def SCardLocateCardsByATR(
         self, context: SupportsIndex, masks: Iterable[tuple[Buffer, Buffer]], states: Sequence[tuple[str, int]]
@@ -201,19 +202,12 @@ class WindowsFunctions:
                 )
         packed = b"".join(part.ljust(ATR_ROOM, b"\0") for one in wanted for part in one)
         lengths = ffi.new("uint32_t[]", [len(atr) for atr, _ in wanted])
-        number, watched = handle("context", context), ReaderStates(states)
+        number = handle("context", context)
+        count, readers, current, results = reader_states(states)
         code = lib.pcsc_locate_cards_by_atr(
-            self.native,
-            number,
-            len(wanted),
-            packed,
-            lengths,
-            watched.count,
-            watched.readers,
-            watched.numbers,
-            watched.atrs,
+            self._table, number, len(wanted), packed, lengths, count, readers, current, results
         )
-        return check_present(code, "SCardLocateCardsByATR"), watched.results()
+        return check_present(code, "SCardLocateCardsByATR"), state_results(results)
 
     # Readers and reader groups
 
@@ -222,12 +216,12 @@ class WindowsFunctions:
 
         Windows keeps the group only after a reader was added to it.
         """
-        code = lib.pcsc_SCardIntroduceReaderGroup(self.native, handle("context", context), text("group", group))
+        code = lib.pcsc_SCardIntroduceReaderGroup(self._table, handle("context", context), text("group", group))
         return check_present(code, "SCardIntroduceReaderGroup")
 
     def SCardForgetReaderGroup(self, context: SupportsIndex, group: str) -> int:
         """Remove a reader group; its readers stay. Wraps ``SCardForgetReaderGroup``."""
-        code = lib.pcsc_SCardForgetReaderGroup(self.native, handle("context", context), text("group", group))
+        code = lib.pcsc_SCardForgetReaderGroup(self._table, handle("context", context), text("group", group))
         return check_present(code, "SCardForgetReaderGroup")
 
     def SCardIntroduceReader(self, context: SupportsIndex, reader: str, device: str) -> int:
@@ -239,26 +233,26 @@ class WindowsFunctions:
             device: the reader's name in the system (DEVICE_SYSTEM_NAME).
         """
         code = lib.pcsc_SCardIntroduceReader(
-            self.native, handle("context", context), text("reader", reader), text("device", device)
+            self._table, handle("context", context), text("reader", reader), text("device", device)
         )
         return check_present(code, "SCardIntroduceReader")
 
     def SCardForgetReader(self, context: SupportsIndex, reader: str) -> int:
         """Remove a name of a reader. Wraps ``SCardForgetReader``."""
-        code = lib.pcsc_SCardForgetReader(self.native, handle("context", context), text("reader", reader))
+        code = lib.pcsc_SCardForgetReader(self._table, handle("context", context), text("reader", reader))
         return check_present(code, "SCardForgetReader")
 
     def SCardAddReaderToGroup(self, context: SupportsIndex, reader: str, group: str) -> int:
         """Add a reader to a reader group. Wraps ``SCardAddReaderToGroup``."""
         code = lib.pcsc_SCardAddReaderToGroup(
-            self.native, handle("context", context), text("reader", reader), text("group", group)
+            self._table, handle("context", context), text("reader", reader), text("group", group)
         )
         return check_present(code, "SCardAddReaderToGroup")
 
     def SCardRemoveReaderFromGroup(self, context: SupportsIndex, reader: str, group: str) -> int:
         """Remove a reader from a reader group. Wraps ``SCardRemoveReaderFromGroup``."""
         code = lib.pcsc_SCardRemoveReaderFromGroup(
-            self.native, handle("context", context), text("reader", reader), text("group", group)
+            self._table, handle("context", context), text("reader", reader), text("group", group)
         )
         return check_present(code, "SCardRemoveReaderFromGroup")
 
@@ -276,7 +270,7 @@ class WindowsFunctions:
         number, name = handle("context", context), text("reader", reader)
         receive = writable("icon", icon)
         length = ffi.new("DWORD *", len(receive))
-        code = lib.pcsc_SCardGetReaderIcon(self.native, number, name, receive, length)
+        code = lib.pcsc_SCardGetReaderIcon(self._table, number, name, receive, length)
         return check_present(code, "SCardGetReaderIcon"), length[0]
 
     def SCardGetDeviceTypeId(self, context: SupportsIndex, reader: str) -> tuple[int, int]:
@@ -286,7 +280,7 @@ class WindowsFunctions:
             (code, device type, a number that Windows calls SCARD_READER_TYPE_*)
         """
         kind = ffi.new("DWORD *")
-        code = lib.pcsc_SCardGetDeviceTypeId(self.native, handle("context", context), text("reader", reader), kind)
+        code = lib.pcsc_SCardGetDeviceTypeId(self._table, handle("context", context), text("reader", reader), kind)
         return check_present(code, "SCardGetDeviceTypeId"), kind[0]
 
     def SCardGetReaderDeviceInstanceId(self, context: SupportsIndex, reader: str) -> tuple[int, str]:
@@ -296,10 +290,10 @@ class WindowsFunctions:
             (code, ID)
         """
         number, name = handle("context", context), text("reader", reader)
-
-        fetch = functools.partial(lib.pcsc_SCardGetReaderDeviceInstanceId, self.native, number, name)
-        code, names = fetch_multi_string("SCardGetReaderDeviceInstanceId", fetch)
-        return check_present(code, "SCardGetReaderDeviceInstanceId"), names[0] if names else ""
+        code, names = fetch_multi_string(
+            "SCardGetReaderDeviceInstanceId", lib.pcsc_device_instance_id, self._table, number, name
+        )
+        return code, names[0] if names else ""
 
     def SCardListReadersWithDeviceInstanceId(self, context: SupportsIndex, device: str) -> tuple[int, list[str]]:
         """Return the names of the readers of a Plug and Play device. Wraps ``SCardListReadersWithDeviceInstanceId``.
@@ -308,10 +302,9 @@ class WindowsFunctions:
             (code, names)
         """
         number, name = handle("context", context), text("device", device)
-
-        fetch = functools.partial(lib.pcsc_SCardListReadersWithDeviceInstanceId, self.native, number, name)
-        code, names = fetch_multi_string("SCardListReadersWithDeviceInstanceId", fetch)
-        return check_present(code, "SCardListReadersWithDeviceInstanceId"), names
+        return fetch_multi_string(
+            "SCardListReadersWithDeviceInstanceId", lib.pcsc_list_readers_of_device, self._table, number, name
+        )
 
     # Connected cards
 
@@ -323,7 +316,7 @@ class WindowsFunctions:
         """
         numbers = ffi.new("DWORD[3]", [0, 0, ATR_ROOM])
         atr = ffi.new("unsigned char[]", ATR_ROOM)
-        code = lib.pcsc_SCardState(self.native, handle("card", card), numbers, numbers + 1, atr, numbers + 2)
+        code = lib.pcsc_SCardState(self._table, handle("card", card), numbers, numbers + 1, atr, numbers + 2)
         answer = bytes(ffi.buffer(atr)[0 : min(numbers[2], ATR_ROOM)]) if code == 0 else b""
         return check_present(code, "SCardState"), numbers[0], numbers[1], answer
 
@@ -334,13 +327,13 @@ class WindowsFunctions:
             (code, count)
         """
         count = ffi.new("DWORD *")
-        code = lib.pcsc_SCardGetTransmitCount(self.native, handle("card", card), count)
+        code = lib.pcsc_SCardGetTransmitCount(self._table, handle("card", card), count)
         return check_present(code, "SCardGetTransmitCount"), count[0]
 
     def SCardCancelTransaction(self, card: SupportsIndex) -> int:
         """Cancel a transaction. Many versions of Windows lack the function. Wraps ``SCardCancelTransaction``."""
         return check_present(
-            lib.pcsc_SCardCancelTransaction(self.native, handle("card", card)), "SCardCancelTransaction"
+            lib.pcsc_SCardCancelTransaction(self._table, handle("card", card)), "SCardCancelTransaction"
         )
 
     def SCardReadCache(
@@ -362,7 +355,7 @@ class WindowsFunctions:
         counter = dword("freshness", freshness)
         receive = writable("data", data)
         length = ffi.new("DWORD *", len(receive))
-        code = lib.pcsc_SCardReadCache(self.native, number, guid, counter, name, receive, length)
+        code = lib.pcsc_SCardReadCache(self._table, number, guid, counter, name, receive, length)
         return check_present(code, "SCardReadCache"), length[0]
 
     def SCardWriteCache(
@@ -380,7 +373,7 @@ class WindowsFunctions:
         number, guid, name = handle("context", context), _guid("card", card), text("item", item)
         counter = dword("freshness", freshness)
         send = readable("data", data)
-        code = lib.pcsc_SCardWriteCache(self.native, number, guid, counter, name, send, len(send))
+        code = lib.pcsc_SCardWriteCache(self._table, number, guid, counter, name, send, len(send))
         return check_present(code, "SCardWriteCache")
 
     # The service
@@ -392,12 +385,12 @@ class WindowsFunctions:
             (code, handle to wait on); the code is SCARD_F_INTERNAL_ERROR if Windows has no event
         """
         event = ffi.new("uintptr_t *")
-        code = lib.pcsc_SCardAccessStartedEvent(self.native, event)
+        code = lib.pcsc_SCardAccessStartedEvent(self._table, event)
         return check_present(code, "SCardAccessStartedEvent"), event[0]
 
     def SCardReleaseStartedEvent(self) -> int:
         """Release the event of :meth:`SCardAccessStartedEvent`. Wraps ``SCardReleaseStartedEvent``."""
-        return check_present(lib.pcsc_SCardReleaseStartedEvent(self.native), "SCardReleaseStartedEvent")
+        return check_present(lib.pcsc_SCardReleaseStartedEvent(self._table), "SCardReleaseStartedEvent")
 
     def SCardAudit(self, context: SupportsIndex, event: SupportsIndex) -> int:
         """Write an event into the security log of Windows. Wraps ``SCardAudit``.
@@ -406,7 +399,7 @@ class WindowsFunctions:
             context: an open context.
             event: 0 for a wrong PIN (SCARD_AUDIT_CHV_FAILURE), 1 for a right PIN (SCARD_AUDIT_CHV_SUCCESS).
         """
-        code = lib.pcsc_SCardAudit(self.native, handle("context", context), dword("event", event))
+        code = lib.pcsc_SCardAudit(self._table, handle("context", context), dword("event", event))
         return check_present(code, "SCardAudit")
 
 

@@ -21,6 +21,7 @@ from ._arguments import integer, invalid, member, seconds, text
 from ._at_exit import silent_at_exit
 from ._cancellable import CancellableContext
 from ._loader import lib
+from ._locks import Mutex
 from ._not_copied import NotCopied
 from ._reader_polling import ReaderPolling
 from ._reaper import close_later
@@ -95,8 +96,8 @@ class Context(NotCopied):
         self._scope = member("scope", scope, Scope)
         self._library = chosen_library(library)
         self._process = lib.platform_process()
-        self._question = threading.Lock()  # held during a call on the native context
-        self._state = threading.Lock()  # guards the attributes below
+        self._question = Mutex()  # held during a call on the native context
+        self._state = Mutex()  # guards the attributes below
         self._waits: WeakSet[_Wait] = WeakSet()
         self._cards: WeakKeyDictionary[SCardManage, int] = WeakKeyDictionary()  # the handle that each had at attach
         self._monitors: WeakSet[Monitor] = WeakSet()

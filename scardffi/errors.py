@@ -486,6 +486,10 @@ _BY_FUNCTION: Final[dict[tuple[str, ReturnCode], tuple[type[SCardError], str, st
         )
         for function in _ON_A_HANDLE
     },
+    ("SCardTransmit", ReturnCode.SCARD_E_NO_SMARTCARD): (
+        NoSmartCardError, "there is no card in the reader",
+        "Insert it and attach again. If it was removed during the command, it may have executed the command.",
+    ),
     ("SCardConnect", ReturnCode.SCARD_W_UNPOWERED_CARD): (
         UnpoweredCardError, "the card does not answer to a reset, or gets no power",
         "Insert it the right way round; clean its contacts.",

@@ -1,29 +1,18 @@
 """Exchange commands and responses with a card: the transmit methods of SCardManage, and Exchange.
 
-The C core makes the exchange (csrc/exchange.c, csrc/binary_file.c) and receives the response in the caller's memory.
-Only transmit() copies bytes in Python: from a receive buffer of the core to the bytes object that it returns.
+The calls without a flow are in csrc/python/calls.c. This module has the calls in steps, the transfer of whole files,
+and the errors of all calls. The C core makes the exchange and receives the response in the caller's memory.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NoReturn, Self
 
-from ._arguments import (
-    UNSIGNED_CHARS,
-    flags,
-    integer,
-    invalid,
-    locked,
-    pair_of_buffers,
-    pinned,
-    readable,
-    release,
-    writable,
-)
+from ._arguments import UNSIGNED_CHARS, flags, integer, invalid, locked, new_memory, readable, release, writable
 from ._at_exit import silent_at_exit
 from ._half_made import repr_if_half_made
-from ._loader import ffi, lib, owning
+from ._loader import address_of, calls, ffi, lib, owning
 from ._not_copied import NotCopied
 from .constants import MAX_BUFFER_SIZE_EXTENDED, Flow
 from .errors import (
@@ -38,14 +27,18 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
     from typing import SupportsIndex
 
     from typing_extensions import Buffer
 
-    from ._native import Bytes, CData, ExchangeObject, Manage, Memory, Slot
+    from ._calls import CardCalls, ExchangeCalls
+    from ._native import CData, ExchangeObject, Manage
     from .iso7816.status_word import StatusError
+elif calls is not None:
+    CardCalls, ExchangeCalls = calls.CardCalls, calls.ExchangeCalls
+else:
+    from ._calls_by_cffi import CardCalls, ExchangeCalls
 
 # The maximum numbers of data bytes, as in iso7816.command, which `import scardffi` does not load.
 SHORT_DATA: Final = 255
@@ -57,12 +50,7 @@ SIGNAL_CHECK_MS: Final = 50
 """Milliseconds after which a long operation in C returns, so that Python can handle signals."""
 _FILE_END: Final = 1 << 24
 _SUCCESS: Final = 0x9000
-_SPARE_SLOTS: Final = 8
-
-_start: Final = lib.exchange_start
-_slot_send: Final = lib.exchange_slot_send
-_plain: Final = lib.exchange_plain
-_from_buffer: Final = ffi.from_buffer
+_EXCHANGE: Final = ffi.typeof("scardffi_exchange *")
 _MORE: Final = lib.FLOW_MORE
 
 
@@ -97,26 +85,38 @@ def keep(error: BaseException, **attributes: object) -> None:
     vars(error).update(attributes)
 
 
-class ExchangeFailure(NamedTuple):
-    """The failure of an exchange, as the C core returns it."""
+class ExchangeFailure:
+    """The failure of an exchange, as the C core returns it.
 
-    hresult: int
-    """The HRESULT."""
-    required: int = 0
-    """The length that the response needs in bytes, 0 if it is not known."""
-    arrived: int = 0
-    """The number of data bytes that arrived before the failure."""
-    partial: bytes = b""
-    """The bytes that arrived, if the caller gave no buffer, or if they are no data."""
-    is_refused: bool = False
-    """True if InsufficientBufferError comes from the C core: the resource manager reported no error."""
-    malformed: str = "the last part of the card's response has no status word"
-    """The text for E_FAIL, which the C core returns for a malformed response."""
+    Args:
+        hresult: the HRESULT.
+        required: the length that the response needs in bytes, 0 if it is not known.
+        arrived: the number of data bytes that arrived before the failure.
+        partial: the bytes that arrived, if the caller gave no buffer, or if they are no data.
+        is_refused: True if InsufficientBufferError comes from the C core: the resource manager reported no error.
+
+    Attributes:
+        malformed: the text for E_FAIL, which the C core returns for a malformed response.
+    """
+
+    malformed = "the last part of the card's response has no status word"
+
+    def __init__(
+        self,
+        hresult: int,
+        required: int = 0,
+        arrived: int = 0,
+        partial: bytes = b"",
+        *,
+        is_refused: bool = False,
+    ) -> None:
+        self.hresult, self.required, self.arrived, self.partial = hresult, required, arrived, partial
+        self.is_refused = is_refused
 
     @classmethod
-    def decode(cls, answer: int, arrived: int = 0) -> Self:
+    def decode(cls, answer: int, arrived: int = 0, partial: bytes = b"", *, is_refused: bool = False) -> Self:
         """Decode the negative result of an exchange, which csrc/transmit.h defines."""
-        return cls(-answer & 0xFFFFFFFF, -answer >> 32, arrived)
+        return cls(-answer & 0xFFFFFFFF, -answer >> 32, arrived, partial, is_refused=is_refused)
 
     def error(
         self, function: str, native: Manage, lengths: tuple[int, int] | None = None, *, place: str | None = None
@@ -161,16 +161,17 @@ def _refused_buffers(command_length: int, capacity: int) -> SCardError:
     return invalid("response", "a buffer that overlaps the command", "a buffer that does not overlap it")
 
 
-class ExchangeMethods(NotCopied):
+class ExchangeMethods(NotCopied, CardCalls):
     """The methods of :class:`scardffi.SCardManage` that exchange commands and responses.
+
+    ``transmit`` and ``transmit_into`` are in csrc/python/calls.c, with their documentation.
 
     Args:
         native: the manage object in C.
     """
 
     def __init__(self, native: Manage) -> None:
-        self._native = native
-        self._spare: list[tuple[Slot, Memory]] = []
+        super().__init__(native, address_of(native))
         self._reader: str | None = None  # as attach_by_ifd got it
 
     @property
@@ -190,168 +191,57 @@ class ExchangeMethods(NotCopied):
         """True if the object has a card handle. This does not check that the card is still there."""
         return bool(lib.manage_handle(self._native, ffi.new("SCARDHANDLE *")))
 
-    def transmit(self, command: Buffer, flow: SupportsIndex = 0) -> bytes:
-        """Send a command APDU and return the response. Wraps ``SCardTransmit`` (ISO/IEC 7816-4, clause 5).
-
-        The call cannot be interrupted while the card executes a command. With a flow, Ctrl-C is handled between two
-        commands, at least every 100 ms if no single command takes longer; the exception's ``partial`` has the bytes
-        that arrived. The command is never sent again after an error, because the card may have executed it.
-
-        Args:
-            command: 1 to 65548 bytes in a contiguous buffer.
-            flow: a :class:`~scardffi.constants.Flow`, or several: the steps to take after 61xx, after 6Cxx and for an
-                extended command; none by default. No other call sends a command to the card between these steps.
-
-        Returns:
-            The response. Its last two bytes are the status word. A response of fewer than two bytes has none; it ends
-            a flow.
-
-        Raises:
-            InvalidArgumentError: the command is empty or too long; nothing was sent.
-            CardStateError: the card was reset, removed or switched off.
-            ProtocolMismatchError: the owner of a borrowed handle has reconnected it; attach again.
-            InsufficientBufferError: a response in several parts is longer than 65548 bytes; ``partial`` holds the
-                bytes that arrived.
-            CommunicationError: a part of a response, after the first one, has no status word (``code`` is None).
-            UnexpectedStateError: the object is not attached, or it is detached between two commands of a flow.
-        """
-        if flow or type(command) is not bytes:
-            return self._transmit_any(command, flow)
-        spares = self._spare
-        try:
-            spare = spares.pop()
-        except IndexError:
-            pass  # the exchange is not made here, because its errors would have the IndexError as their context
-        else:
-            slot, response = spare
-            length = _slot_send(slot, command, len(command))
-            if length >= 0:
-                answer: bytes = response[:length]
-                spares.append(spare)
-                return answer
-            spares.append(spare)
-            raise self._exchange_error("transmit", length, command)
-        return self._transmit_any(command, 0)
-
-    def _transmit_any(self, command: Buffer, flow: SupportsIndex) -> bytes:
-        """Transmit with a flow, with a command that is not bytes, or without a spare slot."""
-        if flow:
-            chosen = flags("flow", flow, Flow)
-            return self._transmit_with_flow(readable("command", command), chosen)
-        spare = slot, response = self._take_slot()
-        send = readable("command", command)
-        memory = lib.exchange_slot_response(slot)
-        length = -1
-        try:
-            length = _slot_send(slot, send, len(send))
-            answer: bytes = response[: max(length, 0)]
-        finally:
-            if type(command) is not bytes:  # the command may be secret, and the response may repeat it
-                lib.platform_wipe(memory, length if length >= 0 else MAX_BUFFER_SIZE_EXTENDED)
-        self._return_slot(spare)
-        if length < 0:
-            raise self._exchange_error("transmit", length, send)
-        return answer
-
-    def _take_slot(self) -> tuple[Slot, Memory]:
-        try:
-            return self._spare.pop()
-        except IndexError:
-            pass  # as in transmit
-        slot = owning(functools.partial(lib.exchange_slot_new, self._native), lib.exchange_slot_free)
-        if slot is None:
-            raise from_hresult(E_OUTOFMEMORY, "transmit")
-        # A slice of this buffer is the bytes object to return; ffi.unpack is slower.
-        response = ffi.buffer(lib.exchange_slot_response(slot), MAX_BUFFER_SIZE_EXTENDED)
-        return slot, response
-
-    def _return_slot(self, spare: tuple[Slot, Memory]) -> None:
-        if len(self._spare) < _SPARE_SLOTS:
-            self._spare.append(spare)
-
-    def _transmit_with_flow(self, send: Bytes, flow: int) -> bytes:
-        spare = self._take_slot()
-        slot = spare[0]
-        memory = lib.exchange_slot_response(slot)
+    def _transmit_with_flow(self, command: Buffer, flow: SupportsIndex) -> bytes:
+        memory = new_memory(UNSIGNED_CHARS, lib.FLOW_ROOM)
+        response = ffi.buffer(memory)
         to_wipe = lib.FLOW_ROOM
         try:
-            length = self._complete_in_slot("transmit", slot, flow, send)
-            answer = bytes(ffi.buffer(memory, length))
-            to_wipe = 0 if type(send) is bytes else length  # as in _transmit_any
+            length = self._complete("transmit", command, response, flow, memory)
+            answer: bytes = response[:length]
+            to_wipe = 0 if type(command) is bytes else length  # the command may be secret
+            return answer
         finally:
-            lib.platform_wipe(memory, to_wipe)
-            release(send)
-        self._return_slot(spare)
-        return answer
+            lib.wipe_memory(memory, to_wipe)
 
-    def _complete_in_slot(self, function: str, slot: Slot, flow: int, send: Bytes, receive: CData | None = None) -> int:
-        """Make one exchange with a flow and return the length of the response, which is in the slot by default."""
-        response, capacity = (ffi.NULL, MAX_BUFFER_SIZE_EXTENDED) if receive is None else (receive, len(receive))
-        memory = lib.exchange_slot_response(slot) if receive is None else receive
-        refusal = lib.transmit_check(send, len(send), memory, capacity)
-        if refusal != 0:
-            raise ExchangeFailure(refusal).error(function, self._native, (len(send), capacity))
-        source = ffi.from_buffer(send) if type(send) is bytes else send
-        exchange = lib.exchange_slot_bind(slot, flow, source, len(send), response, capacity)
-        received = _complete(exchange, memory=memory if receive is None else None)
-        if received >= 0:
-            return received
-        arrived = lib.exchange_arrived(exchange)
-        partial = b"" if receive is not None else bytes(ffi.buffer(memory, arrived + lib.exchange_rest(exchange)))
-        required, is_refused = lib.exchange_required(exchange), lib.exchange_is_refused(exchange)
-        failure = ExchangeFailure(-received, required, arrived, partial, is_refused)
-        raise failure.error(function, self._native, place=self._place)
+    def _transmit_into_with_flow(self, command: Buffer, response: Buffer, flow: SupportsIndex) -> int:
+        return self._complete("transmit_into", command, response, flow)
 
-    def transmit_into(self, command: Buffer, response: Buffer, flow: SupportsIndex = 0) -> int:
-        """Send a command APDU and receive the response in memory of the caller. Wraps ``SCardTransmit``.
-
-        Nothing is copied: the PC/SC library writes into ``response``. Otherwise this works like :meth:`transmit`.
+    def _complete(
+        self, function: str, command: Buffer, response: Buffer, flow: SupportsIndex, memory: CData | None = None
+    ) -> int:
+        """Make one exchange with a flow and return the length of the response.
 
         Args:
-            command: 1 to 65548 bytes in a contiguous buffer.
-            response: a writable, contiguous buffer of 2 bytes or more that does not overlap the command.
-            flow: a :class:`~scardffi.constants.Flow`, or several. If a response has several parts, each part is
-                written after the data that arrived before, over the status word of the previous part.
-
-        Returns:
-            The length of the response in bytes, status word included.
-
-        Raises:
-            InsufficientBufferError: the response did not fit. The card has executed the command; ``required`` is the
-                length that the response needs. With a flow, a further part that would not fit is not requested;
-                ``arrived`` is the number of data bytes in ``response``.
-            TypeError: a buffer is not contiguous, or ``response`` is read-only; nothing was sent.
-            InvalidArgumentError: a length is not allowed, or the buffers overlap; nothing was sent.
+            function: the name of the caller, for errors.
+            command: the command.
+            response: the memory for the response.
+            flow: the flow.
+            memory: the same memory if it is not the caller's.
         """
-        if flow or type(command) is not bytes:
-            return self._transmit_into_any(command, response, flow)
-        try:
-            receive = _from_buffer(UNSIGNED_CHARS, response, True)
-        except (TypeError, ValueError, BufferError):
-            receive = writable("response", response)  # raises an error with a better message
-        length = _plain(self._native, command, len(command), receive, len(receive))
-        if length >= 0:
-            return length
-        raise self._exchange_error("transmit_into", length, command, receive)
+        with Exchange(self, command, response, flow) as exchange:
+            native = exchange.native
+            if memory is not None:
+                lib.exchange_limit(native, MAX_BUFFER_SIZE_EXTENDED)
+            received = _complete(native, memory=memory)
+            if received >= 0:
+                return received
+            arrived = lib.exchange_arrived(native)
+            partial = b"" if memory is None else bytes(ffi.buffer(memory, arrived + lib.exchange_rest(native)))
+            required, is_refused = lib.exchange_required(native), lib.exchange_is_refused(native)
+        failure = ExchangeFailure(-received, required, arrived, partial, is_refused=is_refused)
+        raise failure.error(function, self._native, place=self._place)
 
-    def _transmit_into_any(self, command: Buffer, response: Buffer, flow: SupportsIndex) -> int:
-        send, receive = pair_of_buffers(command, response)
-        if flow:
-            return self._transmit_into_with_flow(send, receive, flow)
-        length = _plain(self._native, send, len(send), receive, len(receive))
-        if length < 0:
-            raise self._exchange_error("transmit_into", length, send, receive)
-        return length
+    def _raise_failure(self, function: str, answer: int, command_length: int, capacity: int) -> NoReturn:
+        """Raise the exception for the negative result of an exchange."""
+        failure = ExchangeFailure.decode(answer)
+        raise failure.error(function, self._native, (command_length, capacity), place=self._place)
 
-    def _transmit_into_with_flow(self, send: Bytes, receive: CData, flow: SupportsIndex) -> int:
-        try:
-            spare = self._take_slot()
-            length = self._complete_in_slot("transmit_into", spare[0], flags("flow", flow, Flow), send, receive)
-        except BaseException:
-            release(send, receive)
-            raise
-        self._return_slot(spare)
-        return length
+    @staticmethod
+    def _refuse_buffers(command: Buffer, *responses: Buffer) -> None:
+        """Raise the TypeError for a command or a response, if there is one, that C cannot use."""
+        for response in responses:
+            release(writable("response", response))
+        release(readable("command", command))
 
     def exchange(self, command: Buffer, response: Buffer, *, flow: SupportsIndex = 0) -> Exchange:
         """Bind a command buffer and a response buffer for many exchanges; see :class:`~scardffi.exchange.Exchange`."""
@@ -446,20 +336,13 @@ class ExchangeMethods(NotCopied):
         if answer >= 0:
             return
         done, length = lib.binary_done(file), lib.binary_partial_length(file)
-        hresult, required, *_ = ExchangeFailure.decode(answer)
-        malformed = answered(length, None) if length < 2 else f"the card's response of {length} bytes is malformed"
-        if required:  # C reports what the last response needs, without the data before it
-            required += done
-        failure = ExchangeFailure(hresult, required, done, _file_partial(file), lib.binary_is_refused(file), malformed)
+        failure = ExchangeFailure.decode(answer, done, _file_partial(file), is_refused=lib.binary_is_refused(file))
+        if failure.required:  # C reports what the last response needs, without the data before it
+            failure.required += done
+        failure.malformed = (
+            answered(length, None) if length < 2 else f"the card's response of {length} bytes is malformed"
+        )
         raise failure.error(function, self._native, place=self._place)
-
-    def _exchange_error(self, function: str, answer: int, send: Bytes, receive: CData | None = None) -> SCardError:
-        """Return the exception for the negative result of an exchange, and unlock the buffers."""
-        capacity = MAX_BUFFER_SIZE_EXTENDED if receive is None else len(receive)
-        lengths = len(send), capacity
-        error = ExchangeFailure.decode(answer).error(function, self._native, lengths, place=self._place)
-        release(send, *([] if receive is None else [receive]))
-        return error
 
 
 def _complete(exchange: ExchangeObject, length: int | None = None, memory: CData | None = None) -> int:
@@ -474,24 +357,14 @@ def _complete(exchange: ExchangeObject, length: int | None = None, memory: CData
         The length of the response, or the negated HRESULT.
     """
     try:
-        received = _start(exchange) if length is None else lib.exchange_start_part(exchange, length)
-        return received if received >= 0 else _go_on(exchange, received)
+        received = lib.exchange_start(exchange) if length is None else lib.exchange_start_part(exchange, length)
+        while received == _MORE:
+            received = lib.exchange_step(exchange)
     except BaseException as error:
-        _give_up(exchange, error, memory)
+        arrived = lib.exchange_end(exchange)
+        keep(error, arrived=arrived, partial=b"" if memory is None else bytes(ffi.buffer(memory, arrived)))
         raise
-
-
-def _go_on(exchange: ExchangeObject, received: int) -> int:
-    """Go on with a call until its response is complete, if ``received`` says that it is not."""
-    while received == _MORE:
-        received = lib.exchange_step(exchange)
     return received
-
-
-def _give_up(exchange: ExchangeObject, error: BaseException, memory: CData | None = None) -> None:
-    """Give up a call that was interrupted. The exception gets the number of data bytes that arrived, and the bytes."""
-    arrived = lib.exchange_end(exchange)
-    keep(error, arrived=arrived, partial=b"" if memory is None else bytes(ffi.buffer(memory, arrived)))
 
 
 def _file_partial(file: CData) -> bytes:
@@ -519,13 +392,18 @@ def _chunk(chunk: int, most: int) -> int:
 
 
 @repr_if_half_made
-class Exchange(NotCopied):
+class Exchange(NotCopied, ExchangeCalls):
     """A command buffer and a response buffer of the caller, bound to a card for many exchanges.
 
-    Each call is one call into C that copies no byte in Python and creates only the int that it returns. The buffers
-    are locked against resizing until the object is closed or collected. One thread at a time may use it: a second
-    thread gets an error before anything is sent. After the card is detached a call raises; after a reconnect it uses
-    the new protocol. As a context manager the object is closed at the end.
+    Calling the object sends the command, or with an argument ``length`` the first bytes of it, receives the response in
+    place, and returns the length of the response in bytes, status word included. Wraps ``SCardTransmit``. Each call
+    copies no byte and creates only the int that it returns. It can be interrupted only between two commands of a flow,
+    as :meth:`ExchangeMethods.transmit`. The command is never sent again after an error.
+
+    The buffers are locked against resizing until the object is closed or collected. One thread at a time may use it: a
+    second thread gets an error before anything is sent. After the card is detached a call raises; after a reconnect it
+    uses the new protocol. As a context manager the object is closed at the end. ``unchecked()`` is like a call without
+    an argument, but returns the negated HRESULT if the call would raise.
 
     Args:
         card: the card, which the object keeps alive.
@@ -533,111 +411,56 @@ class Exchange(NotCopied):
         response: a writable, contiguous buffer of 2 bytes or more that does not overlap the command.
         flow: a :class:`~scardffi.constants.Flow`, or several.
 
-    Attributes:
-        unchecked: a callable without arguments that returns the length of the response in bytes or, if
-            :meth:`__call__` would raise, the negated HRESULT.
+    A call raises:
+        InsufficientBufferError: the response did not fit; the card has executed the command.
+        CardStateError: the card was reset, removed or switched off.
+        InvalidArgumentError: the length is not allowed.
+        UnexpectedStateError: the card is detached, the exchange is closed, or another thread is using it.
     """
 
-    __slots__ = (
-        "_card",
-        "_closed",
-        "_command",
-        "_native",
-        "_response",
-        "_size",
-        "command",
-        "response",
-        "unchecked",
-    )
+    __slots__ = ("_card", "_closed", "_native", "_room", "_size", "command", "response")
 
     def __init__(self, card: ExchangeMethods, command: Buffer, response: Buffer, flow: SupportsIndex = 0) -> None:
-        chosen = flags("flow", flow, Flow)
+        native = card.native
+        super().__init__(card, address_of(native), flags("flow", flow, Flow), command, response)
         self._card = card
         self._closed = False
-        receive = writable("response", response)
-        try:
-            send = locked("command", command)
-        except TypeError:
-            release(receive)
-            raise
-        size, capacity = len(send), len(receive)
-        refusal = lib.transmit_check(send, size, receive, capacity)
-        if refusal != 0:
-            release(send, receive)
-            raise ExchangeFailure(refusal).error("exchange", card.native, (size, capacity))
-        send, self._command = pinned(send, command)
-        receive, self._response = pinned(receive, response)
-        create = functools.partial(lib.exchange_new, card.native, chosen, send, size, receive, capacity)
-        native = owning(create, lib.exchange_free)
-        if native is None:
-            release(self._command, self._response)
-            raise from_hresult(E_OUTOFMEMORY, "exchange")
-        self._native: ExchangeObject = native
-        self._size = size
+        self._size, self._room = memoryview(command).nbytes, memoryview(response).nbytes
+        self._native: ExchangeObject = ffi.cast(_EXCHANGE, self._address)
         self.command = command
         self.response = response
-        self.unchecked: Callable[[], int]
-        if chosen:
-            self.unchecked = functools.partial(_complete, self._native)
-        else:
-            self.unchecked = functools.partial(lib.exchange_send, self._native)
-        vars(self.unchecked)["keeps"] = card, self._command, self._response  # it may outlive this object
 
-    def __call__(self, length: int | None = None) -> int:
-        """Send the command and receive the response in place. Wraps ``SCardTransmit``.
-
-        As with :meth:`ExchangeMethods.transmit`, the call can be interrupted only between two commands of a flow. The
-        command is never sent again after an error.
-
-        Args:
-            length: the number of bytes of the command buffer to send; None for all.
-
-        Returns:
-            The length of the response in bytes, status word included.
-
-        Raises:
-            InsufficientBufferError: the response did not fit; the card has executed the command.
-            CardStateError: the card was reset, removed or switched off.
-            InvalidArgumentError: the length is not allowed.
-            UnexpectedStateError: the card is detached, the exchange is closed, or another thread is using it.
-        """
-        if length is not None:
-            return self._send_part(length)
-        try:
-            received = _start(self._native)
-            if received >= 0:
-                return received
-            received = _go_on(self._native, received)
-        except BaseException as error:
-            _give_up(self._native, error)
-            raise
+    def _call(self, length: SupportsIndex | None = None) -> int:
+        """Make a call with a flow, or with a part of the command."""
+        received = self._complete() if length is None else self._send_part(length)
         if received < 0:
-            raise self._error(-received)
+            self._raise_failure(received)
         return received
+
+    def _complete(self) -> int:
+        return _complete(self._native)
 
     def _send_part(self, length: SupportsIndex) -> int:
         size = integer("length", length)
         if not 1 <= size <= self._size:
             raise invalid("length", size, f"1 to {self._size}, the length of the command buffer")
-        received = _complete(self._native, size)
-        if received < 0:
-            raise self._error(-received)
-        return received
+        return _complete(self._native, size)
 
-    def _error(self, hresult: int) -> SCardError:
+    def _raise_failure(self, answer: int) -> NoReturn:
+        """Raise the exception for the negative result of a call."""
+        hresult, native = -answer, self._native
         if hresult == E_UNEXPECTED and self._card.is_attached:
             detail = "another thread is using this exchange, or this thread is already fetching a response in parts"
             if self._closed:
                 detail = "the exchange is closed"
-            return from_hresult(hresult, "exchange", detail)
-        native = self._native
+            raise from_hresult(hresult, "exchange", detail)
         failure = ExchangeFailure(
             hresult,
             lib.exchange_required(native),
             lib.exchange_arrived(native),
             is_refused=lib.exchange_is_refused(native),
         )
-        return failure.error("exchange", self._card.native, place=self._card._place)  # noqa: SLF001  the class is above
+        raise failure.error("exchange", self._card.native, place=self._card._place)  # noqa: SLF001  the class is above
 
     @property
     def sw(self) -> int | None:
@@ -654,7 +477,7 @@ class Exchange(NotCopied):
 
     def __repr__(self) -> str:
         place = self._card._place  # noqa: SLF001  the class is above
-        sizes = f"command {self._size} bytes, response {memoryview(self.response).nbytes} bytes"
+        sizes = f"command {self._size} bytes, response {self._room} bytes"
         return f"<scardffi.Exchange {place}, {sizes}{', closed' * self._closed}>"
 
     def close(self) -> None:
@@ -667,7 +490,7 @@ class Exchange(NotCopied):
             raise from_hresult(E_UNEXPECTED, "close", "a call of this exchange is running")
         if not self._closed:
             self._closed = True
-            release(self._command, self._response)
+            self._unlock()
 
     def __enter__(self) -> Self:
         return self

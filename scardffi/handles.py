@@ -37,12 +37,9 @@ def handle_number(source: object, library: Library) -> int:
         return handle("handle", _cdata_integer(source))
     if _is_manage(getattr(source, "native", None)):
         return _manage_handle(source, library)
-    simple: Any = getattr(sys.modules.get("ctypes"), "_SimpleCData", ())  # the base class of c_long and similar types
-    if isinstance(source, simple):
-        return handle("handle", integer("handle", getattr(source, "value")))  # noqa: B009  `simple` has no static type
-    pointer: Any = getattr(sys.modules.get("_ctypes"), "_Pointer", ())  # the base class of ctypes' pointers
-    if isinstance(source, pointer):
-        return handle("handle", _ctypes_target(source))
+    number = _ctypes_integer(source)
+    if number is not None:
+        return handle("handle", number)
     for layer in _decorated(source):
         if hasattr(layer, "hcard"):
             if layer.hcard is None:
@@ -77,15 +74,26 @@ def _decorated(source: object) -> Iterator[Any]:
             return
 
 
-def _ctypes_target(pointer: Any) -> int:
-    """Return the handle that a pointer of ctypes points to."""
-    ctypes = sys.modules["ctypes"]
-    kind = type(pointer)._type_
-    if not issubclass(kind, ctypes._SimpleCData) or 8 * ctypes.sizeof(kind) != HANDLE_BITS:  # noqa: SLF001  ctypes has no public name for it
+def _ctypes_integer(source: Any) -> int | None:
+    """Return the value of an integer of ctypes, or of the handle that a pointer or ``byref`` of ctypes points to.
+
+    Return None for any other object.
+    """
+    ctypes: Any = sys.modules.get("ctypes")  # not loaded here; without it there are no such objects
+    if ctypes is None:
+        return None
+    if isinstance(source, ctypes._SimpleCData):  # noqa: SLF001  ctypes has no public name for it
+        return integer("handle", source.value)
+    if isinstance(source, type(ctypes.byref(ctypes.c_int()))):
+        source = ctypes.pointer(source._obj)  # noqa: SLF001  the only way to the object
+    if not isinstance(source, ctypes._Pointer):  # noqa: SLF001  ctypes has no public name for it
+        return None
+    kind = type(source)._type_
+    if not issubclass(kind, ctypes._SimpleCData) or 8 * ctypes.sizeof(kind) != HANDLE_BITS:  # noqa: SLF001  as above
         raise TypeError(f"handle: expected a pointer to a SCARDHANDLE, got a pointer to {kind.__name__}")
-    if not pointer:
-        raise invalid("handle", pointer, "a pointer that is not NULL")
-    return integer("handle", pointer.contents.value)
+    if not source:
+        raise invalid("handle", source, "a pointer that is not NULL")
+    return integer("handle", source.contents.value)
 
 
 def _cdata_integer(value: CData) -> int:

@@ -16,22 +16,97 @@ import functools
 import os
 from typing import TYPE_CHECKING
 
-from ._arguments import address, dword, handle, pair_of_buffers, readable, text, writable
+from ._arguments import NUMBERS, address, checked, dword, handle, pair_of_buffers, readable, refuse, text, writable
 from ._half_made import repr_if_half_made
-from ._loader import LibraryInfo, default_table, ffi, lib, library_info, open_table
-from ._marshalling import ReaderStates, check_present, fetch_multi_string, fetch_status, multi_string
+from ._loader import LibraryInfo, address_of, calls, default_table, ffi, lib, library_info, open_table
+from ._marshalling import (
+    DWORD_POINTER,
+    check_present,
+    fetch_multi_string,
+    fetch_status,
+    multi_string,
+    reader_states,
+    state_results,
+)
 from ._not_copied import NotCopied
 from ._windows_functions import WindowsFunctions
 from .constants import Disposition
 from .errors import E_NOTIMPL, from_hresult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import SupportsIndex
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any, Final, SupportsIndex
 
     from typing_extensions import Buffer
 
     from ._native import Api
+
+# A call of these is quicker than one of a function of ``lib``.
+_establish: Final = lib.pcsc_establish_context
+_release: Final = lib.pcsc_SCardReleaseContext
+_is_valid: Final = lib.pcsc_SCardIsValidContext
+_cancel: Final = lib.pcsc_SCardCancel
+_connect: Final = lib.card_handle_connect
+_reconnect: Final = lib.pcsc_reconnect
+_disconnect: Final = lib.card_handle_disconnect
+_begin: Final = lib.pcsc_begin_transaction
+_end: Final = lib.pcsc_SCardEndTransaction
+_list_readers: Final = lib.pcsc_list_readers
+_status: Final = lib.pcsc_status
+_get_status_change: Final = lib.pcsc_get_status_change
+_NULL: Final = ffi.NULL
+
+_OPENED: Final = ffi.typeof("uint64_t[4]")
+_TABLE: Final = ffi.typeof("scardffi_library *")
+_spare: Final[list[Any]] = []
+"""Memory for what a call opens, as pcsc_results.h says: C writes it before Python can be interrupted.
+
+A method takes it in the statement of the call, so that the content of an earlier call is not mistaken for what this
+call has opened.
+"""
+_take: Final = _spare.pop
+_give: Final = _spare.append
+
+
+@functools.lru_cache
+def _reader_name(reader: str) -> bytes:
+    return text("reader", reader)
+
+
+def _checked_or_closed(
+    error: BaseException,
+    opened: Any,
+    opened_number: tuple[Api, int],
+    close: Callable[..., int],
+    *disposition: int,
+    **arguments: Any,
+) -> list[Any] | None:
+    """Return the arguments for another call after a call that has failed with an error.
+
+    If a signal handler has raised after the call, close what the call has opened and return None.
+
+    Args:
+        error: the error.
+        opened: the memory that C has written, or None if the call was not made.
+        opened_number: the library, and the number that the call has returned; 0 if Python was interrupted before.
+        close: the function that closes the number.
+        disposition: its last argument.
+        arguments: the arguments that :func:`checked` checks.
+    """
+    if opened is None and isinstance(error, IndexError) and error.__traceback__ and not error.__traceback__.tb_next:
+        _spare.append(ffi.new(_OPENED))  # there was no spare memory
+        return list(arguments.values())
+    try:
+        return checked(error, **arguments)
+    except BaseException as reason:
+        if reason is not error:
+            raise
+    library, number = opened_number
+    if not number and opened is not None:  # otherwise another thread may already use the memory
+        library, number = ffi.cast(_TABLE, opened[3]), handle("handle", opened[0])
+    if number:
+        close(library, number, *disposition)
+    return None
 
 
 @repr_if_half_made
@@ -51,6 +126,7 @@ class Library(WindowsFunctions, NotCopied):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._table = open_table(path)
+        self._address = address_of(self._table)
 
     @classmethod
     def default(cls) -> Library:
@@ -63,6 +139,7 @@ class Library(WindowsFunctions, NotCopied):
         """
         library = cls.__new__(cls)
         library._table = default_table()  # noqa: SLF001  an attribute of this class
+        library._address = address_of(library._table)  # noqa: SLF001  the same
         return library
 
     @property
@@ -94,40 +171,54 @@ class Library(WindowsFunctions, NotCopied):
         Returns:
             (code, context)
         """
-        table, number = self.native, dword("scope", scope)
-        context = ffi.new("SCARDCONTEXT *")
+        opened: Any = None
+        context = 0
         try:
-            code = lib.pcsc_SCardEstablishContext(table, number, ffi.NULL, ffi.NULL, context)
-            if code == 0:
-                return code, context[0]
-        except BaseException:  # a signal handler has raised after the call
-            lib.pcsc_SCardReleaseContext(table, context[0])
-            raise
-        return check_present(code, "SCardEstablishContext"), context[0]
+            if type(scope) not in NUMBERS:
+                refuse()
+            context = _establish(self._table, scope, opened := _take())
+            if context:
+                _give(opened)
+                return 0, context
+        except BaseException as error:
+            given = _checked_or_closed(error, opened, (self._table, context), _release, scope=scope)
+            if given is None:
+                raise
+            return self.SCardEstablishContext(*given)
+        return check_present(opened[2], "SCardEstablishContext"), 0
 
     def SCardReleaseContext(self, context: SupportsIndex) -> int:
         """Close a context and every handle that was connected on it. Wraps ``SCardReleaseContext``.
 
         On pcsc-lite it does not wake a thread that waits on the context: cancel the wait and join the thread first.
         """
-        code = lib.pcsc_SCardReleaseContext(self.native, handle("context", context))
-        return check_present(code, "SCardReleaseContext")
+        try:
+            code = _release(self._table, context) if type(context) in NUMBERS else refuse()
+        except (TypeError, OverflowError) as error:
+            return self.SCardReleaseContext(*checked(error, context=context))
+        return code and check_present(code, "SCardReleaseContext")
 
     def SCardIsValidContext(self, context: SupportsIndex) -> int:
         """Return 0 if a context is open, otherwise an error code. Wraps ``SCardIsValidContext``.
 
         On pcsc-lite the code stays 0 after the daemon was restarted.
         """
-        code = lib.pcsc_SCardIsValidContext(self.native, handle("context", context))
-        return check_present(code, "SCardIsValidContext")
+        try:
+            code = _is_valid(self._table, context) if type(context) in NUMBERS else refuse()
+        except (TypeError, OverflowError) as error:
+            return self.SCardIsValidContext(*checked(error, context=context))
+        return code and check_present(code, "SCardIsValidContext")
 
     def SCardCancel(self, context: SupportsIndex) -> int:
         """Wake the thread that waits in SCardGetStatusChange on this context. Wraps ``SCardCancel``.
 
         It has no effect on a wait that begins later.
         """
-        code = lib.pcsc_SCardCancel(self.native, handle("context", context))
-        return check_present(code, "SCardCancel")
+        try:
+            code = _cancel(self._table, context) if type(context) in NUMBERS else refuse()
+        except (TypeError, OverflowError) as error:
+            return self.SCardCancel(*checked(error, context=context))
+        return code and check_present(code, "SCardCancel")
 
     def SCardFreeMemory(self, context: SupportsIndex, memory: SupportsIndex) -> int:
         """Free memory that the library allocated for an SCARD_AUTOALLOCATE call. Wraps ``SCardFreeMemory``.
@@ -136,7 +227,7 @@ class Library(WindowsFunctions, NotCopied):
             context: the context of that call.
             memory: the address of the memory.
         """
-        code = lib.pcsc_SCardFreeMemory(self.native, handle("context", context), address("memory", memory))
+        code = lib.pcsc_SCardFreeMemory(self._table, handle("context", context), address("memory", memory))
         return check_present(code, "SCardFreeMemory")
 
     def pcsc_stringify_error(self, code: SupportsIndex) -> str:
@@ -165,11 +256,8 @@ class Library(WindowsFunctions, NotCopied):
         Returns:
             (code, names); without readers the code is SCARD_E_NO_READERS_AVAILABLE
         """
-        wanted = ffi.NULL if groups is None else ffi.from_buffer(multi_string("groups", groups))
-        number = handle("context", context)
-        fetch = functools.partial(lib.pcsc_SCardListReaders, self.native, number, wanted)
-        code, names = fetch_multi_string("SCardListReaders", fetch)
-        return check_present(code, "SCardListReaders"), names
+        wanted = _NULL if groups is None else multi_string("groups", groups)
+        return fetch_multi_string("SCardListReaders", _list_readers, self._table, handle("context", context), wanted)
 
     def SCardListReaderGroups(self, context: SupportsIndex) -> tuple[int, list[str]]:
         """Return the names of the reader groups. Wraps ``SCardListReaderGroups``.
@@ -177,9 +265,8 @@ class Library(WindowsFunctions, NotCopied):
         Returns:
             (code, names)
         """
-        fetch = functools.partial(lib.pcsc_SCardListReaderGroups, self.native, handle("context", context))
-        code, names = fetch_multi_string("SCardListReaderGroups", fetch)
-        return check_present(code, "SCardListReaderGroups"), names
+        number = handle("context", context)
+        return fetch_multi_string("SCardListReaderGroups", lib.pcsc_list_reader_groups, self._table, number)
 
     def SCardGetStatusChange(
         self, context: SupportsIndex, timeout: SupportsIndex, states: Sequence[tuple[str, int]]
@@ -196,17 +283,10 @@ class Library(WindowsFunctions, NotCopied):
         Returns:
             (code, [(event state, ATR), ...]) in the order of ``states``
         """
-        watched = ReaderStates(states)
-        code = lib.pcsc_get_status_change(
-            self.native,
-            handle("context", context),
-            dword("timeout", timeout),
-            watched.count,
-            watched.readers,
-            watched.numbers,
-            watched.atrs,
-        )
-        return check_present(code, "SCardGetStatusChange"), watched.results()
+        number, milliseconds = handle("context", context), dword("timeout", timeout)
+        count, names, current, results = reader_states(states)
+        code = _get_status_change(self._table, number, milliseconds, count, names, current, results)
+        return code and check_present(code, "SCardGetStatusChange"), state_results(results)
 
     # Cards
 
@@ -226,19 +306,24 @@ class Library(WindowsFunctions, NotCopied):
         Returns:
             (code, handle, active protocol)
         """
-        table, number, name = self.native, handle("context", context), text("reader", reader)
-        mode, wanted = dword("share_mode", share_mode), dword("protocols", protocols)
-        card = ffi.new("SCARDHANDLE *")
-        protocol = ffi.new("DWORD *")
+        opened: Any = None
+        card = 0
         try:
-            code = lib.pcsc_SCardConnect(table, number, name, mode, wanted, card, protocol)
-            if code == 0:
-                lib.card_handle_connected(table, card[0])
-                return code, card[0], protocol[0]
-        except BaseException:  # a signal handler has raised after the call
-            lib.pcsc_SCardDisconnect(table, card[0], Disposition.LEAVE)
-            raise
-        return check_present(code, "SCardConnect"), card[0], protocol[0]
+            if type(context) not in NUMBERS or type(share_mode) not in NUMBERS or type(protocols) not in NUMBERS:
+                refuse()
+            card = _connect(self._table, context, _reader_name(reader), share_mode, protocols, opened := _take())
+            protocol = opened[1]
+            if card:
+                _give(opened)
+                return 0, card, protocol
+        except BaseException as error:
+            names = {"context": context, "reader": reader, "share_mode": share_mode, "protocols": protocols}
+            number = self._table, card
+            given = _checked_or_closed(error, opened, number, _disconnect, Disposition.LEAVE, **names)
+            if given is None:
+                raise
+            return self.SCardConnect(*given)
+        return check_present(opened[2], "SCardConnect"), 0, protocol
 
     def SCardReconnect(
         self,
@@ -258,16 +343,20 @@ class Library(WindowsFunctions, NotCopied):
         Returns:
             (code, active protocol)
         """
-        protocol = ffi.new("DWORD *")
-        code = lib.pcsc_SCardReconnect(
-            self.native,
-            handle("card", card),
-            dword("share_mode", share_mode),
-            dword("protocols", protocols),
-            dword("initialization", initialization),
-            protocol,
-        )
-        return check_present(code, "SCardReconnect"), protocol[0]
+        try:
+            if (
+                type(card) not in NUMBERS
+                or type(share_mode) not in NUMBERS
+                or type(protocols) not in NUMBERS
+                or type(initialization) not in NUMBERS
+            ):
+                refuse()
+            packed = _reconnect(self._table, card, share_mode, protocols, initialization)
+        except (TypeError, OverflowError) as error:
+            names = {"card": card, "share_mode": share_mode, "protocols": protocols, "initialization": initialization}
+            return self.SCardReconnect(*checked(error, **names))
+        code = packed & 0xFFFFFFFF
+        return code and check_present(code, "SCardReconnect"), packed >> 32
 
     def SCardDisconnect(self, card: SupportsIndex, disposition: SupportsIndex) -> int:
         """Close a card handle. Wraps ``SCardDisconnect``.
@@ -278,25 +367,35 @@ class Library(WindowsFunctions, NotCopied):
             card: an open card handle.
             disposition: a :class:`~scardffi.constants.Disposition`.
         """
-        code = lib.card_handle_disconnect(self.native, handle("card", card), dword("disposition", disposition))
-        return check_present(code, "SCardDisconnect")
+        try:
+            if type(card) not in NUMBERS or type(disposition) not in NUMBERS:
+                refuse()
+            code = _disconnect(self._table, card, disposition)
+        except (TypeError, OverflowError) as error:
+            return self.SCardDisconnect(*checked(error, card=card, disposition=disposition))
+        return code and check_present(code, "SCardDisconnect")
 
     def SCardBeginTransaction(self, card: SupportsIndex) -> int:
         """Begin a transaction, which keeps other handles from the card. Wraps ``SCardBeginTransaction``.
 
         While another handle holds a transaction, the call waits without limit and cannot be interrupted.
         """
-        table, number = self.native, handle("card", card)
-        begun = ffi.new("uint32_t *")
+        opened: Any = None
+        begun = 0
         try:
-            code = lib.card_handle_begin_transaction(table, number, begun)
-            if code == 0:
-                return code
-        except BaseException:  # a signal handler has raised after the call
-            if begun[0]:
-                lib.pcsc_SCardEndTransaction(table, number, Disposition.LEAVE)
-            raise
-        return check_present(code, "SCardBeginTransaction")
+            if type(card) not in NUMBERS:
+                refuse()
+            begun = _begin(self._table, card, opened := _take())
+            if begun:
+                _give(opened)
+                return 0
+        except BaseException as error:
+            number = self._table, begun
+            given = _checked_or_closed(error, opened, number, _end, Disposition.LEAVE, card=card)
+            if given is None:
+                raise
+            return self.SCardBeginTransaction(*given)
+        return check_present(opened[2], "SCardBeginTransaction")
 
     def SCardEndTransaction(self, card: SupportsIndex, disposition: SupportsIndex) -> int:
         """End a transaction. Wraps ``SCardEndTransaction``.
@@ -305,8 +404,13 @@ class Library(WindowsFunctions, NotCopied):
             card: the handle that began it.
             disposition: a :class:`~scardffi.constants.Disposition`.
         """
-        code = lib.pcsc_SCardEndTransaction(self.native, handle("card", card), dword("disposition", disposition))
-        return check_present(code, "SCardEndTransaction")
+        try:
+            if type(card) not in NUMBERS or type(disposition) not in NUMBERS:
+                refuse()
+            code = _end(self._table, card, disposition)
+        except (TypeError, OverflowError) as error:
+            return self.SCardEndTransaction(*checked(error, card=card, disposition=disposition))
+        return code and check_present(code, "SCardEndTransaction")
 
     def SCardStatus(self, card: SupportsIndex) -> tuple[int, str, int, int, bytes]:
         """Return reader, state, protocol and ATR of a connected card. Wraps ``SCardStatus``.
@@ -317,10 +421,8 @@ class Library(WindowsFunctions, NotCopied):
             (code, reader, state, active protocol, ATR); the state consists of bits of
             :class:`~scardffi.constants.CardState`; on Windows it is one of the numbers 0 to 6 instead
         """
-        number = handle("card", card)
-        fetch = functools.partial(lib.pcsc_SCardStatus, self.native, number)
-        code, reader, state, protocol, atr = fetch_status("DWORD", fetch)
-        return check_present(code, "SCardStatus"), reader, state, protocol, atr
+        code, reader, state, protocol, atr = fetch_status(_status, self._table, handle("card", card))
+        return code and check_present(code, "SCardStatus"), reader, state, protocol, atr
 
     def SCardTransmit(
         self, card: SupportsIndex, protocol: SupportsIndex, command: Buffer, response: Buffer
@@ -338,11 +440,15 @@ class Library(WindowsFunctions, NotCopied):
         Returns:
             (code, length of the response in bytes); with SCARD_E_INSUFFICIENT_BUFFER the length that the response needs
         """
+        if calls is not None:
+            answer: tuple[int, int] | None = calls.transmit(self._address, card, protocol, command, response)
+            if answer is not None:
+                return answer  # otherwise an argument is wrong or has to be converted, and nothing was sent
         pci = ffi.new("SCARD_IO_REQUEST *", (dword("protocol", protocol), ffi.sizeof("SCARD_IO_REQUEST")))
         number = handle("card", card)
         send, receive = pair_of_buffers(command, response)
         length = ffi.new("DWORD *", len(receive))
-        code = lib.pcsc_SCardTransmit(self.native, number, pci, send, len(send), ffi.NULL, receive, length)
+        code = lib.pcsc_SCardTransmit(self._table, number, pci, send, len(send), ffi.NULL, receive, length)
         return check_present(code, "SCardTransmit"), length[0]
 
     def SCardControl(
@@ -361,10 +467,9 @@ class Library(WindowsFunctions, NotCopied):
         """
         number, control = handle("card", card), dword("control_code", control_code)
         send, receive = pair_of_buffers(command, response)
-        source = ffi.from_buffer(send) if type(send) is bytes else send
-        length = ffi.new("DWORD *")
-        code = lib.pcsc_SCardControl(self.native, number, control, source, len(send), receive, len(receive), length)
-        return check_present(code, "SCardControl"), length[0]
+        packed = lib.pcsc_control(self._table, number, control, send, len(send), receive, len(receive))
+        code = packed & 0xFFFFFFFF
+        return code and check_present(code, "SCardControl"), packed >> 32
 
     def SCardGetAttrib(self, card: SupportsIndex, attribute: SupportsIndex, value: Buffer) -> tuple[int, int]:
         """Read an attribute of the reader or card. Wraps ``SCardGetAttrib``.
@@ -379,9 +484,9 @@ class Library(WindowsFunctions, NotCopied):
         """
         number, which = handle("card", card), dword("attribute", attribute)
         receive = writable("value", value)
-        length = ffi.new("DWORD *", len(receive))
-        code = lib.pcsc_SCardGetAttrib(self.native, number, which, receive, length)
-        return check_present(code, "SCardGetAttrib"), length[0]
+        length = ffi.new(DWORD_POINTER, len(receive))
+        code = lib.pcsc_SCardGetAttrib(self._table, number, which, receive, length)
+        return code and check_present(code, "SCardGetAttrib"), length[0]
 
     def SCardSetAttrib(self, card: SupportsIndex, attribute: SupportsIndex, value: Buffer) -> int:
         """Write an attribute of the reader. Wraps ``SCardSetAttrib``.
@@ -393,8 +498,8 @@ class Library(WindowsFunctions, NotCopied):
         """
         number, which = handle("card", card), dword("attribute", attribute)
         send = readable("value", value)
-        code = lib.pcsc_SCardSetAttrib(self.native, number, which, send, len(send))
-        return check_present(code, "SCardSetAttrib")
+        code = lib.pcsc_SCardSetAttrib(self._table, number, which, send, len(send))
+        return code and check_present(code, "SCardSetAttrib")
 
 
 def chosen_library(library: Library | None) -> Library:

@@ -112,8 +112,8 @@ class SCardManage(ExchangeMethods):
 
         Args:
             handle: an int or an object with ``__index__``; an integer of cffi or a pointer to one, which is read; an
-                integer of ctypes; another SCardManage; or an object with ``hcard``, such as pyscard's connection or a
-                decorator of it. The object is kept alive until :meth:`detach`.
+                integer of ctypes, a pointer to one or its ``byref``; another SCardManage; or an object with ``hcard``,
+                such as pyscard's connection or a decorator of it. The object is kept alive until :meth:`detach`.
             owned: True if :meth:`detach` must disconnect the handle. Otherwise it stays open for its owner.
             share_mode: the share mode that the handle was opened with, if you know it. :meth:`reconnect` needs it, and
                 no PC/SC function returns it. It is not copied from another SCardManage.
@@ -378,12 +378,7 @@ class SCardManage(ExchangeMethods):
             CardStateError: the card was reset or removed.
             UnexpectedStateError: the object is not attached.
         """
-        result, reader, state, protocol, atr = _marshalling.fetch_status(
-            "uint32_t",
-            lambda name, name_length, state, protocol, atr, atr_length: lib.manage_status(
-                self._native, state, protocol, name, name_length, atr, atr_length
-            ),
-        )
+        result, reader, state, protocol, atr = _marshalling.fetch_status(lib.manage_packed_status, self._native)
         self._check(result, "status")
         return Status(reader, CardState(state), Protocol(protocol), atr)
 
@@ -457,7 +452,7 @@ class SCardManage(ExchangeMethods):
             answer = bytes(ffi.buffer(response, received[0] if result == 0 else 0))
         finally:
             if type(data) is not bytes:  # the data may be secret, and the response may repeat them
-                lib.platform_wipe(response, most)
+                lib.wipe_memory(response, most)
         self._check(result, "control", f"SCardControl with code 0x{number:08X}")
         return answer
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ._loader import default_table
+from ._loader import default_table, ffi
 from .library import Library
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ class _DefaultLibrary(Library):
 
     def __init__(self) -> None:
         """Load no library."""
+        self._table = ffi.NULL  # C takes the default library
+        self._address = 0  # for _calls: the present default library
 
     @property
     def native(self) -> Api:

@@ -176,7 +176,7 @@ class Script(NotCopied):
                 place += length
             native = owning(create, lib.script_free)
         finally:
-            lib.platform_wipe(packed, size)  # a command may hold a PIN
+            lib.wipe_memory(packed, size)  # a command may hold a PIN
         release(*sends)
         if native is None:
             raise from_hresult(E_OUTOFMEMORY, "Script")
@@ -296,8 +296,8 @@ class Script(NotCopied):
             lib.script_run_end(run)
         if state == lib.SCARDFFI_SCRIPT_FAILED:
             arrived, partial = _partial(run)
-            failure = ExchangeFailure.decode(lib.script_run_failure(run), arrived)
-            failure = failure._replace(partial=partial, is_refused=lib.script_run_is_refused(run))
+            is_refused = lib.script_run_is_refused(run)
+            failure = ExchangeFailure.decode(lib.script_run_failure(run), arrived, partial, is_refused=is_refused)
             cause = failure.error("transmit", card.native)
             raise self._ended(run, timed, str(cause), cause) from cause
         if state == lib.SCRIPT_UNEXPECTED_SW:

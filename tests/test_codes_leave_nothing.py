@@ -7,13 +7,17 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.alone import run_alone
+from support.callback_card import CallbackLibrary
 from support.cards import PIN, RecordingCard, ScriptedCard, card_with_codes, in_reader
 from support.pcscd import PrivatePcscd
 
 from scardffi import Flow, Library, NotTransactedError, ReturnCode, SCardManage, virtual
+from scardffi._arguments import new_memory
+from scardffi._loader import calls, ffi
 from scardffi.constants import control_code
 from scardffi.iso7816._secrets import Secrets
 from scardffi.iso7816.command import Command
@@ -89,12 +93,51 @@ def test_no_copy_of_a_code_stays_in_memory_with_libpcsclite(
     assert card.errors == []
 
 
-# In the core's buffers, if the card returns the code
+# In the memory in which transmit() receives, if the card returns the code
 
 
-def slot(card: SCardManage, length: int) -> bytes:
-    """Return the beginning of the core's buffer for the next response."""
-    return bytes(card._spare[-1][1][:length])
+@pytest.fixture
+def cards(tmp_path_factory: pytest.TempPathFactory) -> CallbackLibrary:
+    return CallbackLibrary(tmp_path_factory.mktemp("echo"))
+
+
+@pytest.fixture
+def echo(cards: CallbackLibrary) -> Iterator[SCardManage]:
+    with cards.attach(lambda command: command[5:] + b"\x90\x00") as attached:
+        yield attached
+
+
+@pytest.fixture
+def received(cards: CallbackLibrary, echo: SCardManage, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], bytes]:
+    """Return a function that returns the beginning of the memory of the last response."""
+    if calls is not None:
+        return lambda length: cards.memory_behind(echo, length)
+    memories: list[Any] = []
+
+    def spy(*arguments: Any) -> Any:
+        memories.append(new_memory(*arguments))
+        return memories[-1]
+
+    monkeypatch.setattr("scardffi._calls_by_cffi.new_memory", spy)
+    return lambda length: bytes(ffi.buffer(memories[-1])[:length])
+
+
+def test_the_response_that_repeats_a_bytearray_is_wiped(echo: SCardManage, received: Callable[[int], bytes]) -> None:
+    assert echo.transmit(bytearray(ECHO)) == SECRET + b"\x90\x00"
+    assert received(8) == bytes(8)
+    assert echo.transmit(ECHO) == SECRET + b"\x90\x00"
+    assert received(8) == SECRET + b"\x90\x00"  # the program has the code in its own bytes
+
+
+def test_what_a_failed_call_has_received_is_wiped_too(
+    cards: CallbackLibrary, echo: SCardManage, received: Callable[[int], bytes]
+) -> None:
+    echo.transmit(ECHO)
+    answers, cards.card = cards.card, lambda _: ReturnCode.SCARD_E_NOT_TRANSACTED
+    with pytest.raises(NotTransactedError):
+        echo.transmit(bytearray(ECHO))
+    cards.card = answers
+    assert received(8) == bytes(8)
 
 
 @pytest.fixture
@@ -102,20 +145,6 @@ def card(virtual_place: tuple[Library, str]) -> Iterator[SCardManage]:
     library, reader = virtual_place
     with SCardManage(library).attach_by_ifd(reader) as attached:
         yield attached
-
-
-def test_the_core_wipes_the_response_that_repeats_a_bytearray(card: SCardManage) -> None:
-    assert card.transmit(bytearray(ECHO)) == SECRET + b"\x90\x00"
-    assert slot(card, 8) == bytes(8)
-    assert card.transmit(ECHO) == SECRET + b"\x90\x00"
-    assert slot(card, 8) == SECRET + b"\x90\x00"  # the program has the code in its own bytes
-
-
-def test_the_core_wipes_the_response_of_a_failed_call_too(card: SCardManage) -> None:
-    card.transmit(ECHO)
-    with virtual.fault("SCardTransmit", code=ReturnCode.SCARD_E_NOT_TRANSACTED), pytest.raises(NotTransactedError):
-        card.transmit(bytearray(ECHO))
-    assert slot(card, 8) == bytes(8)
 
 
 def test_responses_to_a_bytearray_are_complete_with_get_response_and_in_control(card: SCardManage) -> None:
@@ -274,4 +303,3 @@ def test_buffers_are_overwritten_with_a_card_in_a_reader_too() -> None:
         with pytest.raises(StatusError) as raised:
             CHVerification(card).verify(b"918273645546", 1)
         assert "9182" not in everything_told(raised.value)
-        assert slot(card, 2) == bytes(2)

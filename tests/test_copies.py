@@ -58,7 +58,8 @@ from scardffi.services.file_reference import FileRef, Location
 from scardffi.services.pin_pad import PinPad
 from scardffi.services.pin_structures import PinModify, PinProperties, PinVerify
 from scardffi.services.transmitter import Sender, Turns
-from scardffi.virtual import AnsweringCard, VirtualReader
+from scardffi.virtual import AnsweringCard, ContactlessStorageCard, VirtualReader, emv_card
+from scardffi.virtual.emv import EMVCard
 from scardffi.virtual.faults import Fault
 from scardffi.virtual.file_system import FileSystemCard
 from scardffi.virtual.file_system.codes_and_keys import Code, Key
@@ -75,9 +76,11 @@ VALUES: dict[type, Callable[[], object]] = {
     Atr: lambda: Atr(ATR),
     CardCapabilities: lambda: CardCapabilities.of(ATR),
     Code: lambda: Code(1, b"1234"),
+    EMVCard: emv_card,
     errors.CodeInfo: lambda: errors.lookup(0x80100002),
     ClassByte: lambda: ClassByte(5, SecureMessaging.STANDARD, True),
     Command: lambda: Command(0, 0xA4, 4, 0, bytearray(b"\x3f\x00"), 256),
+    ContactlessStorageCard: ContactlessStorageCard,
     DF: lambda: DF(0x3F00, [TransparentEF(0x0101, b"data")]),
     DictWithProblems: lambda: DictWithProblems({1: 2}, [MalformedError("message", 3)]),
     CardPresence: lambda: CardPresence("reader", ATR),

@@ -28,6 +28,7 @@ FILES = {
     "door.py": "test_pytest_plugin",
     "test_door.py": "test_pytest_plugin",
     "test_pyscard_door.py": "test_pytest_plugin",
+    "test_foreign_door.py": "test_pytest_plugin",
 }
 IMPORTS_OF_EXTRAS = {"import numba": "numba", "services.aes": "cryptography"}
 ONLY_IN_THE_CLONE = (".ci/", ".github/", "scardffi/virtual/standin/")

@@ -1,10 +1,13 @@
 """Exchange: two buffers of the caller that are bound for many exchanges; locks, refusals and allocations."""
 
 import gc
+import inspect
 import sys
 import threading
 import tracemalloc
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import pytest
 from conftest import Place
@@ -15,12 +18,18 @@ from support.reports import report
 
 from scardffi import (
     Disposition,
+    Exchange,
     InsufficientBufferError,
     InvalidArgumentError,
+    Library,
     ReturnCode,
     SCardManage,
     UnexpectedStateError,
 )
+from scardffi._loader import calls
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 E_UNEXPECTED = 0x8000FFFF
 
@@ -105,7 +114,7 @@ def test_a_bound_memoryview_may_be_released(card: SCardManage) -> None:
     with card.exchange(command, response) as exchange:
         command.release()
         response.release()
-        assert exchange() == 6
+        assert exchange() == exchange(5) == 6
         assert memory[10:16] == ANSWER_4
         with pytest.raises(BufferError):
             memory.append(0)
@@ -192,6 +201,97 @@ def test_an_exchange_keeps_its_card_alive(place: Place) -> None:
     assert exchange() == 6
     exchange._card.detach()  # type: ignore[attr-defined]  # it is a SCardManage
     exchange.close()
+
+
+def test_the_transmit_methods_take_their_arguments_by_position_and_by_name(card: SCardManage) -> None:
+    response = bytearray(10)
+    assert card.transmit(READ_4, 0) == card.transmit(command=READ_4) == card.transmit(READ_4, flow=0) == ANSWER_4
+    assert card.transmit_into(READ_4, response, 0) == card.transmit_into(response=response, command=READ_4) == 6
+    wrong: list[tuple[Any, tuple[object, ...], dict[str, object]]] = [
+        (card.transmit, (), {}),
+        (card.transmit, (READ_4, 0, 0), {}),
+        (card.transmit, (READ_4,), {"command": READ_4}),
+        (card.transmit, (READ_4,), {"le": 4}),
+        (card.transmit_into, (READ_4,), {}),
+        (card.transmit_into, (READ_4,), {"flow": 0}),
+        (card.transmit_into, (READ_4, response, 0, 0), {}),
+        (card.exchange(READ_4, response), (5, 5), {}),
+        (card.exchange(READ_4, response), (), {"size": 5}),
+    ]
+    for function, arguments, names in wrong:
+        with pytest.raises(TypeError, match="argument"):
+            function(*arguments, **names)
+
+
+@pytest.mark.parametrize("command", [(READ_4, bytearray(10)), [0, 132, 0, 0, 8], None, 5, "0084000008"])
+def test_a_command_that_is_no_buffer_is_refused_by_its_name(card: SCardManage, command: Any) -> None:
+    for call in (card.transmit, lambda value: card.transmit_into(value, bytearray(10))):
+        for flow in (0, 1):
+            with pytest.raises(TypeError, match=r"^command: "):
+                call(command) if flow == 0 else card.transmit(command, flow)
+
+
+def test_the_signatures_name_the_arguments(card: SCardManage) -> None:
+    assert list(inspect.signature(card.transmit).parameters) == ["command", "flow"]
+    assert list(inspect.signature(card.transmit_into).parameters) == ["command", "response", "flow"]
+
+
+@pytest.mark.skipif(calls is None, reason="only a C object could be changed while another thread uses it")
+def test_an_object_is_initialized_once(card: SCardManage) -> None:
+    with card.exchange(READ_4, bytearray(10)) as exchange:
+        for made in (card, exchange):
+            with pytest.raises(RuntimeError, match="only once"):
+                made.__init__(*([card, READ_4, bytearray(10)] if made is exchange else []))  # type: ignore[misc]  # the test calls it directly
+        assert exchange() == 6
+    assert card.transmit(READ_4) == ANSWER_4
+
+
+def test_an_object_without_its_init_sends_nothing_and_raises() -> None:
+    card, exchange = SCardManage.__new__(SCardManage), Exchange.__new__(Exchange)
+    unusable: list[Callable[[], object]] = [
+        lambda: card.transmit(READ_4),
+        lambda: card.transmit(READ_4, flow=1),
+        lambda: card.transmit_into(READ_4, bytearray(10)),
+        lambda: Exchange(card, READ_4, bytearray(10)),
+        exchange,
+        exchange.unchecked,
+    ]
+    for call in unusable:
+        with pytest.raises(AttributeError):
+            call()
+
+
+def test_a_collected_cycle_with_bound_views_frees_its_memory(virtual_place: Place) -> None:
+    memory = bytearray(40)
+    card = SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader)
+    for _ in range(100):
+        views = [memoryview(memory)[:5], memoryview(memory)[5:]]
+        memory[:5] = READ_4
+        cycle: list[object] = [card.exchange(*views), *views]
+        cycle.append(cycle)
+        del views, cycle
+        gc.collect()
+    memory.append(0)
+    card.detach()
+
+
+def test_a_subclass_keeps_its_attributes_and_overrides_methods(place: Place) -> None:
+    class Counting(SCardManage):
+        def __init__(self, library: Library) -> None:
+            super().__init__(library)
+            self.count = 0
+
+        def transmit(self, command: "Buffer", flow: SupportsIndex = 0) -> bytes:
+            self.count += 1
+            return super().transmit(command, flow)
+
+    with Counting(place.library).attach_by_ifd(place.reader) as card:
+        assert card.transmit(READ_4) == ANSWER_4
+        assert card.count == 1
+        seen = weakref.ref(card)
+    del card
+    gc.collect()
+    assert seen() is None
 
 
 def test_a_million_exchanges_allocate_nothing(virtual_place: Place) -> None:

@@ -199,6 +199,7 @@ def test_a_stale_handle_is_an_invalid_argument(owner: SCardManage) -> None:
         ctypes.pointer(ctypes.c_bool(True)),
         ctypes.pointer(ctypes.c_double(1)),
         ctypes.pointer(ctypes.pointer(ctypes.c_long(1))),
+        ctypes.byref(ctypes.c_double(1)),
         ffi.new("char *"),
         ffi.new("double *"),
         ffi.new("unsigned char[]", 8),
@@ -386,8 +387,9 @@ def test_owned_must_be_a_bool(owner: SCardManage) -> None:
 
 def test_a_pointer_of_ctypes_is_read_and_may_not_be_null(owner: SCardManage) -> None:
     number = ctypes.c_int32 if ffi.sizeof("SCARDHANDLE") == 4 else ctypes.c_uint64
-    with SCardManage(owner.library).attach_by_handle(ctypes.pointer(number(owner.handle))) as card:
-        assert card.handle == owner.handle
+    for pointer in (ctypes.pointer, ctypes.byref):
+        with SCardManage(owner.library).attach_by_handle(pointer(number(owner.handle))) as card:
+            assert card.handle == owner.handle
     with pytest.raises(InvalidArgumentError, match="a pointer that is not NULL"):
         SCardManage(owner.library).attach_by_handle(ctypes.POINTER(number)())
 

@@ -15,12 +15,12 @@ PACKAGE = Path(scardffi.__file__).parent
 # From the lowest to the highest level. A module imports only from lower levels. A folder is one
 # unit with all its modules; "scardffi" is the package's __init__, which collects the public names.
 LEVELS: list[set[str]] = [
-    {"_native", "_half_made", "_bytes_like"},
-    {"constants", "iso7816", "_cdef", "_not_copied", "_at_exit", "_pyinstaller"},
+    {"_native", "_calls", "_half_made", "_bytes_like"},
+    {"constants", "iso7816", "_cdef", "_not_copied", "_locks", "_at_exit", "_pyinstaller"},
     {"errors", "services", "_events"},
     {"_loader"},
-    {"_arguments", "_gate"},
-    {"_marshalling"},
+    {"_arguments"},
+    {"_marshalling", "_calls_by_cffi"},
     {"_windows_functions"},
     {"library"},
     {"raw", "handles", "exchange", "embed", "_reaper", "_service", "_event_queue"},
@@ -41,21 +41,22 @@ STRICTER = {
     "services": {
         "iso7816",
         "_not_copied",
+        "_locks",
         "_half_made",
         "_bytes_like",
     },  # no PC/SC: they only have a transmitter
-    "_attachment": {"errors", "exchange", "services"},  # no native object, no handle
+    "_attachment": {"_locks", "errors", "exchange", "services"},  # no native object, no handle
     "_half_made": NOTHING,
     "_bytes_like": NOTHING,
     "_not_copied": NOTHING,
-    "_gate": NOTHING,
     "_events": {"constants"},  # no ffi, no threads
-    "_event_queue": {"constants", "errors", "_events", "_gate"},  # no ffi, no PC/SC library
+    "_event_queue": {"constants", "errors", "_events", "_locks"},  # no ffi, no PC/SC library
+    "_locks": NOTHING,
     "_reaper": NOTHING,  # it closes any object
     "_cdef": NOTHING,  # it runs before the package is built
     "_at_exit": NOTHING,  # it decorates any function
     "_pyinstaller": NOTHING,  # PyInstaller runs it
-    "_loader": {"_native", "errors"},
+    "_loader": {"_native", "_calls", "errors"},
 }
 
 # Imports from outside the standard library, by module: for builds, and for optional extras.
@@ -64,10 +65,11 @@ OUTSIDE = {
     "_pyinstaller.hook-scardffi": {"PyInstaller"},
     "_pyinstaller.hook-scardffi.virtual": {"PyInstaller"},
     "services.aes": {"cryptography"},
+    "virtual._piv_keys": {"cryptography"},
 }
 
-# The compiled module has only one importer at run time. Annotations may name its types everywhere.
-ONLY_IMPORTERS = {"_native": {"_loader"}}
+# The compiled modules have only one importer at run time. Annotations may name their types everywhere.
+ONLY_IMPORTERS = {"_native": {"_loader"}, "_calls": {"_loader"}}
 
 UNITS = set().union(*LEVELS)
 SOURCES = {
@@ -130,7 +132,7 @@ every_module = pytest.mark.parametrize("module", SOURCES, ids=lambda module: mod
 
 
 def test_every_module_has_a_level_and_no_level_is_empty() -> None:
-    assert {unit_of(module) for module in SOURCES} | {"_native"} == UNITS
+    assert {unit_of(module) for module in SOURCES} | {"_native", "_calls"} == UNITS
     assert sum(len(level) for level in LEVELS) == len(UNITS)
 
 
@@ -149,7 +151,7 @@ def test_an_independent_unit_imports_no_other_unit(module: str) -> None:
 
 
 @every_module
-def test_only_the_loader_imports_the_compiled_module(module: str) -> None:
+def test_only_the_loader_imports_the_compiled_modules(module: str) -> None:
     others = {unit_of(other) for other in inner_imports(module)}
     assert [
         restricted for restricted in others & set(ONLY_IMPORTERS) if unit_of(module) not in ONLY_IMPORTERS[restricted]
@@ -163,7 +165,7 @@ def test_only_the_standard_library_and_the_package_are_imported(module: str) -> 
 
 
 def test_the_module_vpcd_imports_only_what_every_class_needs() -> None:
-    assert inner_imports("virtual.vpcd") == {"_at_exit", "_half_made", "_not_copied"}
+    assert inner_imports("virtual.vpcd") == {"_at_exit", "_half_made", "_locks", "_not_copied"}
 
 
 def test_there_is_no_circular_import() -> None:
@@ -171,7 +173,7 @@ def test_there_is_no_circular_import() -> None:
 
 
 def test_this_test_reads_imports_as_python_does() -> None:
-    assert inner_imports("_loader") == {"_native", "errors"}
+    assert inner_imports("_loader") == {"_native", "_calls", "errors"}
     assert {"constants", "errors", "raw", "context"} <= inner_imports("")
     assert {"", "cli.readers", "cli.send", "virtual"} <= inner_imports("cli.main")
     assert {"iso7816.status_word"} <= inner_imports("cli.send")

@@ -63,11 +63,10 @@ def test_nothing_is_left_by_an_interruption_at_any_point(interruptions: Interrup
     dropped = sum(outcome["swallowed"] for outcome in outcomes.values())
     report(f"interruption: {len(outcomes)} operations, {points} points ({dropped} in finalizers), {len(faults)} faults")
     assert faults == []
-    assert sum(outcome["points"] >= 3 for outcome in outcomes.values()) >= 20
-    if sys.version_info < (3, 13):  # there the harness sees no point in some short operations; the cause is not known
-        assert min(outcome["points"] for outcome in outcomes.values()) >= 3
+    assert len(outcomes) >= 20
+    assert min(outcome["points"] for outcome in outcomes.values()) >= 1  # transmit() is one call into C
 
 
-@pytest.mark.parametrize("name", ["leave_a_copy", "leave_a_transaction", "leave_a_context"])
+@pytest.mark.parametrize("name", ["leave_a_copy", "leave_a_transaction", "leave_a_context", "leave_a_mutex"])
 def test_something_left_on_purpose_is_found(name: str, interruptions: Interruptions) -> None:
     assert interruptions.run(name)[name]["faults"] != []

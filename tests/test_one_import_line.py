@@ -57,11 +57,11 @@ def test_every_name_of_the_list_exists(package: ModuleType) -> None:
 
 def test_importing_scardffi_loads_neither_card_data_nor_services() -> None:
     program = "import sys, scardffi; print([one for one in sys.modules if 'iso7816' in one or 'services' in one])"
-    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    shown = subprocess.run([sys.executable, "-c", program], cwd="/", capture_output=True, text=True, check=True)
     assert shown.stdout == "[]\n"
 
 
 def test_importing_the_services_does_not_need_cryptography() -> None:
     program = "import sys, scardffi.services; print('cryptography' in sys.modules)"
-    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    shown = subprocess.run([sys.executable, "-c", program], cwd="/", capture_output=True, text=True, check=True)
     assert shown.stdout == "False\n"

@@ -5,14 +5,20 @@ tests/conformance holds the codes that each function returns.
 
 import array
 import re
+import signal
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import pytest
 from conftest import Place
 from support.commands import ANSWER_4, READ_4
 from support.pcscd import PrivatePcscd
-from support.shape import MACOS, WINDOWS
+from support.shape import MACOS, NO_SUCH_HANDLE, WINDOWS
 
 from scardffi import (
     Attribute,
@@ -193,6 +199,103 @@ def test_an_attribute_is_set_from_any_contiguous_buffer(driver_card: Card, value
     assert read[:4] == value
 
 
+# Numbers
+
+
+class Index:
+    """An object that is a number only by ``__index__``."""
+
+    def __init__(self, number: int) -> None:
+        self._number = int(number)  # a member of an enumeration is no allowed result of __index__
+
+    def __index__(self) -> int:
+        return self._number
+
+
+def test_an_object_with_index_is_a_number_in_every_function_of_numbers(place: Place) -> None:
+    library = place.library
+    code, context = library.SCardEstablishContext(Index(Scope.SYSTEM))
+    connected = library.SCardConnect(Index(context), place.reader, Index(ShareMode.SHARED), Index(Protocol.ANY))
+    handle = Index(connected[1])
+    assert (code, connected[0]) == (SUCCESS, SUCCESS)
+    assert library.SCardReconnect(handle, Index(ShareMode.SHARED), Index(Protocol.ANY), Index(0))[0] == SUCCESS
+    assert library.SCardBeginTransaction(handle) == SUCCESS
+    assert library.SCardEndTransaction(handle, Index(Disposition.LEAVE)) == SUCCESS
+    assert library.SCardDisconnect(handle, Index(Disposition.LEAVE)) == SUCCESS
+    assert library.SCardIsValidContext(Index(context)) == SUCCESS
+    assert library.SCardReleaseContext(Index(context)) == SUCCESS
+
+
+@pytest.mark.parametrize("number", [Decimal(2), Fraction(2), UUID(int=2)])
+def test_a_number_that_only_int_converts_is_refused(virtual_place: Place, number: Any) -> None:
+    with pytest.raises(TypeError, match=f"^scope: expected an int, got {type(number).__name__}"):
+        virtual_place.library.SCardEstablishContext(number)
+
+
+def test_a_handle_may_be_given_as_a_signed_and_as_an_unsigned_number(virtual_place: Place) -> None:
+    unsigned = (1 << 8 * ffi.sizeof("SCARDHANDLE")) - 1
+    codes = {virtual_place.library.SCardDisconnect(number, Disposition.LEAVE) for number in (-1, unsigned)}
+    assert codes == {NO_SUCH_HANDLE}
+
+
+def test_an_error_of_an_argument_shows_no_error_of_cffi(virtual_place: Place) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        virtual_place.library.SCardDisconnect(1, 2**32)
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("reader", [["reader"], {}, b"reader"])
+def test_a_reader_of_a_wrong_type_is_refused_by_its_name(virtual_place: Place, reader: Any) -> None:
+    with pytest.raises(TypeError, match=f"^reader: expected a str, got {type(reader).__name__}"):
+        virtual_place.library.SCardConnect(1, reader, ShareMode.SHARED, Protocol.ANY)
+
+
+def test_threads_that_connect_at_the_same_time_get_results_of_their_own(virtual_place: Place) -> None:
+    library = virtual_place.library
+    _, context = library.SCardEstablishContext(Scope.SYSTEM)
+
+    def connect(_: int) -> tuple[int, int, int]:
+        connected = library.SCardConnect(context, virtual_place.reader, ShareMode.SHARED, Protocol.T1)
+        assert library.SCardBeginTransaction(connected[1]) == SUCCESS
+        assert library.SCardEndTransaction(connected[1], Disposition.LEAVE) == SUCCESS
+        return connected
+
+    with ThreadPoolExecutor(16) as pool:
+        connected = list(pool.map(connect, range(400)))
+    assert {(code, protocol) for code, _, protocol in connected} == {(SUCCESS, Protocol.T1)}
+    assert len({handle for _, handle, _ in connected}) == 400
+    assert library.SCardReleaseContext(context) == SUCCESS
+
+
+@pytest.mark.skipif(WINDOWS, reason="it has no SIGALRM")
+@pytest.mark.parametrize("error", [TypeError, OverflowError, IndexError, KeyboardInterrupt])
+def test_what_a_call_has_opened_is_closed_if_a_signal_handler_raises_any_error(
+    virtual_place: Place, error: type[BaseException]
+) -> None:
+    """The handler raises after the call: the call waits until another thread has ended its transaction."""
+    library, opened = virtual_place.library, (ShareMode.SHARED, Protocol.ANY)
+    _, context = library.SCardEstablishContext(Scope.SYSTEM)
+    _, holder, _ = library.SCardConnect(context, virtual_place.reader, *opened)
+    _, waiting, _ = library.SCardConnect(context, virtual_place.reader, *opened)
+    assert library.SCardBeginTransaction(holder) == SUCCESS
+
+    def interrupt(_number: int, _frame: Any) -> None:
+        raise error("of the handler")
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    end = threading.Timer(0.2, library.SCardEndTransaction, (holder, Disposition.LEAVE))
+    end.start()
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        with pytest.raises(error, match="of the handler"):
+            library.SCardBeginTransaction(waiting)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        end.join()
+    assert library.SCardEndTransaction(waiting, Disposition.LEAVE) == ReturnCode.SCARD_E_NOT_TRANSACTED
+    assert library.SCardReleaseContext(context) == SUCCESS
+
+
 # Numbers of contexts
 
 
@@ -367,7 +470,7 @@ class Indexed:
     """An object with __index__."""
 
     def __init__(self, number: int) -> None:
-        self._number = number
+        self._number = int(number)  # a member of an enumeration is no allowed result of __index__
 
     def __index__(self) -> int:
         return self._number

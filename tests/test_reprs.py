@@ -21,7 +21,7 @@ PIN = bytearray(b"739015")
         (instructions.read_binary(0x100), "<Command 00 B0 01 00 (READ BINARY), Le 256>"),
         (Command(0, 0xA4, 4, 0, b"\xa0\0\0\0\3", 256), "<Command 00 A4 04 00 (SELECT), Lc 5, Le 256>"),
         (Command(0, 0xD6, 0, 0, bytes(300)), "<Command 00 D6 00 00 (UPDATE BINARY), Lc 300, extended>"),
-        (Command(0x80, 0xCA, 0x9F, 0x7F, le=256), "<Command 80 CA 9F 7F (INS CA, class 80), Le 256>"),
+        (Command(0x80, 0xCA, 0x9F, 0x7F, le=256), "<Command 80 CA 9F 7F (INS CA of class 80), Le 256>"),
         (Command(0, 0x44), "<Command 00 44 00 00 (ACTIVATE FILE)>"),
     ],
 )

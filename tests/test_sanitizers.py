@@ -1,14 +1,23 @@
 """The C code under the address, undefined behaviour and thread sanitizers."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support.compile import program, shared_library, virtual_library_sources
+from support.compile import (
+    compiler,
+    need_python_headers,
+    program,
+    python_include_flags,
+    shared_library,
+    virtual_library_sources,
+)
 from support.pcscd import free_vpcd_port
 from support.reports import report
+from support.requirements import need
 
 import scardffi
 
@@ -34,13 +43,21 @@ class Build(NamedTuple):
         return run_program(self.core_program, str(self.library), *arguments)
 
 
-def run_program(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_program(
+    program: Path, *arguments: str, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a program, with less randomness of addresses if there is too much."""
     randomness = ADDRESS_SPACE_RANDOMNESS
     fixed = randomness.exists() and int(randomness.read_text()) > MOST_RANDOMNESS
     command = [*(["setarch", "-R"] if fixed else []), str(program), *arguments]
     return subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **(environment or {})},
+        timeout=120,
+        check=False,
     )
 
 
@@ -98,6 +115,45 @@ def test_the_virtual_library_passes_its_stress_program_without_a_report_of_a_san
     said, end = done.stdout.splitlines()
     assert end == "done"
     report(f"stress of the virtual library under {build.sanitizers}: {said}")
+
+
+@pytest.mark.parametrize("library", ["asan", "tsan"])
+def test_the_calls_pass_many_threads_without_a_report_of_a_sanitizer(library: str, tmp_path: Path) -> None:
+    need_python_headers()
+    runtime = subprocess.run(
+        [*compiler(), f"-print-file-name=lib{library}.so"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    need([] if Path(runtime).is_absolute() else [f"the compiler has no lib{library}.so"])
+    sanitizer = {"asan": "address,undefined", "tsan": "thread"}[library]
+    csrc = PACKAGE / "csrc"
+    module = shared_library(
+        csrc / "python" / "calls.c",
+        tmp_path,
+        f"-fsanitize={sanitizer}",
+        "-fno-sanitize-recover=all",
+        "-fno-omit-frame-pointer",
+        "-DPy_LIMITED_API=0x030B0000",
+        *python_include_flags(),
+        f"-I{PACKAGE / 'include'}",
+        f"-I{csrc}",
+        str(csrc / "wipe.c"),
+    )
+    done = run_program(
+        Path(sys.executable),
+        str(Path(__file__).parent / "programs" / "calls_in_threads.py"),
+        str(module),
+        "200",
+        environment={
+            "PYTHONPATH": str(Path(__file__).parent),
+            "LD_PRELOAD": runtime,
+            "ASAN_OPTIONS": "detect_leaks=0",
+            "SCARDFFI_NO_CALLS": "",
+        },
+    )
+    assert done.returncode == 0, done.stdout
+    assert "Sanitizer" not in done.stdout
+    assert "runtime error" not in done.stdout
+    assert done.stdout.splitlines()[-1] == "5"
 
 
 def test_the_sanitizers_report_an_error_made_on_purpose(build: Build) -> None:

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wipe.h"
+
 enum {
     INS_READ = 0xB0,
     INS_READ_FAR = 0xB1,
@@ -337,7 +339,7 @@ static int64_t run_locked(struct binary_file *file, struct card_handle *card, ui
         file->in_command = received == FLOW_MORE;
         if (file->in_command)
             return FLOW_MORE;
-        platform_wipe(file->command, file->chunk.command_length);
+        wipe_memory(file->command, file->chunk.command_length);
         if (received < 0) {
             give_up_chunk(file);
             return received;
@@ -377,7 +379,7 @@ void binary_free(struct binary_file *file)
     if (file == NULL)
         return;
     binary_end(file);
-    platform_wipe(file->scratch, file->scratch_used);
+    wipe_memory(file->scratch, file->scratch_used);
     free(file);
 }
 
@@ -399,7 +401,7 @@ void binary_end(struct binary_file *file)
     if (!file->in_command)
         return;
     flow_end(&file->flow);
-    platform_wipe(file->command, file->chunk.command_length);
+    wipe_memory(file->command, file->chunk.command_length);
     give_up_chunk(file);
 }
 

@@ -3,8 +3,10 @@
 
 #include <stdlib.h>
 
+#include "pcsc_strings.h"
+
 /* guarded by the global lock */
-static struct card_handle *in_use;
+static struct card_handle *in_use; /* atomic; this one is read without the lock too */
 static struct card_handle *unused;
 static unsigned process; /* the process that the lists belong to */
 
@@ -30,7 +32,7 @@ static void forget_parent(void)
 {
     if (process != platform_process()) {
         process = platform_process();
-        in_use = NULL;
+        platform_atomic_store(&in_use, NULL);
         unused = NULL;
     }
 }
@@ -57,7 +59,7 @@ struct card_handle *card_handle_acquire(const scardffi_library *library, SCARDHA
         platform_atomic_store(&card->holder, NULL);
         card->references = 1;
         card->next = in_use;
-        in_use = card;
+        platform_atomic_store(&in_use, card);
     }
     platform_global_unlock();
     return card;
@@ -66,6 +68,8 @@ struct card_handle *card_handle_acquire(const scardffi_library *library, SCARDHA
 /* Return the struct of this handle if one is in use, otherwise NULL. */
 static struct card_handle *acquire_used(const scardffi_library *library, SCARDHANDLE value)
 {
+    if (platform_atomic_load(&in_use) == NULL)
+        return NULL;
     platform_global_lock();
     forget_parent();
     struct card_handle *card = find(library, value);
@@ -91,16 +95,21 @@ void card_handle_connected(const scardffi_library *library, SCARDHANDLE handle)
     card_handle_release(card);
 }
 
-uint32_t card_handle_begin_transaction(const scardffi_library *library, SCARDHANDLE handle, uint32_t *begun)
+SCARDHANDLE card_handle_connect(const scardffi_library *library, SCARDCONTEXT context, const char *reader,
+                                uint32_t share_mode, uint32_t protocols, uint64_t *opened)
 {
-    *begun = 0;
-    uint32_t code = pcsc_SCardBeginTransaction(library, handle);
-    *begun = code == SCARD_S_SUCCESS;
-    return code;
+    SCARDHANDLE handle = 0;
+    DWORD protocol = 0;
+    library = pcsc_given_or_default(library);
+    uint32_t code = pcsc_SCardConnect(library, context, reader, share_mode, protocols, &handle, &protocol);
+    if (code == SCARD_S_SUCCESS)
+        card_handle_connected(library, handle);
+    return pcsc_opened(opened, library, code, handle, protocol);
 }
 
 uint32_t card_handle_disconnect(const scardffi_library *library, SCARDHANDLE handle, uint32_t disposition)
 {
+    library = pcsc_given_or_default(library);
     struct card_handle *card = acquire_used(library, handle);
     if (card == NULL)
         return pcsc_SCardDisconnect(library, handle, disposition);
@@ -122,7 +131,7 @@ void card_handle_release(struct card_handle *card)
         struct card_handle **link = &in_use;
         while (*link != card)
             link = &(*link)->next;
-        *link = card->next;
+        platform_atomic_store(link, card->next);
         card->next = unused;
         unused = card;
     }

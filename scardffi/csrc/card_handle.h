@@ -12,6 +12,7 @@
 #define SCARDFFI_CARD_HANDLE_H
 
 #include "pcsc_api.h"
+#include "pcsc_results.h"
 #include "platform.h"
 
 struct flow;
@@ -39,8 +40,9 @@ void card_handle_renew(struct card_handle *card);
 
 /* [declarations] that Python sees */
 
-/* SCardBeginTransaction. `*begun` becomes 1 if it succeeds, otherwise 0. */
-uint32_t card_handle_begin_transaction(const scardffi_library *library, SCARDHANDLE handle, uint32_t *begun);
+/* SCardConnect. Returns the handle, or 0. Attachments to an earlier connection with the same number end. */
+SCARDHANDLE card_handle_connect(const scardffi_library *library, SCARDCONTEXT context, const char *reader,
+                                uint32_t share_mode, uint32_t protocols, uint64_t *opened);
 /* SCardDisconnect. If it succeeds, attachments to the handle end. */
 uint32_t card_handle_disconnect(const scardffi_library *library, SCARDHANDLE handle, uint32_t disposition);
 /* SCardConnect has returned this number: attachments to an earlier connection with this number end. */

@@ -1,4 +1,4 @@
-/* One exchange, in three ways. */
+/* One exchange, in two ways. */
 #include "exchange.h"
 
 #include <stdlib.h>
@@ -21,12 +21,6 @@ struct scardffi_exchange {
     struct flow flow;
 };
 
-struct exchange_slot {
-    scardffi_manage *manage;
-    scardffi_exchange exchange;
-    unsigned char response[FLOW_ROOM];
-};
-
 int64_t exchange_plain(scardffi_manage *manage, const unsigned char *command, size_t command_length,
                        unsigned char *response, size_t capacity)
 {
@@ -41,36 +35,12 @@ int64_t exchange_plain(scardffi_manage *manage, const unsigned char *command, si
     return result;
 }
 
-struct exchange_slot *exchange_slot_new(scardffi_manage *manage)
+scardffi_exchange *exchange_new(scardffi_manage *manage, unsigned flow, const unsigned char *command,
+                                size_t command_length, unsigned char *response, size_t capacity)
 {
-    struct exchange_slot *slot = malloc(sizeof *slot);
-    if (slot == NULL)
+    scardffi_exchange *exchange = calloc(1, sizeof *exchange);
+    if (exchange == NULL)
         return NULL;
-    slot->manage = manage;
-    slot->exchange = (scardffi_exchange){0};
-    return slot;
-}
-
-void exchange_slot_free(struct exchange_slot *slot)
-{
-    if (slot != NULL)
-        flow_end(&slot->exchange.flow);
-    free(slot);
-}
-
-const char *exchange_slot_response(const struct exchange_slot *slot)
-{
-    return (const char *)slot->response;
-}
-
-int64_t exchange_slot_send(struct exchange_slot *slot, const unsigned char *command, size_t command_length)
-{
-    return exchange_plain(slot->manage, command, command_length, slot->response, MAX_BUFFER_SIZE_EXTENDED);
-}
-
-static void bind(scardffi_exchange *exchange, scardffi_manage *manage, unsigned flow, const unsigned char *command,
-                 size_t command_length, unsigned char *response, size_t capacity)
-{
     exchange->manage = manage;
     exchange->flags = flow;
     exchange->command = command;
@@ -79,26 +49,12 @@ static void bind(scardffi_exchange *exchange, scardffi_manage *manage, unsigned 
     exchange->capacity = capacity;
     exchange->limit = capacity;
     exchange->has_sw = true;
-}
-
-scardffi_exchange *exchange_new(scardffi_manage *manage, unsigned flow, const unsigned char *command,
-                                size_t command_length, unsigned char *response, size_t capacity)
-{
-    scardffi_exchange *exchange = calloc(1, sizeof *exchange);
-    if (exchange != NULL)
-        bind(exchange, manage, flow, command, command_length, response, capacity);
     return exchange;
 }
 
-scardffi_exchange *exchange_slot_bind(struct exchange_slot *slot, unsigned flow, const unsigned char *command,
-                                      size_t command_length, unsigned char *response, size_t capacity)
+void exchange_limit(scardffi_exchange *exchange, size_t limit)
 {
-    bool is_own = response == NULL;
-    bind(&slot->exchange, slot->manage, flow, command, command_length, is_own ? slot->response : response,
-         is_own ? sizeof slot->response : capacity);
-    if (is_own)
-        slot->exchange.limit = MAX_BUFFER_SIZE_EXTENDED;
-    return &slot->exchange;
+    exchange->limit = limit;
 }
 
 void exchange_free(scardffi_exchange *exchange)

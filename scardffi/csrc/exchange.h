@@ -1,5 +1,5 @@
-/* One exchange, in three ways: with the caller's memory; with a receive buffer that the core owns; and as an exchange
- * object that keeps both buffers. transmit.h describes the result of an exchange. */
+/* One exchange, in two ways: with buffers of this call, and as an exchange object that keeps both buffers. transmit.h
+ * describes the result of an exchange. */
 #ifndef SCARDFFI_EXCHANGE_H
 #define SCARDFFI_EXCHANGE_H
 
@@ -11,21 +11,12 @@
 int64_t exchange_plain(scardffi_manage *manage, const unsigned char *command, size_t command_length,
                        unsigned char *response, size_t capacity);
 
-/* A receive buffer of the core, large enough for every response, even one in parts. It keeps the manage object whose
- * card gets the commands. Only one call at a time can use it. */
-struct exchange_slot;
-struct exchange_slot *exchange_slot_new(scardffi_manage *manage); /* NULL if memory is exhausted */
-void exchange_slot_free(struct exchange_slot *slot);
-const char *exchange_slot_response(const struct exchange_slot *slot);
-int64_t exchange_slot_send(struct exchange_slot *slot, const unsigned char *command, size_t command_length);
-
 /* An exchange object. The caller keeps the buffers in place until exchange_close. If a second thread uses it during a
  * call, that thread gets SCARDFFI_E_UNEXPECTED and nothing is sent. Returns NULL if memory is exhausted. */
 scardffi_exchange *exchange_new(scardffi_manage *manage, unsigned flow, const unsigned char *command,
                                 size_t command_length, unsigned char *response, size_t capacity);
-/* The same for one call, in the memory of a slot. If `response` is NULL, the response is received in the slot. */
-scardffi_exchange *exchange_slot_bind(struct exchange_slot *slot, unsigned flow, const unsigned char *command,
-                                      size_t command_length, unsigned char *response, size_t capacity);
+/* Request no part of a continued response that would make it longer than this; by default the capacity. */
+void exchange_limit(scardffi_exchange *exchange, size_t limit);
 void exchange_free(scardffi_exchange *exchange);
 /* Return the length of the response, or minus the HRESULT. exchange_required and exchange_arrived return the
  * other parts of a failure. */

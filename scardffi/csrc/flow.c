@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wipe.h"
+
 /* Which command of a flow is next: the caller's, the next one of its chain, or GET RESPONSE. */
 enum { COMMAND, LINK, FETCH };
 
@@ -34,7 +36,7 @@ static int64_t send_with_le(struct card_handle *card, const unsigned char *comma
     memcpy(copy, command, size);
     size += apdu_put_le(copy + size, le, apdu.extended, apdu.lc > 0);
     int64_t received = transmit_locked(card, copy, size, response, capacity);
-    platform_wipe(copy, size); /* it may contain a PIN */
+    wipe_memory(copy, size); /* it may contain a PIN */
     free(copy);
     return received;
 }
@@ -71,7 +73,7 @@ static int64_t send_link(struct card_handle *card, struct flow *flow, bool *is_l
         size += apdu_put_le(block + size, apdu->le < SHORT_LE_MAX ? apdu->le : SHORT_LE_MAX, false, lc > 0);
     int64_t received = *is_last ? send(card, flow->flags, block, size, flow->response, flow->capacity)
                                 : transmit_locked(card, block, size, flow->response, flow->capacity);
-    platform_wipe(block, sizeof block);
+    wipe_memory(block, sizeof block);
     return received;
 }
 

@@ -524,12 +524,6 @@ uint32_t manage_learn_protocol(struct card_handle *card)
     return code;
 }
 
-/* Return a length that the library reports, or UINT32_MAX if it is larger. */
-static uint32_t claimed_length(DWORD length)
-{
-    return length < UINT32_MAX ? (uint32_t)length : UINT32_MAX;
-}
-
 /* Convert the platform's state of a card to the bits of pcsc-lite. */
 static uint32_t card_state(DWORD state)
 {
@@ -569,10 +563,20 @@ uint32_t manage_status(scardffi_manage *manage, uint32_t *state, uint32_t *proto
     *state = card_state(native_state);
     *protocol = (uint32_t)native_protocol;
     if (reader_length != NULL)
-        *reader_length = claimed_length(native_reader_length);
+        *reader_length = pcsc_claimed_length(native_reader_length);
     if (atr_length != NULL)
-        *atr_length = claimed_length(native_atr_length);
+        *atr_length = pcsc_claimed_length(native_atr_length);
     return manage_leave(card, code);
+}
+
+uint32_t manage_packed_status(scardffi_manage *manage, char *memory, size_t size)
+{
+    struct pcsc_card_status status = {.needed = (uint32_t)(size - sizeof status)};
+    uint32_t atr_length = sizeof status.atr;
+    uint32_t code = manage_status(manage, &status.state, &status.protocol, memory + sizeof status, &status.needed,
+                                  status.atr, &atr_length);
+    pcsc_write_status(&status, atr_length, memory, size);
+    return code;
 }
 
 uint32_t manage_control(scardffi_manage *manage, uint32_t control_code, const unsigned char *command,
@@ -590,7 +594,7 @@ uint32_t manage_control(scardffi_manage *manage, uint32_t control_code, const un
                                       response, (DWORD)capacity, &length);
     if (code == SCARD_S_SUCCESS && length > capacity)
         code = SCARD_F_INTERNAL_ERROR; /* the library reports more bytes than it may write */
-    *received = claimed_length(length);
+    *received = pcsc_claimed_length(length);
     return manage_leave(card, code);
 }
 
@@ -605,7 +609,7 @@ uint32_t manage_get_attribute(scardffi_manage *manage, uint32_t attribute, unsig
     uint32_t code = pcsc_SCardGetAttrib(card->library, card->value, attribute, value, &native_length);
     if (code == SCARD_S_SUCCESS && native_length > *length)
         code = SCARD_F_INTERNAL_ERROR;
-    *length = claimed_length(native_length);
+    *length = pcsc_claimed_length(native_length);
     return manage_leave(card, code);
 }
 

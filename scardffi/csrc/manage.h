@@ -53,6 +53,8 @@ uint32_t manage_probe(scardffi_manage *manage);
  * the length of each to its capacity; the call changes it to the real length. */
 uint32_t manage_status(scardffi_manage *manage, uint32_t *state, uint32_t *protocol, char *reader,
                        uint32_t *reader_length, unsigned char *atr, uint32_t *atr_length);
+/* manage_status with the results of pcsc_status. */
+uint32_t manage_packed_status(scardffi_manage *manage, char *memory, size_t size);
 uint32_t manage_control(scardffi_manage *manage, uint32_t control_code, const unsigned char *command,
                         size_t command_length, unsigned char *response, size_t capacity, uint32_t *received);
 uint32_t manage_get_attribute(scardffi_manage *manage, uint32_t attribute, unsigned char *value, uint32_t *length);

@@ -159,16 +159,18 @@ PCSC_EVERY_NUMBER_FUNCTION(PCSC_DEFINE_CALLER)
 
 uint32_t pcsc_SCardAccessStartedEvent(const scardffi_library *library, uintptr_t *event)
 {
+    library = pcsc_given_or_default(library);
     if (library->SCardAccessStartedEvent == NULL)
-        return PCSC_NOT_IMPLEMENTED;
+        return pcsc_missing(library);
     *event = (uintptr_t)library->SCardAccessStartedEvent();
     return *event != 0 ? SCARD_S_SUCCESS : SCARD_F_INTERNAL_ERROR;
 }
 
 uint32_t pcsc_SCardReleaseStartedEvent(const scardffi_library *library)
 {
+    library = pcsc_given_or_default(library);
     if (library->SCardReleaseStartedEvent == NULL)
-        return PCSC_NOT_IMPLEMENTED;
+        return pcsc_missing(library);
     library->SCardReleaseStartedEvent();
     return SCARD_S_SUCCESS;
 }

@@ -136,18 +136,34 @@ struct scardffi_library {
     const char *(PCSC_CALL *pcsc_stringify_error)(LONG code);
 };
 
-/* Each function on a given library: pcsc_SCardX(library, ...). It returns the library's code as an unsigned 32-bit
- * number on every platform, or PCSC_NOT_IMPLEMENTED. The functions with strings are in pcsc_strings.h. */
+/* Return the default library, which the first call loads. If none can be loaded, return a table without functions, for
+ * which pcsc_missing returns PCSC_NO_LIBRARY. Defined in pcsc_default.c. */
+const scardffi_library *pcsc_default(void);
+/* Return the code for a function that is NULL in the table. */
+uint32_t pcsc_missing(const scardffi_library *library);
+
+/* A function of Python passes NULL for the default library of the moment. */
+static inline const scardffi_library *pcsc_given_or_default(const scardffi_library *library)
+{
+    return library != NULL ? library : pcsc_default();
+}
+
+/* Each function on a given library, or on the default library for NULL: pcsc_SCardX(library, ...). It returns the
+ * library's code as an unsigned 32-bit number on every platform, PCSC_NOT_IMPLEMENTED or PCSC_NO_LIBRARY. The functions
+ * with strings are in pcsc_strings.h. */
 #define PCSC_DECLARE_CALLER(need, name, arguments, ...)                                                                \
     uint32_t pcsc_##name(const scardffi_library *library, __VA_ARGS__);
 #define PCSC_DEFINE_CALLER(need, name, arguments, ...)                                                                 \
     uint32_t pcsc_##name(const scardffi_library *library, __VA_ARGS__)                                                 \
     {                                                                                                                  \
-        return library->name != NULL ? (uint32_t)library->name arguments : PCSC_NOT_IMPLEMENTED;                       \
+        library = pcsc_given_or_default(library);                                                                      \
+        return library->name != NULL ? (uint32_t)library->name arguments : pcsc_missing(library);                      \
     }
 PCSC_EVERY_NUMBER_FUNCTION(PCSC_DECLARE_CALLER)
 
 /* [declarations] that Python sees */
+
+#define PCSC_NO_LIBRARY 0x8007007Eu /* ERROR_MOD_NOT_FOUND as an HRESULT: no default library can be loaded */
 
 uint32_t pcsc_SCardAccessStartedEvent(const scardffi_library *library, uintptr_t *event);
 uint32_t pcsc_SCardReleaseStartedEvent(const scardffi_library *library);

@@ -5,6 +5,7 @@
 #include "platform.h"
 
 static scardffi_library *default_library; /* atomic; written under the global lock */
+static const scardffi_library no_library;
 
 int pcsc_open_default(scardffi_library **library, char *detail, size_t size)
 {
@@ -23,6 +24,24 @@ int pcsc_open_default(scardffi_library **library, char *detail, size_t size)
     return 0;
 }
 
+static const scardffi_library *load_default(void)
+{
+    char detail[512];
+    scardffi_library *library;
+    return pcsc_open_default(&library, detail, sizeof detail) == 0 ? library : &no_library;
+}
+
+const scardffi_library *pcsc_default(void)
+{
+    const scardffi_library *library = platform_atomic_load(&default_library);
+    return library != NULL ? library : load_default();
+}
+
+uint32_t pcsc_missing(const scardffi_library *library)
+{
+    return library == &no_library ? PCSC_NO_LIBRARY : PCSC_NOT_IMPLEMENTED;
+}
+
 scardffi_library *pcsc_set_default(scardffi_library *library)
 {
     platform_global_lock();
@@ -36,9 +55,8 @@ scardffi_library *pcsc_set_default(scardffi_library *library)
 #define DEFINE_PLAIN(need, name, arguments, ...)                                                                       \
     LONG name(__VA_ARGS__)                                                                                             \
     {                                                                                                                  \
-        char detail[512];                                                                                              \
-        scardffi_library *library;                                                                                     \
-        if (pcsc_open_default(&library, detail, sizeof detail) != 0)                                                   \
+        const scardffi_library *library = pcsc_default();                                                              \
+        if (library == &no_library)                                                                                    \
             return (LONG)SCARD_E_NO_SERVICE;                                                                           \
         if (library->name == NULL)                                                                                     \
             return (LONG)SCARD_E_UNSUPPORTED_FEATURE;                                                                  \

@@ -137,7 +137,8 @@ static void restore_names(SCARD_READERSTATE *states, DWORD count, const char **n
 /* clang-format off */
 
 #  define CALL(function, preparation, ...)                                                                             \
-      uint32_t code = library->function == NULL ? PCSC_NOT_IMPLEMENTED : (preparation);                                \
+      library = pcsc_given_or_default(library);                                                                        \
+      uint32_t code = library->function == NULL ? pcsc_missing(library) : (preparation);                               \
       if (code == SCARD_S_SUCCESS)                                                                                     \
           code = (uint32_t)library->function(__VA_ARGS__)
 
@@ -169,7 +170,8 @@ static void restore_names(SCARD_READERSTATE *states, DWORD count, const char **n
 /* The call passes the states of readers. */
 #  define CALL_WITH_STATES(function, states, count, preparation, ...)                                                  \
       const char **names = NULL;                                                                                       \
-      uint32_t names_code = library->function == NULL ? PCSC_NOT_IMPLEMENTED : widen_names(states, count, &names);     \
+      library = pcsc_given_or_default(library);                                                                        \
+      uint32_t names_code = library->function == NULL ? pcsc_missing(library) : widen_names(states, count, &names);    \
       CALL(function, names_code == SCARD_S_SUCCESS ? (preparation) : names_code, __VA_ARGS__);                         \
       restore_names(states, count, names)
 

@@ -8,13 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void platform_wipe(void *memory, size_t size)
-{
-    volatile unsigned char *bytes = memory;
-    while (size-- > 0)
-        *bytes++ = 0;
-}
-
 #if defined(_WIN32)
 
 #  define WIN32_LEAN_AND_MEAN

@@ -39,9 +39,11 @@ uintptr_t platform_thread(void);
 #  include <intrin.h>
 #  define platform_atomic_load(pointer) _InterlockedCompareExchangePointer((void *volatile *)(pointer), NULL, NULL)
 #  define platform_atomic_store(pointer, value) _InterlockedExchangePointer((void *volatile *)(pointer), (value))
+#  define platform_atomic_exchange(pointer, value) _InterlockedExchangePointer((void *volatile *)(pointer), (value))
 #else
 #  define platform_atomic_load(pointer) __atomic_load_n((pointer), __ATOMIC_ACQUIRE)
 #  define platform_atomic_store(pointer, value) __atomic_store_n((pointer), (value), __ATOMIC_RELEASE)
+#  define platform_atomic_exchange(pointer, value) __atomic_exchange_n((pointer), (value), __ATOMIC_ACQ_REL)
 #endif
 
 /* A flag that only one thread can hold at a time. platform_flag_take returns false if another thread holds it. */
@@ -80,8 +82,6 @@ void platform_watch_forks(void);
 
 /* [declarations] that Python sees */
 
-/* Overwrite memory with zeros. A compiler may remove a memset before a free, but not this. */
-void platform_wipe(void *memory, size_t size);
 /* Return a number that is different in the child of each fork. */
 unsigned platform_process(void);
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wipe.h"
+
 /* While commands take less than FAST_NANOSECONDS each, the clock is read only after FAST_COUNT commands. */
 enum { FAST_COUNT = 64, FAST_NANOSECONDS = 1000 };
 
@@ -80,7 +82,7 @@ void script_free(scardffi_script *script)
     if (script == NULL)
         return;
     if (script->packed != NULL)
-        platform_wipe(script->packed, script->size);
+        wipe_memory(script->packed, script->size);
     free(script->packed);
     free(script->commands);
     free(script->values);

@@ -96,13 +96,17 @@ class Selection:
 
     def __enter__(self) -> None:
         turns = self.sender.turns
-        turns.lock.acquire()
-        if turns.selected_by is not self._token:
-            turns.selected_by = self._token
-            self.forget()
+        turns.lock.__enter__()  # acquire() would leave it held if Ctrl-C comes at its end
+        try:
+            if turns.selected_by is not self._token:
+                self.forget()
+                turns.selected_by = self._token
+        except BaseException:
+            turns.lock.release()
+            raise
 
-    def __exit__(self, *_: object) -> None:
-        self.sender.turns.lock.release()
+    # The lock's own, which is in C: Ctrl-C could interrupt a function in Python before its first line.
+    __exit__ = property(lambda self: self.sender.turns.lock.__exit__)
 
     def forget(self) -> None:
         """Forget the card's current DF and EF."""

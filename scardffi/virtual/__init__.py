@@ -9,7 +9,7 @@ variable ``SCARDFFI_VIRTUAL`` describes.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ._default_library import installed
 from ._library_files import library_folder, library_path, stand_in
@@ -18,7 +18,23 @@ from .faults import Fault, fault, service_stopped
 from .reader import DEFAULT_READER, VirtualReader
 
 if TYPE_CHECKING:
-    from .file_system import DF, FILE_SYSTEM_ATR, NEVER, Code, FileSystemCard, Key, RecordEF, Structure, TransparentEF
+    from .emv import EMVCard, emv_card
+    from .file_system import (
+        DF,
+        FILE_SYSTEM_ATR,
+        FILE_SYSTEM_T0_ATR,
+        NEVER,
+        Algorithm,
+        Code,
+        FileSystemCard,
+        Key,
+        RecordEF,
+        Structure,
+        TransparentEF,
+    )
+    from .piv import piv_card
+    from .sim import SIMCard, sim_card
+    from .storage_card import ContactlessStorageCard
     from .vpcd import VpcdCard
 
 __all__ = [
@@ -26,32 +42,51 @@ __all__ = [
     "DEFAULT_READER",
     "DF",
     "FILE_SYSTEM_ATR",
+    "FILE_SYSTEM_T0_ATR",
     "NEVER",
+    "Algorithm",
     "AnsweringCard",
     "Card",
     "Code",
+    "ContactlessStorageCard",
+    "EMVCard",
     "Fault",
     "FileSystemCard",
     "Key",
     "RecordEF",
+    "SIMCard",
     "Structure",
     "TransparentEF",
     "VirtualReader",
     "VpcdCard",
+    "emv_card",
     "fault",
     "installed",
     "library_folder",
     "library_path",
+    "piv_card",
     "service_stopped",
+    "sim_card",
     "stand_in",
 ]
+
+_MODULES: Final = {
+    "VpcdCard": ".vpcd",
+    "ContactlessStorageCard": ".storage_card",
+    "EMVCard": ".emv",
+    "SIMCard": ".sim",
+    "emv_card": ".emv",
+    "piv_card": ".piv",
+    "sim_card": ".sim",
+}
+"""The modules of cards in Python, except those of the card with files, by what they define."""
 
 
 def __getattr__(name: str) -> Any:
     """Import the cards in Python at their first use: their modules import json and tempfile, which takes long."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(".vpcd" if name == "VpcdCard" else ".file_system", __name__), name)
+    return getattr(import_module(_MODULES.get(name, ".file_system"), __name__), name)
 
 
 def __dir__() -> list[str]:

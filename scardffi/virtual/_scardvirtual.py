@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from .._arguments import invalid, seconds
+from .._loader import calls
 from ..errors import from_code
 from ._library_files import library_path
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _ADDRESS: Final = ctypes.c_void_p  # an int or None in Python
-TransmitFunction: Final = CFUNCTYPE(None, c_size_t, _ADDRESS, c_size_t, _ADDRESS, c_size_t, POINTER(c_int64))
+_TransmitFunction: Final = CFUNCTYPE(None, c_size_t, _ADDRESS, c_size_t, _ADDRESS, c_size_t, POINTER(c_int64))
 """Arguments: key of the card, command, its length, buffer for the answer, its size, result (the answer's length, or
 a negated return code)."""
 ResetFunction: Final = CFUNCTYPE(None, c_size_t)
@@ -34,10 +35,25 @@ class CardFunctions(ctypes.Structure):
 
     _fields_ = [
         ("data", c_size_t),
-        ("transmit", TransmitFunction),
+        ("transmit", _TransmitFunction),
         ("reset", ResetFunction),
         ("released", ReleasedFunction),
     ]
+
+
+def transmit_function(answer: Callable[[int, bytes], bytes | int]) -> Any:
+    """Return a callback that sends commands to ``answer(key of the card, command)``.
+
+    That returns the answer, or minus a return code. If it raises, C returns SCARD_F_COMM_ERROR.
+    """
+    if calls is not None:
+        return _TransmitFunction(calls.card_function(answer))
+
+    def transmit(key: int, command: int | None, length: int, buffer: int | None, size: int, result: Any) -> None:
+        answered = answer(key, bytes_at(command, length))
+        result[0] = answered if isinstance(answered, int) else put_at(buffer, size, answered)
+
+    return _TransmitFunction(transmit)
 
 
 class ControlFunctions(ctypes.Structure):

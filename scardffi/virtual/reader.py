@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from .._arguments import invalid, text
 from .._at_exit import silent_at_exit
 from .._half_made import repr_if_half_made
+from .._locks import Mutex
 from .._not_copied import NotCopied
 from ..constants import ReturnCode
 from ..errors import E_UNEXPECTED, SCardError, SharingViolationError, from_hresult
@@ -244,7 +245,7 @@ class VirtualReader(NotCopied):
         self._card = None
 
 
-_lock = threading.RLock()  # held while readers and registries change; an RLock, as a signal handler may change them too
+_lock = Mutex()  # held while readers and registries change; a signal handler may change them too
 _keys: Final = itertools.count(1)
 _plugged: Final[dict[str, VirtualReader]] = {}  # by name
 _readers: Final[dict[int, VirtualReader]] = {}  # by the key that C passes to the callbacks
@@ -254,7 +255,7 @@ _cards: Final[dict[int, tuple[VirtualReader, Any]]] = {}  # inserted cards, by t
 def _forget_all() -> None:
     """Clear the registries in the child of a fork, in which the virtual resource manager starts again."""
     global _lock  # noqa: PLW0603  another thread of the parent may hold it
-    _lock = threading.RLock()
+    _lock = Mutex()
     for registry in (_plugged, _readers, _cards):
         registry.clear()
 
@@ -303,17 +304,17 @@ def _interrupt_main_thread() -> None:
 # Ctrl-C may raise at any point of these functions: then the result is not set, and C returns SCARD_F_COMM_ERROR.
 
 
-def _transmit(key: int, command: int | None, length: int, buffer: int | None, size: int, result: Any) -> None:
+def _transmit(key: int, command: bytes) -> bytes | int:
     entry = _cards.get(key)
     if entry is None:  # removed after C had begun the call
-        result[0] = -ReturnCode.SCARD_E_NO_SMARTCARD
-        return
+        return -ReturnCode.SCARD_E_NO_SMARTCARD
     reader, card = entry
     try:
-        answer = card.transmit(_scardvirtual.bytes_at(command, length))
-        result[0] = _scardvirtual.put_at(buffer, size, _scardvirtual.copied("answer of transmit", answer))
+        answer = card.transmit(command)
+        return answer if type(answer) is bytes else _scardvirtual.copied("answer of transmit", answer)
     except BaseException as error:  # noqa: BLE001  a card may raise anything; errors keeps it
         _keep_error(reader, error)
+        return -ReturnCode.SCARD_F_COMM_ERROR
 
 
 def _reset(key: int) -> None:
@@ -343,7 +344,7 @@ def _control(key: int, code: int, command: int | None, length: int, buffer: int 
 
 
 # References that live as long as C may call the functions.
-_TRANSMIT: Final = _scardvirtual.TransmitFunction(_transmit)
+_TRANSMIT: Final = _scardvirtual.transmit_function(_transmit)
 _RESET: Final = _scardvirtual.ResetFunction(_reset)
 _CONTROL: Final = _scardvirtual.ControlFunction(_control)
 

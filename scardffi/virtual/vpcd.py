@@ -25,6 +25,7 @@ from weakref import WeakSet
 
 from .._at_exit import silent_at_exit
 from .._half_made import repr_if_half_made
+from .._locks import Mutex
 from .._not_copied import NotCopied
 
 if sys.platform == "win32":
@@ -152,7 +153,7 @@ class _Server:
         self._card: Final = card
         self._errors: Final = errors
         self._connect: Final = connect
-        self._card_lock: Final = threading.Lock()
+        self._card_lock: Final = Mutex()
         self._ended = False
         _servers.add(self)
 

@@ -110,8 +110,9 @@ class Clients:
         return event
 
     def release(self) -> None:
-        """Release all contexts, and so all their handles."""
+        """Release all contexts, and so all their handles. A wait that a failed test left behind is cancelled first."""
         for context in self._contexts:
+            self._library.SCardCancel(context)
             self._library.SCardReleaseContext(context)
         self._contexts.clear()
 
@@ -122,11 +123,17 @@ class Call:
 
     def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
         self._answers: list[Any] = []
-        self._thread = threading.Thread(target=lambda: self._answers.append(function(*arguments)), daemon=True)
+        self._begins = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(function, arguments), daemon=True)
         self._thread.start()
+
+    def _run(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self._begins.set()
+        self._answers.append(function(*arguments))
 
     def waits(self) -> bool:
         """Return True if the call has not returned after a while."""
+        assert self._begins.wait(_ANSWER_SECONDS), "the thread does not start"
         self._thread.join(_WAITING_SECONDS)
         return self._thread.is_alive()
 

@@ -333,9 +333,8 @@ def test_a_wait_takes_sixteen_readers_and_has_a_limit(place: Place, watch: Watch
 
 def test_a_missing_reader_name_is_an_invalid_value(place: Place, watch: Watch) -> None:
     native = place.library.native
-    name = ffi.new("char *[]", [ffi.NULL])
-    states, atrs = ffi.new("uint32_t[3]"), ffi.new("unsigned char[36]")
-    assert lib.pcsc_get_status_change(native, watch.context, 0, 1, name, states, atrs) == INVALID_VALUE
+    results = ffi.new("char[64]")
+    assert lib.pcsc_get_status_change(native, watch.context, 0, 1, ffi.NULL, [UNAWARE], results) == INVALID_VALUE
 
 
 # Readers that are plugged in and unplugged

@@ -113,24 +113,25 @@ static void test_opening_twice(const char *path)
 static void test_status_changes(void)
 {
     enum { COUNT = 20 };
-    const char *readers[COUNT];
-    uint32_t states[3 * COUNT] = {0};
-    unsigned char *atrs = malloc(PCSC_STATE_ATR * COUNT);
+    char readers[COUNT * sizeof READER];
+    uint32_t current[COUNT] = {0};
+    struct pcsc_state_result *results = malloc(COUNT * sizeof *results);
     SCARDCONTEXT context;
     for (size_t i = 0; i < COUNT; i++)
-        readers[i] = READER;
+        memcpy(readers + i * sizeof READER, READER, sizeof READER);
     CHECK(SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context) == 0);
-    CHECK_CODE(SCARD_S_SUCCESS, pcsc_get_status_change(api, context, 0, COUNT, readers, states, atrs));
+    CHECK_CODE(SCARD_S_SUCCESS, pcsc_get_status_change(api, context, 0, COUNT, readers, current, results));
     for (size_t i = 0; i < COUNT; i++)
-        CHECK((states[3 * i + 1] & SCARD_STATE_PRESENT) && states[3 * i + 2] == 13 && atrs[PCSC_STATE_ATR * i] == 0x3B);
-    states[0] = states[1];
-    CHECK_CODE(SCARD_E_TIMEOUT, pcsc_get_status_change(api, context, 1, 1, readers, states, atrs));
-    CHECK_CODE(SCARD_S_SUCCESS, pcsc_get_status_change(api, context, 0, 0, readers, states, atrs));
-    readers[0] = "no such reader";
-    CHECK_CODE(SCARD_E_UNKNOWN_READER, pcsc_get_status_change(api, context, 0, 1, readers, states, atrs));
+        CHECK((results[i].event_state & SCARD_STATE_PRESENT) && results[i].atr_length == 13 &&
+              results[i].atr[0] == 0x3B);
+    current[0] = results[0].event_state;
+    CHECK_CODE(SCARD_E_TIMEOUT, pcsc_get_status_change(api, context, 1, 1, readers, current, results));
+    CHECK_CODE(SCARD_S_SUCCESS, pcsc_get_status_change(api, context, 0, 0, readers, current, results));
+    readers[0] = 'x'; /* no such reader */
+    CHECK_CODE(SCARD_E_UNKNOWN_READER, pcsc_get_status_change(api, context, 0, 1, readers, current, results));
     CHECK(SCardReleaseContext(context) == 0);
-    CHECK_CODE(SCARD_E_INVALID_HANDLE, pcsc_get_status_change(api, context, 0, 1, readers, states, atrs));
-    free(atrs);
+    CHECK_CODE(SCARD_E_INVALID_HANDLE, pcsc_get_status_change(api, context, 0, 1, readers, current, results));
+    free(results);
 }
 
 /* Attach and detach */
@@ -320,23 +321,6 @@ static void test_invalid_buffers(void)
     CHECK(exchange_plain(manage, memory + 6, 5, memory, 6) == 6 && is_expected_response(memory, 4));
     CHECK(exchange_plain(manage, READ_4, 5, memory, sizeof memory) == 6);
     detach_and_free(manage);
-}
-
-static void test_exchange_slot(void)
-{
-    scardffi_manage *manage = new_attached();
-    struct exchange_slot *slot = exchange_slot_new(manage);
-    unsigned char command[7];
-    size_t length = read_command(command, 65536);
-    const unsigned char *response = (const unsigned char *)exchange_slot_response(slot);
-    CHECK(exchange_slot_send(slot, command, length) == 65538 && is_expected_response(response, 65536));
-    CHECK_FAILURE(SCARDFFI_E_INVALIDARG, exchange_slot_send(slot, response, 5));
-    CHECK_FAILURE(SCARDFFI_E_POINTER, exchange_slot_send(slot, NULL, 5));
-    CHECK_CODE(SCARDFFI_OK, manage_detach(manage, SCARD_LEAVE_CARD));
-    CHECK_FAILURE(SCARDFFI_E_UNEXPECTED, exchange_slot_send(slot, command, length));
-    exchange_slot_free(slot);
-    exchange_slot_free(NULL);
-    manage_free(manage);
 }
 
 /* Status, attributes, control */
@@ -731,7 +715,6 @@ int main(int count, char **arguments)
     test_fork();
     test_lengths();
     test_invalid_buffers();
-    test_exchange_slot();
     test_status();
     test_attributes();
     test_control();

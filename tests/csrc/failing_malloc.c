@@ -1,7 +1,7 @@
 /*
- * Replaces malloc, calloc, realloc and free by LD_PRELOAD, for the calls of one shared object, the watched one.
+ * Replaces malloc, calloc, realloc and free by LD_PRELOAD, for the calls of the watched shared objects.
  *
- * The n-th allocation of the watched object can be made to fail, and its outstanding allocations are counted. The
+ * The n-th allocation of the watched objects can be made to fail, and their outstanding allocations are counted. The
  * caller is found by the return address, so only calls of code compiled into the object count. A block allocated by the
  * object counts until it is freed, whoever frees it.
  */
@@ -28,12 +28,15 @@ static struct {
 } blocks[MAX_BLOCKS];
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards the variables below, and blocks */
-static uintptr_t first, last;                             /* addresses of the watched object */
+static struct {
+    uintptr_t first, last;
+} watched[2]; /* the addresses of the watched objects */
 static size_t block_count, byte_count, attempts, failures, countdown;
 
 static bool is_watched(const void *caller)
 {
-    return (uintptr_t)caller - first < last - first;
+    return (uintptr_t)caller - watched[0].first < watched[0].last - watched[0].first ||
+           (uintptr_t)caller - watched[1].first < watched[1].last - watched[1].first;
 }
 
 /* Count an allocation. Returns false if it shall fail. */
@@ -123,8 +126,7 @@ static int find_object(struct dl_phdr_info *object, size_t size, void *name)
     (void)size;
     if (strcmp(object->dlpi_name, name) != 0)
         return 0;
-    first = UINTPTR_MAX;
-    last = 0;
+    uintptr_t first = UINTPTR_MAX, last = 0;
     for (size_t i = 0; i < object->dlpi_phnum; i++) {
         uintptr_t start = object->dlpi_addr + object->dlpi_phdr[i].p_vaddr;
         uintptr_t end = start + object->dlpi_phdr[i].p_memsz;
@@ -133,12 +135,15 @@ static int find_object(struct dl_phdr_info *object, size_t size, void *name)
         first = start < first ? start : first;
         last = end > last ? end : last;
     }
+    watched[1] = watched[0];
+    watched[0].first = first;
+    watched[0].last = last;
     return 1;
 }
 
 /* The functions for the tests. */
 
-/* Watch the loaded object with this path. Returns 0 if there is none. */
+/* Watch the loaded object with this path, and the one that was watched before. Returns 0 if there is none. */
 int watch(const char *path)
 {
     return dl_iterate_phdr(find_object, (void *)(uintptr_t)path);

@@ -13,8 +13,11 @@ static long raised_at; /* the instructions until the handler raised; 0 if it has
 static int trace(PyObject *self, PyFrameObject *frame, int what, PyObject *argument)
 {
     (void)self;
-    if (what == PyTrace_CALL)
+    if (what == PyTrace_CALL) { /* from 3.13 on, f_trace_opcodes has an effect at once only if there is an f_trace */
+        if (PyObject_SetAttrString((PyObject *)frame, "f_trace", Py_True) < 0)
+            return -1;
         return PyObject_SetAttrString((PyObject *)frame, "f_trace_opcodes", Py_True);
+    }
     if (what == PyTrace_OPCODE && ++seen == wanted)
         PyErr_SetInterrupt();
     if (what == PyTrace_EXCEPTION && seen >= wanted && raised_at == 0 && PyTuple_Check(argument) &&

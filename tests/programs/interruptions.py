@@ -32,6 +32,7 @@ from scardffi import (
     Script,
     ShareMode,
 )
+from scardffi._locks import Mutex
 from scardffi.constants import PNP_NOTIFICATION, Attribute, Protocol, control_code
 from scardffi.exchange import Exchange
 from scardffi.iso7816.status_word import StatusError
@@ -62,6 +63,9 @@ class World:
         self.other = SCardManage(self.library).attach_by_ifd(reader)
         self.context = Context(library=self.library)
         RAW["own context"] = self.context.handle
+        self.files = self.card.create_file_access()
+        self.mutexes = [one for one in gc.get_objects() if type(one) is Mutex]
+        gc.freeze()  # gc.get_objects() omits what exists now, which is much
         self.secrets: list[bytes] = []
         self.before = self._counts()
 
@@ -85,6 +89,8 @@ class World:
             found.append(f"another handle cannot lock: {type(error).__name__}")
         if not self.card.is_attached:
             found.append("the card is detached")
+        mutexes = [*self.mutexes, *(one for one in gc.get_objects() if type(one) is Mutex)]
+        found += ["a Mutex is held" for one in mutexes if one._is_owned()]  # type: ignore[attr-defined]  # typeshed lacks it
         copies = sum(self.copies_of(piece, len(piece)) for piece in self.secrets)
         if copies:
             found.append(f"{copies} copies of the code")
@@ -415,6 +421,12 @@ def create_a_service() -> None:
     WORLD.card.create_file_access()
 
 
+@operation
+def use_a_service() -> None:
+    with suppress(Exception):
+        WORLD.files.change_dir("3F00")
+
+
 def code_of(length: int = SECRET_LENGTH, padding: Padding = Padding.NONE) -> bytearray:
     """Return the code; nothing else has it."""
     code = bytearray(length)
@@ -480,7 +492,24 @@ def leave_a_transaction() -> None:
 def leave_a_context() -> None:
     """Leave a context on purpose, to test the harness."""
     _, handle = WORLD.library.SCardEstablishContext(0)
+    WORLD.library.SCardIsValidContext(handle)
     WORLD.library.SCardReleaseContext(handle)
+
+
+MUTEX = Mutex()
+
+
+@operation
+def use_a_mutex() -> None:
+    with MUTEX:
+        pass
+
+
+@operation
+def leave_a_mutex() -> None:
+    """Leave a mutex on purpose, to test the harness."""
+    MUTEX.acquire()
+    MUTEX.release()
 
 
 APDU = bytearray(5 + SECRET_LENGTH)

@@ -33,6 +33,14 @@ class CallbackLibrary:
         self._loaded.set_card(self._function)
         return SCardManage(self.library).attach_by_ifd("any")
 
+    def memory_behind(self, card: SCardManage, length: int) -> bytes:
+        """Return what is in the memory in which ``transmit`` receives, by an answer that the library does not write."""
+        self._loaded.set_silent(ctypes.c_uint64(length))
+        try:
+            return card.transmit(b"any command")
+        finally:
+            self._loaded.set_silent(ctypes.c_uint64(0))
+
     def attach_slow(self, milliseconds: int, *, drips: bool, data: int = 0) -> SCardManage:
         """Attach to a card in C that takes this time for each command.
 

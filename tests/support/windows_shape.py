@@ -24,15 +24,16 @@ def windows_shape(folder: Path) -> ModuleType:
     generated = folder / "_native.c"
     embed.ffi_builder().emit_c_code(str(generated))
     generated.write_text(generated.read_text().replace('"scardffi._native"', f'"{NAME}._native"'))
-    command = [
+    csrc = package / "csrc"
+    build = [
         *compiler(),
         *("-std=c11", "-O1", "-shared", "-fPIC", "-fvisibility=hidden", "-pthread", "-DSCARDFFI_ABI_WINDOWS"),
-        *(f"-I{path}" for path in (package / "include", package / "csrc", sysconfig.get_path("include"))),
-        *("-o", str(package / "_native.so"), str(generated)),
-        *map(str, sorted((package / "csrc").glob("*.c"))),
-        "-ldl",
+        *(f"-I{path}" for path in (package / "include", csrc, sysconfig.get_path("include"))),
     ]
-    subprocess.run(command, check=True)
+    subprocess.run([*build, "-o", package / "_native.so", generated, *csrc.glob("*.c"), "-ldl"], check=True)
+    limited = "-DPy_LIMITED_API=0x030B0000"
+    sources = csrc / "python" / "calls.c", csrc / "wipe.c"
+    subprocess.run([*build, limited, "-o", package / "_calls.so", *sources], check=True)
     sys.path.insert(0, str(folder))
     try:
         return importlib.import_module(NAME)

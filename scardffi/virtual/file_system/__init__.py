@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from ._access import NEVER
-from .card import FILE_SYSTEM_ATR, FileSystemCard
+from ._session import Algorithm
+from .card import FILE_SYSTEM_ATR, FILE_SYSTEM_T0_ATR, FileSystemCard
 from .codes_and_keys import Code, Key
 from .tree import DF, RecordEF, Structure, TransparentEF
 
 __all__ = [
     "DF",
     "FILE_SYSTEM_ATR",
+    "FILE_SYSTEM_T0_ATR",
     "NEVER",
+    "Algorithm",
     "Code",
     "FileSystemCard",
     "Key",

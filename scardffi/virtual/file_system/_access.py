@@ -37,9 +37,9 @@ def checked_number(number: int) -> int:
     """Return the number of a code or key.
 
     Raises:
-        ValueError: the number is neither 1 to 31 nor 0x81 to 0x9F.
+        ValueError: the number is neither 1 to 31 nor 0x80 to 0x9F.
     """
     checked("number", number, 1, 0xFF)
-    if not 1 <= number & ~LOCAL <= 31:
-        raise ValueError(f"number: {number} is not allowed; give 1 to 31 or 0x81 to 0x9F")
+    if number & ~LOCAL > 31:
+        raise ValueError(f"number: {number} is not allowed; give 1 to 31 or 0x80 to 0x9F")
     return number

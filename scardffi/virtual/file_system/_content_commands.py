@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _UNLIMITED: Final = {256, 65536}
 _OFFSET, _DATA = 0x54, 0x53
+_FORWARD, _BACKWARD, _ENHANCED = 4, 5, 6
 
 
 def _select_transparent(
@@ -171,6 +172,38 @@ def _append_record(session: Session, command: Command) -> bytes:
     return b""
 
 
+def _search_record(session: Session, command: Command) -> bytes:
+    """SEARCH RECORD, simple or enhanced: return the numbers of the records that contain the string, a byte each."""
+    mode = command.p2 & 7
+    require(mode in {_FORWARD, _BACKWARD, _ENHANCED}, 0x6A86)
+    ef = _select_records(session, command, "read")
+    require(command.le is not None and command.data, 0x6700)
+    wanted, find = bytes(command.data), bytes.find
+    start, backward, relative = command.p1 or session.record, mode == _BACKWARD, False
+    if mode == _ENHANCED:  # two bytes say how to search
+        require(len(wanted) > 2 and wanted[0] & 0xF4 == 4, 0x6A80)
+        backward, relative = bool(wanted[0] & 1), bool(wanted[0] & 2)
+        find = partial(_find_from, place=wanted[1], is_value=bool(wanted[0] & 8))
+        wanted = wanted[2:]
+    if relative:  # from the record before or after the current one
+        start = session.record + (-1 if backward else 1)
+    require(relative or 1 <= start <= len(ef.records), 0x6A83)
+    numbers = range(start, 0, -1) if backward else range(start, len(ef.records) + 1)
+    found = [number for number in numbers if find(bytes(ef.records[number - 1]), wanted) >= 0]
+    require(found, 0x6282)
+    session.record = found[0]
+    return bytes(found)
+
+
+def _find_from(record: bytes, wanted: bytes, *, place: int, is_value: bool) -> int:
+    """Return the position of a string, searched from an offset or after the first byte with a value; -1 if none."""
+    if is_value:
+        place = record.find(place) + 1
+        if not place:
+            return -1
+    return record.find(wanted, place)
+
+
 def _check_size(ef: RecordEF, data: bytes | bytearray) -> None:
     require(data and (ef.structure == Structure.LINEAR_VARIABLE or len(data) == ef.record_size), 0x6700)
     require(len(data) <= ef.record_size, 0x6A84)
@@ -195,5 +228,6 @@ COMMANDS: Final[dict[int, Callable[[Session, Command], bytes]]] = {
     0xDC: partial(_update_record, operation="update"),
     0xD2: partial(_update_record, operation="write"),
     0xE2: _append_record,
+    0xA2: _search_record,
 }
 """The functions of these commands by instruction byte."""

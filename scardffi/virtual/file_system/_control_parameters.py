@@ -30,7 +30,9 @@ _DATA_CODING: Final = 0x41
 
 
 def file_information(path: tuple[DF, ...], ef: EF | None, template: int) -> bytes:
-    """Return the parameters of a file in a template with this tag. The template of FMD is empty."""
+    """Return the parameters of a file in a template with this tag, or a DF's own FCI. The template of FMD is empty."""
+    if template == FCI and ef is None and path[-1].fci:
+        return path[-1].fci
     return bytes(TLV(template, b"" if template == FMD else encode(_parameters(path, ef))))
 
 

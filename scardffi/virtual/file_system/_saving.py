@@ -26,7 +26,7 @@ class _WrongFileError(Exception):
     """The file is not a saved card. The message says which part is wrong, and contains no values."""
 
 
-def save(path: str | os.PathLike[str], mf: DF, atr: bytes) -> None:
+def save(path: str | os.PathLike[str], mf: DF, atr: bytes, *, assumes_le: bool) -> None:
     """Write the files of a card, with codes and keys in plain hexadecimal, to a file that only its owner can read.
 
     A file that exists is replaced in one step after everything is written to the disk. If the program or the computer
@@ -36,7 +36,7 @@ def save(path: str | os.PathLike[str], mf: DF, atr: bytes) -> None:
         OSError: the file cannot be written.
     """
     target = Path(path)
-    text = json.dumps({"atr": atr, "mf": mf}, default=_to_json, indent=1)
+    text = json.dumps({"atr": atr, "assumes_le": assumes_le, "mf": mf}, default=_to_json, indent=1)
     descriptor, name = tempfile.mkstemp(prefix=target.name, dir=target.parent)  # mode 0600
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -62,8 +62,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def load(path: str | os.PathLike[str]) -> tuple[DF, bytes]:
-    """Read a file that :func:`save` wrote; return the MF and the ATR.
+def load(path: str | os.PathLike[str]) -> tuple[DF, bytes, bool]:
+    """Read a file that :func:`save` wrote; return the MF, the ATR and whether the card assumes an Le.
 
     Raises:
         OSError: the file cannot be read.
@@ -78,7 +78,7 @@ def load(path: str | os.PathLike[str]) -> tuple[DF, bytes]:
     raise ValueError(f"path: {os.fspath(path)!r} is not a saved card: {problem}; give a file that save() wrote")
 
 
-def _card(text: str) -> tuple[DF, bytes]:
+def _card(text: str) -> tuple[DF, bytes, bool]:
     try:
         card = json.loads(text)
         if not isinstance(card, dict):
@@ -87,14 +87,15 @@ def _card(text: str) -> tuple[DF, bytes]:
         if missing:
             raise _WrongFileError(f"{min(missing)} is missing")
         atr, mf = _from_json(card["atr"], "atr"), _from_json(card["mf"], "mf")
+        assumes_le = card.get("assumes_le", False)
     except json.JSONDecodeError as error:
         raise _WrongFileError(f"line {error.lineno}, column {error.colno}: {error.msg}") from error
     except RecursionError as error:
         raise _WrongFileError("it is nested too deeply") from error
-    for place, value, kind in (("atr", atr, bytes), ("mf", mf, DF)):
+    for place, value, kind in (("atr", atr, bytes), ("assumes_le", assumes_le, bool), ("mf", mf, DF)):
         if not isinstance(value, kind):
             raise _WrongFileError(f"{place}: {kind.__name__} is expected")
-    return mf, atr
+    return mf, atr, assumes_le
 
 
 def _to_json(value: Any) -> dict[str, Any]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from ...iso7816.instructions import Occurrence, SelectBy
 from .tree import DF, MF_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
-    from .codes_and_keys import Reference
+    from .codes_and_keys import Key, Reference
     from .tree import EF, File
 
-    Algorithm: TypeAlias = Callable[[bytes, bytes], bytes]
     FoundFile: TypeAlias = tuple[tuple[DF, ...], EF | None]
+
+Algorithm: TypeAlias = Callable[[bytes, bytes], bytes]
+"""The function of a key: it gets the value of the key and a challenge, and returns the proof."""
 
 
 class CommandError(Exception):
@@ -45,6 +48,9 @@ class Session:
         ef: the current EF.
         record: the number of the current record in it; 0 if there is none.
         challenge: the challenge that the card gave out and that no command has used yet.
+        witness: the witness that the card gave out encrypted and that no command has used yet.
+        environment: the keys that MANAGE SECURITY ENVIRONMENT has set, by the tag of the template: A4
+            authentication, B6 digital signature, B8 confidentiality.
     """
 
     def __init__(self, mf: DF, algorithms: Mapping[str, Algorithm]) -> None:
@@ -54,6 +60,8 @@ class Session:
         self.ef: EF | None = None
         self.record = 0
         self.challenge = b""
+        self.witness = b""
+        self.environment: dict[int, Key] = {}
         for path in mf.folders():
             _clear_verified(path[-1])
 
@@ -70,6 +78,7 @@ class Session:
         for left in self.path:
             if not any(left is kept for kept in path):
                 _clear_verified(left)
+                self.environment.clear()
         self.path, self.ef, self.record = path, ef, 0
 
     def current_ef(self) -> EF:
@@ -192,4 +201,4 @@ def _follow(path: tuple[DF, ...], ids: Iterable[int]) -> FoundFile:
 
 def _clear_verified(df: DF) -> None:
     for one in df.references:
-        one.verified = False
+        one.clear_verified()

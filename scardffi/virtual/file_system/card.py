@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Self
 
 from ..._half_made import repr_if_half_made
-from ...iso7816.command import Command, MalformedCommandError
-from . import _content_commands, _data_object_commands, _file_commands, _security_commands
+from ...iso7816.atr import Atr
+from ...iso7816.command import SHORT_LE, Command, MalformedCommandError
+from . import _code_commands, _content_commands, _data_object_commands, _file_commands, _key_commands
 from ._chaining import Chain
 from ._saving import load, save
 from ._session import CommandError, Session, require
@@ -26,14 +27,17 @@ FILE_SYSTEM_ATR: Final = bytes.fromhex("3B85 01 80 73 F7 41 C0 01")
 """The ATR of a :class:`FileSystemCard`: T=1, and the card capabilities: selection by DF name, partial DF name, path,
 file identifier and short identifier, records by number and identifier, WRITE sets bits, command chaining, extended
 length."""
+FILE_SYSTEM_T0_ATR: Final = bytes.fromhex("3B05 80 73 F7 41 80")
+"""The ATR of a card with files that offers only T=0: the same capabilities without extended length."""
 
 _COMMANDS: Final = {
     **_file_commands.COMMANDS,
     **_content_commands.COMMANDS,
     **_data_object_commands.COMMANDS,
-    **_security_commands.COMMANDS,
+    **_code_commands.COMMANDS,
+    **_key_commands.COMMANDS,
 }
-_GET_RESPONSE: Final = 0xC0
+_GET_RESPONSE, _EXTERNAL_AUTHENTICATE = 0xC0, 0x82
 
 
 @repr_if_half_made
@@ -44,24 +48,33 @@ class FileSystemCard:
         mf: the MF. The card keeps and changes it; do not use it for another card.
         algorithms: functions for the keys, by name. Each is called with the value of a key and a challenge. It returns
             the proof that the other side must send, or raises a ValueError if it cannot use the challenge.
-        atr: the ATR.
+        atr: the ATR. If it offers only T=0, GET RESPONSE fetches the response data of each command with data (61xx).
+        assumes_le: True if a command with data and without Le is answered as with Le 00, as Java Cards do; otherwise
+            its answer has no data.
 
     Raises:
         ValueError: ``mf`` is not an MF, or the algorithm of a key is missing.
     """
 
     def __init__(
-        self, mf: DF, *, algorithms: Mapping[str, Algorithm] | None = None, atr: bytes = FILE_SYSTEM_ATR
+        self,
+        mf: DF,
+        *,
+        algorithms: Mapping[str, Algorithm] | None = None,
+        atr: bytes = FILE_SYSTEM_ATR,
+        assumes_le: bool = False,
     ) -> None:
         if mf.file_id != MF_ID:
             raise ValueError(f"mf: a DF with file_id {mf.file_id:04X} is not allowed; give one with 3F00")
         self.mf = mf
         self.atr = bytes(memoryview(atr))
+        self.assumes_le = bool(assumes_le)
         self._algorithms = dict(algorithms or {})
         keys = [one for path in mf.folders() for one in path[-1].references if isinstance(one, Key)]
         missing = [key.algorithm for key in keys if key.algorithm not in self._algorithms]
         if missing:
             raise ValueError(f"algorithms: {missing[0]!r}, which a key needs, is missing; give a function by that name")
+        self._has_only_t0 = len(self.atr) > 1 and Atr(self.atr, lenient=True).protocols == (0,)
         self._chain = Chain()
         self.reset()
 
@@ -78,8 +91,8 @@ class FileSystemCard:
             ValueError: :meth:`save` did not write the file (the message says where it is wrong), or the algorithm of a
                 key is missing.
         """
-        mf, atr = load(path)
-        return cls(mf, algorithms=algorithms, atr=atr)
+        mf, atr, assumes_le = load(path)
+        return cls(mf, algorithms=algorithms, atr=atr, assumes_le=assumes_le)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the card to a JSON file that only its owner can read. It contains codes and keys in hexadecimal.
@@ -87,7 +100,7 @@ class FileSystemCard:
         Raises:
             OSError: the file cannot be written.
         """
-        save(path, self.mf, self.atr)
+        save(path, self.mf, self.atr, assumes_le=self.assumes_le)
 
     def reset(self) -> None:
         """Select the MF and make all codes and keys unverified, as a reset of the card does."""
@@ -112,6 +125,9 @@ class FileSystemCard:
 
     def _answer(self, command: Command) -> bytes:
         pending, self._pending = self._pending, b""
+        may_have_answer = command.data and command.ins != _EXTERNAL_AUTHENTICATE  # with an Le it is MUTUAL AUTHENTICATE
+        if may_have_answer and (self._has_only_t0 or (self.assumes_le and command.le is None)):
+            command.le = SHORT_LE
         try:
             data, sw = self._run(command, pending), 0x9000
         except CommandError as error:
@@ -119,6 +135,8 @@ class FileSystemCard:
             self._chain.end()
         if command.le is None:
             data = b""
+        elif may_have_answer and self._has_only_t0:  # such a card gets no Le
+            data, self._pending = b"", data
         else:
             data, self._pending = data[: command.le], data[command.le :]
         if self._pending and sw == 0x9000:
@@ -147,7 +165,7 @@ class FileSystemCard:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FileSystemCard):
             return NotImplemented
-        return (self.atr, self.mf) == (other.atr, other.mf)
+        return (self.atr, self.assumes_le, self.mf) == (other.atr, other.assumes_le, other.mf)
 
     __hash__ = None  # type: ignore[assignment]  # commands change the files, which are compared
 

@@ -25,6 +25,8 @@ class _CodeOrKey:
     access: AccessRules
     tries_left: int
     verified: bool = field(compare=False)
+    is_fresh: bool = field(compare=False)
+    """True if no key has used the verification yet."""
 
     def __init__(
         self,
@@ -40,7 +42,15 @@ class _CodeOrKey:
         self.tries = checked("tries", tries, 1, 15)
         self.access = checked_access(access, operations)
         self.tries_left = checked("tries_left", tries if tries_left is None else tries_left, 0, tries)
-        self.verified = False
+        self.clear_verified()
+
+    def set_verified(self) -> None:
+        """Record that the code or the proof of the key was right."""
+        self.verified = self.is_fresh = True
+
+    def clear_verified(self) -> None:
+        """End the verification."""
+        self.verified = self.is_fresh = False
 
 
 @repr_if_half_made
@@ -49,7 +59,7 @@ class Code(_CodeOrKey):
     """A PIN or password. Its repr does not show the value.
 
     Args:
-        number: its reference: 1 to 31 if it belongs to the whole card and is in the MF; 0x81 to 0x9F if it belongs
+        number: its reference: 1 to 31 if it belongs to the whole card and is in the MF; 0x80 to 0x9F if it belongs
             to the DF that it is in.
         value: the code as the program sends it, padding included.
         tries: the number of consecutive wrong codes that block it, 1 to 15.
@@ -99,12 +109,18 @@ class Key(_CodeOrKey):
         value: the key that the algorithm is called with.
         algorithm: the name of one of the card's algorithms.
         tries: the number of consecutive wrong proofs that block it, 1 to 15.
-        access: the numbers of the codes and keys that INTERNAL AUTHENTICATE needs, such as ``{"internal": [0x81]}``;
-            without a rule it needs none.
+        access: the numbers of the codes and keys that the use of the key needs, such as ``{"internal": [0x81]}``, or
+            NEVER; without a rule it needs none. INTERNAL and GENERAL AUTHENTICATE and PERFORM SECURITY OPERATION use
+            the key.
+        algorithm_reference: the P1 by which authentication commands name the algorithm, 1 to 255; they may also give
+            0. 0 if they may give only 0.
+        each_use: True if each use needs a new verification of these codes and keys.
         tries_left: the present value of the retry counter; None for ``tries``.
     """
 
     algorithm: str
+    algorithm_reference: int
+    each_use: bool
     enabled: ClassVar[bool] = True
     """Access rules always require a key."""
 
@@ -116,9 +132,13 @@ class Key(_CodeOrKey):
         *,
         tries: int = 15,
         access: Access | None = None,
+        algorithm_reference: int = 0,
+        each_use: bool = False,
         tries_left: int | None = None,
     ) -> None:
         super().__init__(number, value, tries, access, tries_left, {"internal"})
         if not isinstance(algorithm, str):
             raise TypeError(f"algorithm: expected a str, got {type(algorithm).__name__}")
         self.algorithm = algorithm
+        self.algorithm_reference = checked("algorithm_reference", algorithm_reference, 0, 0xFF)
+        self.each_use = bool(each_use)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
 from ..._half_made import repr_if_half_made
 from ...iso7816.command import checked
-from ...iso7816.tlv import decode
+from ...iso7816.tlv import TLV, decode
 from ._access import LOCAL, Access, AccessRules, checked_access
 from .codes_and_keys import Code, Key
 
@@ -25,10 +25,13 @@ File: TypeAlias = "DF | EF"
 MF_ID: Final = 0x3F00
 LONGEST_FILE: Final = 0xFFFF
 LONGEST_NAME: Final = 16
-PROPRIETARY: Final = {0x85, 0xA5}
-"""The tags of proprietary parameters of a file."""
+PROPRIETARY: Final = {0x85, 0xA5, 0xC6}
+"""The tags of parameters of a file that the card stores as they are: proprietary ones, and the PIN status template of
+ETSI TS 102 221."""
 DEEPEST: Final = 16
 """The maximum number of DFs in a path, including the MF."""
+SMALLEST_TAG: Final = 0x40
+"""The smallest tag of a data object of a DF."""
 _MOST_RECORDS: Final = 0xFE
 
 
@@ -64,7 +67,7 @@ class _BaseFile:
         self.access = checked_access(access, operations | {"delete", "activate", "deactivate", "parameters"})
         self.active = bool(active)
         if any(one.tag not in PROPRIETARY for one in decode(proprietary)):
-            raise ValueError("proprietary: tags other than 85 and A5 are not allowed")
+            raise ValueError("proprietary: tags other than 85, A5 and C6 are not allowed")
         self.proprietary = memoryview(proprietary).tobytes()
 
 
@@ -101,7 +104,7 @@ class TransparentEF(_BaseEF):
             write, erase, delete, activate, deactivate and parameters (a change of the file's parameters by PUT DATA);
             those that are not named are always allowed.
         active: False if the file is deactivated.
-        proprietary: data objects of the tags 85 and A5, which the card returns among the file's parameters.
+        proprietary: data objects of the tags 85, A5 and C6, which the card returns among the file's parameters.
     """
 
     content: bytearray = field(repr=False)
@@ -181,7 +184,10 @@ class DF(_BaseFile):
         files: the files in it, with different identifiers and short identifiers.
         name: the DF name, such as an application identifier, up to 16 bytes; empty if it has none.
         references: the codes and keys of the DF.
-        data: the data objects that GET DATA returns while this is the current DF, by tag.
+        data: the values of the data objects that GET DATA returns while this is the current DF, by tag.
+        data_wrapper: the tag of the object in which GET and PUT DATA with an odd instruction byte transport the value
+            of a primitive object: 0x53 for PIV. None if they transport the object itself.
+        fci: the bytes that SELECT returns as this DF's file control information; empty for its parameters in 6F.
         access: as for :class:`TransparentEF`; the operations are create, get_data, put_data, delete, activate,
             deactivate and parameters.
         active: False if the DF is deactivated: its files and data cannot be used.
@@ -194,6 +200,8 @@ class DF(_BaseFile):
     name: bytes
     references: list[Reference]
     data: dict[int, bytearray] = field(repr=False)
+    data_wrapper: int | None
+    fci: bytes
 
     def __init__(
         self,
@@ -203,6 +211,8 @@ class DF(_BaseFile):
         name: Buffer = b"",
         references: Iterable[Reference] = (),
         data: Mapping[int, Buffer] | None = None,
+        data_wrapper: int | None = None,
+        fci: Buffer = b"",
         access: Access | None = None,
         active: bool = True,
         proprietary: Buffer = b"",
@@ -212,9 +222,9 @@ class DF(_BaseFile):
         self.name = memoryview(name).tobytes()
         checked("length of name", len(self.name), 0, LONGEST_NAME)
         self.references = list(references)
-        self.data = {
-            checked("tag", int(tag), 0x40, 0xFFFF): bytearray(memoryview(value)) for tag, value in (data or {}).items()
-        }
+        self.data = {_checked_tag(int(tag)): bytearray(memoryview(value)) for tag, value in (data or {}).items()}
+        self.data_wrapper = None if data_wrapper is None else TLV(data_wrapper).tag
+        self.fci = memoryview(fci).tobytes()
         _check_types("files", self.files, DF, TransparentEF, RecordEF)
         _check_types("references", self.references, Code, Key)
         _check_unique("file_id", [file.file_id for file in self.files])
@@ -223,7 +233,7 @@ class DF(_BaseFile):
         if any(file.file_id == MF_ID for file in self.files):
             raise ValueError("files: the MF, 3F00, is not allowed in a DF")
         if self.file_id != MF_ID and any(not one.number & LOCAL for one in self.references):
-            raise ValueError("references: the numbers 1 to 31 are allowed only in the MF; give 0x81 to 0x9F")
+            raise ValueError("references: the numbers 1 to 31 are allowed only in the MF; give 0x80 to 0x9F")
 
     def folders(self, above: tuple[DF, ...] = ()) -> Iterator[tuple[DF, ...]]:
         """Yield the path to this DF and to each DF below it; a DF comes before the DFs in it."""
@@ -232,6 +242,12 @@ class DF(_BaseFile):
         for file in self.files:
             if isinstance(file, DF):
                 yield from file.folders(path)
+
+
+def _checked_tag(tag: int) -> int:
+    """Return the tag of a data object. Two bytes may be any, because GET DATA also has tags that are not of BER-TLV."""
+    checked("tag", tag, SMALLEST_TAG, 0xFFFFFF)
+    return tag if tag <= 0xFFFF else TLV(tag).tag
 
 
 def _check_types(name: str, values: Iterable[object], *types: type) -> None:

@@ -1,6 +1,7 @@
 """The card with files: ATR, class bytes, chaining, long answers, readers."""
 
 import random
+from pathlib import Path
 
 import pytest
 from support.cards import AID, APPLICATION, card_with_files, send
@@ -37,7 +38,7 @@ def test_the_atr_states_the_cards_capabilities() -> None:
         ("01A40000", "6881"),
         ("43A40000", "6881"),
         ("0CA40000", "6882"),
-        ("00860000", "6D00"),
+        ("00470000", "6D00"),
         ("00700000", "6D00"),
         ("00B30100", "6D00"),
         ("00C0000000", "6985"),
@@ -205,3 +206,27 @@ def test_no_copy_of_a_command_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     assert send(card, iso.verify(b"1234", 1)) == "9000"
     assert not any(part)
     assert [bytes(command.data) for command in seen] == [bytes(4), bytes(4)]
+
+
+def test_a_card_may_assume_an_le(tmp_path: Path) -> None:
+    mf = DF(data={0x5F50: b"url"})
+    ask = "00CB3FFF045C025F50"
+    assert send(FileSystemCard(mf), ask) == "6700"
+    card = FileSystemCard(mf, assumes_le=True)
+    assert send(card, ask) == "5F500375726C9000"
+    assert send(card, ask + "04") == "5F5003756102", "an Le that is there counts"
+    card.save(tmp_path / "card.json")
+    assert FileSystemCard.load(tmp_path / "card.json").assumes_le
+    assert card != FileSystemCard(mf)
+
+
+@pytest.mark.parametrize("atr", ["3B00", "3B8000", "3B058073F74180"])
+def test_a_card_that_offers_only_t_0_gives_its_answer_to_get_response(atr: str) -> None:
+    card = FileSystemCard(DF(), atr=bytes.fromhex(atr))
+    assert send(card, "00A40000023F00")[:2] == "61"
+    assert send(card, "00A4000C023F00") == "9000"
+
+
+@pytest.mark.parametrize("atr", ["", "3B", "3B80800101"])
+def test_another_atr_does_not_make_a_card_of_t_0(atr: str) -> None:
+    assert send(FileSystemCard(DF(), atr=bytes.fromhex(atr)), "00A40000023F0000")[:2] == "6F"

@@ -156,3 +156,53 @@ def test_many_records_are_fetched_in_parts() -> None:
     card = FileSystemCard(DF(files=[RecordEF(1, records, short_id=1)]))
     assert send(card, read(1, RecordsBy.NUMBER_TO_LAST, 1))[-4:] == "6100"
     assert card.transmit(bytes(read(1, RecordsBy.NUMBER_TO_LAST, 1, le=65536))) == b"".join(records) + b"\x90\0"
+
+
+# SEARCH RECORD
+
+
+def searchable() -> FileSystemCard:
+    records = [b"alice 1", b"bob   2", b"alina 3", b"carol 1"]
+    return FileSystemCard(DF(files=[RecordEF(1, records, short_id=1, access={"update": NEVER})]))
+
+
+def search(string: bytes, mode: int = 4, number: int = 1, short_id: int = 1) -> str:
+    return f"00A2{number:02X}{short_id << 3 | mode:02X}{len(string):02X}{string.hex()}00"
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        (search(b"al"), "01039000"),
+        (search(b"al", number=2), "039000"),
+        (search(b"al", 5, 4), "03019000"),
+        (search(b"al", 5, 2), "019000"),
+        (search(b"nobody"), "6282"),
+        (search(b"al", number=5), "6A83"),
+        (search(b"al", number=0), "6A83"),
+        (search(b"\x04\x06" + b"1", 6), "01049000"),  # from offset 6
+        (search(b"\4\4a", 6), "039000"),  # from offset 4
+        (search(b"\x0c\x20" + b"1", 6), "01049000"),  # after the first space
+        (search(b"\x0c\x21" + b"1", 6), "6282"),
+        (search(b"\5\0al", 6, 4), "03019000"),  # backward
+        (search(b"\6\0al", 6, 0), "01039000"),  # from the record after the current one, of which there is none
+        (search(b"\7\0al", 6, 0), "6282"),
+        (search(b"\4\0", 6), "6A80"),
+        (search(b"\0\0a", 6), "6A80"),
+        (search(b"al", 7), "6A86"),
+        (search(b"al")[:-2], "6700"),
+    ],
+)
+def test_search_record_returns_the_numbers_of_records(command: str, answer: str) -> None:
+    assert send(searchable(), command) == answer
+
+
+def test_the_first_record_that_search_record_finds_becomes_current() -> None:
+    card = searchable()
+    assert send(card, search(b"al", number=2), read(0)) == answered(b"alina 3")
+    assert send(card, search(b"\7\0al", 6, 0, short_id=0)) == "019000"
+
+
+def test_search_record_needs_the_right_to_read() -> None:
+    file = RecordEF(1, [b"secret"], short_id=1, access={"read": NEVER})
+    assert send(FileSystemCard(DF(files=[file])), search(b"s")) == "6982"

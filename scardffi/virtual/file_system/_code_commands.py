@@ -1,14 +1,13 @@
-"""The commands that use codes and keys: verification and authentication (ISO/IEC 7816-4, clause 11.5)."""
+"""The commands that use codes: verification, change and unblocking (ISO/IEC 7816-4, clause 11.5)."""
 
 from __future__ import annotations
 
 import hmac
-import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ._session import CommandError, require
-from .codes_and_keys import Code, Key
+from .codes_and_keys import Code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,34 +16,26 @@ if TYPE_CHECKING:
 
     from ...iso7816.command import Command
     from ._session import Session
-    from .codes_and_keys import Reference
+    from .codes_and_keys import Key, Reference
 
 
 def _named_code(session: Session, reference: int) -> Code:
     """Return the code that P2 names. 0 names the first code of the current DF or the nearest DF above that has one."""
-    found = _find_reference(session, reference, Code)
+    found = find_reference(session, reference, Code)
     if not isinstance(found, Code):
         raise CommandError(0x6A88)
     return found
 
 
-def _named_key(session: Session, command: Command) -> Key:
-    """Return the key that P2 names, by the rule for codes. P1 must be 0, because each key has its own algorithm."""
-    require(command.p1 == 0, 0x6A86)
-    found = _find_reference(session, command.p2, Key)
-    if not isinstance(found, Key):
-        raise CommandError(0x6A88)
-    return found
-
-
-def _find_reference(session: Session, reference: int, kind: type[Reference]) -> Reference | None:
+def find_reference(session: Session, reference: int, kind: type[Reference]) -> Reference | None:
+    """Return the code or key that P2 names; 0 names the first one of this kind."""
     require(not reference & 0x60, 0x6A86)
     if reference:
         return session.reference(reference)
     return next((one for df in reversed(session.path) for one in df.references if isinstance(one, kind)), None)
 
 
-def _compare(one: Code | Key, expected: Buffer, given: Buffer) -> None:
+def compare(one: Code | Key, expected: Buffer, given: Buffer) -> None:
     """Compare a code or proof and set the retry counter; raise a CommandError if it is wrong.
 
     A code or key that becomes blocked becomes unverified too.
@@ -52,12 +43,14 @@ def _compare(one: Code | Key, expected: Buffer, given: Buffer) -> None:
     require(one.tries_left, 0x6983)
     if not hmac.compare_digest(expected, given):
         one.tries_left -= 1
-        one.verified = one.verified and one.tries_left > 0
+        if not one.tries_left:
+            one.clear_verified()
         raise CommandError(0x63C0 | one.tries_left)
     one.tries_left = one.tries
 
 
-def _answer_tries(one: Code | Key) -> bytes:
+def answer_tries(one: Code | Key) -> bytes:
+    """Answer a command without data, which asks for the tries that are left, by its status word."""
     require(one.tries_left, 0x6983)
     require(one.verified or not one.enabled, 0x63C0 | one.tries_left)
     return b""
@@ -68,13 +61,13 @@ def _verify(session: Session, command: Command) -> bytes:
     code = _named_code(session, command.p2)
     if command.p1 == 0xFF:
         require(not command.data, 0x6A87)
-        code.verified = False
+        code.clear_verified()
         return b""
     if not command.data:
-        return _answer_tries(code)
-    code.verified = False
-    _compare(code, code.value, command.data)
-    code.verified = True
+        return answer_tries(code)
+    code.clear_verified()
+    compare(code, code.value, command.data)
+    code.set_verified()
     return b""
 
 
@@ -104,7 +97,7 @@ def _change_reference_data(session: Session, command: Command) -> bytes:
     if command.p1 == 1:
         _require_rule(session, code, "change")
     else:
-        _compare(code, code.value, data[:size])
+        compare(code, code.value, data[:size])
     _replace(code, new)
     return b""
 
@@ -134,7 +127,7 @@ def _compare_resetting_code(session: Session, code: Code, data: memoryview, *, w
     size = len(resetting.value) if with_new else len(data)
     if with_new:
         _checked_value(code, data[size:])
-    _compare(resetting, resetting.value, data[:size])
+    compare(resetting, resetting.value, data[:size])
     return data[size:]
 
 
@@ -143,49 +136,11 @@ def _set_enabled(session: Session, command: Command, *, operation: str) -> bytes
     code = _named_code(session, command.p2)
     require(bool(command.data) == (command.p1 == 0), 0x6700)
     if command.p1 == 0:
-        _compare(code, code.value, command.data)
+        compare(code, code.value, command.data)
     else:
         require(code.tries_left, 0x6983)
         _require_rule(session, code, operation)
     code.enabled = operation == "enable"
-    return b""
-
-
-def _get_challenge(session: Session, command: Command) -> bytes:
-    require(command.p1 == 0 and command.p2 == 0, 0x6A86)
-    if command.le is None or command.data:
-        raise CommandError(0x6700)
-    session.challenge = secrets.token_bytes(command.le)
-    return session.challenge
-
-
-def _proof(session: Session, key: Key, challenge: bytes) -> bytes:
-    try:
-        return bytes(memoryview(session.algorithms[key.algorithm](bytes(key.value), challenge)))
-    except ValueError:  # the algorithm cannot use this challenge
-        raise CommandError(0x6A80) from None
-
-
-def _internal_authenticate(session: Session, command: Command) -> bytes:
-    key = _named_key(session, command)
-    require(command.data and command.le is not None, 0x6700)
-    require(key.tries_left, 0x6983)
-    require(session.is_satisfied(key.access.get("internal", [])), 0x6982)
-    return _proof(session, key, bytes(command.data))
-
-
-def _external_authenticate(session: Session, command: Command) -> bytes:
-    key = _named_key(session, command)
-    require(command.le is None, 0x6A81)
-    if not command.data:
-        return _answer_tries(key)
-    require(key.tries_left, 0x6983)
-    require(session.challenge, 0x6985)
-    challenge, session.challenge = session.challenge, b""
-    proof = _proof(session, key, challenge)
-    key.verified = False
-    _compare(key, proof, command.data)
-    key.verified = True
     return b""
 
 
@@ -195,8 +150,5 @@ COMMANDS: Final[dict[int, Callable[[Session, Command], bytes]]] = {
     0x2C: _reset_retry_counter,
     0x28: partial(_set_enabled, operation="enable"),
     0x26: partial(_set_enabled, operation="disable"),
-    0x84: _get_challenge,
-    0x88: _internal_authenticate,
-    0x82: _external_authenticate,
 }
 """The functions of these commands by instruction byte."""

@@ -1,0 +1,63 @@
+"""Locks that Ctrl-C never leaves held: :class:`Mutex` for ``with``, and :class:`Gate`, for which threads wait.
+
+Those of ``threading`` are not safe here: if Ctrl-C interrupts their use, they may stay locked, and later calls wait for
+ever.
+"""
+
+from __future__ import annotations
+
+import _thread
+
+
+class Mutex(_thread.RLock):  # type: ignore[misc]  # only typeshed says that it is final
+    """A lock for the ``with`` statement. The thread that holds it may take it again.
+
+    From Python 3.14 on, ``with`` handles signals after an ``__enter__`` in C and before the block, so a lock of
+    ``threading`` may stay held. It does not do that after an ``__enter__`` in Python, and this one releases the lock if
+    it is interrupted. ``__exit__`` is inherited because it is in C: one in Python may be interrupted before its first
+    line.
+    """
+
+    __slots__ = ()
+
+    def __enter__(self) -> bool:  # type: ignore[override]  # with passes no argument
+        try:
+            return self.acquire()
+        except BaseException:
+            try:  # noqa: SIM105  Ctrl-C may interrupt suppress(), but not this
+                self.release()
+            except RuntimeError:  # the wait was interrupted, so the lock is not held
+                pass
+            raise
+
+
+class Gate:
+    """A gate that is closed at first, and stays open once it was opened."""
+
+    def __init__(self) -> None:
+        self._is_open = False
+        self._lock = _thread.allocate_lock()
+        self._lock.acquire()
+
+    def open(self) -> None:
+        """Let all threads pass."""
+        self._is_open = True
+        try:  # noqa: SIM105  Ctrl-C may interrupt suppress(), but not this
+            self._lock.release()
+        except RuntimeError:  # it is open already
+            pass
+
+    def is_open(self) -> bool:
+        """Return True if the gate is open."""
+        return self._is_open
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the gate is open, at most ``timeout`` seconds; return True if it is open."""
+        try:
+            return self._is_open or self._lock.acquire(timeout=-1 if timeout is None else timeout)
+        finally:
+            if self._is_open:  # the next thread may pass, even if Ctrl-C has interrupted this after the acquire
+                try:  # noqa: SIM105  as in open()
+                    self._lock.release()
+                except RuntimeError:  # nobody holds it
+                    pass

@@ -1,0 +1,85 @@
+"""The programs in examples/ are short, and run on the virtual cards."""
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from scardffi import virtual
+from scardffi.iso7816 import decode
+from scardffi.virtual import DF, Card, FileSystemCard, VpcdCard, emv_card, piv_card, sim_card
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+MOST_LINES = 25
+CERTIFICATES = {"authentication": 0x5FC105, "signature": 0x5FC10A, "key management": 0x5FC10B, "card": 0x5FC101}
+IMSI = "001019876543210"
+
+
+def run(name: str, card: Card, pin: str = "") -> list[str]:
+    """Run an example on a card; return the lines that it prints. It reads the PIN from standard input."""
+    with VpcdCard(card, 0, listen=True) as served:
+        environment = {
+            **os.environ,
+            "SCARDFFI_LIBRARY": virtual.library_path(),
+            "SCARDFFI_VIRTUAL": f"reader,connect={served.port}",
+        }
+        done = subprocess.run(
+            [sys.executable, EXAMPLES / f"{name}.py"],
+            cwd="/",
+            env=environment,
+            input=f"{pin}\n",
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            start_new_session=True,  # without a terminal, from which getpass would read
+        )
+    assert done.returncode == 0, done.stderr
+    assert served.errors == []
+    return done.stdout.splitlines()
+
+
+def certificate(card: FileSystemCard, tag: int) -> bytes:
+    """Return a certificate of a PIV card."""
+    (application,) = card.mf.files
+    assert isinstance(application, DF)
+    found = decode(application.data[tag]).find(0x70)
+    assert found is not None
+    return found.value
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_an_example_is_short(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+
+
+def test_the_piv_example_reads_certificates_and_signs() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    card = piv_card(dict.fromkeys((0x9A, 0x9C, 0x9D, 0x9E), key), pin="654321")
+    identifier, *certificates, signature = run("piv", card, "654321")
+    assert re.fullmatch("identifier: [0-9a-f]{32}", identifier)
+    assert [line.partition(":")[0] for line in certificates] == [*CERTIFICATES]
+    for line, tag in zip(certificates, CERTIFICATES.values(), strict=True):
+        assert line.endswith(hashlib.sha256(certificate(card, tag)).hexdigest())
+    key.public_key().verify(bytes.fromhex(signature.split()[1]), b"sign this", ec.ECDSA(hashes.SHA256()))
+
+
+def test_the_emv_example_prints_the_records() -> None:
+    text = "\n".join(run("emv", emv_card("4000000000000002", label="MY BANK")))
+    assert '50 application label: 4D 59 20 42 41 4E 4B "MY BANK"' in text
+    assert "5A application primary account number (PAN): 40 00 00 00 00 00 00 02" in text
+    assert text.endswith("tries of the PIN: 3")
+
+
+def test_the_sim_example_reads_the_subscriber_twice() -> None:
+    assert run("sim", sim_card(IMSI, iccid="8944100000000000012", pin="4321"), "4321") == [
+        "card: 8944100000000000012",
+        f"subscriber (SIM): {IMSI}",
+        f"subscriber (USIM): {IMSI}",
+    ]

@@ -1,0 +1,82 @@
+"""Mutex: a lock that Ctrl-C never leaves held. test_interruption.py interrupts it at each point."""
+
+import ast
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from support.signals import send_signal
+
+import scardffi
+from scardffi._locks import Mutex
+
+PACKAGE = Path(scardffi.__file__).parent
+
+
+def is_free(mutex: Mutex) -> bool:
+    """Return True if another thread can take it."""
+    taken = []
+
+    def take() -> None:
+        if mutex.acquire(blocking=False):
+            taken.append(True)
+            mutex.release()
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    thread.join()
+    return bool(taken)
+
+
+def test_it_is_held_until_the_last_block_ends() -> None:
+    mutex = Mutex()
+    with mutex:
+        with mutex:
+            assert not is_free(mutex)
+        assert not is_free(mutex)
+    assert is_free(mutex)
+
+
+def test_it_is_free_after_an_error() -> None:
+    mutex = Mutex()
+    with pytest.raises(ZeroDivisionError), mutex:
+        _ = 1 // 0
+    assert is_free(mutex)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there Ctrl-C does not end the wait for a lock")
+def test_ctrl_c_ends_the_wait_for_it() -> None:
+    mutex = Mutex()
+    is_held, may_end = threading.Event(), threading.Event()
+
+    def hold_and_interrupt() -> None:
+        with mutex:
+            is_held.set()
+            time.sleep(0.05)
+            send_signal(signal.SIGINT)
+            may_end.wait(10)
+
+    thread = threading.Thread(target=hold_and_interrupt)
+    thread.start()
+    is_held.wait(10)
+    with pytest.raises(KeyboardInterrupt), mutex:
+        pass
+    assert not is_free(mutex)
+    may_end.set()
+    thread.join()
+    assert is_free(mutex)
+
+
+def test_no_module_uses_the_locks_of_threading() -> None:
+    names = {"Lock", "RLock", "Condition", "Event", "Semaphore", "BoundedSemaphore"}
+    found = [
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if (isinstance(node, ast.Attribute) and node.attr in names)
+        or (isinstance(node, ast.ImportFrom) and names & {name.name for name in node.names})
+    ]
+    assert found == ["_locks.py:12"]
