@@ -74,8 +74,8 @@ def with_a_monitor(daemon: PrivatePcscd, link: Path, restarts: int) -> dict[str,
         link.unlink()
         link.symlink_to(daemon.socket)
         monitor.wait(lambda event: event.kind is EventKind.SERVICE_STARTED, SECONDS)
-        inserted = monitor.wait(lambda event: event.kind is EventKind.CARD_INSERTED, SECONDS)
-        found["used"] += use(context, inserted.reader)
+        inserted = [monitor.wait(lambda event: event.kind is EventKind.CARD_INSERTED, SECONDS) for _ in range(READERS)]
+        found["used"] += use(context, inserted[round_ % READERS].reader)
     found["seconds"] = round(time.perf_counter() - start, 1)
     deadline = time.monotonic() + SECONDS
     kinds = EventKind.SERVICE_STOPPED, EventKind.SERVICE_STARTED, EventKind.CARD_INSERTED
