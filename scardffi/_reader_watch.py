@@ -294,6 +294,17 @@ class ReaderWatch:
                 self._others[group] = context
 
     def _watch_group(self, context: CancellableContext, group: tuple[str, ...]) -> None:
+        """Report events of these readers until the context is cancelled."""
+        try:
+            while not context.cancelled.is_open():
+                self._follow_group(context, group)
+                context.cancelled.wait(_AGAIN)
+        except BaseException as error:  # noqa: BLE001  the consumers raise it
+            self._hub.fail(error)
+        finally:
+            context.ended.open()
+
+    def _follow_group(self, context: CancellableContext, group: tuple[str, ...]) -> None:
         try:
             wait = self._waiting(context.establish(), context.cancelled)
             watched = _Watched(group, map(self._hub.current_state, group))
@@ -306,15 +317,13 @@ class ReaderWatch:
                 elif code == ReturnCode.SCARD_E_UNKNOWN_READER:
                     context.cancelled.wait(_UNKNOWN_READER_AGAIN)
                 elif code not in {ReturnCode.SCARD_E_TIMEOUT, ReturnCode.SCARD_E_CANCELLED}:
-                    raise from_code(code, "SCardGetStatusChange")  # noqa: TRY301  it ends the thread
+                    raise from_code(code, "SCardGetStatusChange")
         except SCardError as error:
-            if error.code is None or not context_is_gone(error.code):  # otherwise the first thread notices it too
-                self._hub.fail(error)
-        except BaseException as error:  # noqa: BLE001  the consumers raise it
-            self._hub.fail(error)
+            is_gone = error.code is not None and context_is_gone(error.code)
+            if not is_gone and not readers_are_fewer(error):  # the first thread reports both
+                raise
         finally:
             context.release()
-            context.ended.open()
 
 
 def _deliver_elsewhere(queue: CallbackQueue) -> None:

@@ -560,6 +560,9 @@ def test_more_readers_than_one_wait_takes_are_watched_by_several_threads(library
             readers[39].insert(CARD)
             assert monitor.wait(timeout=SECONDS).reader == readers[39].name
             assert len(monitor._watch._others) == 2
+            with virtual.service_stopped():
+                monitor.wait(lambda event: event.kind is STOPPED, SECONDS)
+            monitor.wait(lambda event: event.kind is INSERTED and event.reader == readers[39].name, SECONDS)
         until(monitor._watch.ended.is_open)
 
 
