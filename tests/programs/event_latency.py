@@ -13,7 +13,7 @@ from collections.abc import Callable
 from scardffi import Library, virtual
 from scardffi.monitor import Event, Monitor
 
-PAUSE = 0.001
+PAUSE = 0.0003
 NAME = "Reader of the events"
 
 
