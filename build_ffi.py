@@ -10,11 +10,13 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 from runpy import run_path
 from typing import TYPE_CHECKING
 
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
@@ -42,6 +44,7 @@ INCLUDE = ["scardffi/include", "scardffi/csrc"]
 LIMITED_API = "0x030B0000"  # of Python 3.11; cffi defines it itself for _native
 CDEF = run_path(str(ROOT / "scardffi" / "_cdef.py"))  # the package cannot be imported before it is built
 LINUX = sys.platform.startswith("linux")
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))  # these Pythons have no limited API before 3.15
 
 # Flags that make faults in C harder to exploit; each group is used if the compiler, with CFLAGS, accepts it.
 HARDENING = [
@@ -77,7 +80,10 @@ class BuildExt(build_ext):
             ext.sources = find(*SOURCES[ext.name])
             ext.include_dirs = [*INCLUDE, str(Path(ext.sources[0]).parent)]
             ext.depends = ["build_ffi.py", "scardffi/_cdef.py", *headers]
-            if ext.name == CALLS:
+            if FREE_THREADED:
+                ext.py_limited_api = False
+                ext.define_macros = [("_CFFI_NO_LIMITED_API", None)]
+            elif ext.name == CALLS:
                 ext.define_macros = [("Py_LIMITED_API", LIMITED_API)]
         if sys.implementation.name != "cpython":  # there a class in Python takes its place
             self.extensions = [ext for ext in self.extensions if ext.name != CALLS]
@@ -163,6 +169,15 @@ class BuildExt(build_ext):
         if ext.name in PLAIN_LIBRARIES:  # no Python module: it has no PyInit function
             return list(ext.export_symbols or [])
         return list(super().get_export_symbols(ext))  # type: ignore[no-untyped-call]  # setuptools
+
+
+class BdistWheel(bdist_wheel):
+    """The command bdist_wheel. A free-threaded Python gets a wheel of its own."""
+
+    def finalize_options(self) -> None:
+        if FREE_THREADED:
+            self.py_limited_api = False
+        super().finalize_options()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
  *
  * A worker of workers.py: argv[1] is the library; each line of the input is "row capacity command count". If count is
  * 0, it makes one exchange and prints the response in hexadecimal. Otherwise it makes `count` exchanges and prints the
- * nanoseconds for one of them.
+ * nanoseconds for one of them. In the row "behind" it writes the responses one behind the other into memory of this
+ * capacity, and begins again at the beginning when the memory has no room for the longest response.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -64,6 +65,34 @@ static DWORD exchange(const unsigned char *command, DWORD command_length, unsign
     return received;
 }
 
+/* Make exchanges whose responses lie one behind the other in the memory. */
+static void exchanges_behind(const unsigned char *command, DWORD command_length, unsigned char *memory, size_t size,
+                             unsigned long count)
+{
+    size_t used = 0;
+    for (unsigned long i = 0; i < count; i++) {
+        if (size - used < MAX_BUFFER_SIZE_EXTENDED)
+            used = 0;
+        used += exchange(command, command_length, memory + used, MAX_BUFFER_SIZE_EXTENDED);
+    }
+}
+
+/* Return memory of this size. Its pages are in use, so that the loop does not wait for the kernel. */
+static unsigned char *memory_of(size_t size)
+{
+    static unsigned char *memory;
+    static size_t memory_size;
+    if (size > memory_size) {
+        free(memory);
+        memory = malloc(size);
+        if (memory == NULL)
+            fail("no memory");
+        memset(memory, 1, size);
+        memory_size = size;
+    }
+    return memory;
+}
+
 int main(int argc, char **argv)
 {
     static unsigned char command[256];
@@ -83,6 +112,11 @@ int main(int argc, char **argv)
             for (DWORD i = 0; i < received; i++)
                 printf("%02x", response[i]);
             printf("\n");
+        } else if (strcmp(row, "behind") == 0) {
+            unsigned char *memory = memory_of(capacity);
+            double start = nanoseconds();
+            exchanges_behind(command, length, memory, capacity, count);
+            printf("%.3f\n", (nanoseconds() - start) / (double)count);
         } else {
             double start = nanoseconds();
             for (unsigned long i = 0; i < count; i++)

@@ -2,6 +2,8 @@
 
 from typing import Any, Final, NamedTuple
 
+from benchmarks.bench_script import CASES, LABELS, Case
+
 MARGIN: Final = 0.7
 """The fraction of each floor that a short run on a busy machine must reach. Allocations have no margin."""
 
@@ -38,12 +40,30 @@ TABLE: Final = (
     Floor("pcscd", "script", "c", 16, 1 / 1.02),
     Floor("pcscd", "script", "c", 255, 1 / 1.02),
 )
+
+
+class ScriptLimit(NamedTuple):
+    """The maximum time of an exchange in a script, relative to another row of bench_script.py."""
+
+    row: str
+    against: str
+    case: Case
+    at_most: float
+
+
+SCRIPTS: Final = (
+    ScriptLimit("run", "c", CASES[0], 4),
+    ScriptLimit("into", "behind", CASES[1], 1.15),
+    ScriptLimit("into", "behind", CASES[2], 1.3),
+)
 RAW_AT_MOST: Final = {"numbers": 3.0, "data": 6.0}
 """The maximum of the time of a raw function relative to pyscard's, by the kind of the row in bench_raw.py."""
 THREADS: Final = 16
 THREADS_AT_LEAST: Final = 15.0
 VIRTUAL_AT_MOST: Final = 60.0
 """The maximum of the nanoseconds that the virtual library adds to a function call, for responses of 16 bytes."""
+READERS_AT_MOST: Final = 2.0
+"""The maximum of the time of a call with 1 000 virtual readers, relative to the time with 10."""
 IMPORT_AT_MOST: Final = 2.5
 """The maximum of the time that importing scardffi adds, relative to smartcard.System."""
 ALLOCATING_NOTHING: Final = ("exchange", "unchecked")
@@ -67,9 +87,11 @@ def floors(results: dict[str, Any], margin: float = 1.0) -> list[Verdict]:
         margin: the fraction of each floor that must be reached. It does not apply to allocations.
     """
     verdicts = [_ratio(results, floor, margin) for floor in TABLE]
+    verdicts += [_script(results["scripts"], limit, margin) for limit in SCRIPTS]
     verdicts += [_raw(row, margin) for row in results["raw"]]
     verdicts.append(_threads(results["threads"]["per_second"], margin))
     verdicts.append(_virtual(results["virtual"], margin))
+    verdicts += [_readers(call, times, margin) for call, times in results["readers"].items()]
     verdicts.append(_import(results["imports"], margin))
     for row in ALLOCATING_NOTHING:
         entry = next(entry for entry in results["allocation"] if entry["row"] == row)
@@ -90,6 +112,13 @@ def _ratio(results: dict[str, Any], floor: Floor, margin: float) -> Verdict:
     times = {entry["row"]: entry["ns"][str(floor.length)] for entry in measured["rows"]}
     ratio = times[floor.against] / times[floor.row]
     return Verdict(what, f"{ratio:.2f}x", text, ratio >= floor.at_least * margin)
+
+
+def _script(rows: list[dict[str, Any]], limit: ScriptLimit, margin: float) -> Verdict:
+    times = {entry["row"]: entry["ns"][limit.case.name] for entry in rows}
+    ratio = times[limit.row] / times[limit.against]
+    what = f"{LABELS[limit.row]} against {LABELS[limit.against]}, {limit.case.name}"
+    return Verdict(what, f"{ratio:.2f}x", f"at most {limit.at_most:.2f}x the time", ratio <= limit.at_most / margin)
 
 
 def _raw(row: dict[str, Any], margin: float) -> Verdict:
@@ -114,6 +143,12 @@ def _virtual(times: dict[str, dict[str, float]], margin: float) -> Verdict:
     return Verdict(
         "the virtual library against a function call", f"{more:.0f} ns more", text, more <= VIRTUAL_AT_MOST / margin
     )
+
+
+def _readers(call: str, times: dict[str, float], margin: float) -> Verdict:
+    ratio = times["1000"] / times["10"]
+    text = f"at most {READERS_AT_MOST:.2f}x the time"
+    return Verdict(f"{call}: 1000 virtual readers against 10", f"{ratio:.2f}x", text, ratio <= READERS_AT_MOST / margin)
 
 
 def _import(times: dict[str, float], margin: float) -> Verdict:

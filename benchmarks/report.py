@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.bench_import import LOADED_BEFORE
+from benchmarks.bench_script import CASES
 
 BEGIN: Final = "<!-- benchmarks:begin -->"
 END: Final = "<!-- benchmarks:end -->"
@@ -32,10 +33,15 @@ def markdown(results: dict[str, Any]) -> str:
     for part, title in _PARTS.items():
         lines += [f"**{title}.** Time of one exchange by the length of the response:", ""]
         lines += [*_times(results[part]), ""]
+    lines += [
+        "**One run of a script**: the time of an exchange by the number of commands and the length of the responses:"
+    ]
+    lines += ["", *_scripts(results["scripts"]), ""]
     lines += [*_raw(results["raw"]), ""]
     lines += ["**Memory** that Python allocates in a loop of exchanges with responses of 255 bytes:", ""]
     lines += [*_allocation(results), ""]
-    lines += [*_threads(results["threads"]), "", _virtual(results["virtual"]), "", _imports(results["imports"]), ""]
+    lines += [*_threads(results["threads"]), "", _virtual(results["virtual"]), ""]
+    lines += [*_readers(results["readers"]), "", _imports(results["imports"]), ""]
     lines += ["Measured on: " + "; ".join(f"{name}: {value}" for name, value in results["machine"].items()) + "."]
     return "\n".join(lines) + "\n"
 
@@ -150,6 +156,16 @@ def _times(part: dict[str, Any]) -> list[str]:
     return [*lines, "", "Absent: " + "; ".join(why) + "."] if why else lines
 
 
+def _scripts(rows: Sequence[dict[str, Any]]) -> list[str]:
+    names = [case.name for case in CASES]
+    cells = [
+        [f"{time_text(row['ns'][name])} ({_three_digits(row['ns'][name] / rows[0]['ns'][name])}x)" for name in names]
+        for row in rows
+    ]
+    lines = [_row([row["label"], *line]) for row, line in zip(rows, cells, strict=True)]
+    return [_row(["", *names]), "|---" * (1 + len(names)) + "|", *lines]
+
+
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
@@ -199,6 +215,15 @@ def _virtual(times: dict[str, dict[str, float]]) -> str:
         for length, bare in times["null"].items()
     )
     return f"**The virtual library** adds this time to a function call in a C loop: {more}."
+
+
+def _readers(times: dict[str, dict[str, float]]) -> list[str]:
+    lines = ["**Many virtual readers** in one process, each with an open attachment. Time of one call:", ""]
+    lines += [_row(["", "10 readers", "1 000 readers"]), "|---" * 3 + "|"]
+    for call, by_count in times.items():
+        ratio = by_count["1000"] / by_count["10"]
+        lines.append(_row([call, time_text(by_count["10"]), f"{time_text(by_count['1000'])} ({ratio:.2f}x)"]))
+    return lines
 
 
 def _imports(times: dict[str, float]) -> str:

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 
-def not_bytes(name: str, value: object) -> str:
-    """Return the message of a TypeError for an argument that is no contiguous buffer; it never contains the value."""
-    expected = "a C-contiguous buffer such as bytes or bytearray"
+def not_bytes(name: str, value: object, others: str = "") -> str:
+    """Return the message of a TypeError for an argument that is no contiguous buffer; it never contains the value.
+
+    Args:
+        name: the argument's name.
+        value: the argument's value.
+        others: what else is allowed, such as ``", or a TLV"``.
+    """
+    expected = f"a C-contiguous buffer such as bytes or bytearray{others}"
     return f"{name}: expected {expected}, got {_kind(value)}{_advice(name, value)}"
 
 
 def not_writable(name: str, value: object) -> str:
     """Return the message of a TypeError for an argument that is no writable buffer; it never contains the value."""
     return f"{name}: expected a writable, C-contiguous buffer such as bytearray, got {_kind(value)}"
+
+
+def is_buffer(value: object) -> TypeGuard[Buffer]:
+    """Return whether a value has memory that can be read, contiguous or not."""
+    try:
+        memoryview(value)  # type: ignore[arg-type]  # it raises TypeError if this is not a buffer
+    except TypeError:
+        return False
+    finally:
+        del value  # it may be secret, and the traceback of an error must not show it
+    return True
 
 
 def contiguous(name: str, value: Buffer) -> memoryview:
@@ -30,8 +47,20 @@ def contiguous(name: str, value: Buffer) -> memoryview:
     except TypeError:
         message = not_bytes(name, value)
     finally:
-        del value  # it may be secret, and the traceback of an error must not show it
+        del value  # as above
     raise TypeError(message)
+
+
+def kept(name: str, value: Buffer) -> bytes | memoryview:
+    """Return an argument that is ``bytes`` as it is, and the bytes of another one without a copy.
+
+    Raises:
+        TypeError: the value is no buffer, or not a contiguous one.
+    """
+    try:
+        return value if isinstance(value, bytes) else contiguous(name, value)
+    finally:
+        del value  # as above
 
 
 def copied(name: str, value: Buffer) -> bytes:
@@ -58,11 +87,13 @@ def _kind(value: object) -> str:
 
 
 def _advice(name: str, value: object) -> str:
-    """Return what to give instead: for text, for a Command, and for a list of ints or a memoryview with gaps."""
+    """Return what to give instead: for text, a Command, data objects, ints or a memoryview with gaps."""
     if isinstance(value, str):
         return f"; give bytes.fromhex({name}) for hexadecimal text, or {name}.encode() for other text"
     if hasattr(value, "encode"):
         return f"; give {name}.encode()"
-    if hasattr(value, "__iter__"):
+    if isinstance(value, (list, tuple)) and value and all(hasattr(one, "tag") for one in value):
+        return f"; give iso7816.encode({name})"
+    if hasattr(value, "__iter__") or hasattr(value, "__bytes__"):
         return f"; give bytes({name})"
     return ""

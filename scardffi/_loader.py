@@ -16,6 +16,7 @@ from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import ref
 
+from ._field_docs import field_docs
 from .errors import (
     E_OUTOFMEMORY,
     LibraryError,
@@ -64,17 +65,19 @@ _ADDRESS = ffi.typeof("uintptr_t")  # passing the name of a type as text at each
 _DETAIL_SIZE = 8192
 
 
+@field_docs(
+    path="The file that it was loaded from.",
+    version="The version in the file's name, such as 1.0.0; None if the name has none.",
+    functions="The functions that it has, of those that scardffi knows.",
+    missing="The functions that it lacks; calling one raises UnsupportedFunctionError.",
+)
 class LibraryInfo(NamedTuple):
     """Path, version and functions of a loaded PC/SC library."""
 
     path: str
-    """The file that it was loaded from."""
     version: str | None
-    """The version in the file's name, such as 1.0.0; None if the name has none."""
     functions: frozenset[str]
-    """The functions that it has, of those that scardffi knows."""
     missing: frozenset[str]
-    """The functions that it lacks; calling one raises UnsupportedFunctionError."""
 
 
 def open_table(path: str | os.PathLike[str]) -> Api:

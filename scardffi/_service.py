@@ -6,9 +6,9 @@ import errno
 import functools
 import os
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
-from ._loader import lib, owning
+from ._loader import ffi, lib, owning
 from .constants import ReturnCode
 from .errors import E_OUTOFMEMORY, from_code, from_hresult
 
@@ -73,16 +73,18 @@ def _new_context(library: Library) -> CData:
 
 def unreachable_reason(library: Library, code: int) -> tuple[str, str] | None:
     """Return the meaning and the remedy if something else than a stopped service is the cause of this code."""
-    if code != ReturnCode.SCARD_E_NO_SERVICE or sys.platform == "win32":
+    if code != ReturnCode.SCARD_E_NO_SERVICE:
         return None
-    try:
-        os.close(os.open(os.devnull, os.O_RDONLY))
-    except OSError as error:
-        if error.errno in {errno.EMFILE, errno.ENFILE}:
-            return (
-                "no file descriptor is free for the connection to the resource manager",
-                "Close files and sockets that you do not use, or raise the limit (ulimit -n).",
-            )
+    if not _has_free_descriptor():
+        return (
+            "no file descriptor is free for the connection to the resource manager",
+            "Close files and sockets that you do not use, or raise the limit (ulimit -n).",
+        )
+    problem = lib.pcsc_configuration_problem(library.native)
+    if problem:
+        return configuration_reason(cast("bytes", ffi.string(problem)))
+    if sys.platform == "win32":
+        return None
     path = os.environ.get("PCSCLITE_CSOCK_NAME", _PCSCD_SOCKET)
     if "libpcsclite" not in os.path.basename(library.info().path) or not _is_forbidden(path):  # noqa: PTH119  pathlib takes longer to import
         return None
@@ -90,6 +92,27 @@ def unreachable_reason(library: Library, code: int) -> tuple[str, str] | None:
         f"this user may not open the socket of the resource manager, {path}",
         "Run the program as a user who may, or change the permissions of the socket or its folder.",
     )
+
+
+def configuration_reason(problem: bytes) -> tuple[str, str]:
+    """Return the meaning and the remedy if the virtual library refuses ``SCARDFFI_VIRTUAL``.
+
+    Args:
+        problem: what the library says about it.
+    """
+    text = problem.decode("utf-8", "replace")
+    return (
+        f"the virtual library refuses the environment variable SCARDFFI_VIRTUAL: {text}",
+        "Correct it, and start the program again.",
+    )
+
+
+def _has_free_descriptor() -> bool:
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.errno not in {errno.EMFILE, errno.ENFILE}
+    return True
 
 
 def _is_forbidden(path: str) -> bool:

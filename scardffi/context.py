@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from ._arguments import integer, invalid, member, seconds, text
 from ._at_exit import silent_at_exit
 from ._cancellable import CancellableContext
+from ._field_docs import field_docs
 from ._loader import lib
 from ._locks import Mutex
 from ._not_copied import NotCopied
@@ -59,18 +60,20 @@ _INTERRUPT_SECONDS: Final = 0.05
 _NOTIFIED: Final = bool(lib.PCSC_NOTIFIES_OF_READERS)  # if false, ReaderPolling watches PNP_NOTIFICATION
 
 
+@field_docs(
+    reader="The reader's name.",
+    state="Its state.",
+    event_count="The number of insertions and removals of cards, modulo 65536; 0 if the platform does not count them. "
+    "If the reader is PNP_NOTIFICATION, a number that changes with the list of readers.",
+    atr="The answer to reset of its card; empty without a card.",
+)
 class ReaderState(NamedTuple):
     """The state of one reader, as :meth:`Context.get_status_change` takes and returns it."""
 
     reader: str
-    """The reader's name."""
     state: ReaderStateFlag = ReaderStateFlag.UNAWARE
-    """Its state."""
     event_count: int = 0
-    """The number of insertions and removals of cards, modulo 65536; 0 if the platform does not count them. If the
-    reader is PNP_NOTIFICATION, a number that changes with the list of readers."""
     atr: bytes = b""
-    """The answer to reset of its card; empty without a card."""
 
     def __repr__(self) -> str:
         state = getattr(self.state, "name", None) or repr(self.state)

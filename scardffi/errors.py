@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ._field_docs import field_docs
 from .constants import ReturnCode
 
 if TYPE_CHECKING:
@@ -194,7 +195,8 @@ class ScriptError(SCardError):
     Attributes:
         replies: all complete replies, including the one with the unexpected status word.
         index: the index of the command that failed or got an unexpected status word. If the script was cancelled, the
-            index of the next command. If memory was exhausted, the index of the command that was not sent.
+            index of the next command. If memory was exhausted, or the memory of ``into=`` is full, the index of the
+            command that was not sent.
         sw: the unexpected status word; None if the script ended for another reason, or if the response has none.
     """
 
@@ -226,6 +228,12 @@ class EventsLostError(SCardError):
         return type(self), (self.count,), self.__dict__
 
 
+@field_docs(
+    name="The name of the code; the number in hexadecimal if it has none.",
+    error="The error class.",
+    meaning="What the code means.",
+    remedy="What to do.",
+)
 class CodeInfo(NamedTuple):
     """The name, error class, meaning and remedy of a return code."""
 
@@ -245,6 +253,10 @@ _ATTACH_AGAIN: Final = (
 _MAY_HAVE_RUN: Final = (
     f"The card may have executed the command. {_ATTACH_AGAIN} If the card is a Python object in a virtual reader, it "
     "may have raised an exception: see the reader's errors."
+)
+_CHECK_THE_COMMAND: Final = (
+    "Check the command: an APDU has at least 4 bytes. If it is right, the card may have executed it: call reconnect() "
+    "with initialization RESET, then select and verify again."
 )
 _MINIDRIVER: Final = "Only card modules of the Windows crypto API use it; see the module's documentation."
 
@@ -305,8 +317,7 @@ _RETURN_CODES: Final[dict[ReturnCode, tuple[type[SCardError], str, str]]] = {
     ReturnCode.SCARD_F_UNKNOWN_ERROR: (SCardError, "an internal error of unknown cause", _BUG),
     ReturnCode.SCARD_E_INVALID_ATR: (SCardError, "the ATR is not valid", "Check the length of the ATR."),
     ReturnCode.SCARD_E_NOT_TRANSACTED: (
-        NotTransactedError, "no transaction was begun, or the exchange with the card failed",
-        "End only a transaction that you began. After a transmit: the card or the reader ended the exchange early.",
+        NotTransactedError, "no transaction was begun", "End only a transaction that you began.",
     ),
     ReturnCode.SCARD_E_READER_UNAVAILABLE: (
         ReaderUnavailableError, "the reader is not available any more", "Plug it in, then attach again.",
@@ -485,6 +496,16 @@ _BY_FUNCTION: Final[dict[tuple[str, ReturnCode], tuple[type[SCardError], str, st
             _MAY_HAVE_RUN if function in _SENDS else _ATTACH_AGAIN,
         )
         for function in _ON_A_HANDLE
+    },
+    ("SCardTransmit", ReturnCode.SCARD_E_NOT_TRANSACTED): (
+        CommunicationError, "the exchange with the card failed", _CHECK_THE_COMMAND,
+    ),
+    **{
+        (function, ReturnCode.SCARD_E_NOT_TRANSACTED): (
+            CommunicationError, "the exchange with the reader failed",
+            "Check the code and the data against the reader's manual; the reader may have done a part of it.",
+        )
+        for function in ("SCardControl", "SCardGetAttrib", "SCardSetAttrib")
     },
     ("SCardTransmit", ReturnCode.SCARD_E_NO_SMARTCARD): (
         NoSmartCardError, "there is no card in the reader",

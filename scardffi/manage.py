@@ -16,6 +16,7 @@ from . import _marshalling
 from ._arguments import dword, flags, invalid, member, readable, release, seconds, text
 from ._at_exit import silent_at_exit
 from ._attachment import Attachment, AttachmentTransmitter, SendTransmitter
+from ._field_docs import field_docs
 from ._half_made import repr_if_half_made
 from ._loader import ffi, lib, owning
 from ._reaper import close_later
@@ -59,17 +60,19 @@ _ATTRIBUTE_ROOM: Final = 264  # the longest attribute of pcsc-lite
 _LOCK_POLL: Final = 0.005
 
 
+@field_docs(
+    reader="The reader's name.",
+    state="The card's state.",
+    protocol="The active protocol.",
+    atr="The card's answer to reset.",
+)
 class Status(NamedTuple):
     """The status of an attached card, as SCardStatus returns it."""
 
     reader: str
-    """The reader's name."""
     state: CardState
-    """The card's state."""
     protocol: Protocol
-    """The active protocol."""
     atr: bytes
-    """The card's answer to reset."""
 
     def __repr__(self) -> str:
         atr = self.atr.hex(" ").upper() or "none"

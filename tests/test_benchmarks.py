@@ -86,6 +86,6 @@ def test_each_benchmark_says_what_it_measures_and_what_it_does_not_show(path: Pa
 
 def test_there_is_a_file_for_each_benchmark() -> None:
     assert [path.stem for path in BENCHMARKS] == [
-        "bench_allocation", "bench_exchange", "bench_import", "bench_pcscd", "bench_raw", "bench_threads",
-        "bench_virtual",
+        "bench_allocation", "bench_exchange", "bench_import", "bench_pcscd", "bench_raw", "bench_readers",
+        "bench_script", "bench_threads", "bench_virtual",
     ]  # fmt: skip

@@ -15,7 +15,7 @@ from support.callback_card import CallbackLibrary
 from support.cards import PIN, RecordingCard, ScriptedCard, card_with_codes, in_reader
 from support.pcscd import PrivatePcscd
 
-from scardffi import Flow, Library, NotTransactedError, ReturnCode, SCardManage, virtual
+from scardffi import CommunicationError, Flow, Library, ReturnCode, SCardManage, virtual
 from scardffi._arguments import new_memory
 from scardffi._loader import calls, ffi
 from scardffi.constants import control_code
@@ -134,7 +134,7 @@ def test_what_a_failed_call_has_received_is_wiped_too(
 ) -> None:
     echo.transmit(ECHO)
     answers, cards.card = cards.card, lambda _: ReturnCode.SCARD_E_NOT_TRANSACTED
-    with pytest.raises(NotTransactedError):
+    with pytest.raises(CommunicationError):
         echo.transmit(bytearray(ECHO))
     cards.card = answers
     assert received(8) == bytes(8)

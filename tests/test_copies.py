@@ -58,7 +58,7 @@ from scardffi.services.file_reference import FileRef, Location
 from scardffi.services.pin_pad import PinPad
 from scardffi.services.pin_structures import PinModify, PinProperties, PinVerify
 from scardffi.services.transmitter import Sender, Turns
-from scardffi.virtual import AnsweringCard, ContactlessStorageCard, VirtualReader, emv_card
+from scardffi.virtual import AnsweringCard, ContactlessStorageCard, PIVCard, VirtualReader, emv_card, piv_card
 from scardffi.virtual.emv import EMVCard
 from scardffi.virtual.faults import Fault
 from scardffi.virtual.file_system import FileSystemCard
@@ -93,6 +93,7 @@ VALUES: dict[type, Callable[[], object]] = {
     FileRef: lambda: FileRef.by_path("/0101"),
     FileSystemCard: lambda: FileSystemCard(DF(0x3F00, [TransparentEF(0x0101, b"data")])),
     HistoricalBytes: lambda: Atr(ATR).historical(),
+    PIVCard: lambda: piv_card({}),
     Key: lambda: Key(1, bytes(16), "aes"),
     scardffi.LibraryInfo: lambda: scardffi.LibraryInfo("path", None, frozenset({"a"}), frozenset()),
     ListWithProblems: lambda: ListWithProblems([1, 2], [MalformedError("message", 3)]),

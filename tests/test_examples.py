@@ -1,5 +1,6 @@
 """The programs in examples/ are short, and run on the virtual cards."""
 
+import gzip
 import hashlib
 import os
 import re
@@ -68,6 +69,14 @@ def test_the_piv_example_reads_certificates_and_signs() -> None:
     for line, tag in zip(certificates, CERTIFICATES.values(), strict=True):
         assert line.endswith(hashlib.sha256(certificate(card, tag)).hexdigest())
     key.public_key().verify(bytes.fromhex(signature.split()[1]), b"sign this", ec.ECDSA(hashes.SHA256()))
+
+
+def test_the_piv_example_reads_a_compressed_certificate() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    keys = dict.fromkeys((0x9A, 0x9C, 0x9D, 0x9E), key)
+    packed = gzip.compress(b"a certificate")
+    lines = run("piv", piv_card(keys, certificates={0x9A: packed}, pin="654321"), "654321")
+    assert lines[1] == f"authentication: SHA-256 {hashlib.sha256(b'a certificate').hexdigest()}"
 
 
 def test_the_emv_example_prints_the_records() -> None:

@@ -15,7 +15,7 @@ PACKAGE = Path(scardffi.__file__).parent
 # From the lowest to the highest level. A module imports only from lower levels. A folder is one
 # unit with all its modules; "scardffi" is the package's __init__, which collects the public names.
 LEVELS: list[set[str]] = [
-    {"_native", "_calls", "_half_made", "_bytes_like"},
+    {"_native", "_calls", "_half_made", "_bytes_like", "_field_docs"},
     {"constants", "iso7816", "_cdef", "_not_copied", "_locks", "_at_exit", "_pyinstaller"},
     {"errors", "services", "_events"},
     {"_loader"},
@@ -36,18 +36,20 @@ LEVELS: list[set[str]] = [
 NOTHING: set[str] = set()
 STRICTER = {
     "constants": NOTHING,  # no ffi, no loading, no exceptions
-    "iso7816": {"_half_made", "_bytes_like"},  # no PC/SC, no readers, no handles
-    "errors": {"constants"},  # no ffi, no handles
+    "iso7816": {"_half_made", "_bytes_like", "_field_docs"},  # no PC/SC, no readers, no handles
+    "errors": {"constants", "_field_docs"},  # no ffi, no handles
     "services": {
         "iso7816",
         "_not_copied",
         "_locks",
         "_half_made",
         "_bytes_like",
+        "_field_docs",
     },  # no PC/SC: they only have a transmitter
     "_attachment": {"_locks", "errors", "exchange", "services"},  # no native object, no handle
     "_half_made": NOTHING,
     "_bytes_like": NOTHING,
+    "_field_docs": NOTHING,
     "_not_copied": NOTHING,
     "_events": {"constants"},  # no ffi, no threads
     "_event_queue": {"constants", "errors", "_events", "_locks"},  # no ffi, no PC/SC library
@@ -56,7 +58,7 @@ STRICTER = {
     "_cdef": NOTHING,  # it runs before the package is built
     "_at_exit": NOTHING,  # it decorates any function
     "_pyinstaller": NOTHING,  # PyInstaller runs it
-    "_loader": {"_native", "_calls", "errors"},
+    "_loader": {"_native", "_calls", "_field_docs", "errors"},
 }
 
 # Imports from outside the standard library, by module: for builds, and for optional extras.
@@ -173,7 +175,7 @@ def test_there_is_no_circular_import() -> None:
 
 
 def test_this_test_reads_imports_as_python_does() -> None:
-    assert inner_imports("_loader") == {"_native", "_calls", "errors"}
+    assert inner_imports("_loader") == {"_native", "_calls", "_field_docs", "errors"}
     assert {"constants", "errors", "raw", "context"} <= inner_imports("")
     assert {"", "cli.readers", "cli.send", "virtual"} <= inner_imports("cli.main")
     assert {"iso7816.status_word"} <= inner_imports("cli.send")

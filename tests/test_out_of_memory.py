@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.alone import run_alone
-from support.compile import shared_library
+from support.compile import shared_library, virtual_library_in_windows_shape
 from support.reports import report
 
 from scardffi import virtual
@@ -31,18 +31,29 @@ ALLOCATE = {
     "a script",
     "a script with times",
     "a script with times and a flow",
+    "a script of one pass",
+    "a script into memory with times and a flow",
     "SCARD_AUTOALLOCATE of the virtual library",
+    "SCardListReadersW into a buffer",
+    "SCardListReadersW into memory of the library",
+    "SCardGetStatusChangeW",
+    "SCardConnectW",
+    "SCardStatusW",
     "insertion of a card",
     "insertion of the answering card",
     "fault",
     "start of the virtual library",
 }
 ALLOCATE_NOTHING = {
+    "a script into memory",
     "transmit again",
     "transmit_into",
     "status",
     "detach",
     "attach again",
+    "plugging a reader in",
+    "list of the readers",
+    "connection to a reader",
 }
 (ALLOCATE if calls is not None else ALLOCATE_NOTHING).add("transmit")  # cffi allocates the memory for the response
 
@@ -56,6 +67,7 @@ def test_a_failed_allocation_raises_out_of_memory_leaks_no_memory_and_leaves_the
         "out_of_memory",
         str(preload),
         str(unused_copy),
+        str(virtual_library_in_windows_shape(tmp_path)),
         environment={"LD_PRELOAD": str(preload), "SCARDFFI_LIBRARY": ""},
     )
     report(f"allocations failed: {', '.join(f'{operation} {count}' for operation, count in failed.items())}")

@@ -119,6 +119,18 @@ def test_a_reader_that_is_watched_too_keeps_its_state(
     assert other.atr
 
 
+def test_1000_readers_are_watched_beside_the_list(context: Context, reader: VirtualReader) -> None:
+    names = [f"scardffi one of many {number}" for number in range(1000)]
+    with contextlib.ExitStack() as stack:
+        for name in names:
+            stack.enter_context(VirtualReader(name, virtual.AnsweringCard()))
+        known = context.get_status_change(names)
+        with soon(reader.plug):
+            listed, *others = context.get_status_change([PNP_NOTIFICATION, *known], 10)
+    assert listed.state & CHANGED
+    assert others == [one._replace(state=one.state & ~CHANGED) for one in known]
+
+
 def test_an_unknown_reader_is_refused(context: Context) -> None:
     with pytest.raises(UnknownReaderError):
         context.get_status_change(["no such reader", PNP_NOTIFICATION], 10)

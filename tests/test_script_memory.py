@@ -2,12 +2,23 @@
 
 import itertools
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 from support.callback_card import CallbackLibrary
 from support.reports import report
 
-from scardffi import Flow, InsufficientBufferError, Protocol, Reply, ReturnCode, SCardManage, Script
+from scardffi import (
+    Flow,
+    InsufficientBufferError,
+    Protocol,
+    Replies,
+    Reply,
+    ReturnCode,
+    SCardManage,
+    Script,
+    ScriptError,
+)
 
 COMMANDS = {
     "1": "00A40000",
@@ -34,6 +45,9 @@ FILLED = [
 FILLER = bytes.fromhex("80F0000000")
 Answers = Iterator[bytes]
 MODES = ["once", "with repeat", "keep_all", "with a flow"]
+INTO_COMMANDS = ["1", "2 short", "4 extended"]
+EDGE = 16
+"""Bytes before and after the caller's memory that must stay as they are."""
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +101,60 @@ def test_a_response_of_any_length_is_kept_at_every_fill_level(mode: str, cards: 
         f"{tried} combinations, no reply lost"
     )
     assert tried * len(MODES) >= 10_000
+
+
+def run_into(
+    card: SCardManage, mode: str, commands: list[bytes], memory: memoryview
+) -> tuple[Replies, ScriptError | None]:
+    """Run the commands with replies in this memory, and return the replies and the error."""
+    flow = Flow.GET_RESPONSE | Flow.CORRECT_LE | Flow.CHAIN if mode == "with a flow" else Flow(0)
+    repeat = 2 if mode in {"with repeat", "keep_all"} else 1
+    try:
+        return Script(commands, flow=flow).run(card, repeat=repeat, keep_all=mode == "keep_all", into=memory), None
+    except ScriptError as error:
+        return cast("Replies", error.replies), error
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_in_the_callers_memory_a_command_is_sent_only_if_any_response_fits(mode: str, cards: CallbackLibrary) -> None:
+    kept = stopped = 0
+    answers: Answers = iter(())
+    whole = bytearray(b"#" * (2 * FILLED[-1] + 3 * LONGEST))
+    passes = 2 if mode in {"with repeat", "keep_all"} else 1
+    with cards.attach(lambda _: next(answers)) as card:
+        for name, filled, length in itertools.product(INTO_COMMANDS, FILLED, LENGTHS):
+            expected = [*parts_of(filled), response(length)]
+            commands = [FILLER] * (len(expected) - 1) + [bytes.fromhex(COMMANDS[name])]
+            before_last = filled + (filled + length if mode == "keep_all" else 0)
+            for free in (LONGEST - 1, LONGEST):
+                size = before_last + free
+                if size < LONGEST:
+                    continue
+                memory = memoryview(whole)[EDGE : EDGE + size]
+                answers = iter(expected * passes)
+                cards.log.clear()
+                replies, error = run_into(card, mode, commands, memory)
+                found = [bytes(reply) for reply in replies]
+                what = name, filled, length, free
+                if free == LONGEST:
+                    assert error is None, what
+                    assert found == expected * (passes if mode == "keep_all" else 1), what
+                    assert len(cards.log) == passes * len(expected), what
+                    kept += 1
+                else:
+                    assert error is not None, what
+                    assert (error.index, error.code, error.sw) == (len(expected) - 1, None, None), what
+                    assert found == (expected * 2 if mode == "keep_all" else expected)[:-1], what
+                    assert len(cards.log) == len(found), what
+                    stopped += 1
+                assert whole[:EDGE] == whole[EDGE + size : 2 * EDGE + size] == b"#" * EDGE
+                assert b"".join(found) == memory[: sum(map(len, found))], what
+                whole[EDGE : EDGE + size] = b"#" * size
+    report(
+        f"the caller's memory of a script {mode}: {kept} combinations of command, fill level and length with room for "
+        f"any response, no reply lost; {stopped} with one byte less, the command was not sent"
+    )
+    assert kept >= len(INTO_COMMANDS) * len(FILLED) * len(LENGTHS)
 
 
 def test_the_memory_of_transmit_and_control_has_room_for_any_response(cards: CallbackLibrary) -> None:

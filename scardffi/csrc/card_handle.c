@@ -1,14 +1,17 @@
-/* One lock for each card handle: the list of handles in use, and the free list. */
+/* One lock for each card handle: the table of handles in use, and the free list. */
 #include "card_handle.h"
 
 #include <stdlib.h>
 
 #include "pcsc_strings.h"
 
+enum { TABLE_BITS = 10 };
+
 /* guarded by the global lock */
-static struct card_handle *in_use; /* atomic; this one is read without the lock too */
+static struct card_handle *in_use[1 << TABLE_BITS]; /* chains by the hash of the handle; the first of each is atomic,
+                                                       and is read without the lock too */
 static struct card_handle *unused;
-static unsigned process; /* the process that the lists belong to */
+static unsigned process; /* the process that the table and the list belong to */
 
 static struct card_handle *take_unused(void)
 {
@@ -32,14 +35,21 @@ static void forget_parent(void)
 {
     if (process != platform_process()) {
         process = platform_process();
-        platform_atomic_store(&in_use, NULL);
+        for (unsigned i = 0; i < 1 << TABLE_BITS; i++)
+            platform_atomic_store(&in_use[i], NULL);
         unused = NULL;
     }
 }
 
+static struct card_handle **chain_of(SCARDHANDLE value)
+{
+    uint64_t number = (uint64_t)value; /* on Windows a handle has 64 bits */
+    return &in_use[(uint32_t)(number ^ number >> 32) * 0x9E3779B1u >> (32 - TABLE_BITS)];
+}
+
 static struct card_handle *find(const scardffi_library *library, SCARDHANDLE value)
 {
-    struct card_handle *card = in_use;
+    struct card_handle *card = *chain_of(value);
     while (card != NULL && (card->library != library || card->value != value))
         card = card->next;
     return card;
@@ -58,8 +68,9 @@ struct card_handle *card_handle_acquire(const scardffi_library *library, SCARDHA
         card->protocol = SCARD_PROTOCOL_UNDEFINED;
         platform_atomic_store(&card->holder, NULL);
         card->references = 1;
-        card->next = in_use;
-        platform_atomic_store(&in_use, card);
+        struct card_handle **chain = chain_of(value);
+        card->next = *chain;
+        platform_atomic_store(chain, card);
     }
     platform_global_unlock();
     return card;
@@ -68,7 +79,7 @@ struct card_handle *card_handle_acquire(const scardffi_library *library, SCARDHA
 /* Return the struct of this handle if one is in use, otherwise NULL. */
 static struct card_handle *acquire_used(const scardffi_library *library, SCARDHANDLE value)
 {
-    if (platform_atomic_load(&in_use) == NULL)
+    if (platform_atomic_load(chain_of(value)) == NULL)
         return NULL;
     platform_global_lock();
     forget_parent();
@@ -128,7 +139,7 @@ void card_handle_release(struct card_handle *card)
 {
     platform_global_lock();
     if (--card->references == 0) {
-        struct card_handle **link = &in_use;
+        struct card_handle **link = chain_of(card->value);
         while (*link != card)
             link = &(*link)->next;
         platform_atomic_store(link, card->next);

@@ -141,6 +141,14 @@ const char *pcsc_path(const scardffi_library *library)
     return library->path;
 }
 
+const char *pcsc_configuration_problem(const scardffi_library *library)
+{
+    const char *(*problem)(void) = NULL;
+    void *symbol = platform_library_symbol(library->module, "scardvirtual_configuration_problem");
+    memcpy(&problem, &symbol, sizeof problem); /* C has no cast from a data pointer to a function pointer */
+    return problem != NULL ? problem() : NULL;
+}
+
 const char *pcsc_function_name(size_t index)
 {
     return index < FUNCTION_COUNT ? functions[index].name : NULL;

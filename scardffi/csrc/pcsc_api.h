@@ -178,6 +178,9 @@ int pcsc_open(const char *path, scardffi_library **library, char *detail, size_t
 
 /* The file that a library was loaded from. */
 const char *pcsc_path(const scardffi_library *library);
+
+/* Why the virtual library refuses SCARDFFI_VIRTUAL; NULL if it does not, and for other libraries. */
+const char *pcsc_configuration_problem(const scardffi_library *library);
 /* The name of a function by its number, from 0; NULL after the last function. */
 const char *pcsc_function_name(size_t index);
 bool pcsc_has_function(const scardffi_library *library, size_t index);

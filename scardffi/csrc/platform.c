@@ -154,6 +154,20 @@ uintptr_t platform_thread(void)
     return (uintptr_t)pthread_self();
 }
 
+/* Return true if the message of dlopen says that the file of this bare name does not exist. glibc's then begins with
+ * the name; otherwise with the file's path, or with a library that the file needs. musl's ends with the reason. */
+static bool is_missing(const char *error, const char *name)
+{
+    static const char of_musl[] = "Error loading shared library ";
+    size_t length = strlen(name);
+    bool is_musl = strncmp(error, of_musl, sizeof of_musl - 1) == 0;
+    if (is_musl)
+        error += sizeof of_musl - 1;
+    if (strncmp(error, name, length) != 0 || error[length] != ':')
+        return false;
+    return !is_musl || strcmp(error + length, ": No such file or directory") == 0;
+}
+
 void *platform_library_open(const char *path, char *message, size_t size, bool *missing)
 {
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -163,13 +177,10 @@ void *platform_library_open(const char *path, char *message, size_t size, bool *
     if (error == NULL)
         error = "dlopen failed without a message";
     snprintf(message, size, "%s", error);
-    /* For a bare name, only the loader's message shows whether the file exists. If not, the message begins with the
-     * bare name; otherwise with the file's path, or with a library that the file needs. */
-    size_t length = strlen(path);
     if (strchr(path, '/') != NULL)
         *missing = access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
     else
-        *missing = strncmp(error, path, length) == 0 && error[length] == ':';
+        *missing = is_missing(error, path);
     return NULL;
 }
 

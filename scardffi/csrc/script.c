@@ -12,22 +12,25 @@ enum { FAST_COUNT = 64, FAST_NANOSECONDS = 1000 };
 /* The arena's bytes beyond the room for the longest response, so that it does not grow for each short reply. */
 enum { SMALL_REPLIES = 4096 };
 
-struct script_command {
-    size_t offset; /* in the packed commands */
-    uint32_t length;
-    uint32_t expect; /* index of its first pair of expected value and mask */
-    uint32_t expect_count;
+/* Beyond that, a placed run has room for the longest responses to short commands, but at most MANY_REPLIES bytes.
+ * Memory that no reply uses costs nothing: the operating system provides a page when it is written to. */
+enum { SHORT_REPLY = 256 + APDU_SW_SIZE, MANY_REPLIES = 4 << 20 };
+
+/* The status words that a command may have: pairs of expected value and mask. If there are none, it may have any. */
+struct expectation {
+    uint32_t first;
+    uint32_t count;
 };
 
 struct scardffi_script {
     size_t count;
     size_t size;
     unsigned flow;
-    size_t reply_room; /* free bytes of the arena before a command is sent: enough for any response */
     unsigned char *packed;
-    struct script_command *commands;
-    uint16_t *values; /* expected status words */
-    uint16_t *masks;  /* the mask for each of them */
+    uint32_t *lengths;                /* of the commands */
+    struct expectation *expectations; /* of each command; NULL if no command has one */
+    uint16_t *values;                 /* expected status words */
+    uint16_t *masks;                  /* the mask for each of them */
     uint32_t pairs;
 };
 
@@ -38,12 +41,15 @@ struct scardffi_run {
     uint64_t executed;
     bool keep_all;
     bool timed;
+    bool is_fixed;   /* the arena belongs to the caller, and does not grow */
     bool in_command; /* the response of the command at `index` is not complete */
     int64_t failure;
-    uint64_t last; /* the time when the last command ended */
-    size_t index;  /* of the next command */
-    size_t count;  /* of kept replies */
-    size_t room;   /* replies that `offsets` and `elapsed` have room for */
+    uint64_t last;     /* the time when the last command ended */
+    size_t index;      /* of the next command */
+    size_t position;   /* of that command in the packed commands */
+    size_t count;      /* of kept replies */
+    size_t room;       /* replies that `offsets` and `elapsed` have room for */
+    size_t reply_room; /* free bytes of the arena before a command is sent */
     size_t arena_size;
     unsigned char *arena;
     size_t *offsets;
@@ -60,20 +66,16 @@ scardffi_script *script_new(size_t count, const unsigned char *packed, const uin
     for (size_t i = 0; i < count; i++)
         size += lengths[i];
     script->packed = malloc(size > 0 ? size : 1);
-    script->commands = calloc(count > 0 ? count : 1, sizeof *script->commands);
-    if (script->packed == NULL || script->commands == NULL) {
+    script->lengths = calloc(count > 0 ? count : 1, sizeof *script->lengths);
+    if (script->packed == NULL || script->lengths == NULL) {
         script_free(script);
         return NULL;
     }
     memcpy(script->packed, packed, size);
+    memcpy(script->lengths, lengths, count * sizeof *lengths);
     script->size = size;
     script->count = count;
     script->flow = flow;
-    script->reply_room = flow != 0 ? FLOW_ROOM : MAX_BUFFER_SIZE_EXTENDED;
-    for (size_t i = 0, offset = 0; i < count; offset += lengths[i], i++) {
-        script->commands[i].offset = offset;
-        script->commands[i].length = lengths[i];
-    }
     return script;
 }
 
@@ -84,7 +86,8 @@ void script_free(scardffi_script *script)
     if (script->packed != NULL)
         wipe_memory(script->packed, script->size);
     free(script->packed);
-    free(script->commands);
+    free(script->lengths);
+    free(script->expectations);
     free(script->values);
     free(script->masks);
     free(script);
@@ -103,27 +106,36 @@ static bool append(uint16_t **array, size_t count, const uint16_t *added, size_t
 
 bool script_expect(scardffi_script *script, uint32_t index, size_t count, const uint16_t *values, const uint16_t *masks)
 {
-    if (!append(&script->values, script->pairs, values, count) || !append(&script->masks, script->pairs, masks, count))
+    if (script->expectations == NULL)
+        script->expectations = calloc(script->count > 0 ? script->count : 1, sizeof *script->expectations);
+    if (script->expectations == NULL || !append(&script->values, script->pairs, values, count) ||
+        !append(&script->masks, script->pairs, masks, count))
         return false;
     for (size_t i = 0; i < script->count; i++) {
-        if (index == SCRIPT_ALL || index == i) {
-            script->commands[i].expect = script->pairs;
-            script->commands[i].expect_count = (uint32_t)count;
-        }
+        if (index == SCRIPT_ALL || index == i)
+            script->expectations[i] = (struct expectation){script->pairs, (uint32_t)count};
     }
     script->pairs += (uint32_t)count;
     return true;
 }
 
+static scardffi_run first_state(const scardffi_script *script, scardffi_manage *manage, uint64_t repeat)
+{
+    return (scardffi_run){
+        .script = script,
+        .manage = manage,
+        .repeat = repeat,
+        .reply_room = script->flow != 0 ? FLOW_ROOM : MAX_BUFFER_SIZE_EXTENDED,
+    };
+}
+
 scardffi_run *script_run_new(const scardffi_script *script, scardffi_manage *manage, uint64_t repeat, int keep_all,
                              int timed)
 {
-    scardffi_run *run = calloc(1, sizeof *run);
+    scardffi_run *run = malloc(sizeof *run);
     if (run == NULL)
         return NULL;
-    run->script = script;
-    run->manage = manage;
-    run->repeat = repeat;
+    *run = first_state(script, manage, repeat);
     run->keep_all = keep_all != 0;
     run->timed = timed != 0;
     run->offsets = calloc(1, sizeof *run->offsets);
@@ -139,15 +151,61 @@ void script_run_free(scardffi_run *run)
     if (run == NULL)
         return;
     flow_end(&run->flow);
-    free(run->arena);
+    if (!run->is_fixed)
+        free(run->arena);
     free(run->offsets);
     free(run->elapsed);
     free(run);
 }
 
+/* The size of a placed run without its arena. */
+static size_t placed_size(const scardffi_script *script)
+{
+    return sizeof(scardffi_run) + (script->count + 1) * sizeof(size_t);
+}
+
+size_t script_run_size(const scardffi_script *script, bool with_arena)
+{
+    size_t size = placed_size(script);
+    if (!with_arena)
+        return size;
+    size_t replies = script->count < MANY_REPLIES / SHORT_REPLY ? script->count * SHORT_REPLY : MANY_REPLIES;
+    return size + MAX_BUFFER_SIZE_EXTENDED + SMALL_REPLIES + replies;
+}
+
+scardffi_run *script_run_place(unsigned char *memory, size_t size, const scardffi_script *script,
+                               scardffi_manage *manage, uint64_t repeat)
+{
+    scardffi_run *run = (scardffi_run *)(void *)memory;
+    *run = first_state(script, manage, repeat);
+    run->offsets = (size_t *)(run + 1);
+    run->offsets[0] = 0;
+    run->room = script->count;
+    run->is_fixed = true;
+    run->arena = memory + placed_size(script);
+    run->arena_size = size - placed_size(script);
+    return run;
+}
+
+bool script_run_receive_in(scardffi_run *run, unsigned char *memory, size_t size)
+{
+    if (transmit_overlaps(run->script->packed, run->script->size, memory, size))
+        return false;
+    run->is_fixed = true;
+    run->arena = memory;
+    run->arena_size = size;
+    run->reply_room = MAX_BUFFER_SIZE_EXTENDED;
+    return true;
+}
+
+static size_t free_bytes(const scardffi_run *run)
+{
+    return run->arena_size - run->offsets[run->count];
+}
+
 static bool has_room(const scardffi_run *run)
 {
-    return run->count < run->room && run->arena_size - run->offsets[run->count] >= run->script->reply_room;
+    return run->count < run->room && free_bytes(run) >= run->reply_room;
 }
 
 /* Make an array larger, to `count` elements. Returns NULL, and leaves the array, if memory is exhausted. */
@@ -194,21 +252,39 @@ static bool make_room(scardffi_run *run)
 {
     if (run->room < run->count + 1 && !grow_reply_lists(run))
         return false;
-    size_t used = run->offsets[run->count], needed = run->script->reply_room;
+    size_t used = run->offsets[run->count], needed = run->reply_room;
     if (run->arena_size - used >= needed)
         return true;
     return used <= SIZE_MAX - needed - SMALL_REPLIES && grow_arena(run, used + needed + SMALL_REPLIES);
 }
 
-static bool is_expected(const scardffi_script *script, const struct script_command *command,
-                        const unsigned char *response, size_t length)
+scardffi_run *script_run_continue(const scardffi_run *placed)
 {
-    if (command->expect_count == 0)
+    scardffi_run *run = script_run_new(placed->script, placed->manage, placed->repeat, false, false);
+    if (run == NULL)
+        return NULL;
+    if (!grow_reply_lists(run) || !grow_arena(run, 2 * placed->arena_size)) {
+        script_run_free(run);
+        return NULL;
+    }
+    run->executed = placed->executed;
+    run->index = placed->index;
+    run->position = placed->position;
+    run->count = placed->count;
+    memcpy(run->offsets, placed->offsets, (placed->count + 1) * sizeof *run->offsets);
+    memcpy(run->arena, placed->arena, placed->offsets[placed->count]);
+    return run;
+}
+
+static bool is_expected(const scardffi_script *script, size_t index, const unsigned char *response, size_t length)
+{
+    if (script->expectations == NULL || script->expectations[index].count == 0)
         return true;
     if (length < APDU_SW_SIZE)
         return false;
     unsigned sw = apdu_status_word(response, length);
-    for (uint32_t i = command->expect; i < command->expect + command->expect_count; i++) {
+    uint32_t first = script->expectations[index].first, end = first + script->expectations[index].count;
+    for (uint32_t i = first; i < end; i++) {
         if ((sw & script->masks[i]) == script->values[i])
             return true;
     }
@@ -224,6 +300,7 @@ static bool has_next(const scardffi_run *run)
 static void begin_pass(scardffi_run *run)
 {
     run->index = 0;
+    run->position = 0;
     run->repeat--;
     if (!run->keep_all)
         run->count = 0;
@@ -234,23 +311,23 @@ static void begin_pass(scardffi_run *run)
 static int run_fast(scardffi_run *run, const struct card_handle *card)
 {
     const scardffi_script *script = run->script;
-    const struct script_command *command = script->commands + run->index;
     const SCARD_IO_REQUEST pci = {card->protocol, sizeof pci};
     const SCARDHANDLE handle = card->value;
     size_t *offset = run->offsets + run->count;
-    size_t used = *offset, most = script->count - run->index, done;
+    size_t used = *offset, position = run->position, most = script->count - run->index, done;
     int result = SCARDFFI_SCRIPT_MORE;
     if (most > FAST_COUNT)
         most = FAST_COUNT;
     if (most > run->room - run->count)
         most = run->room - run->count;
-    for (done = 0; result == SCARDFFI_SCRIPT_MORE && done < most; command++) {
+    for (done = 0; result == SCARDFFI_SCRIPT_MORE && done < most;) {
         if (run->arena_size - used < MAX_BUFFER_SIZE_EXTENDED)
             break;
         unsigned char *response = run->arena + used;
         DWORD received = MAX_BUFFER_SIZE_EXTENDED;
-        uint32_t code = (uint32_t)card->library->SCardTransmit(handle, &pci, script->packed + command->offset,
-                                                               command->length, NULL, response, &received);
+        uint32_t length = script->lengths[run->index + done];
+        uint32_t code = (uint32_t)card->library->SCardTransmit(handle, &pci, script->packed + position, length, NULL,
+                                                               response, &received);
         if (code != SCARD_S_SUCCESS || received > MAX_BUFFER_SIZE_EXTENDED) {
             run->failure = transmit_code_failure(code, received, MAX_BUFFER_SIZE_EXTENDED);
             result = SCARDFFI_SCRIPT_FAILED;
@@ -258,10 +335,12 @@ static int run_fast(scardffi_run *run, const struct card_handle *card)
         }
         used += received;
         *++offset = used;
-        done++;
-        if (!is_expected(script, command, response, received))
+        position += length;
+        if (!is_expected(script, run->index + done, response, received))
             result = SCRIPT_UNEXPECTED_SW;
+        done++;
     }
+    run->position = position;
     run->count += done;
     run->index += done;
     run->executed += done;
@@ -272,23 +351,31 @@ static int run_fast(scardffi_run *run, const struct card_handle *card)
 static int64_t send(scardffi_run *run, struct card_handle *card, uint64_t deadline)
 {
     const scardffi_script *script = run->script;
-    const struct script_command *command = &script->commands[run->index];
-    if (!run->in_command && !has_room(run) && !make_room(run))
-        return transmit_failure(SCARDFFI_E_OUTOFMEMORY, 0);
-    const unsigned char *bytes = script->packed + command->offset;
+    const unsigned char *command = script->packed + run->position;
+    uint32_t length = script->lengths[run->index];
     unsigned char *response = run->arena + run->offsets[run->count];
     if (script->flow == 0)
-        return transmit_locked(card, bytes, command->length, response, MAX_BUFFER_SIZE_EXTENDED);
-    if (!run->in_command)
-        flow_begin(&run->flow, run->manage, script->flow, bytes, command->length, response, FLOW_ROOM,
+        return transmit_locked(card, command, length, response, MAX_BUFFER_SIZE_EXTENDED);
+    if (!run->in_command) {
+        size_t capacity = free_bytes(run) < FLOW_ROOM ? free_bytes(run) : FLOW_ROOM;
+        flow_begin(&run->flow, run->manage, script->flow, command, length, response, capacity,
                    MAX_BUFFER_SIZE_EXTENDED);
+    }
     return flow_step(&run->flow, card, deadline);
 }
 
-/* Run one command, with the flow of the script. Returns the same values as run_fast. If the deadline is over before the
- * response is complete, returns SCARDFFI_SCRIPT_MORE with run->in_command true. */
+/* Run one command, with the flow of the script. Returns the same values as run_fast, or SCRIPT_FULL. If the deadline is
+ * over before the response is complete, returns SCARDFFI_SCRIPT_MORE with run->in_command true. */
 static int run_one(scardffi_run *run, struct card_handle *card, uint64_t deadline)
 {
+    if (!run->in_command && !has_room(run)) {
+        if (run->is_fixed && free_bytes(run) < run->reply_room)
+            return SCRIPT_FULL;
+        if (!make_room(run)) {
+            run->failure = transmit_failure(SCARDFFI_E_OUTOFMEMORY, 0);
+            return SCARDFFI_SCRIPT_FAILED;
+        }
+    }
     int64_t received = send(run, card, deadline);
     run->in_command = received == FLOW_MORE;
     if (run->in_command)
@@ -297,13 +384,12 @@ static int run_one(scardffi_run *run, struct card_handle *card, uint64_t deadlin
         run->failure = received;
         return SCARDFFI_SCRIPT_FAILED;
     }
-    const struct script_command *command = &run->script->commands[run->index];
-    size_t offset = run->offsets[run->count];
+    size_t offset = run->offsets[run->count], index = run->index++;
     run->offsets[++run->count] = offset + (size_t)received;
-    run->index++;
+    run->position += run->script->lengths[index];
     run->executed++;
-    return is_expected(run->script, command, run->arena + offset, (size_t)received) ? SCARDFFI_SCRIPT_MORE
-                                                                                    : SCRIPT_UNEXPECTED_SW;
+    return is_expected(run->script, index, run->arena + offset, (size_t)received) ? SCARDFFI_SCRIPT_MORE
+                                                                                  : SCRIPT_UNEXPECTED_SW;
 }
 
 static int run_locked(scardffi_run *run, struct card_handle *card, uint64_t start, uint64_t deadline)

@@ -1,7 +1,7 @@
 /* One SCardTransmit on a card handle whose lock is held. */
 #include "transmit.h"
 
-static bool overlap(const unsigned char *a, size_t a_length, const unsigned char *b, size_t b_length)
+bool transmit_overlaps(const unsigned char *a, size_t a_length, const unsigned char *b, size_t b_length)
 {
     uintptr_t a_start = (uintptr_t)a, b_start = (uintptr_t)b;
     return a_start < b_start + b_length && b_start < a_start + a_length;
@@ -13,7 +13,7 @@ uint32_t transmit_check(const unsigned char *command, size_t command_length, con
     if (command == NULL || response == NULL)
         return SCARDFFI_E_POINTER;
     if (command_length == 0 || command_length > MAX_BUFFER_SIZE_EXTENDED || capacity < 2 ||
-        overlap(command, command_length, response, capacity))
+        transmit_overlaps(command, command_length, response, capacity))
         return SCARDFFI_E_INVALIDARG;
     return SCARDFFI_OK;
 }

@@ -27,6 +27,7 @@ uint32_t transmit_check(const unsigned char *command, size_t command_length, con
 
 /* [end] */
 
+bool transmit_overlaps(const unsigned char *a, size_t a_length, const unsigned char *b, size_t b_length);
 int64_t transmit_locked(struct card_handle *card, const unsigned char *command, size_t command_length,
                         unsigned char *response, size_t capacity);
 

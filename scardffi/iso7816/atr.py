@@ -9,6 +9,7 @@ from operator import xor
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .._bytes_like import copied
+from .._field_docs import field_docs
 from .._half_made import repr_if_half_made
 from ._atr_text import lines
 from ._object_reader import PADDING, Header, ObjectReader
@@ -66,24 +67,28 @@ class MalformedAtrError(MalformedError):
     """Raised if an answer to reset does not conform to the standard."""
 
 
+@field_docs(
+    protocol="The T of the protocol.",
+    changeable="True if the card can change to negotiable mode.",
+    implicit="True if Fi and Di are known by other means and not from TA1.",
+)
 class SpecificMode(NamedTuple):
     """The contents of TA2: the card starts with a protocol of its choice, without negotiation."""
 
     protocol: int
-    """The T of the protocol."""
     changeable: bool
-    """True if the card can change to negotiable mode."""
     implicit: bool
-    """True if Fi and Di are known by other means and not from TA1."""
 
 
+@field_docs(
+    ss="The byte SS, the number of the card's standard.",
+    nn="The bytes NN, the number of the card's name, 0 to 0xFFFF.",
+)
 class StorageCard(NamedTuple):
     """A contactless storage card, as its reader describes it (PC/SC part 3, 3.1.3.2.3). It has no ATR of its own."""
 
     ss: int
-    """The byte SS, the number of the card's standard."""
     nn: int
-    """The bytes NN, the number of the card's name, 0 to 0xFFFF."""
 
     @property
     def standard(self) -> str:

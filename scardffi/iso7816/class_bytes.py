@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+from .._field_docs import field_docs
+
 LAST_CHANNEL: Final = 19
 """The highest number of a logical channel."""
 CHAINING: Final = 0x10
@@ -30,15 +32,17 @@ class SecureMessaging(IntEnum):
     """As in clause 10; the header of the command is authenticated. Only in channels 0 to 3."""
 
 
+@field_docs(
+    channel="The number of the logical channel, 0 to 19.",
+    secure_messaging="The secure messaging of the command.",
+    chaining="True if the next command continues this one.",
+)
 class ClassByte(NamedTuple):
     """The parts of an interindustry class byte."""
 
     channel: int
-    """The number of the logical channel, 0 to 19."""
     secure_messaging: SecureMessaging
-    """The secure messaging of the command."""
     chaining: bool
-    """True if the next command continues this one."""
 
 
 def class_byte(

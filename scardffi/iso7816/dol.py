@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from .._bytes_like import copied
+from .._field_docs import field_docs
 from .._half_made import repr_if_half_made
 from .malformed import MalformedError
 from .tlv import TLV, read_tag
@@ -30,13 +31,15 @@ class MalformedDOLError(MalformedError):
     """Raised if bytes are not a data object list."""
 
 
+@field_docs(
+    tag="The 1 to 3 bytes of the tag as one number.",
+    length="The number of bytes that the value has in the filled list, 0 to 255.",
+)
 class DOLEntry(NamedTuple):
     """An entry of a data object list."""
 
     tag: int
-    """The 1 to 3 bytes of the tag as one number."""
     length: int
-    """The number of bytes that the value has in the filled list, 0 to 255."""
 
 
 @repr_if_half_made

@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from .._field_docs import field_docs
+
 if TYPE_CHECKING:
     from collections.abc import Container
 
@@ -125,16 +127,18 @@ class MemoryFailureError(StatusError):
     """The memory of the card failed."""
 
 
+@field_docs(
+    meaning="The meaning in words. ``{length}`` is replaced by SW2 as a length, with 256 for 00; ``{sw2}`` by SW2 as a "
+    "number; ``{counter}`` by the lower four bits of SW2.",
+    error="The error class; None if the status word is a success.",
+    more="True if GET RESPONSE returns SW2 more bytes, 256 for 00.",
+)
 class StatusInfo(NamedTuple):
     """An entry of a table of status words."""
 
     meaning: str
-    """The meaning in words. ``{length}`` is replaced by SW2 as a length, with 256 for 00; ``{sw2}`` by SW2 as a number;
-    ``{counter}`` by the lower four bits of SW2."""
     error: type[StatusError] | None = StatusError
-    """The error class; None if the status word is a success."""
     more: bool = False
-    """True if GET RESPONSE returns SW2 more bytes, 256 for 00."""
 
 
 StatusTable: TypeAlias = Mapping[Any, StatusInfo]

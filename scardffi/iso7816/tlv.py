@@ -10,22 +10,25 @@ objects have the shortest length field by default.
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, NamedTuple, TypeAlias
 
-from .._bytes_like import copied
+from .._bytes_like import copied, is_buffer, kept, not_bytes
 from .._half_made import repr_if_half_made
 from ._object_reader import CATEGORIES, PADDING, Found, Header, ObjectReader
 from ._tree import tree_lines
 from .malformed import ListWithProblems, MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from typing_extensions import Buffer
 
     from .tag_names import TagNames
+
+Objects: TypeAlias = "Buffer | TLV | Iterable[TLV]"
+"""Data objects as an argument: their bytes, one of them, or several."""
 
 _MAX_TAG_SIZE: Final = 3
 _LONG_TAG: Final = 0x1F
@@ -59,7 +62,7 @@ class _Options(NamedTuple):
 
 
 @repr_if_half_made
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, init=False, repr=False)
 class TLV:
     """A BER-TLV data object.
 
@@ -67,13 +70,15 @@ class TLV:
 
     Args:
         tag: the 1 to 3 bytes of the tag as one number, such as 0x84, 0x5F20 or 0xDF8129.
-        value: 0 to 0xFFFFFFFF bytes. The value of a constructed object is the result of :func:`encode`.
+        value: 0 to 0xFFFFFFFF bytes. If the tag is constructed, also one data object or an iterable of them, which are
+            encoded here. The attribute is always ``bytes``.
         length_size: the number of bytes of the length field, up to 5, if it is not the smallest possible one; else 0.
         offset: the position of the value in the bytes that were decoded. Comparisons ignore it.
 
     Raises:
         ValueError: the tag is not allowed, the length does not fit ``length_size``, or ``length_size`` is the smallest
             possible one.
+        TypeError: the tag is not an int, or the value is none of those.
     """
 
     tag: int
@@ -86,11 +91,13 @@ class TLV:
     _above: ClassVar[tuple[int, ...]] = ()
     """The tags of the objects that this one was read from, from the outside to the inside."""
 
-    def __post_init__(self) -> None:
-        _checked_tag(self.tag)
-        shortest = _shortest_length_size(len(self.value))
-        if self.length_size and not shortest < self.length_size <= 5:
-            raise ValueError(f"length_size: {self.length_size} is not allowed; give 0 or {shortest + 1} to 5")
+    def __init__(self, tag: int, value: Objects = b"", length_size: int = 0, offset: int = 0) -> None:
+        _checked_tag(tag)
+        raw = bytes(objects_as_bytes("value", value)) if _is_constructed(tag) else copied("value", value)  # type: ignore[arg-type]  # copied() refuses objects
+        shortest = _shortest_length_size(len(raw))
+        if length_size and not shortest < length_size <= 5:
+            raise ValueError(f"length_size: {length_size} is not allowed; give 0 or {shortest + 1} to 5")
+        self.__dict__.update(tag=tag, value=raw, length_size=length_size, offset=offset)
 
     @property
     def path(self) -> tuple[int, ...]:
@@ -100,7 +107,7 @@ class TLV:
     @property
     def constructed(self) -> bool:
         """True if the tag says that the value consists of data objects."""
-        return bool(shortest_bytes(self.tag)[0] & _CONSTRUCTED)
+        return _is_constructed(self.tag)
 
     def children(
         self,
@@ -207,6 +214,7 @@ class SimpleTLV:
 
     Raises:
         ValueError: the tag, the length of the value or ``length_size`` is not allowed.
+        TypeError: the tag is not an int, or the value is not bytes.
     """
 
     tag: int
@@ -215,8 +223,11 @@ class SimpleTLV:
     little_endian: bool = False
 
     def __post_init__(self) -> None:
+        if not hasattr(self.tag, "__index__"):
+            raise TypeError(f"tag: expected an int, got {type(self.tag).__name__}")
         if not 0 < self.tag < 0xFF:
             raise ValueError(f"tag: {self.tag} is not allowed; give 1 to 254")
+        self.__dict__.update(value=copied("value", self.value))
         if len(self.value) > 0xFFFF:
             raise ValueError(f"value: {len(self.value)} bytes are not allowed; give 0 to 65535")
         if self.length_size and (self.length_size != 3 or len(self.value) >= _LONG_SIMPLE_LENGTH):
@@ -236,6 +247,31 @@ class SimpleTLV:
 def encode(objects: Iterable[TLV | SimpleTLV]) -> bytes:
     """Return the bytes of these data objects, one after the other."""
     return b"".join(map(bytes, objects))
+
+
+def objects_as_bytes(name: str, value: Objects) -> bytes | memoryview:
+    """Return the bytes of an argument that is data objects: their bytes, one TLV, or an iterable of TLVs.
+
+    Args:
+        name: the argument's name, for the message of the error.
+        value: the argument's value. ``bytes`` are returned as they are, and other buffers without a copy.
+
+    Raises:
+        TypeError: the value is none of these.
+    """
+    if isinstance(value, TLV):
+        return bytes(value)
+    if is_buffer(value):
+        return kept(name, value)
+    given: object = value
+    items = [*given] if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    objects = [one for one in items if isinstance(one, TLV)]
+    if len(objects) == len(items):
+        return encode(objects)
+    if not objects:
+        raise TypeError(not_bytes(name, value, ", or TLV objects"))
+    other = next(type(one).__name__ for one in items if not isinstance(one, TLV))
+    raise TypeError(f"{name}: expected TLV objects, got {other} among them")
 
 
 def decode(
@@ -483,7 +519,7 @@ class _BerReader(_TLVReader):
         return tag_end + 1 if is_wrong else start
 
     def is_template(self, tag: int) -> bool:
-        return bool(shortest_bytes(tag)[0] & _CONSTRUCTED)
+        return _is_constructed(tag)
 
     def is_foreign(self, tag: int) -> bool:
         return not shortest_bytes(tag)[0] & _CLASS
@@ -542,7 +578,9 @@ def _read_object(one: Found, reader: _BerReader, options: _Options, above: tuple
 
 
 def _checked_tag(tag: int) -> int:
-    """Return a tag; raise ValueError if it is not allowed."""
+    """Return a tag; raise ValueError if it is not allowed, and TypeError if it is not an int."""
+    if not hasattr(tag, "__index__"):
+        raise TypeError(f"tag: expected an int, got {type(tag).__name__}")
     try:
         raw = shortest_bytes(tag)
         allowed = _tag_end(raw, 0) == len(raw)
@@ -551,6 +589,10 @@ def _checked_tag(tag: int) -> int:
     if not allowed:
         raise ValueError(f"tag: {tag:X} is not allowed; give a BER-TLV tag of 1 to {_MAX_TAG_SIZE} bytes")
     return tag
+
+
+def _is_constructed(tag: int) -> bool:
+    return bool(shortest_bytes(tag)[0] & _CONSTRUCTED)
 
 
 def _tag_end(raw: bytes, start: int, *, allow_zero: bool = False) -> int:

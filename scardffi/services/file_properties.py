@@ -11,7 +11,7 @@ from .._bytes_like import copied
 from .._half_made import repr_if_half_made
 from ..iso7816.command import checked
 from ..iso7816.malformed import MalformedError, add_problems
-from ..iso7816.tlv import ANY_LENGTH, TLV, decode, encode, first_values, without_category
+from ..iso7816.tlv import ANY_LENGTH, TLV, decode, first_values, without_category
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -211,7 +211,7 @@ class FileProperties:
         Raises:
             ValueError: a property is not allowed; the message names it.
         """
-        return bytes(TLV(FCP, encode(self.parameters())))
+        return bytes(TLV(FCP, self.parameters()))
 
     def _descriptor(self, kind: FileKind) -> bytes:
         """Return the value of tag 82: file descriptor byte, data coding byte, record size, number of records."""

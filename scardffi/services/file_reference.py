@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from .._bytes_like import copied
+from .._field_docs import field_docs
 from .._half_made import repr_if_half_made
 from ..iso7816.command import checked
 from .file_properties import LONGEST_NAME
@@ -24,14 +25,13 @@ _ID_DIGITS: Final = 4
 _PATH: Final = 'give steps of 4 hexadecimal digits, ".." or ".", and before them optionally "/", "3F00" or a DF name'
 
 
+@field_docs(
+    name="The name of the DF in which the steps begin; empty for the MF.",
+    steps="The file identifiers from there to the file; UP for the DF above.",
+    short_id="The short identifier of an EF in the DF that the steps lead to; None if the steps lead to the file.",
+)
 class Location(NamedTuple):
-    """The location of a file; ``str()`` returns a path that :meth:`FileRef.by_path` accepts.
-
-    Attributes:
-        name: the name of the DF in which the steps begin; empty for the MF.
-        steps: the file identifiers from there to the file; UP for the DF above.
-        short_id: the short identifier of an EF in the DF that the steps lead to; None if the steps lead to the file.
-    """
+    """The location of a file; ``str()`` returns a path that :meth:`FileRef.by_path` accepts."""
 
     name: bytes = b""
     steps: tuple[int, ...] = ()

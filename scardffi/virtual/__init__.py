@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         Structure,
         TransparentEF,
     )
-    from .piv import piv_card
+    from .piv import PIVCard, piv_card
     from .sim import SIMCard, sim_card
     from .storage_card import ContactlessStorageCard
     from .vpcd import VpcdCard
@@ -53,6 +53,7 @@ __all__ = [
     "Fault",
     "FileSystemCard",
     "Key",
+    "PIVCard",
     "RecordEF",
     "SIMCard",
     "Structure",
@@ -74,6 +75,7 @@ _MODULES: Final = {
     "VpcdCard": ".vpcd",
     "ContactlessStorageCard": ".storage_card",
     "EMVCard": ".emv",
+    "PIVCard": ".piv",
     "SIMCard": ".sim",
     "emv_card": ".emv",
     "piv_card": ".piv",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._arguments import invalid, seconds
 from .._loader import calls
+from .._service import configuration_reason
+from ..constants import ReturnCode
 from ..errors import from_code
 from ._library_files import library_path
 
@@ -67,6 +69,12 @@ def _library() -> ctypes.CDLL:
     return ctypes.CDLL(library_path())
 
 
+def _configuration_problem() -> bytes | None:
+    """Return why the library refuses ``SCARDFFI_VIRTUAL``; None if it does not."""
+    problem: bytes | None = CFUNCTYPE(c_char_p)(("scardvirtual_configuration_problem", _library()))()
+    return problem
+
+
 def _function(name: str, *arguments: Any) -> Callable[..., None]:
     """Return a function that calls ``scardvirtual_<name>`` and raises an SCardError if the code is not 0."""
     prototype: Any = None
@@ -78,7 +86,9 @@ def _function(name: str, *arguments: Any) -> Callable[..., None]:
         code = prototype(*values)
         if code != 0:
             detail = repr(values[0].decode("utf-8", "replace")) if values and isinstance(values[0], bytes) else ""
-            raise from_code(code, f"virtual.{name}", detail)
+            problem = _configuration_problem() if code == ReturnCode.SCARD_E_NO_SERVICE else None
+            reason = None if problem is None else configuration_reason(problem)
+            raise from_code(code, f"virtual.{name}", detail, reason)
 
     return call
 

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Final
 
 from ..iso7816.dol import DOL
-from ..iso7816.tlv import TLV, decode, encode
+from ..iso7816.tlv import TLV, decode
 from .file_system import DF, Code, FileSystemCard, RecordEF, Structure
 from .file_system._session import require
 
@@ -51,7 +51,7 @@ class EMVCard(FileSystemCard):
         size = _size_of_values(self._session.df.fci)
         require(bytes(command.data) == bytes(TLV(0x83, bytes(command.data)[-size:] if size else b"")), 0x6700)
         data[_COUNTER] = bytearray((int.from_bytes(data.get(_COUNTER, b"\0\0"), "big") + 1 & 0xFFFF).to_bytes(2, "big"))
-        return bytes(TLV(0x77, encode(TLV(tag, bytes(data[tag])) for tag in (_PROFILE, _LOCATOR))))
+        return bytes(TLV(0x77, (TLV(tag, bytes(data[tag])) for tag in (_PROFILE, _LOCATOR))))
 
     def _data_object(self, command: Command) -> bytes:
         tag = command.p1 << 8 | command.p2
@@ -95,7 +95,7 @@ def emv_card(
     _check_digits("pan", pan, 12, 19)
     if _check_sum(pan) % 10:
         raise ValueError("pan: its check digit is wrong; give a number with the right one")
-    entry = TLV(0x61, encode([TLV(0x4F, aid), TLV(0x50, label.encode("ascii")), TLV(0x87, b"\1")]))
+    entry = TLV(0x61, [TLV(0x4F, aid), TLV(0x50, label.encode("ascii")), TLV(0x87, b"\1")])
     language = TLV(0x5F2D, b"en")
     application = DF(
         0x5001,
@@ -106,7 +106,7 @@ def emv_card(
         data={_PROFILE: b"\x18\0", _LOCATOR: bytes.fromhex("08010100 10010100"), _COUNTER: b"\0\0", 0x9F13: b"\0\0"},
     )
     pse = DF(0x5002, [_records(0x0101, 1, [entry])], name=PSE, fci=_fci(PSE, TLV(0x88, b"\1"), language))
-    ppse = DF(0x5003, name=PPSE, fci=_fci(PPSE, TLV(0xBF0C, bytes(entry))))
+    ppse = DF(0x5003, name=PPSE, fci=_fci(PPSE, TLV(0xBF0C, entry)))
     return EMVCard(DF(files=[application, pse, ppse]))
 
 
@@ -121,12 +121,12 @@ def _check_sum(pan: str) -> int:
 
 
 def _fci(name: bytes, *objects: TLV) -> bytes:
-    return bytes(TLV(0x6F, encode([TLV(0x84, name), TLV(0xA5, encode(objects))])))
+    return bytes(TLV(0x6F, [TLV(0x84, name), TLV(0xA5, objects)]))
 
 
 def _records(file_id: int, short_id: int, objects: list[TLV]) -> RecordEF:
     """Return a file with one record, a template of these objects."""
-    return RecordEF(file_id, [bytes(TLV(0x70, encode(objects)))], Structure.LINEAR_VARIABLE, short_id=short_id)
+    return RecordEF(file_id, [bytes(TLV(0x70, objects))], Structure.LINEAR_VARIABLE, short_id=short_id)
 
 
 def _track(pan: str, expires: dt.date, holder: str) -> list[TLV]:

@@ -7,25 +7,48 @@ import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from ..iso7816.tlv import TLV, encode
-from .file_system import DF, NEVER, Code, FileSystemCard, Key
+from ._piv_data import PIV_AID, application_template, data_objects
+from .file_system import DF, FILE_SYSTEM_ATR, NEVER, Code, FileSystemCard, Key
+from .file_system._session import require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..iso7816.command import Command
     from ._piv_keys import PrivateKey
     from .file_system import Algorithm
 
-PIV_AID: Final = bytes.fromhex("A000000308000010000100")
-"""The application identifier of PIV, version 1."""
+__all__ = ["ALGORITHMS", "PIV_AID", "PIVCard", "piv_card"]
+
 _PIN, _PUK, _ADMINISTRATOR = 0x80, 0x81, 0x9B
-_CERTIFICATES: Final = {0x9A: 0x5FC105, 0x9C: 0x5FC10A, 0x9D: 0x5FC10B, 0x9E: 0x5FC101}
 _NAMES: Final = {0x9A: "PIV Authentication", 0x9C: "Digital Signature", 0x9D: "Key Management", 0x9E: "Card Auth"}
-_CHUID, _CAPABILITIES, _DISCOVERY = 0x5FC102, 0x5FC107, 0x7E
 _REFERENCES: Final = {("ec", 256): 0x11, ("ec", 384): 0x14, ("rsa", 1024): 0x06, ("rsa", 2048): 0x07, ("rsa", 3072): 5}
 _AES_REFERENCES: Final = {16: 0x08, 24: 0x0A, 32: 0x0C}
-_FASC_N: Final = bytes.fromhex("D4E739DA739CED39CE739D836858210842108421C84210C3EB")
-"""The number of a card that no federal agency of the USA has issued: agency, system and credential are all nines."""
+_EVEN: Final = {0x86, 0xCA, 0xDA}
+"""GENERAL AUTHENTICATE, GET DATA and PUT DATA with even instruction bytes, for which PIV has only the odd ones."""
+
+
+class PIVCard(FileSystemCard):
+    """A card with files that answers GENERAL AUTHENTICATE, GET DATA and PUT DATA only with odd instruction bytes.
+
+    The arguments are those of :class:`.FileSystemCard`. By default, ``algorithms`` are :data:`ALGORITHMS`.
+    """
+
+    def __init__(
+        self,
+        mf: DF,
+        *,
+        algorithms: Mapping[str, Algorithm] | None = None,
+        atr: bytes = FILE_SYSTEM_ATR,
+        assumes_le: bool = True,
+    ) -> None:
+        super().__init__(
+            mf, algorithms=ALGORITHMS if algorithms is None else algorithms, atr=atr, assumes_le=assumes_le
+        )
+
+    def _run(self, command: Command, pending: bytes) -> bytes:
+        require(command.ins not in _EVEN, 0x6D00)
+        return super()._run(command, pending)
 
 
 def piv_card(
@@ -36,13 +59,14 @@ def piv_card(
     puk: str = "12345678",
     admin_key: bytes | None = None,
     guid: uuid.UUID | None = None,
-) -> FileSystemCard:
-    """Return a PIV card with a CHUID, certificates and private keys. Load a saved one with ``algorithms=ALGORITHMS``.
+) -> PIVCard:
+    """Return a PIV card with a CHUID, certificates and private keys. Load a saved one with ``PIVCard.load(path)``.
 
     Args:
         keys: private keys of the package cryptography, by slot (0x9A, 0x9C, 0x9D, 0x9E): RSA of 1024, 2048 or 3072
             bits, or EC P-256 or P-384. None for a new P-256 key in each slot.
-        certificates: certificates in DER, by slot. A key without one gets a certificate that it signs itself.
+        certificates: certificates in DER, or in DER that gzip has compressed, by slot. A key without one gets a
+            certificate that it signs itself. Tag 71 of a data object says whether its certificate is compressed.
         pin: the PIN, 6 to 8 characters. The PIV PIN has the reference 0x80.
         puk: the code that unblocks it, 8 characters.
         admin_key: the AES key of the administrator (9B), 16, 24 or 32 bytes, which PUT DATA needs; None for a new one.
@@ -70,19 +94,19 @@ def piv_card(
     application = DF(
         0x5049,
         name=PIV_AID,
-        fci=_application_template(),
+        fci=application_template(),
         references=references,
-        data=_data(certificates, (guid or uuid.uuid4()).bytes),
+        data=data_objects({_checked(slot): one for slot, one in certificates.items()}, (guid or uuid.uuid4()).bytes),
         data_wrapper=0x53,
         access={"put_data": [_ADMINISTRATOR]},
     )
-    return FileSystemCard(DF(files=[application]), algorithms=ALGORITHMS, assumes_le=True)
+    return PIVCard(DF(files=[application]))
 
 
-def _name(slot: int) -> str:
+def _checked(slot: int) -> int:
     if slot not in _NAMES:
         raise ValueError(f"slot: {slot:02X} is not allowed; give {', '.join(f'{one:02X}' for one in _NAMES)}")
-    return _NAMES[slot]
+    return slot
 
 
 def _code(name: str, code: str, shortest: int) -> bytes:
@@ -91,34 +115,10 @@ def _code(name: str, code: str, shortest: int) -> bytes:
     return code.encode().ljust(8, b"\xff")
 
 
-def _application_template() -> bytes:
-    """Return the application property template (SP 800-73-4, part 2, clause 3.1.1)."""
-    authority = encode([TLV(0x4F, PIV_AID[:5])])
-    return bytes(TLV(0x61, encode([TLV(0x4F, PIV_AID[5:]), TLV(0x79, authority), TLV(0x50, b"scardffi PIV")])))
-
-
-def _data(certificates: Mapping[int, bytes], guid: bytes) -> dict[int, bytes]:
-    """Return the data objects of the application (SP 800-73-4, part 1, appendix A)."""
-    chuid = [TLV(0x30, _FASC_N), TLV(0x34, guid), TLV(0x35, b"20491231"), TLV(0x3E), TLV(0xFE)]
-    identifier = bytes.fromhex("A000000116FF02") + guid[:14]
-    versions = [TLV(0xF1, b"\x21"), TLV(0xF2, b"\x21"), TLV(0xF3), TLV(0xF4, b"\0"), TLV(0xF5, b"\x10")]
-    empty = [TLV(tag) for tag in (0xF6, 0xF7, 0xFA, 0xFB, 0xFC, 0xFD, 0xFE)]
-    return {
-        _CHUID: encode(chuid),
-        _CAPABILITIES: encode([TLV(0xF0, identifier), *versions, *empty]),
-        _DISCOVERY: encode([TLV(0x4F, PIV_AID), TLV(0x5F2F, b"\x40\0")]),  # the PIV PIN, not a PIN of the whole card
-        **{
-            _CERTIFICATES[slot]: encode([TLV(0x70, certificate), TLV(0x71, b"\0"), TLV(0xFE)])
-            for slot, certificate in certificates.items()
-            if _name(slot)
-        },
-    }
-
-
 def _certificate(slot: int, key: PrivateKey) -> bytes:
     from ._piv_keys import self_signed
 
-    return self_signed(_name(slot), key)
+    return self_signed(_NAMES[_checked(slot)], key)
 
 
 def _key(slot: int, key: PrivateKey) -> Key:
@@ -145,4 +145,4 @@ def _compute(name: str, value: bytes, data: bytes) -> bytes:
 
 
 ALGORITHMS: Final = {name: partial(_compute, f"{name}_operation") for name in ("rsa", "ec", "aes")}
-"""The algorithms of a PIV card's keys, for :meth:`.FileSystemCard.load`."""
+"""The algorithms of a PIV card's keys."""

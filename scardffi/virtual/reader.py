@@ -97,7 +97,7 @@ class VirtualReader(NotCopied):
 
         Raises:
             SharingViolationError: a reader with this name is plugged in.
-            OutOfMemoryError: 64 readers are plugged in.
+            OutOfMemoryError: 1 024 readers are plugged in, or are unplugged and still have open handles.
         """
         with _lock:
             key = next(_keys)

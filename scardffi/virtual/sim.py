@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ..iso7816.tlv import TLV, encode
+from ..iso7816.tlv import TLV
 from ._gsm_commands import PIN, PUK, SIMCard
 from .file_system import DF, FILE_SYSTEM_T0_ATR, NEVER, Code, RecordEF, TransparentEF
 
@@ -52,7 +52,7 @@ def sim_card(
     if not 1 <= len(operator) <= 16 or not operator.isascii():
         raise ValueError(f"operator: {operator!r} is not allowed; give 1 to 16 characters of ASCII")
     identity = b"\x08" + _swapped(("9" if len(imsi) % 2 else "1") + imsi, 8)
-    entry = TLV(0x61, encode([TLV(0x4F, USIM_AID), TLV(0x50, b"USIM")]))
+    entry = TLV(0x61, [TLV(0x4F, USIM_AID), TLV(0x50, b"USIM")])
     files: list[File] = [
         TransparentEF(0x2FE2, _swapped(iccid, 10), short_id=2, access=_FIXED),
         RecordEF(0x2F00, [bytes(entry).ljust(48, b"\xff")], short_id=30),

@@ -64,6 +64,13 @@ def test_pcsc_scan_lists_the_reader() -> None:
     assert output_of("pcsc_scan", "-r")[-1] == f"0: {DEFAULT_READER}"
 
 
+def test_pcsc_scan_and_opensc_tool_list_1000_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCARDFFI_VIRTUAL", ";".join(f"reader,name=Gate {number}" for number in range(1000)))
+    assert output_of("pcsc_scan", "-r")[-1000:] == [f"{number}: Gate {number}" for number in range(1000)]
+    listed = [line.split(maxsplit=2) for line in output_of("opensc-tool", "-l")[-1000:]]
+    assert listed == [[str(number), "Yes", f"Gate {number}"] for number in range(1000)]
+
+
 def test_pcsc_scan_lists_the_card() -> None:
     assert any(ANSWERING_ATR.hex(" ").upper() in line for line in output_of("pcsc_scan", "-c", "-n"))
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from support.shape import MACOS, PLACES
+from support.shape import MACOS, PLACES, WINDOWS
 
 from .differences import DIFFERENCES
 
@@ -25,7 +25,7 @@ def summary(passed: Iterable[str], pcscd: str) -> str:
     if not everywhere:
         return ""
     if len(PLACES) == 1:
-        platform = "macOS" if MACOS else "Windows"
-        return f"conformance: {everywhere} cases on the virtual library in the shape of {platform}"
+        shape = " in the shape of macOS" if MACOS else " in the shape of Windows" if WINDOWS else ""
+        return f"conformance: {everywhere} cases on the virtual library{shape}"
     places = f"each on the virtual library and on {pcscd}"
     return f"conformance: {everywhere} cases, {places}; {len(DIFFERENCES)} deliberate differences"

@@ -1,5 +1,6 @@
 """SCardGetAttrib, SCardSetAttrib and SCardControl: the reader's attributes and control codes."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -71,7 +72,7 @@ def test_the_protocol_is_an_attribute(place: Place, clients: Clients, atr: bytes
     direct = clients.card(share=DIRECT, protocols=0)
     assert direct.attribute(CURRENT_PROTOCOL_TYPE) == (SUCCESS, bytes(4))
     clients.card()
-    assert direct.attribute(CURRENT_PROTOCOL_TYPE) == (SUCCESS, bytes([protocol, 0, 0, 0]))
+    assert direct.attribute(CURRENT_PROTOCOL_TYPE) == (SUCCESS, protocol.to_bytes(4, sys.byteorder))
 
 
 @pytest.mark.parametrize("attribute", [0, VENDOR_IFD_VERSION, 0x00020110, 0x7FFF1234, 0xFFFFFFFF])

@@ -328,7 +328,7 @@ def test_a_wait_takes_sixteen_readers_and_has_a_limit(place: Place, watch: Watch
     assert watch.ask(*[(0, UNAWARE)] * 16)[0] == SUCCESS
     assert watch.ask(*[(0, UNAWARE)] * 17)[0] == expected(place, "code for 17 readers in a wait")
     if place.name == "virtual" or not PCSCD_2:
-        assert watch.ask(*[(0, UNAWARE)] * 1000)[0] == INVALID_PARAMETER
+        assert watch.ask(*[(0, UNAWARE)] * 2000)[0] == INVALID_PARAMETER
 
 
 def test_a_missing_reader_name_is_an_invalid_value(place: Place, watch: Watch) -> None:

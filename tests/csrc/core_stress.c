@@ -19,6 +19,7 @@
 #include "pcsc_default.h"
 #include "pcsc_states.h"
 #include "pcsc_strings.h"
+#include "script.h"
 
 #define CHECK(condition)                                                                                               \
     do {                                                                                                               \
@@ -41,7 +42,7 @@
 /* The same for an exchange, which returns minus its failure. */
 #define CHECK_FAILURE(expected, call) CHECK_CODE(expected, (uint32_t)-(call))
 
-enum { THREADS = 4, EXCHANGES = 1000, RACES = 10000, MIN_USES = 20 };
+enum { THREADS = 4, EXCHANGES = 1000, RACES = 10000, MIN_USES = 20, COMMANDS = 200 };
 
 static const char READER[] = "scardffi Virtual Reader 0";
 static const unsigned char READ_4[] = {0, 0xB0, 0, 0, 4};
@@ -678,6 +679,118 @@ static void test_opening_in_threads(void)
 
 /* Errors that a sanitizer must report: a response longer than its memory, and memory that two threads write to. */
 
+/* Return the length of the response to command `index` of the scripts: short ones, and a long one now and then. */
+static size_t script_le(size_t index)
+{
+    return index % 50 == 49 ? 65536 : 1 + index % 256;
+}
+
+static size_t script_replies_size(void)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < COMMANDS; i++)
+        size += script_le(i) + 2;
+    return size;
+}
+
+static scardffi_script *read_script(unsigned flow)
+{
+    static const uint16_t value = 0x9000, mask = 0xFFFF;
+    unsigned char packed[COMMANDS * 7];
+    uint32_t lengths[COMMANDS];
+    size_t size = 0;
+    for (size_t i = 0; i < COMMANDS; i++) {
+        lengths[i] = (uint32_t)read_command(packed + size, script_le(i));
+        size += lengths[i];
+    }
+    scardffi_script *script = script_new(COMMANDS, packed, lengths, flow);
+    CHECK(script != NULL);
+    CHECK(script_expect(script, SCRIPT_ALL, 1, &value, &mask));
+    return script;
+}
+
+static void check_replies(const scardffi_run *run, size_t count)
+{
+    const size_t *offsets = script_run_offsets(run);
+    CHECK(script_run_count(run) == count);
+    for (size_t i = 0; i < count; i++) {
+        CHECK(offsets[i + 1] - offsets[i] == script_le(i) + 2);
+        CHECK(is_expected_response(script_run_arena(run) + offsets[i], script_le(i)));
+    }
+}
+
+static int run_to_its_end(scardffi_run *run)
+{
+    int state;
+    while ((state = script_step(run, 50)) == SCARDFFI_SCRIPT_MORE)
+        ;
+    return state;
+}
+
+/* Run in memory of exactly the required size, and go on with a run that grows. */
+static void check_placed_run(scardffi_script *script, scardffi_manage *manage)
+{
+    size_t size = script_run_size(script, true);
+    unsigned char *memory = malloc(size);
+    CHECK(memory != NULL);
+    scardffi_run *placed = script_run_place(memory, size, script, manage, 2);
+    CHECK(run_to_its_end(placed) == SCRIPT_FULL);
+    scardffi_run *run = script_run_continue(placed);
+    CHECK(run != NULL);
+    free(memory);
+    CHECK(run_to_its_end(run) == SCARDFFI_SCRIPT_DONE);
+    CHECK(script_run_executed(run) == 2 * COMMANDS);
+    check_replies(run, COMMANDS);
+    script_run_free(run);
+}
+
+/* Receive in memory of the caller's, with room for every response, or with one byte less. */
+static void check_run_into(scardffi_script *script, scardffi_manage *manage, bool is_placed, size_t less)
+{
+    size_t last = script_le(COMMANDS - 1) + 2, size = script_replies_size() - last + MAX_BUFFER_SIZE_EXTENDED - less;
+    unsigned char *memory = malloc(size), *placed = malloc(script_run_size(script, false));
+    CHECK(memory != NULL && placed != NULL);
+    scardffi_run *run = is_placed ? script_run_place(placed, script_run_size(script, false), script, manage, 1)
+                                  : script_run_new(script, manage, 1, 0, 1);
+    CHECK(run != NULL);
+    CHECK(script_run_receive_in(run, memory, size));
+    CHECK(run_to_its_end(run) == (less > 0 ? SCRIPT_FULL : SCARDFFI_SCRIPT_DONE));
+    check_replies(run, less > 0 ? COMMANDS - 1 : COMMANDS);
+    if (!is_placed)
+        script_run_free(run);
+    free(placed);
+    free(memory);
+}
+
+static void *run_scripts(void *argument)
+{
+    struct work *work = argument;
+    scardffi_script *script = read_script(0), *with_flow = read_script(SCARDFFI_FLOW_GET_RESPONSE);
+    check_placed_run(script, work->manage);
+    for (size_t less = 0; less < 2; less++) {
+        check_run_into(script, work->manage, true, less);
+        check_run_into(script, work->manage, false, less);
+        check_run_into(with_flow, work->manage, false, less);
+    }
+    script_free(script);
+    script_free(with_flow);
+    return NULL;
+}
+
+static void test_scripts(void)
+{
+    struct work work[THREADS];
+    pthread_t threads[THREADS];
+    scardffi_manage *manage = new_attached();
+    for (size_t i = 0; i < THREADS; i++) {
+        work[i] = (struct work){.manage = manage};
+        threads[i] = start(run_scripts, &work[i]);
+    }
+    for (size_t i = 0; i < THREADS; i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    detach_and_free(manage);
+}
+
 static unsigned char shared_response[6];
 
 static void *transmit_into_shared_memory(void *argument)
@@ -723,6 +836,7 @@ int main(int count, char **arguments)
     test_threads();
     test_races_of_attach_and_detach();
     test_turns();
+    test_scripts();
     puts("done");
     return 0;
 }

@@ -33,10 +33,11 @@ PCSC_FUNCTIONS(DECLARE_FUNCTION)
         }                                                                                                              \
     } while (0)
 
-enum { USERS = 4, WAITERS = 2, ROUNDS = 400, MIN_CHANGES = 1000, EMULATORS = 100, FORKS = 20 };
+enum { USERS = 4, WAITERS = 2, ROUNDS = 400, MIN_CHANGES = 1000, EMULATORS = 100, FORKS = 20, MANY = 1000 };
 
 static const char *const READER_NAMES[] = {"scardffi Virtual Reader 0", "one", "two", "emulated"};
 enum { READER_COUNT = sizeof READER_NAMES / sizeof READER_NAMES[0] };
+static char many_names[MANY][16];
 static const SCARD_IO_REQUEST T1 = {SCARD_PROTOCOL_T1, sizeof(SCARD_IO_REQUEST)};
 
 static atomic_bool users_are_done;
@@ -47,6 +48,14 @@ static uint16_t port;
 static unsigned random_below(unsigned *seed, unsigned limit)
 {
     return (unsigned)rand_r(seed) % limit;
+}
+
+/* Returns one of the first `count` readers of READER_NAMES, or one of the many. */
+static const char *random_reader(unsigned *seed, unsigned count)
+{
+    if (random_below(seed, 2) == 0)
+        return READER_NAMES[random_below(seed, count)];
+    return many_names[random_below(seed, MANY)];
 }
 
 /* Threads that use readers */
@@ -95,13 +104,14 @@ static void *use_readers(void *argument)
         SCARDCONTEXT context;
         SCARDHANDLE handle;
         DWORD protocol, length;
-        char names[4096];
+        char names[16 * (MANY + 10)];
         if (SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context) != SCARD_S_SUCCESS)
             continue;
         length = sizeof names;
-        SCardListReaders(context, NULL, names, &length);
+        if (SCardListReaders(context, NULL, names, &length) == SCARD_S_SUCCESS)
+            CHECK(length <= sizeof names && names[length - 1] == '\0' && names[length - 2] == '\0');
         DWORD mode = random_below(&seed, 10) == 0 ? SCARD_SHARE_EXCLUSIVE : SCARD_SHARE_SHARED;
-        const char *reader = READER_NAMES[random_below(&seed, READER_COUNT)];
+        const char *reader = random_reader(&seed, READER_COUNT);
         if (SCardConnect(context, reader, mode, 3, &handle, &protocol) == SCARD_S_SUCCESS) {
             if (protocol == SCARD_PROTOCOL_T1 && strcmp(reader, "emulated") != 0)
                 use_card(handle, &seed);
@@ -180,7 +190,7 @@ static void arm_random_fault(unsigned *seed)
 
 static void make_random_change(unsigned *seed)
 {
-    const char *reader = READER_NAMES[random_below(seed, READER_COUNT - 1)];
+    const char *reader = random_reader(seed, READER_COUNT - 1);
     switch (random_below(seed, 9)) {
     case 0:
         scardvirtual_plug(reader, NULL);
@@ -317,6 +327,11 @@ int main(int argc, char **argv)
     snprintf(configuration, sizeof configuration, "reader; reader,name=emulated,listen=%u", port);
     setenv("SCARDFFI_VIRTUAL", configuration, 1);
     CHECK(scardvirtual_plug("one", NULL) == SCARD_S_SUCCESS);
+    for (unsigned i = 0; i < MANY; i++) {
+        snprintf(many_names[i], sizeof many_names[i], "many %u", i);
+        CHECK(scardvirtual_plug(many_names[i], NULL) == SCARD_S_SUCCESS);
+        CHECK(scardvirtual_insert_answering(many_names[i], NULL, 0) == SCARD_S_SUCCESS);
+    }
 
     for (uintptr_t i = 0; i < USERS; i++)
         CHECK(pthread_create(&users[i], NULL, use_readers, (void *)(i + 1)) == 0);
@@ -338,6 +353,8 @@ int main(int argc, char **argv)
 
     for (unsigned i = 0; i < READER_COUNT - 1; i++)
         scardvirtual_unplug(READER_NAMES[i]);
+    for (unsigned i = 0; i < MANY; i++)
+        scardvirtual_unplug(many_names[i]);
     CHECK(echoing_cards == 0);
     printf("%lu exchanges, %lu changes, %lu cancelled waits\ndone\n", exchanges, changes, cancelled_waits);
     return 0;

@@ -22,7 +22,7 @@ from scardffi.iso7816.instructions import (
     SecurityUse,
     SelectBy,
 )
-from scardffi.iso7816.tlv import TLV
+from scardffi.iso7816.tlv import TLV, SimpleTLV, decode, encode
 
 PAGE = Path(__file__).parents[2] / "docs" / "instructions.md"
 AID = bytes.fromhex("A000000003")
@@ -309,15 +309,115 @@ def test_every_function_is_tested_above() -> None:
     assert functions == set(ENCODINGS)
 
 
+NEEDED = {"Buffer": b"", "int": 1, "Objects": [], "ControlTemplate": 0xA4, "SecurityUse": 0x40}
+"""Arguments by the first word of their annotation."""
+
+
 @pytest.mark.parametrize("function", ENCODINGS, ids=lambda one: one.__name__)
 def test_every_function_takes_a_class_byte(function: Callable[..., Command]) -> None:
-    needed = {"Buffer": b"", "int": 1, "Iterable[TLV]": [], "ControlTemplate": 0xA4, "SecurityUse": 0x40}
     arguments = [
-        needed[str(parameter.annotation).partition(" | ")[0]]
+        NEEDED[str(parameter.annotation).partition(" | ")[0]]
         for parameter in inspect.signature(function).parameters.values()
         if parameter.default is parameter.empty
     ]
     assert function(*arguments, cla=0x83).cla == 0x83
+
+
+OBJECTS = [TLV(0x82), TLV(0x81, b"12")]
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda given: iso.general_authenticate(given, 0x11, 0x9C, odd=True),
+        iso.get_data,
+        iso.get_next_data,
+        iso.put_data,
+        iso.put_next_data,
+        iso.update_data,
+        lambda given: iso.put_data(0x7F21, given),
+        lambda given: iso.put_data(0x5FC102, given),
+        lambda given: iso.set_security_environment(ControlTemplate.SIGNATURE, given, SecurityUse.COMPUTATION),
+        lambda given: iso.perform_security_operation(0, 0xBE, given),
+        lambda given: iso.compute_digital_signature(given, input_tag=0xBC),
+        lambda given: iso.compute_hash(given, input_tag=0xA0),
+        iso.verify_cryptographic_checksum,
+        iso.verify_digital_signature,
+        iso.verify_certificate,
+        iso.generate_asymmetric_key_pair,
+        iso.create_file,
+        lambda given: iso.envelope(given, odd=True),
+    ],
+)
+def test_a_command_takes_data_objects_as_bytes_as_one_object_and_as_several(build: Callable[..., Command]) -> None:
+    whole = encode(OBJECTS)
+    expected = build(whole)
+    assert whole in bytes(expected)
+    assert build(bytearray(whole)) == build(OBJECTS) == build(tuple(OBJECTS)) == build(iter(OBJECTS)) == expected
+    assert build(decode(whole)) == expected
+    assert build(OBJECTS[1]) == build([OBJECTS[1]]) == build(bytes(OBJECTS[1]))
+
+
+BYTES_ARGUMENTS = [
+    (function, name)
+    for function in ENCODINGS
+    for name, parameter in inspect.signature(function).parameters.items()
+    if {"Buffer", "Objects"} & {*str(parameter.annotation).split(" | ")} and "int" not in str(parameter.annotation)
+]
+
+
+@pytest.mark.parametrize(("function", "name"), BYTES_ARGUMENTS, ids=lambda one: getattr(one, "__name__", one))
+def test_an_error_about_bytes_names_the_functions_own_argument(function: Callable[..., Command], name: str) -> None:
+    arguments = {
+        other: NEEDED[str(parameter.annotation).partition(" | ")[0]]
+        for other, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is parameter.empty
+    }
+    for wrong in (None, 5, "00", [1, 2], bytes, TLV):
+        with pytest.raises(TypeError, match=f"^{name}: expected a C-contiguous buffer such as bytes or bytearray"):
+            function(**{**arguments, name: wrong})
+    with pytest.raises(ValueError, match=f"^length of ({name}|the secret): 70000 is not allowed"):
+        function(**{**arguments, name: bytes(70000)})
+
+
+@pytest.mark.parametrize(
+    ("by", "allowed", "words"),
+    [
+        (SelectBy.FILE_ID, [0, 2], "0 or 2"),
+        (SelectBy.CHILD_DF, [2], "2"),
+        (SelectBy.CHILD_EF, [2], "2"),
+        (SelectBy.PARENT_DF, [0], "0"),
+        (SelectBy.DF_NAME, [*range(17)], "0 to 16"),
+        (SelectBy.PATH_FROM_MF, [*range(2, 19, 2)], "an even number"),
+        (SelectBy.PATH_FROM_DF, [*range(2, 19, 2)], "an even number"),
+    ],
+)
+@pytest.mark.parametrize(
+    "build",
+    [iso.select_file, iso.delete_file, iso.activate_file, iso.deactivate_file, iso.terminate_df, iso.terminate_ef],
+)
+def test_a_reference_to_a_file_has_the_length_of_its_kind(
+    build: Callable[..., Command], by: SelectBy, allowed: list[int], words: str
+) -> None:
+    for length in range(19):
+        if length in allowed:
+            assert build(bytes(length), by).data == bytes(length)
+            continue
+        message = f"file: {length} bytes are not allowed with SelectBy.{by.name}; give {words}"
+        with pytest.raises(ValueError, match=f"^{message}") as raised:
+            build(bytes(length), by)
+        assert str(raised.value).endswith("an application identifier (AID) needs SelectBy.DF_NAME") == (
+            by != SelectBy.DF_NAME
+        )
+
+
+def test_an_aid_without_the_argument_for_names_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^file: 5 bytes are not allowed .*; .* SelectBy\.DF_NAME$"):
+        iso.select_file(bytes.fromhex("A000000308"))
+
+
+def test_a_number_that_is_not_in_select_by_takes_any_length() -> None:
+    assert bytes(iso.select_file(b"123", 0x10)) == bytes.fromhex("00A410000331323300")  # type: ignore[arg-type]  # a card's own
 
 
 @pytest.mark.parametrize(
@@ -358,10 +458,15 @@ def test_an_argument_that_is_too_large_is_refused_with_its_name(wrong: Callable[
 @pytest.mark.parametrize(
     ("function", "arguments", "message"),
     [
-        (iso.get_data, ["5FC102"], "tag: expected an int, got str"),
-        (iso.get_data, [[TLV(0x5C)]], "tag: expected an int, got TLV"),
-        (iso.put_data, [b"\x5f\xc1\x02"], "tag: expected TLV objects, got int"),
-        (iso.set_security_environment, [0xAA, b"\x80\x01\x02", BOTH], "references: expected TLV objects, got int"),
+        (iso.get_data, ["5FC102"], "tag: expected an int, or TLV objects or their bytes, got str"),
+        (iso.get_data, [None], "tag: expected an int, or TLV objects or their bytes, got NoneType"),
+        (iso.get_data, [["5FC102"]], "tag: expected an int, got str"),
+        (iso.get_data, [[TLV(0x5C), 0x5F20]], "tag: expected TLV objects, got int among them"),
+        (iso.put_data, ["5FC102"], "tag: expected an int, or TLV objects or their bytes, got str"),
+        (iso.put_data, [[0x5F20]], "tag: .*, or TLV objects, got list; give bytes.tag.$"),
+        (iso.set_security_environment, [0xAA, [SimpleTLV(1)], BOTH], "references: .* give iso7816.encode.references.$"),
+        (iso.select_file, [TLV(0x84, b"name")], "file: .*, got TLV; give bytes.file.$"),
+        (iso.update_binary, [0, [TLV(0x84)]], "data: .*, got list; give iso7816.encode.data.$"),
     ],
 )
 def test_an_argument_of_a_wrong_type_is_refused_with_its_name(

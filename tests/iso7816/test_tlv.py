@@ -1,8 +1,11 @@
 """Data objects: BER-TLV and SIMPLE-TLV, encoded and decoded, and refusals."""
 
+import re
+from typing import Any
+
 import pytest
 
-from scardffi.iso7816.tlv import TLV, MalformedTLVError, SimpleTLV, decode, decode_simple, encode
+from scardffi.iso7816.tlv import TLV, MalformedTLVError, SimpleTLV, TLVList, decode, decode_simple, encode
 
 # The data of SELECT for a file: a template with size, descriptor, identifier and life cycle
 FCI = bytes.fromhex("6F11 8102 0100 8201 01 8302 3F01 8A01 05 8801 10".replace(" ", ""))
@@ -261,3 +264,58 @@ def test_malformed_simple_objects_are_refused_with_the_offset_and_the_reason(
 def test_a_simple_object_that_cannot_be_encoded_is_refused(arguments: tuple[int, bytes], name: str) -> None:
     with pytest.raises(ValueError, match=f"^{name}: "):
         SimpleTLV(*arguments)
+
+
+INNER = [TLV(0x82), TLV(0x81, b"12")]
+
+
+@pytest.mark.parametrize(
+    "given", [INNER, tuple(INNER), iter(INNER), TLVList(INNER, []), encode(INNER), bytearray(encode(INNER))]
+)
+def test_a_constructed_object_takes_objects_or_their_bytes(given: Any) -> None:
+    template = TLV(0x7C, given)
+    assert bytes(template) == bytes.fromhex("7C06 8200 81023132")
+    assert type(template.value) is bytes
+    assert hash(template) == hash(TLV(0x7C, encode(INNER)))
+    assert repr(template) == "<TLV 7C, 6 bytes: 82 81>"
+
+
+def test_a_constructed_object_takes_one_object_and_none() -> None:
+    assert bytes(TLV(0x79, TLV(0x4F, b"1"))).hex() == "79034f0131"
+    assert bytes(TLV(0x79, [])).hex() == "7900"
+
+
+USUAL = "value: expected a C-contiguous buffer such as bytes or bytearray"
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "message"),
+    [
+        (0x7C, [1, 2], f"{USUAL}, or TLV objects, got list; give bytes(value)"),
+        (0x7C, None, f"{USUAL}, or TLV objects, got NoneType"),
+        (0x7C, 5, f"{USUAL}, or TLV objects, got int"),
+        (0x7C, [SimpleTLV(1)], f"{USUAL}, or TLV objects, got list; give iso7816.encode(value)"),
+        (0x7C, [TLV(0x80), 3], "value: expected TLV objects, got int among them"),
+        (0x81, INNER, f"{USUAL}, got list; give iso7816.encode(value)"),
+        (0x81, TLV(0x80), f"{USUAL}, got TLV; give bytes(value)"),
+        (0x81, [1, 2], f"{USUAL}, got list; give bytes(value)"),
+        (0x81, 5, f"{USUAL}, got int"),
+        ("81", b"", "tag: expected an int, got str"),
+    ],
+)
+def test_another_value_is_refused_when_the_object_is_made(tag: Any, value: object, message: str) -> None:
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        TLV(tag, value)  # type: ignore[arg-type]  # the test passes a wrong type
+
+
+@pytest.mark.parametrize("value", [[1, 2], 5, "00", None, INNER, INNER[0]])
+def test_another_value_of_a_simple_object_is_refused_when_it_is_made(value: Any) -> None:
+    with pytest.raises(TypeError, match=f"^{USUAL}, got "):
+        SimpleTLV(1, value)
+
+
+def test_the_value_of_an_object_does_not_change_with_the_buffer_that_it_was_made_from() -> None:
+    buffer: Any = bytearray(b"12")
+    objects = TLV(0x81, buffer), TLV(0x7C, memoryview(buffer)), SimpleTLV(1, buffer)
+    buffer[:] = b"34"
+    assert [one.value for one in objects] == [b"12"] * 3

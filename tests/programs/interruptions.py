@@ -40,6 +40,7 @@ from scardffi.services.ch_verification import CHVerification
 from scardffi.services.codes import Padding
 
 CHALLENGE = bytes.fromhex("0084000008")
+LONG_READ = bytes.fromhex("00B00000000000")
 VERIFY = bytes.fromhex("0020000108")
 SECRET_LENGTH = 12
 SECRET_NUMBER = 987654321987654321
@@ -397,6 +398,16 @@ def script_in_a_transaction() -> None:
 
 
 @operation
+def script_into_memory() -> None:
+    list(Script([CHALLENGE] * 3).run(WORLD.card, into=bytearray(70_000)))
+
+
+@operation
+def script_that_needs_more_memory() -> None:
+    Script([LONG_READ] * 3).run(WORLD.card)
+
+
+@operation
 def read_binary_into() -> None:
     WORLD.card.read_binary_into(bytearray(600))
 
@@ -529,6 +540,11 @@ def send_a_code() -> None:
 @secret_operation
 def script_with_a_code() -> None:
     Script([APDU, APDU]).run(WORLD.card)
+
+
+@secret_operation
+def script_with_a_code_into_memory() -> None:
+    Script([APDU, APDU]).run(WORLD.card, into=bytearray(70_000))
 
 
 DEFAULT = [name for name in OPERATIONS if not name.startswith("leave_")]

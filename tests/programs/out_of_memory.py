@@ -1,7 +1,7 @@
 """Makes each allocation of the core fail, one at a time. It runs under the library of failing_malloc.c.
 
-Arguments: that library, and a copy of the virtual library that is not loaded yet. Prints for each operation how many
-allocations were failed.
+Arguments: that library, a copy of the virtual library that is not loaded yet, and the virtual library in the shape of
+Windows. Prints for each operation how many allocations were failed.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from support.commands import ANSWER_4, READ_4
 
@@ -31,7 +32,7 @@ from scardffi import (
     virtual,
 )
 from scardffi._loader import calls
-from scardffi.errors import from_hresult
+from scardffi.errors import from_code, from_hresult
 from scardffi.iso7816.status_word import StatusError
 
 READER = "scardffi Virtual Reader 0"
@@ -195,42 +196,45 @@ def fail_scripts(library: Library) -> None:
     with virtual.VirtualReader("scripts") as reader:
         reader.insert(empty)
         card = SCardManage(library).attach_by_ifd("scripts")
-        for name, timed, flow in (
-            ("a script", False, 0),
-            ("a script with times", True, 0),
-            ("a script with times and a flow", True, 1),
+        for name, flow, options in (
+            ("a script", 0, {"repeat": 5, "keep_all": True}),
+            ("a script with times", 0, {"repeat": 5, "keep_all": True, "timed": True}),
+            ("a script with times and a flow", 1, {"repeat": 5, "keep_all": True, "timed": True}),
+            ("a script of one pass", 0, {}),
+            ("a script into memory", 0, {"into": bytearray(1_065_948)}),
+            ("a script into memory with times and a flow", 1, {"into": bytearray(1_065_948), "timed": True}),
         ):
-            script = Script([READ_4] * 40, flow=flow)
+            script = Script([READ_4] * (40 if "repeat" in options else 200), flow=flow)
             number = 1
-            while not script_succeeds_with_failure_of(number, script, card, empty, timed=timed):
+            while not script_succeeds_with_failure_of(number, script, card, empty, options):
                 number += 1
             failed[name] = number - 1
         card.detach()
 
 
 def script_succeeds_with_failure_of(
-    number: int, script: Script, card: SCardManage, empty: EmptyCard, *, timed: bool
+    number: int, script: Script, card: SCardManage, empty: EmptyCard, options: dict[str, Any]
 ) -> bool:
     empty.commands = 0
     before = outstanding()
     malloc.fail_after(number)
     ended: SCardError | None = None
     try:
-        replies = script.run(card, repeat=5, keep_all=True, timed=timed)
+        replies = script.run(card, **options)
     except (ScriptError, OutOfMemoryError) as error:
         ended = error
     malloc.fail_after(0)
     if ended is None:
         assert len(replies) == empty.commands == 200
         return True
-    check_ended_script(ended, empty.commands)
+    check_ended_script(ended, empty.commands, len(script))
     ended = None
     gc.collect()
     assert outstanding() == before, (before, outstanding())
     return False
 
 
-def check_ended_script(error: SCardError, sent: int) -> None:
+def check_ended_script(error: SCardError, sent: int, count: int) -> None:
     if isinstance(error, OutOfMemoryError):  # there was no memory for the run itself
         assert sent == 0
         return
@@ -239,7 +243,7 @@ def check_ended_script(error: SCardError, sent: int) -> None:
     assert (error.code, error.hresult) == (None, 0x8007000E)
     assert isinstance(error.replies, Replies)
     assert len(error.replies) == sent, "a command was sent whose reply is lost"
-    assert error.index == sent % 40
+    assert error.index == sent % count
     assert all(bytes(reply) == bytes(5000) + b"\x90\x00" for reply in error.replies)
 
 
@@ -283,6 +287,14 @@ def fail_the_virtual_library(context: Context) -> None:
     library = ctypes.CDLL(virtual.library_path())
     names, length = ctypes.c_char_p(), ctypes.c_ulong(-1)
     assert malloc.watch(virtual.library_path().encode()) == 1
+    readers = iter([virtual.VirtualReader("first"), virtual.VirtualReader("second")])
+    fail_each("plugging a reader in", lambda: next(readers).plug())
+    fail_each("list of the readers", context.list_readers)
+    opened, protocol = ctypes.c_long(), ctypes.c_ulong()
+    to_reader = ctypes.c_long(context.handle), READER.encode(), 2, 3, ctypes.byref(opened), ctypes.byref(protocol)
+    fail_each("connection to a reader", lambda: library.SCardConnect(*to_reader))
+    assert library.SCardDisconnect(opened, 0) == 0
+    virtual.VirtualReader("first").unplug()
     with virtual.VirtualReader("another") as reader:
         fail_each("insertion of a card", lambda: reader.insert(EmptyCard()))
         reader.remove()
@@ -302,6 +314,67 @@ def fail_the_virtual_library(context: Context) -> None:
     assert outstanding()[0] == before[0] + 1
     assert library.SCardFreeMemory(handle, names) == 0
     assert outstanding() == before
+
+
+class WideState(ctypes.Structure):
+    """SCARD_READERSTATEW."""
+
+    _fields_ = [
+        ("reader", ctypes.c_char_p),
+        ("data", ctypes.c_void_p),
+        ("current", ctypes.c_uint32),
+        ("event", ctypes.c_uint32),
+        ("atr_length", ctypes.c_uint32),
+        ("atr", ctypes.c_ubyte * 36),
+    ]
+
+
+def fail_the_wide_functions(path: str) -> None:
+    """Fail each allocation of the functions with names in UTF-16, with as many readers as there is room for."""
+    library = ctypes.CDLL(path)
+    names = [READER, *(f"reader {number}" for number in range(1023))]
+    for name in names[1:]:
+        assert library.scardvirtual_plug(name.encode(), None) == 0
+    whole = "".join(f"{name}\0" for name in [*names, ""]).encode("utf-16-le")
+    context, handle, protocol = ctypes.c_size_t(), ctypes.c_size_t(), ctypes.c_uint32()
+    assert library.SCardEstablishContext(2, None, None, ctypes.byref(context)) == 0
+    assert malloc.watch(path.encode()) == 1
+    memory = ctypes.create_string_buffer(len(whole))
+
+    def call(function: str, *arguments: object) -> None:
+        code = getattr(library, function)(*arguments) & 0xFFFFFFFF
+        if code != 0:
+            raise from_code(code, function)
+
+    def list_into_a_buffer() -> None:
+        length = ctypes.c_uint32(len(whole) // 2)
+        call("SCardListReadersW", context, None, memory, ctypes.byref(length))
+
+    def list_into_memory_of_the_library() -> None:
+        length, allocated = ctypes.c_uint32(0xFFFFFFFF), ctypes.c_void_p()
+        call("SCardListReadersW", context, None, ctypes.byref(allocated), ctypes.byref(length))
+        assert ctypes.string_at(allocated.value or 0, 2 * length.value) == whole
+        call("SCardFreeMemory", context, allocated)
+
+    def wait() -> None:
+        states = (WideState * 3)(*(WideState(f"{name}\0".encode("utf-16-le")) for name in names[:3]))
+        call("SCardGetStatusChangeW", context, 0, states, 3)
+
+    def connect() -> None:
+        wide_name = f"{READER}\0".encode("utf-16-le")
+        call("SCardConnectW", context, wide_name, 2, 3, ctypes.byref(handle), ctypes.byref(protocol))
+
+    def status() -> None:
+        length = ctypes.c_uint32(len(whole) // 2)
+        call("SCardStatusW", handle, memory, ctypes.byref(length), None, None, None, None)
+
+    fail_each("SCardListReadersW into a buffer", list_into_a_buffer)
+    assert memory.raw == whole
+    fail_each("SCardListReadersW into memory of the library", list_into_memory_of_the_library)
+    fail_each("SCardGetStatusChangeW", wait)
+    fail_each("SCardConnectW", connect)
+    fail_each("SCardStatusW", status)
+    call("SCardReleaseContext", context)
 
 
 def main() -> None:
@@ -326,6 +399,7 @@ def main() -> None:
         fail_a_wait(library, context)
         fail_the_virtual_library(context)
         fail_the_start_of_a_virtual_library(sys.argv[2])
+    fail_the_wide_functions(sys.argv[3])
     sys.stdout.write(json.dumps(failed) + "\n")
 
 

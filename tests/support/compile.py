@@ -7,6 +7,8 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
+import scardffi
+
 from .requirements import need, need_program
 from .shape import COMPILER_FLAGS
 
@@ -44,6 +46,15 @@ def virtual_library_sources(package: Path) -> list[Path]:
     """Return the C files of the virtual library: its own, and those that it shares with the core."""
     shared = [package / "csrc" / name for name in ("apdu.c", "utf16.c")]
     return [*sorted((package / "virtual" / "csrc").glob("*.c")), *shared]
+
+
+def virtual_library_in_windows_shape(folder: Path) -> Path:
+    """Build the virtual library with Windows' types and functions for Linux, and return its path."""
+    package = Path(scardffi.__file__).parent
+    folders = (package / "include", package / "virtual" / "csrc", package / "csrc")
+    first, *others = virtual_library_sources(package)
+    flags = ("-fvisibility=hidden", "-pthread", "-USCARDFFI_ABI_MACOS", "-DSCARDFFI_ABI_WINDOWS")
+    return shared_library(first, folder, *flags, *(f"-I{path}" for path in folders), *map(str, others))
 
 
 def need_pcsclite_headers() -> None:

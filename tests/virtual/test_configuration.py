@@ -92,12 +92,14 @@ def test_latency_is_in_milliseconds() -> None:
     assert time.perf_counter() - start >= 0.5
 
 
-def test_there_is_room_for_64_readers_and_the_65th_is_reported() -> None:
-    with VirtualProgram(";".join(["reader"] * 64)) as program:
-        assert len(program.readers()) == 64
-    with VirtualProgram(";".join(["reader"] * 65)) as program:
-        assert program.establish() == ReturnCode.SCARD_E_NO_SERVICE
-    assert "too many readers: scardffi Virtual Reader 64" in program.complaints
+def test_there_is_room_for_1024_readers_and_the_next_is_reported() -> None:
+    with VirtualProgram(";".join(["reader"] * 1024)) as program:
+        assert program.readers() == [f"scardffi Virtual Reader {number}" for number in range(1024)]
+        assert program.transmit("scardffi Virtual Reader 1023", READ_4) == ANSWER_4
+        assert program.in_child("readers()") == program.readers()
+    with VirtualProgram(";".join(["reader"] * 1025)) as program:
+        assert [program.establish() for _ in range(2)] == [ReturnCode.SCARD_E_NO_SERVICE] * 2
+    assert "too many readers: scardffi Virtual Reader 1024" in program.complaints
 
 
 # Emulators that connect
@@ -582,3 +584,43 @@ def test_an_emulator_sees_the_end_of_the_parent_while_a_child_runs(port: int) ->
     finally:
         os.kill(child, signal.SIGKILL)
         emulator.close()
+
+
+REFUSED = """
+from scardffi import Context, NoServiceError, SCardManage, virtual
+with virtual.installed():
+    for call in (Context, lambda: SCardManage().attach_by_ifd("x"), virtual.VirtualReader("x").plug):
+        try:
+            call()
+        except NoServiceError as error:
+            print(error)
+"""
+
+
+def test_the_error_says_that_the_library_refuses_the_variable() -> None:
+    environment = {**os.environ, "SCARDFFI_VIRTUAL": "reader,latency=x"}
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSED], env=environment, capture_output=True, text=True, check=True, timeout=30
+    )
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3
+    for line in lines:
+        assert "the virtual library refuses the environment variable SCARDFFI_VIRTUAL: " in line
+        assert "invalid field of a reader: latency=x" in line
+        assert line.endswith("Correct it, and start the program again.")
+    assert done.stderr == "scardffi virtual library: SCARDFFI_VIRTUAL: invalid field of a reader: latency=x\n"
+
+
+def test_a_stopped_virtual_service_is_not_taken_for_a_refused_variable() -> None:
+    reader = f"reader,connect={NOBODY}"  # a complaint that does not refuse the variable
+    code = (
+        "from scardffi import Context, NoServiceError, virtual\n"
+        "with virtual.installed(), virtual.service_stopped():\n"
+        "    try:\n        Context()\n    except NoServiceError as error:\n        print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "SCARDFFI_VIRTUAL": reader}, capture_output=True, text=True, check=True, timeout=30,
+    )  # fmt: skip
+    assert "no emulator listens" in done.stderr
+    assert "the resource manager does not run" in done.stdout

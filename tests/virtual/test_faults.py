@@ -79,9 +79,9 @@ def test_a_function_with_a_fault_returns_the_code_and_does_nothing(function: str
 def test_the_first_call_and_the_number_of_calls_can_be_chosen(library: Library) -> None:
     with (
         Context(library=library) as context,
-        fault("SCardListReaders", call=3, times=2, code=ReturnCode.SCARD_F_INTERNAL_ERROR),
+        fault("SCardListReaders", call=2, times=2, code=ReturnCode.SCARD_F_INTERNAL_ERROR),
     ):
-        codes = [library.SCardListReaders(context.handle)[0] for _ in range(4)]  # two calls each in the library
+        codes = [library.SCardListReaders(context.handle)[0] for _ in range(4)]
     assert codes == [0, ReturnCode.SCARD_F_INTERNAL_ERROR, ReturnCode.SCARD_F_INTERNAL_ERROR, 0]
 
 
@@ -172,7 +172,7 @@ def test_a_fault_delays_one_command(card: SCardManage) -> None:
 
 def test_a_fault_stops_the_resource_manager(library: Library) -> None:
     context = Context(library=library)
-    with fault("SCardListReaders", call=2, stop=True):
+    with fault("SCardListReaders", stop=True):
         assert library.SCardListReaders(context.handle)[0] == ReturnCode.SCARD_E_NO_SERVICE
     with pytest.raises(NoServiceError):
         Context(library=library)

@@ -1,5 +1,6 @@
 """The virtual PIV card: its data objects, its PIN, its keys, its administrator."""
 
+import gzip
 import pickle
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.command import Command
 from scardffi.iso7816.instructions import SelectBy
 from scardffi.iso7816.tlv import TLV, decode
-from scardffi.virtual import FileSystemCard, piv_card
+from scardffi.virtual import FileSystemCard, PIVCard, piv_card
 from scardffi.virtual.piv import ALGORITHMS, PIV_AID
 
 PIV = select(PIV_AID, SelectBy.DF_NAME)
@@ -159,10 +160,30 @@ def test_certificates_can_be_given_without_keys() -> None:
 def test_a_saved_card_keeps_its_keys(tmp_path: Path) -> None:
     card = piv_card()
     card.save(tmp_path / "piv.json")
-    loaded = FileSystemCard.load(tmp_path / "piv.json", algorithms=ALGORITHMS)
+    loaded = PIVCard.load(tmp_path / "piv.json")
     assert loaded == card == pickle.loads(pickle.dumps(card))  # noqa: S301  our own data
+    assert isinstance(loaded, PIVCard)
     send(loaded, PIV)
     assert len(use(loaded, 0x9E, 0x11, HASH)) > 60
+
+
+def test_even_instruction_bytes_are_refused_as_by_real_cards() -> None:
+    card = piv_card()
+    challenge = TLV(0x7C, [TLV(0x82), TLV(0x81, HASH)])
+    assert send(card, PIV) == "9000"
+    assert send(card, iso.general_authenticate(challenge, 0x11, 0x9E)) == "6D00"
+    assert send(card, iso.general_authenticate(challenge, 0x11, 0x9E, odd=True)).endswith("9000")
+    assert send(card, "00CA007E00") == "6D00"
+    assert send(card, "00DA007E0101") == "6D00"
+
+
+def test_a_certificate_that_gzip_has_compressed_has_the_flag_for_it() -> None:
+    compressed = gzip.compress(b"DER")
+    card = piv_card({}, certificates={0x9A: compressed, 0x9C: b"DER"})
+    send(card, PIV)
+    packed, plain = decode(read(card, 0x5FC105)), decode(read(card, 0x5FC10A))
+    assert [packed.find(tag) for tag in (0x70, 0x71)] == [TLV(0x70, compressed), TLV(0x71, b"\1")]
+    assert [plain.find(tag) for tag in (0x70, 0x71)] == [TLV(0x70, b"DER"), TLV(0x71, b"\0")]
 
 
 def test_a_card_without_keys_needs_no_cryptography() -> None:

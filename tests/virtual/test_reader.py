@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+import re
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 from support.cards import T0_ATR, T1_ATR, EchoCard, RecordingCard
@@ -23,7 +25,6 @@ from scardffi import (
     InvalidArgumentError,
     Library,
     NoSmartCardError,
-    OutOfMemoryError,
     ReaderStateFlag,
     RemovedCardError,
     ResetCardError,
@@ -350,21 +351,6 @@ def test_the_answering_card_has_a_chosen_atr_and_counts_commands(library: Librar
         assert card.transmit(bytes.fromhex("801A0000")) == bytes.fromhex("000000029000")
 
 
-def test_there_is_room_for_64_readers(library: Library) -> None:
-    readers = [VirtualReader(f"reader {number}") for number in range(63)]
-    try:
-        for one in readers:
-            one.plug()
-        with Context(library=library) as context:
-            assert len(context.list_readers()) == 64
-            assert len(context.get_status_change(context.list_readers())) == 64
-        with pytest.raises(OutOfMemoryError):
-            VirtualReader("one too many").plug()
-    finally:
-        for one in readers:
-            one.unplug()
-
-
 def test_wrong_arguments_are_refused_with_their_names(library: Library, reader: VirtualReader) -> None:
     for name in ("", "x" * 128, "a\0b"):
         with pytest.raises(InvalidArgumentError, match="name: "):
@@ -601,3 +587,12 @@ def test_a_forked_child_has_its_own_readers(library: Library, reader: VirtualRea
         assert os.waitpid(child, 0)[1] == 0
         with attach(library) as card:
             assert card.transmit(GET_CHALLENGE)[-2:] == b"\x90\x00"
+
+
+def test_the_page_lists_the_commands_of_the_answering_card() -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "virtual.md").read_text(encoding="utf-8")
+    source = (root / "scardffi" / "virtual" / "csrc" / "answering_card.c").read_text(encoding="utf-8")
+    commands = re.findall(r"^ \* +([08]0 [0-9A-F]{2}) ", source, re.MULTILINE)
+    assert len(commands) == 11
+    assert re.findall(r"^\| `([08]0 [0-9A-F]{2}) ", page, re.MULTILINE) == commands

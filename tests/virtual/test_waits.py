@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from conftest import IDLE_SECONDS
@@ -14,7 +15,7 @@ from support.shape import WINDOWS
 
 from scardffi import Library, ReturnCode
 from scardffi.constants import INFINITE, PNP_NOTIFICATION
-from scardffi.virtual import AnsweringCard, VirtualReader
+from scardffi.virtual import DEFAULT_READER, AnsweringCard, VirtualReader
 
 NAME = "Reader of the waits"
 CHANGED, EMPTY, PRESENT = 0x02, 0x10, 0x20
@@ -150,6 +151,31 @@ def test_a_wait_for_the_list_of_readers_sees_each_change(library: Library) -> No
             == ReturnCode.SCARD_E_TIMEOUT
         )
         state = now & ~CHANGED
+    assert library.SCardReleaseContext(context) == 0
+
+
+def test_a_wait_counts_1000_new_readers_and_takes_the_list_beside_1024_readers(library: Library) -> None:
+    _, context = library.SCardEstablishContext(2)
+    _, [(before, _)] = library.SCardGetStatusChange(context, 0, [(PNP_NOTIFICATION, 0)])
+    names = [DEFAULT_READER, *(f"counted {number}" for number in range(1023))]
+    with ExitStack() as stack:
+        for name in names[1:]:
+            stack.enter_context(VirtualReader(name))
+        everything = [(name, 0) for name in (*names, PNP_NOTIFICATION)]
+        code, states = library.SCardGetStatusChange(context, 0, everything)
+        assert (code, len(states)) == (0, 1025)
+        assert ((states[-1][0] >> 16) - (before >> 16)) % 0x10000 == 1023
+        assert [event & (CHANGED | EMPTY) for event, _ in states[1:-1]] == [CHANGED | EMPTY] * 1023
+        one_too_many = [*everything, (NAME, 0)]
+        assert library.SCardGetStatusChange(context, 0, one_too_many)[0] == ReturnCode.SCARD_E_INVALID_PARAMETER
+
+        known = [(name, state & ~CHANGED) for (name, _), (state, _) in zip(everything, states, strict=True)]
+        timer = threading.Timer(0.05, VirtualReader(names[700]).insert, [AnsweringCard()])
+        timer.start()
+        code, states = library.SCardGetStatusChange(context, 5000, known)
+        assert code == 0
+        assert [names[index] for index, (event, _) in enumerate(states) if event & CHANGED] == [names[700]]
+        timer.join()
     assert library.SCardReleaseContext(context) == 0
 
 

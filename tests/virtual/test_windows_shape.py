@@ -1,24 +1,20 @@
 """The virtual library in the shape of Windows, built on Linux: strings in UTF-16, lengths, numbers and codes."""
 
 import ctypes
-import subprocess
 import sys
 from collections.abc import Iterator
 from ctypes import byref, c_size_t, c_uint32
-from pathlib import Path
 
 import pytest
-from support.compile import compiler, virtual_library_sources
+from support.compile import compiler, virtual_library_in_windows_shape
 from support.requirements import need_program
 
-import scardffi
 from scardffi import ReturnCode
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="built for Linux; on Windows all tests are of this kind"
 )
 
-PACKAGE = Path(scardffi.__file__).parent
 NAME = "Lesegerät 読取機 😀"
 DEFAULT = "scardffi Virtual Reader 0"
 INVALID_HANDLE = 6
@@ -43,13 +39,7 @@ class ReaderState(ctypes.Structure):
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     need_program(compiler()[0])
-    path = tmp_path_factory.mktemp("windows") / "scardvirtual.so"
-    folders = (PACKAGE / "include", PACKAGE / "virtual" / "csrc", PACKAGE / "csrc")
-    sources = virtual_library_sources(PACKAGE)
-    flags = ("-std=c11", "-O1", "-shared", "-fPIC", "-fvisibility=hidden", "-pthread", "-DSCARDFFI_ABI_WINDOWS")
-    command = [*compiler(), *flags, *(f"-I{folder}" for folder in folders), "-o", str(path), *map(str, sources)]
-    subprocess.run(command, check=True)
-    loaded = ctypes.CDLL(str(path))
+    loaded = ctypes.CDLL(str(virtual_library_in_windows_shape(tmp_path_factory.mktemp("windows"))))
     for name in ("SCardListReadersW", "SCardConnectW", "SCardStatusW", "SCardGetStatusChangeW", "scardvirtual_plug"):
         getattr(loaded, name).restype = c_uint32
     assert loaded.scardvirtual_plug(NAME.encode(), None) == 0
@@ -153,3 +143,29 @@ def test_reader_states_keep_the_callers_fields(library: ctypes.CDLL, context: c_
         library.SCardGetStatusChangeW(context, 0, states, 2) == ReturnCode.SCARD_E_INVALID_VALUE
     )  # the second has no name
     assert library.SCardGetStatusChangeW(context, 0, None, 0) == 0
+
+
+def test_1000_readers_are_listed_and_one_wait_returns_their_states(library: ctypes.CDLL, context: c_size_t) -> None:
+    names = [DEFAULT, NAME, *(f"読取機 😀 {number} {'x' * 90}" for number in range(998))]
+    for name in names[2:]:
+        assert library.scardvirtual_plug(name.encode(), None) == 0
+    try:
+        whole = wide(*names, "")
+        length, allocated = c_uint32(), ctypes.c_void_p()
+        assert library.SCardListReadersW(context, None, None, byref(length)) == 0
+        assert length.value == len(whole) // 2
+        listed = (ctypes.c_uint16 * length.value)()
+        assert library.SCardListReadersW(context, None, listed, byref(length)) == 0
+        assert bytes(listed) == whole
+        length.value = AUTOALLOCATE
+        assert library.SCardListReadersW(context, None, byref(allocated), byref(length)) == 0
+        assert ctypes.string_at(allocated.value or 0, 2 * length.value) == whole
+        assert library.SCardFreeMemory(context, allocated) == 0
+
+        texts = [ctypes.create_string_buffer(wide(name)) for name in names]
+        states = (ReaderState * 1000)(*(ReaderState(ctypes.addressof(text)) for text in texts))
+        assert library.SCardGetStatusChangeW(context, 0, states, 1000) == 0
+        assert [state.event & PRESENT for state in states] == [PRESENT] * 2 + [0] * 998
+    finally:
+        for name in names[2:]:
+            assert library.scardvirtual_unplug(name.encode()) == 0

@@ -1,17 +1,17 @@
-"""Arguments that several commands have: short EF identifiers, and positions and data as data objects."""
+"""Arguments that several commands have: short EF identifiers, positions, and bytes and data objects as data."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ..._bytes_like import copied
-from ..command import checked
-from ..tlv import TLV, encode, shortest_bytes
+from ..._bytes_like import copied, kept
+from ..command import EXTENDED_DATA, checked
+from ..tlv import TLV, objects_as_bytes, shortest_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from typing_extensions import Buffer
+
+    from ..tlv import Objects
 
 MAX_OFFSET: Final = 0xFFFFFFFF
 OFFSET_TAG: Final = 0x54
@@ -33,18 +33,28 @@ def data_object(data: Buffer) -> TLV:
     return TLV(DATA_TAG, copied("data", data))
 
 
-def encoded(name: str, objects: Iterable[TLV]) -> bytes:
-    """Return the bytes of these data objects.
+def plain(name: str, value: Buffer) -> bytes | memoryview:
+    """Return an argument that becomes the command's data, without a copy.
 
     Args:
-        name: the argument's name, for the message of the error.
-        objects: the data objects.
+        name: the argument's name, for the messages of the errors.
+        value: the argument's value.
 
     Raises:
-        TypeError: one of them is not a TLV.
+        TypeError: the value is not a contiguous buffer.
+        ValueError: the value has more than 65535 bytes.
     """
-    given = list(objects)
-    for one in given:
-        if not isinstance(one, TLV):  # bytes(3) would be three zeros
-            raise TypeError(f"{name}: expected TLV objects, got {type(one).__name__}")
-    return encode(given)
+    return _fitting(name, kept(name, value))
+
+
+def encoded(name: str, value: Objects) -> bytes | memoryview:
+    """Return the bytes of an argument that is data objects and becomes the command's data.
+
+    The arguments and errors are those of :func:`plain`; a TLV and an iterable of TLVs are allowed too.
+    """
+    return _fitting(name, objects_as_bytes(name, value))
+
+
+def _fitting(name: str, data: bytes | memoryview) -> bytes | memoryview:
+    checked(f"length of {name}", len(data), 0, EXTENDED_DATA)
+    return data

@@ -6,14 +6,12 @@ from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Final
 
 from ..command import SHORT_LE, Command
-from ._arguments import encoded
+from ._arguments import encoded, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from typing_extensions import Buffer
 
-    from ..tlv import TLV
+    from ..tlv import Objects
 
 _SET, _STORE, _RESTORE, _ERASE = 0x01, 0xF2, 0xF3, 0xF4
 _GENERAL_AUTHENTICATE: Final = 0x86
@@ -68,7 +66,7 @@ def internal_authenticate(
         le: the maximum number of data bytes in the response.
         cla: the class byte.
     """
-    return Command(cla, 0x88, algorithm, reference, challenge, le)
+    return Command(cla, 0x88, algorithm, reference, plain("challenge", challenge), le)
 
 
 def external_authenticate(answer: Buffer = b"", algorithm: int = 0, reference: int = 0, *, cla: int = 0) -> Command:
@@ -81,7 +79,7 @@ def external_authenticate(answer: Buffer = b"", algorithm: int = 0, reference: i
         reference: the number of the key, as for :func:`internal_authenticate`.
         cla: the class byte.
     """
-    return Command(cla, 0x82, algorithm, reference, answer)
+    return Command(cla, 0x82, algorithm, reference, plain("answer", answer))
 
 
 def mutual_authenticate(
@@ -96,11 +94,11 @@ def mutual_authenticate(
         le: the maximum number of data bytes in the response.
         cla: the class byte.
     """
-    return Command(cla, 0x82, algorithm, reference, answer, le)
+    return Command(cla, 0x82, algorithm, reference, plain("answer", answer), le)
 
 
 def general_authenticate(
-    template: Buffer,
+    template: Objects,
     algorithm: int = 0,
     reference: int = 0,
     le: int | None = SHORT_LE,
@@ -111,25 +109,25 @@ def general_authenticate(
     """Build GENERAL AUTHENTICATE, one step of an authentication protocol (clause 11.5.5).
 
     Args:
-        template: the data of this step, in a data object with tag 7C.
+        template: the data of this step, in a data object with tag 7C, such as ``TLV(0x7C, [TLV(0x81, challenge)])``.
         algorithm: the number of the algorithm; 0 if the card knows it.
         reference: the number of the key, as for :func:`internal_authenticate`.
         le: the maximum number of data bytes in the response; None for no data.
         odd: True for instruction byte 87, which PIV cards want.
         cla: the class byte.
     """
-    return Command(cla, _GENERAL_AUTHENTICATE | odd, algorithm, reference, template, le)
+    return Command(cla, _GENERAL_AUTHENTICATE | odd, algorithm, reference, encoded("template", template), le)
 
 
 def set_security_environment(
-    template: ControlTemplate, references: Iterable[TLV], uses: SecurityUse, *, cla: int = 0
+    template: ControlTemplate, references: Objects, uses: SecurityUse, *, cla: int = 0
 ) -> Command:
     """Build MANAGE SECURITY ENVIRONMENT SET, which chooses keys and algorithms (clause 11.5.11).
 
     Args:
         template: the template to set.
         references: the data objects for it, such as ``TLV(0x80, algorithm)``, ``TLV(0x83, public_key)`` and
-            ``TLV(0x84, private_key)``.
+            ``TLV(0x84, private_key)``, or their bytes.
         uses: the uses for which the card takes the template.
         cla: the class byte.
     """

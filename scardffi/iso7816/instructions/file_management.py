@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..command import Command
-from ._arguments import short_id_bits
-from .selection import SelectBy
+from ._arguments import encoded, short_id_bits
+from .selection import SelectBy, file_reference
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+    from ..tlv import Objects
 
-def create_file(parameters: Buffer, descriptor: int = 0, *, short_id: int | None = None, cla: int = 0) -> Command:
+
+def create_file(parameters: Objects, descriptor: int = 0, *, short_id: int | None = None, cla: int = 0) -> Command:
     """Build CREATE FILE, which creates a file in the current DF.
 
     Args:
@@ -21,7 +23,7 @@ def create_file(parameters: Buffer, descriptor: int = 0, *, short_id: int | None
         short_id: the short identifier of the EF, 1 to 30; None if the EF has none or it is in ``parameters``.
         cla: the class byte.
     """
-    return Command(cla, 0xE0, descriptor, short_id_bits(short_id) << 3, parameters)
+    return Command(cla, 0xE0, descriptor, short_id_bits(short_id) << 3, encoded("parameters", parameters))
 
 
 def delete_file(file: Buffer = b"", by: SelectBy = SelectBy.FILE_ID, *, cla: int = 0) -> Command:
@@ -32,27 +34,27 @@ def delete_file(file: Buffer = b"", by: SelectBy = SelectBy.FILE_ID, *, cla: int
         by: the meaning of ``file``.
         cla: the class byte.
     """
-    return Command(cla, 0xE4, by, 0, file)
+    return Command(cla, 0xE4, by, 0, file_reference(file, by))
 
 
 def activate_file(file: Buffer = b"", by: SelectBy = SelectBy.FILE_ID, *, cla: int = 0) -> Command:
     """Build ACTIVATE FILE, formerly REHABILITATE; arguments of :func:`delete_file`."""
-    return Command(cla, 0x44, by, 0, file)
+    return Command(cla, 0x44, by, 0, file_reference(file, by))
 
 
 def deactivate_file(file: Buffer = b"", by: SelectBy = SelectBy.FILE_ID, *, cla: int = 0) -> Command:
     """Build DEACTIVATE FILE, formerly INVALIDATE; arguments of :func:`delete_file`."""
-    return Command(cla, 0x04, by, 0, file)
+    return Command(cla, 0x04, by, 0, file_reference(file, by))
 
 
 def terminate_df(file: Buffer = b"", by: SelectBy = SelectBy.FILE_ID, *, cla: int = 0) -> Command:
     """Build TERMINATE DF, after which a DF can never be used again; arguments of :func:`delete_file`."""
-    return Command(cla, 0xE6, by, 0, file)
+    return Command(cla, 0xE6, by, 0, file_reference(file, by))
 
 
 def terminate_ef(file: Buffer = b"", by: SelectBy = SelectBy.FILE_ID, *, cla: int = 0) -> Command:
     """Build TERMINATE EF, after which an EF can never be used again; arguments of :func:`delete_file`."""
-    return Command(cla, 0xE8, by, 0, file)
+    return Command(cla, 0xE8, by, 0, file_reference(file, by))
 
 
 def terminate_card_usage(*, cla: int = 0) -> Command:

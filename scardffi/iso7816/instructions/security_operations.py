@@ -9,9 +9,12 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from ..command import SHORT_LE, Command
+from ._arguments import encoded
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+    from ..tlv import Objects
 
 _PERFORM: Final = 0x2A
 _GENERATE: Final = 0x46
@@ -34,7 +37,7 @@ class KeyPairAction(IntEnum):
 
 
 def perform_security_operation(
-    output_tag: int, input_tag: int, data: Buffer = b"", le: int | None = SHORT_LE, *, odd: bool = False, cla: int = 0
+    output_tag: int, input_tag: int, data: Objects = b"", le: int | None = SHORT_LE, *, odd: bool = False, cla: int = 0
 ) -> Command:
     """Build PERFORM SECURITY OPERATION. The functions below build its operations by name.
 
@@ -46,7 +49,7 @@ def perform_security_operation(
         odd: True for instruction byte 2B: the data are data objects.
         cla: the class byte.
     """
-    return Command(cla, _PERFORM | odd, output_tag, input_tag, data, le)
+    return Command(cla, _PERFORM | odd, output_tag, input_tag, encoded("data", data), le)
 
 
 def compute_cryptographic_checksum(data: Buffer, le: int = SHORT_LE, *, cla: int = 0) -> Command:
@@ -61,7 +64,7 @@ def compute_cryptographic_checksum(data: Buffer, le: int = SHORT_LE, *, cla: int
 
 
 def compute_digital_signature(
-    data: Buffer = b"", le: int = SHORT_LE, *, input_tag: int = 0x9A, cla: int = 0
+    data: Objects = b"", le: int = SHORT_LE, *, input_tag: int = 0x9A, cla: int = 0
 ) -> Command:
     """Build COMPUTE DIGITAL SIGNATURE, whose response is the signature.
 
@@ -71,10 +74,10 @@ def compute_digital_signature(
         input_tag: 0x9A if the data are a value; 0xAC or 0xBC if they are data objects.
         cla: the class byte.
     """
-    return Command(cla, _PERFORM, 0x9E, input_tag, data, le)
+    return Command(cla, _PERFORM, 0x9E, input_tag, encoded("data", data), le)
 
 
-def compute_hash(data: Buffer, le: int | None = SHORT_LE, *, input_tag: int = _PLAIN_VALUE, cla: int = 0) -> Command:
+def compute_hash(data: Objects, le: int | None = SHORT_LE, *, input_tag: int = _PLAIN_VALUE, cla: int = 0) -> Command:
     """Build HASH, which computes the hash of the data.
 
     Args:
@@ -84,30 +87,30 @@ def compute_hash(data: Buffer, le: int | None = SHORT_LE, *, input_tag: int = _P
             began (tag 90) and the last block (tag 80).
         cla: the class byte.
     """
-    return Command(cla, _PERFORM, 0x90, input_tag, data, le)
+    return Command(cla, _PERFORM, 0x90, input_tag, encoded("data", data), le)
 
 
-def verify_cryptographic_checksum(objects: Buffer, *, cla: int = 0) -> Command:
+def verify_cryptographic_checksum(objects: Objects, *, cla: int = 0) -> Command:
     """Build VERIFY CRYPTOGRAPHIC CHECKSUM.
 
     Args:
         objects: data objects: the data (tag 80) and the checksum (tag 8E).
         cla: the class byte.
     """
-    return Command(cla, _PERFORM, _NO_OUTPUT, 0xA2, objects)
+    return Command(cla, _PERFORM, _NO_OUTPUT, 0xA2, encoded("objects", objects))
 
 
-def verify_digital_signature(objects: Buffer, *, cla: int = 0) -> Command:
+def verify_digital_signature(objects: Objects, *, cla: int = 0) -> Command:
     """Build VERIFY DIGITAL SIGNATURE.
 
     Args:
         objects: data objects: the data or hash that was signed (tag 9A or 90), and the signature (tag 9E).
         cla: the class byte.
     """
-    return Command(cla, _PERFORM, _NO_OUTPUT, 0xA8, objects)
+    return Command(cla, _PERFORM, _NO_OUTPUT, 0xA8, encoded("objects", objects))
 
 
-def verify_certificate(certificate: Buffer, *, input_tag: int = 0xBE, cla: int = 0) -> Command:
+def verify_certificate(certificate: Objects, *, input_tag: int = 0xBE, cla: int = 0) -> Command:
     """Build VERIFY CERTIFICATE.
 
     Args:
@@ -116,7 +119,7 @@ def verify_certificate(certificate: Buffer, *, input_tag: int = 0xBE, cla: int =
             5F37); 0x92 if it is a value.
         cla: the class byte.
     """
-    return Command(cla, _PERFORM, _NO_OUTPUT, input_tag, certificate)
+    return Command(cla, _PERFORM, _NO_OUTPUT, input_tag, encoded("certificate", certificate))
 
 
 def encipher(data: Buffer, le: int = SHORT_LE, *, output_tag: int = _CRYPTOGRAM, cla: int = 0) -> Command:
@@ -144,7 +147,7 @@ def decipher(data: Buffer, le: int = SHORT_LE, *, input_tag: int = _CRYPTOGRAM, 
 
 
 def generate_asymmetric_key_pair(
-    data: Buffer = b"",
+    data: Objects = b"",
     action: KeyPairAction = KeyPairAction.GENERATE,
     reference: int = 0,
     le: int | None = SHORT_LE,
@@ -162,4 +165,4 @@ def generate_asymmetric_key_pair(
         odd: True for instruction byte 47, which OpenPGP and PIV cards want.
         cla: the class byte.
     """
-    return Command(cla, _GENERATE | odd, action, reference, data, le)
+    return Command(cla, _GENERATE | odd, action, reference, encoded("data", data), le)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..class_bytes import LAST_CHANNEL
-from ..command import SHORT_LE, Command, checked
+from ..command import EXTENDED_DATA, SHORT_LE, Command, checked
+from ._arguments import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from typing_extensions import Buffer
 
 
@@ -29,6 +32,19 @@ class SelectBy(IntEnum):
     """A path from the MF, without the identifier of the MF."""
     PATH_FROM_DF = 0x09
     """A path from the current DF, without the identifier of the current DF."""
+
+
+_LONGEST_NAME: Final = 16
+_LENGTHS: Final[dict[int, tuple[Container[int], str]]] = {
+    SelectBy.FILE_ID: ((0, 2), "0 or 2"),
+    SelectBy.CHILD_DF: ((2,), "2"),
+    SelectBy.CHILD_EF: ((2,), "2"),
+    SelectBy.PARENT_DF: ((0,), "0"),
+    SelectBy.DF_NAME: (range(_LONGEST_NAME + 1), f"0 to {_LONGEST_NAME}"),
+    SelectBy.PATH_FROM_MF: (range(2, EXTENDED_DATA, 2), "an even number"),
+    SelectBy.PATH_FROM_DF: (range(2, EXTENDED_DATA, 2), "an even number"),
+}
+"""The numbers of bytes that each kind of reference has, as a container and in words."""
 
 
 class Occurrence(IntEnum):
@@ -65,14 +81,36 @@ def select_file(
     """Build SELECT, which makes a file the current one (clause 11.1.1).
 
     Args:
-        file: an identifier, a name or a path, 0 to 65535 bytes.
-        by: the meaning of ``file``.
+        file: an identifier of 0 or 2 bytes, a name of 0 to 16 bytes, or a path, which has 2 bytes for each file.
+        by: the meaning of ``file``. An application identifier (AID) needs ``SelectBy.DF_NAME``. Any length of ``file``
+            is allowed with a number that is not in :class:`SelectBy`.
         occurrence: the file to select if several match.
         information: the response data. With NONE the command has no Le.
         le: the maximum number of data bytes in the response.
         cla: the class byte.
+
+    Raises:
+        ValueError: a number does not fit its field, or ``file`` has not the length that ``by`` requires.
     """
-    return Command(cla, 0xA4, by, occurrence | information, file, None if information == FileInformation.NONE else le)
+    le_or_none = None if information == FileInformation.NONE else le
+    return Command(cla, 0xA4, by, occurrence | information, file_reference(file, by), le_or_none)
+
+
+def file_reference(file: Buffer, by: int) -> bytes | memoryview:
+    """Return the argument ``file`` of a command that names a file.
+
+    Raises:
+        TypeError: it is not a contiguous buffer.
+        ValueError: its length is not one that ``by`` allows.
+    """
+    data = plain("file", file)
+    lengths, allowed = _LENGTHS.get(by, (None, ""))
+    if lengths is not None and len(data) not in lengths:
+        advice = "" if by == SelectBy.DF_NAME else "; an application identifier (AID) needs SelectBy.DF_NAME"
+        raise ValueError(
+            f"file: {len(data)} bytes are not allowed with SelectBy.{SelectBy(by).name}; give {allowed}{advice}"
+        )
+    return data
 
 
 def manage_channel(channel: int = 0, *, close: bool = False, cla: int = 0) -> Command:

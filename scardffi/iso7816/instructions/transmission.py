@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ..command import SHORT_LE, Command
+from ._arguments import encoded
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer
+    from ..tlv import Objects
 
 _ENVELOPE: Final = 0xC2
 
@@ -17,7 +18,7 @@ def get_response(le: int = SHORT_LE, *, cla: int = 0) -> Command:
     return Command(cla, 0xC0, le=le)
 
 
-def envelope(command: Buffer, le: int | None = SHORT_LE, *, odd: bool = False, cla: int = 0) -> Command:
+def envelope(command: Objects, le: int | None = SHORT_LE, *, odd: bool = False, cla: int = 0) -> Command:
     """Build ENVELOPE, which contains another command, for example an extended one for T=0 (clause 11.7.2).
 
     Args:
@@ -26,4 +27,4 @@ def envelope(command: Buffer, le: int | None = SHORT_LE, *, odd: bool = False, c
         odd: True for instruction byte C3: ``command`` is data objects.
         cla: the class byte.
     """
-    return Command(cla, _ENVELOPE | odd, 0, 0, command, le)
+    return Command(cla, _ENVELOPE | odd, 0, 0, encoded("command", command), le)

@@ -29,9 +29,13 @@ struct entry {
     unsigned count;
 };
 
+static char last_problem[160]; /* guarded by the mutex until the configuration is applied, constant afterwards */
+static bool is_refused;
+
 static LONG report_error(const char *problem, const char *subject)
 {
-    fprintf(stderr, "scardffi virtual library: SCARDFFI_VIRTUAL: %s: %.60s\n", problem, subject);
+    snprintf(last_problem, sizeof last_problem, "%s: %.60s", problem, subject);
+    fprintf(stderr, "scardffi virtual library: SCARDFFI_VIRTUAL: %s\n", last_problem);
     return (LONG)SCARD_E_NO_SERVICE;
 }
 
@@ -260,6 +264,12 @@ LONG configuration_apply(void)
     LONG code = environment_read_configuration(&text);
     if (code == SCARD_S_SUCCESS)
         code = configure(text != NULL ? text : "reader");
+    is_refused = code == (LONG)SCARD_E_NO_SERVICE;
     free(text);
     return code;
+}
+
+const char *configuration_problem(void)
+{
+    return is_refused ? last_problem : NULL;
 }

@@ -8,4 +8,7 @@
  * returns SCARD_E_NO_SERVICE. */
 LONG configuration_apply(void);
 
+/* The problem of the entry or field that is not valid, as it was written to stderr; NULL if all were applied. */
+const char *configuration_problem(void);
+
 #endif

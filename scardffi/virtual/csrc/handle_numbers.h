@@ -12,8 +12,11 @@ enum { SLOT_BITS = 12, SLOTS = 1 << SLOT_BITS };
 struct handle_numbers {
     uint32_t key;
     uint32_t generation;    /* increases with each number */
-    uint32_t next_slot;     /* the search for a free slot starts here, so that a freed slot is not reused at once */
     uint32_t in_use[SLOTS]; /* the number of each slot, 0 if the slot is free */
+    uint32_t used_slots;    /* the slots below have had a number, the others have not */
+    uint32_t freed_count;   /* freed slots are reused after the new ones, the earliest first */
+    uint32_t first_freed;   /* its index in `freed`, a ring */
+    uint16_t freed[SLOTS];
 };
 
 void handle_numbers_init(struct handle_numbers *self, struct random_numbers *random);

@@ -46,9 +46,8 @@ static LONG initialize(void)
     if (!manager_init())
         return (LONG)SCARD_E_NO_MEMORY;
     LONG code = configuration_apply();
-    for (unsigned i = 0; code != SCARD_S_SUCCESS && i < MAX_READERS; i++)
-        if (manager_readers[i].is_plugged)
-            reader_unplug(&manager_readers[i]);
+    while (code != SCARD_S_SUCCESS && manager_plugged_count > 0)
+        reader_unplug(manager_plugged[manager_plugged_count - 1]);
     return code;
 }
 

@@ -13,4 +13,8 @@ LONG output_copy(const void *data, DWORD size, void *buffer, DWORD *length);
 /* The same for a list: a buffer that is too small is left unchanged, and `length` must not be NULL. */
 LONG output_copy_list(const void *data, DWORD size, void *buffer, DWORD *length);
 
+/* The same for a list that the caller writes. *memory is where its `size` bytes belong, or NULL if nothing is copied.
+ */
+LONG output_reserve_list(DWORD size, void *buffer, DWORD *length, void **memory);
+
 #endif

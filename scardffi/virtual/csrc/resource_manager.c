@@ -9,24 +9,20 @@
 
 pthread_mutex_t manager_mutex = PTHREAD_MUTEX_INITIALIZER;
 pthread_cond_t manager_changed;
-struct reader manager_readers[MAX_READERS];
+struct reader *manager_plugged[MAX_READERS];
+unsigned manager_plugged_count;
 unsigned manager_reader_changes;
 bool manager_is_stopped;
 
+static struct reader readers[MAX_READERS];     /* the slots */
+static unsigned used_readers;                  /* the slots below have held a reader, the others have not */
+static struct reader *name_table[MAX_READERS]; /* chains of readers by the hash of their name */
 static struct context contexts[SLOTS];
 static struct handle_numbers context_numbers;
 static struct handle handles[SLOTS];
 static struct handle_numbers handle_numbers;
 static bool is_initialized;
 static unsigned long insertions;
-
-static bool init_conditions(void)
-{
-    bool done = condition_init(&manager_changed);
-    for (unsigned i = 0; done && i < MAX_READERS; i++)
-        done = condition_init(&manager_readers[i].changed);
-    return done;
-}
 
 static void init_numbers(void)
 {
@@ -39,7 +35,7 @@ static void init_numbers(void)
 bool manager_init(void)
 {
     if (!is_initialized) {
-        is_initialized = init_conditions();
+        is_initialized = condition_init(&manager_changed);
         init_numbers();
     }
     return is_initialized;
@@ -49,7 +45,10 @@ void manager_reset_after_fork(void)
 {
     is_initialized = manager_is_stopped = false;
     manager_reader_changes = 0;
-    memset(manager_readers, 0, sizeof manager_readers);
+    manager_plugged_count = 0;
+    memset(readers, 0, used_readers * sizeof readers[0]);
+    memset(name_table, 0, sizeof name_table);
+    used_readers = 0;
     init_numbers();
 }
 
@@ -59,40 +58,92 @@ static void wake_waiters(struct reader *reader)
     pthread_cond_broadcast(&manager_changed);
 }
 
-struct reader *reader_find(const char *name)
+/* Return the chain for a name, by the hash FNV-1a. */
+static struct reader **chain_of(const char *name)
 {
-    for (unsigned i = 0; i < MAX_READERS; i++)
-        if (manager_readers[i].is_plugged && strcmp(manager_readers[i].name, name) == 0)
-            return &manager_readers[i];
-    return NULL;
+    uint32_t hash = 0x811C9DC5u;
+    while (*name != '\0')
+        hash = (hash ^ (unsigned char)*name++) * 0x01000193u;
+    return &name_table[hash % MAX_READERS];
 }
 
-/* Return the slot that had this name before, otherwise the first slot that no handle points to. */
-static struct reader *find_slot(const char *name)
+/* Return the reader that has this name, or had it before it was unplugged. */
+static struct reader *find_named(const char *name)
 {
-    struct reader *free_slot = NULL;
-    for (unsigned i = MAX_READERS; i-- > 0;) {
-        struct reader *reader = &manager_readers[i];
-        if (!reader->is_plugged && strcmp(reader->name, name) == 0)
-            return reader;
-        if (!reader->is_plugged && reader->handle_count == 0 && !reader->is_busy)
-            free_slot = reader;
+    struct reader *reader = *chain_of(name);
+    while (reader != NULL && strcmp(reader->name, name) != 0)
+        reader = reader->next;
+    return reader;
+}
+
+struct reader *reader_find(const char *name)
+{
+    struct reader *reader = find_named(name);
+    return reader != NULL && reader->is_plugged ? reader : NULL;
+}
+
+static void set_name(struct reader *reader, const char *name, size_t length)
+{
+    struct reader **link = chain_of(reader->name);
+    while (*link != NULL && *link != reader)
+        link = &(*link)->next;
+    if (*link != NULL) /* NULL for a new slot */
+        *link = reader->next;
+    memcpy(reader->name, name, length + 1);
+    link = chain_of(name);
+    reader->next = *link;
+    *link = reader;
+}
+
+/* Return the first slot that is not plugged and that no handle points to; NULL if there is none. */
+static struct reader *find_free_slot(void)
+{
+    for (unsigned slot = 0, place = 0; slot < used_readers; slot++) {
+        if (place < manager_plugged_count && manager_plugged[place] == &readers[slot])
+            place++;
+        else if (readers[slot].handle_count == 0 && !readers[slot].is_busy)
+            return &readers[slot];
     }
-    return free_slot;
+    if (used_readers == MAX_READERS || !condition_init(&readers[used_readers].changed))
+        return NULL;
+    return &readers[used_readers++];
+}
+
+static void add_to_plugged(struct reader *reader)
+{
+    unsigned place = manager_plugged_count++;
+    for (; place > 0 && manager_plugged[place - 1] > reader; place--)
+        manager_plugged[place] = manager_plugged[place - 1];
+    manager_plugged[place] = reader;
+    reader->is_plugged = true;
+}
+
+static void remove_from_plugged(struct reader *reader)
+{
+    unsigned place = 0;
+    while (manager_plugged[place] != reader)
+        place++;
+    manager_plugged_count--;
+    for (; place < manager_plugged_count; place++)
+        manager_plugged[place] = manager_plugged[place + 1];
+    reader->is_plugged = false;
 }
 
 LONG reader_plug(const char *name, struct reader **reader)
 {
     size_t length = strlen(name);
-    if (length == 0 || length >= sizeof manager_readers[0].name || utf16_from_utf8(name, length, NULL) == UTF16_INVALID)
+    if (length == 0 || length >= MAX_READERNAME || utf16_from_utf8(name, length, NULL) == UTF16_INVALID)
         return (LONG)SCARD_E_INVALID_VALUE;
-    if (reader_find(name) != NULL)
+    *reader = find_named(name);
+    if (*reader != NULL && (*reader)->is_plugged)
         return (LONG)SCARD_E_SHARING_VIOLATION;
-    *reader = find_slot(name);
-    if (*reader == NULL)
-        return (LONG)SCARD_E_NO_MEMORY;
-    memcpy((*reader)->name, name, length + 1);
-    (*reader)->is_plugged = true;
+    if (*reader == NULL) {
+        *reader = find_free_slot();
+        if (*reader == NULL)
+            return (LONG)SCARD_E_NO_MEMORY;
+        set_name(*reader, name, length);
+    }
+    add_to_plugged(*reader);
     (*reader)->generation++;
     (*reader)->latency_us = 0;
     (*reader)->control = (struct scardvirtual_control){0};
@@ -117,7 +168,7 @@ void reader_unplug(struct reader *reader)
 {
     reader_remove_card(reader);
     invalidate_handles(reader);
-    reader->is_plugged = false;
+    remove_from_plugged(reader);
     manager_reader_changes++;
 }
 
@@ -171,10 +222,11 @@ void manager_stop(void)
     for (unsigned i = 0; i < SLOTS; i++)
         if (context_numbers.in_use[i] != 0)
             contexts[i].is_lost = true;
-    for (unsigned i = 0; i < MAX_READERS; i++) {
-        manager_readers[i].protocol = SCARD_PROTOCOL_UNDEFINED;
-        invalidate_handles(&manager_readers[i]);
+    for (unsigned i = 0; i < manager_plugged_count; i++) {
+        manager_plugged[i]->protocol = SCARD_PROTOCOL_UNDEFINED;
+        invalidate_handles(manager_plugged[i]);
     }
+    pthread_cond_broadcast(&manager_changed);
 }
 
 void manager_start(void)
@@ -217,8 +269,8 @@ void context_close(struct context *context)
 {
     handle_numbers_free(&context_numbers, (int)(context - contexts));
     pthread_cond_broadcast(&manager_changed);
-    for (unsigned i = 0; i < MAX_READERS; i++)
-        pthread_cond_broadcast(&manager_readers[i].changed);
+    for (unsigned i = 0; context->waiting_connects > 0 && i < manager_plugged_count; i++)
+        pthread_cond_broadcast(&manager_plugged[i]->changed);
 }
 
 struct handle *handle_open(struct context *context, struct reader *reader)

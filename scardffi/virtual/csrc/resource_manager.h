@@ -9,7 +9,7 @@
 #include "pcsc_abi.h"
 #include "scardvirtual.h"
 
-enum { MAX_READERS = 64 };
+enum { MAX_READERS = 1024 };
 
 #define SCARD_PROTOCOL_ANY_OLD 0x1000u /* pcsc-lite's older name for T=0 or T=1 */
 
@@ -18,6 +18,7 @@ struct context {
     unsigned cancel_count; /* the number of calls of SCardCancel; a wait ends if it changes */
     bool is_lost;          /* the resource manager has stopped since the context was established */
     struct handle *handles;
+    unsigned waiting_connects; /* calls of SCardConnect that wait for a reader with this context */
 };
 
 struct handle {
@@ -30,7 +31,8 @@ struct handle {
 };
 
 struct reader {
-    char name[MAX_READERNAME];
+    char name[MAX_READERNAME]; /* an unplugged reader keeps it until the slot is used for another reader */
+    struct reader *next;       /* the next reader in the same chain of the table of names */
     bool is_plugged;
     unsigned generation;       /* increases when the reader is plugged in or its handles become invalid */
     unsigned handle_count;     /* all open handles, stale ones too; the slot is not reused before it is 0 */
@@ -63,8 +65,9 @@ struct reader {
 };
 
 extern pthread_mutex_t manager_mutex;
-extern pthread_cond_t manager_changed; /* a change that SCardGetStatusChange waits for */
-extern struct reader manager_readers[MAX_READERS];
+extern pthread_cond_t manager_changed;              /* a change that SCardGetStatusChange waits for */
+extern struct reader *manager_plugged[MAX_READERS]; /* the plugged readers in the order of their slots */
+extern unsigned manager_plugged_count;
 extern unsigned manager_reader_changes; /* readers plugged in and unplugged; programs see the low 16 bits */
 extern bool manager_is_stopped;
 
@@ -86,7 +89,8 @@ struct reader *reader_find(const char *name); /* NULL if no reader has this name
 DWORD reader_event_counter(const struct reader *reader);
 
 /* Returns SCARD_E_INVALID_VALUE if the name is empty, too long or not UTF-8, SCARD_E_SHARING_VIOLATION if a reader with
- * this name exists, and SCARD_E_NO_MEMORY if there are MAX_READERS readers. */
+ * this name exists, and SCARD_E_NO_MEMORY if no slot is free: there are MAX_READERS, and an unplugged reader keeps its
+ * slot until its last handle is closed. */
 LONG reader_plug(const char *name, struct reader **reader);
 void reader_unplug(struct reader *reader);
 

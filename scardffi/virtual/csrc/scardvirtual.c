@@ -4,6 +4,7 @@
 #include "answering_card.h"
 #include "callback_card.h"
 #include "card_access.h"
+#include "configuration.h"
 #include "exports.h"
 #include "faults.h"
 #include "initialization.h"
@@ -172,6 +173,11 @@ static uint32_t call_with_manager(void (*function)(void))
         return (uint32_t)code;
     function();
     return unlock_manager(code);
+}
+
+EXPORTED const char *scardvirtual_configuration_problem(void)
+{
+    return configuration_problem();
 }
 
 EXPORTED uint32_t scardvirtual_stop_service(void)

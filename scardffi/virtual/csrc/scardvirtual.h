@@ -58,6 +58,10 @@ uint32_t scardvirtual_fault(const char *function, uint32_t call, uint32_t times,
 uint32_t scardvirtual_fault_hits(uint32_t number, uint32_t *hits); /* the number of calls that it has hit */
 uint32_t scardvirtual_end_fault(uint32_t number);
 
+/* Why the library refuses SCARDFFI_VIRTUAL, as it was written to stderr: every call then returns SCARD_E_NO_SERVICE.
+ * NULL if the variable is valid or was not read yet. Do not free it. */
+const char *scardvirtual_configuration_problem(void);
+
 uint32_t scardvirtual_stop_service(void);
 uint32_t scardvirtual_start_service(void);
 

@@ -68,7 +68,11 @@ static LONG wait_for_reader(SCARDCONTEXT context_number, const char *name, DWORD
             return (LONG)SCARD_E_SHARING_VIOLATION;
         if ((*reader)->transaction_owner == NULL && (!(*reader)->is_busy || share_mode == SCARD_SHARE_DIRECT))
             return SCARD_S_SUCCESS;
+        (*context)->waiting_connects++;
         code = reader_wait(*reader);
+        *context = context_find(context_number); /* it may have been released */
+        if (*context != NULL)
+            (*context)->waiting_connects--;
         if (code != SCARD_S_SUCCESS)
             return code;
         waited = true;

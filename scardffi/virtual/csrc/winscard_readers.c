@@ -1,11 +1,36 @@
 /* SCardListReaders, SCardListReaderGroups, and SCardFreeMemory. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "exports.h"
 #include "faults.h"
 #include "output_buffer.h"
 #include "resource_manager.h"
 #include "winscard_strings.h"
+
+/* Called with the mutex held. */
+static LONG list_readers(char *names, DWORD *length)
+{
+    void *memory;
+    DWORD size = 1; /* the NUL that ends the list */
+    for (unsigned i = 0; i < manager_plugged_count; i++)
+        size += (DWORD)strlen(manager_plugged[i]->name) + 1;
+    if (size == 1) {
+        *length = size;
+        return (LONG)SCARD_E_NO_READERS_AVAILABLE;
+    }
+    LONG code = output_reserve_list(size, names, length, &memory);
+    if (memory == NULL)
+        return code;
+    char *end = memory;
+    for (unsigned i = 0; i < manager_plugged_count; i++) {
+        size_t name_size = strlen(manager_plugged[i]->name) + 1;
+        memcpy(end, manager_plugged[i]->name, name_size);
+        end += name_size;
+    }
+    *end = '\0';
+    return SCARD_S_SUCCESS;
+}
 
 /* As in pcsc-lite all readers are in one group, and `groups` is ignored. */
 EXPORTED LONG PCSC_CALL STRING_FUNCTION(SCardListReaders)(SCARDCONTEXT context_number, const char *groups, char *names,
@@ -19,27 +44,12 @@ EXPORTED LONG PCSC_CALL STRING_FUNCTION(SCardListReaders)(SCARDCONTEXT context_n
     if (length == NULL)
         return (LONG)SCARD_E_INVALID_PARAMETER;
 
-    char list[MAX_READERS * MAX_READERNAME + 1];
-    DWORD size = 0;
     pthread_mutex_lock(&manager_mutex);
     code = context_find_usable(context_number, &context);
-    for (unsigned i = 0; i < MAX_READERS; i++) {
-        const char *name = manager_readers[i].name;
-        if (!manager_readers[i].is_plugged)
-            continue;
-        do
-            list[size++] = *name;
-        while (*name++ != '\0');
-    }
+    if (code == SCARD_S_SUCCESS)
+        code = list_readers(names, length);
     pthread_mutex_unlock(&manager_mutex);
-    if (code != SCARD_S_SUCCESS)
-        return code;
-
-    list[size++] = '\0';
-    if (size > 1)
-        return output_copy_list(list, size, names, length);
-    *length = size;
-    return (LONG)SCARD_E_NO_READERS_AVAILABLE;
+    return code;
 }
 
 EXPORTED LONG PCSC_CALL STRING_FUNCTION(SCardListReaderGroups)(SCARDCONTEXT context_number, char *names, DWORD *length)

@@ -11,8 +11,6 @@
 #  include "resource_manager.h"
 #  include "utf16.h"
 
-enum { LONGEST_LIST = MAX_READERS * MAX_READERNAME + 1 };
-
 static size_t length_of(const uint16_t *text)
 {
     size_t length = 0;
@@ -34,13 +32,16 @@ static char *copy_to_utf8(const uint16_t *text)
 /* Copy `size` bytes of UTF-8, NULs included, to a buffer in UTF-16, with lengths in UTF-16 units. */
 static LONG output_copy_utf16(const char *text, DWORD size, uint16_t *buffer, DWORD *length)
 {
-    uint16_t wide[LONGEST_LIST];
+    uint16_t *wide = malloc(size * sizeof *wide); /* UTF-16 does not have more units than UTF-8 has bytes */
+    if (wide == NULL)
+        return (LONG)SCARD_E_NO_MEMORY;
     DWORD units = (DWORD)utf16_from_utf8(text, size, wide); /* reader_plug accepts only UTF-8 */
     DWORD room = length != NULL ? *length : 0;
     DWORD bytes = PCSC_AUTOALLOCATES(room) ? room : (room < units ? room : units) * (DWORD)sizeof *wide;
     LONG code = output_copy_list(wide, units * (DWORD)sizeof *wide, buffer, &bytes);
     if (length != NULL)
         *length = units;
+    free(wide);
     return code;
 }
 
@@ -112,12 +113,15 @@ EXPORTED LONG PCSC_CALL SCardListReadersW(SCARDCONTEXT context_number, const uin
                                           DWORD *length)
 {
     (void)groups; /* SCardListReadersA ignores them too */
-    char list[LONGEST_LIST];
-    DWORD size = sizeof list;
-    LONG code = SCardListReadersA(context_number, NULL, list, length != NULL ? &size : NULL);
+    char *list = NULL;
+    DWORD size = SCARD_AUTOALLOCATE;
+    LONG code = SCardListReadersA(context_number, NULL, (char *)&list, length != NULL ? &size : NULL);
     if (code == (LONG)SCARD_E_NO_READERS_AVAILABLE)
         *length = size;
-    return code == SCARD_S_SUCCESS ? output_copy_utf16(list, size, names, length) : code;
+    else if (code == SCARD_S_SUCCESS)
+        code = output_copy_utf16(list, size, names, length);
+    free(list);
+    return code;
 }
 
 EXPORTED LONG PCSC_CALL SCardListReaderGroupsW(SCARDCONTEXT context_number, uint16_t *names, DWORD *length)

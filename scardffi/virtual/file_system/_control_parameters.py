@@ -33,7 +33,7 @@ def file_information(path: tuple[DF, ...], ef: EF | None, template: int) -> byte
     """Return the parameters of a file in a template with this tag, or a DF's own FCI. The template of FMD is empty."""
     if template == FCI and ef is None and path[-1].fci:
         return path[-1].fci
-    return bytes(TLV(template, b"" if template == FMD else encode(_parameters(path, ef))))
+    return bytes(TLV(template, [] if template == FMD else _parameters(path, ef)))
 
 
 def _parameters(path: tuple[DF, ...], ef: EF | None) -> list[TLV]:
@@ -60,7 +60,7 @@ def _df_parameters(path: tuple[DF, ...]) -> list[TLV]:
         TLV(_DESCRIPTOR, bytes((_DF_DESCRIPTOR, _DATA_CODING))),
         TLV(_FILE_ID, _id(df)),
         *([TLV(_NAME, df.name)] if df.name else []),
-        *([TLV(_SHORT_IDS, encode(short_ids))] if short_ids else []),
+        *([TLV(_SHORT_IDS, short_ids)] if short_ids else []),
     ]
 
 

@@ -119,7 +119,7 @@ def _general_authenticate(session: Session, command: Command) -> bytes:
     wanted = [tag for tag, value in given.items() if not value]
     values = {tag: value for tag, value in given.items() if value}
     answer = _dynamic_answer(session, key, wanted, values)
-    return bytes(TLV(_DYNAMIC, bytes(answer))) if answer else b""
+    return bytes(TLV(_DYNAMIC, answer)) if answer else b""
 
 
 def _dynamic_answer(session: Session, key: Key, wanted: list[int], values: dict[int, bytes]) -> TLV | None:

@@ -57,8 +57,8 @@ def _encode_condition(needed: Sequence[int] | None) -> TLV:
         return TLV(_NEVER)
     if not needed:
         return TLV(_ALWAYS)
-    each = [TLV(_AUTHENTICATION, bytes(TLV(_REFERENCE, bytes((number,))))) for number in needed]
-    return each[0] if len(each) == 1 else TLV(_ALL, encode(each))
+    each = [TLV(_AUTHENTICATION, TLV(_REFERENCE, bytes((number,)))) for number in needed]
+    return each[0] if len(each) == 1 else TLV(_ALL, each)
 
 
 def _decode_condition(condition: TLV) -> list[int] | None:

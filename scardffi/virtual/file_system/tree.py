@@ -179,6 +179,8 @@ class RecordEF(_BaseEF):
 class DF(_BaseFile):
     """A folder or an application. The one with the identifier 3F00 is the MF.
 
+    ``print(df)`` shows the files and data objects in it as a tree, with sizes, and no contents, codes or keys.
+
     Args:
         file_id: the file identifier.
         files: the files in it, with different identifiers and short identifiers.
@@ -235,6 +237,9 @@ class DF(_BaseFile):
         if self.file_id != MF_ID and any(not one.number & LOCAL for one in self.references):
             raise ValueError("references: the numbers 1 to 31 are allowed only in the MF; give 0x80 to 0x9F")
 
+    def __str__(self) -> str:
+        return "\n".join(_lines(self, ""))
+
     def folders(self, above: tuple[DF, ...] = ()) -> Iterator[tuple[DF, ...]]:
         """Yield the path to this DF and to each DF below it; a DF comes before the DFs in it."""
         path = (*above, self)
@@ -242,6 +247,37 @@ class DF(_BaseFile):
         for file in self.files:
             if isinstance(file, DF):
                 yield from file.folders(path)
+
+
+def _lines(file: File, indent: str) -> Iterator[str]:
+    """Yield a line for a file and, if it is a DF, for each data object and file in it."""
+    head = f"{indent}{file.file_id:04X} "
+    if not isinstance(file, DF):
+        short_id = "" if file.short_id is None else f", short identifier {file.short_id}"
+        yield head + _contents(file) + short_id + _state(file)
+        return
+    kind = "MF" if file.file_id == MF_ID else "DF"
+    yield head + kind + (f", name {file.name.hex().upper()}" if file.name else "") + _state(file)
+    for tag, value in file.data.items():
+        yield f"{indent}  data object {tag:02X}: {_count(len(value), 'byte')}"
+    for one in file.files:
+        yield from _lines(one, f"{indent}  ")
+
+
+def _contents(file: EF) -> str:
+    if isinstance(file, TransparentEF):
+        return f"EF of {_count(len(file.content), 'byte')}"
+    structure = file.structure.name.lower().replace("_", " ")
+    size = ("up to " * (file.structure == Structure.LINEAR_VARIABLE)) + _count(file.record_size, "byte")
+    return f"EF, {structure}: {len(file.records)} of {_count(file.capacity, 'record')} of {size}"
+
+
+def _state(file: File) -> str:
+    return "" if file.active else ", deactivated"
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number} {unit}{'s' * (number != 1)}"
 
 
 def _checked_tag(tag: int) -> int:

@@ -13,7 +13,7 @@ from scardffi.iso7816.atr import Atr
 from scardffi.iso7816.command import Command
 from scardffi.iso7816.instructions import SelectBy
 from scardffi.virtual import VirtualReader, file_system
-from scardffi.virtual.file_system import DF, FileSystemCard, Key, TransparentEF
+from scardffi.virtual.file_system import DF, Code, FileSystemCard, Key, RecordEF, Structure, TransparentEF
 from scardffi.virtual.vpcd import VpcdCard
 
 NAME = "Reader of a card with files"
@@ -230,3 +230,29 @@ def test_a_card_that_offers_only_t_0_gives_its_answer_to_get_response(atr: str) 
 @pytest.mark.parametrize("atr", ["", "3B", "3B80800101"])
 def test_another_atr_does_not_make_a_card_of_t_0(atr: str) -> None:
     assert send(FileSystemCard(DF(), atr=bytes.fromhex(atr)), "00A40000023F0000")[:2] == "6F"
+
+
+def test_the_files_are_shown_as_a_tree_without_contents_and_codes() -> None:
+    application = DF(
+        0x5000,
+        [
+            TransparentEF(0x5001, b"secret", short_id=1),
+            TransparentEF(0x5002, b"s", active=False),
+            RecordEF(0x5003, [b"secret"], capacity=4),
+            RecordEF(0x5004, [b"sec", b"ret"], Structure.LINEAR_VARIABLE, record_size=9, short_id=2),
+        ],
+        name=b"\xa0\0\0\0\x01",
+        references=[Code(0x81, b"1234")],
+        data={0x5FC102: b"secret", 0x7E: b""},
+    )
+    assert str(DF(files=[application, DF(0x6000, active=False)])).splitlines() == [
+        "3F00 MF",
+        "  5000 DF, name A000000001",
+        "    data object 5FC102: 6 bytes",
+        "    data object 7E: 0 bytes",
+        "    5001 EF of 6 bytes, short identifier 1",
+        "    5002 EF of 1 byte, deactivated",
+        "    5003 EF, linear fixed: 1 of 4 records of 6 bytes",
+        "    5004 EF, linear variable: 2 of 2 records of up to 9 bytes, short identifier 2",
+        "  6000 DF, deactivated",
+    ]
