@@ -6,6 +6,7 @@ import enum
 import functools
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ._field_docs import field_docs
 from .constants import ReaderStateFlag
 
 if TYPE_CHECKING:
@@ -42,20 +43,22 @@ class EventKind(enum.Enum):
     """The resource manager runs again. READER_ADDED and CARD_INSERTED of what is there follow."""
 
 
+@field_docs(
+    kind="The kind of the event.",
+    reader="The reader's name; empty in SERVICE_STOPPED and SERVICE_STARTED.",
+    atr="The card's answer to reset; empty if no card has to do with the event or if the card is mute. None if only the"
+    " reader's event counter shows the event: the card was there too short to be seen.",
+    state="The reader's state after the event.",
+    time="When the event was noticed, by time.monotonic(). Events that begin a stream have the time of its start.",
+)
 class Event(NamedTuple):
     """One event of a monitor."""
 
     kind: EventKind
-    """Its kind."""
     reader: str = ""
-    """The reader's name; empty in SERVICE_STOPPED and SERVICE_STARTED."""
     atr: bytes | None = b""
-    """The card's answer to reset; empty if no card has to do with the event or if the card is mute. None if only the
-    reader's event counter shows the event: the card was there too short to be seen."""
     state: ReaderStateFlag = ReaderStateFlag.UNAWARE
-    """The reader's state after the event."""
     time: float = 0.0
-    """When the event was noticed, by :func:`time.monotonic`. Events that begin a stream have the time of its start."""
 
     def __repr__(self) -> str:
         atr = "not known" if self.atr is None else self.atr.hex(" ").upper() or "none"

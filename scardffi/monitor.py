@@ -14,6 +14,7 @@ from ._arguments import invalid, member, seconds, text
 from ._at_exit import silent_at_exit
 from ._event_queue import CallbackQueue, EventHub, EventQueue
 from ._events import Event, EventKind
+from ._field_docs import field_docs
 from ._half_made import repr_if_half_made
 from ._loader import lib
 from ._not_copied import NotCopied
@@ -202,13 +203,12 @@ class Monitor(NotCopied):
             raise from_hresult(E_UNEXPECTED, "Monitor", "it is closed")
 
 
+@field_docs(reader="The reader's name.", atr="The card's answer to reset.")
 class CardPresence(NamedTuple):
     """A card that is in a reader."""
 
     reader: str
-    """The reader's name."""
     atr: bytes
-    """The card's answer to reset."""
 
     def __repr__(self) -> str:
         return f"<scardffi.CardPresence {self.reader!r}, ATR {self.atr.hex(' ').upper() or 'none'}>"

@@ -51,7 +51,7 @@ STRICTER = {
     "_bytes_like": NOTHING,
     "_field_docs": NOTHING,
     "_not_copied": NOTHING,
-    "_events": {"constants"},  # no ffi, no threads
+    "_events": {"constants", "_field_docs"},  # no ffi, no threads
     "_event_queue": {"constants", "errors", "_events", "_locks"},  # no ffi, no PC/SC library
     "_locks": NOTHING,
     "_reaper": NOTHING,  # it closes any object
