@@ -29,6 +29,7 @@ from .errors import (
     CancelledError,
     CardStateError,
     CommunicationError,
+    EventsLostError,
     InsufficientBufferError,
     InvalidArgumentError,
     InvalidHandleError,
@@ -60,12 +61,13 @@ from .errors import (
 from .exchange import Exchange
 from .library import Library
 from .manage import SCardManage, Status
-from .script import Replies, Reply, Script
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from . import embed, virtual
+    from . import embed, monitor, virtual
+    from .monitor import CardPresence, Event, EventKind, Monitor
+    from .script import Replies, Reply, Script
 
     C_API: Any
     """The table of C functions as a PyCapsule, for :mod:`scardffi.embed`."""
@@ -76,11 +78,15 @@ __all__ = [
     "C_API",
     "Attribute",
     "CancelledError",
+    "CardPresence",
     "CardState",
     "CardStateError",
     "CommunicationError",
     "Context",
     "Disposition",
+    "Event",
+    "EventKind",
+    "EventsLostError",
     "Exchange",
     "Flow",
     "InsufficientBufferError",
@@ -92,6 +98,7 @@ __all__ = [
     "LibraryNotFoundError",
     "LibraryNotLoadableError",
     "MissingSymbolError",
+    "Monitor",
     "NoReadersError",
     "NoServiceError",
     "NoSmartCardError",
@@ -130,20 +137,33 @@ __all__ = [
     "errors",
     "ffi",
     "lib",
+    "monitor",
     "raw",
     "virtual",
 ]
 
 
+_MODULES = {
+    **dict.fromkeys(("CardPresence", "Event", "EventKind", "Monitor"), ".monitor"),
+    **dict.fromkeys(("Replies", "Reply", "Script"), ".script"),
+}
+"""The modules of names that are loaded at their first use."""
+
+
 def __getattr__(name: str) -> Any:
-    """Load ``virtual``, ``embed`` and ``C_API`` at their first use, because they import ctypes."""
+    """Load ``virtual``, ``embed``, ``monitor`` and other names at their first use, because not all programs use them.
+
+    The names become attributes of the module, so that their next use does not call this function.
+    """
     if name == "C_API":
-        global C_API  # noqa: PLW0603  a module attribute, so that the next use does not call this function
-        C_API = import_module(".embed", __name__).capsule()
-        return C_API
-    if name in {"embed", "virtual"}:
+        globals()[name] = import_module(".embed", __name__).capsule()
+    elif name in _MODULES:
+        globals()[name] = getattr(import_module(_MODULES[name], __name__), name)
+    elif name in {"embed", "monitor", "virtual"}:
         return import_module(f".{name}", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals()[name]
 
 
 def __dir__() -> list[str]:

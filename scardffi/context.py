@@ -17,11 +17,12 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
-from ._arguments import integer, invalid, member, seconds
+from ._arguments import integer, invalid, member, seconds, text
 from ._at_exit import silent_at_exit
+from ._cancellable import CancellableContext
 from ._field_docs import field_docs
 from ._loader import lib
-from ._locks import Gate, Mutex
+from ._locks import Mutex
 from ._not_copied import NotCopied
 from ._reader_polling import ReaderPolling
 from ._reaper import close_later
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
     from ._native import CData
     from .library import Library
+    from .monitor import AtrFilter, CardPresence, Monitor
 
 _Answer = TypeVar("_Answer")
 
@@ -101,6 +103,8 @@ class Context(NotCopied):
         self._state = Mutex()  # guards the attributes below
         self._waits: WeakSet[_Wait] = WeakSet()
         self._cards: WeakKeyDictionary[SCardManage, int] = WeakKeyDictionary()  # the handle that each had at attach
+        self._monitors: WeakSet[Monitor] = WeakSet()
+        self._card_waits: WeakSet[Monitor] = WeakSet()
         self._is_released = False
         self._context: CData | None = self._establish()
 
@@ -238,8 +242,69 @@ class Context(NotCopied):
             for one, (event, atr) in zip(known, results, strict=True)
         ]
 
+    def wait_for_card(
+        self,
+        timeout: float | None = None,
+        *,
+        reader: str | None = None,
+        atr: AtrFilter | None = None,
+    ) -> CardPresence:
+        """Return the first card that is in a reader, or comes into one. Wraps ``SCardGetStatusChange``.
+
+        A card that is there counts, unless it is mute. The wait goes on while readers are plugged in and unplugged, and
+        while the resource manager does not run. Ctrl-C ends the wait within 100 ms. :meth:`cancel` and :meth:`release`
+        end it from another thread.
+
+        Args:
+            timeout: seconds; 0 to look only for cards that are there, which takes at most 100 ms; None to wait without
+                limit.
+            reader: the name of the reader, or a part of it if no reader has this name; None for any reader.
+            atr: the card's answer to reset; or a tuple of a value and a mask of the same length, with which the
+                beginning of the ATR is compared; or a function that is called with the ATR of each card; None for any
+                card.
+
+        Raises:
+            SCardTimeoutError: no such card was there in that time.
+            CancelledError: :meth:`cancel` or :meth:`release` was called.
+            CommunicationError: pcscd was restarted with fewer readers, which pcsc-lite 2.5 does not support.
+            UnexpectedStateError: the context is released.
+        """
+        from .monitor import atr_filter, wait_for_card
+
+        limit, fits = seconds("timeout", timeout), atr_filter(atr)
+        if reader is not None and not text("reader", reader):
+            raise invalid("reader", reader, "a name or a part of it, or None for any reader")
+        with self._monitor(None, self._card_waits) as monitor:
+            return wait_for_card(monitor, limit, reader, fits)
+
+    def monitor(self, readers: Iterable[str] | None = None) -> Monitor:
+        """Return a stream of events of readers and cards. Wraps ``SCardGetStatusChange``.
+
+        The monitor keeps this context alive. :meth:`release` closes it, :meth:`cancel` does not.
+
+        Args:
+            readers: the names of the readers to watch, which need not be plugged in yet; None for all readers.
+
+        Raises:
+            InvalidArgumentError: ``readers`` has no name, or a name that is not allowed.
+            UnexpectedStateError: the context is released.
+        """
+        return self._monitor(readers, self._monitors)
+
+    def _monitor(self, readers: Iterable[str] | None, among: WeakSet[Monitor]) -> Monitor:
+        from .monitor import Monitor
+
+        self.handle  # noqa: B018  raises if the context is released
+        monitor = Monitor(readers, scope=self._scope, library=self._library, owner=self)
+        with self._state:
+            among.add(monitor)
+        if self._is_released:  # by another thread, which may not have seen the monitor
+            monitor.close()
+        self.handle  # noqa: B018  as above
+        return monitor
+
     def cancel(self) -> None:
-        """End all waits of :meth:`get_status_change` that have begun. Wraps ``SCardCancel``.
+        """End all waits of :meth:`get_status_change` and :meth:`wait_for_card` that have begun. Wraps ``SCardCancel``.
 
         Later waits are not affected. SCardCancel has no effect on a wait that has not yet entered the library, so it
         is repeated until each wait has ended.
@@ -249,13 +314,15 @@ class Context(NotCopied):
         """
         self._refuse_in_fork()
         with self._state:
-            waits = list(self._waits)
+            waits, card_waits = list(self._waits), list(self._card_waits)
+        for monitor in card_waits:
+            monitor.close()
         code = _cancel(waits, _CANCEL_SECONDS)
         if code != 0:
             raise from_code(code, "SCardCancel")
 
     def release(self) -> None:
-        """End the waits, detach the cards and close the context. Wraps ``SCardReleaseContext``.
+        """End the waits, close the monitors, detach the cards and close the context. Wraps ``SCardReleaseContext``.
 
         A second call has no effect. If a call on a card is running, this waits for its end. In a fork nothing is
         closed, because the context belongs to the parent process.
@@ -279,12 +346,14 @@ class Context(NotCopied):
         """Release what is not yet released."""
         with self._state:
             self._is_released = True
-            cards = list(self._cards.items())
+            cards, monitors = list(self._cards.items()), list(self._monitors)
         with ExitStack() as closing:  # closes each one, even if another one fails
             closing.callback(self._release_native)
             for card, handle in cards:
                 if card.is_attached and card.handle == handle:  # it may be attached elsewhere by now
                     closing.push(card)
+            for monitor in monitors:
+                closing.callback(monitor.close)
             closing.callback(self.cancel)
 
     def __enter__(self) -> Self:
@@ -356,7 +425,7 @@ class Context(NotCopied):
 
     def _wait(self, limit: float | None, watched: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
         """Wait on a new native context, so that cancel() can end it."""
-        wait = _Wait(self._library, self._establish)
+        wait = _Wait(self._library, self._scope)
         with self._state:
             self.handle  # noqa: B018  raises if the context is released
             self._waits.add(wait)
@@ -409,26 +478,14 @@ def _code_of(answer: object) -> int:
     return code if isinstance(code, int) else 0
 
 
-class _Wait:
+class _Wait(CancellableContext):
     """One wait on a native context of its own, which the thread that waits in C establishes and releases."""
 
-    def __init__(self, library: Library, establish: Callable[[], CData]) -> None:
-        self.cancelled = Gate()
+    def __init__(self, library: Library, scope: int) -> None:
+        super().__init__(library, scope)
         self.runs = False  # becomes True just before the wait enters C, and stays True
-        self.ended = Gate()
-        self._library = library
-        self._establish = establish
-        self._open = Mutex()  # held while the context is cancelled, or released
-        self._context: CData | None = None
         self._answer: tuple[int, list[tuple[int, bytes]]] = ReturnCode.SCARD_E_CANCELLED, []
         self._error: BaseException | None = None
-
-    def cancel(self) -> int:
-        """Call SCardCancel, if the context is open, and return its code."""
-        with self._open:
-            if self._context is None:
-                return 0
-            return self._library.SCardCancel(lib.native_context_handle(self._context))
 
     def run(self, limit: float | None, watched: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
         """Wait for a change.
@@ -454,8 +511,7 @@ class _Wait:
         end = None if limit is None else time.perf_counter() + limit  # monotonic() ticks in 16 ms on Windows
         self.runs = True  # set before cancelled is read; _cancel sets cancelled before it reads runs
         try:
-            self._context = self._establish()
-            step = self._step(watched, lib.native_context_handle(self._context))
+            step = self._step(watched, self.establish())
             while not self.cancelled.is_open():
                 left_ms = INFINITE if end is None else max(0, math.ceil(1000 * (end - time.perf_counter())))
                 self._answer = step(left_ms, watched)
@@ -465,11 +521,7 @@ class _Wait:
         except BaseException as error:  # noqa: BLE001  run() raises it on the thread of the caller
             self._error = error
         finally:
-            with self._open:
-                context, self._context = self._context, None
-            if context is not None:
-                lib.native_context_release(context)
-                del context  # frees the struct before the caller goes on
+            self.release()
             self.ended.open()
 
     def _step(self, watched: list[tuple[str, int]], context: int) -> Callable[..., tuple[int, list[tuple[int, bytes]]]]:

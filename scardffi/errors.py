@@ -205,6 +205,29 @@ class ScriptError(SCardError):
     sw: int | None = None
 
 
+class EventsLostError(SCardError):
+    """A consumer of a monitor did not take its events in time: more than 65 536 were waiting.
+
+    They are dropped. The consumer's next events are those of the present state.
+
+    Attributes:
+        count: the number of events that were dropped.
+    """
+
+    count: int
+
+    def __init__(self, count: int) -> None:
+        super().__init__(
+            f"Monitor: {count} events were dropped, because they were not taken in time. Take events faster; what "
+            "follows is the present state.",
+            function="Monitor",
+        )
+        self.count = count
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.count,), self.__dict__
+
+
 @field_docs(
     name="The name of the code; the number in hexadecimal if it has none.",
     error="The error class.",
@@ -605,6 +628,12 @@ _READER_IS_GONE: Final = frozenset(
 def context_is_gone(code: int) -> bool:
     """Return whether a code on a native context says that a new context is needed, because the service has stopped."""
     return code in _SERVICE_IS_GONE
+
+
+def readers_are_fewer(error: SCardError) -> bool:
+    """Return whether pcsc-lite refuses to list readers because they are fewer than before a restart of pcscd."""
+    is_its_code = sys.platform != "win32" and error.code == ReturnCode.SCARD_E_UNEXPECTED
+    return is_its_code and error.function in _ASKS_THE_LIST
 
 
 def nothing_to_release(result: int) -> bool:

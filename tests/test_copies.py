@@ -15,9 +15,14 @@ from support.reports import report
 
 import scardffi
 from scardffi import (
+    CardPresence,
     CardState,
     Context,
+    Event,
+    EventKind,
+    EventsLostError,
     Library,
+    Monitor,
     Protocol,
     ReaderState,
     ReaderStateFlag,
@@ -63,8 +68,8 @@ from scardffi.virtual.vpcd import VpcdCard
 
 ATR = bytes.fromhex("3B951381018073FF01000B")
 REFUSES: set[Any] = {
-    AesCmac, CardAuth, CardFile, CHVerification, Context, Exchange, ExchangeMethods, Fault, FileAccess, Library, PinPad,
-    Records, SCardManage, Script, Sender, Turns, VirtualReader, VpcdCard,
+    AesCmac, CardAuth, CardFile, CHVerification, Context, Exchange, ExchangeMethods, Fault, FileAccess, Library,
+    Monitor, PinPad, Records, SCardManage, Script, Sender, Turns, VirtualReader, VpcdCard,
 }  # fmt: skip
 VALUES: dict[type, Callable[[], object]] = {
     AnsweringCard: lambda: AnsweringCard(ATR),
@@ -78,9 +83,11 @@ VALUES: dict[type, Callable[[], object]] = {
     ContactlessStorageCard: ContactlessStorageCard,
     DF: lambda: DF(0x3F00, [TransparentEF(0x0101, b"data")]),
     DictWithProblems: lambda: DictWithProblems({1: 2}, [MalformedError("message", 3)]),
+    CardPresence: lambda: CardPresence("reader", ATR),
     DOL: lambda: DOL([(0x9F02, 6)]),
     DOLEntry: lambda: DOLEntry(0x9F02, 6),
     DirectoryEntry: lambda: DirectoryEntry(FileRef.by_id(0x0101)),
+    Event: lambda: Event(EventKind.CARD_INSERTED, "reader", ATR, ReaderStateFlag.PRESENT, 1.5),
     ExchangeFailure: lambda: ExchangeFailure(0x80100003, 4, 2),
     FileProperties: lambda: FileProperties(file_id=0x0101),
     FileRef: lambda: FileRef.by_path("/0101"),
@@ -135,7 +142,7 @@ def public_classes() -> Iterator[type]:
             is_defined_here = inspect.isclass(kind) and kind.__module__ == module.name and not name.startswith("_")
             if is_defined_here and not issubclass(kind, enum.Enum) and not getattr(kind, "_is_protocol", False):
                 yield kind
-    yield scardffi.LibraryInfo
+    yield from (scardffi.LibraryInfo, scardffi.Event)
 
 
 CLASSES = sorted(set(public_classes()), key=lambda kind: f"{kind.__module__}.{kind.__qualname__}")
@@ -152,6 +159,8 @@ def an_error(kind: type[BaseException]) -> BaseException:
     if issubclass(kind, ScriptError):
         error: Any = kind("message", code=0x80100003, function="Script.run")
         error.replies, error.index, error.sw = replies(), 1, 0x9000
+    elif issubclass(kind, EventsLostError):
+        error = kind(3)
     elif issubclass(kind, SCardError):
         error = kind("message", code=0x80100003, hresult=0x80100003, function="SCardTransmit")
         error.arrived, error.partial = 2, b"12"

@@ -17,15 +17,16 @@ PACKAGE = Path(scardffi.__file__).parent
 LEVELS: list[set[str]] = [
     {"_native", "_calls", "_half_made", "_bytes_like", "_field_docs"},
     {"constants", "iso7816", "_cdef", "_not_copied", "_locks", "_at_exit", "_pyinstaller"},
-    {"errors", "services"},
+    {"errors", "services", "_events"},
     {"_loader"},
     {"_arguments"},
     {"_marshalling", "_calls_by_cffi"},
     {"_windows_functions"},
     {"library"},
-    {"raw", "handles", "exchange", "embed", "_reaper", "_service"},
-    {"script", "_attachment", "virtual", "_reader_polling"},
-    {"manage"},
+    {"raw", "handles", "exchange", "embed", "_reaper", "_service", "_event_queue"},
+    {"script", "_attachment", "virtual", "_reader_polling", "_cancellable"},
+    {"manage", "_reader_watch"},
+    {"monitor"},
     {"context"},
     {"scardffi"},
     {"cli"},
@@ -50,6 +51,8 @@ STRICTER = {
     "_bytes_like": NOTHING,
     "_field_docs": NOTHING,
     "_not_copied": NOTHING,
+    "_events": {"constants", "_field_docs"},  # no ffi, no threads
+    "_event_queue": {"constants", "errors", "_events", "_locks"},  # no ffi, no PC/SC library
     "_locks": NOTHING,
     "_reaper": NOTHING,  # it closes any object
     "_cdef": NOTHING,  # it runs before the package is built

@@ -20,7 +20,18 @@ from programs.code_in_memory import byte_of, complements
 from support.interruption import Signals, interrupt_everywhere
 
 import scardffi._loader
-from scardffi import Context, Disposition, Flow, Library, SCardError, SCardManage, Script, ShareMode
+from scardffi import (
+    Context,
+    Disposition,
+    Flow,
+    Library,
+    Monitor,
+    SCardError,
+    SCardManage,
+    SCardTimeoutError,
+    Script,
+    ShareMode,
+)
 from scardffi._locks import Mutex
 from scardffi.constants import PNP_NOTIFICATION, Attribute, Protocol, control_code
 from scardffi.exchange import Exchange
@@ -163,6 +174,51 @@ def wait_for_a_change() -> None:
 @operation
 def cancel() -> None:
     WORLD.context.cancel()
+
+
+@operation
+def monitor() -> None:
+    with WORLD.context.monitor() as own:
+        own.wait(timeout=10)
+
+
+@operation
+def monitor_and_close() -> None:
+    Monitor(library=WORLD.library).close()
+
+
+@operation
+def iterate_over_events() -> None:
+    with Monitor(library=WORLD.library) as own:
+        next(iter(own))
+
+
+@operation
+def subscribe_to_events() -> None:
+    with WORLD.context.monitor() as own:
+        own.subscribe(lambda _: None)()
+
+
+@operation
+def collected_monitor() -> None:
+    Monitor(library=WORLD.library)
+
+
+@operation
+def release_with_a_monitor() -> None:
+    with Context(library=WORLD.library) as own:
+        own.monitor()
+
+
+@operation
+def wait_for_card() -> None:
+    WORLD.context.wait_for_card(10)
+
+
+@operation
+def wait_for_card_in_vain() -> None:
+    with suppress(SCardTimeoutError):
+        WORLD.context.wait_for_card(0.01, atr=b"none")
 
 
 @operation

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 import scardffi
-from scardffi import Context, Library, SCardManage, Script
+from scardffi import Context, Library, Monitor, SCardManage, Script
 from scardffi.virtual import AnsweringCard, VirtualReader, VpcdCard, fault, installed, library_path, service_stopped
 
 library = Library(library_path())
@@ -63,6 +63,13 @@ def with_context() -> Context:
     return context
 
 
+def with_monitor() -> Monitor:
+    monitor = Monitor(library=library)
+    monitor.subscribe(lambda _: None)
+    monitor.wait(timeout=10)
+    return monitor
+
+
 def exchange() -> AbstractContextManager[Any]:
     return attach().exchange(COMMAND, bytearray(10))
 
@@ -93,11 +100,12 @@ def suspended(make: Callable[[], AbstractContextManager[object]]) -> Iterator[No
 
 
 MAKERS: list[Callable[[], Any]] = [
-    attach, locked, borrowed, with_context, exchange, lambda: attach().exchange(COMMAND, bytearray(10)).unchecked,
-    replies, lambda: attach().create_file_access(), started,
+    attach, locked, borrowed, with_context, with_monitor, exchange,
+    lambda: attach().exchange(COMMAND, bytearray(10)).unchecked, replies,
+    lambda: attach().create_file_access(), started,
 ]  # fmt: skip
 CONTEXTS: list[Callable[[], AbstractContextManager[object]]] = [
-    attach, with_context, exchange, listening, failing, installed, lambda: attach().transaction(),
+    attach, with_context, with_monitor, exchange, listening, failing, installed, lambda: attach().transaction(),
     lambda: VirtualReader(f"Reader {next(numbers)}", Card()), service_stopped,
 ]  # fmt: skip
 
