@@ -8,9 +8,9 @@ response as its users receive it: as a list of ints (pyscard), as a new bytes ob
 caller (the others).
 
 Does not show: the time of an exchange with a card. A card takes milliseconds and a resource manager tens of
-microseconds (bench_pcscd.py). This is only the processor time in the binding, with one thread, warm caches and the same
-command in every exchange. A row "Script" is one APDU in a script of 100 APDUs, which runs many times and keeps each
-response in separate memory until the next run. With responses of 65 538 bytes this memory is larger than the
+microseconds (bench_pcscd.py). The result is only the processor time in the binding, with one thread, warm caches and
+the same command in every exchange. A row "Script" is one APDU in a script of 100 APDUs, which runs many times and keeps
+each response in separate memory until the next run. With responses of 65 538 bytes this memory is larger than the
 processor's caches, while the others write to one buffer repeatedly. javax.smartcardio (OpenJDK) receives at most 8 KiB.
 
 `python -m pytest benchmarks/bench_exchange.py` measures the rows that can run in one process with pytest-benchmark; a

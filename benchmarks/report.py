@@ -49,14 +49,14 @@ def markdown(results: dict[str, Any]) -> str:
 def page_section(results: dict[str, Any]) -> str:
     """Return the section between the markers of docs/benchmarks.md: the charts and all tables."""
     charts = (
-        "![One exchange: time by path, logarithmic](../benchmarks/results/exchange.svg)\n\n"
+        "![One exchange: time of each way to transmit, logarithmic](../benchmarks/results/exchange.svg)\n\n"
         "![The raw functions of scardffi and pyscard: time of each](../benchmarks/results/raw.svg)"
     )
     return f"{BEGIN}\n{charts}\n\n{markdown(results)}{END}"
 
 
 def readme_section(results: dict[str, Any]) -> str:
-    """Return the section between the markers of the README: a row for each path that most programs use."""
+    """Return the section between the markers of the README: a row for each way to transmit that most programs use."""
     lines = [_row([f"an exchange of {_README_LENGTH} bytes", *_README_COLUMNS.values()])]
     lines.append("|---" * (1 + len(_README_COLUMNS)) + "|")
     parts = [{row["label"]: row for row in results[name]["rows"]} for name in _README_COLUMNS]

@@ -1,7 +1,7 @@
 """The entry point of the command line: the options of all commands, and the exit codes.
 
-Exit codes: 0 success; 1 the card answered a status word that is not a success; 2 the command line is wrong; 3 PC/SC
-failed or no PC/SC library was found; 130 interrupted by Ctrl-C.
+Exit codes: 0 success; 1 a response has no status word, or one that is neither 9000 nor 61xx; 2 the command line is
+wrong; 3 PC/SC failed or no PC/SC library was found; 130 interrupted by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _escape_what_cannot_be_shown() -> None:
-    """Print characters that the terminal's encoding lacks as escapes, as Python does on stderr."""
+    """Print an escape for each character that the terminal's encoding lacks, as Python does on stderr."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

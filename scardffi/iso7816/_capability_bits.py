@@ -33,7 +33,7 @@ _LENGTHS: Final = (
 
 
 def service_data_bits(value: bytes) -> dict[str, bool]:
-    """Return what the card service data (tag 43) state, by attribute; nothing if the value is empty."""
+    """Return what the card service data (tag 43) state, by attribute; an empty dict if the value is empty."""
     return _bits(_SERVICE_DATA, value[:1])
 
 

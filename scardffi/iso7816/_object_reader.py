@@ -301,7 +301,7 @@ class ObjectReader(ABC):
         return self._starts[number] if number < len(self._starts) else None
 
     def _expected_starts(self) -> list[int]:
-        """Return all positions from which only expected objects follow, if the first one there is not empty."""
+        """Return the positions of all objects that are not empty and from which on only expected objects follow."""
         size = len(self.raw)
         is_clean = bytearray(size) + b"\x01"
         starts = []

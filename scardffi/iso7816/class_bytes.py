@@ -12,7 +12,7 @@ LAST_CHANNEL: Final = 19
 CHAINING: Final = 0x10
 """The bit of a class byte that says that the next command continues this one."""
 PROPRIETARY: Final = 0x80
-"""The bit of the class bytes that the card defines."""
+"""The bit that is set in every class byte that the card defines."""
 
 _FIRST_FURTHER_CHANNEL: Final = 4
 _FURTHER: Final = 0x40

@@ -286,7 +286,9 @@ def raise_for(
     command: str | None = None,
     response: Response | None = None,
 ) -> None:
-    """Raise the error for a status word; return if the status word is a success. Successes are 9000 and 61xx.
+    """Raise the error for a status word; return if the status word is a success.
+
+    Successes are 9000, 61xx, those in ``allow``, and those whose entry in ``table`` has no error class.
 
     Args:
         sw: SW1 and SW2 as one number, 0 to 0xFFFF.

@@ -110,9 +110,10 @@ class Records(NotCopied, Sequence[bytes]):
             yield record
 
     def append(self, data: Buffer) -> None:
-        """Add a record after the last one (APPEND RECORD). In a cyclic file it becomes the first; the oldest is lost.
+        """Add a record after the last one (APPEND RECORD).
 
-        If the card does not support APPEND RECORD, UPDATE RECORD of the previous record is sent for a cyclic file.
+        In a cyclic file it becomes the first, and if the file is full, the oldest is lost. If the card
+        does not support APPEND RECORD, UPDATE RECORD of the previous record is sent for a cyclic file.
 
         Raises:
             NoSpaceError: the file is full.

@@ -41,7 +41,7 @@ class Turns(NotCopied):
     """The state that the services of one card share.
 
     Attributes:
-        lock: held during a sequence of commands that must not be interrupted.
+        lock: held during a sequence of commands between which no command of another service may come.
         selected_by: a token of the service that was the last to select a file; None if the selected file is unknown,
             as after a reset.
     """

@@ -111,7 +111,7 @@ def _put(ins: int, tag: int | Objects, data: Objects, file_id: int | None, cla: 
     if not isinstance(tag, int):
         _check_objects(tag)
         if value:
-            raise ValueError(f"data: {len(value)} bytes are not allowed with objects; give 0")
+            raise ValueError(f"data: {len(value)} bytes are not allowed if tag is data objects; give 0")
         return _of_file(ins, file_id, tag, None, cla)
     if file_id is None and 0 <= tag <= _LONGEST_TAG_IN_P1_P2:
         return Command(cla, ins, tag >> 8, tag & 0xFF, value)
