@@ -192,7 +192,7 @@ class EventHub:
             self._queues += (queue,)
 
     def add_callback(self, queue: CallbackQueue) -> None:
-        """Do the same for the queue of a callback, until it is closed. The caller lets a thread deliver at first."""
+        """Do the same for the queue of a callback, until it is closed. The caller must start a thread that delivers."""
         with self.lock:
             self._callbacks += (queue,)
             self.add(queue)

@@ -17,7 +17,7 @@ _PRESENT: Final = int(ReaderStateFlag.PRESENT)
 _UNKNOWN: Final = int(ReaderStateFlag.UNKNOWN)
 _CHANGED: Final = int(ReaderStateFlag.CHANGED)
 _USE: Final = int(ReaderStateFlag.INUSE | ReaderStateFlag.EXCLUSIVE | ReaderStateFlag.MUTE)
-_MOST_MISSED: Final = 0x7FFF  # an event counter that has grown by more has gone back: the reader was plugged in again
+_MOST_MISSED: Final = 0x7FFF  # a greater difference means a new count: the reader was plugged in again
 
 
 _flags = functools.cache(ReaderStateFlag)  # making one takes microseconds

@@ -6,8 +6,8 @@ more readers than the resource manager takes in one wait, each of several other 
 The thread that has waited calls a callback itself, because waking another thread takes longer. Before that it lets
 another thread wait, so that a slow callback delays nothing. The waits are a generator, which any thread can resume.
 
-A wait cannot be ended if the resource manager does not answer. For this reason only these threads and the reaper make
-calls of PC/SC.
+A wait cannot be ended if the resource manager does not answer. For this reason a monitor calls PC/SC only in these
+threads and in the reaper.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class ReaderWatch:
             close_later(self._cancel)
 
     def _cancel(self) -> None:
-        """Cancel the present wait until the thread has ended: SCardCancel does not end a wait that begins later."""
+        """Call SCardCancel repeatedly until the thread has ended, because it does not end a wait that begins later."""
         while not self.ended.wait(_CANCEL_AGAIN if self._cancel_once() == 0 else _AGAIN):
             pass
 
@@ -105,7 +105,7 @@ class ReaderWatch:
         return 0 if context is None else context.cancel()
 
     def _lead(self) -> None:
-        """Wait for events and call a callback, in turn, as long as there is no other thread to wait."""
+        """Wait for events, then call a callback; repeat this until another thread waits and this one is not needed."""
         while ready := self._next_callbacks():
             first, *others = ready
             for other in others:
@@ -128,7 +128,7 @@ class ReaderWatch:
         return []
 
     def _promote(self) -> bool:
-        """Let another thread wait; return False if there is none."""
+        """Let another thread wait; return False if none can be started."""
         if self._wake_parked():
             return True
         try:
@@ -179,7 +179,7 @@ class ReaderWatch:
             context.release()
 
     def _more_readers_may_come(self) -> bool:
-        """Return whether the readers have only been fewer than before for a short time: a restart takes time."""
+        """Return False if the readers have been fewer than before for so long that a restart cannot be the reason."""
         now = time.perf_counter()
         self._fewer_since = self._fewer_since or now
         return now - self._fewer_since < _FEWER_READERS_SECONDS
@@ -369,7 +369,7 @@ class _Watched:
         return self.current[0]
 
     def take_changes(self, first: int) -> list[tuple[str, int, bytes]]:
-        """Make the new states of all readers from this index on the known ones; return (reader, state, ATR) of each."""
+        """Keep the new states of the readers, from this index on; return (reader, state, ATR) of those that changed."""
         changes = []
         for index in range(first, self.count):
             event, atr = self._results[index]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["CardPresence", "Event", "EventKind", "EventsLostError", "Monitor"]
 
 _BEGIN_SECONDS: Final = 0.1
-_CLOSE_SECONDS: Final = 0.05  # a wait that Ctrl-C has ended closes its monitor within 100 ms
+_CLOSE_SECONDS: Final = 0.05  # less than 100 ms, in which Ctrl-C ends wait_for_card and its monitor
 
 
 @repr_if_half_made
@@ -217,7 +217,7 @@ class CardPresence(NamedTuple):
 def wait_for_card(
     monitor: Monitor, timeout: float | None, reader: str | None, fits: Callable[[bytes], object]
 ) -> CardPresence:
-    """Return the first card of a new monitor that fits. For :meth:`~scardffi.Context.wait_for_card`.
+    """Wait for a card that fits, with a new monitor, and return it. For :meth:`~scardffi.Context.wait_for_card`.
 
     Args:
         monitor: a monitor of which no event was taken.

@@ -22,7 +22,8 @@ def envelope(command: Objects, le: int | None = SHORT_LE, *, odd: bool = False, 
     """Build ENVELOPE, which contains another command, for example an extended one for T=0 (clause 11.7.2).
 
     Args:
-        command: the APDU of the other command, such as ``bytes(other)``. Split a long one with ``Command.chain``.
+        command: the APDU of the other command, such as ``bytes(other)``. If it has more than 255 bytes, split the
+            ENVELOPE command: ``envelope(command).chain()``.
         le: the maximum number of data bytes in the response; None for no data.
         odd: True for instruction byte C3: ``command`` is data objects.
         cla: the class byte.
