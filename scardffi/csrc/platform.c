@@ -154,8 +154,9 @@ uintptr_t platform_thread(void)
     return (uintptr_t)pthread_self();
 }
 
-/* Return true if the message of dlopen says that the file of this bare name does not exist. glibc's then begins with
- * the name; otherwise with the file's path, or with a library that the file needs. musl's ends with the reason. */
+/* Return true if the message of dlopen says that the file of this bare name does not exist. In this case the message of
+ * glibc begins with the name. For other problems it begins with the file's path, or with a library that the file needs.
+ * The message of musl ends with the reason. */
 static bool is_missing(const char *error, const char *name)
 {
     static const char of_musl[] = "Error loading shared library ";

@@ -81,7 +81,7 @@ _MODULES: Final = {
     "piv_card": ".piv",
     "sim_card": ".sim",
 }
-"""The modules of cards in Python, except those of the card with files, by what they define."""
+"""The module of each name that is imported at its first use; the names that are not here are in ``file_system``."""
 
 
 def __getattr__(name: str) -> Any:

@@ -38,7 +38,7 @@ def to_der(key: PrivateKey) -> bytes:
 
 
 def self_signed(name: str, key: PrivateKey) -> bytes:
-    """Return a certificate of a key by itself, in DER."""
+    """Return a certificate for a key, signed with this key, in DER."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
     certificate = builder.not_valid_before(_FIRST_DAY).not_valid_after(_LAST_DAY).sign(key, hashes.SHA256())

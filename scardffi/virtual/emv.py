@@ -116,7 +116,10 @@ def _check_digits(name: str, text: str, fewest: int, most: int) -> None:
 
 
 def _check_sum(pan: str) -> int:
-    """Return the sum of ISO/IEC 7812-1: every second digit from the right counts twice, as the sum of its digits."""
+    """Return the sum of the digits by ISO/IEC 7812-1, in which every second digit from the right is doubled.
+
+    If a doubled digit has two digits, both are added: for 7, doubled to 14, this adds 1 and 4.
+    """
     return sum(map(int, pan[-1::-2])) + sum(sum(divmod(2 * int(digit), 10)) for digit in pan[-2::-2])
 
 

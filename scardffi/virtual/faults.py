@@ -145,9 +145,10 @@ def service_stopped() -> Iterator[None]:
     """Stop the resource manager; a context manager that starts it again at its end.
 
     If several of these context managers overlap, the last one to end starts the resource manager. Existing PC/SC
-    contexts and handles stay invalid: their calls return SCARD_E_NO_SERVICE, and calls that are running return
-    SCARD_F_COMM_ERROR (SCARD_E_NO_SERVICE if they wait for the end of another transaction). New PC/SC contexts can be
-    established after the resource manager has started again. Readers and cards stay.
+    contexts and handles stay invalid: their calls return SCARD_E_NO_SERVICE. Commands and waits that are running
+    return SCARD_F_COMM_ERROR, but a call on a card handle that waits for the end of a transaction or command returns
+    SCARD_E_NO_SERVICE. New PC/SC contexts can be established after the resource manager has started again. Readers and
+    cards stay.
     """
     global _stops  # noqa: PLW0603  the process has one resource manager
     with _lock:

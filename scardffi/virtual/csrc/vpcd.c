@@ -1,4 +1,5 @@
-/* A card emulator is a card as long as its connection lasts. Each port has a thread that inserts and removes it. */
+/* A card emulator is a card as long as its connection lasts. Each port has a thread that removes the card when the
+ * connection ends. If emulators connect to the port, the thread inserts their cards too. */
 #if !defined(_WIN32)
 #  define _POSIX_C_SOURCE 200809L /* sigfillset, pthread_sigmask */
 #endif

@@ -50,7 +50,7 @@ def compare(one: Code | Key, expected: Buffer, given: Buffer) -> None:
 
 
 def answer_tries(one: Code | Key) -> bytes:
-    """Answer a command without data, which asks for the tries that are left, by its status word."""
+    """Answer a command without data: 6983 if blocked, 9000 if no verification is needed, else 63Cx, x tries left."""
     require(one.tries_left, 0x6983)
     require(one.verified or not one.enabled, 0x63C0 | one.tries_left)
     return b""

@@ -196,7 +196,10 @@ def _search_record(session: Session, command: Command) -> bytes:
 
 
 def _find_from(record: bytes, wanted: bytes, *, place: int, is_value: bool) -> int:
-    """Return the position of a string, searched from an offset or after the first byte with a value; -1 if none."""
+    """Return the position of a string; -1 if there is none.
+
+    The search begins at the offset ``place`` or, if ``is_value``, after the first byte that has the value ``place``.
+    """
     if is_value:
         place = record.find(place) + 1
         if not place:
