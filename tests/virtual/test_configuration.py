@@ -600,7 +600,7 @@ with virtual.installed():
 def test_the_error_says_that_the_library_refuses_the_variable() -> None:
     environment = {**os.environ, "SCARDFFI_VIRTUAL": "reader,latency=x"}
     done = subprocess.run(
-        [sys.executable, "-c", REFUSED], env=environment, capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-I", "-c", REFUSED], env=environment, capture_output=True, text=True, check=True, timeout=30
     )
     lines = done.stdout.splitlines()
     assert len(lines) == 3
@@ -619,7 +619,7 @@ def test_a_stopped_virtual_service_is_not_taken_for_a_refused_variable() -> None
         "    try:\n        Context()\n    except NoServiceError as error:\n        print(error)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-I", "-c", code],
         env={**os.environ, "SCARDFFI_VIRTUAL": reader}, capture_output=True, text=True, check=True, timeout=30,
     )  # fmt: skip
     assert "no emulator listens" in done.stderr
