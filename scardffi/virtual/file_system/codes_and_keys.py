@@ -66,9 +66,9 @@ class Code(_CodeOrKey):
         resetting_code: the number of the code that unblocks it (PUK); None if no code does.
         min_length: the minimum length of a new value, in bytes.
         max_length: the maximum length of a new value, in bytes.
-        access: for each operation that is allowed without the code and its resetting code, the numbers of the codes
-            and keys that it needs instead, such as ``{"reset": [2]}``. The operations are change, reset, enable and
-            disable; those that are not named are refused.
+        access: rules for commands that contain neither the code nor its resetting code: for each operation the numbers
+            of the codes and keys that it needs instead, such as ``{"reset": [2]}``. The operations are change, reset,
+            enable and disable. For an operation that is not named, such commands are refused.
         tries_left: the present value of the retry counter; None for ``tries``.
         enabled: False if the code is disabled: access rules that name it are satisfied without it.
     """
@@ -110,8 +110,8 @@ class Key(_CodeOrKey):
         algorithm: the name of one of the card's algorithms.
         tries: the number of consecutive wrong proofs that block it, 1 to 15.
         access: the numbers of the codes and keys that the use of the key needs, such as ``{"internal": [0x81]}``, or
-            NEVER; without a rule it needs none. INTERNAL and GENERAL AUTHENTICATE and PERFORM SECURITY OPERATION use
-            the key.
+            ``{"internal": NEVER}``; without a rule it needs none. INTERNAL and GENERAL AUTHENTICATE and PERFORM
+            SECURITY OPERATION use the key.
         algorithm_reference: the P1 by which authentication commands may name the algorithm, 1 to 255; 0 if it has
             none. A P1 of 0 is always allowed.
         each_use: True if each use needs a new verification of these codes and keys.
