@@ -145,7 +145,7 @@ def _cards_there(reader: str, known: _Known, time: float) -> list[Event]:
 
 
 def _changes(reader: str, before: _Known, now: _Known, time: float) -> list[Event]:
-    """Return the events of one reader between two states, those that only the event counter shows too."""
+    """Return the events of one reader between two states, including those that only the event counter shows."""
     was_there, is_there = bool(before.flags & _PRESENT), bool(now.flags & _PRESENT)
     count = now.events - before.events & 0xFFFF
     count += count % 2 != (was_there != is_there)

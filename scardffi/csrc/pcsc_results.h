@@ -35,8 +35,9 @@ uint32_t pcsc_status(const scardffi_library *library, SCARDHANDLE handle, char *
 uint64_t pcsc_control(const scardffi_library *library, SCARDHANDLE handle, uint32_t control_code,
                       const unsigned char *command, size_t command_length, unsigned char *response, size_t capacity);
 
-/* The functions that return a multi-string. Each returns its code, and in the upper 32 bits the length of the strings
- * without the NULs at their end. With SCARD_E_INSUFFICIENT_BUFFER it is the length that they need. */
+/* The functions that return a multi-string. Each returns its code, and in the upper 32 bits the length of the strings:
+ * it counts the NULs between the strings, but not those after the last string. With SCARD_E_INSUFFICIENT_BUFFER it is
+ * the length that they need. */
 uint64_t pcsc_list_readers(const scardffi_library *library, SCARDCONTEXT context, const char *groups, char *text,
                            uint32_t room);
 uint64_t pcsc_list_reader_groups(const scardffi_library *library, SCARDCONTEXT context, char *text, uint32_t room);
