@@ -86,11 +86,11 @@ def virtual_card(virtual_reader: VirtualReader) -> AnsweringCard:
 
     To use a card of your own, redefine this fixture::
 
-    @pytest.fixture
-    def virtual_card(virtual_reader):
-        card = MyCard()
-        virtual_reader.insert(card)
-        return card
+        @pytest.fixture
+        def virtual_card(virtual_reader):
+            card = MyCard()
+            virtual_reader.insert(card)
+            return card
     """
     from scardffi.virtual import AnsweringCard
 
