@@ -75,8 +75,8 @@ uint64_t pcsc_control(const scardffi_library *library, SCARDHANDLE handle, uint3
     return packed(code, length);
 }
 
-/* Pack the code, and the length of the strings, without the NULs after the last one. If they do not fit, it is the length
- * that they need. */
+/* Pack the code, and the length of the strings, without the NULs after the last one. If they do not fit, it is the
+ * length that they need. */
 static uint64_t packed_strings(uint32_t code, const char *text, size_t room, DWORD length)
 {
     if (code != SCARD_S_SUCCESS)
