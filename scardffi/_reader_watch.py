@@ -359,8 +359,12 @@ class _Watched:
         return code
 
     def list_has_changed(self) -> bool:
-        """Return whether the last wait has found a change of the first reader, which is PNP_NOTIFICATION."""
-        return bool(self._results[0][0] & _CHANGED)
+        """Return whether the last wait has found a change of the first reader, which is PNP_NOTIFICATION.
+
+        The list can change while the wait ends for another reader: then only the counter in the high word shows it.
+        """
+        event = self._results[0][0]
+        return bool(event & _CHANGED) or event >> 16 != self.current[0] >> 16
 
     def take_list_state(self) -> int:
         """Make the new state of the list the known one, and return it."""
