@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from . import constants, errors, raw
+from ._first_use import imported_at_first_use
 from ._loader import LibraryInfo, ffi, lib
 from .constants import (
     Attribute,
@@ -143,27 +144,21 @@ __all__ = [
 ]
 
 
-_MODULES = {
-    **dict.fromkeys(("CardPresence", "Event", "EventKind", "Monitor"), ".monitor"),
-    **dict.fromkeys(("Replies", "Reply", "Script"), ".script"),
-}
-"""The modules of names that are loaded at their first use."""
+_load = imported_at_first_use(
+    __name__,
+    {
+        **dict.fromkeys(("CardPresence", "Event", "EventKind", "Monitor"), ".monitor"),
+        **dict.fromkeys(("Replies", "Reply", "Script"), ".script"),
+        **{module: f".{module}" for module in ("embed", "monitor", "virtual")},
+    },
+)
 
 
 def __getattr__(name: str) -> Any:
-    """Load ``virtual``, ``embed``, ``monitor`` and other names at their first use, because not all programs use them.
-
-    The names become attributes of the module, so that their next use does not call this function.
-    """
     if name == "C_API":
         globals()[name] = import_module(".embed", __name__).capsule()
-    elif name in _MODULES:
-        globals()[name] = getattr(import_module(_MODULES[name], __name__), name)
-    elif name in {"embed", "monitor", "virtual"}:
-        return import_module(f".{name}", __name__)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return globals()[name]
+        return globals()[name]
+    return _load(name)
 
 
 def __dir__() -> list[str]:

@@ -136,7 +136,7 @@ class CallbackQueue(EventQueue):
         self._hub.forget(self)
 
     def deliver(self) -> None:
-        """Call the callback with each event, until there is none."""
+        """Call the callback with each event of the queue."""
         while True:
             with self._hub.lock:
                 if not self.has_news:
@@ -169,7 +169,7 @@ class EventHub:
 
     def __init__(self) -> None:
         self.lock = Mutex()  # guards all below; a signal handler may use the monitor that it interrupts
-        self.begun = Gate()  # open as soon as it is known what is there
+        self.begun = Gate()  # open once the first state of the readers is known
         self._known = KnownReaders()
         self._service_runs = True
         self._error: BaseException | None = None

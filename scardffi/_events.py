@@ -40,7 +40,7 @@ class EventKind(enum.Enum):
     SERVICE_STOPPED = "service stopped"
     """The resource manager has stopped. CARD_REMOVED and READER_REMOVED of all cards and readers follow."""
     SERVICE_STARTED = "service started"
-    """The resource manager runs again. READER_ADDED and CARD_INSERTED of what is there follow."""
+    """The resource manager runs again. READER_ADDED and CARD_INSERTED follow, for the present readers and cards."""
 
 
 @field_docs(

@@ -279,7 +279,7 @@ class ReaderWatch:
         return _Watched([PNP_NOTIFICATION, *names], [list_state, *map(self._hub.current_state, names)])
 
     def _watch_others(self, groups: list[tuple[str, ...]]) -> None:
-        """Let each of these groups of readers be watched by a thread of its own, and end the other threads."""
+        """Start a thread for each of these groups of readers, and end the threads of other groups."""
         for group in [group for group in self._others if group not in groups]:
             context = self._others.pop(group)
             with self._hub.lock:  # its thread reports nothing after this

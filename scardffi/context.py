@@ -343,7 +343,7 @@ class Context(NotCopied):
             raise
 
     def _release(self) -> None:
-        """Release what is not yet released."""
+        """Close the attachments, the monitors and the native context that are still open."""
         with self._state:
             self._is_released = True
             cards, monitors = list(self._cards.items()), list(self._monitors)
@@ -479,7 +479,7 @@ def _code_of(answer: object) -> int:
 
 
 class _Wait(CancellableContext):
-    """One wait on a native context of its own, which the thread that waits in C establishes and releases."""
+    """One wait. The thread that waits in C establishes a native context for it, and releases the context."""
 
     def __init__(self, library: Library, scope: int) -> None:
         super().__init__(library, scope)

@@ -46,7 +46,7 @@ class Monitor(NotCopied):
 
     As a context manager it is closed at the end. As an iterator it yields each :class:`Event`, until it is closed.
     Iteration and :meth:`wait` take events from the same queue; each :meth:`subscribe` has a queue of its own and gets
-    all events. A queue begins with what is there: READER_ADDED and CARD_INSERTED for each reader and card, or
+    all events. A queue begins with the present state: READER_ADDED and CARD_INSERTED for each reader and card, or
     SERVICE_STOPPED.
 
     If the resource manager stops, the stream goes on: SERVICE_STOPPED, then SERVICE_STARTED when it runs again, which
@@ -93,7 +93,7 @@ class Monitor(NotCopied):
         Args:
             predicate: is called with each event; None to return the next event.
             timeout: seconds, None to wait without limit. A monitor that has just been made gets at least 100 ms to find
-                out what is there.
+                the readers and cards.
 
         Raises:
             SCardTimeoutError: no such event came in time.

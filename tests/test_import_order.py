@@ -15,7 +15,7 @@ PACKAGE = Path(scardffi.__file__).parent
 # From the lowest to the highest level. A module imports only from lower levels. A folder is one
 # unit with all its modules; "scardffi" is the package's __init__, which collects the public names.
 LEVELS: list[set[str]] = [
-    {"_native", "_calls", "_half_made", "_bytes_like", "_field_docs"},
+    {"_native", "_calls", "_half_made", "_bytes_like", "_field_docs", "_first_use"},
     {"constants", "iso7816", "_cdef", "_not_copied", "_locks", "_at_exit", "_pyinstaller"},
     {"errors", "services", "_events"},
     {"_loader"},
@@ -45,11 +45,13 @@ STRICTER = {
         "_half_made",
         "_bytes_like",
         "_field_docs",
+        "_first_use",
     },  # no PC/SC: they only have a transmitter
     "_attachment": {"_locks", "errors", "exchange", "services"},  # no native object, no handle
     "_half_made": NOTHING,
     "_bytes_like": NOTHING,
     "_field_docs": NOTHING,
+    "_first_use": NOTHING,
     "_not_copied": NOTHING,
     "_events": {"constants", "_field_docs"},  # no ffi, no threads
     "_event_queue": {"constants", "errors", "_events", "_locks"},  # no ffi, no PC/SC library

@@ -12,9 +12,9 @@ struct native_context *native_context_new(const scardffi_library *library); /* N
 void native_context_free(struct native_context *context);
 /* SCardEstablishContext; the struct must not have a context. Returns the resource manager's code. */
 uint32_t native_context_establish(struct native_context *context, uint32_t scope);
-/* SCardReleaseContext; 0 if there is no context. Afterwards there is none, whatever the code is. */
+/* Call SCardReleaseContext and return its code, or 0 without a context. After any code, there is no context. */
 uint32_t native_context_release(struct native_context *context);
-/* Return true if there is a context that the caller must release now. Afterwards there is none. */
+/* Return true if there is a context that the caller must release now. After this call, there is no context. */
 bool native_context_take(struct native_context *context);
 /* Let native_context_free leave the context open: another thread will release it, or the process ends. */
 void native_context_abandon(struct native_context *context);

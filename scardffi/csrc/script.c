@@ -16,7 +16,8 @@ enum { SMALL_REPLIES = 4096 };
  * Memory that no reply uses costs nothing: the operating system provides a page when it is written to. */
 enum { SHORT_REPLY = 256 + APDU_SW_SIZE, MANY_REPLIES = 4 << 20 };
 
-/* The status words that a command may have: pairs of expected value and mask. If there are none, it may have any. */
+/* The status words that a command may have: pairs of expected value and mask. Without pairs, every status word is
+ * expected. */
 struct expectation {
     uint32_t first;
     uint32_t count;

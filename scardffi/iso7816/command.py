@@ -255,7 +255,7 @@ def command_of(value: Command | Buffer | str, secrets: Secrets) -> Command:
     Raises:
         MalformedCommandError: the bytes are not a command APDU.
         ValueError: the text is not hexadecimal. The message does not contain it.
-        TypeError: the value is none of these.
+        TypeError: the value has another type.
     """
     if isinstance(value, Command):
         return value

@@ -257,7 +257,7 @@ def objects_as_bytes(name: str, value: Objects) -> bytes | memoryview:
         value: the argument's value. ``bytes`` are returned as they are, and other buffers without a copy.
 
     Raises:
-        TypeError: the value is none of these.
+        TypeError: the value has another type.
     """
     if isinstance(value, TLV):
         return bytes(value)

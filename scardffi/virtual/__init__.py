@@ -8,9 +8,9 @@ variable ``SCARDFFI_VIRTUAL`` describes.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from .._first_use import imported_at_first_use
 from ._default_library import installed
 from ._library_files import library_folder, library_path, stand_in
 from .card import ANSWERING_ATR, AnsweringCard, Card
@@ -72,23 +72,33 @@ __all__ = [
 ]
 
 _MODULES: Final = {
-    "VpcdCard": ".vpcd",
+    **dict.fromkeys(
+        (
+            "DF",
+            "FILE_SYSTEM_ATR",
+            "FILE_SYSTEM_T0_ATR",
+            "NEVER",
+            "Algorithm",
+            "Code",
+            "FileSystemCard",
+            "Key",
+            "RecordEF",
+            "Structure",
+            "TransparentEF",
+        ),
+        ".file_system",
+    ),
     "ContactlessStorageCard": ".storage_card",
     "EMVCard": ".emv",
     "PIVCard": ".piv",
     "SIMCard": ".sim",
+    "VpcdCard": ".vpcd",
     "emv_card": ".emv",
     "piv_card": ".piv",
     "sim_card": ".sim",
 }
-"""The module of each name that is imported at its first use; the names that are not here are in ``file_system``."""
 
-
-def __getattr__(name: str) -> Any:
-    """Import the cards in Python at their first use: their modules import json and tempfile, which takes long."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES.get(name, ".file_system"), __name__), name)
+__getattr__ = imported_at_first_use(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:
