@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
-from ._arguments import integer, invalid, member, seconds, text
+from ._arguments import integer, invalid, member, seconds
 from ._at_exit import silent_at_exit
 from ._cancellable import CancellableContext
 from ._field_docs import field_docs
@@ -101,7 +101,7 @@ class Context(NotCopied):
         self._process = lib.platform_process()
         self._question = Mutex()  # held during a call on the native context
         self._state = Mutex()  # guards the attributes below
-        self._waits: WeakSet[_Wait] = WeakSet()
+        self._waits: WeakSet[Wait] = WeakSet()
         self._cards: WeakKeyDictionary[SCardManage, int] = WeakKeyDictionary()  # the handle that each had at attach
         self._monitors: WeakSet[Monitor] = WeakSet()
         self._card_waits: WeakSet[Monitor] = WeakSet()
@@ -195,7 +195,7 @@ class Context(NotCopied):
             UnexpectedStateError: the context is released.
         """
         self.handle  # noqa: B018  raises if the context is released
-        card = SCardManage(self._library, owner=self)
+        card = self._new_card()
         native = card.native
         try:
             card.attach_by_ifd(reader, share_mode, protocols, scope=self._scope)
@@ -206,6 +206,9 @@ class Context(NotCopied):
         except BaseException:
             lib.manage_detach(native, Disposition.LEAVE)
             raise
+
+    def _new_card(self) -> SCardManage:
+        return SCardManage(self._library, owner=self)
 
     def get_status_change(self, states: Iterable[str | ReaderState], timeout: float | None = None) -> list[ReaderState]:
         """Wait until the state of a reader differs from the given state. Wraps ``SCardGetStatusChange``.
@@ -230,10 +233,14 @@ class Context(NotCopied):
             InvalidArgumentError: ``states`` is empty, or has more readers than the library takes.
             UnexpectedStateError: the context is released.
         """
+        return self.status_change(states, timeout, self.new_wait())
+
+    def status_change(self, states: Iterable[str | ReaderState], timeout: float | None, wait: Wait) -> list[ReaderState]:
+        """Do what :meth:`get_status_change` does, in a wait that can be cancelled without the others."""
         limit = seconds("timeout", timeout)
         known = _checked_states(states)
         watched = [(one.reader, one.event_count << 16 | int(one.state & ~ReaderStateFlag.CHANGED)) for one in known]
-        code, results = self._wait(limit, watched)
+        code, results = self._wait(wait, limit, watched)
         if code != 0:
             names = ", ".join(one.reader for one in known)
             raise from_code(code, "SCardGetStatusChange", f"watching {names}", _limit_reason(code, len(known)))
@@ -269,13 +276,15 @@ class Context(NotCopied):
             CommunicationError: pcscd was restarted with fewer readers, which pcsc-lite 2.5 does not support.
             UnexpectedStateError: the context is released.
         """
-        from .monitor import atr_filter, wait_for_card
+        from .monitor import CardSearch, wait_for_card
 
-        limit, fits = seconds("timeout", timeout), atr_filter(atr)
-        if reader is not None and not text("reader", reader):
-            raise invalid("reader", reader, "a name or a part of it, or None for any reader")
-        with self._monitor(None, self._card_waits) as monitor:
-            return wait_for_card(monitor, limit, reader, fits)
+        limit, search = seconds("timeout", timeout), CardSearch(reader, atr)
+        with self.search_monitor() as monitor:
+            return wait_for_card(monitor, search, limit)
+
+    def search_monitor(self) -> Monitor:
+        """Return a monitor for wait_for_card, which :meth:`cancel` closes."""
+        return self._monitor(None, self._card_waits)
 
     def monitor(self, readers: Iterable[str] | None = None) -> Monitor:
         """Return a stream of events of readers and cards. Wraps ``SCardGetStatusChange``.
@@ -317,7 +326,7 @@ class Context(NotCopied):
             waits, card_waits = list(self._waits), list(self._card_waits)
         for monitor in card_waits:
             monitor.close()
-        code = _cancel(waits, _CANCEL_SECONDS)
+        code = cancel_waits(waits, _CANCEL_SECONDS)
         if code != 0:
             raise from_code(code, "SCardCancel")
 
@@ -423,16 +432,21 @@ class Context(NotCopied):
         if code != 0 and not nothing_to_release(code):
             raise from_code(code, "SCardReleaseContext")
 
-    def _wait(self, limit: float | None, watched: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
+    def new_wait(self) -> Wait:
+        """Return a wait for :meth:`status_change`."""
+        return Wait(self._library, self._scope)
+
+    def _wait(
+        self, wait: Wait, limit: float | None, watched: list[tuple[str, int]]
+    ) -> tuple[int, list[tuple[int, bytes]]]:
         """Wait on a new native context, so that cancel() can end it."""
-        wait = _Wait(self._library, self._scope)
         with self._state:
             self.handle  # noqa: B018  raises if the context is released
             self._waits.add(wait)
         try:
             return wait.run(limit, watched)
         except BaseException:
-            _cancel([wait], _INTERRUPT_SECONDS)
+            cancel_waits([wait], _INTERRUPT_SECONDS)
             raise
 
 
@@ -478,7 +492,7 @@ def _code_of(answer: object) -> int:
     return code if isinstance(code, int) else 0
 
 
-class _Wait(CancellableContext):
+class Wait(CancellableContext):
     """One wait. The thread that waits in C establishes a native context for it, and releases the context."""
 
     def __init__(self, library: Library, scope: int) -> None:
@@ -509,7 +523,7 @@ class _Wait(CancellableContext):
 
     def _run(self, limit: float | None, watched: list[tuple[str, int]]) -> None:
         end = None if limit is None else time.perf_counter() + limit  # monotonic() ticks in 16 ms on Windows
-        self.runs = True  # set before cancelled is read; _cancel sets cancelled before it reads runs
+        self.runs = True  # set before cancelled is read; cancel_waits sets cancelled before it reads runs
         try:
             step = self._step(watched, self.establish())
             while not self.cancelled.is_open():
@@ -531,7 +545,7 @@ class _Wait(CancellableContext):
         return ReaderPolling(self._library, context, self.cancelled).step
 
 
-def _cancel(waits: list[_Wait], limit: float) -> int:
+def cancel_waits(waits: list[Wait], limit: float) -> int:
     """End the waits in C, repeating SCardCancel until each has ended. If this is interrupted, the reaper goes on.
 
     Returns:
@@ -549,6 +563,6 @@ def _cancel(waits: list[_Wait], limit: float) -> int:
                 return next(code for code in codes if code)
             running[0].ended.wait(_CANCEL_AGAIN)
     except BaseException:
-        close_later(functools.partial(_cancel, waits, limit))
+        close_later(functools.partial(cancel_waits, waits, limit))
         raise
     return 0

@@ -78,8 +78,8 @@ class Monitor(NotCopied):
         self._is_closed = False
         self._started = time.perf_counter()
         self._hub = EventHub()
-        self._queue = EventQueue(self._hub)
-        self._hub.add(self._queue)
+        self.queue = EventQueue(self._hub)
+        self._hub.add(self.queue)
         self._watch = ReaderWatch(chosen_library(library), in_scope, self._hub, names)
         # Ctrl-C may interrupt __del__ or this callback, but not both.
         self._watch.guard = ref(self, functools.partial(_stop_collected, self._watch, self._process))
@@ -104,12 +104,12 @@ class Monitor(NotCopied):
             UnexpectedStateError: the monitor is closed.
         """
         limit = seconds("timeout", timeout)
-        self._refuse_if_closed()
+        self.refuse_if_closed()
         end = None if limit is None else time.perf_counter() + limit
         if end is not None and not self._hub.begun.is_open():
-            self._hub.begun.wait(max(end, self._started + _BEGIN_SECONDS) - time.perf_counter())
+            self._hub.begun.wait(self.end_of_wait(end) - time.perf_counter())
         while True:
-            event = self._queue.get(end)
+            event = self.queue.get(end)
             if predicate is None or predicate(event):
                 return event
 
@@ -119,7 +119,7 @@ class Monitor(NotCopied):
     def __next__(self) -> Event:
         self._refuse_in_fork()
         try:
-            return self._queue.get(None)
+            return self.queue.get(None)
         except CancelledError:
             raise StopIteration from None
 
@@ -142,7 +142,7 @@ class Monitor(NotCopied):
         """
         if not callable(callback):
             raise TypeError(f"callback: expected a function, got {type(callback).__name__}")
-        self._refuse_if_closed()
+        self.refuse_if_closed()
         queue = CallbackQueue(self._hub, callback)
         self._hub.add_callback(queue)
         try:
@@ -197,7 +197,12 @@ class Monitor(NotCopied):
         if self._process != lib.platform_process():
             raise from_hresult(E_UNEXPECTED, "Monitor", "it was made in the parent process, before the fork")
 
-    def _refuse_if_closed(self) -> None:
+    def end_of_wait(self, end: float) -> float:
+        """Return the time at which a wait ends that should end at ``end``; a new monitor gets time to find the cards."""
+        return end if self._hub.begun.is_open() else max(end, self._started + _BEGIN_SECONDS)
+
+    def refuse_if_closed(self) -> None:
+        """Raise if the monitor is closed."""
         self._refuse_in_fork()
         if self._is_closed:
             raise from_hresult(E_UNEXPECTED, "Monitor", "it is closed")
@@ -214,20 +219,24 @@ class CardPresence(NamedTuple):
         return f"<scardffi.CardPresence {self.reader!r}, ATR {self.atr.hex(' ').upper() or 'none'}>"
 
 
-def wait_for_card(
-    monitor: Monitor, timeout: float | None, reader: str | None, fits: Callable[[bytes], object]
-) -> CardPresence:
-    """Wait for a card that fits, with a new monitor, and return it. For :meth:`~scardffi.Context.wait_for_card`.
+class CardSearch:
+    """The search for a card among the events of a new monitor. For :meth:`~scardffi.Context.wait_for_card`.
 
     Args:
-        monitor: a monitor of which no event was taken.
-        timeout: seconds, None to wait without limit.
         reader: the name of the reader, or a part of it; None for any reader.
-        fits: is called with the ATR of each card.
+        atr: the ATR, as for wait_for_card.
     """
-    names: set[str] = set()
 
-    def is_it(event: Event) -> bool:
+    def __init__(self, reader: str | None, atr: AtrFilter | None) -> None:
+        if reader is not None and not text("reader", reader):
+            raise invalid("reader", reader, "a name or a part of it, or None for any reader")
+        self._reader = reader
+        self._fits = _atr_filter(atr)
+        self._names: set[str] = set()
+
+    def is_found(self, event: Event) -> bool:
+        """Take the next event; return True if its card is the one."""
+        reader, names = self._reader, self._names
         if event.kind is EventKind.READER_ADDED:
             names.add(event.reader)
         elif event.kind is EventKind.READER_REMOVED:
@@ -237,20 +246,33 @@ def wait_for_card(
         if event.atr is None or event.state & ReaderStateFlag.MUTE:
             return False
         here = reader is None or (event.reader == reader if reader in names else reader in event.reader)
-        return here and bool(fits(event.atr))
+        return here and bool(self._fits(event.atr))
 
+    def begin_again(self) -> None:
+        """Forget the events so far, because events were lost."""
+        self._names.clear()
+
+
+def wait_for_card(monitor: Monitor, search: CardSearch, timeout: float | None) -> CardPresence:
+    """Wait for a card, and return it.
+
+    Args:
+        monitor: a monitor of which no event was taken.
+        search: finds the card.
+        timeout: seconds, None to wait without limit.
+    """
     end = None if timeout is None else time.perf_counter() + timeout
     while True:
         try:
             left = None if end is None else max(0.0, end - time.perf_counter())
-            found = monitor.wait(is_it, left)
+            found = monitor.wait(search.is_found, left)
         except EventsLostError:
-            names.clear()
+            search.begin_again()
         else:
             return CardPresence(found.reader, found.atr or b"")
 
 
-def atr_filter(atr: AtrFilter | None) -> Callable[[bytes], object]:
+def _atr_filter(atr: AtrFilter | None) -> Callable[[bytes], object]:
     """Return a function that tells whether an ATR fits the argument ``atr`` of wait_for_card."""
     if atr is None:
         return lambda _: True
