@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 
 import pytest
-from conformance.places import Place
+from conftest import Place
 from support.alone import run_alone
 from support.commands import ANSWER_4
 from support.interpreter import run_python
