@@ -58,6 +58,8 @@ def state_detail(native: Manage, function: str) -> str:
     """Return the reason why a function of the C core returned E_UNEXPECTED, for the message of the error."""
     if lib.manage_is_forked(native):
         return "the object was made in another process; this process is a fork of it"
+    if lib.manage_is_given_up(native):
+        return "an earlier call timed out or was interrupted, and PC/SC's function has not returned yet"
     if lib.manage_is_stale(native):
         return "the handle was closed by another object, or its number belongs to another connection now; attach again"
     if function.startswith("attach"):

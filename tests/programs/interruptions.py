@@ -234,6 +234,30 @@ def attach_by_ifd() -> None:
 
 
 @operation
+def context_attach_within() -> None:
+    with WORLD.context.attach(WORLD.reader, timeout=10):
+        pass
+
+
+@operation
+def context_attach_by_a_part() -> None:
+    with WORLD.context.attach(WORLD.reader[1:], timeout=10):
+        pass
+
+
+@operation
+def attach_by_ifd_within() -> None:
+    with new_card().attach_by_ifd(WORLD.reader, timeout=10):
+        pass
+
+
+@operation
+def attach_in_vain() -> None:
+    with suppress(SCardTimeoutError):
+        new_card().attach_by_ifd(WORLD.reader, timeout=0).detach()
+
+
+@operation
 def attach_and_detach() -> None:
     card = new_card()
     card.attach_by_ifd(WORLD.reader)
@@ -276,6 +300,11 @@ def attach_by_owned_handle() -> None:
 @operation
 def reconnect() -> None:
     WORLD.card.reconnect()
+
+
+@operation
+def reconnect_within() -> None:
+    WORLD.card.reconnect(timeout=10)
 
 
 @operation
