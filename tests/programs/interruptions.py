@@ -84,7 +84,7 @@ class World:
         names = ("contexts", "handles", "objects in C")
         found = [f"{n - b} {name} more" for name, n, b in zip(names, now, self.before, strict=True) if n > b]
         try:
-            self.other.lock(0)
+            self.other.lock(0.5)
             self.other.unlock()
         except SCardError as error:
             found.append(f"another handle cannot lock: {type(error).__name__}")
@@ -304,7 +304,8 @@ def reconnect() -> None:
 
 @operation
 def reconnect_within() -> None:
-    WORLD.card.reconnect(timeout=10)
+    with new_card().attach_by_ifd(WORLD.reader) as card:  # an interrupted call may detach it
+        card.reconnect(timeout=10)
 
 
 @operation
@@ -331,10 +332,8 @@ FINISHES["lock"] = unlock
 
 @operation
 def lock_with_a_timeout() -> None:
-    WORLD.card.lock(1)
-
-
-FINISHES["lock_with_a_timeout"] = unlock
+    with new_card().attach_by_ifd(WORLD.reader) as card:  # an interrupted call may detach it
+        card.lock(10)
 
 
 @operation
