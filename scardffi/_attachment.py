@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ._locks import Mutex
+from ._locks import ForkMutex
 from .errors import E_UNEXPECTED, CommunicationError, from_hresult, short_response_error
 from .exchange import SHORT_DATA, SHORT_LE
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .services.transmitter import ReaderTransmitter, Turns
 
-_turns_lock: Final = Mutex()
+_turns_lock: Final = ForkMutex()
 
 
 class Attachment:

@@ -1,5 +1,7 @@
 """Locks that Ctrl-C never leaves held: :class:`Mutex` for ``with``, and :class:`Gate`, for which threads wait.
 
+A :class:`ForkMutex` is not left held in the child of a fork either.
+
 Those of ``threading`` are not safe here: if Ctrl-C interrupts their use, they may stay locked, and later calls wait for
 ever.
 """
@@ -7,9 +9,11 @@ ever.
 from __future__ import annotations
 
 import _thread
+import os
 import sys
 import time
 from typing import Final
+from weakref import WeakSet
 
 _SIGNAL_CHECK: Final = None if sys.platform != "win32" else 0.08  # on Windows a lock cannot be interrupted
 
@@ -34,6 +38,30 @@ class Mutex(_thread.RLock):  # type: ignore[misc]  # only typeshed says that it 
             except RuntimeError:  # the wait was interrupted, so the lock is not held
                 pass
             raise
+
+
+class ForkMutex(Mutex):  # type: ignore[misc]  # as above
+    """A mutex that the child of a fork may use too: there it is free, unless the thread that forked holds it."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        _fork_mutexes.add(self)
+
+
+_fork_mutexes: Final[WeakSet[ForkMutex]] = WeakSet()
+
+
+def _free_in_child() -> None:
+    """Free the mutexes that other threads held at the fork, because these threads do not exist in the child."""
+    for mutex in list(_fork_mutexes):
+        if not mutex._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001  RLock has no public method for it
+            mutex._at_fork_reinit()  # type: ignore[attr-defined]  # noqa: SLF001  as the standard library does
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_free_in_child)
 
 
 class Gate:

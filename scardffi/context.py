@@ -22,6 +22,7 @@ from ._at_exit import silent_at_exit
 from ._bounded_call import BoundedCall
 from ._cancellable import CancellableContext
 from ._field_docs import field_docs
+from ._fork_guard import ForkGuard
 from ._loader import lib
 from ._locks import Mutex
 from ._not_copied import NotCopied
@@ -100,7 +101,7 @@ class Context(NotCopied):
     def __init__(self, scope: SupportsIndex = Scope.SYSTEM, *, library: Library | None = None) -> None:
         self._scope = member("scope", scope, Scope)
         self._library = chosen_library(library)
-        self._process = lib.platform_process()
+        self._fork_guard = ForkGuard()
         self._question = Mutex()  # held during a call on the native context
         self._state = Mutex()  # guards the attributes below
         self._waits: WeakSet[_Wait] = WeakSet()
@@ -123,9 +124,10 @@ class Context(NotCopied):
         restarted.
 
         Raises:
-            UnexpectedStateError: the context is released, or a fork inherited it.
+            UnexpectedStateError: the context is released.
+            ForkedProcessError: this process is a fork of the one in which the context was made.
         """
-        self._refuse_in_fork()
+        self._fork_guard.check("Context")
         if self._is_released or self._context is None:
             raise from_hresult(E_UNEXPECTED, "Context", "it is released")
         return int(lib.native_context_handle(self._context))
@@ -354,7 +356,7 @@ class Context(NotCopied):
         Raises:
             SCardError: SCardCancel kept failing for one second. The waits end at the next change or timeout.
         """
-        self._refuse_in_fork()
+        self._fork_guard.check("Context")
         with self._state:
             waits, card_waits = list(self._waits), list(self._card_waits)
         for monitor in card_waits:
@@ -374,7 +376,7 @@ class Context(NotCopied):
         Raises:
             SCardError: the resource manager reported an error; the context is released nevertheless.
         """
-        if self._process != lib.platform_process():
+        if self._fork_guard.is_forked():
             return
         try:
             self._release()
@@ -414,7 +416,7 @@ class Context(NotCopied):
     @silent_at_exit
     def __del__(self, _warn: Any = warnings.warn) -> None:
         context = getattr(self, "_context", None)
-        if context is None or not lib.native_context_is_open(context) or self._process != lib.platform_process():
+        if context is None or not lib.native_context_is_open(context) or self._fork_guard.is_forked():
             return
         close_later(functools.partial(_release_collected, self._library, context))
         lib.native_context_abandon(context)  # if Ctrl-C ends this function before this line, C releases the context
@@ -426,10 +428,6 @@ class Context(NotCopied):
         context = None if getattr(self, "_is_released", True) else self._context
         state = "released" if context is None else f"context {lib.native_context_handle(context)}"
         return f"<scardffi.Context {state}>"
-
-    def _refuse_in_fork(self) -> None:
-        if self._process != lib.platform_process():
-            raise from_hresult(E_UNEXPECTED, "Context", "it was made in the parent process, before the fork")
 
     def _establish(self) -> CData:
         return establish(self._library, self._scope)

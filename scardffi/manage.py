@@ -35,7 +35,7 @@ from .errors import (
     nothing_to_release,
     short_response_error,
 )
-from .exchange import ExchangeMethods, state_detail
+from .exchange import ExchangeMethods, state_error
 from .handles import handle_number
 from .library import Library, chosen_library
 
@@ -716,9 +716,8 @@ class SCardManage(ExchangeMethods):
         if result == 0:
             return
         if result == E_UNEXPECTED:
-            detail = state_detail(self._native, function)
-        else:
-            detail = ": ".join(part for part in (self._place, detail) if part)
+            raise state_error(self._native, function)
+        detail = ": ".join(part for part in (self._place, detail) if part)
         raise from_hresult(result, function, detail, code=code)
 
 

@@ -582,7 +582,18 @@ static int add_types(PyObject *module)
     return add_type(module, &card_spec) == 0 ? add_type(module, &exchange_spec) : -1;
 }
 
+/* Cards in Python are called in the main interpreter, whichever one they belong to. */
+static int refuse_sub_interpreters(PyObject *module)
+{
+    (void)module;
+    if (PyInterpreterState_GetID(PyInterpreterState_Get()) == 0)
+        return 0;
+    PyErr_SetString(PyExc_ImportError, "scardffi._calls does not support loading in subinterpreters");
+    return -1;
+}
+
 static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, refuse_sub_interpreters},
     {Py_mod_exec, add_types},
 #ifdef Py_mod_gil
     {Py_mod_gil, Py_MOD_GIL_NOT_USED},
