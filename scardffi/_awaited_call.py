@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import math
 from collections import deque
 from typing import TYPE_CHECKING, TypeVar
 
@@ -59,9 +60,8 @@ class News:
 
     async def wait(self) -> None:
         """Wait for something new."""
-        if self._event is None:
-            self._event = anyio.Event()
-        await self._event.wait()
+        event = self._event = self._event or anyio.Event()
+        await event.wait()
 
 
 class AwaitedCall(BoundedCall[_Result]):
@@ -72,12 +72,14 @@ class AwaitedCall(BoundedCall[_Result]):
 
     Attributes:
         stopped: is opened if the call should send no further command.
+        stops: other gates that :meth:`stop` opens.
         response: the card's last response; None if there is none.
     """
 
     def __init__(self, function: Callable[[], _Result]) -> None:
         super().__init__(function)
         self.stopped = Gate()
+        self.stops: list[Gate] = []
         self.response: bytes | None = None
         self._loop = EventLoop()
         self._event = anyio.Event()
@@ -93,11 +95,18 @@ class AwaitedCall(BoundedCall[_Result]):
             await self._event.wait()
         return self.ended.is_open()
 
-    async def until_ended_for_sure(self) -> None:
-        """Wait for the end of the call, however often the task is cancelled meanwhile."""
-        while not self.ended.is_open():
-            with anyio.CancelScope(shield=True), contextlib.suppress(anyio.get_cancelled_exc_class()):
-                await self._event.wait()
+    def stop(self) -> None:
+        """Let the call end as soon as it can."""
+        self.stopped.open()
+        for gate in self.stops:
+            gate.open()
+
+    async def until_ended_for_sure(self, seconds: float = math.inf) -> None:
+        """Wait for the end of the call, at most so long, however often the task is cancelled meanwhile."""
+        with anyio.move_on_after(seconds, shield=True) as scope:
+            while not (self.ended.is_open() or scope.cancel_called):
+                with contextlib.suppress(anyio.get_cancelled_exc_class()):
+                    await self._event.wait()
 
 
 async def checked_cancellation() -> None:

@@ -37,7 +37,7 @@ from .constants import Disposition, Protocol, ReturnCode, Scope, ShareMode
 from .errors import E_UNEXPECTED, CancelledError, EventsLostError, SCardError, from_code, from_hresult
 from .exchange import SHORT_DATA, SHORT_LE, keep
 from .manage import SCardManage
-from .monitor import CardPresence, CardSearch
+from .monitor import CardPresence, _CardSearch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable
@@ -66,6 +66,7 @@ _FOR_EVER: Final = 4_000_000.0  # seconds, the longest that every method takes
 _KEPT: Final = ("replies", "index", "arrived", "partial")
 
 
+@repr_if_half_made
 class Context(NotCopied):
     """A connection to the resource manager. ``async with`` establishes it, and releases it at the end.
 
@@ -82,6 +83,8 @@ class Context(NotCopied):
         self._plain: _PlainContext | None = None
 
     async def __aenter__(self) -> Self:
+        if self._plain is not None:
+            raise from_hresult(E_UNEXPECTED, "aio.Context", "it was opened before; create a new one")
         self._plain = await call_on_thread(self._establish, undo=_PlainContext.release)
         return self
 
@@ -149,14 +152,14 @@ class Context(NotCopied):
         timeout: float | None = None,  # noqa: ASYNC109  as above
     ) -> list[ReaderState]:
         """Wait until the state of a reader differs from the given state. Wraps ``SCardGetStatusChange``."""
-        wait = self._opened.new_wait()
-        call = AwaitedCall(functools.partial(self._opened.status_change, states, timeout, wait))
+        wait = self._opened._new_wait()
+        call = AwaitedCall(functools.partial(self._opened._status_change, states, timeout, wait))
         await checked_cancellation()
         call.start()
         try:
             await call.until_ended()
         except BaseException:
-            close_later(functools.partial(_context.cancel_waits, [wait], INTERRUPT_SECONDS))
+            close_later(functools.partial(_context._cancel, [wait], INTERRUPT_SECONDS))
             await call.until_ended(INTERRUPT_SECONDS, shield=True)
             raise
         return call.result()
@@ -169,10 +172,10 @@ class Context(NotCopied):
         atr: AtrFilter | None = None,
     ) -> CardPresence:
         """Return the first card that is in a reader, or comes into one. Wraps ``SCardGetStatusChange``."""
-        limit, search = seconds("timeout", timeout), CardSearch(reader, atr)
+        limit, search = seconds("timeout", timeout), _CardSearch(reader, atr)
         end = None if limit is None else time.perf_counter() + limit
         await checked_cancellation()
-        async with Monitor(self._opened.search_monitor()) as monitor:
+        async with Monitor(self._opened._search_monitor()) as monitor:
             while True:
                 try:
                     left = None if end is None else max(0.0, end - time.perf_counter())
@@ -249,7 +252,9 @@ class _CardOnThread(SCardManage):
         """Make the call on this thread, for which a task waits."""
         present = self.thread.present
         if present is not None and stop is not None:
-            present.stopped = stop
+            present.stops.append(stop)
+            if present.stopped.is_open():
+                stop.open()
         return call()
 
     def give_up(self, call: AwaitedCall[Any]) -> None:
@@ -262,6 +267,7 @@ class _Stopped(BaseException):
     """Ends a call between two commands."""
 
 
+@repr_if_half_made
 class Card(NotCopied):
     """A card to which :meth:`Context.attach` has attached. ``async with`` detaches it at the end.
 
@@ -415,9 +421,7 @@ class Card(NotCopied):
         If the call is cancelled or times out, and PC/SC's function does not return within 50 ms, the card is detached.
         """
         limit = seconds("timeout", timeout)
-        reconnect = functools.partial(
-            self._card.reconnect, share_mode, protocols, initialization
-        )
+        reconnect = functools.partial(self._card.reconnect, share_mode, protocols, initialization)
         await self._bounded("reconnect", reconnect, limit)
 
     async def detach(self, disposition: SupportsIndex | None = None) -> None:
@@ -480,14 +484,14 @@ class Card(NotCopied):
         except anyio.get_cancelled_exc_class() as error:
             arrived: dict[str, object] = {"response": None}
             if call is not None and not self._card.thread.take_back(call):
-                call.stopped.open()
+                call.stop()
                 await call.until_ended_for_sure()
                 arrived = _arrived(error, call, response)
             keep(error, **arrived)
             raise
         except BaseException:
             if call is not None:
-                call.stopped.open()
+                call.stop()
             raise
         return call.result()
 
@@ -540,14 +544,12 @@ class Card(NotCopied):
 
     async def _end(self, call: AwaitedCall[Any], undo: Callable[[], object] | None) -> None:
         """End a call for which nobody waits any more."""
-        call.stopped.open()
-        try:
-            await call.until_ended(INTERRUPT_SECONDS, shield=True)
-        finally:
-            if call.is_running:
-                self._card.give_up(call)
-            elif call.has_succeeded and undo is not None:
-                self._card.thread.put(AwaitedCall(undo))
+        call.stop()
+        await call.until_ended_for_sure(INTERRUPT_SECONDS)
+        if call.is_running:
+            self._card.give_up(call)
+        elif call.has_succeeded and undo is not None:
+            self._card.thread.put(AwaitedCall(undo))
 
 
 class _Flag:
@@ -598,7 +600,7 @@ def _no_second_error(error: BaseException | None) -> Any:
 
 @repr_if_half_made
 class Monitor(NotCopied):
-    """A stream of events of readers and cards, which :meth:`Context.monitor` makes. ``async with`` closes it at the end.
+    """A stream of events of readers and cards, which :meth:`Context.monitor` makes; ``async with`` closes it.
 
     ``async for`` yields each :class:`scardffi.Event`, until the monitor is closed. No event is lost by a cancellation.
     """
@@ -607,7 +609,7 @@ class Monitor(NotCopied):
         self._loop = EventLoop()
         self._news = News()
         self._monitor = monitor
-        monitor.queue.listen(self._news.tell)
+        monitor._queue.listen(self._news.tell)
 
     async def __aenter__(self) -> Self:
         return self
@@ -633,7 +635,7 @@ class Monitor(NotCopied):
     ) -> Event:
         """Return the next event, or the next one for which ``predicate`` is true; the events before it are dropped."""
         limit = seconds("timeout", timeout)
-        self._monitor.refuse_if_closed()
+        self._monitor._refuse_if_closed()
         end = None if limit is None else time.perf_counter() + limit
         while True:
             event = await self._next(end)
@@ -643,8 +645,8 @@ class Monitor(NotCopied):
     async def _next(self, end: float | None) -> Event:
         """Take the next event, and wait for it until ``end``, a time of time.perf_counter()."""
         await checked_cancellation()
-        while (event := self._monitor.queue.take()) is None:
-            left = None if end is None else self._monitor.end_of_wait(end) - time.perf_counter()
+        while (event := self._monitor._queue.take()) is None:
+            left = None if end is None else self._monitor._end_of_wait(end) - time.perf_counter()
             if left is not None and left <= 0:
                 raise from_code(ReturnCode.SCARD_E_TIMEOUT, "Monitor")
             with anyio.move_on_after(left):
@@ -668,7 +670,7 @@ class Monitor(NotCopied):
 def _call_logged(callback: Callable[[Event], object], event: Event) -> None:
     try:
         callback(event)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  the callback may raise anything
         from ._event_queue import log
 
         log(f"the callback {callback!r} of a monitor failed", error)

@@ -19,8 +19,10 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from ._arguments import integer, invalid, member, seconds
 from ._at_exit import silent_at_exit
+from ._bounded_call import BoundedCall
 from ._cancellable import CancellableContext
 from ._field_docs import field_docs
+from ._fork_guard import ForkGuard
 from ._loader import lib
 from ._locks import Mutex
 from ._not_copied import NotCopied
@@ -33,6 +35,7 @@ from .errors import (
     CommunicationError,
     NoServiceError,
     SCardError,
+    UnknownReaderError,
     context_is_gone,
     from_code,
     from_hresult,
@@ -98,10 +101,10 @@ class Context(NotCopied):
     def __init__(self, scope: SupportsIndex = Scope.SYSTEM, *, library: Library | None = None) -> None:
         self._scope = member("scope", scope, Scope)
         self._library = chosen_library(library)
-        self._process = lib.platform_process()
+        self._fork_guard = ForkGuard()
         self._question = Mutex()  # held during a call on the native context
         self._state = Mutex()  # guards the attributes below
-        self._waits: WeakSet[Wait] = WeakSet()
+        self._waits: WeakSet[_Wait] = WeakSet()
         self._cards: WeakKeyDictionary[SCardManage, int] = WeakKeyDictionary()  # the handle that each had at attach
         self._monitors: WeakSet[Monitor] = WeakSet()
         self._card_waits: WeakSet[Monitor] = WeakSet()
@@ -121,9 +124,10 @@ class Context(NotCopied):
         restarted.
 
         Raises:
-            UnexpectedStateError: the context is released, or a fork inherited it.
+            UnexpectedStateError: the context is released.
+            ForkedProcessError: this process is a fork of the one in which the context was made.
         """
-        self._refuse_in_fork()
+        self._fork_guard.check("Context")
         if self._is_released or self._context is None:
             raise from_hresult(E_UNEXPECTED, "Context", "it is released")
         return int(lib.native_context_handle(self._context))
@@ -175,19 +179,27 @@ class Context(NotCopied):
         reader: str,
         share_mode: SupportsIndex = ShareMode.SHARED,
         protocols: SupportsIndex = Protocol.ANY,
+        *,
+        timeout: float | None = None,
     ) -> SCardManage:
         """Attach to the card in a reader. Wraps ``SCardConnect``.
 
         The card keeps this context alive, and :meth:`release` detaches the card. While another handle holds a
-        transaction, the call waits without limit and cannot be interrupted.
+        transaction, the call waits. It does not wait for a card; :meth:`wait_for_card` does.
 
         Args:
-            reader: a name from :meth:`list_readers`.
+            reader: a name from :meth:`list_readers`; or a part of the name, if no reader has this name and only one
+                has this part in its name.
             share_mode: a :class:`~scardffi.constants.ShareMode`.
             protocols: one or several of :class:`~scardffi.constants.Protocol`.
+            timeout: seconds that the call may take. With None it has no limit and cannot be interrupted. With a timeout
+                it can be interrupted. If PC/SC ends a call that timed out or was interrupted later, another thread
+                closes what it has opened.
 
         Raises:
-            UnknownReaderError: no reader has this name.
+            SCardTimeoutError: the call took longer than the timeout.
+            UnknownReaderError: no reader has this name or part of a name, or several have this part; the message lists
+                them.
             NoSmartCardError: the reader has no card.
             SharingViolationError: another connection excludes this one.
             ProtocolMismatchError: the card supports none of the protocols.
@@ -198,7 +210,11 @@ class Context(NotCopied):
         card = self._new_card()
         native = card.native
         try:
-            card.attach_by_ifd(reader, share_mode, protocols, scope=self._scope)
+            try:
+                card.attach_by_ifd(reader, share_mode, protocols, scope=self._scope, timeout=timeout)
+            except UnknownReaderError as error:
+                name = self._reader_with(reader, timeout, error)
+                card.attach_by_ifd(name, share_mode, protocols, scope=self._scope, timeout=timeout)
             with self._state:
                 self.handle  # noqa: B018  another thread may have released the context during the attach
                 self._cards[card] = card.handle
@@ -209,6 +225,34 @@ class Context(NotCopied):
 
     def _new_card(self) -> SCardManage:
         return SCardManage(self._library, owner=self)
+
+    def _reader_with(self, part: str, timeout: float | None, error: UnknownReaderError) -> str:
+        """Return the name of the only reader that has this part in its name.
+
+        Args:
+            part: the part.
+            timeout: seconds that this may take; None for no limit.
+            error: the error of the attach with this part as the name.
+
+        Raises:
+            UnknownReaderError: no reader or several have it.
+        """
+        names = self.list_readers() if timeout is None else self._list_readers_within(timeout)
+        fitting = [name for name in names if part and part in name]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            listed = ", ".join(map(repr, fitting))
+            reason = f"several readers have {part!r} in their names: {listed}", "Give the whole name of one of them."
+            raise from_code(ReturnCode.SCARD_E_UNKNOWN_READER, "attach", reason=reason) from None
+        raise error
+
+    def _list_readers_within(self, timeout: float) -> list[str]:
+        call = BoundedCall(self.list_readers)
+        call.start()
+        if not call.wait(timeout):
+            raise from_code(ReturnCode.SCARD_E_TIMEOUT, "SCardListReaders")
+        return call.result()
 
     def get_status_change(self, states: Iterable[str | ReaderState], timeout: float | None = None) -> list[ReaderState]:
         """Wait until the state of a reader differs from the given state. Wraps ``SCardGetStatusChange``.
@@ -233,9 +277,11 @@ class Context(NotCopied):
             InvalidArgumentError: ``states`` is empty, or has more readers than the library takes.
             UnexpectedStateError: the context is released.
         """
-        return self.status_change(states, timeout, self.new_wait())
+        return self._status_change(states, timeout, self._new_wait())
 
-    def status_change(self, states: Iterable[str | ReaderState], timeout: float | None, wait: Wait) -> list[ReaderState]:
+    def _status_change(
+        self, states: Iterable[str | ReaderState], timeout: float | None, wait: _Wait
+    ) -> list[ReaderState]:
         """Do what :meth:`get_status_change` does, in a wait that can be cancelled without the others."""
         limit = seconds("timeout", timeout)
         known = _checked_states(states)
@@ -276,13 +322,13 @@ class Context(NotCopied):
             CommunicationError: pcscd was restarted with fewer readers, which pcsc-lite 2.5 does not support.
             UnexpectedStateError: the context is released.
         """
-        from .monitor import CardSearch, wait_for_card
+        from .monitor import _CardSearch, wait_for_card
 
-        limit, search = seconds("timeout", timeout), CardSearch(reader, atr)
-        with self.search_monitor() as monitor:
+        limit, search = seconds("timeout", timeout), _CardSearch(reader, atr)
+        with self._search_monitor() as monitor:
             return wait_for_card(monitor, search, limit)
 
-    def search_monitor(self) -> Monitor:
+    def _search_monitor(self) -> Monitor:
         """Return a monitor for wait_for_card, which :meth:`cancel` closes."""
         return self._monitor(None, self._card_waits)
 
@@ -321,12 +367,12 @@ class Context(NotCopied):
         Raises:
             SCardError: SCardCancel kept failing for one second. The waits end at the next change or timeout.
         """
-        self._refuse_in_fork()
+        self._fork_guard.check("Context")
         with self._state:
             waits, card_waits = list(self._waits), list(self._card_waits)
         for monitor in card_waits:
             monitor.close()
-        code = cancel_waits(waits, _CANCEL_SECONDS)
+        code = _cancel(waits, _CANCEL_SECONDS)
         if code != 0:
             raise from_code(code, "SCardCancel")
 
@@ -341,7 +387,7 @@ class Context(NotCopied):
         Raises:
             SCardError: the resource manager reported an error; the context is released nevertheless.
         """
-        if self._process != lib.platform_process():
+        if self._fork_guard.is_forked():
             return
         try:
             self._release()
@@ -381,7 +427,7 @@ class Context(NotCopied):
     @silent_at_exit
     def __del__(self, _warn: Any = warnings.warn) -> None:
         context = getattr(self, "_context", None)
-        if context is None or not lib.native_context_is_open(context) or self._process != lib.platform_process():
+        if context is None or not lib.native_context_is_open(context) or self._fork_guard.is_forked():
             return
         close_later(functools.partial(_release_collected, self._library, context))
         lib.native_context_abandon(context)  # if Ctrl-C ends this function before this line, C releases the context
@@ -393,10 +439,6 @@ class Context(NotCopied):
         context = None if getattr(self, "_is_released", True) else self._context
         state = "released" if context is None else f"context {lib.native_context_handle(context)}"
         return f"<scardffi.Context {state}>"
-
-    def _refuse_in_fork(self) -> None:
-        if self._process != lib.platform_process():
-            raise from_hresult(E_UNEXPECTED, "Context", "it was made in the parent process, before the fork")
 
     def _establish(self) -> CData:
         return establish(self._library, self._scope)
@@ -432,12 +474,12 @@ class Context(NotCopied):
         if code != 0 and not nothing_to_release(code):
             raise from_code(code, "SCardReleaseContext")
 
-    def new_wait(self) -> Wait:
-        """Return a wait for :meth:`status_change`."""
-        return Wait(self._library, self._scope)
+    def _new_wait(self) -> _Wait:
+        """Return a wait for :meth:`_status_change`."""
+        return _Wait(self._library, self._scope)
 
     def _wait(
-        self, wait: Wait, limit: float | None, watched: list[tuple[str, int]]
+        self, wait: _Wait, limit: float | None, watched: list[tuple[str, int]]
     ) -> tuple[int, list[tuple[int, bytes]]]:
         """Wait on a new native context, so that cancel() can end it."""
         with self._state:
@@ -446,7 +488,7 @@ class Context(NotCopied):
         try:
             return wait.run(limit, watched)
         except BaseException:
-            cancel_waits([wait], _INTERRUPT_SECONDS)
+            _cancel([wait], _INTERRUPT_SECONDS)
             raise
 
 
@@ -492,7 +534,7 @@ def _code_of(answer: object) -> int:
     return code if isinstance(code, int) else 0
 
 
-class Wait(CancellableContext):
+class _Wait(CancellableContext):
     """One wait. The thread that waits in C establishes a native context for it, and releases the context."""
 
     def __init__(self, library: Library, scope: int) -> None:
@@ -523,7 +565,7 @@ class Wait(CancellableContext):
 
     def _run(self, limit: float | None, watched: list[tuple[str, int]]) -> None:
         end = None if limit is None else time.perf_counter() + limit  # monotonic() ticks in 16 ms on Windows
-        self.runs = True  # set before cancelled is read; cancel_waits sets cancelled before it reads runs
+        self.runs = True  # set before cancelled is read; _cancel sets cancelled before it reads runs
         try:
             step = self._step(watched, self.establish())
             while not self.cancelled.is_open():
@@ -545,7 +587,7 @@ class Wait(CancellableContext):
         return ReaderPolling(self._library, context, self.cancelled).step
 
 
-def cancel_waits(waits: list[Wait], limit: float) -> int:
+def _cancel(waits: list[_Wait], limit: float) -> int:
     """End the waits in C, repeating SCardCancel until each has ended. If this is interrupted, the reaper goes on.
 
     Returns:
@@ -563,6 +605,6 @@ def cancel_waits(waits: list[Wait], limit: float) -> int:
                 return next(code for code in codes if code)
             running[0].ended.wait(_CANCEL_AGAIN)
     except BaseException:
-        close_later(functools.partial(cancel_waits, waits, limit))
+        close_later(functools.partial(_cancel, waits, limit))
         raise
     return 0

@@ -19,7 +19,7 @@ from ._loader import ffi, keeping, lib, owning
 from ._not_copied import NotCopied
 from .constants import MAX_BUFFER_SIZE_EXTENDED, Flow, ReturnCode
 from .errors import E_FAIL, E_OUTOFMEMORY, E_UNEXPECTED, SCardError, ScriptError, from_hresult
-from .exchange import SIGNAL_CHECK_MS, ExchangeFailure, answered, keep, state_detail
+from .exchange import SIGNAL_CHECK_MS, ExchangeFailure, answered, keep, state_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -376,8 +376,9 @@ class Script(NotCopied):
         """Send every command in order. Wraps ``SCardTransmit``.
 
         Ctrl-C and ``progress`` are handled between two commands, at least every 100 ms if no single command takes
-        longer, and ``cancel`` between every two commands: a command cannot be interrupted. Other threads may use the card between two commands, but
-        not between the parts of one response. With ``transaction``, only threads that use the same handle may do so.
+        longer; with ``cancel``, all three are handled after each command. A command cannot be interrupted. Other
+        threads may use the card between two commands, but not between the parts of one response. With ``transaction``,
+        only threads that use the same handle may do so.
 
         Any exception that ends the run early has the complete replies in ``replies``. Its ``index`` is the index of the
         first command without a complete reply or, if a status word was not expected, of the command that got it. This
@@ -571,4 +572,4 @@ def _replies(memory: bytes, offsets: list[int], elapsed: list[int] | None) -> Re
 
 def _not_attached(card: AttachedCard) -> SCardError:
     """Return the error of a run on a card that is not attached."""
-    return from_hresult(E_UNEXPECTED, "Script.run", state_detail(card.native, "run"))
+    return state_error(card.native, "Script.run")
