@@ -24,12 +24,12 @@ LEVELS: list[set[str]] = [
     {"_windows_functions"},
     {"library"},
     {"raw", "handles", "exchange", "embed", "_reaper", "_service", "_event_queue"},
-    {"script", "_attachment", "virtual", "_reader_polling", "_cancellable"},
+    {"script", "_attachment", "virtual", "_reader_polling", "_cancellable", "_bounded_call"},
     {"manage", "_reader_watch"},
     {"monitor"},
     {"context"},
     {"scardffi"},
-    {"cli"},
+    {"compat", "cli"},
 ]
 
 # Units with stricter rules than the levels: all that the unit may import of the package.
