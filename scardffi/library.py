@@ -113,9 +113,9 @@ def _checked_or_closed(
 class Library(WindowsFunctions, NotCopied):
     """A PC/SC library loaded by path or name, with the SCard* functions as methods.
 
-    Several libraries may be loaded at the same time. Each stays loaded until the process ends. The code is
-    ``errors.E_INVALID_DATA`` (0x8007000D) if the library says that a call succeeded, but its answer is impossible: a length
-    above the room that it had, or a name without an end.
+    Several libraries may be loaded at the same time. Each stays loaded until the process ends. A method returns the
+    code ``errors.E_INVALID_DATA`` (0x8007000D) if the library says that it succeeded, but its answer is impossible: a
+    length above the room that it had, or a name without an end.
 
     Args:
         path: a file, or a name that the system's loader looks up.
