@@ -97,7 +97,7 @@ CALLS: dict[str, tuple[Callable[[Library], Any], set[str]]] = {
     "read_binary_into": (on_a_card(whole_file), LENGTHS),
     "update_binary_from": (on_a_card(lambda card: card.update_binary_from(bytes(300))), LENGTHS),
     "send": (on_a_card(lambda card: card.send(READ)), LENGTHS | ASK_AGAIN | ATRS | {"without end", "all ones"}),
-    "lock": (on_a_card(lambda card: (card.lock(), card.unlock())), set()),
+    "lock": (on_a_card(SCardManage.lock), set()),
     "reconnect": (on_a_card(SCardManage.reconnect), set()),
     "SCardListReaders": (lambda library: library.SCardListReaders(1), LENGTHS | {"without end", "all ones"}),
     "SCardListReaderGroups": (lambda library: library.SCardListReaderGroups(1), LENGTHS | {"without end", "all ones"}),
