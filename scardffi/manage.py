@@ -557,6 +557,7 @@ class SCardManage(ExchangeMethods):
         if result == ReturnCode.SCARD_E_INSUFFICIENT_BUFFER and length[0] > _ATTRIBUTE_ROOM:
             value = ffi.new("unsigned char[]", _marshalling.claimed("SCardGetAttrib", length[0]))
             result = lib.manage_get_attribute(self._native, number, value, length)
+            _marshalling.settled("SCardGetAttrib", result)
         self._check(result, "get_attribute", f"SCardGetAttrib for attribute 0x{number:08X}")
         return bytes(ffi.buffer(value, length[0]))
 
