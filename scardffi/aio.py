@@ -32,7 +32,6 @@ from ._awaited_call import (
 from ._bounded_call import ANSWER_SECONDS, INTERRUPT_SECONDS
 from ._half_made import repr_if_half_made
 from ._not_copied import NotCopied
-from ._reaper import close_later
 from .constants import Disposition, Protocol, ReturnCode, Scope, ShareMode
 from .errors import E_UNEXPECTED, CancelledError, EventsLostError, SCardError, from_code, from_hresult
 from .exchange import SHORT_DATA, SHORT_LE, keep
@@ -152,14 +151,14 @@ class Context(NotCopied):
         timeout: float | None = None,  # noqa: ASYNC109  as above
     ) -> list[ReaderState]:
         """Wait until the state of a reader differs from the given state. Wraps ``SCardGetStatusChange``."""
-        wait = self._opened._new_wait()
-        call = AwaitedCall(functools.partial(self._opened._status_change, states, timeout, wait))
+        wait, known = self._opened._new_wait(states, timeout)
         await checked_cancellation()
+        call = AwaitedCall(functools.partial(self._opened._run_wait, wait, known))
         call.start()
         try:
             await call.until_ended()
         except BaseException:
-            close_later(functools.partial(_context._cancel, [wait], INTERRUPT_SECONDS))
+            wait.end()
             await call.until_ended(INTERRUPT_SECONDS, shield=True)
             raise
         return call.result()
