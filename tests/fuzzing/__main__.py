@@ -21,6 +21,10 @@ from .targets import TARGETS
 
 SANITIZERS = ("-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all")
 LIMITS = ("-max_len=2048", "-timeout=20", "-rss_limit_mb=2048")
+MOST_LINES = 60
+"""The last lines of a fuzzer's output, which are printed if it fails."""
+MOST_ADDED = 60
+"""The number of inputs that --grow adds."""
 MOST_SEED = 400
 """The longest input, in bytes, that --grow adds to the seeds."""
 
@@ -73,22 +77,20 @@ def fuzz(job: Job, folder: Path, seconds: int, *, grow: bool) -> bool:
     if done.returncode == 0 and runs and covered:
         print(f"{job.name:24} {int(runs[1]):9} inputs, {int(covered[-1]):5} edges covered", flush=True)
         if grow:
-            grow_seeds(job, corpus)
+            grow_seeds(job.name, corpus)
         return True
-    print(f"{job.name}: failed\n{done.stdout[-6000:]}", flush=True)
+    lines = [line for line in done.stdout.split("\n") if not line.startswith("INFO: ")]
+    print(f"{job.name}: failed", *lines[-MOST_LINES:], sep="\n", flush=True)
     for path in folder.glob("failed-*"):
         print(f"{path.name}: {text_of(path.read_bytes())}", flush=True)
     return False
 
 
-def grow_seeds(job: Job, corpus: Path) -> None:
-    """Write the inputs that reach the most code together, each as short as possible, to the target's seeds."""
-    merged = corpus.with_suffix(".merged")
-    merged.mkdir()
-    job.run(corpus.parent, "-merge=1", str(merged), str(corpus))
-    found = {path.read_bytes() for path in merged.iterdir()} - set(seeds_of(job.name))
-    with (SEEDS / f"{job.name}.txt").open("a", encoding="ascii") as file:
-        for raw in sorted(found, key=lambda raw: (len(raw), raw)):
+def grow_seeds(name: str, corpus: Path) -> None:
+    """Add the shortest inputs that reached new code to the target's seeds."""
+    found = {path.read_bytes() for path in corpus.iterdir()} - set(seeds_of(name))
+    with (SEEDS / f"{name}.txt").open("a", encoding="ascii") as file:
+        for raw in sorted(found, key=lambda raw: (len(raw), raw))[:MOST_ADDED]:
             if 0 < len(raw) <= MOST_SEED:
                 file.write(f"{text_of(raw)}\n")
 
