@@ -437,6 +437,7 @@ def test_a_monitor_that_is_collected_warns_and_is_closed(library: Library) -> No
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+@pytest.mark.filterwarnings(r"ignore:.*use of fork\(\):DeprecationWarning")
 def test_a_fork_can_neither_use_nor_end_the_monitor(monitor: Monitor, reader: VirtualReader) -> None:
     child = os.fork()
     if child == 0:
