@@ -1,0 +1,1 @@
+"""The Python layers of pyscard, on scardffi: ``import smartcard`` imports this package after compat.install()."""
