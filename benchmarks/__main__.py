@@ -33,8 +33,8 @@ from benchmarks import (
 from benchmarks.floors import MARGIN, floors
 
 _RESULTS: Final = SOURCES / "results"
-_SECONDS: Final = 0.05  # on a busy machine, a short round is more likely to be undisturbed than a long one
-_QUICK_SECONDS: Final = 0.02
+_SECONDS: Final = 0.35  # about how long each row is measured
+_QUICK_SECONDS: Final = 0.14
 _EVENTS: Final = 500
 _QUICK_EVENTS: Final = 50
 
@@ -54,7 +54,7 @@ def measure(*, quick: bool) -> dict[str, Any]:
             **bench_python_card.measure(folder, seconds),
             "events": bench_events.measure(folder, _QUICK_EVENTS if quick else _EVENTS),
             "virtual": bench_virtual.measure(folder, seconds),
-            "readers": bench_readers.measure(seconds / 4),
+            "readers": bench_readers.measure(seconds / 28),
             "allocation": bench_allocation.measure(folder),
             "threads": bench_threads.measure(folder, short=quick),
             "imports": bench_import.measure(folder),

@@ -63,7 +63,7 @@ def measure(folder: Path, seconds: float) -> dict[str, Any]:
 
     Args:
         folder: the folder for the programs and the library to build.
-        seconds: the approximate duration of a round in the other benchmarks; a row takes four times as long.
+        seconds: about how long each row is measured.
     """
     library = build.null_library(folder)
     by_path = null_environment(library)
@@ -79,7 +79,7 @@ def measure(folder: Path, seconds: float) -> dict[str, Any]:
                 workers[name] = stack.enter_context(Worker(builder(folder), by_name))
             except build.UnavailableError as why:
                 missing[name] = str(why)
-        return {table: _compare(rows, workers, missing, seconds / 10) for table, rows in ROWS.items()}
+        return {table: _compare(rows, workers, missing, seconds / _ROUNDS) for table, rows in ROWS.items()}
 
 
 def _compare(

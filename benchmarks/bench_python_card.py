@@ -53,7 +53,7 @@ def measure(folder: Path, seconds: float) -> dict[str, Any]:
 
     Args:
         folder: the folder for the programs to build.
-        seconds: the approximate duration of a round of a row.
+        seconds: about how long each row is measured.
     """
     return {"card": _in_process(folder, seconds), "card-by-socket": _by_socket(folder, seconds)}
 

@@ -260,4 +260,4 @@ def _readers(times: dict[str, dict[str, float]]) -> list[str]:
 def _imports(times: dict[str, float]) -> str:
     loaded = ", ".join(f"`{module}`" for module in LOADED_BEFORE)
     added = ", ".join(f"`{module}` {value:.1f} ms" for module, value in times.items())
-    return f"**Import** into an interpreter that has {loaded} loaded. Added time: {added}."
+    return f"**Import** into an interpreter that has {loaded} loaded. Added processor time: {added}."

@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple, Self, final
 from benchmarks import ROOT
 from benchmarks.exchanges import LENGTHS, Exchange, exchange
 
-ROUNDS: Final = 7
+ROUNDS: Final = 70  # on a busy machine, a short round is more likely to be undisturbed than a long one
 
 _WARM_UP_SECONDS: Final = 0.25
 
@@ -113,7 +113,7 @@ def compare(
 
     Args:
         competitors: the competitors. The first one is the base of the ratios.
-        seconds: the approximate duration of one of the seven rounds of a row.
+        seconds: about how long each row is measured, in all rounds together.
         lengths: the lengths of the responses in bytes.
 
     Returns:
@@ -127,7 +127,7 @@ def compare(
         {"row": each.row, "label": each.label, "ns": {}, "why": {}} for each in competitors
     ]
     exchanges = [exchange(length) for length in lengths]
-    counts = [_counts(competitors, results, wanted, seconds) for wanted in exchanges]
+    counts = [_counts(competitors, results, wanted, seconds / ROUNDS) for wanted in exchanges]
     for wanted, count in zip(exchanges, counts, strict=True):
         _time_rounds(competitors, results, wanted, count)
     base = results[0]["ns"]
