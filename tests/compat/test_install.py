@@ -78,6 +78,25 @@ def test_pyscards_other_names_of_the_module_are_the_same_module(layers: Any) -> 
     assert scard is _scard is smartcard.scard.scard is sys.modules[SCARD]
 
 
+@pytest.mark.parametrize("mode", ["all", "scard"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from smartcard import scard as module",
+        "from smartcard.scard import scard as module",
+        "from smartcard.scard import _scard as module",
+        "import smartcard.scard._scard as module",
+        "from smartcard.scard.scard import SCardTransmit; import smartcard.scard as module",
+    ],
+)
+def test_every_import_statement_may_be_the_first_one(statement: str, mode: str, tmp_path: Path) -> None:
+    need_module("smartcard")
+    program = tmp_path / "program.py"
+    program.write_text(f"{statement}\nprint(module.SCardTransmit.__module__)\n")
+    done = run_in_mode(mode, str(program))
+    assert (done.stdout, done.stderr) == (f"{SCARD}\n", "")
+
+
 @pytest.mark.usefixtures("fresh")
 def test_a_module_keeps_its_own_name_and_spec() -> None:
     from scardffi.compat import scard
