@@ -34,7 +34,6 @@ TABLE: Final = (
         for length in (2, 16, 255)
     ),
     *(Floor("exchange", "exchange", "transmit-into", length, 1) for length in (2, 16, 255)),
-    Floor("exchange", "unchecked", "exchange", 16, 1),
     Floor("exchange", "raw", "pyscard-scard", 16, 1),
     Floor("exchange", "raw", "pyscard-scard", 255, 6),
     Floor("exchange", "transmit", "pyscard-connection", 16, 40),
