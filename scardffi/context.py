@@ -425,6 +425,7 @@ class Context(NotCopied):
 
     def _wait(self, limit: float | None, watched: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
         """Wait on a new native context, so that cancel() can end it."""
+        self.handle  # noqa: B018  raises in a fork, in which the lock may be held for ever
         wait = _Wait(self._library, self._scope)
         with self._state:
             self.handle  # noqa: B018  raises if the context is released
