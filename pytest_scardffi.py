@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 _VIRTUAL_PCSC_HELP = (
     "Give scardffi's virtual PC/SC library to everything that loads libpcsclite.so.1 in this process, such as pyscard"
 )
+_COMPAT_HELP = (
+    "Run tests of programs that were written for pyscard on scardffi: all (every module of pyscard, the default) or "
+    "scard (only smartcard.scard)"
+)
 _VIRTUAL_FAULT_HELP = (
     "virtual_fault(function, *, call=1, times=1, ...): use scardffi.virtual.fault(function, ...) during the test. "
     "Calls are counted from the start of the test; calls of its fixtures are not counted. A test can have several of "
@@ -30,9 +34,12 @@ _VIRTUAL_FAULT_HELP = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the command line option and the configuration option."""
-    parser.getgroup("scardffi").addoption("--virtual-pcsc", action="store_true", help=f"{_VIRTUAL_PCSC_HELP}.")
+    """Add the command line options and the configuration options."""
+    group = parser.getgroup("scardffi")
+    group.addoption("--virtual-pcsc", action="store_true", help=f"{_VIRTUAL_PCSC_HELP}.")
     parser.addini("virtual_pcsc", f"{_VIRTUAL_PCSC_HELP} (true or false).", type="bool", default=False)
+    group.addoption("--scardffi-compat", nargs="?", const="all", metavar="LAYERS", help=f"{_COMPAT_HELP}.")
+    parser.addini("scardffi_compat", f"{_COMPAT_HELP}.", default="")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Replace the system's library before pytest loads the first conftest.py, which may import pyscard."""
+    """Replace the system's library and pyscard before pytest loads the first conftest.py, which may import pyscard."""
     if early_config.known_args_namespace.virtual_pcsc or early_config.getini("virtual_pcsc"):
         from scardffi import virtual
 
@@ -50,6 +57,15 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
             virtual.stand_in()
         except RuntimeError as error:
             raise pytest.UsageError(f"--virtual-pcsc: {error}") from None
+    layers = early_config.known_args_namespace.scardffi_compat or early_config.getini("scardffi_compat")
+    if layers:
+        from scardffi import compat
+
+        try:
+            compat.install(layers)
+        except (ImportError, RuntimeError, ValueError) as error:
+            raise pytest.UsageError(f"--scardffi-compat: {error}") from None
+        early_config.add_cleanup(compat.uninstall)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ._locks import Mutex
+from ._locks import ForkMutex
 from .errors import E_UNEXPECTED, CommunicationError, from_hresult, short_response_error
 from .exchange import SHORT_DATA, SHORT_LE
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .services.transmitter import ReaderTransmitter, Turns
 
-_turns_lock: Final = Mutex()
+_turns_lock: Final = ForkMutex()
 
 
 class Attachment:
@@ -59,9 +59,13 @@ class Attachment:
 
     def end(self) -> None:
         """End the attachment: from now on its services raise, and the source is no longer kept alive."""
+        self.give_up()
+        self._source = None
+
+    def give_up(self) -> None:
+        """Let the services raise, but keep the source alive until :meth:`end`, because a call is still using it."""
         self.is_ended = True
         self.forget_selection()
-        self._source = None
 
 
 class SendTransmitter:

@@ -1,6 +1,6 @@
 """The compiled module of csrc/python/calls.c. Only ``_loader`` imports it at run time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import SupportsIndex
 
 from typing_extensions import Buffer
@@ -28,4 +28,7 @@ def use_table(address: int, /) -> None: ...
 def transmit(
     library: int, card: SupportsIndex, protocol: SupportsIndex, command: Buffer, response: Buffer, /
 ) -> tuple[int, int] | None: ...
+def transmit_list(
+    card: SupportsIndex, protocol: SupportsIndex, command: Buffer | Sequence[SupportsIndex], /
+) -> list[int | list[int]] | None: ...
 def card_function(answer: Callable[[int, bytes], bytes | int], /) -> int: ...

@@ -28,11 +28,14 @@ from .errors import (
 
 calls: ModuleType | None = None
 try:
-    from ._native import ffi, lib
-
     if sys.implementation.name == "cpython" and not os.environ.get("SCARDFFI_NO_CALLS"):
         from . import _calls as calls
+    from ._native import ffi, lib
 except ImportError as error:
+    if "does not support loading in subinterpreters" in str(error):  # Python's message for one with its own GIL
+        raise ImportError(
+            "scardffi works only in the main interpreter of a process: import it there, not in a sub-interpreter"
+        ) from None
     is_missing = type(error) is ModuleNotFoundError and error.name == f"{__package__}._native"
     if not is_missing and error.name != __package__:
         raise

@@ -19,8 +19,10 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from ._arguments import integer, invalid, member, seconds, text
 from ._at_exit import silent_at_exit
+from ._bounded_call import BoundedCall
 from ._cancellable import CancellableContext
 from ._field_docs import field_docs
+from ._fork_guard import ForkGuard
 from ._loader import lib
 from ._locks import Mutex
 from ._not_copied import NotCopied
@@ -33,6 +35,7 @@ from .errors import (
     CommunicationError,
     NoServiceError,
     SCardError,
+    UnknownReaderError,
     context_is_gone,
     from_code,
     from_hresult,
@@ -98,7 +101,7 @@ class Context(NotCopied):
     def __init__(self, scope: SupportsIndex = Scope.SYSTEM, *, library: Library | None = None) -> None:
         self._scope = member("scope", scope, Scope)
         self._library = chosen_library(library)
-        self._process = lib.platform_process()
+        self._fork_guard = ForkGuard()
         self._question = Mutex()  # held during a call on the native context
         self._state = Mutex()  # guards the attributes below
         self._waits: WeakSet[_Wait] = WeakSet()
@@ -121,9 +124,10 @@ class Context(NotCopied):
         restarted.
 
         Raises:
-            UnexpectedStateError: the context is released, or a fork inherited it.
+            UnexpectedStateError: the context is released.
+            ForkedProcessError: this process is a fork of the one in which the context was made.
         """
-        self._refuse_in_fork()
+        self._fork_guard.check("Context")
         if self._is_released or self._context is None:
             raise from_hresult(E_UNEXPECTED, "Context", "it is released")
         return int(lib.native_context_handle(self._context))
@@ -175,19 +179,27 @@ class Context(NotCopied):
         reader: str,
         share_mode: SupportsIndex = ShareMode.SHARED,
         protocols: SupportsIndex = Protocol.ANY,
+        *,
+        timeout: float | None = None,
     ) -> SCardManage:
         """Attach to the card in a reader. Wraps ``SCardConnect``.
 
         The card keeps this context alive, and :meth:`release` detaches the card. While another handle holds a
-        transaction, the call waits without limit and cannot be interrupted.
+        transaction, the call waits. It does not wait for a card; :meth:`wait_for_card` does.
 
         Args:
-            reader: a name from :meth:`list_readers`.
+            reader: a name from :meth:`list_readers`; or a part of the name, if no reader has this name and only one
+                has this part in its name.
             share_mode: a :class:`~scardffi.constants.ShareMode`.
             protocols: one or several of :class:`~scardffi.constants.Protocol`.
+            timeout: seconds that the call may take. With None it has no limit and cannot be interrupted. With a timeout
+                it can be interrupted. If PC/SC ends a call that timed out or was interrupted later, another thread
+                closes what it has opened.
 
         Raises:
-            UnknownReaderError: no reader has this name.
+            SCardTimeoutError: the call took longer than the timeout.
+            UnknownReaderError: no reader has this name or part of a name, or several have this part; the message lists
+                them.
             NoSmartCardError: the reader has no card.
             SharingViolationError: another connection excludes this one.
             ProtocolMismatchError: the card supports none of the protocols.
@@ -198,7 +210,11 @@ class Context(NotCopied):
         card = SCardManage(self._library, owner=self)
         native = card.native
         try:
-            card.attach_by_ifd(reader, share_mode, protocols, scope=self._scope)
+            try:
+                card.attach_by_ifd(reader, share_mode, protocols, scope=self._scope, timeout=timeout)
+            except UnknownReaderError as error:
+                name = self._reader_with(reader, timeout, error)
+                card.attach_by_ifd(name, share_mode, protocols, scope=self._scope, timeout=timeout)
             with self._state:
                 self.handle  # noqa: B018  another thread may have released the context during the attach
                 self._cards[card] = card.handle
@@ -206,6 +222,34 @@ class Context(NotCopied):
         except BaseException:
             lib.manage_detach(native, Disposition.LEAVE)
             raise
+
+    def _reader_with(self, part: str, timeout: float | None, error: UnknownReaderError) -> str:
+        """Return the name of the only reader that has this part in its name.
+
+        Args:
+            part: the part.
+            timeout: seconds that this may take; None for no limit.
+            error: the error of the attach with this part as the name.
+
+        Raises:
+            UnknownReaderError: no reader or several have it.
+        """
+        names = self.list_readers() if timeout is None else self._list_readers_within(timeout)
+        fitting = [name for name in names if part and part in name]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            listed = ", ".join(map(repr, fitting))
+            reason = f"several readers have {part!r} in their names: {listed}", "Give the whole name of one of them."
+            raise from_code(ReturnCode.SCARD_E_UNKNOWN_READER, "attach", reason=reason) from None
+        raise error
+
+    def _list_readers_within(self, timeout: float) -> list[str]:
+        call = BoundedCall(self.list_readers)
+        call.start()
+        if not call.wait(timeout):
+            raise from_code(ReturnCode.SCARD_E_TIMEOUT, "SCardListReaders")
+        return call.result()
 
     def get_status_change(self, states: Iterable[str | ReaderState], timeout: float | None = None) -> list[ReaderState]:
         """Wait until the state of a reader differs from the given state. Wraps ``SCardGetStatusChange``.
@@ -312,7 +356,7 @@ class Context(NotCopied):
         Raises:
             SCardError: SCardCancel kept failing for one second. The waits end at the next change or timeout.
         """
-        self._refuse_in_fork()
+        self._fork_guard.check("Context")
         with self._state:
             waits, card_waits = list(self._waits), list(self._card_waits)
         for monitor in card_waits:
@@ -332,7 +376,7 @@ class Context(NotCopied):
         Raises:
             SCardError: the resource manager reported an error; the context is released nevertheless.
         """
-        if self._process != lib.platform_process():
+        if self._fork_guard.is_forked():
             return
         try:
             self._release()
@@ -372,7 +416,7 @@ class Context(NotCopied):
     @silent_at_exit
     def __del__(self, _warn: Any = warnings.warn) -> None:
         context = getattr(self, "_context", None)
-        if context is None or not lib.native_context_is_open(context) or self._process != lib.platform_process():
+        if context is None or not lib.native_context_is_open(context) or self._fork_guard.is_forked():
             return
         close_later(functools.partial(_release_collected, self._library, context))
         lib.native_context_abandon(context)  # if Ctrl-C ends this function before this line, C releases the context
@@ -384,10 +428,6 @@ class Context(NotCopied):
         context = None if getattr(self, "_is_released", True) else self._context
         state = "released" if context is None else f"context {lib.native_context_handle(context)}"
         return f"<scardffi.Context {state}>"
-
-    def _refuse_in_fork(self) -> None:
-        if self._process != lib.platform_process():
-            raise from_hresult(E_UNEXPECTED, "Context", "it was made in the parent process, before the fork")
 
     def _establish(self) -> CData:
         return establish(self._library, self._scope)

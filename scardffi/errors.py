@@ -186,7 +186,11 @@ class OutOfMemoryError(SCardError, MemoryError):
 
 
 class UnexpectedStateError(SCardError):
-    """The object's state does not allow this: it is attached, not attached, busy, or inherited by a fork."""
+    """The object's state does not allow this: it is attached, not attached, or busy."""
+
+
+class ForkedProcessError(UnexpectedStateError):
+    """The object was made in another process, of which this process is a fork. Make a new object in this process."""
 
 
 class ScriptError(SCardError):
@@ -672,6 +676,16 @@ def from_hresult(
     elif not code and hresult & 0xFFFF0000 == _FACILITY_WIN32 and hresult not in (E_INVALIDARG, E_OUTOFMEMORY):
         code = hresult & 0xFFFF
     return _make(code or hresult, hresult, code or None, function, detail, reason)
+
+
+def forked_error(function: str) -> ForkedProcessError:
+    """Return the error for the use of an object in the child of a fork."""
+    return ForkedProcessError(
+        f"{function}: the object was made in another process, of which this process is a fork [E_UNEXPECTED "
+        f"(0x{E_UNEXPECTED:08X})]. Make a new object in this process.",
+        hresult=E_UNEXPECTED,
+        function=function,
+    )
 
 
 def short_response_error(response: bytes) -> CommunicationError:

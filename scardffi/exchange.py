@@ -23,6 +23,7 @@ from .errors import (
     CommunicationError,
     InsufficientBufferError,
     SCardError,
+    forked_error,
     from_hresult,
 )
 
@@ -54,10 +55,16 @@ _EXCHANGE: Final = ffi.typeof("scardffi_exchange *")
 _MORE: Final = lib.FLOW_MORE
 
 
-def state_detail(native: Manage, function: str) -> str:
-    """Return the reason why a function of the C core returned E_UNEXPECTED, for the message of the error."""
+def state_error(native: Manage, function: str) -> SCardError:
+    """Return the error for E_UNEXPECTED from a function of the C core; ``function`` is the name for the message."""
     if lib.manage_is_forked(native):
-        return "the object was made in another process; this process is a fork of it"
+        return forked_error(function)
+    return from_hresult(E_UNEXPECTED, function, _state_detail(native, function))
+
+
+def _state_detail(native: Manage, function: str) -> str:
+    if lib.manage_is_given_up(native):
+        return "an earlier call timed out or was interrupted, and PC/SC's function has not returned yet"
     if lib.manage_is_stale(native):
         return "the handle was closed by another object, or its number belongs to another connection now; attach again"
     if function.startswith("attach"):
@@ -132,15 +139,14 @@ class ExchangeFailure:
         """
         if self.hresult == E_INVALIDARG and lengths is not None:
             return _refused_buffers(*lengths)
-        if self.hresult == E_UNEXPECTED:
-            detail = state_detail(native, function)
-        else:
-            detail = handle_detail(native) if place is None else place
-            if self.arrived:
-                arrived = f"{self.arrived} bytes arrived" + (f", {self.required} are needed" if self.required else "")
-                detail = f"{detail}: {arrived}" if detail else arrived
+        detail = handle_detail(native) if place is None else place
+        if self.arrived:
+            arrived = f"{self.arrived} bytes arrived" + (f", {self.required} are needed" if self.required else "")
+            detail = f"{detail}: {arrived}" if detail else arrived
         error: SCardError
-        if self.hresult == E_FAIL:
+        if self.hresult == E_UNEXPECTED:
+            error = state_error(native, function)
+        elif self.hresult == E_FAIL:
             error = CommunicationError(f"{function}: {self.malformed}", function=function)
         else:
             error = from_hresult(self.hresult, function, detail)
@@ -486,8 +492,10 @@ class Exchange(NotCopied, ExchangeCalls):
 
         Raises:
             UnexpectedStateError: a call is running; the exchange stays open.
+
+        In a fork this unlocks the child's own memory.
         """
-        if not lib.exchange_close(self._native):
+        if not lib.exchange_close(self._native) and not lib.manage_is_forked(self._card.native):
             raise from_hresult(E_UNEXPECTED, "close", "a call of this exchange is running")
         if not self._closed:
             self._closed = True

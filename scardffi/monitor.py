@@ -15,8 +15,8 @@ from ._at_exit import silent_at_exit
 from ._event_queue import CallbackQueue, EventHub, EventQueue
 from ._events import Event, EventKind
 from ._field_docs import field_docs
+from ._fork_guard import ForkGuard
 from ._half_made import repr_if_half_made
-from ._loader import lib
 from ._not_copied import NotCopied
 from ._reader_watch import ReaderWatch
 from .constants import ReaderStateFlag, Scope
@@ -74,7 +74,7 @@ class Monitor(NotCopied):
         names = None if readers is None else _checked_names(readers)
         in_scope = member("scope", scope, Scope)
         self._owner = owner
-        self._process = lib.platform_process()
+        self._fork_guard = ForkGuard()
         self._is_closed = False
         self._started = time.perf_counter()
         self._hub = EventHub()
@@ -82,7 +82,7 @@ class Monitor(NotCopied):
         self._hub.add(self._queue)
         self._watch = ReaderWatch(chosen_library(library), in_scope, self._hub, names)
         # Ctrl-C may interrupt __del__ or this callback, but not both.
-        self._watch.guard = ref(self, functools.partial(_stop_collected, self._watch, self._process))
+        self._watch.guard = ref(self, functools.partial(_stop_collected, self._watch, self._fork_guard))
         self._watch.start()
 
     def wait(self, predicate: Callable[[Event], object] | None = None, timeout: float | None = None) -> Event:
@@ -117,7 +117,7 @@ class Monitor(NotCopied):
         return self
 
     def __next__(self) -> Event:
-        self._refuse_in_fork()
+        self._fork_guard.check("Monitor")
         try:
             return self._queue.get(None)
         except CancelledError:
@@ -150,7 +150,7 @@ class Monitor(NotCopied):
         except BaseException:
             queue.close()
             raise
-        return queue.close
+        return functools.partial(_end_subscription, queue, self._fork_guard)
 
     def close(self) -> None:
         """End the stream: iterations end, waits raise CancelledError, and no call of a callback begins any more.
@@ -159,7 +159,7 @@ class Monitor(NotCopied):
         not answer, this returns after 50 ms, and the native context is released when it answers again. In a fork
         nothing is closed, because the monitor belongs to the parent process.
         """
-        if self._process != lib.platform_process():
+        if self._fork_guard.is_forked():
             return
         try:
             self._is_closed = True
@@ -183,7 +183,7 @@ class Monitor(NotCopied):
     @silent_at_exit
     def __del__(self, _warn: Any = warnings.warn) -> None:
         watch = getattr(self, "_watch", None)
-        if watch is None or watch.ended.is_open() or self._process != lib.platform_process():
+        if watch is None or watch.ended.is_open() or self._fork_guard.is_forked():
             return
         watch.stop()
         self._hub.close()
@@ -193,12 +193,8 @@ class Monitor(NotCopied):
     def __repr__(self) -> str:
         return f"<scardffi.Monitor{', closed' if self._is_closed else ''}>"
 
-    def _refuse_in_fork(self) -> None:
-        if self._process != lib.platform_process():
-            raise from_hresult(E_UNEXPECTED, "Monitor", "it was made in the parent process, before the fork")
-
     def _refuse_if_closed(self) -> None:
-        self._refuse_in_fork()
+        self._fork_guard.check("Monitor")
         if self._is_closed:
             raise from_hresult(E_UNEXPECTED, "Monitor", "it is closed")
 
@@ -283,7 +279,12 @@ def _checked_names(readers: Iterable[str]) -> frozenset[str]:
     return frozenset(names)
 
 
+def _end_subscription(queue: CallbackQueue, fork_guard: ForkGuard) -> None:
+    if not fork_guard.is_forked():  # in a fork a thread of the parent may hold the queue's lock for ever
+        queue.close()
+
+
 @silent_at_exit
-def _stop_collected(watch: ReaderWatch, process: int, _reference: object) -> None:
-    if process == lib.platform_process():
+def _stop_collected(watch: ReaderWatch, fork_guard: ForkGuard, _reference: object) -> None:
+    if not fork_guard.is_forked():
         watch.stop()

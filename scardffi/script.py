@@ -19,7 +19,7 @@ from ._loader import ffi, keeping, lib, owning
 from ._not_copied import NotCopied
 from .constants import MAX_BUFFER_SIZE_EXTENDED, Flow, ReturnCode
 from .errors import E_FAIL, E_OUTOFMEMORY, E_UNEXPECTED, SCardError, ScriptError, from_hresult
-from .exchange import SIGNAL_CHECK_MS, ExchangeFailure, answered, keep, state_detail
+from .exchange import SIGNAL_CHECK_MS, ExchangeFailure, answered, keep, state_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -570,4 +570,4 @@ def _replies(memory: bytes, offsets: list[int], elapsed: list[int] | None) -> Re
 
 def _not_attached(card: AttachedCard) -> SCardError:
     """Return the error of a run on a card that is not attached."""
-    return from_hresult(E_UNEXPECTED, "Script.run", state_detail(card.native, "run"))
+    return state_error(card.native, "Script.run")

@@ -115,7 +115,7 @@ def test_each_code_has_its_class_and_says_what_it_means_and_what_to_do(code: int
 def test_every_class_has_a_code_except_loading_errors_and_groups() -> None:
     groups = {"SCardError", "CardStateError", "LibraryError"}
     loading = {"LibraryNotFoundError", "LibraryNotLoadableError", "MissingSymbolError"}
-    without_a_code = {"ScriptError", "EventsLostError"}
+    without_a_code = {"ScriptError", "EventsLostError", "ForkedProcessError"}
     assert set(KINDS) - groups - loading - without_a_code == set(CLASSES)
 
 

@@ -19,17 +19,17 @@ LEVELS: list[set[str]] = [
     {"constants", "iso7816", "_cdef", "_not_copied", "_locks", "_at_exit", "_pyinstaller"},
     {"errors", "services", "_events"},
     {"_loader"},
-    {"_arguments"},
+    {"_arguments", "_fork_guard"},
     {"_marshalling", "_calls_by_cffi"},
     {"_windows_functions"},
     {"library"},
     {"raw", "handles", "exchange", "embed", "_reaper", "_service", "_event_queue"},
-    {"script", "_attachment", "virtual", "_reader_polling", "_cancellable"},
+    {"script", "_attachment", "virtual", "_reader_polling", "_cancellable", "_bounded_call"},
     {"manage", "_reader_watch"},
     {"monitor"},
     {"context"},
     {"scardffi"},
-    {"cli"},
+    {"compat", "cli"},
 ]
 
 # Units with stricter rules than the levels: all that the unit may import of the package.
@@ -56,6 +56,7 @@ STRICTER = {
     "_events": {"constants", "_field_docs"},  # no ffi, no threads
     "_event_queue": {"constants", "errors", "_events", "_locks"},  # no ffi, no PC/SC library
     "_locks": NOTHING,
+    "_fork_guard": {"_loader", "errors"},
     "_reaper": NOTHING,  # it closes any object
     "_cdef": NOTHING,  # it runs before the package is built
     "_at_exit": NOTHING,  # it decorates any function

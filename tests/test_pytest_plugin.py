@@ -373,3 +373,49 @@ def test_the_examples_of_the_documentation_pass(pytester: pytest.Pytester) -> No
         (pytester.path / name).write_text(code, encoding="utf-8")
     result = pytester.runpytest_subprocess("--virtual-pcsc", "-W", "error", "--strict-markers", "-v")
     result.assert_outcomes(passed=5)
+
+
+COMPAT = """
+import smartcard.scard
+
+def test_scard():
+    assert smartcard.scard.SCardTransmit.__module__ == "scardffi.compat.scard"
+    assert (smartcard.__name__ == "smartcard") == LAYERS_ARE_SCARD
+"""
+
+
+@pytest.mark.parametrize("way", ["option", "ini"])
+@pytest.mark.parametrize("layers", ["all", "scard"])
+def test_with_scardffi_compat_a_test_run_uses_scardffi_in_place_of_pyscard(
+    way: str, layers: str, pytester: pytest.Pytester
+) -> None:
+    if way == "ini":
+        pytester.makeini(f"[pytest]\nscardffi_compat = {layers}")
+    pytester.makeconftest("import smartcard.scard")
+    pytester.makepyfile(COMPAT.replace("LAYERS_ARE_SCARD", str(layers == "scard")))
+    option = "--scardffi-compat" if layers == "all" else f"--scardffi-compat={layers}"
+    pytester.runpytest_subprocess(*[option] * (way == "option")).assert_outcomes(passed=1)
+
+
+def test_scardffi_compat_after_an_import_of_pyscard_is_a_usage_error(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_it(): pass")
+    code = "import smartcard.scard, sys, pytest; sys.exit(pytest.main(['--scardffi-compat']))"
+    done = pytester.run(sys.executable, "-c", code)
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    (line,) = [line for line in done.outlines + done.errlines if line]
+    assert line.startswith("ERROR: --scardffi-compat: smartcard was imported from ")
+
+
+def test_unknown_layers_of_scardffi_compat_are_a_usage_error(pytester: pytest.Pytester) -> None:
+    done = pytester.runpytest_subprocess("--scardffi-compat=some")
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines(["ERROR: --scardffi-compat: layers: 'some' is not allowed; give 'all' or 'scard'"])
+
+
+def test_scardffi_compat_ends_with_the_test_run(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_it(): pass")
+    code = (
+        "import sys, pytest; pytest.main(['--scardffi-compat']); import smartcard.scard as scard;"
+        "print(scard.SCardTransmit.__module__)"
+    )
+    assert pytester.run(sys.executable, "-c", code).outlines[-1] == "smartcard.scard.scard"

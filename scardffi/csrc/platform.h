@@ -77,10 +77,10 @@ const char *platform_environment(const char *name);
 void platform_global_lock(void);
 void platform_global_unlock(void);
 
+/* [declarations] that Python sees */
+
 /* Begin to count forks for platform_process. Only the first call has an effect. */
 void platform_watch_forks(void);
-
-/* [declarations] that Python sees */
 
 /* Return a number that is different in the child of each fork. */
 unsigned platform_process(void);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol, SupportsIndex
 
-from .._locks import Mutex
+from .._locks import ForkMutex
 from .._not_copied import NotCopied
 from ..iso7816._secrets import Secrets
 from ..iso7816.atr import Atr, MalformedAtrError
@@ -47,7 +47,7 @@ class Turns(NotCopied):
     """
 
     def __init__(self) -> None:
-        self.lock = Mutex()
+        self.lock = ForkMutex()
         self.selected_by: object = None
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from .._at_exit import silent_at_exit
 from .._loader import set_default_table
-from .._locks import Mutex
+from .._locks import ForkMutex
 from ..library import Library
 from ._library_files import library_path
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .._native import Api
 
-_lock: Final = Mutex()
+_lock: Final = ForkMutex()
 _uses = 0  # the number of installed() contexts that have not ended
 _previous: Api | None = None  # the default library before the first of them
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Self, SupportsIndex
 from .._arguments import dword, integer, invalid, text
 from .._at_exit import silent_at_exit
 from .._half_made import repr_if_half_made
-from .._locks import Mutex
+from .._locks import ForkMutex
 from .._not_copied import NotCopied
 from ..errors import InvalidArgumentError, number_of
 from . import _scardvirtual
@@ -135,7 +135,7 @@ def fault(
     return new
 
 
-_lock: Final = Mutex()
+_lock: Final = ForkMutex()
 _stops = 0  # the number of service_stopped() contexts that have not ended
 
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from .._arguments import invalid, text
 from .._at_exit import silent_at_exit
+from .._fork_guard import ForkGuard
 from .._half_made import repr_if_half_made
-from .._locks import Mutex
+from .._locks import ForkMutex
 from .._not_copied import NotCopied
 from ..constants import ReturnCode
 from ..errors import E_UNEXPECTED, SCardError, SharingViolationError, from_hresult
@@ -39,7 +40,8 @@ class VirtualReader(NotCopied):
     """A reader in the virtual PC/SC library, identified by its name.
 
     As a context manager it is plugged in while the context lasts, with ``card`` in it. All users of the virtual library
-    in the process see the reader. Subclasses can override :meth:`control` to answer control codes.
+    in the process see the reader. Subclasses can override :meth:`control` to answer control codes. In the child of a
+    fork the methods raise ForkedProcessError.
 
     Args:
         name: the reader's name, 1 to 127 bytes in UTF-8.
@@ -63,6 +65,7 @@ class VirtualReader(NotCopied):
             raise invalid("name", name, f"1 to {_LONGEST_NAME} bytes")
         if card is not None:
             _checked_atr(card)
+        self._fork_guard = ForkGuard()
         self.errors: list[BaseException] = []
         self._name = name
         self._latency_us = _scardvirtual.microseconds(latency)
@@ -88,6 +91,7 @@ class VirtualReader(NotCopied):
 
     @latency.setter
     def latency(self, value: float) -> None:
+        self._fork_guard.check("VirtualReader.latency")
         latency_us = _scardvirtual.microseconds(value)
         _scardvirtual.set_latency(self._native_name, latency_us)
         self._latency_us = latency_us
@@ -99,6 +103,7 @@ class VirtualReader(NotCopied):
             SharingViolationError: a reader with this name is plugged in.
             OutOfMemoryError: 1 024 readers are plugged in, or are unplugged and still have open handles.
         """
+        self._fork_guard.check("VirtualReader.plug")
         with _lock:
             key = next(_keys)
             _readers[key] = self
@@ -125,6 +130,7 @@ class VirtualReader(NotCopied):
         Raises:
             UnknownReaderError: the reader is not plugged in.
         """
+        self._fork_guard.check("VirtualReader.unplug")
         with _lock:
             _scardvirtual.unplug(self._native_name)
             plugged = _plugged.pop(self._name, None)  # another object with this name may have plugged it in
@@ -142,6 +148,7 @@ class VirtualReader(NotCopied):
             InvalidArgumentError: the ATR has more than 33 bytes.
             TypeError: ``card`` is not a card.
         """
+        self._fork_guard.check("VirtualReader.insert")
         self._insert(card, _checked_atr(card))
 
     def _insert(self, card: Card | AnsweringCard, atr: bytes) -> None:
@@ -173,6 +180,7 @@ class VirtualReader(NotCopied):
             NoSmartCardError: the reader is empty.
             UnknownReaderError: the reader is not plugged in.
         """
+        self._fork_guard.check("VirtualReader.remove")
         with _lock:
             _scardvirtual.remove(self._native_name)
             self._forget_card()
@@ -190,6 +198,7 @@ class VirtualReader(NotCopied):
             InvalidArgumentError: the ATR has more than 33 bytes.
             TypeError: ``card`` is not a card.
         """
+        self._fork_guard.check("VirtualReader.swap")
         atr = _checked_atr(card)
         self.remove()
         time.sleep(gap)
@@ -206,6 +215,7 @@ class VirtualReader(NotCopied):
             UnknownReaderError: the reader is not plugged in.
             SharingViolationError: the card calls this during a command.
         """
+        self._fork_guard.check("VirtualReader.reset")
         _scardvirtual.reset(self._native_name)
 
     def control(self, code: int, command: bytes) -> bytes | None:  # noqa: ARG002  for subclasses
@@ -245,7 +255,7 @@ class VirtualReader(NotCopied):
         self._card = None
 
 
-_lock = Mutex()  # held while readers and registries change; a signal handler may change them too
+_lock: Final = ForkMutex()  # held while readers and registries change; a signal handler may change them too
 _keys: Final = itertools.count(1)
 _plugged: Final[dict[str, VirtualReader]] = {}  # by name
 _readers: Final[dict[int, VirtualReader]] = {}  # by the key that C passes to the callbacks
@@ -254,8 +264,6 @@ _cards: Final[dict[int, tuple[VirtualReader, Any]]] = {}  # inserted cards, by t
 
 def _forget_all() -> None:
     """Clear the registries in the child of a fork, in which the virtual resource manager starts again."""
-    global _lock  # noqa: PLW0603  another thread of the parent may hold it
-    _lock = Mutex()
     for registry in (_plugged, _readers, _cards):
         registry.clear()
 

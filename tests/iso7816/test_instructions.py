@@ -521,13 +521,19 @@ def test_the_callers_pin_is_not_changed() -> None:
 
 
 class Row(NamedTuple):
-    """A row of the table in docs/instructions.md."""
+    """A row of a table in docs/instructions.md."""
 
     command: str
     instructions: set[int]
     functions: list[str]
-    clause: str
+    part: str
+    """The part of ISO/IEC 7816, such as 7816-4."""
+    clauses: list[str]
     example: str
+
+
+CLAUSES = re.compile(r"(?:(7816-[89]), )?(\d+(?:\.\d+)+(?:, \d+(?:\.\d+)+)*)")
+"""The cell with the clauses: a part that is not 7816-4, and the numbers."""
 
 
 def rows() -> list[Row]:
@@ -536,8 +542,21 @@ def rows() -> list[Row]:
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if line.startswith("| ") and len(cells) == 5 and cells[0] != "command":
             instructions = {int(byte, 16) for byte in cells[1].split(", ")}
-            found.append(Row(cells[0], instructions, re.findall(r"`(\w+)`", cells[2]), cells[3], cells[4].strip("`")))
+            functions = re.findall(r"`(\w+)`", cells[2])
+            match = CLAUSES.fullmatch(cells[3])
+            assert match, f"{cells[0]} has no clause number: {cells[3]}"
+            found.append(
+                Row(cells[0], instructions, functions, match[1] or "7816-4", match[2].split(", "), cells[4].strip("`"))
+            )
     return found
+
+
+def test_the_page_names_the_edition_and_a_source_of_the_clauses_of_each_part() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for part in {row.part for row in rows()}:
+        entry = re.search(rf"^- \*\*ISO/IEC {part}\*\*: the edition of \d{{4}}\b(.*\n  )*.*", page, re.MULTILINE)
+        assert entry, part
+        assert "source" in entry[0], part
 
 
 def test_the_table_in_the_documentation_has_every_function_once() -> None:
@@ -560,11 +579,9 @@ def test_a_row_of_the_table_has_the_clause_that_the_docstrings_of_its_functions_
         function = getattr(iso, name)
         module = inspect.getmodule(function)
         assert module
-        if row.clause.startswith("7816-"):
-            assert row.clause in (module.__doc__ or "")
-        else:
-            for clause in row.clause.split(", "):
-                assert re.search(rf"\b{re.escape(clause)}\b", function.__doc__ or ""), name
+        assert f"ISO/IEC {row.part}, clause " in (module.__doc__ or "")
+        for clause in row.clauses:
+            assert re.search(rf"\b{re.escape(clause)}(?![\d.]*\d)", function.__doc__ or ""), name
 
 
 def test_a_command_of_the_standard_without_a_function_is_listed_as_left_out() -> None:
@@ -579,14 +596,21 @@ def test_a_command_of_the_standard_without_a_function_is_listed_as_left_out() ->
     assert left_out == {(name, frozenset(ins)) for name, ins in named.items() if name not in with_function}
 
 
-CLAUSE = re.compile(r"7816-4,? clauses? ((?:11\.[\d.]+\d|, | and )+)")
+CLAUSE = re.compile(r"(7816-[489]),? clauses? ((?:\d+(?:\.\d+)*|, | and )+)")
+GROUP = {"7816-4": "11", "7816-8": "5", "7816-9": "6"}
+"""The clause of each part that specifies the commands."""
 SOURCES = [path for folder in (Path(scardffi.__file__).parent, PAGE.parent) for path in folder.rglob("*")]
 
 
 def test_all_clauses_of_commands_are_those_of_the_edition_that_the_table_names() -> None:
-    known = {clause for row in rows() for clause in row.clause.split(", ")}
-    groups = {clause.rpartition(".")[0] for clause in known}
+    known = {(row.part, clause) for row in rows() for clause in row.clauses}
+    known |= {(part, clause.rpartition(".")[0]) for part, clause in known} | set(GROUP.items())
+    seen = set()
     for path in SOURCES:
         if path.suffix in {".py", ".c", ".h", ".md"}:
             for match in CLAUSE.finditer(path.read_text(encoding="utf-8")):
-                assert set(re.findall(r"[\d.]+\d", match[1])) <= known | groups, f"{path.name}: {match[0]}"
+                for clause in re.findall(r"\d[\d.]*", match[2]):
+                    if clause.partition(".")[0] == GROUP[match[1]]:
+                        assert (match[1], clause) in known, f"{path.name}: {match[0]}"
+                        seen.add(match[1])
+    assert seen == set(GROUP)

@@ -22,11 +22,11 @@ from scardffi import (
     CancelledError,
     Context,
     Disposition,
+    ForkedProcessError,
     InvalidHandleError,
     Library,
     SCardManage,
     ShareMode,
-    UnexpectedStateError,
 )
 
 VENDOR_NAME = 0x00010100
@@ -58,7 +58,7 @@ def refuses(use: Callable[[], object], name: str) -> None:
     message = ""
     try:
         use()
-    except UnexpectedStateError as error:
+    except ForkedProcessError as error:
         message = str(error)
     assert "fork" in message, f"{name} did not refuse: {message}"
 

@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import scardffi
 from scardffi import Library, SCardManage
@@ -13,6 +14,13 @@ _SOURCE = Path(__file__).parent.parent / "csrc" / "callback_pcsc.c"
 _CARD = ctypes.CFUNCTYPE(
     ctypes.c_int64, ctypes.POINTER(ctypes.c_ubyte), ctypes.c_uint32, ctypes.POINTER(ctypes.c_ubyte), ctypes.c_uint32
 )
+
+
+class Sender(Protocol):
+    """What sends a command and returns the response."""
+
+    def transmit(self, command: bytes, /) -> bytes:
+        """Send a command."""
 
 
 class CallbackLibrary:
@@ -33,7 +41,7 @@ class CallbackLibrary:
         self._loaded.set_card(self._function)
         return SCardManage(self.library).attach_by_ifd("any")
 
-    def memory_behind(self, card: SCardManage, length: int) -> bytes:
+    def memory_behind(self, card: Sender, length: int) -> bytes:
         """Return what is in the memory in which ``transmit`` receives, by an answer that the library does not write."""
         self._loaded.set_silent(ctypes.c_uint64(length))
         try:

@@ -504,6 +504,99 @@ PyDoc_STRVAR(raw_transmit_doc,
              "SCardTransmit of the library at this address; 0 for the default library. Return (code, length). Return\n"
              "None, without a call, if an argument has an unusual type or value, or if no library can be loaded.");
 
+/* The function behind compat.scard.SCardTransmit */
+
+static unsigned char *list_memory; /* atomic; MAX_BUFFER_SIZE_EXTENDED bytes for the next response, NULL: none */
+
+/* Return bytes as a list of ints, or NULL with an exception set. */
+static PyObject *list_of_ints(const unsigned char *bytes, Py_ssize_t length)
+{
+    PyObject *list = PyList_New(length);
+    for (Py_ssize_t i = 0; list != NULL && i < length; i++) {
+        PyObject *number = PyLong_FromLong(bytes[i]);
+        if (number == NULL || PyList_SetItem(list, i, number) != 0)
+            Py_CLEAR(list);
+    }
+    return list;
+}
+
+/* Return [code, [byte, ...]]. Steals a reference to the list, which is NULL after an error. */
+static PyObject *code_and_list(uint32_t code, PyObject *list)
+{
+    PyObject *pair = list != NULL ? PyList_New(2) : NULL;
+    PyObject *number = sizeof(LONG) == 4 ? PyLong_FromLong((int32_t)code) : PyLong_FromUnsignedLong(code);
+    if (pair == NULL || number == NULL) {
+        Py_XDECREF(pair);
+        Py_XDECREF(number);
+        Py_XDECREF(list);
+        return NULL;
+    }
+    PyList_SetItem(pair, 0, number);
+    PyList_SetItem(pair, 1, list);
+    return pair;
+}
+
+static PyObject *transmit_list(PyObject *module, PyObject *const *arguments, Py_ssize_t given)
+{
+    (void)module;
+    if (given != 3) {
+        PyErr_SetString(PyExc_TypeError, "transmit_list() takes 3 arguments");
+        return NULL;
+    }
+    char detail[512];
+    scardffi_library *library;
+    long long handle, protocol;
+    if (!get_number(arguments[0], sizeof(SCARDHANDLE), &handle) || !get_number(arguments[1], 4, &protocol) ||
+        (protocol != SCARD_PROTOCOL_T0 && protocol != SCARD_PROTOCOL_T1 && protocol != SCARD_PROTOCOL_RAW) ||
+        table->library_open_default(&library, detail, sizeof detail) != 0)
+        Py_RETURN_NONE;
+    bool is_copied = PyList_CheckExact(arguments[2]) || PyTuple_CheckExact(arguments[2]);
+    PyObject *source = is_copied ? PyBytes_FromObject(arguments[2]) : arguments[2];
+    Py_buffer command;
+    if (source == NULL || PyObject_GetBuffer(source, &command, PyBUF_SIMPLE) != 0) {
+        if (source == NULL && PyErr_ExceptionMatches(PyExc_MemoryError))
+            return NULL;
+        PyErr_Clear();
+        Py_RETURN_NONE;
+    }
+    PyObject *answer = NULL;
+    unsigned char *memory = platform_atomic_exchange(&list_memory, NULL);
+    if (memory == NULL)
+        memory = malloc(MAX_BUFFER_SIZE_EXTENDED);
+    bool is_sent = memory != NULL && command.len > 0 && (uint64_t)command.len <= UINT32_MAX;
+    if (is_sent) {
+        uint32_t code;
+        DWORD received = MAX_BUFFER_SIZE_EXTENDED;
+        SCARD_IO_REQUEST pci = {(DWORD)protocol, sizeof pci};
+        Py_BEGIN_ALLOW_THREADS
+        code = (uint32_t)library->SCardTransmit((SCARDHANDLE)handle, &pci, command.buf, (DWORD)command.len, NULL,
+                                                memory, &received);
+        Py_END_ALLOW_THREADS
+        if (received > MAX_BUFFER_SIZE_EXTENDED)
+            received = MAX_BUFFER_SIZE_EXTENDED;
+        answer = code_and_list(code, list_of_ints(memory, code == 0 ? (Py_ssize_t)received : 0));
+        wipe_memory(memory, code == 0 ? (size_t)received : MAX_BUFFER_SIZE_EXTENDED);
+    }
+    free(platform_atomic_exchange(&list_memory, memory));
+    if (is_copied && command.len > 1) /* Python shares the bytes objects of length 0 and 1 */
+        wipe_memory(command.buf, (size_t)command.len);
+    PyBuffer_Release(&command);
+    if (is_copied)
+        Py_DECREF(source);
+    if (is_sent)
+        return answer;
+    if (memory == NULL)
+        return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(
+    transmit_list_doc,
+    "transmit_list($module, card, protocol, command, /)\n--\n\n"
+    "SCardTransmit of the default library. Return [code, [byte, ...]] for a command that is a list, a tuple or\n"
+    "a buffer. Return None, without a call, if an argument has an unusual type or value, or if no library can\n"
+    "be loaded.");
+
 /* Cards in Python, for the virtual PC/SC library */
 
 static PyObject *answer_command; /* atomic; answers the commands for these cards; never released */
@@ -565,6 +658,7 @@ static PyMethodDef functions[] = {
     {"use_table", use_table, METH_O,
      "use_table($module, address, /)\n--\n\nUse the table of scardffi.h at an address."},
     {"transmit", FASTCALL(raw_transmit), METH_FASTCALL, raw_transmit_doc},
+    {"transmit_list", FASTCALL(transmit_list), METH_FASTCALL, transmit_list_doc},
     {"card_function", card_function, METH_O, card_function_doc},
     {NULL, NULL, 0, NULL},
 };
@@ -582,7 +676,18 @@ static int add_types(PyObject *module)
     return add_type(module, &card_spec) == 0 ? add_type(module, &exchange_spec) : -1;
 }
 
+/* Cards in Python are called in the main interpreter, whichever one they belong to. */
+static int refuse_sub_interpreters(PyObject *module)
+{
+    (void)module;
+    if (PyInterpreterState_GetID(PyInterpreterState_Get()) == 0)
+        return 0;
+    PyErr_SetString(PyExc_ImportError, "scardffi._calls does not support loading in subinterpreters");
+    return -1;
+}
+
 static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, refuse_sub_interpreters},
     {Py_mod_exec, add_types},
 #ifdef Py_mod_gil
     {Py_mod_gil, Py_MOD_GIL_NOT_USED},

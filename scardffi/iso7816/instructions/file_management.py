@@ -1,4 +1,4 @@
-"""Creation, deletion and life cycle of files and of the card (ISO/IEC 7816-9)."""
+"""Creation, deletion and life cycle of files and of the card (ISO/IEC 7816-9, clause 6)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def create_file(parameters: Objects, descriptor: int = 0, *, short_id: int | None = None, cla: int = 0) -> Command:
-    """Build CREATE FILE, which creates a file in the current DF.
+    """Build CREATE FILE, which creates a file in the current DF (clause 6.1).
 
     Args:
         parameters: the file control parameters, in a data object with tag 62.
@@ -27,7 +27,7 @@ def create_file(parameters: Objects, descriptor: int = 0, *, short_id: int | Non
 
 
 def delete_file(file: Buffer = b"", by: SelectBy = SelectBy.FILE_ID, *, cla: int = 0) -> Command:
-    """Build DELETE FILE.
+    """Build DELETE FILE (clause 6.2).
 
     Args:
         file: the file, as for :func:`select_file`; empty for the current file.
@@ -38,25 +38,25 @@ def delete_file(file: Buffer = b"", by: SelectBy = SelectBy.FILE_ID, *, cla: int
 
 
 def activate_file(file: Buffer = b"", by: SelectBy = SelectBy.FILE_ID, *, cla: int = 0) -> Command:
-    """Build ACTIVATE FILE, formerly REHABILITATE; arguments of :func:`delete_file`."""
+    """Build ACTIVATE FILE, formerly REHABILITATE (clause 6.4); arguments of :func:`delete_file`."""
     return Command(cla, 0x44, by, 0, file_reference(file, by))
 
 
 def deactivate_file(file: Buffer = b"", by: SelectBy = SelectBy.FILE_ID, *, cla: int = 0) -> Command:
-    """Build DEACTIVATE FILE, formerly INVALIDATE; arguments of :func:`delete_file`."""
+    """Build DEACTIVATE FILE, formerly INVALIDATE (clause 6.3); arguments of :func:`delete_file`."""
     return Command(cla, 0x04, by, 0, file_reference(file, by))
 
 
 def terminate_df(file: Buffer = b"", by: SelectBy = SelectBy.FILE_ID, *, cla: int = 0) -> Command:
-    """Build TERMINATE DF, after which a DF can never be used again; arguments of :func:`delete_file`."""
+    """Build TERMINATE DF, after which a DF can never be used again (clause 6.5); arguments of :func:`delete_file`."""
     return Command(cla, 0xE6, by, 0, file_reference(file, by))
 
 
 def terminate_ef(file: Buffer = b"", by: SelectBy = SelectBy.FILE_ID, *, cla: int = 0) -> Command:
-    """Build TERMINATE EF, after which an EF can never be used again; arguments of :func:`delete_file`."""
+    """Build TERMINATE EF, after which an EF can never be used again (clause 6.6); arguments of :func:`delete_file`."""
     return Command(cla, 0xE8, by, 0, file_reference(file, by))
 
 
 def terminate_card_usage(*, cla: int = 0) -> Command:
-    """Build TERMINATE CARD USAGE, after which the card can never be used again."""
+    """Build TERMINATE CARD USAGE, after which the card can never be used again (clause 6.7)."""
     return Command(cla, 0xFE)

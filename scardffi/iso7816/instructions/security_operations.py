@@ -1,4 +1,4 @@
-"""Cryptographic operations: PERFORM SECURITY OPERATION and GENERATE ASYMMETRIC KEY PAIR (ISO/IEC 7816-8).
+"""Cryptographic operations: PERFORM SECURITY OPERATION and GENERATE ASYMMETRIC KEY PAIR (ISO/IEC 7816-8, clause 5).
 
 Keys and algorithms are those of the security environment: see :func:`.authentication.set_security_environment`.
 """
@@ -39,7 +39,7 @@ class KeyPairAction(IntEnum):
 def perform_security_operation(
     output_tag: int, input_tag: int, data: Objects = b"", le: int | None = SHORT_LE, *, odd: bool = False, cla: int = 0
 ) -> Command:
-    """Build PERFORM SECURITY OPERATION. The functions below build its operations by name.
+    """Build PERFORM SECURITY OPERATION (clause 5.2). The functions below build its operations by name.
 
     Args:
         output_tag: the tag of the response data, 0 to 255 (P1); 0 if there is none.
@@ -53,7 +53,7 @@ def perform_security_operation(
 
 
 def compute_cryptographic_checksum(data: Buffer, le: int = SHORT_LE, *, cla: int = 0) -> Command:
-    """Build COMPUTE CRYPTOGRAPHIC CHECKSUM, whose response is the checksum of the data.
+    """Build COMPUTE CRYPTOGRAPHIC CHECKSUM, whose response is the checksum of the data (clause 5.2).
 
     Args:
         data: the data.
@@ -66,7 +66,7 @@ def compute_cryptographic_checksum(data: Buffer, le: int = SHORT_LE, *, cla: int
 def compute_digital_signature(
     data: Objects = b"", le: int = SHORT_LE, *, input_tag: int = 0x9A, cla: int = 0
 ) -> Command:
-    """Build COMPUTE DIGITAL SIGNATURE, whose response is the signature.
+    """Build COMPUTE DIGITAL SIGNATURE, whose response is the signature (clause 5.2).
 
     Args:
         data: the data to sign, or their hash; empty if the card has it.
@@ -78,7 +78,7 @@ def compute_digital_signature(
 
 
 def compute_hash(data: Objects, le: int | None = SHORT_LE, *, input_tag: int = _PLAIN_VALUE, cla: int = 0) -> Command:
-    """Build HASH, which computes the hash of the data.
+    """Build HASH, which computes the hash of the data (clause 5.2).
 
     Args:
         data: the data.
@@ -91,7 +91,7 @@ def compute_hash(data: Objects, le: int | None = SHORT_LE, *, input_tag: int = _
 
 
 def verify_cryptographic_checksum(objects: Objects, *, cla: int = 0) -> Command:
-    """Build VERIFY CRYPTOGRAPHIC CHECKSUM.
+    """Build VERIFY CRYPTOGRAPHIC CHECKSUM (clause 5.2).
 
     Args:
         objects: data objects: the data (tag 80) and the checksum (tag 8E).
@@ -101,7 +101,7 @@ def verify_cryptographic_checksum(objects: Objects, *, cla: int = 0) -> Command:
 
 
 def verify_digital_signature(objects: Objects, *, cla: int = 0) -> Command:
-    """Build VERIFY DIGITAL SIGNATURE.
+    """Build VERIFY DIGITAL SIGNATURE (clause 5.2).
 
     Args:
         objects: data objects: the data or hash that was signed (tag 9A or 90), and the signature (tag 9E).
@@ -111,7 +111,7 @@ def verify_digital_signature(objects: Objects, *, cla: int = 0) -> Command:
 
 
 def verify_certificate(certificate: Objects, *, input_tag: int = 0xBE, cla: int = 0) -> Command:
-    """Build VERIFY CERTIFICATE.
+    """Build VERIFY CERTIFICATE (clause 5.2).
 
     Args:
         certificate: the certificate.
@@ -123,7 +123,7 @@ def verify_certificate(certificate: Objects, *, input_tag: int = 0xBE, cla: int 
 
 
 def encipher(data: Buffer, le: int = SHORT_LE, *, output_tag: int = _CRYPTOGRAM, cla: int = 0) -> Command:
-    """Build ENCIPHER, whose response is the cryptogram.
+    """Build ENCIPHER, whose response is the cryptogram (clause 5.2).
 
     Args:
         data: the data to encipher.
@@ -135,7 +135,7 @@ def encipher(data: Buffer, le: int = SHORT_LE, *, output_tag: int = _CRYPTOGRAM,
 
 
 def decipher(data: Buffer, le: int = SHORT_LE, *, input_tag: int = _CRYPTOGRAM, cla: int = 0) -> Command:
-    """Build DECIPHER, whose response is the data that were enciphered.
+    """Build DECIPHER, whose response is the data that were enciphered (clause 5.2).
 
     Args:
         data: the cryptogram.
@@ -155,7 +155,7 @@ def generate_asymmetric_key_pair(
     odd: bool = False,
     cla: int = 0,
 ) -> Command:
-    """Build GENERATE ASYMMETRIC KEY PAIR, whose response contains the public key (tag 7F49).
+    """Build GENERATE ASYMMETRIC KEY PAIR, whose response contains the public key, tag 7F49 (clause 5.1).
 
     Args:
         data: parameters, such as a control reference template; empty if the card knows them.
