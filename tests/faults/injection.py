@@ -60,6 +60,8 @@ class Fault:
     """True if the fault ends while the call runs."""
     ends_for_waits = False
     """True if the fault ends while a call waits for it to end."""
+    ends_before_closing = False
+    """True if nothing can be closed while it lasts."""
     counts_commands = True
     """False if the commands that the card got cannot be counted."""
 
@@ -139,6 +141,13 @@ class Frozen(Fault):
     def _signal(self, number: signal.Signals) -> None:
         assert isinstance(self.service, PcscdService)
         os.kill(self.service.daemon.process_id, number)
+
+
+class StillFrozen(Frozen):
+    """Pcscd gets SIGSTOP, and SIGCONT only when the call has ended, before its objects are closed."""
+
+    ends_by_itself = False
+    ends_before_closing = True
 
 
 class OnReaders(Fault):
@@ -309,6 +318,7 @@ FAULTS: Final[dict[str, Callable[[Service], Fault]]] = {
     "killed": Killed,
     "restarted": Restarted,
     "frozen, then continued": Frozen,
+    "frozen": StillFrozen,
     "card pulled": Pulled,
     "reader unplugged": Unplugged,
     "card of the wait pulled and inserted": PulledAndInserted,

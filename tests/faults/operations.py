@@ -1,5 +1,6 @@
 """The operations that faults hit: how each is prepared and called, and what its right result is."""
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import Final, NamedTuple
@@ -57,7 +58,8 @@ class Operation(NamedTuple):
 
     name: str
     kind: str
-    """What it is to the resource manager: card, question, opening, waiting or closing."""
+    """What it is to the resource manager: card, question, opening, waiting or closing. Operations of the kinds bounded,
+    sharing and answer have rows of their own."""
     make: Callable[[Scene], Callable[[], object]]
     blocks: bool = False
     """True if the call waits until something happens; such an operation is only hit while it waits."""
@@ -281,9 +283,57 @@ def attach_alone(scene: Scene) -> Callable[[], object]:
     return call
 
 
-def lock_for_a_moment(card: SCardManage, _scene: Scene) -> None:
-    card.lock(0.1)
-    card.unlock()
+LIMIT: Final = 0.2
+"""The timeout of the calls that take one, in seconds."""
+
+
+def in_time(call: Callable[[], object], name: str) -> Callable[[], object]:
+    """Return a call that must end in time, with its result or an error; the machine may be busy."""
+
+    def timed() -> None:
+        start = time.monotonic()
+        try:
+            call()
+        finally:
+            took = time.monotonic() - start
+            check(took < LIMIT + 1, f"{name}: it took {took} s")
+
+    return timed
+
+
+def attach_in_time(scene: Scene) -> Callable[[], object]:
+    context = scene.context()
+    return in_time(lambda: context.attach(scene.reader, timeout=LIMIT).detach(), "attach(timeout=0.2)")
+
+
+def reconnect_in_time(scene: Scene) -> Callable[[], object]:
+    card = scene.card()
+    return in_time(lambda: card.reconnect(timeout=LIMIT), "reconnect(timeout=0.2)")
+
+
+def lock_in_time(scene: Scene) -> Callable[[], object]:
+    card = scene.card()
+
+    def call() -> None:
+        card.lock(LIMIT)
+        card.unlock()
+
+    return in_time(call, "lock(timeout=0.2)")
+
+
+def change_in_time(scene: Scene) -> Callable[[], object]:
+    context = scene.context()
+    return in_time(lambda: context.get_status_change([scene.reader], LIMIT), "get_status_change(timeout=0.2)")
+
+
+def wait_in_time(scene: Scene) -> Callable[[], object]:
+    context = scene.context()
+    return in_time(lambda: context.wait_for_card(LIMIT, reader=scene.reader), "wait_for_card(0.2)")
+
+
+def monitor_in_time(scene: Scene) -> Callable[[], object]:
+    one = consumed(scene.opened.enter_context(scene.context().monitor()))
+    return in_time(lambda: one.wait(lambda _: False, LIMIT), "Monitor.wait(timeout=0.2)")
 
 
 def answers(work: Callable[[SCardManage], object]) -> Callable[[Scene], Callable[[], object]]:
@@ -390,7 +440,12 @@ OPERATIONS: Final = {
         Operation("a new monitor", "waiting", new_monitor),
         Operation("monitor", "waiting", monitor, blocks=True),
         Operation("attach alone", "sharing", attach_alone),
-        Operation("lock(0.1)", "sharing", on_a_card(lock_for_a_moment)),
+        Operation("attach(timeout=0.2)", "bounded", attach_in_time),
+        Operation("reconnect(timeout=0.2)", "bounded", reconnect_in_time),
+        Operation("lock(timeout=0.2)", "bounded", lock_in_time),
+        Operation("get_status_change(timeout=0.2)", "bounded", change_in_time),
+        Operation("wait_for_card(0.2)", "bounded", wait_in_time),
+        Operation("Monitor.wait(timeout=0.2)", "bounded", monitor_in_time),
         *ODD_ANSWERS.values(),
         Operation("cancel", "closing", cancel),
         Operation("unlock", "closing", unlock),

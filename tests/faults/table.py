@@ -12,6 +12,8 @@ VIRTUAL: Final = ("virtual",)
 RESET: Final = "reset by another program"
 REMOVED: Final = ("RemovedCardError", "NoSmartCardError")
 UNPLUGGED: Final = ("ReaderUnavailableError",)
+APART: Final = {"answer", "sharing", "bounded"}
+"""The kinds of operations that have rows of their own only: others stand for them elsewhere."""
 GONE: Final = ("NoServiceError", "CommunicationError")
 
 
@@ -35,7 +37,7 @@ def of_the_service() -> Iterator[Row]:
     """Yield the rows in which the resource manager fails."""
     faults = (("stopped", BOTH), ("killed", DAEMON), ("restarted", BOTH), ("frozen, then continued", DAEMON))
     for operation in OPERATIONS.values():
-        if operation.kind in {"answer", "sharing"}:
+        if operation.kind in APART:
             continue  # the other operations stand for them
         for fault, places in faults:
             for moment in ("during",) if operation.blocks else ("before", "during", "after"):
@@ -55,6 +57,13 @@ def _without_service(operation: Operation, fault: str, moment: str) -> tuple[str
     if moment == "before":
         return (RESULT,) if returns else ("NoServiceError",)
     return (RESULT, *GONE) if returns else GONE
+
+
+def of_a_frozen_daemon() -> Iterator[Row]:
+    """Yield the rows in which pcscd stays frozen, and a call has a timeout."""
+    for operation in OPERATIONS.values():
+        if operation.kind == "bounded":
+            yield Row("frozen", "before", operation.name, ("SCardTimeoutError",), DAEMON)
 
 
 def of_the_card() -> Iterator[Row]:
@@ -85,7 +94,8 @@ def of_sharing() -> Iterator[Row]:
     yield Row("another program is attached", "before", "attach", (RESULT,))
     for name in ("control", "get_attribute"):
         yield Row("another program holds a transaction", "before", name, ("SharingViolationError",))
-    yield Row("another program holds a transaction", "before", "lock(0.1)", ("SCardTimeoutError",))
+    for name in ("lock(timeout=0.2)", "attach(timeout=0.2)", "reconnect(timeout=0.2)"):
+        yield Row("another program holds a transaction", "before", name, ("SCardTimeoutError",))
     for name in ("transmit", "script", "read_binary_into", "transaction", "attach", "send", "exchange"):
         yield Row("another program holds a transaction for a while", "before", name, (RESULT,))
 
@@ -138,8 +148,8 @@ FUNCTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     },
     "SCardConnect": dict.fromkeys(("attach", "attach alone"), FAILED),
     "SCardReconnect": {"reconnect": FAILED},
-    "SCardBeginTransaction": dict.fromkeys(("lock", "lock(0.1)", "transaction"), FAILED),
-    "SCardEndTransaction": dict.fromkeys(("lock", "lock(0.1)", "transaction", "unlock"), FAILED),
+    "SCardBeginTransaction": dict.fromkeys(("lock", "lock(timeout=0.2)", "transaction"), FAILED),
+    "SCardEndTransaction": dict.fromkeys(("lock", "lock(timeout=0.2)", "transaction", "unlock"), FAILED),
     "SCardStatus": dict.fromkeys(("status", "send"), FAILED),
     "SCardGetStatusChange": {
         "get_status_change": FAILED, **dict.fromkeys(("wait_for_card", "a new monitor"), EITHER)
@@ -156,7 +166,7 @@ FUNCTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "SCardGetAttrib": {
         "get_attribute": FAILED,
         "attach_by_handle": FAILED,
-        **dict.fromkeys(("lock", "lock(0.1)"), (RESULT,)),  # it only asks whether another program has the card
+        **dict.fromkeys(("lock", "lock(timeout=0.2)"), (RESULT,)),  # it only asks whether another program has the card
     },
 }  # fmt: skip
 """The functions of PC/SC that the operations call, and what comes of it if one of the calls fails."""
@@ -175,22 +185,32 @@ def of_the_system() -> Iterator[Row]:
         if operation.blocks:
             continue
         needs_a_socket = operation.name in {"Context", "attach", "get_status_change"}
-        if operation.name not in ODD_ANSWERS and operation.kind != "sharing":
+        if operation.kind not in APART:
             yield Row("no descriptor is left", "before", operation.name, (RESULT,), VIRTUAL)
             refused = ("NoServiceError",) if needs_a_socket else (RESULT,)
             yield Row("no descriptor is left", "before", operation.name, refused, DAEMON)
-            yield Row("a storm of SIGINT", "during", operation.name, (RESULT, "KeyboardInterrupt"))
-            yield Row("a storm of SIGTERM", "during", operation.name, (RESULT, "SystemExit"))
+            # the call before may have been interrupted after it has unlocked the card
+            unlocked = ("NotTransactedError",) if operation.name == "unlock" else ()
+            yield Row("a storm of SIGINT", "during", operation.name, (RESULT, "KeyboardInterrupt", *unlocked))
+            yield Row("a storm of SIGTERM", "during", operation.name, (RESULT, "SystemExit", *unlocked))
             yield Row("a storm of forks", "during", operation.name, (RESULT,))
     for operation in OPERATIONS.values():
-        if operation.name not in ODD_ANSWERS and operation.kind != "sharing":
+        if operation.kind not in APART:
             yield Row("the interpreter ends", "during", operation.name, (RESULT,))
     for name in ("Context", "attach", "get_status_change"):
         yield Row("a daemon of another version", "before", name, ("ServiceStoppedError",))
     yield Row("a daemon of another version", "before", "list_readers", (RESULT,))
 
 
-ROWS: Final = (*of_the_service(), *of_the_card(), *of_sharing(), *of_answers(), *of_the_system(), *of_functions())
+ROWS: Final = (
+    *of_the_service(),
+    *of_a_frozen_daemon(),
+    *of_the_card(),
+    *of_sharing(),
+    *of_answers(),
+    *of_the_system(),
+    *of_functions(),
+)
 
 
 def of_place(place: str, stride: int = 1) -> list[Row]:

@@ -31,7 +31,16 @@ from faults.operations import OPERATIONS, Scene
 from faults.table import FUNCTIONS, RESULT, Row, of_place
 from support.commands import ANSWER_4, READ_4
 
-from scardffi import Context, Library, ReturnCode, SCardManage, ScriptError, UnexpectedStateError, virtual
+from scardffi import (
+    Context,
+    Library,
+    ReturnCode,
+    SCardManage,
+    SCardTimeoutError,
+    ScriptError,
+    UnexpectedStateError,
+    virtual,
+)
 from scardffi.iso7816.status_word import StatusError
 
 HANG_SECONDS = 20.0
@@ -159,6 +168,8 @@ def run(world: World, row: Row, found: dict[str, Any]) -> None:
                 "".join(traceback.format_exception(calls.error)) if calls.error else f"{row.name}: {outcome}"
             )
         found["hangs"] += outcome == "hang"
+        if fault.ends_before_closing:
+            fault.end()
         close(scene, found)
         fault.end()
         if fault.counts_commands:
@@ -369,8 +380,11 @@ RUNNERS: dict[str, Callable[[World, Row, dict[str, Any]], None]] = {
 def close(scene: Scene, found: dict[str, Any]) -> None:
     """Let go of everything, which never fails."""
     closing = Calls(scene.opened.close, once=True)
-    if closing.outcome() != RESULT:
-        found["wrong"].append("letting go failed:\n" + "".join(traceback.format_exception(closing.error)))
+    outcome = closing.outcome()
+    found["hangs"] += outcome == "hang"
+    if outcome != RESULT:
+        error = "".join(traceback.format_exception(closing.error)) if closing.error else outcome
+        found["wrong"].append(f"letting go failed: {error}")
 
 
 def main() -> None:
@@ -411,7 +425,9 @@ def warm_up(world: World) -> None:
         scene = Scene(world.place)
         call = operation.make(scene)
         if not operation.blocks:
-            with contextlib.suppress(StatusError):  # one of them opens a file that the card need not have
+            with contextlib.suppress(
+                StatusError, SCardTimeoutError
+            ):  # a file that is not there, an event that never comes
                 call()
         scene.opened.close()
     card = SCardManage(world.place.library).attach_by_ifd(world.place.reader(0))
