@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import sys
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from ._locks import Gate
@@ -21,6 +22,8 @@ _Result = TypeVar("_Result")
 
 ANSWER_SECONDS: Final = 0.25
 """The time that a call gets for its answer after its own time limit, before it is given up."""
+LET_GO_SECONDS: Final = 1.0
+"""The time that a call that closes something gets, where it may go on later by itself."""
 INTERRUPT_SECONDS: Final = 0.05
 """The time that a call gets to end after Ctrl-C or a cancellation, before it is given up."""
 
@@ -100,3 +103,18 @@ class BoundedCall(Generic[_Result]):
         while self._undo:
             with contextlib.suppress(Exception):
                 self._undo.pop()()
+
+
+def let_go(function: Callable[[], int]) -> int:
+    """Call a function that closes something, and return its code; 0 if it takes longer than a second and goes on.
+
+    It is called on another thread, unless none can be started.
+    """
+    call = BoundedCall(function)
+    if sys.is_finalizing():  # a new thread would not run
+        return function()
+    try:
+        call.start()
+    except RuntimeError:
+        return function()
+    return call.result() if call.wait(LET_GO_SECONDS) else 0

@@ -491,6 +491,8 @@ static PyObject *raw_transmit(PyObject *module, PyObject *const *arguments, Py_s
         code = (uint32_t)library->SCardTransmit((SCARDHANDLE)handle, &pci, command.buf, (DWORD)command.len, NULL,
                                                 response.buf, &received);
         Py_END_ALLOW_THREADS
+        if (code == SCARD_S_SUCCESS && received > (uint64_t)response.len)
+            code = PCSC_IMPOSSIBLE_ANSWER;
     }
     PyBuffer_Release(&command);
     PyBuffer_Release(&response);
