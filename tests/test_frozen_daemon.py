@@ -1,6 +1,7 @@
 """While pcscd is stopped by SIGSTOP no function of PC/SC returns: calls that wait end in time, and leave nothing."""
 
 import contextlib
+import subprocess
 import sys
 import threading
 import time
@@ -178,3 +179,34 @@ def _attached_again(client: Client) -> bool:
     with contextlib.suppress(Exception):
         client.card.attach_by_ifd(client.reader, timeout=5)
     return client.card.is_attached
+
+
+LEFT_OPEN = """
+import sys, scardffi
+context = scardffi.Context()
+card, other = context.attach(sys.argv[1]), context.attach(sys.argv[1])
+monitor = context.monitor()
+print("ready", flush=True)
+sys.stdin.readline()
+for call in (lambda: card.lock(0.05), lambda: context.attach(sys.argv[1], timeout=0.05)):
+    try:
+        call()
+    except scardffi.SCardTimeoutError as error:
+        print(error.function, flush=True)
+"""
+
+
+def test_a_program_ends_with_everything_open(daemon: PrivatePcscd) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-I", "-W", "ignore", "-c", LEFT_OPEN, daemon.ifd_reader(READER)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        assert program.stdout.readline() == "ready\n"
+        with daemon.frozen():
+            output, _ = program.communicate("\n", timeout=5)
+    assert output == "lock\nattach_by_ifd\n"
+    assert program.returncode == 0
