@@ -239,14 +239,14 @@ def test_a_wait_returns_only_when_the_resource_manager_goes_on(library: Library)
         known = [(one.reader, one.event_count << 16 | one.state) for one in context.get_status_change([DEFAULT_READER])]
         _, waiting = library.SCardEstablishContext(2)
         returned: list[object] = []
-        thread = threading.Thread(target=lambda: returned.append(library.SCardGetStatusChange(waiting, 200, known)))
+        thread = threading.Thread(target=lambda: returned.append(library.SCardGetStatusChange(waiting, 200, known)[0]))
         thread.start()
         time.sleep(0.02)
         with virtual.service_frozen():
             time.sleep(0.3)
             assert returned == []
         thread.join(5)
-        assert returned == [(ReturnCode.SCARD_E_TIMEOUT, [])]
+        assert returned == [ReturnCode.SCARD_E_TIMEOUT]
         library.SCardReleaseContext(waiting)
 
 

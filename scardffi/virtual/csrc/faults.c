@@ -181,8 +181,9 @@ void fault_wait_until_thawed(void)
 
 void fault_reset_after_fork(void)
 {
-    is_frozen = false;
     thawed = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
-    memset(slots, 0, sizeof slots);
-    atomic_store(&fault_count, 0);
+    fault_thaw();
+    for (unsigned i = 0; i < MAX_FAULTS; i++)
+        if (slots[i].number != 0)
+            disarm(&slots[i]);
 }
