@@ -375,7 +375,7 @@ def test_transmit_is_not_slower_than_pyscards(tmp_path: Path) -> None:
         "handles = {scard: connected(scard) for scard in (theirs, ours)}\n"
         "for length in (2, 16, 255):\n"
         "    command = [0x00, 0xB0, 0, 0, length - 2] if length > 2 else [0x00, 0xA4, 0, 0]\n"
-        "    for number in range(40):\n"
+        "    for number in range(80):\n"
         "        for name, scard in (('theirs', theirs), ('ours', ours)):\n"
         "            card, protocol = handles[scard]\n"
         "            timer = timeit.Timer(lambda: scard.SCardTransmit(card, protocol, command))\n"
