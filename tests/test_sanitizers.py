@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from fuzzing.inputs import seeds_of
 from fuzzing.programs import C_TARGETS, PROGRAMS
 from fuzzing.programs import build as build_targets
+from fuzzing.replay import replay
 from support.compile import (
     compiler,
     need_python_headers,
@@ -209,11 +209,7 @@ def test_the_seeds_of_the_fuzz_targets_pass_without_a_report(checker: Checker, n
         pytest.skip("the fuzzers run the seeds with the other sanitizers")
     built = build_targets(name, tmp_path, "-DFUZZ_REPLAY", *checker.flags)
     for target in (target for target, its_program in C_TARGETS.items() if its_program == name):
-        paths = [tmp_path / f"{target}-{number}" for number in range(len(seeds_of(target)))]
-        for path, raw in zip(paths, seeds_of(target), strict=True):
-            path.write_bytes(raw)
-        done = run_program(*checker.command, built, *paths, environment={"FUZZ_TARGET": target})
-        said = check_silent(done)
+        said = check_silent(replay(built, target, tmp_path, *checker.command))
         assert target == "configuration" or not said
 
 
