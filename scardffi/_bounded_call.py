@@ -56,7 +56,7 @@ class BoundedCall(Generic[_Result]):
         self._has_begun = True  # Ctrl-C cannot come between this line and the start of the thread
         try:
             # threading.Thread.start() waits in Python code that is not safe if Ctrl-C interrupts it
-            _thread.start_new_thread(self._run, ())
+            _thread.start_new_thread(self.run, ())
         except RuntimeError:
             self.ended.open()
             raise
@@ -75,6 +75,11 @@ class BoundedCall(Generic[_Result]):
         """True if the call has begun and has not ended."""
         return self._has_begun and not self.ended.is_open()
 
+    @property
+    def has_succeeded(self) -> bool:
+        """True if the function has returned."""
+        return bool(self._results)
+
     def result(self) -> _Result:
         """Return what the function returned, or raise what it raised; the call must have ended."""
         if self._error is not None:
@@ -90,7 +95,9 @@ class BoundedCall(Generic[_Result]):
         if not self.is_running:
             close_later(self._undo_all)
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Make the call on the present thread."""
+        self._has_begun = True
         try:
             self._results.append(self._function.pop()())
         except BaseException as error:  # noqa: BLE001  the caller raises it

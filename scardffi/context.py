@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
-from ._arguments import integer, invalid, member, seconds, text
+from ._arguments import integer, invalid, member, seconds
 from ._at_exit import silent_at_exit
 from ._bounded_call import ANSWER_SECONDS, INTERRUPT_SECONDS, BoundedCall, let_go
 from ._cancellable import CancellableContext
@@ -201,7 +201,7 @@ class Context(NotCopied):
             UnexpectedStateError: the context is released.
         """
         self.handle  # noqa: B018  raises if the context is released
-        card = SCardManage(self._library, owner=self)
+        card = self._new_card()
         native = card.native
         try:
             try:
@@ -216,6 +216,9 @@ class Context(NotCopied):
         except BaseException:
             lib.manage_detach(native, Disposition.LEAVE)
             raise
+
+    def _new_card(self) -> SCardManage:
+        return SCardManage(self._library, owner=self)
 
     def _reader_with(self, part: str, timeout: float | None, error: UnknownReaderError) -> str:
         """Return the name of the only reader that has this part in its name.
@@ -268,10 +271,24 @@ class Context(NotCopied):
             InvalidArgumentError: ``states`` is empty, or has more readers than the library takes.
             UnexpectedStateError: the context is released.
         """
+        return self._run_wait(*self._new_wait(states, timeout))
+
+    def _new_wait(self, states: Iterable[str | ReaderState], timeout: float | None) -> tuple[_Wait, list[ReaderState]]:
+        """Return a wait for :meth:`get_status_change`, which :meth:`cancel` can end, and the known states."""
         limit = seconds("timeout", timeout)
         known = _checked_states(states)
         watched = [(one.reader, one.event_count << 16 | int(one.state & ~ReaderStateFlag.CHANGED)) for one in known]
-        code, results = self._wait(limit, watched)
+        self.handle  # noqa: B018  raises in a fork, in which the lock may be held for ever
+        wait = _Wait(self._library, self._scope, limit, watched)
+        with self._state:
+            self.handle  # noqa: B018  raises if the context is released
+            self._waits.add(wait)
+        return wait, known
+
+    @staticmethod
+    def _run_wait(wait: _Wait, known: list[ReaderState]) -> list[ReaderState]:
+        """Wait, and return the new states."""
+        code, results = wait.run()
         if code != 0:
             names = ", ".join(one.reader for one in known)
             raise from_code(code, "SCardGetStatusChange", f"watching {names}", _limit_reason(code, len(known)))
@@ -307,13 +324,15 @@ class Context(NotCopied):
             CommunicationError: pcscd was restarted with fewer readers, which pcsc-lite 2.5 does not support.
             UnexpectedStateError: the context is released.
         """
-        from .monitor import atr_filter, wait_for_card
+        from .monitor import _CardSearch, wait_for_card
 
-        limit, fits = seconds("timeout", timeout), atr_filter(atr)
-        if reader is not None and not text("reader", reader):
-            raise invalid("reader", reader, "a name or a part of it, or None for any reader")
-        with self._monitor(None, self._card_waits) as monitor:
-            return wait_for_card(monitor, limit, reader, fits)
+        limit, search = seconds("timeout", timeout), _CardSearch(reader, atr)
+        with self._search_monitor() as monitor:
+            return wait_for_card(monitor, search, limit)
+
+    def _search_monitor(self) -> Monitor:
+        """Return a monitor for wait_for_card, which :meth:`cancel` closes."""
+        return self._monitor(None, self._card_waits)
 
     def monitor(self, readers: Iterable[str] | None = None) -> Monitor:
         """Return a stream of events of readers and cards. Wraps ``SCardGetStatusChange``.
@@ -469,14 +488,6 @@ class Context(NotCopied):
             code = let_go(functools.partial(lib.native_context_release, context))
         if code != 0 and not nothing_to_release(code):
             raise from_code(code, "SCardReleaseContext")
-
-    def _wait(self, limit: float | None, watched: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
-        """Wait on a new native context, so that cancel() can end it."""
-        wait = _Wait(self._library, self._scope, limit, watched)
-        with self._state:
-            self.handle  # noqa: B018  raises if the context is released
-            self._waits.add(wait)
-        return wait.run()
 
 
 def _release_collected(library: Library, context: CData) -> None:
