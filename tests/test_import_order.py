@@ -24,7 +24,16 @@ LEVELS: list[set[str]] = [
     {"_windows_functions"},
     {"library"},
     {"raw", "handles", "exchange", "embed", "_reaper", "_service", "_event_queue"},
-    {"script", "_attachment", "virtual", "_reader_polling", "_cancellable", "_bounded_call"},
+    {
+        "script",
+        "_attachment",
+        "virtual",
+        "_reader_polling",
+        "_cancellable",
+        "_recovery",
+        "_keep_alive",
+        "_bounded_call",
+    },
     {"manage", "_reader_watch"},
     {"monitor"},
     {"context"},
@@ -57,6 +66,8 @@ STRICTER = {
     "_event_queue": {"constants", "errors", "_events", "_locks"},  # no ffi, no PC/SC library
     "_locks": NOTHING,
     "_fork_guard": {"_loader", "errors"},
+    "_recovery": {"constants", "errors"},  # no native object, no handle
+    "_keep_alive": {"_loader", "_locks"},
     "_reaper": NOTHING,  # it closes any object
     "_cdef": NOTHING,  # it runs before the package is built
     "_at_exit": NOTHING,  # it decorates any function
