@@ -34,9 +34,10 @@ LEVELS: list[set[str]] = [
         "_keep_alive",
         "_bounded_call",
     },
-    {"manage", "_reader_watch"},
+    {"manage", "_reader_watch", "_awaited_call"},
     {"monitor"},
     {"context"},
+    {"aio"},
     {"scardffi"},
     {"compat", "cli"},
 ]
@@ -80,6 +81,8 @@ OUTSIDE = {
     "_cdef": {"cffi"},
     "_pyinstaller.hook-scardffi": {"PyInstaller"},
     "_pyinstaller.hook-scardffi.virtual": {"PyInstaller"},
+    "_awaited_call": {"anyio"},
+    "aio": {"anyio"},
     "services.aes": {"cryptography"},
     "virtual._piv_keys": {"cryptography"},
 }

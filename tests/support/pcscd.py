@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -241,6 +242,17 @@ class PrivatePcscd:
         if process is not None:
             process.kill()
             process.wait()
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop the daemon by SIGSTOP during a `with` statement: it does not answer, and its clients wait."""
+        if self._process is None:
+            raise RuntimeError("this pcscd is not running")
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def ifd_reader(self, number: int) -> str:
         """Return the name of reader `number` of the tests' handler."""

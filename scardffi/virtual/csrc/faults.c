@@ -157,6 +157,7 @@ int64_t fault_copy_answer(uint32_t number, unsigned char *answer, size_t room)
 
 void fault_reset_after_fork(void)
 {
-    memset(slots, 0, sizeof slots);
-    atomic_store(&fault_count, 0);
+    for (unsigned i = 0; i < MAX_FAULTS; i++)
+        if (slots[i].number != 0)
+            disarm(&slots[i]);
 }
