@@ -1,4 +1,4 @@
-"""How a card was attached, and which results mean that its handle is lost: what SCardManage.recover needs to know."""
+"""The arguments of an attach, and the results that mean that a handle is lost: the knowledge of SCardManage.recover."""
 
 from __future__ import annotations
 
