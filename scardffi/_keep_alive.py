@@ -22,7 +22,7 @@ def keep_alive(native: Manage, attachment: int, ended: Gate) -> None:
 
     Args:
         native: the manage object in C.
-        attachment: the number of its attachment that holds the transaction.
+        attachment: the number of its attachment that holds the transaction; 0 for any.
         ended: is opened when the transaction ends. The thread ends without it too, at its next call.
     """
     keeper = _Keeper(ended)

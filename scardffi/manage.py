@@ -16,15 +16,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from . import _marshalling
 from ._arguments import dword, flags, invalid, member, readable, release, seconds, text
 from ._at_exit import silent_at_exit
-from ._attachment import Attachment, AttachmentTransmitter, SendTransmitter
+from ._attachment import NEEDS_A_RESET, Attachment, AttachmentTransmitter, Origin, SendTransmitter, needs_a_new_handle
 from ._bounded_call import ANSWER_SECONDS, INTERRUPT_SECONDS, LET_GO_SECONDS, BoundedCall
 from ._field_docs import field_docs
 from ._half_made import repr_if_half_made
-from ._keep_alive import keep_alive
 from ._loader import ffi, lib, owning
 from ._locks import Gate, Mutex
 from ._reaper import close_later
-from ._recovery import NEEDS_A_RESET, Origin, needs_a_new_handle
 from ._service import establish_error
 from .constants import MAX_BUFFER_SIZE_EXTENDED, CardState, Disposition, Protocol, ReturnCode, Scope, ShareMode
 from .errors import (
@@ -893,6 +891,8 @@ class _Transaction:
         try:
             card._check(lib.transaction_begin(self.borrowed), "lock")  # noqa: SLF001  it raises for the card
             if self.ended is not None:
+                from ._keep_alive import keep_alive  # at the first use, which makes the import of scardffi quicker
+
                 keep_alive(card.native, lib.transaction_attachment(self.borrowed), self.ended)
         except BaseException:
             lib.transaction_cancel(self.borrowed)

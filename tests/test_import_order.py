@@ -30,7 +30,6 @@ LEVELS: list[set[str]] = [
         "virtual",
         "_reader_polling",
         "_cancellable",
-        "_recovery",
         "_keep_alive",
         "_bounded_call",
     },
@@ -57,7 +56,7 @@ STRICTER = {
         "_field_docs",
         "_first_use",
     },  # no PC/SC: they only have a transmitter
-    "_attachment": {"_locks", "errors", "exchange", "services"},  # no native object, no handle
+    "_attachment": {"constants", "_locks", "errors", "exchange", "services"},  # no native object, no handle
     "_half_made": NOTHING,
     "_bytes_like": NOTHING,
     "_field_docs": NOTHING,
@@ -67,7 +66,6 @@ STRICTER = {
     "_event_queue": {"constants", "errors", "_events", "_locks"},  # no ffi, no PC/SC library
     "_locks": NOTHING,
     "_fork_guard": {"_loader", "errors"},
-    "_recovery": {"constants", "errors"},  # no native object, no handle
     "_keep_alive": {"_loader", "_locks"},
     "_reaper": NOTHING,  # it closes any object
     "_cdef": NOTHING,  # it runs before the package is built

@@ -741,7 +741,7 @@ bool manage_keep_alive(scardffi_manage *manage, uint64_t attachment)
     struct card_handle *card = manage_enter(manage);
     if (card == NULL)
         return false;
-    bool is_held = manage->attachment == attachment && manage->locks > 0;
+    bool is_held = (attachment == 0 || manage->attachment == attachment) && manage->locks > 0;
     DWORD protocol;
     if (is_held)
         ask_for_protocol(card, &protocol); /* Windows counts any call; the owner's next call reports an error */

@@ -91,7 +91,7 @@ class World:
         if not self.card.is_attached:
             found.append("the card is detached")
         mutexes = [*self.mutexes, *(one for one in gc.get_objects() if issubclass(type(one), Mutex))]
-        found += ["a Mutex is held" for one in mutexes if one._is_owned()]  # type: ignore[attr-defined]  # typeshed lacks it
+        found += ["a Mutex is held" for one in mutexes if one._is_owned()]
         copies = sum(self.copies_of(piece, len(piece)) for piece in self.secrets)
         if copies:
             found.append(f"{copies} copies of the code")
