@@ -10,10 +10,12 @@ import pytest
 from support.callback_card import CallbackLibrary
 from support.reports import report
 
-from scardffi import Context, Library, SCardError, SCardManage
+from scardffi import Context, Library, SCardError, SCardManage, ffi
 from scardffi.errors import E_INVALID_DATA
 
-CLAIMS = [265, 65549, (1 << 20) + 1, 1 << 31, (1 << 32) - 1, (1 << 32) + 5, 1 << 40, (1 << 64) - 1]
+LARGEST = 256 ** ffi.sizeof("DWORD") - 1
+CLAIMS = [265, 65549, (1 << 20) + 1, 1 << 31, (1 << 32) - 1]
+CLAIMS += [length for length in ((1 << 32) + 5, 1 << 40, (1 << 64) - 1) if length <= LARGEST]
 FITS = 1 << 20
 
 
