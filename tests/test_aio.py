@@ -162,8 +162,7 @@ def test_arguments_are_those_of_the_methods_without_async() -> None:
         for name, function in inspect.getmembers(kind, inspect.isfunction):
             if name.startswith("_") or not hasattr(plain, name):
                 continue
-            lacking = {"flow", "on_reset", "keep_alive"}
-            theirs = [one for one in inspect.signature(getattr(plain, name)).parameters if one not in lacking]
+            theirs = [one for one in inspect.signature(getattr(plain, name)).parameters if one != "flow"]
             assert list(inspect.signature(function).parameters) == theirs or name.startswith("transmit"), name
 
 
