@@ -278,6 +278,7 @@ class Context(NotCopied):
         limit = seconds("timeout", timeout)
         known = _checked_states(states)
         watched = [(one.reader, one.event_count << 16 | int(one.state & ~ReaderStateFlag.CHANGED)) for one in known]
+        self.handle  # noqa: B018  raises in a fork, in which the lock may be held for ever
         wait = _Wait(self._library, self._scope, limit, watched)
         with self._state:
             self.handle  # noqa: B018  raises if the context is released
