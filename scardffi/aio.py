@@ -31,6 +31,8 @@ from ._awaited_call import (
 )
 from ._bounded_call import ANSWER_SECONDS, INTERRUPT_SECONDS
 from ._half_made import repr_if_half_made
+from ._keep_alive import keep_alive as keep_transaction
+from ._locks import Gate
 from ._not_copied import NotCopied
 from .constants import Disposition, Protocol, ReturnCode, Scope, ShareMode
 from .errors import E_UNEXPECTED, CancelledError, EventsLostError, SCardError, from_code, from_hresult
@@ -42,11 +44,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
-    from typing import Any, Self, SupportsIndex
+    from typing import Any, Self, SupportsBytes, SupportsIndex
 
     from typing_extensions import Buffer
 
-    from ._locks import Gate
     from .context import ReaderState
     from .iso7816.command import Command
     from .iso7816.response import Response
@@ -122,6 +123,7 @@ class Context(NotCopied):
         protocols: SupportsIndex = Protocol.ANY,
         *,
         timeout: float | None = None,  # noqa: ASYNC109  as for the class without async
+        on_reset: Callable[[SCardManage], object] | None = None,
     ) -> Card:
         """Attach to the card in a reader. Wraps ``SCardConnect``.
 
@@ -132,13 +134,14 @@ class Context(NotCopied):
             share_mode: as for :meth:`scardffi.Context.attach`.
             protocols: as for :meth:`scardffi.Context.attach`.
             timeout: seconds; None for no limit.
+            on_reset: a function that :meth:`Card.recover` calls, as :meth:`Card.call` calls one.
 
         Raises:
             SCardTimeoutError: the call took longer than the timeout.
             SCardError: as for :meth:`scardffi.Context.attach`.
         """
         limit = seconds("timeout", timeout)
-        attach = functools.partial(self._opened.attach, reader, share_mode, protocols)
+        attach = functools.partial(self._opened.attach, reader, share_mode, protocols, on_reset=on_reset)
         card = await call_on_thread(attach, undo=SCardManage.detach, limit=limit)
         if card is None:
             raise from_code(ReturnCode.SCARD_E_TIMEOUT, "attach", "PC/SC's function has not returned")
@@ -297,7 +300,7 @@ class Card(NotCopied):
 
         The buffer must not change before this has ended. GET RESPONSE is not sent; :meth:`send` does that.
         """
-        return await self._command(functools.partial(self._card.transmit, command), bytes)
+        return await self._command(functools.partial(self._card.transmit, command), _response)
 
     async def transmit_into(self, command: Buffer, response: Buffer) -> int:
         """Send a command APDU, receive the response in memory of the caller, and return its length.
@@ -305,7 +308,7 @@ class Card(NotCopied):
         Wraps ``SCardTransmit``. The buffers must not change before this has ended.
         """
         transmit = functools.partial(self._card.transmit_into, command, response)
-        return await self._command(transmit, lambda length: bytes(memoryview(response).cast("B")[:length]))
+        return await self._command(transmit, lambda length: _response(memoryview(response).cast("B")[:length]))
 
     async def send(
         self, command: Command | Buffer | str, *, allow: Container[int] = (), table: StatusTable | None = None
@@ -316,7 +319,7 @@ class Card(NotCopied):
         """
         given = [command]
         del command  # the traceback of an error must not show it
-        return await self._command(lambda: self._card.send(given.pop(), allow=allow, table=table), bytes)
+        return await self._command(lambda: self._card.send(given.pop(), allow=allow, table=table), _response)
 
     async def run(
         self,
@@ -342,7 +345,7 @@ class Card(NotCopied):
             assert call is not None  # noqa: S101  it is this one
             return run(cancel=_Flag(call.stopped))
 
-        return await self._command(run_until_stopped)
+        return await self._command(run_until_stopped, lambda replies: {"replies": replies, "index": len(script)})
 
     async def call(self, function: Callable[[SCardManage], _Result]) -> _Result:
         """Call a function with the :class:`scardffi.SCardManage` on the thread of the card, and return its result.
@@ -368,7 +371,7 @@ class Card(NotCopied):
 
     async def control(self, code: SupportsIndex, data: Buffer = b"") -> bytes:
         """Send a command to the reader's driver and return its response. Wraps ``SCardControl``."""
-        return await self._command(functools.partial(self._card.control, code, data), bytes)
+        return await self._command(functools.partial(self._card.control, code, data), _response)
 
     async def set_attribute(self, attribute: SupportsIndex, value: Buffer) -> None:
         """Write an attribute of the reader. Wraps ``SCardSetAttrib``."""
@@ -390,19 +393,27 @@ class Card(NotCopied):
         """End the transaction. Wraps ``SCardEndTransaction``. A cancellation does not prevent it."""
         await self._finish(functools.partial(self._card.unlock, disposition))
 
-    def transaction(self) -> AbstractAsyncContextManager[Self]:
-        """Return an asynchronous context manager that locks at its start and unlocks at its end."""
-        return self._transaction()
+    def transaction(self, *, keep_alive: bool = False) -> AbstractAsyncContextManager[Self]:
+        """Return an asynchronous context manager that locks at its start and unlocks at its end.
+
+        For ``keep_alive`` see :meth:`scardffi.SCardManage.transaction`.
+        """
+        return self._transaction(keep_alive=keep_alive)
 
     @contextlib.asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[Self]:
+    async def _transaction(self, *, keep_alive: bool) -> AsyncIterator[Self]:
+        ended = Gate()
         await self.lock()
         try:
+            if keep_alive:
+                keep_transaction(self._card.native, 0, ended)
             yield self
         except BaseException as error:
+            ended.open()
             with _no_second_error(error):
                 await self.unlock()
             raise
+        ended.open()
         await self.unlock()
 
     # the card and the reader
@@ -422,6 +433,13 @@ class Card(NotCopied):
         limit = seconds("timeout", timeout)
         reconnect = functools.partial(self._card.reconnect, share_mode, protocols, initialization)
         await self._bounded("reconnect", reconnect, limit)
+
+    async def recover(self) -> None:
+        """Get the card back after a reset, a removal or a restart; see :meth:`scardffi.SCardManage.recover`.
+
+        A cancellation takes effect between two commands of ``on_reset``.
+        """
+        await self._command(self._card.recover)
 
     async def detach(self, disposition: SupportsIndex | None = None) -> None:
         """Detach from the card. Wraps ``SCardDisconnect``. A cancellation does not prevent it."""
@@ -466,13 +484,13 @@ class Card(NotCopied):
     # calls on the thread of the card
 
     async def _command(
-        self, function: Callable[[], _Result], response: Callable[[_Result], bytes] | None = None
+        self, function: Callable[[], _Result], arrived: Callable[[_Result], dict[str, object]] | None = None
     ) -> _Result:
         """Make a call that sends commands. If it is cancelled, the cancellation has what arrived.
 
         Args:
             function: makes the call.
-            response: returns the card's response, given the result of the call.
+            arrived: returns the attributes of the cancellation, given the result of the call.
         """
         call = None
         try:
@@ -481,12 +499,12 @@ class Card(NotCopied):
             self._card.thread.put(call)
             await call.until_ended()
         except anyio.get_cancelled_exc_class() as error:
-            arrived: dict[str, object] = {"response": None}
+            kept: dict[str, object] = {"response": None}
             if call is not None and not self._card.thread.take_back(call):
                 call.stop()
                 await call.until_ended_for_sure()
-                arrived = _arrived(error, call, response)
-            keep(error, **arrived)
+                kept |= _kept(error, call, arrived)
+            keep(error, **kept)
             raise
         except BaseException:
             if call is not None:
@@ -558,11 +576,15 @@ class _Flag:
         self.is_set = gate.is_open
 
 
-def _arrived(
-    error: BaseException, call: AwaitedCall[_Result], response: Callable[[_Result], bytes] | None
+def _response(result: SupportsBytes | memoryview) -> dict[str, object]:
+    return {"response": bytes(result)}
+
+
+def _kept(
+    error: BaseException, call: AwaitedCall[_Result], arrived: Callable[[_Result], dict[str, object]] | None
 ) -> dict[str, object]:
     """Return the attributes of the cancellation of a call that has ended, and set its cause if the call has failed."""
-    arrived: dict[str, object] = {"response": call.response}
+    kept: dict[str, object] = {"response": call.response}
     try:
         result = call.result()
     except _Stopped as stopped:
@@ -570,12 +592,8 @@ def _arrived(
     except BaseException as failed:  # noqa: BLE001  it is the cause of the cancellation
         failure = error.__cause__ = failed
     else:
-        if response is not None:
-            arrived["response"] = response(result)
-        elif type(result).__name__ == "Replies":
-            arrived["replies"] = result
-        return arrived
-    return arrived | {name: value for name, value in vars(failure).items() if name in _KEPT}
+        return kept if arrived is None else kept | arrived(result)
+    return kept | {name: value for name, value in vars(failure).items() if name in _KEPT}
 
 
 async def _question(function: Callable[[], _Result]) -> _Result:
