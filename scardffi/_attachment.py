@@ -59,9 +59,13 @@ class Attachment:
 
     def end(self) -> None:
         """End the attachment: from now on its services raise, and the source is no longer kept alive."""
+        self.give_up()
+        self._source = None
+
+    def give_up(self) -> None:
+        """Let the services raise, but keep the source alive until :meth:`end`, because a call is still using it."""
         self.is_ended = True
         self.forget_selection()
-        self._source = None
 
 
 class SendTransmitter:

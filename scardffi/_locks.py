@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import _thread
 import os
+import sys
+import time
 from typing import Final
 from weakref import WeakSet
+
+_SIGNAL_CHECK: Final = None if sys.platform != "win32" else 0.08  # on Windows a lock cannot be interrupted
 
 
 class Mutex(_thread.RLock):  # type: ignore[misc]  # only typeshed says that it is final
@@ -82,8 +86,15 @@ class Gate:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the gate is open, at most ``timeout`` seconds; return True if it is open."""
+        end = None if timeout is None else time.perf_counter() + timeout  # monotonic() ticks in 16 ms on Windows
+        left = timeout
         try:
-            return self._is_open or self._lock.acquire(timeout=-1 if timeout is None else timeout)
+            while not self._is_open and (left is None or left > 0):
+                limit = left if _SIGNAL_CHECK is None or (left is not None and left < _SIGNAL_CHECK) else _SIGNAL_CHECK
+                if self._lock.acquire(timeout=-1 if limit is None else limit):
+                    return True
+                left = None if end is None else end - time.perf_counter()
+            return self._is_open
         finally:
             if self._is_open:  # let the next thread pass, also if Ctrl-C has interrupted this after the acquire
                 try:  # noqa: SIM105  as in open()

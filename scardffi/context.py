@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from ._arguments import integer, invalid, member, seconds, text
 from ._at_exit import silent_at_exit
+from ._bounded_call import BoundedCall
 from ._cancellable import CancellableContext
 from ._field_docs import field_docs
 from ._fork_guard import ForkGuard
@@ -34,6 +35,7 @@ from .errors import (
     CommunicationError,
     NoServiceError,
     SCardError,
+    UnknownReaderError,
     context_is_gone,
     from_code,
     from_hresult,
@@ -177,19 +179,27 @@ class Context(NotCopied):
         reader: str,
         share_mode: SupportsIndex = ShareMode.SHARED,
         protocols: SupportsIndex = Protocol.ANY,
+        *,
+        timeout: float | None = None,
     ) -> SCardManage:
         """Attach to the card in a reader. Wraps ``SCardConnect``.
 
         The card keeps this context alive, and :meth:`release` detaches the card. While another handle holds a
-        transaction, the call waits without limit and cannot be interrupted.
+        transaction, the call waits. It does not wait for a card; :meth:`wait_for_card` does.
 
         Args:
-            reader: a name from :meth:`list_readers`.
+            reader: a name from :meth:`list_readers`; or a part of the name, if no reader has this name and only one
+                has this part in its name.
             share_mode: a :class:`~scardffi.constants.ShareMode`.
             protocols: one or several of :class:`~scardffi.constants.Protocol`.
+            timeout: seconds that the call may take. With None it has no limit and cannot be interrupted. With a timeout
+                it can be interrupted. If PC/SC ends a call that timed out or was interrupted later, another thread
+                closes what it has opened.
 
         Raises:
-            UnknownReaderError: no reader has this name.
+            SCardTimeoutError: the call took longer than the timeout.
+            UnknownReaderError: no reader has this name or part of a name, or several have this part; the message lists
+                them.
             NoSmartCardError: the reader has no card.
             SharingViolationError: another connection excludes this one.
             ProtocolMismatchError: the card supports none of the protocols.
@@ -200,7 +210,11 @@ class Context(NotCopied):
         card = SCardManage(self._library, owner=self)
         native = card.native
         try:
-            card.attach_by_ifd(reader, share_mode, protocols, scope=self._scope)
+            try:
+                card.attach_by_ifd(reader, share_mode, protocols, scope=self._scope, timeout=timeout)
+            except UnknownReaderError as error:
+                name = self._reader_with(reader, timeout, error)
+                card.attach_by_ifd(name, share_mode, protocols, scope=self._scope, timeout=timeout)
             with self._state:
                 self.handle  # noqa: B018  another thread may have released the context during the attach
                 self._cards[card] = card.handle
@@ -208,6 +222,34 @@ class Context(NotCopied):
         except BaseException:
             lib.manage_detach(native, Disposition.LEAVE)
             raise
+
+    def _reader_with(self, part: str, timeout: float | None, error: UnknownReaderError) -> str:
+        """Return the name of the only reader that has this part in its name.
+
+        Args:
+            part: the part.
+            timeout: seconds that this may take; None for no limit.
+            error: the error of the attach with this part as the name.
+
+        Raises:
+            UnknownReaderError: no reader or several have it.
+        """
+        names = self.list_readers() if timeout is None else self._list_readers_within(timeout)
+        fitting = [name for name in names if part and part in name]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            listed = ", ".join(map(repr, fitting))
+            reason = f"several readers have {part!r} in their names: {listed}", "Give the whole name of one of them."
+            raise from_code(ReturnCode.SCARD_E_UNKNOWN_READER, "attach", reason=reason) from None
+        raise error
+
+    def _list_readers_within(self, timeout: float) -> list[str]:
+        call = BoundedCall(self.list_readers)
+        call.start()
+        if not call.wait(timeout):
+            raise from_code(ReturnCode.SCARD_E_TIMEOUT, "SCardListReaders")
+        return call.result()
 
     def get_status_change(self, states: Iterable[str | ReaderState], timeout: float | None = None) -> list[ReaderState]:
         """Wait until the state of a reader differs from the given state. Wraps ``SCardGetStatusChange``.

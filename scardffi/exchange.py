@@ -63,6 +63,8 @@ def state_error(native: Manage, function: str) -> SCardError:
 
 
 def _state_detail(native: Manage, function: str) -> str:
+    if lib.manage_is_given_up(native):
+        return "an earlier call timed out or was interrupted, and PC/SC's function has not returned yet"
     if lib.manage_is_stale(native):
         return "the handle was closed by another object, or its number belongs to another connection now; attach again"
     if function.startswith("attach"):

@@ -16,9 +16,11 @@ from . import _marshalling
 from ._arguments import dword, flags, invalid, member, readable, release, seconds, text
 from ._at_exit import silent_at_exit
 from ._attachment import Attachment, AttachmentTransmitter, SendTransmitter
+from ._bounded_call import ANSWER_SECONDS, INTERRUPT_SECONDS, BoundedCall
 from ._field_docs import field_docs
 from ._half_made import repr_if_half_made
 from ._loader import ffi, lib, owning
+from ._locks import Gate
 from ._reaper import close_later
 from ._service import establish_error
 from .constants import MAX_BUFFER_SIZE_EXTENDED, CardState, Disposition, Protocol, ReturnCode, Scope, ShareMode
@@ -58,6 +60,10 @@ if TYPE_CHECKING:
 
 _ATTRIBUTE_ROOM: Final = 264  # the longest attribute of pcsc-lite
 _LOCK_POLL: Final = 0.005
+_NOT_RETURNED: Final = (
+    "the timeout expired before PC/SC's function has returned, so the object is detached",
+    "Use a longer timeout, or look which program holds the card, or whether the resource manager still works.",
+)
 
 
 @field_docs(
@@ -143,13 +149,15 @@ class SCardManage(ExchangeMethods):
         self._check(result, "attach_by_handle", f"handle {number}", code=code[0])
         return self
 
-    def _attach(self, attach: Callable[[CData], int], source: object, reader: str | None = None) -> int:
+    def _attach(
+        self, attach: Callable[[CData], int], source: object, reader: str | None = None, limit: float | None = None
+    ) -> int:
         """Attach by a function in C that records the attachment, and undo it if Ctrl-C interrupts this."""
         native, previous = self._native, self._attachment
         begun = ffi.new("uint64_t *")
         present = Attachment(source, previous)
         try:
-            result = attach(begun)
+            result = attach(begun) if limit is None else self._within("attach_by_ifd", limit, lambda: attach(begun))
             if result == 0:
                 if previous is not None:
                     previous.end()
@@ -159,6 +167,42 @@ class SCardManage(ExchangeMethods):
             raise
         return result
 
+    def _within(self, function: str, limit: float, call: Callable[[], int], stop: Gate | None = None) -> int:
+        """Make a call on another thread. If it does not return in time, or Ctrl-C interrupts this, give it up.
+
+        Args:
+            function: the name of the method, for the error.
+            limit: seconds.
+            call: calls a function in C, which records what it acquires.
+            stop: is opened if the call should end early.
+        """
+        bounded = BoundedCall(call)
+        try:
+            bounded.start()
+            if bounded.wait(limit):
+                return bounded.result()
+            self._give_up(bounded)
+        except BaseException:
+            try:
+                if stop is not None:
+                    stop.open()
+                if bounded.is_running:
+                    bounded.ended.wait(INTERRUPT_SECONDS)
+            finally:
+                self._give_up(bounded)
+            raise
+        raise from_hresult(ReturnCode.SCARD_E_TIMEOUT, function, reason=_NOT_RETURNED)
+
+    def _give_up(self, call: BoundedCall[int]) -> None:
+        """If a call is still running, count as detached now; what the call has acquired is closed when it returns."""
+        native, owner, attachment = self._native, self._owner, self._attachment
+        if not call.is_running and not lib.manage_is_given_up(native):
+            return
+        lib.manage_give_up(native)
+        if attachment is not None:
+            attachment.give_up()
+        call.give_up(functools.partial(_end_given_up, native, attachment, owner))
+
     def attach_by_ifd(
         self,
         reader: str,
@@ -166,10 +210,11 @@ class SCardManage(ExchangeMethods):
         protocols: SupportsIndex = Protocol.ANY,
         *,
         scope: SupportsIndex = Scope.SYSTEM,
+        timeout: float | None = None,
     ) -> Self:
         """Attach to the card in a reader, on a new native context. Wraps ``SCardConnect``.
 
-        While another handle holds a transaction, the call waits without limit and cannot be interrupted. Follows
+        While another handle holds a transaction, the call waits. It does not wait for a card. Follows
         ISCardManage::AttachByIFD.
 
         Args:
@@ -177,11 +222,16 @@ class SCardManage(ExchangeMethods):
             share_mode: a :class:`~scardffi.constants.ShareMode`.
             protocols: one or several of :class:`~scardffi.constants.Protocol`; UNDEFINED only with ShareMode.DIRECT.
             scope: a :class:`~scardffi.constants.Scope`.
+            timeout: seconds that the call may take. With None it has no limit and cannot be interrupted. With a timeout
+                it can be interrupted. After a call that timed out or was interrupted, and that PC/SC has not ended,
+                every use of the object raises UnexpectedStateError. When PC/SC ends the call, another thread closes
+                what it has opened, and the object can be attached again.
 
         Returns:
             The object itself.
 
         Raises:
+            SCardTimeoutError: the call took longer than the timeout.
             UnknownReaderError: no reader has this name.
             NoSmartCardError: the reader has no card.
             SharingViolationError: another connection excludes this one.
@@ -192,8 +242,9 @@ class SCardManage(ExchangeMethods):
         """
         mode, in_scope = member("share_mode", share_mode, ShareMode), member("scope", scope, Scope)
         arguments = in_scope, text("reader", reader), mode, _protocols(protocols, mode)
+        limit = seconds("timeout", timeout)
         attach = functools.partial(lib.manage_attach_by_ifd_recorded, self._native, *arguments)
-        result = self._attach(attach, None, reader)
+        result = self._attach(attach, None, reader, limit)
         if result != 0 and (refusal := establish_error(self._library, in_scope, result)) is not None:
             raise refusal
         self._check(result, "attach_by_ifd", f"{reader!r}")
@@ -263,12 +314,13 @@ class SCardManage(ExchangeMethods):
         share_mode: SupportsIndex | None = None,
         protocols: SupportsIndex = Protocol.ANY,
         initialization: SupportsIndex = Disposition.LEAVE,
+        *,
+        timeout: float | None = None,
     ) -> None:
         """Establish the connection again, for example after ResetCardError. Wraps ``SCardReconnect``.
 
         Files must be selected and codes verified again afterwards. While another handle holds a transaction, the call
-        waits without limit and cannot be interrupted. Windows ends the object's own transaction here, pcsc-lite keeps
-        it. Follows ISCardManage::Reconnect.
+        waits. Windows ends the object's own transaction here, pcsc-lite keeps it. Follows ISCardManage::Reconnect.
 
         Args:
             share_mode: a :class:`~scardffi.constants.ShareMode`; by default that of the attachment. It is required for
@@ -276,8 +328,12 @@ class SCardManage(ExchangeMethods):
                 access.
             protocols: one or several of :class:`~scardffi.constants.Protocol`.
             initialization: LEAVE, RESET or UNPOWER of :class:`~scardffi.constants.Disposition`.
+            timeout: seconds that the call may take. With None it has no limit and cannot be interrupted. With a timeout
+                it can be interrupted. After a call that timed out or was interrupted, and that PC/SC has not ended,
+                the object is detached, and every use raises UnexpectedStateError until PC/SC ends the call.
 
         Raises:
+            SCardTimeoutError: the call took longer than the timeout.
             UnexpectedStateError: the object is not attached.
             InvalidArgumentError: an argument is not allowed, or the share mode is missing.
             SCardError: the resource manager reported an error.
@@ -286,9 +342,10 @@ class SCardManage(ExchangeMethods):
         start = member("initialization", initialization, Disposition)
         if start == Disposition.EJECT:
             raise invalid("initialization", start, "LEAVE, RESET or UNPOWER")
-        wanted = _protocols(protocols, mode)
+        wanted, limit = _protocols(protocols, mode), seconds("timeout", timeout)
+        call = functools.partial(lib.manage_reconnect, self._native, mode, wanted, start)
         try:
-            result = lib.manage_reconnect(self._native, mode, wanted, start)
+            result = call() if limit is None else self._within("reconnect", limit, call)
         finally:  # also if Ctrl-C interrupts this, because the card may have been reset
             if self._attachment is not None:
                 self._attachment.forget_selection()
@@ -309,36 +366,41 @@ class SCardManage(ExchangeMethods):
         Args:
             timeout: seconds to wait for the end of another handle's transaction. With None the call waits without
                 limit and cannot be interrupted. With a timeout it can be interrupted: it polls the card with
-                ``SCardGetAttrib``, which pcsc-lite refuses while another handle has a transaction. The call may take
-                longer than the timeout if another handle is executing a command, if another thread is in a call on
-                this handle, or if a third handle begins a transaction after the last poll.
+                ``SCardGetAttrib``, which pcsc-lite refuses while another handle has a transaction. If PC/SC does not
+                answer, for example because another handle is executing a command, the call ends 0.25 s after the
+                timeout, or 50 ms after Ctrl-C: then the object is detached, and every use raises UnexpectedStateError
+                until PC/SC has answered.
 
         Raises:
-            SCardTimeoutError: another handle still has a transaction after the timeout.
+            SCardTimeoutError: another handle still has a transaction after the timeout, or PC/SC does not answer.
             UnexpectedStateError: the object is not attached.
             CardStateError: the card was reset or removed.
         """
         limit = seconds("timeout", timeout)
-        if limit is not None:
-            self._wait_until_free(limit)
         native = self._native
         begun = ffi.new("uint64_t *")
         try:
-            self._check(lib.manage_lock_recorded(native, begun), "lock")
+            result = lib.manage_lock_recorded(native, begun) if limit is None else self._lock_within(limit, begun)
+            self._check(result, "lock")
         except BaseException:
             lib.manage_undo_lock(native, begun[0])
             raise
 
-    def _wait_until_free(self, limit: float) -> None:
+    def _lock_within(self, limit: float, begun: CData) -> int:
+        native, stop = self._native, Gate()
         end = time.perf_counter() + limit  # monotonic() ticks in 16 ms on Windows
-        while True:
-            result = lib.manage_probe(self._native)
-            if result != ReturnCode.SCARD_E_SHARING_VIOLATION:
-                return self._check(result, "lock")
-            left = end - time.perf_counter()
-            if left <= 0:
-                raise from_hresult(ReturnCode.SCARD_E_TIMEOUT, "lock", f"another handle held the card for {limit} s")
-            time.sleep(min(_LOCK_POLL, left))
+
+        def poll() -> int:
+            while (result := lib.manage_probe(native)) == ReturnCode.SCARD_E_SHARING_VIOLATION:
+                left = end - time.perf_counter()
+                if left <= 0 or stop.wait(min(_LOCK_POLL, left)):
+                    return ReturnCode.SCARD_E_TIMEOUT
+            return result or lib.manage_lock_recorded(native, begun)
+
+        result = self._within("lock", limit + ANSWER_SECONDS, poll, stop)
+        if result == ReturnCode.SCARD_E_TIMEOUT:
+            raise from_hresult(result, "lock", f"another handle held the card for {limit} s")
+        return result
 
     def unlock(self, disposition: SupportsIndex = Disposition.LEAVE) -> None:
         """End the transaction. Wraps ``SCardEndTransaction``. Follows ISCardManage::SCardUnlock.
@@ -721,6 +783,13 @@ def _protocols(value: SupportsIndex, share_mode: int) -> Protocol:
     if not protocols and share_mode not in {0, ShareMode.DIRECT}:
         raise invalid("protocols", int(protocols), "one or more of T0, T1, RAW; UNDEFINED only with ShareMode.DIRECT")
     return protocols
+
+
+def _end_given_up(native: CData, attachment: Attachment | None, _kept: object) -> None:
+    """Detach after the end of a call that was given up."""
+    lib.manage_end_given_up(native)
+    if attachment is not None:
+        attachment.end()
 
 
 def _invalid_handle(number: int, code: int, library: Library) -> InvalidHandleError:

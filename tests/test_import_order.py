@@ -24,7 +24,7 @@ LEVELS: list[set[str]] = [
     {"_windows_functions"},
     {"library"},
     {"raw", "handles", "exchange", "embed", "_reaper", "_service", "_event_queue"},
-    {"script", "_attachment", "virtual", "_reader_polling", "_cancellable"},
+    {"script", "_attachment", "virtual", "_reader_polling", "_cancellable", "_bounded_call"},
     {"manage", "_reader_watch"},
     {"monitor"},
     {"context"},

@@ -1,10 +1,12 @@
 """Windows: the core in the shape of Windows on a fake winscard library; Windows functions on other platforms."""
 
 import ctypes
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import pytest
 from support.compile import compiler, shared_library
@@ -288,3 +290,58 @@ def test_on_other_platforms_a_windows_function_raises_an_error_with_its_name(fun
         for face in (getattr(library, function), getattr(raw, function)):
             with pytest.raises(UnsupportedFunctionError, match=f"^{function}: "):
                 face(*arguments)
+
+
+# scardffi.compat.scard
+
+
+@pytest.fixture
+def scard(windows: Windows) -> Iterator[Any]:
+    """The module as on Windows, with the fake library as the default one."""
+    package = windows.package
+    with mock.patch.object(sys, "platform", "win32"):
+        module = importlib.import_module(f"{package.__name__}.compat.scard")
+    loader = importlib.import_module(f"{package.__name__}._loader")
+    before = loader.set_default_table(windows.library.native)
+    yield module
+    loader.set_default_table(before)
+
+
+def test_the_codes_of_scard_are_signed_on_windows(scard: Any) -> None:
+    assert scard.SCARD_E_NO_READERS_AVAILABLE == scard.INVALID_HANDLE + 0x2B == 0x8010002E - 2**32
+    _, context = scard.SCardEstablishContext(2)
+    assert scard.SCardListReaders(context, ["other"]) == [scard.SCARD_E_NO_READERS_AVAILABLE, []]
+    assert scard.SCardSetAttrib(1, 1, [1]) == scard.SCARD_E_UNSUPPORTED_FEATURE < 0
+    assert scard.SCardGetErrorMessage(scard.SCARD_E_NO_READERS_AVAILABLE) == scard.SCardGetErrorMessage(0x8010002E)
+
+
+def test_scard_has_the_functions_of_the_database_on_windows(scard: Any) -> None:
+    assert {name for name in scard.__all__ if "Card" in name.removeprefix("SCard") or "Interfaces" in name} == {
+        "SCardListCards",
+        "SCardListInterfaces",
+        "SCardLocateCards",
+        "SCardIntroduceCardType",
+        "SCardForgetCardType",
+        "SCardGetCardTypeProviderName",
+    }
+    _, context = scard.SCardEstablishContext(2)
+    both = list(GUID + OTHER_GUID)
+    assert scard.SCardListCards(context, list(ATR), both) == [0, [FIRST, SECOND]]
+    assert scard.SCardListInterfaces(context, FIRST) == [0, [list(GUID), list(OTHER_GUID)]]
+    assert scard.SCardIntroduceCardType(context, FIRST, [], list(GUID), list(ATR), [0xFF, 0xFF]) == 0
+    assert scard.SCardForgetCardType(context, FIRST) == 0
+    code, states = scard.SCardLocateCards(context, [FIRST], [(FIRST, 0), (SECOND, 0)])
+    assert (code, [state[0] for state in states]) == (0, [FIRST, SECOND])
+    assert scard.SCardGetCardTypeProviderName(context, SECOND, scard.SCARD_PROVIDER_CSP) == [0, GROUP]
+    with pytest.raises(ValueError, match=r"^guids: '00' is not allowed; give GUIDs of 16 bytes$"):
+        scard.SCardListCards(context, [], [0])
+
+
+def test_scard_transmits_on_windows(scard: Any, windows: Windows) -> None:
+    _, context = scard.SCardEstablishContext(2)
+    _, handle, protocol = scard.SCardConnect(context, SECOND, 2, 3)
+    ours = scard.SCardTransmit(handle, protocol, [0x00, 0xA4, 0x04, 0x00])
+    response = bytearray(300)
+    code, length = windows.library.SCardTransmit(handle, protocol, bytes.fromhex("00A40400"), response)
+    assert ours == [code, list(response[:length])]
+    assert scard.resourceManager == "winscard"

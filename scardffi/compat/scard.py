@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     _Bytes: TypeAlias = Buffer | Sequence[SupportsIndex]
     _State: TypeAlias = tuple[str, int] | tuple[str, int, _Bytes]
 
+# pyscard's module is a package with these two modules; a program may import each function from any of the three.
+scard = _scard = _sys.modules[__name__]
+
 _ATTRIBUTE_ROOM = 264
 _PROTOCOLS = (
     _scard_constants.SCARD_PROTOCOL_T0,

@@ -20,6 +20,7 @@ struct scardffi_manage {
     intptr_t generation;      /* atomic; card->generation at attach; if that differs now, the attachment is stale */
     uint64_t attachment;      /* the number of this attachment; written under `mutex` and the card's mutex */
     intptr_t detaching;       /* atomic; 1 while manage_detach waits for the card's mutex */
+    intptr_t given_up;        /* atomic; 1 from manage_give_up to manage_end_given_up */
     /* the rest is guarded by the card's mutex */
     bool was_exclusive; /* exclusive access was given up, and the reader may still be locked */
     bool has_context;
@@ -80,6 +81,11 @@ bool manage_is_stale(const scardffi_manage *manage)
     return card != NULL && platform_atomic_load(&manage->generation) != platform_atomic_load(&card->generation);
 }
 
+bool manage_is_given_up(const scardffi_manage *manage)
+{
+    return platform_atomic_load(&manage->given_up) != 0;
+}
+
 struct card_handle *manage_enter(scardffi_manage *manage)
 {
     return manage_enter_turn(manage, NULL);
@@ -101,10 +107,10 @@ struct card_handle *manage_enter_turn(scardffi_manage *manage, const struct flow
         return NULL;
     struct card_handle *card;
     bool can_wait = true;
-    while (can_wait && (card = platform_atomic_load(&manage->card)) != NULL) {
+    while (can_wait && !manage_is_given_up(manage) && (card = platform_atomic_load(&manage->card)) != NULL) {
         platform_mutex_lock(&card->mutex);
         if (platform_atomic_load(&manage->card) == card) {
-            if (manage_is_stale(manage)) {
+            if (manage_is_stale(manage) || manage_is_given_up(manage)) {
                 platform_mutex_unlock(&card->mutex);
                 return NULL;
             }
@@ -309,7 +315,7 @@ uint32_t manage_attach_by_handle_recorded(scardffi_manage *manage, SCARDHANDLE h
     *attachment = 0;
     if (share_mode > SCARD_SHARE_DIRECT)
         return SCARDFFI_E_INVALIDARG;
-    if (manage_is_forked(manage))
+    if (manage_is_forked(manage) || manage_is_given_up(manage))
         return SCARDFFI_E_UNEXPECTED;
     uint32_t result = SCARDFFI_E_UNEXPECTED;
     platform_mutex_lock(&manage->mutex);
@@ -376,7 +382,7 @@ uint32_t manage_attach_by_ifd_recorded(scardffi_manage *manage, uint32_t scope, 
         return SCARDFFI_E_POINTER;
     if (share_mode < SCARD_SHARE_EXCLUSIVE || share_mode > SCARD_SHARE_DIRECT)
         return SCARDFFI_E_INVALIDARG;
-    if (manage_is_forked(manage))
+    if (manage_is_forked(manage) || manage_is_given_up(manage))
         return SCARDFFI_E_UNEXPECTED;
     uint32_t result = SCARDFFI_E_UNEXPECTED;
     platform_mutex_lock(&manage->mutex);
@@ -394,7 +400,7 @@ uint32_t manage_detach(scardffi_manage *manage, uint32_t disposition)
         return SCARDFFI_E_POINTER;
     if (disposition > SCARD_EJECT_CARD)
         return SCARDFFI_E_INVALIDARG;
-    if (manage_is_forked(manage))
+    if (manage_is_forked(manage) || manage_is_given_up(manage))
         return SCARDFFI_E_UNEXPECTED;
     uint32_t result = SCARDFFI_E_UNEXPECTED;
     platform_mutex_lock(&manage->mutex);
@@ -404,9 +410,25 @@ uint32_t manage_detach(scardffi_manage *manage, uint32_t disposition)
     return result;
 }
 
+void manage_give_up(scardffi_manage *manage)
+{
+    platform_atomic_store(&manage->given_up, 1);
+}
+
+void manage_end_given_up(scardffi_manage *manage)
+{
+    if (manage_is_forked(manage))
+        return;
+    platform_mutex_lock(&manage->mutex);
+    if (manage->card != NULL && manage_is_given_up(manage))
+        detach(manage, SCARD_LEAVE_CARD);
+    platform_atomic_store(&manage->given_up, 0);
+    platform_mutex_unlock(&manage->mutex);
+}
+
 void manage_undo_attach(scardffi_manage *manage, uint64_t attachment)
 {
-    if (attachment == 0 || manage_is_forked(manage))
+    if (attachment == 0 || manage_is_forked(manage) || manage_is_given_up(manage))
         return;
     platform_mutex_lock(&manage->mutex);
     if (manage->attachment == attachment && manage->card != NULL) {
@@ -628,7 +650,8 @@ uint32_t manage_set_attribute(scardffi_manage *manage, uint32_t attribute, const
 
 int manage_handle(const scardffi_manage *manage, SCARDHANDLE *handle)
 {
-    if (platform_atomic_load(&manage->card) == NULL || manage_is_forked(manage) || manage_is_stale(manage))
+    if (manage_is_given_up(manage) || manage_is_forked(manage) || platform_atomic_load(&manage->card) == NULL ||
+        manage_is_stale(manage))
         return 0;
     *handle = (SCARDHANDLE)platform_atomic_load(&manage->handle);
     return 1;
@@ -641,7 +664,7 @@ bool manage_is_owned(const scardffi_manage *manage)
 
 bool manage_needs_detach(const scardffi_manage *manage)
 {
-    if (platform_atomic_load(&manage->card) == NULL || manage_is_forked(manage))
+    if (manage_is_given_up(manage) || manage_is_forked(manage) || platform_atomic_load(&manage->card) == NULL)
         return false;
     if (manage_is_stale(manage))
         return manage->has_context;

@@ -39,6 +39,12 @@ void manage_undo_attach(scardffi_manage *manage, uint64_t attachment);
 /* End the transactions that were begun here, and disconnect an owned handle. If the disposition is valid, the object is
  * detached afterwards, even if the resource manager returns an error. */
 uint32_t manage_detach(scardffi_manage *manage, uint32_t disposition);
+/* For a call of manage_attach_by_ifd, manage_reconnect or manage_lock that is running in another thread, and for whose
+ * end nobody waits any longer. From now on the object counts as detached, and every function returns
+ * SCARDFFI_E_UNEXPECTED without waiting. After the call has returned, manage_end_given_up must be called: it detaches,
+ * and the object can be used again. A second call of either has no effect. */
+void manage_give_up(scardffi_manage *manage);
+void manage_end_given_up(scardffi_manage *manage);
 /* If `share_mode` is 0, the share mode of the attachment is used; if that is unknown, SCARDFFI_E_INVALIDARG is
  * returned. */
 uint32_t manage_reconnect(scardffi_manage *manage, uint32_t share_mode, uint32_t protocols, uint32_t initialization);
@@ -68,6 +74,8 @@ bool manage_needs_detach(const scardffi_manage *manage);
 /* True if the object was attached to a handle that another object closed, or whose number belongs to another connection
  * now. */
 bool manage_is_stale(const scardffi_manage *manage);
+/* True between manage_give_up and manage_end_given_up. */
+bool manage_is_given_up(const scardffi_manage *manage);
 /* True if this process is a fork of the process that created the object. */
 bool manage_is_forked(const scardffi_manage *manage);
 

@@ -78,6 +78,25 @@ def test_pyscards_other_names_of_the_module_are_the_same_module(layers: Any) -> 
     assert scard is _scard is smartcard.scard.scard is sys.modules[SCARD]
 
 
+@pytest.mark.parametrize("mode", ["all", "scard"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from smartcard import scard as module",
+        "from smartcard.scard import scard as module",
+        "from smartcard.scard import _scard as module",
+        "import smartcard.scard._scard as module",
+        "from smartcard.scard.scard import SCardTransmit; import smartcard.scard as module",
+    ],
+)
+def test_every_import_statement_may_be_the_first_one(statement: str, mode: str, tmp_path: Path) -> None:
+    need_module("smartcard")
+    program = tmp_path / "program.py"
+    program.write_text(f"{statement}\nprint(module.SCardTransmit.__module__)\n")
+    done = run_in_mode(mode, str(program))
+    assert (done.stdout, done.stderr) == (f"{SCARD}\n", "")
+
+
 @pytest.mark.usefixtures("fresh")
 def test_a_module_keeps_its_own_name_and_spec() -> None:
     from scardffi.compat import scard
@@ -186,6 +205,11 @@ def test_a_program_runs_as_python_would_run_it(mode: str) -> None:
     assert seen["readers"] == [virtual.DEFAULT_READER]
     assert Path(seen["smartcard"]).is_relative_to(OURS) == (mode == "all")
     assert not Path(seen["child"]).is_relative_to(OURS)  # child processes do not inherit it
+
+
+def test_a_program_that_is_named_by_a_relative_path_has_its_full_path() -> None:
+    seen = json.loads(run_in_mode("all", PROGRAM.removeprefix("/")).stdout)  # the present folder is /
+    assert (seen["main"], seen["argv"], seen["path"]) == (PROGRAM, [PROGRAM], str(Path(PROGRAM).parent))
 
 
 def test_a_module_runs_as_python_would_run_it() -> None:

@@ -4,6 +4,8 @@ import fnmatch
 import inspect
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +18,7 @@ from support.requirements import need_module
 from scardffi import InvalidArgumentError
 from scardffi._loader import calls, set_default_table
 from scardffi.compat import scard
+from scardffi.virtual import AnsweringCard, VirtualReader
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only there pyscard can use the virtual library")
 
@@ -292,6 +295,65 @@ def test_a_response_is_wiped_in_the_memory_in_which_it_was_received(tmp_path: Pa
         assert cards.memory_behind(card, 12) == bytes(12)
     finally:
         set_default_table(before)
+
+
+# Waiting, threads and memory
+
+
+@pytest.mark.parametrize("timeout", [-1, scard.INFINITE, 0xFFFFFFFF, 2**40])
+def test_a_wait_without_limit_ends_with_the_event(timeout: int, virtual_reader: VirtualReader) -> None:
+    _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+    _, ((_, state, _),) = scard.SCardGetStatusChange(context, 0, [(virtual_reader.name, 0)])
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(scard.SCardGetStatusChange, context, timeout, [(virtual_reader.name, state)])
+        with pytest.raises(TimeoutError):
+            waiting.result(0.05)
+        virtual_reader.insert(answering := AnsweringCard())
+        code, ((name, state, atr),) = waiting.result(10)
+    assert (code, name, bytes(atr)) == (scard.SCARD_S_SUCCESS, virtual_reader.name, answering.atr)
+    assert state & scard.SCARD_STATE_PRESENT
+    assert scard.SCardReleaseContext(context) == 0
+
+
+def connected(reader: str) -> tuple[int, int]:
+    """Return a new card handle and its protocol."""
+    _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+    code, card, protocol = scard.SCardConnect(context, reader, scard.SCARD_SHARE_SHARED, scard.SCARD_PROTOCOL_ANY)
+    assert code == scard.SCARD_S_SUCCESS
+    return card, protocol
+
+
+def test_each_thread_gets_its_own_response(virtual_reader: VirtualReader) -> None:
+    virtual_reader.insert(AnsweringCard())
+
+    def echo(number: int) -> bool:
+        card, protocol = connected(virtual_reader.name)
+        data = [number] * 200
+        answers = [scard.SCardTransmit(card, protocol, [0x80, 0x18, 0, 0, 200, *data, 0]) for _ in range(100)]
+        return answers == [[0, [*data, 0x90, 0x00]]] * 100
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(echo, range(8))) == [True] * 8
+
+
+def test_transmit_keeps_no_object(virtual_reader: VirtualReader) -> None:
+    virtual_reader.insert(AnsweringCard())
+    card, protocol = connected(virtual_reader.name)
+    wrong: Any = "text"
+
+    def calls_of_each_kind() -> None:
+        scard.SCardTransmit(card, protocol, [0x80, 0x12, 0x03, 0xE8])
+        scard.SCardTransmit(card, protocol, bytearray([0x80, 0x12, 0x03, 0xE8]))
+        scard.SCardTransmit(12345, protocol, (0x00, 0xB0, 0x00, 0x00, 0x04))
+        for command in ([0, 256], [wrong], wrong):
+            with suppress(TypeError, ValueError):
+                scard.SCardTransmit(card, protocol, command)
+
+    calls_of_each_kind()
+    before = sys.getallocatedblocks()
+    for _ in range(300):
+        calls_of_each_kind()
+    assert sys.getallocatedblocks() - before < 300
 
 
 # Speed

@@ -84,7 +84,7 @@ class World:
         names = ("contexts", "handles", "objects in C")
         found = [f"{n - b} {name} more" for name, n, b in zip(names, now, self.before, strict=True) if n > b]
         try:
-            self.other.lock(0)
+            self.other.lock(0.5)
             self.other.unlock()
         except SCardError as error:
             found.append(f"another handle cannot lock: {type(error).__name__}")
@@ -234,6 +234,30 @@ def attach_by_ifd() -> None:
 
 
 @operation
+def context_attach_within() -> None:
+    with WORLD.context.attach(WORLD.reader, timeout=10):
+        pass
+
+
+@operation
+def context_attach_by_a_part() -> None:
+    with WORLD.context.attach(WORLD.reader[1:], timeout=10):
+        pass
+
+
+@operation
+def attach_by_ifd_within() -> None:
+    with new_card().attach_by_ifd(WORLD.reader, timeout=10):
+        pass
+
+
+@operation
+def attach_in_vain() -> None:
+    with suppress(SCardTimeoutError):
+        new_card().attach_by_ifd(WORLD.reader, timeout=0).detach()
+
+
+@operation
 def attach_and_detach() -> None:
     card = new_card()
     card.attach_by_ifd(WORLD.reader)
@@ -279,6 +303,12 @@ def reconnect() -> None:
 
 
 @operation
+def reconnect_within() -> None:
+    with new_card().attach_by_ifd(WORLD.reader) as card:  # an interrupted call may detach it
+        card.reconnect(timeout=10)
+
+
+@operation
 def reconnect_exclusive() -> None:
     with new_card().attach_by_ifd(WORLD.reader) as card:
         try:
@@ -302,10 +332,8 @@ FINISHES["lock"] = unlock
 
 @operation
 def lock_with_a_timeout() -> None:
-    WORLD.card.lock(1)
-
-
-FINISHES["lock_with_a_timeout"] = unlock
+    with new_card().attach_by_ifd(WORLD.reader) as card:  # an interrupted call may detach it
+        card.lock(10)
 
 
 @operation

@@ -78,8 +78,10 @@ class ATR:
         self.TCK = self.atr[end] if self.hasChecksum else None
         self.checksumOK = self._checksum_ok() if self.hasChecksum else None
         ta1, tb1, self.N = self.TA[0], self.TB[0], self.TC[0]
-        self.FI, self.DI = (None, None) if ta1 is None else (ta1 >> 4, ta1 & 0xF)
-        self.II, self.PI1 = (None, None) if tb1 is None else (tb1 >> 5 & 3, tb1 & 0x1F)
+        self.FI = None if ta1 is None else ta1 >> 4
+        self.DI = None if ta1 is None else ta1 & 0xF
+        self.II = None if tb1 is None else tb1 >> 5 & 3
+        self.PI1 = None if tb1 is None else tb1 & 0x1F
 
     def _checksum_ok(self) -> bool:
         total = 0

@@ -61,7 +61,8 @@ class CardConnection(Observable):
         """Connect to the card in the reader.
 
         Args:
-            protocol: one or several of the protocols above; None for those of :meth:`setProtocol`, at first T=0 and T=1.
+            protocol: one or several of the protocols above; None for those of :meth:`setProtocol`, or for
+                T=0 and T=1.
             mode: one of SCARD_SHARE_*; None for SCARD_SHARE_SHARED.
             disposition: what :meth:`disconnect` does with the card, one of SCARD_LEAVE_CARD and so on; None for
                 SCARD_UNPOWER_CARD.

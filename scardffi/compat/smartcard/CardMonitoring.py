@@ -43,7 +43,7 @@ class CardMonitor(MonitorObservable):
 
     instance: ClassVar[CardMonitor | None] = None
 
-    def __new__(cls) -> CardMonitor:
+    def __new__(cls) -> CardMonitor:  # noqa: PYI034  there is one object
         """Return the monitor."""
         if CardMonitor.instance is None:
             made = super().__new__(cls)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..scard import SCardGetErrorMessage
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def described(text: str, hresult: int) -> str:
@@ -27,10 +32,9 @@ class SmartcardException(Exception):
 
     def __init__(self, *args: object, message: object = "", hresult: int = -1) -> None:
         text, *more = args or (message,)
-        if more and isinstance(more[0], int):
-            hresult = more.pop(0)
+        code = more.pop(0) if more and isinstance(more[0], int) else hresult
         super().__init__(text, *more)
-        self.hresult = int(hresult)
+        self.hresult: Any = code
 
     def __str__(self) -> str:
         return described(super().__str__(), self.hresult)

@@ -52,7 +52,7 @@ class ReaderMonitor(MonitorObservable):
     readerProc: Callable[..., Sequence[Any]]
     period: float
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> ReaderMonitor:
+    def __new__(cls, *args: Any, **kwargs: Any) -> ReaderMonitor:  # noqa: PYI034  there is one object
         """Return the monitor."""
         del args, kwargs
         if ReaderMonitor._instance is None:

@@ -33,7 +33,8 @@ def readergroups() -> ulist[str]:
     """
     from .pcsc.PCSCReaderGroups import PCSCReaderGroups
 
-    return PCSCReaderGroups().instance
+    groups: ulist[str] = PCSCReaderGroups().instance
+    return groups
 
 
 def listReaders() -> list[str]:

@@ -1,26 +1,20 @@
-"""pyscard's Python layers, with pyscard's names: ``import smartcard`` gives this package after compat.install().
+"""The Python layers of pyscard, on scardffi: ``import smartcard`` imports this package after compat.install().
 
 The modules work on :class:`scardffi.SCardManage`, :class:`scardffi.Monitor`, :mod:`scardffi.iso7816` and
-:mod:`scardffi.compat.scard`. They are imported at their first use, also as attributes: ``smartcard.System.readers()``.
+:mod:`scardffi.compat.scard`. Those that this one does not import are imported at their first use as attributes, such as
+``smartcard.util.toHexString``.
 """
 
 from ..._first_use import imported_at_first_use
+from .. import scard
+from .Session import Session
+from .System import listReaders
+
+__all__ = ["Session", "listReaders", "scard"]
 
 _MODULES = (
-    "ATR", "AbstractCardRequest", "Card", "CardConnection", "CardConnectionDecorator", "CardConnectionEvent",
-    "CardConnectionObserver", "CardMonitoring", "CardRequest", "CardService", "CardType", "Exceptions",
-    "ExclusiveConnectCardConnection", "ExclusiveTransmitCardConnection", "Observer", "PassThruCardService",
-    "ReaderMonitoring", "Session", "Synchronization", "System", "guid", "pcsc", "reader", "sw", "ulist", "util",
+    "ATR", "AbstractCardRequest", "Card", "CardConnectionObserver", "CardMonitoring", "CardRequest", "CardType",
+    "ExclusiveConnectCardConnection", "ExclusiveTransmitCardConnection", "ReaderMonitoring", "guid", "sw",
 )  # fmt: skip
 
-__all__ = ["Session", "listReaders"]  # noqa: F822  they are imported at their first use
-
-__getattr__ = imported_at_first_use(
-    __name__,
-    {
-        **{name: f".{name}" for name in _MODULES},
-        "scard": "..scard",
-        "Session": ".Session",
-        "listReaders": ".System",
-    },
-)
+__getattr__ = imported_at_first_use(__name__, {name: f".{name}" for name in _MODULES})

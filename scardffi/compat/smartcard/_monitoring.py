@@ -1,4 +1,4 @@
-"""Monitors with observers: what CardMonitor and ReaderMonitor have in common, and the events of a monitor in batches."""
+"""What CardMonitor and ReaderMonitor have in common, and the events of a monitor in batches."""
 
 from __future__ import annotations
 

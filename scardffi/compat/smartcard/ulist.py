@@ -26,7 +26,7 @@ class ulist(list[_Item]):
         items: Iterable[Any] = other if isinstance(other, Iterable) and not isinstance(other, str) else (other,)
         return [item for item in dict.fromkeys(items) if item not in self]
 
-    def __add__(self, other: Any) -> Self:
+    def __add__(self, other: Any) -> Self:  # type: ignore[override]  # it takes one item too
         result = self._copy()
         result += other
         return result
@@ -36,7 +36,7 @@ class ulist(list[_Item]):
         list.__init__(result, dict.fromkeys([*(other if isinstance(other, list) else [other]), *self]))
         return result
 
-    def __iadd__(self, other: Any) -> Self:
+    def __iadd__(self, other: Any) -> Self:  # type: ignore[override]  # the same
         for item in self._new(other):
             self.__onadditem__(item)
             super().append(item)

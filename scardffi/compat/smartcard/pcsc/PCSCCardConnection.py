@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, NoReturn
 
+from ...._at_exit import silent_at_exit
+from ...._reaper import close_later
 from ....constants import Disposition, Scope
 from ....context import Context
 from ....errors import SCardError
 from ....manage import SCardManage
-from ...._at_exit import silent_at_exit
-from ...._reaper import close_later
 from ... import scard
 from ...scard import _bytes
 from .._failure import NOT_CONNECTED, hresult_of
@@ -19,6 +19,8 @@ from ..Exceptions import CardConnectionException, NoCardException, SmartcardExce
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from typing_extensions import Buffer
 
     from ..CardConnection import Command
 
@@ -57,7 +59,9 @@ def translateprotocolheader(protocol: int) -> int:
     """
     number = _NUMBERS.get(protocol)
     if number not in dictProtocolHeader:
-        raise CardConnectionException(f"protocol: {protocol} is not allowed; give T0_protocol, T1_protocol or RAW_protocol")
+        raise CardConnectionException(
+            f"protocol: {protocol} is not allowed; give T0_protocol, T1_protocol or RAW_protocol"
+        )
     return number
 
 
@@ -78,7 +82,7 @@ class PCSCCardConnection(CardConnection):
         super().__init__(str(reader))
         self.manage: SCardManage | None = None
         self.disposition = scard.SCARD_UNPOWER_CARD
-        self._send: Callable[[bytes], bytes] = _not_connected
+        self._send: Callable[[Buffer], bytes] = _not_connected
         self._wanted: int | None = None
         self._context: Context | None = None
 
@@ -273,7 +277,7 @@ class PCSCCardConnection(CardConnection):
             raise CardConnectionException("Failed to unlock", hresult=hresult_of(error)) from error
 
 
-def _not_connected(_command: bytes) -> NoReturn:
+def _not_connected(_command: Buffer) -> NoReturn:
     raise CardConnectionException(NOT_CONNECTED)
 
 

@@ -112,4 +112,3 @@ def _cards_there(events: Iterable[Event]) -> list[Card]:
         elif event.kind in _COMING and event.atr and not event.state & ReaderStateFlag.MUTE:
             there[event.reader] = Card(event.reader, list(event.atr))
     return list(there.values())
-

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..Exceptions import described
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class BaseSCardException(Exception):
@@ -21,10 +26,9 @@ class BaseSCardException(Exception):
     def __init__(self, *args: object, hresult: int = -1, message: str = "") -> None:
         self.message = message or "scard exception"
         more = list(args)
-        if more and isinstance(more[0], int):
-            hresult = more.pop(0)
+        code = more.pop(0) if more and isinstance(more[0], int) else hresult
         super().__init__(self.message, *more)
-        self.hresult = hresult
+        self.hresult: Any = code
 
     def __str__(self) -> str:
         return described(super().__str__(), self.hresult)

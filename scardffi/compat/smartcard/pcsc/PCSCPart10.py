@@ -30,9 +30,9 @@ _PROPERTIES = {
     )
 }  # fmt: skip
 globals().update(_FEATURES, **_PROPERTIES)
-Features: dict[str | int, Any] = {**_FEATURES, **{number: name for name, number in _FEATURES.items()}}
+Features: dict[Any, Any] = {**_FEATURES, **{number: name for name, number in _FEATURES.items()}}
 """The features: their numbers by their names, and their names by their numbers."""
-Properties: dict[str | int, Any] = {**_PROPERTIES, **{number: name for name, number in _PROPERTIES.items()}}
+Properties: dict[Any, Any] = {**_PROPERTIES, **{number: name for name, number in _PROPERTIES.items()}}
 """The properties, in the same way."""
 
 
@@ -94,7 +94,7 @@ def getPinProperties(
         "LcdLayoutX": layout & 0xFF,
         "LcdLayoutY": layout >> 8,
         "EntryValidationCondition": int(properties.entry_validation_condition),
-        "TimeOut2": properties.time_out2,
+        "TimeOut2": properties.time_out_2,
     }
 
 

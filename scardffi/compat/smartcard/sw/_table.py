@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from .....iso7816.status_word import meaning
+from ....iso7816.status_word import meaning
 from .ErrorChecker import ErrorChecker
 from .SWExceptions import (
     CheckingErrorException,

@@ -1,0 +1,254 @@
+"""Calls with a timeout end in time, by themselves and by Ctrl-C, although PC/SC's functions wait; nothing is left."""
+
+import contextlib
+import signal
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+
+import pytest
+from conftest import Place
+from support.commands import ANSWER_4, READ_4
+from support.signals import send_signal
+
+from scardffi import Context, SCardManage, SCardTimeoutError, ShareMode, UnexpectedStateError, UnknownReaderError
+from scardffi._bounded_call import BoundedCall
+from scardffi.virtual import VirtualReader
+
+SLACK = 0.4
+"""Seconds that a call may take longer on a busy machine."""
+
+
+def assert_passed(seconds: float, start: float) -> None:
+    """Assert that this many seconds have passed since ``start``."""
+    passed = time.perf_counter() - start
+    assert seconds - 0.02 < passed < seconds + SLACK, passed
+
+
+@contextlib.contextmanager
+def interrupted_after(seconds: float) -> Iterator[None]:
+    """Press Ctrl-C in the block, and assert that it ends the block within 100 ms."""
+    pressed: list[float] = []
+
+    def press() -> None:
+        pressed.append(time.perf_counter())
+        send_signal(signal.SIGINT)
+
+    timer = threading.Timer(seconds, press)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        yield
+    assert time.perf_counter() - pressed[0] < 0.1 + SLACK / 4
+    timer.join()
+
+
+def refused(card: SCardManage) -> None:
+    """Assert that every use of the object raises at once."""
+    start = time.perf_counter()
+    assert not card.is_attached
+    uses: list[Callable[[], object]] = [
+        lambda: card.transmit(READ_4),
+        card.lock,
+        card.status,
+        card.detach,
+        card.reconnect,
+        lambda: card.attach_by_ifd("no matter"),
+        lambda: card.attach_by_handle(1),
+        card.create_file_access,
+    ]
+    for use in uses:
+        with pytest.raises(UnexpectedStateError, match="has not returned yet"):
+            use()
+    assert time.perf_counter() - start < SLACK
+
+
+def settled(card: SCardManage, reader: str) -> None:
+    """Assert that the object, and exclusive access, can be used again soon: no other connection is left."""
+    end = time.perf_counter() + 5
+    while True:
+        try:
+            with card.attach_by_ifd(reader, ShareMode.EXCLUSIVE, timeout=5):
+                assert card.transmit(READ_4) == ANSWER_4
+        except Exception:
+            if time.perf_counter() > end:
+                raise
+            time.sleep(0.005)
+        else:
+            return
+
+
+@pytest.fixture
+def holder(place: Place) -> Iterator[SCardManage]:
+    """A connection that holds a transaction."""
+    with SCardManage(place.library).attach_by_ifd(place.reader) as card:
+        card.lock()
+        yield card
+
+
+def test_attach_ends_in_time_and_closes_what_it_opens_later(place: Place, holder: SCardManage) -> None:
+    card = SCardManage(place.library)
+    start = time.perf_counter()
+    with pytest.raises(SCardTimeoutError, match="attach_by_ifd"):
+        card.attach_by_ifd(place.reader, timeout=0.1)
+    assert_passed(0.1, start)
+    refused(card)
+    holder.detach()
+    settled(card, place.reader)
+
+
+def test_attach_of_a_context_ends_in_time(place: Place, holder: SCardManage) -> None:
+    with Context(library=place.library) as context:
+        start = time.perf_counter()
+        with pytest.raises(SCardTimeoutError):
+            context.attach(place.reader, timeout=0.1)
+        assert_passed(0.1, start)
+        holder.detach()
+        with context.attach(place.reader, timeout=10) as card:
+            assert card.transmit(READ_4) == ANSWER_4
+    settled(SCardManage(place.library), place.reader)
+
+
+def test_ctrl_c_ends_an_attach(place: Place, holder: SCardManage) -> None:
+    card = SCardManage(place.library)
+    with interrupted_after(0.05):
+        card.attach_by_ifd(place.reader, timeout=20)
+    refused(card)
+    holder.detach()
+    settled(card, place.reader)
+
+
+def test_reconnect_ends_in_time_and_the_object_counts_as_detached(place: Place, holder: SCardManage) -> None:
+    holder.unlock()
+    card = SCardManage(place.library).attach_by_ifd(place.reader)
+    files = card.create_file_access()
+    holder.lock()
+    start = time.perf_counter()
+    with pytest.raises(SCardTimeoutError, match="reconnect"):
+        card.reconnect(timeout=0.1)
+    assert_passed(0.1, start)
+    refused(card)
+    with pytest.raises(UnexpectedStateError, match="detached"):
+        files.change_dir("3F00")
+    holder.detach()
+    settled(card, place.reader)
+
+
+def test_ctrl_c_ends_a_reconnect(place: Place, holder: SCardManage) -> None:
+    holder.unlock()
+    card = SCardManage(place.library).attach_by_ifd(place.reader)
+    holder.lock()
+    with interrupted_after(0.05):
+        card.reconnect(timeout=20)
+    refused(card)
+    holder.detach()
+    settled(card, place.reader)
+
+
+def test_a_lock_that_times_out_while_another_handle_has_a_transaction_stays_attached(
+    place: Place, holder: SCardManage
+) -> None:
+    holder.unlock()
+    with SCardManage(place.library).attach_by_ifd(place.reader) as card:
+        holder.lock()
+        start = time.perf_counter()
+        with pytest.raises(SCardTimeoutError, match="another handle held the card"):
+            card.lock(0.1)
+        assert_passed(0.1, start)
+        with interrupted_after(0.05):
+            card.lock(20)
+        holder.unlock()
+        card.lock(5)
+        card.unlock()
+        assert card.transmit(READ_4) == ANSWER_4
+
+
+def test_a_timeout_that_is_long_enough_changes_nothing(place: Place) -> None:
+    with SCardManage(place.library).attach_by_ifd(place.reader, timeout=10) as card:
+        assert card.transmit(READ_4) == ANSWER_4
+        card.reconnect(timeout=10)
+        card.lock(10)
+        card.unlock()
+        assert card.transmit(READ_4) == ANSWER_4
+    with pytest.raises(UnknownReaderError):
+        card.attach_by_ifd("no such reader", timeout=10)
+
+
+@pytest.mark.parametrize("timeout", [-1, True, "1"])
+def test_a_wrong_timeout_is_refused_before_the_call(timeout: float, virtual_place: Place) -> None:
+    card = SCardManage(virtual_place.library)
+    with pytest.raises((ValueError, TypeError), match="timeout"):
+        card.attach_by_ifd(virtual_place.reader, timeout=timeout)
+    assert not card.is_attached
+
+
+def test_a_borrowed_handle_is_kept_alive_until_its_call_returns(virtual_place: Place) -> None:
+    with SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as holder:
+        owner = SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader)
+        is_there, handle = weakref.ref(owner), owner.handle
+        card = SCardManage(virtual_place.library).attach_by_handle(owner, share_mode=ShareMode.SHARED)
+        holder.lock()
+        with pytest.raises(SCardTimeoutError):
+            card.reconnect(timeout=0.05)
+        del owner
+        assert is_there() is not None
+        assert handle
+        kept = is_there()
+        holder.unlock()
+        assert kept is not None
+        kept.detach()
+
+
+def test_attach_takes_a_part_of_the_name_and_lists_the_readers_if_several_have_it(virtual_place: Place) -> None:
+    with (
+        VirtualReader("Ames Front"),
+        VirtualReader("Ames Back"),
+        Context(library=virtual_place.library) as context,
+    ):
+        with context.attach("Front", ShareMode.DIRECT, 0) as card:
+            assert card.reader == "Ames Front"
+        with context.attach("Back", ShareMode.DIRECT, 0, timeout=10) as card:
+            assert card.reader == "Ames Back"
+        with pytest.raises(UnknownReaderError, match="several readers have 'Ames' in their names"):
+            context.attach("Ames")
+        with pytest.raises(UnknownReaderError, match="no reader has this name: 'Amesbury'"):
+            context.attach("Amesbury")
+        with pytest.raises(UnknownReaderError):
+            context.attach("")
+
+
+def test_a_call_that_cannot_start_raises_and_leaves_the_object_usable(
+    virtual_place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise RuntimeError("can't start new thread")
+
+    card = SCardManage(virtual_place.library)
+    with monkeypatch.context() as patch:
+        patch.setattr("_thread.start_new_thread", refuse)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            card.attach_by_ifd(virtual_place.reader, timeout=1)
+    with card.attach_by_ifd(virtual_place.reader, timeout=10):
+        assert card.transmit(READ_4) == ANSWER_4
+
+
+def test_what_is_given_up_is_undone_once_whenever_the_call_ends() -> None:
+    for _ in range(200):
+        may_end, undone = threading.Event(), []
+        call = BoundedCall(may_end.wait)
+        call.start()
+        threading.Thread(target=may_end.set).start()
+        call.give_up(lambda: undone.append(True))  # noqa: B023  it is called in this round
+        call.ended.wait(5)
+        end = time.perf_counter() + 5
+        while not undone and time.perf_counter() < end:
+            time.sleep(0.0005)
+        assert undone == [True]
+
+
+def test_the_error_of_a_call_reaches_the_caller() -> None:
+    call = BoundedCall(lambda: 1 // 0)
+    call.start()
+    assert call.wait(5)
+    with pytest.raises(ZeroDivisionError):
+        call.result()
