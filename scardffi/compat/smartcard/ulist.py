@@ -14,8 +14,9 @@ _Item = TypeVar("_Item")
 class ulist(list[_Item]):
     """A list without duplicates: adding an item that is there has no effect.
 
-    ``+`` and ``+=`` take an iterable, or one item. A subclass can override ``__onadditem__`` and ``__onremoveitem__``,
-    which are called with each item before it is added, and after it is removed.
+    ``+`` and ``+=`` take an iterable, or one item; ``list + ulist`` appends the items of the list too. A subclass can
+    override ``__onadditem__`` and ``__onremoveitem__``, which are called with each item before it is added, and after
+    it is removed.
     """
 
     def __init__(self, initlist: Iterable[_Item] | None = None) -> None:
@@ -32,9 +33,7 @@ class ulist(list[_Item]):
         return result
 
     def __radd__(self, other: Any) -> Self:
-        result = self._copy()
-        list.__init__(result, dict.fromkeys([*(other if isinstance(other, list) else [other]), *self]))
-        return result
+        return self + other
 
     def __iadd__(self, other: Any) -> Self:  # type: ignore[override]  # the same
         for item in self._new(other):

@@ -14,16 +14,17 @@ class ErrorCheckingChain:
     """One check of a chain, and the ones behind it.
 
     Args:
-        chain: the list that the chain's links will be in.
+        chain: the list of the chain's links, to which this one is appended.
         strategy: the check.
 
     Attributes:
         excludes: the exceptions that are not raised.
     """
 
-    def __init__(self, chain: Sequence[ErrorCheckingChain], strategy: ErrorChecker) -> None:
+    def __init__(self, chain: list[ErrorCheckingChain], strategy: ErrorChecker) -> None:
         self.strategy = strategy
         self.chain = chain
+        chain.append(self)
         self.excludes: list[type[Exception]] = []
 
     def next(self) -> ErrorCheckingChain | None:
