@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...monitor import EventKind
-from ._monitoring import EventSource, MonitorObservable, MonitorThread
+from ._monitoring import EventSource, MonitorObservable
 from .Card import Card
 from .Observer import Observer
 
@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar
 
     from ...monitor import Event
-
-__all__ = ["CardMonitor", "CardMonitoringThread", "CardObserver"]
-
-CardMonitoringThread = MonitorThread
 
 
 class CardObserver(Observer):

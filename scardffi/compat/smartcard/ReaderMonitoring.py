@@ -6,21 +6,17 @@ import threading
 from typing import TYPE_CHECKING
 
 from ...monitor import EventKind
-from ._monitoring import EventSource, MonitorObservable, MonitorThread
+from ._monitoring import EventSource, MonitorObservable
 from .Observer import Observer
 from .pcsc.PCSCReader import PCSCReader
 from .System import readers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any, ClassVar
 
     from ...monitor import Event
-    from ._monitoring import Source
-
-__all__ = ["ReaderMonitor", "ReaderMonitoringThread", "ReaderObserver"]
-
-ReaderMonitoringThread = MonitorThread
+    from ._monitoring import Source, Tell
 
 
 class ReaderObserver(Observer):
@@ -86,25 +82,32 @@ def _changes(event: Event, there: dict[str, PCSCReader]) -> tuple[list[PCSCReade
     return [], []
 
 
-class _Polling:
-    """News from a function of the program's that returns the readers."""
+class _Polling(threading.Thread):
+    """News from a function of the program's that returns the readers, on a thread that calls it."""
 
     def __init__(self, list_readers: Callable[..., Sequence[Any]], period: float) -> None:
+        super().__init__(name="smartcard.ReaderMonitor", daemon=True)
         self._list_readers = list_readers
         self._period = period
         self._stopped = threading.Event()
+        self._tell: Tell
 
-    def news(self) -> Iterator[tuple[list[Any], list[Any]]]:
-        """Yield (readers that have come, readers that have gone), until :meth:`stop`."""
+    def start(self, tell: Tell) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]  # a thread that has work
+        """Call ``tell(readers that have come, readers that have gone)`` until :meth:`stop`."""
+        self._tell = tell
+        super().start()
+
+    def run(self) -> None:
+        """Call the function again and again."""
         there: list[Any] = []
         while not self._stopped.is_set():
             now = list(self._list_readers())
             added, removed = [one for one in now if one not in there], [one for one in there if one not in now]
             there = now
             if added or removed:
-                yield added, removed
+                self._tell(added, removed)
             self._stopped.wait(self._period)
 
     def stop(self) -> None:
-        """End :meth:`news`."""
+        """End the thread, without waiting for it."""
         self._stopped.set()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ...constants import Scope
-from ...errors import CancelledError, EventsLostError, SCardTimeoutError
+from ...errors import CancelledError, EventsLostError, SCardTimeoutError, UnexpectedStateError
 from ...monitor import Monitor
 from .Observer import Observable, notify
 
@@ -18,40 +18,30 @@ if TYPE_CHECKING:
     from ...monitor import Event
     from .Observer import Observer
 
-    class Source(Protocol):
-        """Where the news of a monitor comes from. One thread calls ``news``; ``stop`` ends it from another one."""
+    Tell = Callable[[list[Any], list[Any]], None]
 
-        def news(self) -> Iterator[tuple[list[Any], list[Any]]]: ...
+    class Source(Protocol):
+        """Where the news of a monitor comes from."""
+
+        def start(self, tell: Tell) -> None: ...
         def stop(self) -> None: ...
 
 
-class Batch(NamedTuple):
-    """Events that were there at the same time, in their order."""
-
-    events: list[Event]
-    is_lost: bool
-    """True if events are missing before these, which begin with the present state then."""
-
-
-def batches(monitor: Monitor, end: float | None = None) -> Iterator[Batch]:
-    """Yield the events of a monitor until it is closed, or until ``time.perf_counter()`` is ``end``."""
-    is_lost = was_lost = False
+def batches(monitor: Monitor, end: float | None) -> Iterator[list[Event]]:
+    """Yield the events of a new monitor until ``time.perf_counter()`` is ``end``; those that wait come in one list."""
     while True:
+        left = None if end is None else max(0.0, end - time.perf_counter())
         events: list[Event] = []
         try:
-            events.append(monitor.wait(timeout=None if end is None else max(0.0, end - time.perf_counter())))
+            events.append(monitor.wait(timeout=left))
             while True:
                 events.append(monitor.wait(timeout=0))
         except SCardTimeoutError:
             pass
         except EventsLostError:
-            was_lost = True
-        except CancelledError:
-            return
+            continue  # the next events are those of the present state
         if events:
-            yield Batch(events, is_lost)
-            is_lost = False
-        is_lost, was_lost = is_lost or was_lost, False
+            yield events
         if end is not None and time.perf_counter() >= end:
             return
 
@@ -66,107 +56,93 @@ class EventSource:
 
     def __init__(self, changes: Callable[[Event, dict[str, Any]], tuple[list[Any], list[Any]]]) -> None:
         self._changes = changes
+        self._there: dict[str, Any] = {}
+        self._is_begun = False
         self._monitor = Monitor(scope=Scope.USER)
 
-    def news(self) -> Iterator[tuple[list[Any], list[Any]]]:
-        """Yield (what has come, what has gone), at first all that is there, until :meth:`stop`.
+    def start(self, tell: Tell) -> None:
+        """Call ``tell(what has come, what has gone)``, at first with all that is there, until :meth:`stop`.
 
-        Events that were waiting come in one step, but not two of the same reader.
+        What is there comes in one call, and then each event in a call of its own.
         """
-        there: dict[str, Any] = {}
-        for batch in batches(self._monitor):
-            if batch.is_lost and there:
-                yield [], list(there.values())
-                there.clear()
-            added: list[Any] = []
-            removed: list[Any] = []
-            seen: set[str] = set()
-            for event in batch.events:
-                come, gone = self._changes(event, there)
-                if not come and not gone:
-                    continue
-                if event.reader in seen:
-                    yield added, removed
-                    added, removed, seen = [], [], set()
-                added += come
-                removed += gone
-                seen.add(event.reader)
-            if seen:
-                yield added, removed
+        self._monitor.subscribe(lambda event: self._take(event, tell))
+
+    def _take(self, latest: Event, tell: Tell) -> None:
+        """Take the events up to the latest one from the monitor's own queue.
+
+        The subscription only says when, because it calls this on the thread that waits, without delay. The events are
+        those of the own queue, from which all that are there at the start can be taken at once.
+        """
+        events: list[Event] = []
+        while not events or not self._is_begun or events[-1] != latest:
+            try:
+                events.append(self._monitor.wait(timeout=0))
+            except SCardTimeoutError:
+                break
+            except EventsLostError:  # the next events are those of the present state
+                events.clear()
+                tell([], list(self._there.values()))
+                self._there.clear()
+            except (CancelledError, UnexpectedStateError):  # it is closed
+                return
+        start, rest = ([], events) if self._is_begun else (events, [])
+        self._is_begun = True
+        for step in (start, *([event] for event in rest)):
+            changes = [self._changes(event, self._there) for event in step]
+            added, removed = ([one for change in changes for one in change[side]] for side in (0, 1))
+            if added or removed:
+                tell(added, removed)
 
     def stop(self) -> None:
-        """End :meth:`news`."""
+        """End this."""
         self._monitor.close()
 
 
-class MonitorThread(threading.Thread):
-    """The thread that calls the observers of a monitor.
-
-    Args:
-        observable: the monitor.
-        source: where its news comes from.
-
-    Attributes:
-        present: all that is there.
-    """
-
-    def __init__(self, observable: MonitorObservable, source: Source) -> None:
-        super().__init__(name=f"smartcard.{observable}", daemon=True)
-        self.present: list[Any] = []
-        self._observable = observable
-        self._source = source
-
-    def run(self) -> None:
-        """Call the observers until :meth:`stop`."""
-        for added, removed in self._source.news():
-            with self._observable.delivery:
-                if self._observable.rmthread is not self:
-                    return
-                self.present = [one for one in self.present if one not in removed] + added
-                self._observable.setChanged()
-                self._observable.notifyObservers((added, removed))
-
-    def stop(self) -> None:
-        """End the thread, without waiting for it."""
-        self._source.stop()
-
-
 class MonitorObservable(Observable):
-    """The base class of monitors. A thread and a native context of its own wait while there are observers.
+    """The base class of monitors, which have a native context of their own while there are observers.
 
-    ``update(monitor, (added, removed))`` of each observer is called on the thread. A new observer first gets all that
-    is there, as added. After :meth:`deleteObserver` no call of ``update`` begins.
+    ``update(monitor, (added, removed))`` of each observer is called on another thread. A new observer first gets all
+    that is there, as added. After :meth:`deleteObserver` no call of ``update`` begins.
 
     Attributes:
-        rmthread: the thread; None without observers.
-        delivery: is held while observers are called.
+        rmthread: where the news comes from; None without observers.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.delivery = threading.RLock()
-        self.rmthread: MonitorThread | None = None
+        self._delivery = threading.RLock()  # held while observers are called
+        self._present: list[Any] = []
+        self.rmthread: Source | None = None
 
     def source(self) -> Source:
         """Return where the news comes from."""
         raise NotImplementedError
 
     def start(self) -> None:
-        """Start the thread, if it does not run."""
-        with self.delivery, self.mutex:
+        """Begin to watch, if this does not yet."""
+        with self._delivery, self.mutex:
             if self.rmthread is None:
-                self.rmthread = MonitorThread(self, self.source())
-                self.rmthread.start()
+                self._present = []
+                self.rmthread = source = self.source()
+                source.start(lambda added, removed: self._tell(source, added, removed))
+
+    def _tell(self, source: Source, added: list[Any], removed: list[Any]) -> None:
+        """Call the observers, unless the source was stopped."""
+        with self._delivery:
+            if self.rmthread is source:
+                self._present = [one for one in self._present if one not in removed] + added
+                self.setChanged()
+                self.notifyObservers((added, removed))
 
     def addObserver(self, observer: Observer) -> None:
         """Add an observer, if it is not there already."""
-        with self.delivery:
-            is_new = observer not in self.obs
+        with self._delivery:
+            if observer in self.obs:
+                return
             super().addObserver(observer)
             self.start()
-            present = self.rmthread.present if self.rmthread is not None else []
-            if is_new and present:
-                notify(observer, self, (list(present), []))
+            if self._present:
+                notify(observer, self, (list(self._present), []))
 
     def deleteObserver(self, observer: Observer) -> None:
         """Remove an observer.
@@ -186,9 +162,9 @@ class MonitorObservable(Observable):
         with self.mutex:
             if self.obs:
                 return
-            thread, self.rmthread = self.rmthread, None
-        if thread is not None:
-            thread.stop()
+            source, self.rmthread = self.rmthread, None
+        if source is not None:
+            source.stop()
 
     def __str__(self) -> str:
         return type(self).__name__

@@ -33,7 +33,8 @@ class ulist(list[_Item]):
         return result
 
     def __radd__(self, other: Any) -> Self:
-        return self + other
+        result: Self = self + other
+        return result
 
     def __iadd__(self, other: Any) -> Self:  # type: ignore[override]  # the same
         for item in self._new(other):

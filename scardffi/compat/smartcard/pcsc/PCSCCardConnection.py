@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import time
 from typing import TYPE_CHECKING, NoReturn
 
 from ...._at_exit import silent_at_exit
 from ...._reaper import close_later
 from ....constants import Disposition, Scope
 from ....context import Context
-from ....errors import SCardError
+from ....errors import SCardError, SharingViolationError
 from ....manage import SCardManage
 from ... import scard
 from ...scard import _bytes
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from ..CardConnection import Command
 
+_ENDING_SECONDS = 1.0
+_ENDING_STEP = 0.001
 _NO_STATUS_WORD = "The card's response has no status word"
 _NO_CARD = {scard.SCARD_E_NO_SMARTCARD, scard.SCARD_W_REMOVED_CARD}
 
@@ -112,14 +115,18 @@ class PCSCCardConnection(CardConnection):
         self._detach(Disposition.LEAVE)
         wanted = (self._wanted or self.T0_protocol | self.T1_protocol) if protocol is None else protocol
         mask = translateprotocolmask(wanted)
+        share = scard.SCARD_SHARE_SHARED if mode is None else mode
         try:
             manage = SCardManage()
-            manage.attach_by_ifd(
-                self.reader,
-                scard.SCARD_SHARE_SHARED if mode is None else mode,
-                mask & ~scard.SCARD_PROTOCOL_T15,
-                scope=Scope.USER,
+            attach = functools.partial(
+                manage.attach_by_ifd, self.reader, share, mask & ~scard.SCARD_PROTOCOL_T15, scope=Scope.USER
             )
+            try:
+                attach()
+            except SharingViolationError:
+                if not _wait_for_ending():
+                    raise
+                attach()
             active = manage.protocol
         except SCardError as error:
             hresult = hresult_of(error)
@@ -191,7 +198,8 @@ class PCSCCardConnection(CardConnection):
     def __del__(self) -> None:
         manage = getattr(self, "manage", None)
         if manage is not None and manage.is_attached:
-            close_later(functools.partial(manage.detach, self.disposition))
+            _ending.add(manage)
+            close_later(functools.partial(_end, manage, self.disposition))
 
     def _connected(self) -> SCardManage:
         if self.manage is None:
@@ -275,6 +283,26 @@ class PCSCCardConnection(CardConnection):
             manage.unlock()
         except SCardError as error:
             raise CardConnectionException("Failed to unlock", hresult=hresult_of(error)) from error
+
+
+_ending: set[SCardManage] = set()
+"""Connections that were collected and are not disconnected yet."""
+
+
+def _end(manage: SCardManage, disposition: int) -> None:
+    try:
+        manage.detach(disposition)
+    finally:
+        _ending.discard(manage)
+
+
+def _wait_for_ending() -> bool:
+    """Wait until collected connections are disconnected, at most a second. Return False if there were none."""
+    end = time.perf_counter() + _ENDING_SECONDS
+    is_any = bool(_ending)
+    while _ending and time.perf_counter() < end:
+        time.sleep(_ENDING_STEP)
+    return is_any
 
 
 def _not_connected(_command: Buffer) -> NoReturn:

@@ -95,10 +95,10 @@ class PCSCCardRequest(AbstractCardRequest):
             with Monitor(names, scope=Scope.USER) as monitor:
                 if self.newcardonly:  # the first events are those of the cards that are there
                     for batch in batches(monitor, time.perf_counter()):
-                        start = batch.events[0].time
-                        yield _cards_there(event for event in batch.events if event.time != start)
+                        start = batch[0].time
+                        yield _cards_there(event for event in batch if event.time != start)
                 for batch in batches(monitor, end):
-                    yield _cards_there(batch.events)
+                    yield _cards_there(batch)
         except SCardError as error:
             raise CardRequestException("Waiting for a card failed", hresult=hresult_of(error)) from error
 
