@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import redirect_stderr
+from functools import partial
 from typing import Any
 
 import smartcard.scard
@@ -34,7 +35,7 @@ SECONDS = 0.6
 class Reporting(CardObserver, ReaderObserver):  # type: ignore[misc]  # pyscard ships no types
     """An observer that keeps the news, and the time of each."""
 
-    def __init__(self, fails: bool = False) -> None:
+    def __init__(self, *, fails: bool = False) -> None:
         super().__init__()
         self.fails = fails
         self.added: list[str] = []
@@ -77,14 +78,19 @@ def connected() -> Any:
 def commands() -> Any:
     """Send commands of several types."""
     connection = connected()
-    kinds: dict[str, Any] = {"bytes": bytes, "bytearray": bytearray, "tuple": tuple, "memoryview": lambda c: memoryview(bytes(c))}
-    return {name: outcome(lambda kind=kind: connection.transmit(kind(READ_4_BYTES))) for name, kind in kinds.items()}
+    kinds: dict[str, Any] = {
+        "bytes": bytes,
+        "bytearray": bytearray,
+        "tuple": tuple,
+        "memoryview": lambda one: memoryview(bytes(one)),
+    }
+    return {name: outcome(partial(connection.transmit, kind(READ_4_BYTES))) for name, kind in kinds.items()}
 
 
 def wrong_bytes() -> Any:
     """Send commands with numbers that are no bytes."""
     connection = connected()
-    return [outcome(lambda byte=byte: connection.transmit([*READ_4_BYTES[:4], byte])) for byte in (256 + 4, -252)]
+    return [outcome(partial(connection.transmit, [*READ_4_BYTES[:4], byte])) for byte in (256 + 4, -252)]
 
 
 def cut_atr() -> Any:
