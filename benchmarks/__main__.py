@@ -1,6 +1,6 @@
 """Run all benchmarks: `python -m benchmarks` in a clone with `pip install -e ".[test,bench]"`.
 
-Without options this takes some minutes. It writes results.json, results.md, exchange.svg and raw.svg to
+Without options this takes some minutes. It writes results.json, results.md and a chart for each question to
 benchmarks/results, the tables to docs/benchmarks.md, and three rows to README.md. With --quick it takes about a minute
 and only prints the tables, unless --output names a folder for the files.
 """
@@ -16,9 +16,12 @@ from benchmarks import (
     ROOT,
     SOURCES,
     bench_allocation,
+    bench_calls,
+    bench_events,
     bench_exchange,
     bench_import,
     bench_pcscd,
+    bench_python_card,
     bench_raw,
     bench_readers,
     bench_script,
@@ -30,8 +33,10 @@ from benchmarks import (
 from benchmarks.floors import MARGIN, floors
 
 _RESULTS: Final = SOURCES / "results"
-_SECONDS: Final = 0.05  # on a busy machine, a short round is more likely to be undisturbed than a long one
-_QUICK_SECONDS: Final = 0.02
+_SECONDS: Final = 0.35  # about how long each row is measured
+_QUICK_SECONDS: Final = 0.14
+_EVENTS: Final = 500
+_QUICK_EVENTS: Final = 50
 
 
 def measure(*, quick: bool) -> dict[str, Any]:
@@ -45,8 +50,11 @@ def measure(*, quick: bool) -> dict[str, Any]:
             "scripts": bench_script.measure(folder),
             "pcscd": bench_pcscd.measure(folder, seconds),
             "raw": bench_raw.measure(folder, seconds),
+            **bench_calls.measure(folder, seconds),
+            **bench_python_card.measure(folder, seconds),
+            "events": bench_events.measure(folder, _QUICK_EVENTS if quick else _EVENTS),
             "virtual": bench_virtual.measure(folder, seconds),
-            "readers": bench_readers.measure(seconds / 4),
+            "readers": bench_readers.measure(seconds / 28),
             "allocation": bench_allocation.measure(folder),
             "threads": bench_threads.measure(folder, short=quick),
             "imports": bench_import.measure(folder),
@@ -58,8 +66,7 @@ def write(results: dict[str, Any], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "results.md").write_text(report.markdown(results), encoding="utf-8")
-    report.chart(results, folder / "exchange.svg")
-    report.raw_chart(results, folder / "raw.svg")
+    report.charts(results, folder)
 
 
 def check(results: dict[str, Any], margin: float) -> bool:

@@ -1,11 +1,11 @@
 """Measure the time that a binding adds to one exchange.
 
 Runs SCardTransmit through each competitor on null_pcsc.c, a PC/SC library that only copies a response of 2, 16, 255 or
-65 538 bytes. All competitors load the same library file in the same run. Each runs in a separate process, the rounds
-of the competitors alternate, and the minimum of seven rounds is the result. Before the measurement, the responses are
-compared byte by byte and the loops run until they are warm, including Java's compiler. Each competitor returns the
-response as its users receive it: as a list of ints (pyscard), as a new bytes object (transmit), or in memory of the
-caller (the others).
+65 538 bytes. All competitors load the same library file in the same run. Each runs in a separate process, their short
+rounds alternate, and the minimum of the rounds is the result. Before the measurement, the responses are compared byte
+by byte and the loops run until they are warm, including Java's compiler. Each competitor returns the response as its
+users receive it: as a list of ints (pyscard), as a new bytes object (transmit), or in memory of the caller (the
+others).
 
 Does not show: the time of an exchange with a card. A card takes milliseconds and a resource manager tens of
 microseconds (bench_pcscd.py). The result is only the processor time in the binding, with one thread, warm caches and
@@ -27,7 +27,7 @@ import pytest
 from benchmarks import build
 from benchmarks.exchanges import LENGTHS, exchange
 from benchmarks.python_rows import ROWS, Prepared
-from benchmarks.workers import ROUNDS, Competitor, Worker, compare, null_environment, python_worker
+from benchmarks.workers import Competitor, Worker, compare, null_environment, python_worker
 
 LABELS: Final = {
     "c": "C loop, -O2",
@@ -48,6 +48,7 @@ LABELS: Final = {
 }
 """The rows of the table and their labels, in order."""
 
+_ROUNDS: Final = 7  # of pytest-benchmark
 _IN_PROCESS: Final = [row for row in ROWS if not row.startswith("pyscard")]
 
 
@@ -56,7 +57,7 @@ def measure(folder: Path, seconds: float) -> dict[str, Any]:
 
     Args:
         folder: the folder for the programs and the library to build.
-        seconds: the approximate duration of a round of a row.
+        seconds: about how long each row is measured.
     """
     library = build.null_library(folder)
     by_path = null_environment(library)
@@ -95,4 +96,4 @@ def test_a_thousand_exchanges(benchmark: Any, row: str, length: int) -> None:
     wanted = exchange(length)
     with closing(Prepared(row, wanted.command, wanted.capacity)) as prepared:
         assert prepared.answer() == wanted.answer
-        benchmark.pedantic(prepared.loop, args=(1000,), rounds=ROUNDS)
+        benchmark.pedantic(prepared.loop, args=(1000,), rounds=_ROUNDS)

@@ -29,7 +29,7 @@ def measure(folder: Path, seconds: float) -> dict[str, Any]:
 
     Args:
         folder: the folder for the program to build and for the daemon's files.
-        seconds: the approximate duration of a round of a row.
+        seconds: about how long each row is measured.
     """
     reason = unavailable_reason()
     if reason is not None:

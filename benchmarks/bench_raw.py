@@ -23,7 +23,7 @@ DATA: Final = "data"
 
 _READER: Final = "scardffi null reader 00 00"
 _ROUND: Final = 200  # calls
-_LONGER: Final = 30
+_LONGER: Final = 4
 
 
 class Row(NamedTuple):
@@ -81,7 +81,7 @@ def measure(folder: Path, seconds: float) -> list[dict[str, Any]]:
 
     Args:
         folder: the folder for the library to build.
-        seconds: the approximate duration of a round in the other benchmarks; a row takes thirty times as long.
+        seconds: about how long a row of the other benchmarks is measured; here it is four times as long.
     """
     library = build.library_path_folder(build.null_library(folder)) / "libpcsclite.so.1"
     environment = {**null_environment(library), "LD_LIBRARY_PATH": str(library.parent)}

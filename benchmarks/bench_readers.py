@@ -3,10 +3,11 @@
 Each reader has a card, and an attachment that stays open. One process measures both: in each round it measures with 10
 readers, plugs in the others, and measures again. A time is the minimum of the rounds.
 
+Most of the time of get_status_change is that of its thread.
+
 Does not show: many threads that use the readers at the same time, and pcscd, which has at most 16 readers.
 """
 
-import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -29,14 +30,6 @@ def measure(seconds: float) -> dict[str, dict[str, float]]:
         seconds: the approximate duration of the measurement of one call in a round.
     """
     times: dict[str, dict[str, float]] = {}
-    # On the main thread get_status_change starts a thread, which would take most of the time.
-    thread = threading.Thread(target=_measure_rounds, args=(seconds, times))
-    thread.start()
-    thread.join()
-    return times
-
-
-def _measure_rounds(seconds: float, times: dict[str, dict[str, float]]) -> None:
     with ExitStack() as few, Context(library=Library(library_path())) as context:
         _plug(range(FEW), context, few)
         for _ in range(_ROUNDS):
@@ -44,6 +37,7 @@ def _measure_rounds(seconds: float, times: dict[str, dict[str, float]]) -> None:
             with ExitStack() as others:
                 _plug(range(FEW, MANY), context, others)
                 _measure_calls(MANY, context, seconds, times)
+    return times
 
 
 def _plug(numbers: range, context: Context, readers: ExitStack) -> None:

@@ -25,7 +25,7 @@ def measure(folder: Path, seconds: float) -> dict[str, dict[str, float]]:
 
     Args:
         folder: the folder for the program and the library to build.
-        seconds: the approximate duration of a round.
+        seconds: about how long each row is measured.
     """
     libraries = {"null": str(build.null_library(folder)), "virtual": library_path()}
     with ExitStack() as stack:

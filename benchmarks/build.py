@@ -49,6 +49,13 @@ def c_loop(folder: Path) -> list[str]:
     return [str(program)]
 
 
+def c_loop_library(folder: Path) -> Path:
+    """Build c_loop.c as a shared library, for a process that has Python in it, and return its path."""
+    library = folder / "c_loop.so"
+    _run([*compiler(), *_C_FLAGS, "-shared", "-fPIC", "-o", str(library), str(SOURCES / "c_loop.c")])
+    return library
+
+
 def rust_loop(folder: Path) -> list[str]:
     """Build rust_loop and return its command. Only the sources of Debian's package are used.
 

@@ -23,20 +23,22 @@ class Floor(NamedTuple):
 
 
 TABLE: Final = (
-    Floor("exchange", "exchange", "pyscard-scard", 16, 3.3),
-    Floor("exchange", "exchange", "pyscard-scard", 255, 28),
-    Floor("exchange", "unchecked", "pyscard-scard", 16, 5),
-    Floor("exchange", "unchecked", "pyscard-scard", 255, 40),
-    Floor("exchange", "unchecked", "java-buffer", 16, 1),
-    Floor("exchange", "unchecked", "java-buffer", 255, 1),
-    Floor("exchange", "transmit", "pyscard-scard", 16, 1.4),
-    Floor("exchange", "transmit", "pyscard-scard", 255, 11),
-    Floor("exchange", "transmit", "pyscard-connection", 16, 9.5),
-    Floor("exchange", "transmit", "pyscard-connection", 255, 38),
-    Floor("exchange", "transmit-into", "pyscard-scard", 16, 1.2),
-    Floor("exchange", "transmit-into", "pyscard-scard", 255, 9.5),
+    *(
+        Floor("exchange", row, "pyscard-scard", length, at_least)
+        for row in ("transmit", "transmit-into")
+        for length, at_least in ((2, 2.8), (16, 5.5), (255, 40))
+    ),
+    *(
+        Floor("exchange", "transmit", java, length, 1)
+        for java in ("java-command", "java-buffer")
+        for length in (2, 16, 255)
+    ),
+    *(Floor("exchange", "exchange", "transmit-into", length, 1) for length in (2, 16, 255)),
+    Floor("exchange", "raw", "pyscard-scard", 16, 1),
+    Floor("exchange", "raw", "pyscard-scard", 255, 6),
+    Floor("exchange", "transmit", "pyscard-connection", 16, 40),
+    Floor("exchange", "transmit", "pyscard-connection", 255, 150),
     Floor("exchange", "script", "c", 16, 1 / 1.3),
-    Floor("exchange", "script", "c", 255, 1 / 1.3),
     Floor("pcscd", "script", "c", 16, 1 / 1.02),
     Floor("pcscd", "script", "c", 255, 1 / 1.02),
 )
@@ -56,6 +58,8 @@ SCRIPTS: Final = (
     ScriptLimit("into", "behind", CASES[1], 1.15),
     ScriptLimit("into", "behind", CASES[2], 1.3),
 )
+CARD_AT_MOST: Final = 0.65
+"""The maximum of the time of a command to a card in Python, relative to a card behind a callback of ctypes."""
 RAW_AT_MOST: Final = {"numbers": 3.0, "data": 6.0}
 """The maximum of the time of a raw function relative to pyscard's, by the kind of the row in bench_raw.py."""
 THREADS: Final = 16
@@ -89,6 +93,7 @@ def floors(results: dict[str, Any], margin: float = 1.0) -> list[Verdict]:
     verdicts = [_ratio(results, floor, margin) for floor in TABLE]
     verdicts += [_script(results["scripts"], limit, margin) for limit in SCRIPTS]
     verdicts += [_raw(row, margin) for row in results["raw"]]
+    verdicts.append(_card(results["card"]["rows"], margin))
     verdicts.append(_threads(results["threads"]["per_second"], margin))
     verdicts.append(_virtual(results["virtual"], margin))
     verdicts += [_readers(call, times, margin) for call, times in results["readers"].items()]
@@ -126,6 +131,14 @@ def _raw(row: dict[str, Any], margin: float) -> Verdict:
     at_most = RAW_AT_MOST[row["kind"]]
     what = f"raw {row['label']} against pyscard's"
     return Verdict(what, f"{ratio:.2f}x", f"at most {at_most:.0f}x the time", ratio <= at_most / margin)
+
+
+def _card(rows: list[dict[str, Any]], margin: float) -> Verdict:
+    times = {row["row"]: row["ns"] for row in rows}
+    ratio = times["transmit"] / times["ctypes-callback"]
+    text = f"at most {CARD_AT_MOST:.2f}x the time"
+    what = "a command to a card in Python against a card behind a ctypes callback"
+    return Verdict(what, f"{ratio:.2f}x", text, ratio <= CARD_AT_MOST / margin)
 
 
 def _threads(per_second: dict[str, float], margin: float) -> Verdict:

@@ -11,9 +11,29 @@ BEGIN: Final = "<!-- benchmarks:begin -->"
 END: Final = "<!-- benchmarks:end -->"
 
 _CHART_LENGTHS: Final = ("16", "255")
+CHARTS: Final = {
+    "exchange": "What does a binding add to one exchange?",
+    "pcscd": "How long does one exchange through pcscd take?",
+    "scripts": "How long does one exchange of a script take?",
+    "raw": "How long do the raw functions take?",
+    "attach": "How long do attaching to a card and detaching take?",
+    "status": "How long does the question for a reader's state take?",
+    "card": "How long does a command to a card in Python take?",
+    "events": "How soon after the insertion does a program know of a card?",
+}
+"""The question that each chart answers, by the part of the results. The chart is the file of that name."""
+_LINEAR: Final = frozenset({"pcscd", "raw", "card", "events"})  # their longest times are not far from the shortest
+_COLOURS: Final = ("#4477aa", "#ddaa33", "#66aa77")
 _PARTS: Final = {
     "exchange": "A library that answers at once (the binding's own cost)",
     "pcscd": "A real pcscd, client and daemon on one core",
+}
+_CALLS: Final = {
+    "attach": "**Attaching to a card and detaching**, on the library that answers at once. In brackets: relative to C",
+    "status": "**The state of one reader**, asked for without waiting, on the library that answers at once",
+    "card": "**A card in Python**, in its own process: the time of a command with a response of 16 bytes",
+    "card-by-socket": "**The same card as a `VpcdCard`** in another process, on the same core",
+    "events": "**Events**: the time from the insertion of a card until the program's own code runs",
 }
 _README_LENGTH: Final = "16"
 _README_COLUMNS: Final = {"exchange": "on a library that answers at once", "pcscd": "on a real pcscd"}
@@ -38,6 +58,8 @@ def markdown(results: dict[str, Any]) -> str:
     ]
     lines += ["", *_scripts(results["scripts"]), ""]
     lines += [*_raw(results["raw"]), ""]
+    for part, title in _CALLS.items():
+        lines += [f"{title}:", "", *_calls(results[part]), ""]
     lines += ["**Memory** that Python allocates in a loop of exchanges with responses of 255 bytes:", ""]
     lines += [*_allocation(results), ""]
     lines += [*_threads(results["threads"]), "", _virtual(results["virtual"]), ""]
@@ -48,10 +70,7 @@ def markdown(results: dict[str, Any]) -> str:
 
 def page_section(results: dict[str, Any]) -> str:
     """Return the section between the markers of docs/benchmarks.md: the charts and all tables."""
-    charts = (
-        "![One exchange: time of each way to transmit, logarithmic](../benchmarks/results/exchange.svg)\n\n"
-        "![The raw functions of scardffi and pyscard: time of each](../benchmarks/results/raw.svg)"
-    )
+    charts = "\n\n".join(f"![{title}](../benchmarks/results/{name}.svg)" for name, title in CHARTS.items())
     return f"{BEGIN}\n{charts}\n\n{markdown(results)}{END}"
 
 
@@ -77,47 +96,48 @@ def update(page: Path, section: str) -> None:
     page.write_text(before + section + rest.partition(END)[2], encoding="utf-8")
 
 
-def chart(results: dict[str, Any], path: Path) -> None:
-    """Draw the times as bars in an SVG file. Both parts have the same logarithmic scale."""
-    plt = _pyplot()
-    parts = [(title, results[name]["rows"]) for name, title in _PARTS.items() if results[name]["rows"]]
-    heights = [len(rows) for _, rows in parts]
-    right = 4 * max(row["ns"][length] for _, rows in parts for row in rows for length in _CHART_LENGTHS)
-    figure, panels = plt.subplots(
-        len(parts), 1, figsize=(9, 1.5 + 0.4 * sum(heights)), height_ratios=heights, squeeze=False, layout="constrained"
-    )
-    for axes, (title, rows) in zip(panels[:, 0], parts, strict=True):
-        for place, (length, colour) in enumerate(zip(_CHART_LENGTHS, ("#4477aa", "#ddaa33"), strict=True)):
-            places = [index + 0.4 * place for index in range(len(rows))]
-            times = [row["ns"][length] for row in rows]
-            widths = [time - 1 for time in times]
-            bars = axes.barh(places, widths, 0.38, left=1, color=colour, label=f"response of {length} bytes")
-            axes.bar_label(bars, [time_text(time) for time in times], padding=3, fontsize=7)
-        axes.set_yticks([index + 0.2 for index in range(len(rows))], [row["label"].replace("`", "") for row in rows])
-        axes.set_xscale("log")
-        axes.set_xlim(1, right)
-        axes.invert_yaxis()
-        axes.set_title(title, loc="left", fontsize=9)
-        axes.set_xlabel("nanoseconds for one exchange, logarithmic")
-    panels[0, 0].legend(fontsize=8)
-    figure.savefig(path, format="svg", metadata={"Date": None})
-    plt.close(figure)
+def charts(results: dict[str, Any], folder: Path) -> None:
+    """Draw a chart for each question, as an SVG file in the folder."""
+    for part, question in CHARTS.items():
+        labels, series = _bars(part, results)
+        if labels:
+            _chart(question, labels, series, folder / f"{part}.svg", logarithmic=part not in _LINEAR)
 
 
-def raw_chart(results: dict[str, Any], path: Path) -> None:
-    """Draw the times of the raw functions as bars in an SVG file."""
+def _bars(part: str, results: dict[str, Any]) -> tuple[list[str], dict[str, list[float]]]:
+    """Return the labels of a chart, and the nanoseconds of each series of bars."""
+    rows = results[part] if part in {"raw", "scripts"} else results[part]["rows"]
+    labels = [row["label"].replace("`", "") for row in rows]
+    if part == "raw":
+        return labels, {who: [row[who] for row in rows] for who in ("scardffi", "pyscard")}
+    if part == "scripts":
+        return labels, {case.name: [row["ns"][case.name] for row in rows] for case in CASES}
+    if part in _CALLS:
+        return labels, {"": [row["ns"] for row in rows]}
+    return labels, {f"{length} bytes": [row["ns"][length] for row in rows] for length in _CHART_LENGTHS}
+
+
+def _chart(question: str, labels: list[str], series: dict[str, list[float]], path: Path, *, logarithmic: bool) -> None:
     plt = _pyplot()
-    rows = results["raw"]
-    figure, axes = plt.subplots(figsize=(9, 1.2 + 0.4 * len(rows)), layout="constrained")
-    for place, (who, colour) in enumerate((("scardffi", "#4477aa"), ("pyscard", "#ddaa33"))):
-        times = [row[who] for row in rows]
-        bars = axes.barh([index + 0.4 * place for index in range(len(rows))], times, 0.38, color=colour, label=who)
+    height = 0.8 / len(series)
+    figure, axes = plt.subplots(figsize=(9, 1.4 + 0.4 * len(labels)), layout="constrained")
+    for place, ((name, times), colour) in enumerate(zip(series.items(), _COLOURS, strict=False)):
+        places = [index + height * place for index in range(len(labels))]
+        bars = axes.barh(places, times, 0.95 * height, color=colour, label=name)
         axes.bar_label(bars, [time_text(time) for time in times], padding=3, fontsize=7)
-    axes.set_yticks([index + 0.2 for index in range(len(rows))], [row["label"].replace(", ", "\n") for row in rows])
-    axes.margins(x=0.1)
+    axes.set_yticks(
+        [index + height * (len(series) - 1) / 2 for index in range(len(labels))],
+        [label.replace(", SCard", ",\nSCard") for label in labels],
+    )
+    longest = max(max(times) for times in series.values())
+    if logarithmic:
+        axes.set_xscale("log")
+    axes.set_xlim(int(logarithmic), longest * (4 if logarithmic else 1.15))
     axes.invert_yaxis()
-    axes.set_xlabel("nanoseconds for the functions of a row, on a library that answers at once")
-    axes.legend(fontsize=8)
+    axes.set_title(question, loc="left", fontsize=10)
+    axes.set_xlabel("nanoseconds, logarithmic" if logarithmic else "nanoseconds")
+    if len(series) > 1:
+        axes.legend(fontsize=8)
     figure.savefig(path, format="svg", metadata={"Date": None})
     plt.close(figure)
 
@@ -152,8 +172,19 @@ def _times(part: dict[str, Any]) -> list[str]:
         lines.append("|---" * (1 + len(lengths)) + "|")
         lines += [_row([row["label"], *(_cell(row, length) for length in lengths)]) for row in part["rows"]]
     why = [f"{row['label']} with {length} bytes ({why})" for row in part["rows"] for length, why in row["why"].items()]
-    why += [f"{row['label']} ({row['why']})" for row in part["absent"]]
-    return [*lines, "", "Absent: " + "; ".join(why) + "."] if why else lines
+    return lines + _absent(part, why)
+
+
+def _calls(part: dict[str, Any]) -> list[str]:
+    first = part["rows"][0]["ns"]
+    cells = [f"{time_text(row['ns'])} ({_three_digits(row['ns'] / first)}x)" for row in part["rows"]]
+    lines = [_row([row["label"], cell]) for row, cell in zip(part["rows"], cells, strict=True)]
+    return [_row(["", "time"]), "|---|---|", *lines, *_absent(part, [])]
+
+
+def _absent(part: dict[str, Any], why: list[str]) -> list[str]:
+    why = why + [f"{row['label']} ({row['why']})" for row in part["absent"]]
+    return ["", "Absent: " + "; ".join(why) + "."] if why else []
 
 
 def _scripts(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -229,4 +260,4 @@ def _readers(times: dict[str, dict[str, float]]) -> list[str]:
 def _imports(times: dict[str, float]) -> str:
     loaded = ", ".join(f"`{module}`" for module in LOADED_BEFORE)
     added = ", ".join(f"`{module}` {value:.1f} ms" for module, value in times.items())
-    return f"**Import** into an interpreter that has {loaded} loaded. Added time: {added}."
+    return f"**Import** into an interpreter that has {loaded} loaded. Added processor time: {added}."

@@ -3,6 +3,9 @@
 A worker reads lines "row capacity command count". If the count is 0, it makes one exchange and prints the response in
 hexadecimal. Otherwise it makes this number of exchanges and prints the nanoseconds for one of them. It prints
 "error ..." if the row does not support the exchange.
+The programs in C, Rust and Java, and the workers in Python of bench_calls.py and bench_events.py, also have rows that
+make other calls: "attach" and "status" make `count` of them; "wait" waits until a card is inserted or removed, and
+prints the nanoseconds of the monotonic clock.
 """
 
 import os
@@ -17,7 +20,7 @@ from typing import Any, Final, NamedTuple, Self, final
 from benchmarks import ROOT
 from benchmarks.exchanges import LENGTHS, Exchange, exchange
 
-ROUNDS: Final = 7
+ROUNDS: Final = 70  # on a busy machine, a short round is more likely to be undisturbed than a long one
 
 _WARM_UP_SECONDS: Final = 0.25
 
@@ -58,18 +61,34 @@ class Worker:
         """Return the time of one exchange in a loop of `count`."""
         return float(self._ask(row, wanted, count))
 
-    def _ask(self, row: str, wanted: Exchange, count: int) -> str:
-        stdin, stdout = self._process.stdin, self._process.stdout
-        if stdin is None or stdout is None:
+    def calls(self, row: str, count: int) -> float:
+        """Return the time of one of `count` calls that are not exchanges."""
+        self.request(row, count)
+        return float(self.result())
+
+    def request(self, row: str, count: int = 1, capacity: int = 0, command: str = "00") -> None:
+        """Send a request. :meth:`result` then waits for the result."""
+        stdin = self._process.stdin
+        if stdin is None:
             raise RuntimeError("the worker has no pipes")
-        stdin.write(f"{row} {wanted.capacity} {wanted.command.hex()} {count}\n")
+        stdin.write(f"{row} {capacity} {command} {count}\n")
         stdin.flush()
+
+    def result(self) -> str:
+        """Return the line that the worker prints for the request."""
+        stdout = self._process.stdout
+        if stdout is None:
+            raise RuntimeError("the worker has no pipes")
         line = stdout.readline().strip()
         if line.startswith("error"):
             raise UnsupportedExchangeError(line.removeprefix("error").strip())
         if not line:
-            raise RuntimeError(f"{self._command} ended during a request for the row {row}")
+            raise RuntimeError(f"{self._command} ended during a request")
         return line
+
+    def _ask(self, row: str, wanted: Exchange, count: int) -> str:
+        self.request(row, count, wanted.capacity, wanted.command.hex())
+        return self.result()
 
 
 def python_worker(environment: Mapping[str, str]) -> Worker:
@@ -94,7 +113,7 @@ def compare(
 
     Args:
         competitors: the competitors. The first one is the base of the ratios.
-        seconds: the approximate duration of one of the seven rounds of a row.
+        seconds: about how long each row is measured, in all rounds together.
         lengths: the lengths of the responses in bytes.
 
     Returns:
@@ -108,7 +127,7 @@ def compare(
         {"row": each.row, "label": each.label, "ns": {}, "why": {}} for each in competitors
     ]
     exchanges = [exchange(length) for length in lengths]
-    counts = [_counts(competitors, results, wanted, seconds) for wanted in exchanges]
+    counts = [_counts(competitors, results, wanted, seconds / ROUNDS) for wanted in exchanges]
     for wanted, count in zip(exchanges, counts, strict=True):
         _time_rounds(competitors, results, wanted, count)
     base = results[0]["ns"]

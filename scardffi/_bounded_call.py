@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import sys
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from ._locks import Gate
@@ -21,6 +22,8 @@ _Result = TypeVar("_Result")
 
 ANSWER_SECONDS: Final = 0.25
 """The time that a call gets for its answer after its own time limit, before it is given up."""
+LET_GO_SECONDS: Final = 1.0
+"""The time that a call that closes something gets, where it may go on later by itself."""
 INTERRUPT_SECONDS: Final = 0.05
 """The time that a call gets to end after Ctrl-C or a cancellation, before it is given up."""
 
@@ -53,7 +56,7 @@ class BoundedCall(Generic[_Result]):
         self._has_begun = True  # Ctrl-C cannot come between this line and the start of the thread
         try:
             # threading.Thread.start() waits in Python code that is not safe if Ctrl-C interrupts it
-            _thread.start_new_thread(self._run, ())
+            _thread.start_new_thread(self.run, ())
         except RuntimeError:
             self.ended.open()
             raise
@@ -72,6 +75,11 @@ class BoundedCall(Generic[_Result]):
         """True if the call has begun and has not ended."""
         return self._has_begun and not self.ended.is_open()
 
+    @property
+    def has_succeeded(self) -> bool:
+        """True if the function has returned."""
+        return bool(self._results)
+
     def result(self) -> _Result:
         """Return what the function returned, or raise what it raised; the call must have ended."""
         if self._error is not None:
@@ -87,7 +95,9 @@ class BoundedCall(Generic[_Result]):
         if not self.is_running:
             close_later(self._undo_all)
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Make the call on the present thread."""
+        self._has_begun = True
         try:
             self._results.append(self._function.pop()())
         except BaseException as error:  # noqa: BLE001  the caller raises it
@@ -100,3 +110,18 @@ class BoundedCall(Generic[_Result]):
         while self._undo:
             with contextlib.suppress(Exception):
                 self._undo.pop()()
+
+
+def let_go(function: Callable[[], int]) -> int:
+    """Call a function that closes something, and return its code; 0 if it takes longer than a second and goes on.
+
+    It is called on another thread, unless none can be started.
+    """
+    call = BoundedCall(function)
+    if sys.is_finalizing():  # a new thread would not run
+        return function()
+    try:
+        call.start()
+    except RuntimeError:
+        return function()
+    return call.result() if call.wait(LET_GO_SECONDS) else 0

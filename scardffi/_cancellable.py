@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ._loader import lib
 from ._locks import Gate, Mutex
+from ._reaper import close_later
 from ._service import establish
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ._native import CData
     from .library import Library
+
+_CANCEL_AGAIN: Final = 0.01
+_AFTER_AN_ERROR: Final = 0.25
 
 
 class CancellableContext:
@@ -51,3 +57,23 @@ class CancellableContext:
             if self._context is None:
                 return 0
             return self._library.SCardCancel(lib.native_context_handle(self._context))
+
+    def end(self) -> None:
+        """Let the thread begin no other wait, and end its present one; this neither blocks nor raises."""
+        self.cancelled.open()
+        cancel_later(self.ended, self.cancel)
+
+
+def cancel_later(ended: Gate, cancel: Callable[[], int]) -> None:
+    """Call ``cancel``, which calls SCardCancel, on another thread until a gate is open; this neither blocks nor raises.
+
+    It is repeated because SCardCancel does not end a wait that begins later. SCardCancel may not return, so a thread
+    for which others wait must not call it.
+    """
+
+    def repeat() -> None:
+        while not ended.is_open():
+            ended.wait(_CANCEL_AGAIN if cancel() == 0 else _AFTER_AN_ERROR)
+
+    if not ended.is_open():
+        close_later(repeat)

@@ -32,6 +32,7 @@ class EventQueue:
         self._lost = 0
         self._error: BaseException | None = None
         self._is_closed = False
+        self._listener: Callable[[], object] | None = None
         self._news = _thread.allocate_lock()  # is released if there may be something to take
         self._news.acquire()
 
@@ -42,23 +43,46 @@ class EventQueue:
             self._events.clear()
         else:
             self._events += events
-        self._wake()
+        self.wake()
 
     def fail(self, error: BaseException) -> None:
         """Raise this error in each call of :meth:`get` after the last event."""
         self._error = error
-        self._wake()
+        self.wake()
 
     def close(self) -> None:
         """End all calls of :meth:`get`, and drop the events."""
         self._is_closed = True
         self._events.clear()
-        self._wake()
+        self.wake()
 
     @property
     def is_closed(self) -> bool:
         """True after :meth:`close`."""
         return self._is_closed
+
+    def listen(self, listener: Callable[[], object]) -> None:
+        """Call a function, on any thread, each time that there may be something to take; it must not block."""
+        self._listener = listener
+        self.wake()
+
+    def take(self) -> Event | None:
+        """Take the next event; return None if there is none now.
+
+        Raises:
+            EventsLostError, CancelledError: as for :meth:`get`.
+        """
+        if self._is_closed:
+            raise from_code(ReturnCode.SCARD_E_CANCELLED, "Monitor", "it was closed")
+        error = self._error  # read before the events, because it comes after them
+        if self._lost:
+            self._raise_lost()
+        try:
+            return self._events.popleft()
+        except IndexError:
+            if error is not None:
+                raise error.with_traceback(None) from None
+            return None
 
     def get(self, end: float | None) -> Event:
         """Take the next event, and wait for it until ``end``, a time of time.perf_counter(); None to wait for ever.
@@ -69,21 +93,12 @@ class EventQueue:
             CancelledError: the queue was closed.
         """
         try:
-            while not self._is_closed:
-                error = self._error  # read before the events, because it comes after them
-                if self._lost:
-                    self._raise_lost()
-                if self._events:
-                    return self._events.popleft()
-                if error is not None:
-                    raise error.with_traceback(None)
+            while (event := self.take()) is None:
                 self._wait(end)
-            raise from_code(ReturnCode.SCARD_E_CANCELLED, "Monitor", "it was closed")
-        except IndexError:  # another thread has taken it
-            return self.get(end)
+            return event
         finally:
             if self._events or self._error is not None or self._is_closed:
-                self._wake()  # the next thread
+                self.wake()  # the next thread
 
     def _raise_lost(self) -> None:
         with self._hub.lock:
@@ -100,7 +115,10 @@ class EventQueue:
             left = _SIGNAL_CHECK if left is None else min(left, _SIGNAL_CHECK)
         self._news.acquire(timeout=-1 if left is None else left)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Let the consumer look whether there is something to take."""
+        if self._listener is not None:
+            self._listener()
         if not self._news.locked():
             return
         try:  # noqa: SIM105  Ctrl-C may interrupt suppress(), but not this
@@ -145,20 +163,21 @@ class CallbackQueue(EventQueue):
             try:
                 event = self.get(None)
             except EventsLostError as error:
-                _log("events for a callback were lost", error)
+                log("events for a callback were lost", error)
             except BaseException as error:  # noqa: BLE001  the error that has ended the stream may be any
                 if not self._is_closed:
-                    _log("a monitor has ended", error)
+                    log("a monitor has ended", error)
                     self.close()
                 return
             else:
                 try:
                     self._callback(event)
                 except BaseException as error:  # noqa: BLE001  the callback may raise anything
-                    _log(f"the callback {self._callback!r} of a monitor failed", error)
+                    log(f"the callback {self._callback!r} of a monitor failed", error)
 
 
-def _log(message: str, error: BaseException) -> None:
+def log(message: str, error: BaseException) -> None:
+    """Log an error with the logger ``scardffi``."""
     import logging
 
     logging.getLogger("scardffi").error(message, exc_info=error)
@@ -222,8 +241,7 @@ class EventHub:
         with self.lock:
             if not unless.is_open():
                 self._put(self._known.update(results, now))
-        if not self.begun.is_open():
-            self.begun.open()
+        self._begin()
 
     def retain(self, readers: Collection[str]) -> bool:
         """Take the present list of readers: forget those that are not in it. Return whether there were events."""
@@ -231,7 +249,7 @@ class EventHub:
             events = self._known.retain(readers, time.monotonic())
             self._put(events)
         if not readers:
-            self.begun.open()
+            self._begin()
         return bool(events)
 
     def service_started(self) -> bool:
@@ -250,7 +268,7 @@ class EventHub:
                 now = time.monotonic()
                 self._service_runs = False
                 self._put([Event(EventKind.SERVICE_STOPPED, time=now), *self._known.retain((), now)])
-        self.begun.open()
+        self._begin()
 
     def fail(self, error: BaseException) -> None:
         """End the stream of all consumers with this error."""
@@ -266,7 +284,13 @@ class EventHub:
             self._error = self._error or error
             for queue in self._queues:
                 end(queue)
-        self.begun.open()
+        self._begin()
+
+    def _begin(self) -> None:
+        if not self.begun.is_open():
+            self.begun.open()
+            for queue in self._queues:
+                queue.wake()
 
     def _put(self, events: list[Event]) -> None:
         if events:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 from ._arguments import dword, pairs, text
 from ._loader import default_table, ffi, lib
 from .constants import ReturnCode
-from .errors import E_NOTIMPL, SCardError, from_hresult
+from .errors import E_INVALID_DATA, E_NOTIMPL, from_hresult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +24,6 @@ _NAME_ROOM: Final = 256
 _LIST_ROOM: Final = 512
 _LIST_TRIES: Final = 8
 _CHARS: Final = ffi.typeof("char[]")
-DWORD_POINTER: Final = ffi.typeof("DWORD *")
 _STATUS: Final = f"=4I{1 + ATR_ROOM}p3x"
 """struct pcsc_card_status: state, protocol, needed length and length of the reader's name, ATR."""
 _STATUS_SIZE: Final = 4 * 4 + 1 + ATR_ROOM + 3
@@ -51,14 +50,28 @@ def claimed(function: str, size: int) -> int:
     """Return a size that a PC/SC library claims, or raise if it cannot be right.
 
     Raises:
-        SCardError: the size is more than 1 MiB; the error has no code.
+        CommunicationError: the size is more than 1 MiB; the error has no code.
     """
     if size > MOST_CLAIMED:
-        raise SCardError(
-            f"{function}: the PC/SC library says that {size} bytes are needed; at most {MOST_CLAIMED} are accepted",
-            function=function,
-        )
+        detail = f"the PC/SC library says that {size} bytes are needed; at most {MOST_CLAIMED} are accepted"
+        raise from_hresult(E_INVALID_DATA, function, detail)
     return size
+
+
+def possible(code: int, length: int, room: int) -> int:
+    """Return the code of a call that wrote ``length`` of ``room`` bytes; E_INVALID_DATA if it cannot be right."""
+    return E_INVALID_DATA if code == 0 and length > room else code
+
+
+def settled(function: str, code: int) -> int:
+    """Return the code of a call that got as much memory as the library had asked for, or raise if it asks for more.
+
+    Raises:
+        CommunicationError: the library asks for more memory again and again.
+    """
+    if code == _INSUFFICIENT_BUFFER:
+        raise from_hresult(E_INVALID_DATA, function, "the PC/SC library asks for more memory than it asked for before")
+    return code
 
 
 def check_present(code: int, function: str) -> int:
@@ -105,7 +118,7 @@ def fetch_multi_string(function: str, fetch: Callable[..., int], *arguments: Any
         code, length = packed & 0xFFFFFFFF, packed >> 32
         tries += 1
     if code:
-        return check_present(code, function), []
+        return check_present(settled(function, code), function), []
     return 0, decoded(_unpack(memory, length)).split("\0") if length else []
 
 
@@ -126,7 +139,7 @@ def fetch_status(fetch: Callable[..., int], *arguments: Any) -> tuple[int, str, 
     if needed > _NAME_ROOM and code == _INSUFFICIENT_BUFFER:
         size = _STATUS_SIZE + claimed("SCardStatus", needed)
         memory = _new(_CHARS, size)
-        code = fetch(*arguments, memory, size)
+        code = settled("SCardStatus", fetch(*arguments, memory, size))
         answer = _unpack(memory, size)
         state, protocol, _, length, atr = _layout(_STATUS).unpack_from(answer)
     return code, decoded(answer[_STATUS_SIZE : _STATUS_SIZE + length]), state, protocol, atr

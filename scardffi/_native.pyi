@@ -36,6 +36,7 @@ class Lib:
     SCARDFFI_SCRIPT_MORE: int
     SCARDFFI_SCRIPT_FAILED: int
     PCSC_NO_LIBRARY: int
+    PCSC_IMPOSSIBLE_ANSWER: int
     PCSC_STATE_ATR: int
     SCRIPT_ALL: int
     SCRIPT_UNEXPECTED_SW: int
@@ -250,6 +251,9 @@ class Lib:
         self, library: Api, handle: Number, share_mode: Number, protocols: Number, initialization: Number, /
     ) -> int: ...
     def pcsc_status(self, library: Api, handle: Number, memory: CData, size: Number, /) -> int: ...
+    def pcsc_get_attribute(
+        self, library: Api, handle: Number, attribute: Number, value: CData, capacity: Number, /
+    ) -> int: ...
     def pcsc_control(
         self,
         library: Api,

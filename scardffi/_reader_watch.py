@@ -16,12 +16,11 @@ import _thread
 import time
 from typing import TYPE_CHECKING, Final
 
-from ._cancellable import CancellableContext
+from ._cancellable import CancellableContext, cancel_later
 from ._loader import lib
 from ._locks import Gate
 from ._marshalling import reader_states, state_results
 from ._reader_polling import ReaderPolling
-from ._reaper import close_later
 from .constants import INFINITE, PNP_NOTIFICATION, ReaderStateFlag, ReturnCode
 from .errors import SCardError, context_is_gone, from_code, readers_are_fewer
 
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 
 _AGAIN: Final = 0.25
 _SETTLE_MS: Final = 1000
-_CANCEL_AGAIN: Final = 0.01
 _UNKNOWN_READER_AGAIN: Final = 0.05
 _FEWER_READERS_SECONDS: Final = 3.0
 _MOST_WATCHED: Final = 16
@@ -92,15 +90,9 @@ class ReaderWatch:
     def stop(self) -> None:
         """Let the threads end; this neither blocks nor raises."""
         self._stopped.open()
-        if not self.ended.is_open():
-            close_later(self._cancel)
+        cancel_later(self.ended, self._cancel)
 
-    def _cancel(self) -> None:
-        """Call SCardCancel repeatedly until the thread has ended, because it does not end a wait that begins later."""
-        while not self.ended.wait(_CANCEL_AGAIN if self._cancel_once() == 0 else _AGAIN):
-            pass
-
-    def _cancel_once(self) -> int:
+    def _cancel(self) -> int:
         context = self._context
         return 0 if context is None else context.cancel()
 
@@ -284,9 +276,8 @@ class ReaderWatch:
             context = self._others.pop(group)
             with self._hub.lock:  # its thread reports nothing after this
                 context.cancelled.open()
-            while not context.ended.is_open():
-                context.cancel()
-                context.ended.wait(_CANCEL_AGAIN)
+            context.end()
+            context.ended.wait()
         for group in groups:
             if group not in self._others:
                 context = CancellableContext(self._library, self._scope)

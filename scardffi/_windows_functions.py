@@ -18,6 +18,7 @@ from ._marshalling import (
     claimed,
     fetch_multi_string,
     multi_string,
+    possible,
     reader_states,
     state_results,
 )
@@ -72,6 +73,7 @@ class WindowsFunctions:
         guids = ffi.new("unsigned char[]", size)
         if size:
             code = lib.pcsc_SCardListInterfaces(self._table, number, name, guids, count)
+        code = possible(code, _GUID_SIZE * count[0], size)
         memory = bytes(ffi.buffer(guids))
         found = [memory[start : start + _GUID_SIZE] for start in range(0, len(memory), _GUID_SIZE)]
         return check_present(code, "SCardListInterfaces"), found[: count[0]] if code == 0 else []
@@ -271,7 +273,7 @@ class WindowsFunctions:
         receive = writable("icon", icon)
         length = ffi.new("DWORD *", len(receive))
         code = lib.pcsc_SCardGetReaderIcon(self._table, number, name, receive, length)
-        return check_present(code, "SCardGetReaderIcon"), length[0]
+        return check_present(possible(code, length[0], len(receive)), "SCardGetReaderIcon"), length[0]
 
     def SCardGetDeviceTypeId(self, context: SupportsIndex, reader: str) -> tuple[int, int]:
         """Return the device type of a reader. Wraps ``SCardGetDeviceTypeId``.
@@ -356,7 +358,7 @@ class WindowsFunctions:
         receive = writable("data", data)
         length = ffi.new("DWORD *", len(receive))
         code = lib.pcsc_SCardReadCache(self._table, number, guid, counter, name, receive, length)
-        return check_present(code, "SCardReadCache"), length[0]
+        return check_present(possible(code, length[0], len(receive)), "SCardReadCache"), length[0]
 
     def SCardWriteCache(
         self, context: SupportsIndex, card: Buffer, freshness: SupportsIndex, item: str, data: Buffer

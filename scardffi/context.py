@@ -6,20 +6,17 @@ context, because on pcsc-lite a second call on a busy context blocks every PC/SC
 
 from __future__ import annotations
 
-import _thread
 import functools
 import math
-import sys
-import threading
 import time
 import warnings
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
-from ._arguments import integer, invalid, member, seconds, text
+from ._arguments import integer, invalid, member, seconds
 from ._at_exit import silent_at_exit
-from ._bounded_call import BoundedCall
+from ._bounded_call import ANSWER_SECONDS, INTERRUPT_SECONDS, BoundedCall, let_go
 from ._cancellable import CancellableContext
 from ._field_docs import field_docs
 from ._fork_guard import ForkGuard
@@ -55,11 +52,7 @@ if TYPE_CHECKING:
 
 _Answer = TypeVar("_Answer")
 
-_SIGNAL_CHECK: Final = None if sys.platform != "win32" else 0.08  # on Windows a lock cannot be interrupted
-_CANCEL_AGAIN: Final = 0.01
 _MOST_WATCHED: Final = 16
-_CANCEL_SECONDS: Final = 1.0
-_INTERRUPT_SECONDS: Final = 0.05
 _NOTIFIED: Final = bool(lib.PCSC_NOTIFIES_OF_READERS)  # if false, ReaderPolling watches PNP_NOTIFICATION
 
 
@@ -149,7 +142,8 @@ class Context(NotCopied):
     def list_readers(self) -> list[str]:
         """Return the names of the readers; an empty list if there are no readers. Wraps ``SCardListReaders``.
 
-        If the resource manager was restarted, this asks again on a new native context.
+        If the resource manager was restarted, this asks again on a new native context. If it does not answer, this
+        waits without limit and cannot be interrupted.
 
         Raises:
             NoServiceError: the resource manager does not run.
@@ -207,7 +201,7 @@ class Context(NotCopied):
             UnexpectedStateError: the context is released.
         """
         self.handle  # noqa: B018  raises if the context is released
-        card = SCardManage(self._library, owner=self)
+        card = self._new_card()
         native = card.native
         try:
             try:
@@ -222,6 +216,9 @@ class Context(NotCopied):
         except BaseException:
             lib.manage_detach(native, Disposition.LEAVE)
             raise
+
+    def _new_card(self) -> SCardManage:
+        return SCardManage(self._library, owner=self)
 
     def _reader_with(self, part: str, timeout: float | None, error: UnknownReaderError) -> str:
         """Return the name of the only reader that has this part in its name.
@@ -254,8 +251,8 @@ class Context(NotCopied):
     def get_status_change(self, states: Iterable[str | ReaderState], timeout: float | None = None) -> list[ReaderState]:
         """Wait until the state of a reader differs from the given state. Wraps ``SCardGetStatusChange``.
 
-        Ctrl-C ends the wait within 100 ms. :meth:`cancel` ends it from another thread. Several threads may wait at the
-        same time.
+        Ctrl-C ends the wait within 100 ms. :meth:`cancel` ends it from another thread. If the resource manager does not
+        answer, the wait ends at most 0.25 s after its timeout. Several threads may wait at the same time.
 
         Args:
             states: the readers to watch. For a name, the call returns the present state at once. For a ReaderState
@@ -274,10 +271,24 @@ class Context(NotCopied):
             InvalidArgumentError: ``states`` is empty, or has more readers than the library takes.
             UnexpectedStateError: the context is released.
         """
+        return self._run_wait(*self._new_wait(states, timeout))
+
+    def _new_wait(self, states: Iterable[str | ReaderState], timeout: float | None) -> tuple[_Wait, list[ReaderState]]:
+        """Return a wait for :meth:`get_status_change`, which :meth:`cancel` can end, and the known states."""
         limit = seconds("timeout", timeout)
         known = _checked_states(states)
         watched = [(one.reader, one.event_count << 16 | int(one.state & ~ReaderStateFlag.CHANGED)) for one in known]
-        code, results = self._wait(limit, watched)
+        self.handle  # noqa: B018  raises in a fork, in which the lock may be held for ever
+        wait = _Wait(self._library, self._scope, limit, watched)
+        with self._state:
+            self.handle  # noqa: B018  raises if the context is released
+            self._waits.add(wait)
+        return wait, known
+
+    @staticmethod
+    def _run_wait(wait: _Wait, known: list[ReaderState]) -> list[ReaderState]:
+        """Wait, and return the new states."""
+        code, results = wait.run()
         if code != 0:
             names = ", ".join(one.reader for one in known)
             raise from_code(code, "SCardGetStatusChange", f"watching {names}", _limit_reason(code, len(known)))
@@ -313,13 +324,15 @@ class Context(NotCopied):
             CommunicationError: pcscd was restarted with fewer readers, which pcsc-lite 2.5 does not support.
             UnexpectedStateError: the context is released.
         """
-        from .monitor import atr_filter, wait_for_card
+        from .monitor import _CardSearch, wait_for_card
 
-        limit, fits = seconds("timeout", timeout), atr_filter(atr)
-        if reader is not None and not text("reader", reader):
-            raise invalid("reader", reader, "a name or a part of it, or None for any reader")
-        with self._monitor(None, self._card_waits) as monitor:
-            return wait_for_card(monitor, limit, reader, fits)
+        limit, search = seconds("timeout", timeout), _CardSearch(reader, atr)
+        with self._search_monitor() as monitor:
+            return wait_for_card(monitor, search, limit)
+
+    def _search_monitor(self) -> Monitor:
+        """Return a monitor for wait_for_card, which :meth:`cancel` closes."""
+        return self._monitor(None, self._card_waits)
 
     def monitor(self, readers: Iterable[str] | None = None) -> Monitor:
         """Return a stream of events of readers and cards. Wraps ``SCardGetStatusChange``.
@@ -350,20 +363,24 @@ class Context(NotCopied):
     def cancel(self) -> None:
         """End all waits of :meth:`get_status_change` and :meth:`wait_for_card` that have begun. Wraps ``SCardCancel``.
 
-        Later waits are not affected. SCardCancel has no effect on a wait that has not yet entered the library, so it
-        is repeated until each wait has ended.
-
-        Raises:
-            SCardError: SCardCancel kept failing for one second. The waits end at the next change or timeout.
+        Later waits are not affected. The waits end within 100 ms, even if the resource manager does not answer or
+        SCardCancel fails; then the native context of each is released later. SCardCancel has no effect on a wait that
+        has not yet entered the library, so another thread repeats it until PC/SC's wait has ended.
         """
         self._fork_guard.check("Context")
         with self._state:
-            waits, card_waits = list(self._waits), list(self._card_waits)
+            waits = [wait for wait in self._waits if wait.has_caller]
+            card_waits = list(self._card_waits)
         for monitor in card_waits:
             monitor.close()
-        code = _cancel(waits, _CANCEL_SECONDS)
-        if code != 0:
-            raise from_code(code, "SCardCancel")
+        try:
+            _end(waits)
+            end = time.perf_counter() + INTERRUPT_SECONDS
+            for wait in waits:
+                wait.ended.wait(max(0.0, end - time.perf_counter()))
+        except BaseException:  # Ctrl-C, perhaps before the last wait was ended
+            close_later(functools.partial(_end, waits))
+            raise
 
     def release(self) -> None:
         """End the waits, close the monitors, detach the cards and close the context. Wraps ``SCardReleaseContext``.
@@ -371,23 +388,32 @@ class Context(NotCopied):
         A second call has no effect. If a call on a card is running, this waits for its end. In a fork nothing is
         closed, because the context belongs to the parent process.
 
-        It is no error if the resource manager has stopped.
+        It is no error if the resource manager has stopped. If it does not answer, this waits for it at most a second,
+        and the context is released later; but it waits without limit while a card is attached. At the end of a ``with``
+        block that has raised, it waits at most a second for each card too.
 
         Raises:
             SCardError: the resource manager reported an error; the context is released nevertheless.
         """
+        self._release_or_hand_over(None)
+
+    def _release_or_hand_over(self, error: BaseException | None) -> None:
         if self._fork_guard.is_forked():
             return
         try:
-            self._release()
+            self._release(error)
         except SCardError:
             raise
         except BaseException:  # the reaper closes what is still open
-            close_later(self._release)
+            close_later(functools.partial(self._release, error))
             raise
 
-    def _release(self) -> None:
-        """Close the attachments, the monitors and the native context that are still open."""
+    def _release(self, error: BaseException | None) -> None:
+        """Close the attachments, the monitors and the native context that are still open.
+
+        Args:
+            error: the error that ended the block of a ``with`` statement; then this waits for PC/SC only for seconds.
+        """
         with self._state:
             self._is_released = True
             cards, monitors = list(self._cards.items()), list(self._monitors)
@@ -395,7 +421,7 @@ class Context(NotCopied):
             closing.callback(self._release_native)
             for card, handle in cards:
                 if card.is_attached and card.handle == handle:  # it may be attached elsewhere by now
-                    closing.push(card)
+                    closing.callback(card.__exit__, None if error is None else type(error), error, None)
             for monitor in monitors:
                 closing.callback(monitor.close)
             closing.callback(self.cancel)
@@ -408,7 +434,7 @@ class Context(NotCopied):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            self.release()
+            self._release_or_hand_over(error)
         except SCardError:
             if error is None:
                 raise
@@ -459,21 +485,9 @@ class Context(NotCopied):
             context = self._context
             if context is None:
                 return
-            code = lib.native_context_release(context)
+            code = let_go(functools.partial(lib.native_context_release, context))
         if code != 0 and not nothing_to_release(code):
             raise from_code(code, "SCardReleaseContext")
-
-    def _wait(self, limit: float | None, watched: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
-        """Wait on a new native context, so that cancel() can end it."""
-        wait = _Wait(self._library, self._scope)
-        with self._state:
-            self.handle  # noqa: B018  raises if the context is released
-            self._waits.add(wait)
-        try:
-            return wait.run(limit, watched)
-        except BaseException:
-            _cancel([wait], _INTERRUPT_SECONDS)
-            raise
 
 
 def _release_collected(library: Library, context: CData) -> None:
@@ -518,77 +532,73 @@ def _code_of(answer: object) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _end(waits: list[_Wait]) -> None:
+    for wait in waits:
+        wait.end()
+
+
 class _Wait(CancellableContext):
-    """One wait. The thread that waits in C establishes a native context for it, and releases the context."""
+    """One wait, on a thread of its own, which also establishes and releases the native context.
 
-    def __init__(self, library: Library, scope: int) -> None:
+    Args:
+        library: the PC/SC library.
+        scope: a Scope.
+        limit: seconds; None to wait without limit.
+        watched: (reader, known state) of each reader.
+
+    Attributes:
+        has_caller: False if nobody waits for the end of the thread any longer.
+    """
+
+    def __init__(self, library: Library, scope: int, limit: float | None, watched: list[tuple[str, int]]) -> None:
         super().__init__(library, scope)
-        self.runs = False  # becomes True just before the wait enters C, and stays True
-        self._answer: tuple[int, list[tuple[int, bytes]]] = ReturnCode.SCARD_E_CANCELLED, []
-        self._error: BaseException | None = None
+        self.has_caller = True
+        self._limit = limit
+        self._call = BoundedCall(functools.partial(self._run, watched))
+        self.ended = self._call.ended
 
-    def run(self, limit: float | None, watched: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
-        """Wait for a change.
+    def run(self) -> tuple[int, list[tuple[int, bytes]]]:
+        """Wait for a change; return in time even if PC/SC's function does not."""
+        call, limit = self._call, self._limit
+        try:
+            call.start()
+            ended = call.wait(None if limit is None else limit + ANSWER_SECONDS)
+            if ended or (self.cancelled.is_open() and call.ended.wait(INTERRUPT_SECONDS)):
+                return call.result()
+            code = ReturnCode.SCARD_E_CANCELLED if self.cancelled.is_open() else ReturnCode.SCARD_E_TIMEOUT
+            self.end()
+        except BaseException:
+            self.end()
+            if call.is_running:
+                call.ended.wait(INTERRUPT_SECONDS)
+            raise
+        finally:
+            self.has_caller = False
+        return code, []
 
-        Python handles signals only on the main thread and only between C calls. For that reason another thread waits
-        in C if this is called on the main thread.
-        """
-        if threading.current_thread() is threading.main_thread():
-            # threading.Thread.start() waits in Python code that is not safe if Ctrl-C interrupts it
-            _thread.start_new_thread(self._run, (limit, watched))
-            while not self.ended.wait(_SIGNAL_CHECK):
-                pass
-        else:
-            self._run(limit, watched)
-        if self._error is not None:
-            try:
-                raise self._error
-            finally:
-                self._error = None  # its traceback refers to this frame
-        return self._answer
+    def end(self) -> None:
+        """End the wait: :meth:`run` returns soon, even if SCardCancel does not return or fails."""
+        self.cancelled.open()
+        self._call.wake()
+        if self._call.is_running:
+            super().end()
 
-    def _run(self, limit: float | None, watched: list[tuple[str, int]]) -> None:
+    def _run(self, watched: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
+        limit = self._limit
         end = None if limit is None else time.perf_counter() + limit  # monotonic() ticks in 16 ms on Windows
-        self.runs = True  # set before cancelled is read; _cancel sets cancelled before it reads runs
         try:
             step = self._step(watched, self.establish())
             while not self.cancelled.is_open():
                 left_ms = INFINITE if end is None else max(0, math.ceil(1000 * (end - time.perf_counter())))
-                self._answer = step(left_ms, watched)
-                if self._answer[0] != ReturnCode.SCARD_E_TIMEOUT or (end is not None and time.perf_counter() >= end):
-                    return
-            self._answer = ReturnCode.SCARD_E_CANCELLED, []
-        except BaseException as error:  # noqa: BLE001  run() raises it on the thread of the caller
-            self._error = error
+                answer = step(left_ms, watched)
+                if answer[0] != ReturnCode.SCARD_E_TIMEOUT or (end is not None and time.perf_counter() >= end):
+                    return answer
+            return ReturnCode.SCARD_E_CANCELLED, []
         finally:
             self.release()
-            self.ended.open()
 
     def _step(self, watched: list[tuple[str, int]], context: int) -> Callable[..., tuple[int, list[tuple[int, bytes]]]]:
         """Return the function that waits for a change, given milliseconds and states; it may return early."""
         if _NOTIFIED or all(reader != PNP_NOTIFICATION for reader, _ in watched):
             return functools.partial(self._library.SCardGetStatusChange, context)
         return ReaderPolling(self._library, context, self.cancelled).step
-
-
-def _cancel(waits: list[_Wait], limit: float) -> int:
-    """End the waits in C, repeating SCardCancel until each has ended. If this is interrupted, the reaper goes on.
-
-    Returns:
-        0; or the code of SCardCancel, if it has failed for ``limit`` seconds.
-    """
-    try:
-        for wait in waits:
-            wait.cancelled.open()
-        last_success = time.perf_counter()
-        while running := [wait for wait in waits if wait.runs and not wait.ended.is_open()]:
-            codes = [wait.cancel() for wait in running]
-            if not any(codes):
-                last_success = time.perf_counter()
-            elif time.perf_counter() - last_success > limit:
-                return next(code for code in codes if code)
-            running[0].ended.wait(_CANCEL_AGAIN)
-    except BaseException:
-        close_later(functools.partial(_cancel, waits, limit))
-        raise
-    return 0

@@ -21,9 +21,11 @@ E_NOTIMPL: Final = 0x80004001
 E_POINTER: Final = 0x80004003
 E_FAIL: Final = 0x80004005
 E_UNEXPECTED: Final = 0x8000FFFF
+E_INVALID_DATA: Final = 0x8007000D
 E_OUTOFMEMORY: Final = 0x8007000E
 E_INVALIDARG: Final = 0x80070057
 _FACILITY_WIN32: Final = 0x80070000
+_OWN_HRESULTS: Final = (E_INVALID_DATA, E_INVALIDARG, E_OUTOFMEMORY)  # those with this facility
 
 
 class SCardError(Exception):
@@ -409,6 +411,11 @@ _HRESULTS: Final = {
         "E_POINTER", InvalidArgumentError, "a pointer is NULL", "Give a pointer to memory for the result.",
     ),
     E_FAIL: CodeInfo("E_FAIL", SCardError, "the operation failed", "See the message."),
+    E_INVALID_DATA: CodeInfo(
+        "E_INVALID_DATA", CommunicationError,
+        "the PC/SC library's answer is impossible: a length above the room that it had, or a name without an end",
+        "Update the PC/SC library or the reader's driver. If a command was sent, the card may have executed it.",
+    ),
     E_UNEXPECTED: CodeInfo(
         "E_UNEXPECTED", UnexpectedStateError, "the object's state does not allow this",
         "Attach it before use, detach or release it only once, and use it in the process that made it.",
@@ -656,7 +663,7 @@ def from_code(code: int, function: str, detail: str = "", reason: tuple[str, str
         reason: the meaning and the remedy, if they are known better than from the code.
     """
     hresult = code if code & 0x80000000 else _FACILITY_WIN32 | code & 0xFFFF
-    return _make(code, hresult, code, function, detail, reason)
+    return _make(code, hresult, None if code == E_INVALID_DATA else code, function, detail, reason)
 
 
 def from_hresult(
@@ -673,7 +680,7 @@ def from_hresult(
     """
     if not code and hresult & 0xFFFF0000 == 0x80100000:
         code = hresult
-    elif not code and hresult & 0xFFFF0000 == _FACILITY_WIN32 and hresult not in (E_INVALIDARG, E_OUTOFMEMORY):
+    elif not code and hresult & 0xFFFF0000 == _FACILITY_WIN32 and hresult not in _OWN_HRESULTS:
         code = hresult & 0xFFFF
     return _make(code or hresult, hresult, code or None, function, detail, reason)
 

@@ -180,6 +180,11 @@ class ExchangeMethods(NotCopied, CardCalls):
         super().__init__(native, address_of(native))
         self._reader: str | None = None  # as attach_by_ifd got it
 
+    _step_ms = SIGNAL_CHECK_MS  # after this time C returns between two commands
+
+    def _between_commands(self) -> None:
+        """Do nothing; a subclass may raise here to end the transfer of a file."""
+
     @property
     def _place(self) -> str:
         """The reader or the handle, for the messages of errors; empty while detached."""
@@ -323,8 +328,8 @@ class ExchangeMethods(NotCopied, CardCalls):
             if file is None:
                 raise from_hresult(E_OUTOFMEMORY, function)
             try:
-                while (answer := lib.binary_step(file, SIGNAL_CHECK_MS)) == _MORE:
-                    pass
+                while (answer := lib.binary_step(file, self._step_ms)) == _MORE:
+                    self._between_commands()
                 self._check_file(function, file, answer)
             except BaseException as error:
                 lib.binary_end(file)

@@ -20,11 +20,11 @@ from ._arguments import NUMBERS, address, checked, dword, handle, pair_of_buffer
 from ._half_made import repr_if_half_made
 from ._loader import LibraryInfo, address_of, calls, default_table, ffi, lib, library_info, open_table
 from ._marshalling import (
-    DWORD_POINTER,
     check_present,
     fetch_multi_string,
     fetch_status,
     multi_string,
+    possible,
     reader_states,
     state_results,
 )
@@ -113,7 +113,9 @@ def _checked_or_closed(
 class Library(WindowsFunctions, NotCopied):
     """A PC/SC library loaded by path or name, with the SCard* functions as methods.
 
-    Several libraries may be loaded at the same time. Each stays loaded until the process ends.
+    Several libraries may be loaded at the same time. Each stays loaded until the process ends. A method returns the
+    code ``errors.E_INVALID_DATA`` (0x8007000D) if the library says that it succeeded, but its answer is impossible: a
+    length above the room that it had, or a name without an end.
 
     Args:
         path: a file, or a name that the system's loader looks up.
@@ -449,7 +451,7 @@ class Library(WindowsFunctions, NotCopied):
         send, receive = pair_of_buffers(command, response)
         length = ffi.new("DWORD *", len(receive))
         code = lib.pcsc_SCardTransmit(self._table, number, pci, send, len(send), ffi.NULL, receive, length)
-        return check_present(code, "SCardTransmit"), length[0]
+        return check_present(possible(code, length[0], len(receive)), "SCardTransmit"), length[0]
 
     def SCardControl(
         self, card: SupportsIndex, control_code: SupportsIndex, command: Buffer, response: Buffer
@@ -484,9 +486,9 @@ class Library(WindowsFunctions, NotCopied):
         """
         number, which = handle("card", card), dword("attribute", attribute)
         receive = writable("value", value)
-        length = ffi.new(DWORD_POINTER, len(receive))
-        code = lib.pcsc_SCardGetAttrib(self._table, number, which, receive, length)
-        return code and check_present(code, "SCardGetAttrib"), length[0]
+        packed = lib.pcsc_get_attribute(self._table, number, which, receive, len(receive))
+        code = packed & 0xFFFFFFFF
+        return code and check_present(code, "SCardGetAttrib"), packed >> 32
 
     def SCardSetAttrib(self, card: SupportsIndex, attribute: SupportsIndex, value: Buffer) -> int:
         """Write an attribute of the reader. Wraps ``SCardSetAttrib``.

@@ -8,6 +8,7 @@ not delay calls on other cards. The methods that exchange commands and responses
 from __future__ import annotations
 
 import functools
+import sys
 import time
 import warnings
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
@@ -16,7 +17,7 @@ from . import _marshalling
 from ._arguments import dword, flags, invalid, member, readable, release, seconds, text
 from ._at_exit import silent_at_exit
 from ._attachment import Attachment, AttachmentTransmitter, SendTransmitter
-from ._bounded_call import ANSWER_SECONDS, INTERRUPT_SECONDS, BoundedCall
+from ._bounded_call import ANSWER_SECONDS, INTERRUPT_SECONDS, LET_GO_SECONDS, BoundedCall
 from ._field_docs import field_docs
 from ._half_made import repr_if_half_made
 from ._loader import ffi, lib, owning
@@ -31,6 +32,7 @@ from .errors import (
     CommunicationError,
     InvalidArgumentError,
     InvalidHandleError,
+    SCardTimeoutError,
     from_hresult,
     nothing_to_release,
     short_response_error,
@@ -254,8 +256,9 @@ class SCardManage(ExchangeMethods):
         """Detach from the card. Wraps ``SCardDisconnect`` if the handle belongs to the object.
 
         A borrowed handle stays open, but transactions that this object began on it are ended. If another call on the
-        handle is running, this waits for its end. It is no error if the reader or the resource manager is gone.
-        Follows ISCardManage::Detach.
+        handle is running, or the resource manager does not answer, this waits. It is no error if the reader or the
+        resource manager is gone. At the end of a ``with`` block that has raised, the wait takes at most a second; then
+        the object counts as detached, and the handle is closed later. Follows ISCardManage::Detach.
 
         Args:
             disposition: the action on the card, a :class:`~scardffi.constants.Disposition`; LEAVE by default. It is
@@ -293,9 +296,25 @@ class SCardManage(ExchangeMethods):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if error is not None:  # which may be the timeout of a call for a resource manager that does not answer
+            self._let_go()
+            return
         result = self._detach(Disposition.LEAVE)
-        if error is None and result != E_UNEXPECTED and not nothing_to_release(result):  # E_UNEXPECTED: it is detached
+        if result != E_UNEXPECTED and not nothing_to_release(result):  # E_UNEXPECTED: it is detached
             self._check(result, "detach")
+
+    def _let_go(self) -> None:
+        """Detach at the end of a block that has raised: wait at most a second for PC/SC, and drop errors."""
+        detach = functools.partial(self._detach, Disposition.LEAVE)
+        if not lib.manage_needs_detach(self._native) or sys.is_finalizing():  # then a new thread would not run
+            detach()
+            return
+        try:
+            self._within("detach", LET_GO_SECONDS, detach)
+        except SCardTimeoutError:
+            pass
+        except RuntimeError:  # no thread can be started
+            detach()
 
     @silent_at_exit
     def __del__(self, _warn: Any = warnings.warn) -> None:
@@ -538,6 +557,7 @@ class SCardManage(ExchangeMethods):
         if result == ReturnCode.SCARD_E_INSUFFICIENT_BUFFER and length[0] > _ATTRIBUTE_ROOM:
             value = ffi.new("unsigned char[]", _marshalling.claimed("SCardGetAttrib", length[0]))
             result = lib.manage_get_attribute(self._native, number, value, length)
+            _marshalling.settled("SCardGetAttrib", result)
         self._check(result, "get_attribute", f"SCardGetAttrib for attribute 0x{number:08X}")
         return bytes(ffi.buffer(value, length[0]))
 

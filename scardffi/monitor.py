@@ -107,7 +107,7 @@ class Monitor(NotCopied):
         self._refuse_if_closed()
         end = None if limit is None else time.perf_counter() + limit
         if end is not None and not self._hub.begun.is_open():
-            self._hub.begun.wait(max(end, self._started + _BEGIN_SECONDS) - time.perf_counter())
+            self._hub.begun.wait(self._end_of_wait(end) - time.perf_counter())
         while True:
             event = self._queue.get(end)
             if predicate is None or predicate(event):
@@ -193,7 +193,12 @@ class Monitor(NotCopied):
     def __repr__(self) -> str:
         return f"<scardffi.Monitor{', closed' if self._is_closed else ''}>"
 
+    def _end_of_wait(self, end: float) -> float:
+        """Return when a wait ends that should end at ``end``: a new monitor gets time to find the cards."""
+        return end if self._hub.begun.is_open() else max(end, self._started + _BEGIN_SECONDS)
+
     def _refuse_if_closed(self) -> None:
+        """Raise if the monitor is closed."""
         self._fork_guard.check("Monitor")
         if self._is_closed:
             raise from_hresult(E_UNEXPECTED, "Monitor", "it is closed")
@@ -210,20 +215,24 @@ class CardPresence(NamedTuple):
         return f"<scardffi.CardPresence {self.reader!r}, ATR {self.atr.hex(' ').upper() or 'none'}>"
 
 
-def wait_for_card(
-    monitor: Monitor, timeout: float | None, reader: str | None, fits: Callable[[bytes], object]
-) -> CardPresence:
-    """Wait for a card that fits, with a new monitor, and return it. For :meth:`~scardffi.Context.wait_for_card`.
+class _CardSearch:
+    """The search for a card among the events of a new monitor. For :meth:`~scardffi.Context.wait_for_card`.
 
     Args:
-        monitor: a monitor of which no event was taken.
-        timeout: seconds, None to wait without limit.
         reader: the name of the reader, or a part of it; None for any reader.
-        fits: is called with the ATR of each card.
+        atr: the ATR, as for wait_for_card.
     """
-    names: set[str] = set()
 
-    def is_it(event: Event) -> bool:
+    def __init__(self, reader: str | None, atr: AtrFilter | None) -> None:
+        if reader is not None and not text("reader", reader):
+            raise invalid("reader", reader, "a name or a part of it, or None for any reader")
+        self._reader = reader
+        self._fits = _atr_filter(atr)
+        self._names: set[str] = set()
+
+    def is_found(self, event: Event) -> bool:
+        """Take the next event; return True if its card is the one."""
+        reader, names = self._reader, self._names
         if event.kind is EventKind.READER_ADDED:
             names.add(event.reader)
         elif event.kind is EventKind.READER_REMOVED:
@@ -233,20 +242,33 @@ def wait_for_card(
         if event.atr is None or event.state & ReaderStateFlag.MUTE:
             return False
         here = reader is None or (event.reader == reader if reader in names else reader in event.reader)
-        return here and bool(fits(event.atr))
+        return here and bool(self._fits(event.atr))
 
+    def begin_again(self) -> None:
+        """Forget the events so far, because events were lost."""
+        self._names.clear()
+
+
+def wait_for_card(monitor: Monitor, search: _CardSearch, timeout: float | None) -> CardPresence:
+    """Wait for a card, and return it.
+
+    Args:
+        monitor: a monitor of which no event was taken.
+        search: finds the card.
+        timeout: seconds, None to wait without limit.
+    """
     end = None if timeout is None else time.perf_counter() + timeout
     while True:
         try:
             left = None if end is None else max(0.0, end - time.perf_counter())
-            found = monitor.wait(is_it, left)
+            found = monitor.wait(search.is_found, left)
         except EventsLostError:
-            names.clear()
+            search.begin_again()
         else:
             return CardPresence(found.reader, found.atr or b"")
 
 
-def atr_filter(atr: AtrFilter | None) -> Callable[[bytes], object]:
+def _atr_filter(atr: AtrFilter | None) -> Callable[[bytes], object]:
     """Return a function that tells whether an ATR fits the argument ``atr`` of wait_for_card."""
     if atr is None:
         return lambda _: True

@@ -375,9 +375,10 @@ class Script(NotCopied):
     ) -> Replies:
         """Send every command in order. Wraps ``SCardTransmit``.
 
-        Ctrl-C, ``progress`` and ``cancel`` are handled between two commands, at least every 100 ms if no single
-        command takes longer: a command cannot be interrupted. Other threads may use the card between two commands, but
-        not between the parts of one response. With ``transaction``, only threads that use the same handle may do so.
+        Ctrl-C and ``progress`` are handled between two commands, at least every 100 ms if no single command takes
+        longer; with ``cancel``, all three are handled after each command. A command cannot be interrupted. Other
+        threads may use the card between two commands, but not between the parts of one response. With ``transaction``,
+        only threads that use the same handle may do so.
 
         Any exception that ends the run early has the complete replies in ``replies``. Its ``index`` is the index of the
         first command without a complete reply or, if a status word was not expected, of the command that got it. This
@@ -426,7 +427,7 @@ class Script(NotCopied):
             if transaction:
                 with card.transaction():
                     return self._go_on(None, run, card, times, progress, cancel)
-            state = None if self._has_flow else _step(run.native, SIGNAL_CHECK_MS)
+            state = None if self._has_flow or cancel is not None else _step(run.native, SIGNAL_CHECK_MS)
             if state == _DONE and progress is None:
                 return run
             return self._go_on(state, run, card, times, progress, cancel)
@@ -480,9 +481,10 @@ class Script(NotCopied):
             cancel: as for :meth:`run`.
         """
         total = times * self._count
+        step_ms = SIGNAL_CHECK_MS if cancel is None else 0  # 0: one command
         try:
             if state is None:
-                state = _step(run.native, SIGNAL_CHECK_MS)
+                state = _step(run.native, step_ms)
             while state in (_MORE, _FULL):
                 if state == _FULL:
                     self._make_room(run)
@@ -491,7 +493,7 @@ class Script(NotCopied):
                 if cancel is not None and cancel.is_set():
                     cause = from_hresult(ReturnCode.SCARD_E_CANCELLED, "Script.run")
                     raise self._ended(run, "it was cancelled", cause) from cause
-                state = _step(run.native, SIGNAL_CHECK_MS)
+                state = _step(run.native, step_ms)
         finally:
             if self._has_flow:
                 lib.script_run_end(run.native)

@@ -50,6 +50,15 @@ def test_the_separate_file_has_the_same_tables(report: Any, results: dict[str, A
     assert (RESULTS / "results.md").read_text(encoding="utf-8") == report.markdown(results)
 
 
+def test_each_chart_answers_one_question_which_is_its_title(report: Any) -> None:
+    assert {path.stem for path in RESULTS.glob("*.svg")} == set(report.CHARTS)
+    for name, question in report.CHARTS.items():
+        text = (RESULTS / f"{name}.svg").read_text(encoding="utf-8")
+        assert question.endswith("?")
+        assert f">{question}</text>" in text
+        assert f"![{question}](../benchmarks/results/{name}.svg)" in PAGE
+
+
 def test_each_cell_of_the_page_is_a_figure_in_the_json_file(results: dict[str, Any]) -> None:
     """Parse labels, units and rounding without the code that wrote them."""
     units = {"ns": 1.0, "µs": 1e3, "ms": 1e6}
@@ -86,6 +95,6 @@ def test_each_benchmark_says_what_it_measures_and_what_it_does_not_show(path: Pa
 
 def test_there_is_a_file_for_each_benchmark() -> None:
     assert [path.stem for path in BENCHMARKS] == [
-        "bench_allocation", "bench_exchange", "bench_import", "bench_pcscd", "bench_raw", "bench_readers",
-        "bench_script", "bench_threads", "bench_virtual",
+        "bench_allocation", "bench_calls", "bench_events", "bench_exchange", "bench_import", "bench_pcscd",
+        "bench_python_card", "bench_raw", "bench_readers", "bench_script", "bench_threads", "bench_virtual",
     ]  # fmt: skip

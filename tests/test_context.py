@@ -19,7 +19,6 @@ from scardffi import (
     InvalidArgumentError,
     Library,
     NoServiceError,
-    OutOfMemoryError,
     ReaderState,
     ReaderStateFlag,
     RemovedCardError,
@@ -415,31 +414,19 @@ def test_a_with_block_whose_service_stopped_raises_its_own_error(virtual_place: 
         context.release()
 
 
-def test_cancel_raises_if_scardcancel_keeps_failing_and_the_wait_ends_later(virtual_place: Place) -> None:
+def test_cancel_ends_a_wait_although_scardcancel_fails(virtual_place: Place) -> None:
     with Context(library=virtual_place.library) as context:
         threads, ends = _waits(context, context.get_status_change([virtual_place.reader]), 1)
         time.sleep(0.05)
-        with virtual.fault("SCardCancel", times=0xFFFFFFFF, code=0x80100006):
+        with virtual.fault("SCardCancel", times=3, code=0x80100006) as armed:
             start = time.perf_counter()
-            with pytest.raises(OutOfMemoryError) as failure:
-                context.cancel()
-            assert failure.value.function == "SCardCancel"
-            assert 0.9 < time.perf_counter() - start < 5
-        assert ends == []
-        context.cancel()
-        threads[0].join(5)
-    assert ends == ["cancelled"]
-
-
-def test_cancel_goes_on_after_scardcancel_has_failed_for_a_while(virtual_place: Place) -> None:
-    with Context(library=virtual_place.library) as context:
-        threads, ends = _waits(context, context.get_status_change([virtual_place.reader]), 1)
-        time.sleep(0.05)
-        with virtual.fault("SCardCancel", times=20, code=0x80100006) as armed:
             context.cancel()
-            assert armed.hits == 20
-        threads[0].join(5)
-    assert ends == ["cancelled"]
+            threads[0].join(5)
+            assert time.perf_counter() - start < 0.5
+            assert ends == ["cancelled"]
+            while armed.hits < 3:  # it is tried again, which ends PC/SC's wait too
+                assert time.perf_counter() - start < 5
+                time.sleep(0.01)
 
 
 def test_ctrl_c_ends_a_wait_although_scardcancel_fails(virtual_place: Place) -> None:
@@ -459,7 +446,7 @@ def test_release_closes_the_context_although_scardcancel_fails(virtual_place: Pl
     card = context.attach(virtual_place.reader)
     threads, _ = _waits(context, context.get_status_change([virtual_place.reader]), 1)
     time.sleep(0.05)
-    with virtual.fault("SCardCancel", times=0xFFFFFFFF, code=0x80100006), pytest.raises(OutOfMemoryError):
+    with virtual.fault("SCardCancel", times=0xFFFFFFFF, code=0x80100006):
         context.release()
     assert not card.is_attached
     with pytest.raises(UnexpectedStateError):

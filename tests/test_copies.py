@@ -33,6 +33,7 @@ from scardffi import (
     Script,
     ScriptError,
     Status,
+    aio,
     errors,
     virtual,
 )
@@ -69,7 +70,8 @@ from scardffi.virtual.vpcd import VpcdCard
 ATR = bytes.fromhex("3B951381018073FF01000B")
 REFUSES: set[Any] = {
     AesCmac, CardAuth, CardFile, CHVerification, Context, Exchange, ExchangeMethods, Fault, FileAccess, Library,
-    Monitor, PinPad, Records, SCardManage, Script, Sender, Turns, VirtualReader, VpcdCard,
+    Monitor, PinPad, Records, SCardManage, Script, Sender, Turns, VirtualReader, VpcdCard, aio.Card,
+    aio.Context, aio.Monitor,
 }  # fmt: skip
 VALUES: dict[type, Callable[[], object]] = {
     AnsweringCard: lambda: AnsweringCard(ATR),

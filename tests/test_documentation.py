@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 from support.requirements import need_module, need_program
+from support.screen import screen
 
 import scardffi
 
@@ -30,7 +31,8 @@ FILES = {
     "test_pyscard_door.py": "test_pytest_plugin",
     "test_foreign_door.py": "test_pytest_plugin",
 }
-IMPORTS_OF_EXTRAS = {"import numba": "numba", "services.aes": "cryptography"}
+IMPORTS_OF_EXTRAS = {"import numba": "numba", "services.aes": "cryptography", "aio.Context": "anyio"}
+NOT_IN_EVERY_PYTHON = {"from gevent": "gevent", "from PySide6": "PySide6", "import tkinter": "tkinter"}
 ONLY_IN_THE_CLONE = (".ci/", ".github/", "scardffi/virtual/standin/")
 
 
@@ -90,10 +92,15 @@ BLOCKS = [block for page in PAGES for block in blocks(page)]
 EXCERPTS = [block for block in BLOCKS if block.excerpt_of]
 
 
-def run(code: str, stderr: str = "") -> str:
+def run(code: str, stderr: str = "", environment: dict[str, str] | None = None) -> str:
     """Run an example in a process of its own, with warnings as errors, and return its output."""
     done = subprocess.run(
-        [sys.executable, "-I", "-W", "error", "-c", code], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-I", "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=environment,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == stderr
@@ -105,8 +112,16 @@ def test_an_example_prints_what_the_page_shows(example: Example) -> None:
     for line, module in IMPORTS_OF_EXTRAS.items():
         if line in example.code:
             need_module(module)
+    for line, module in NOT_IN_EVERY_PYTHON.items():
+        if line in example.code:
+            pytest.importorskip(module, reason=f"this Python has no {module}")
     assert example.output is not None, "the page shows no output below the example"
-    printed = run(example.code)
+    if "import tkinter" in example.code:
+        need_program("Xvfb")
+        with screen() as environment:
+            printed = run(example.code, environment=environment)
+    else:
+        printed = run(example.code)
     same = doctest.OutputChecker().check_output(example.output, printed, doctest.ELLIPSIS)
     assert same, f"the page shows\n{example.output}\nthe example prints\n{printed}"
 

@@ -15,6 +15,7 @@ from support.platforms import evaluated_on
 from scardffi import ReturnCode, errors
 from scardffi.errors import (
     E_FAIL,
+    E_INVALID_DATA,
     E_INVALIDARG,
     E_NOTIMPL,
     E_OUTOFMEMORY,
@@ -31,7 +32,7 @@ from scardffi.errors import (
 # The codes of the resource manager by the class of their error; all others are of the class SCardError.
 CLASSES = {
     "CancelledError": [0x80100002, 0x80100012, 0x80100018, 0x8010006E],
-    "CommunicationError": [0x80100013, 0x8010002F],
+    "CommunicationError": [0x80100013, 0x8010002F, E_INVALID_DATA],
     "InsufficientBufferError": [0x80100008],
     "InvalidArgumentError": [0x80100004, 0x80100011, 0x80100019, E_INVALIDARG, E_POINTER],
     "InvalidHandleError": [0x80100003],

@@ -25,9 +25,10 @@ LEVELS: list[set[str]] = [
     {"library"},
     {"raw", "handles", "exchange", "embed", "_reaper", "_service", "_event_queue"},
     {"script", "_attachment", "virtual", "_reader_polling", "_cancellable", "_bounded_call"},
-    {"manage", "_reader_watch"},
+    {"manage", "_reader_watch", "_awaited_call"},
     {"monitor"},
     {"context"},
+    {"aio"},
     {"scardffi"},
     {"compat", "cli"},
 ]
@@ -69,6 +70,8 @@ OUTSIDE = {
     "_cdef": {"cffi"},
     "_pyinstaller.hook-scardffi": {"PyInstaller"},
     "_pyinstaller.hook-scardffi.virtual": {"PyInstaller"},
+    "_awaited_call": {"anyio"},
+    "aio": {"anyio"},
     "services.aes": {"cryptography"},
     "virtual._piv_keys": {"cryptography"},
 }

@@ -438,6 +438,7 @@ def test_a_monitor_that_is_collected_warns_and_is_closed(library: Library) -> No
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+@pytest.mark.filterwarnings(r"ignore:.*use of fork\(\):DeprecationWarning")
 def test_a_fork_can_neither_use_nor_end_the_monitor(monitor: Monitor, reader: VirtualReader) -> None:
     unsubscribe = monitor.subscribe(lambda _: None)
     child = os.fork()

@@ -582,7 +582,7 @@ uint32_t manage_status(scardffi_manage *manage, uint32_t *state, uint32_t *proto
         card->protocol = native_protocol;
     if (code == SCARD_S_SUCCESS &&
         ((reader != NULL && native_reader_length > *reader_length) || (atr != NULL && native_atr_length > *atr_length)))
-        code = SCARD_F_INTERNAL_ERROR; /* the library reports more bytes than it may write */
+        code = PCSC_IMPOSSIBLE_ANSWER;
     *state = card_state(native_state);
     *protocol = (uint32_t)native_protocol;
     if (reader_length != NULL)
@@ -598,8 +598,7 @@ uint32_t manage_packed_status(scardffi_manage *manage, char *memory, size_t size
     uint32_t atr_length = sizeof status.atr;
     uint32_t code = manage_status(manage, &status.state, &status.protocol, memory + sizeof status, &status.needed,
                                   status.atr, &atr_length);
-    pcsc_write_status(&status, atr_length, memory, size);
-    return code;
+    return pcsc_write_status(code, &status, atr_length, memory, size);
 }
 
 uint32_t manage_control(scardffi_manage *manage, uint32_t control_code, const unsigned char *command,
@@ -616,7 +615,7 @@ uint32_t manage_control(scardffi_manage *manage, uint32_t control_code, const un
     uint32_t code = pcsc_SCardControl(card->library, card->value, control_code, command, (DWORD)command_length,
                                       response, (DWORD)capacity, &length);
     if (code == SCARD_S_SUCCESS && length > capacity)
-        code = SCARD_F_INTERNAL_ERROR; /* the library reports more bytes than it may write */
+        code = PCSC_IMPOSSIBLE_ANSWER;
     *received = pcsc_claimed_length(length);
     return manage_leave(card, code);
 }
@@ -631,7 +630,7 @@ uint32_t manage_get_attribute(scardffi_manage *manage, uint32_t attribute, unsig
     DWORD native_length = *length;
     uint32_t code = pcsc_SCardGetAttrib(card->library, card->value, attribute, value, &native_length);
     if (code == SCARD_S_SUCCESS && native_length > *length)
-        code = SCARD_F_INTERNAL_ERROR;
+        code = PCSC_IMPOSSIBLE_ANSWER;
     *length = pcsc_claimed_length(native_length);
     return manage_leave(card, code);
 }

@@ -164,6 +164,9 @@ PCSC_EVERY_NUMBER_FUNCTION(PCSC_DECLARE_CALLER)
 /* [declarations] that Python sees */
 
 #define PCSC_NO_LIBRARY 0x8007007Eu /* ERROR_MOD_NOT_FOUND as an HRESULT: no default library can be loaded */
+/* ERROR_INVALID_DATA as an HRESULT: the library says that it succeeded, but what it returned cannot be right: a length
+ * above the room that it had, or a name without an end. */
+#define PCSC_IMPOSSIBLE_ANSWER 0x8007000Du
 
 uint32_t pcsc_SCardAccessStartedEvent(const scardffi_library *library, uintptr_t *event);
 uint32_t pcsc_SCardReleaseStartedEvent(const scardffi_library *library);

@@ -44,13 +44,20 @@ uint64_t pcsc_reconnect(const scardffi_library *library, SCARDHANDLE handle, uin
     return packed(code, protocol);
 }
 
-void pcsc_write_status(struct pcsc_card_status *status, DWORD atr_length, char *memory, size_t size)
+/* Pack the code, and the length of what the library wrote to `capacity` bytes. */
+static uint64_t packed_length(uint32_t code, size_t capacity, DWORD length)
+{
+    return packed(code == SCARD_S_SUCCESS && length > capacity ? PCSC_IMPOSSIBLE_ANSWER : code, length);
+}
+
+uint32_t pcsc_write_status(uint32_t code, struct pcsc_card_status *status, DWORD atr_length, char *memory, size_t size)
 {
     const char *reader = memory + sizeof *status;
     const char *end = memchr(reader, '\0', size - sizeof *status);
     status->reader_length = (uint32_t)(end != NULL ? (size_t)(end - reader) : size - sizeof *status);
     status->atr_length = (unsigned char)(atr_length < sizeof status->atr ? atr_length : sizeof status->atr);
     memcpy(memory, status, sizeof *status);
+    return code == SCARD_S_SUCCESS && end == NULL ? PCSC_IMPOSSIBLE_ANSWER : code;
 }
 
 uint32_t pcsc_status(const scardffi_library *library, SCARDHANDLE handle, char *memory, size_t size)
@@ -62,8 +69,9 @@ uint32_t pcsc_status(const scardffi_library *library, SCARDHANDLE handle, char *
     status.state = (uint32_t)state;
     status.protocol = (uint32_t)protocol;
     status.needed = pcsc_claimed_length(needed);
-    pcsc_write_status(&status, atr_length, memory, size);
-    return code;
+    if (code == SCARD_S_SUCCESS && (needed > size - sizeof status || atr_length > sizeof status.atr))
+        code = PCSC_IMPOSSIBLE_ANSWER;
+    return pcsc_write_status(code, &status, atr_length, memory, size);
 }
 
 uint64_t pcsc_control(const scardffi_library *library, SCARDHANDLE handle, uint32_t control_code,
@@ -72,7 +80,15 @@ uint64_t pcsc_control(const scardffi_library *library, SCARDHANDLE handle, uint3
     DWORD length = 0;
     uint32_t code = pcsc_SCardControl(library, handle, control_code, command, (DWORD)command_length, response,
                                       (DWORD)capacity, &length);
-    return packed(code, length);
+    return packed_length(code, capacity, length);
+}
+
+uint64_t pcsc_get_attribute(const scardffi_library *library, SCARDHANDLE handle, uint32_t attribute,
+                            unsigned char *value, size_t capacity)
+{
+    DWORD length = (DWORD)capacity;
+    uint32_t code = pcsc_SCardGetAttrib(library, handle, attribute, value, &length);
+    return packed_length(code, capacity, length);
 }
 
 /* Pack the code, and the length of the strings, without the NULs after the last one. If they do not fit, it is the
@@ -81,8 +97,8 @@ static uint64_t packed_strings(uint32_t code, const char *text, size_t room, DWO
 {
     if (code != SCARD_S_SUCCESS)
         return packed(code, length);
-    if (length > room)
-        return packed(SCARD_E_INSUFFICIENT_BUFFER, length);
+    if (length > room || (length > 0 && text[length - 1] != '\0'))
+        return packed(PCSC_IMPOSSIBLE_ANSWER, length);
     DWORD end = 0;
     while (end < length && (text[end] != '\0' || (end > 0 && text[end - 1] != '\0')))
         end++;

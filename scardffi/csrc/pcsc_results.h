@@ -31,6 +31,9 @@ uint64_t pcsc_reconnect(const scardffi_library *library, SCARDHANDLE handle, uin
                         uint32_t initialization);
 /* SCardStatus. Writes a pcsc_card_status to `memory`, and the reader's name after it. */
 uint32_t pcsc_status(const scardffi_library *library, SCARDHANDLE handle, char *memory, size_t size);
+/* SCardGetAttrib. Returns its code, and the length of the value in the upper 32 bits. */
+uint64_t pcsc_get_attribute(const scardffi_library *library, SCARDHANDLE handle, uint32_t attribute,
+                            unsigned char *value, size_t capacity);
 /* SCardControl. Returns its code, and the length of the answer in the upper 32 bits. */
 uint64_t pcsc_control(const scardffi_library *library, SCARDHANDLE handle, uint32_t control_code,
                       const unsigned char *command, size_t command_length, unsigned char *response, size_t capacity);
@@ -52,8 +55,9 @@ uint64_t pcsc_list_readers_of_device(const scardffi_library *library, SCARDCONTE
 
 /* [end] */
 
-/* Complete `status`, and write it before the reader's name, which is in `memory` already. */
-void pcsc_write_status(struct pcsc_card_status *status, DWORD atr_length, char *memory, size_t size);
+/* Complete `status`, and write it before the reader's name, which is in `memory` already. Returns `code`, or
+ * PCSC_IMPOSSIBLE_ANSWER if the name has no end. */
+uint32_t pcsc_write_status(uint32_t code, struct pcsc_card_status *status, DWORD atr_length, char *memory, size_t size);
 
 /* Write the four numbers of `opened`. Returns `number`, or 0 if the code is not that of success. */
 SCARDHANDLE pcsc_opened(uint64_t *opened, const scardffi_library *library, uint32_t code, SCARDHANDLE number,

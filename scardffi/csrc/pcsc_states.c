@@ -18,16 +18,19 @@ static SCARD_READERSTATE *create_array(size_t count, const char *readers, const 
     return array;
 }
 
-/* Copy the results to the caller's memory, and free the array. */
-static void return_array(SCARD_READERSTATE *array, size_t count, void *results)
+/* Copy the results to the caller's memory, and free the array. Returns the code of the whole call. */
+static uint32_t return_array(uint32_t code, SCARD_READERSTATE *array, size_t count, void *results)
 {
     for (size_t i = 0; i < count; i++) {
+        if (code == SCARD_S_SUCCESS && array[i].cbAtr > PCSC_ATR_BUFFER)
+            code = PCSC_IMPOSSIBLE_ANSWER;
         struct pcsc_state_result result = {.event_state = (uint32_t)array[i].dwEventState};
         result.atr_length = (unsigned char)(array[i].cbAtr < PCSC_ATR_BUFFER ? array[i].cbAtr : PCSC_ATR_BUFFER);
         memcpy(result.atr, array[i].rgbAtr, result.atr_length);
         memcpy((char *)results + i * sizeof result, &result, sizeof result);
     }
     free(array);
+    return code;
 }
 
 uint32_t pcsc_get_status_change(const scardffi_library *library, SCARDCONTEXT context, uint32_t timeout, size_t count,
@@ -37,8 +40,7 @@ uint32_t pcsc_get_status_change(const scardffi_library *library, SCARDCONTEXT co
     if (array == NULL)
         return SCARD_E_NO_MEMORY;
     uint32_t code = pcsc_SCardGetStatusChange(library, context, timeout, array, (DWORD)count);
-    return_array(array, count, results);
-    return code;
+    return return_array(code, array, count, results);
 }
 
 uint32_t pcsc_locate_cards(const scardffi_library *library, SCARDCONTEXT context, const char *cards, size_t count,
@@ -48,8 +50,7 @@ uint32_t pcsc_locate_cards(const scardffi_library *library, SCARDCONTEXT context
     if (array == NULL)
         return SCARD_E_NO_MEMORY;
     uint32_t code = pcsc_SCardLocateCards(library, context, cards, array, (DWORD)count);
-    return_array(array, count, results);
-    return code;
+    return return_array(code, array, count, results);
 }
 
 static SCARD_ATRMASK *create_masks(size_t count, const unsigned char *masks, const uint32_t *lengths)
@@ -74,7 +75,7 @@ uint32_t pcsc_locate_cards_by_atr(const scardffi_library *library, SCARDCONTEXT 
     uint32_t code = SCARD_E_NO_MEMORY;
     if (array != NULL) {
         code = pcsc_SCardLocateCardsByATR(library, context, wanted, (DWORD)mask_count, array, (DWORD)count);
-        return_array(array, count, results);
+        code = return_array(code, array, count, results);
     }
     free(wanted);
     return code;

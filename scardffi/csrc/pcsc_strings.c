@@ -80,7 +80,7 @@ static uint32_t narrow(const char *wide, size_t units, char *text, DWORD *length
     const uint16_t *characters = (const uint16_t *)(const void *)wide;
     size_t room = *length, size = utf16_to_utf8(characters, units, NULL);
     if (size >= SCARD_AUTOALLOCATE)
-        return SCARD_F_INTERNAL_ERROR;
+        return PCSC_IMPOSSIBLE_ANSWER;
     *length = (DWORD)size;
     if (text == NULL)
         return SCARD_S_SUCCESS;
@@ -90,24 +90,36 @@ static uint32_t narrow(const char *wide, size_t units, char *text, DWORD *length
     return SCARD_S_SUCCESS;
 }
 
+/* Return the number of units up to the end of a multi-string of at most `units`, or `units` if it has no end before.
+ * It is not read beyond its end, in case that the library reports more units than it has allocated. */
+static size_t units_until_end(const char *wide, size_t units)
+{
+    const uint16_t *characters = (const uint16_t *)(const void *)wide;
+    size_t end = 0;
+    while (end < units && (characters[end] != 0 || (end > 0 && characters[end - 1] != 0)))
+        end++;
+    return end < units ? end + 1 : units;
+}
+
 /* Convert the library's text for the caller, free it, and return the code of the whole call. */
 static uint32_t deliver(const scardffi_library *library, SCARDCONTEXT context, struct library_text *wide, uint32_t code,
                         char *text, DWORD *length)
 {
     if (wide->memory == NULL)
-        return code;
+        return code == SCARD_S_SUCCESS ? PCSC_IMPOSSIBLE_ANSWER : code;
     if (code == SCARD_S_SUCCESS)
-        code = narrow(wide->memory, wide->units, text, length);
+        code = narrow(wide->memory, units_until_end(wide->memory, wide->units), text, length);
     pcsc_SCardFreeMemory(library, context, wide->memory);
     return code;
 }
 
-/* Replace the readers' names in the caller's array by UTF-16; `*names` keeps the caller's names for restore_names. */
+/* Replace the readers' names in the caller's array by UTF-16. For restore_names, `*names` keeps the caller's names, and
+ * after them those that replace them. */
 static uint32_t widen_names(SCARD_READERSTATE *states, DWORD count, const char ***names)
 {
     if (states == NULL)
         return count == 0 ? SCARD_S_SUCCESS : SCARD_E_INVALID_PARAMETER;
-    *names = malloc((count > 0 ? count : 1) * sizeof **names);
+    *names = calloc(count > 0 ? 2 * (size_t)count : 1, sizeof **names);
     if (*names == NULL)
         return SCARD_E_NO_MEMORY;
     for (DWORD i = 0; i < count; i++)
@@ -117,7 +129,7 @@ static uint32_t widen_names(SCARD_READERSTATE *states, DWORD count, const char *
         char *wide;
         code = widen_string(states[i].szReader, &wide);
         if (code == SCARD_S_SUCCESS)
-            states[i].szReader = wide;
+            states[i].szReader = (*names)[count + i] = wide;
     }
     return code;
 }
@@ -125,8 +137,7 @@ static uint32_t widen_names(SCARD_READERSTATE *states, DWORD count, const char *
 static void restore_names(SCARD_READERSTATE *states, DWORD count, const char **names)
 {
     for (DWORD i = 0; names != NULL && i < count; i++) {
-        if (states[i].szReader != names[i])
-            free((void *)(uintptr_t)states[i].szReader);
+        free((void *)(uintptr_t)names[count + i]);
         states[i].szReader = names[i];
     }
     free(names);
@@ -193,7 +204,7 @@ uint32_t pcsc_SCardStatus(const scardffi_library *library, SCARDHANDLE handle, c
 
     CALL(SCardStatus, ready, handle, (char *)name, &units, state, protocol, atr, atr_length);
     if (code == SCARD_S_SUCCESS && units > sizeof name / sizeof name[0])
-        code = SCARD_F_INTERNAL_ERROR;
+        code = PCSC_IMPOSSIBLE_ANSWER;
     if (code == SCARD_S_SUCCESS && reader_length != NULL)
         code = narrow((const char *)name, units, reader, reader_length);
     return code;

@@ -141,12 +141,12 @@ static pthread_once_t forks_watched = PTHREAD_ONCE_INIT;
 
 void platform_mutex_init(platform_mutex *mutex)
 {
-    pthread_mutex_init(mutex, NULL);
+    *mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER; /* pthread_mutex_init may fail */
 }
 
 void platform_condition_init(platform_condition *condition)
 {
-    pthread_cond_init(condition, NULL);
+    *condition = (pthread_cond_t)PTHREAD_COND_INITIALIZER; /* pthread_cond_init may fail */
 }
 
 uintptr_t platform_thread(void)

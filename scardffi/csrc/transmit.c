@@ -21,7 +21,7 @@ uint32_t transmit_check(const unsigned char *command, size_t command_length, con
 int64_t transmit_code_failure(uint32_t code, DWORD received, DWORD capacity)
 {
     if (code == SCARD_S_SUCCESS) /* the library reports more bytes than it may write */
-        return transmit_failure(SCARD_F_INTERNAL_ERROR, 0);
+        return transmit_failure(PCSC_IMPOSSIBLE_ANSWER, 0);
     if (code == SCARD_E_INSUFFICIENT_BUFFER && received > capacity && received <= MAX_BUFFER_SIZE_EXTENDED)
         return transmit_failure(code, received);
     return transmit_failure(manage_hresult(code), 0);

@@ -14,7 +14,7 @@ from .._first_use import imported_at_first_use
 from ._default_library import installed
 from ._library_files import library_folder, library_path, stand_in
 from .card import ANSWERING_ATR, AnsweringCard, Card
-from .faults import Fault, fault, service_stopped
+from .faults import Fault, fault, service_frozen, service_stopped
 from .reader import DEFAULT_READER, VirtualReader
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ __all__ = [
     "library_folder",
     "library_path",
     "piv_card",
+    "service_frozen",
     "service_stopped",
     "sim_card",
     "stand_in",

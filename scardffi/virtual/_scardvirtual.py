@@ -103,6 +103,8 @@ set_latency: Final = _function("set_latency", c_char_p, c_uint32)
 end_fault: Final = _function("end_fault", c_uint32)
 stop_service: Final = _function("stop_service")
 start_service: Final = _function("start_service")
+freeze_service: Final = _function("freeze_service")
+thaw_service: Final = _function("thaw_service")
 _fault: Final = _function(
     "fault", c_char_p, c_uint32, c_uint32, c_uint32, c_uint32, c_char_p, c_size_t, POINTER(c_uint32)
 )

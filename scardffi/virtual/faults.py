@@ -1,8 +1,9 @@
-"""Faults on demand: return codes, wrong answers, removals and resets in chosen calls, and a stopped service."""
+"""Faults on demand: codes, wrong answers, removals and resets in chosen calls, and a stopped or frozen service."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from contextlib import contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final, Self, SupportsIndex
@@ -16,7 +17,7 @@ from ..errors import InvalidArgumentError, number_of
 from . import _scardvirtual
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
 
@@ -136,7 +137,8 @@ def fault(
 
 
 _lock: Final = ForkMutex()
-_stops = 0  # the number of service_stopped() contexts that have not ended
+_running: Final[Counter[str]] = Counter()
+"""The number of the following contexts that have not ended, by name; the process has one resource manager."""
 
 
 @contextmanager
@@ -150,17 +152,40 @@ def service_stopped() -> Iterator[None]:
     SCARD_E_NO_SERVICE. New PC/SC contexts can be established after the resource manager has started again. Readers and
     cards stay.
     """
-    global _stops  # noqa: PLW0603  the process has one resource manager
-    with _lock:
-        _scardvirtual.stop_service()
-        _stops += 1
+    _begin("stopped", _scardvirtual.stop_service)
     try:
         yield
     finally:
-        with _lock:
-            _stops -= 1
-            if _stops == 0:
-                _scardvirtual.start_service()
+        _end("stopped", _scardvirtual.start_service)
+
+
+@contextmanager
+@silent_at_exit
+def service_frozen() -> Iterator[None]:
+    """Let the resource manager not answer, like pcscd after SIGSTOP; a context manager that lets it go on at its end.
+
+    If several of these context managers overlap, it goes on when the last one ends. Until then no PC/SC function
+    that is called returns, not even SCardCancel, and no SCardGetStatusChange that is running. Other calls that are
+    running return.
+    """
+    _begin("frozen", _scardvirtual.freeze_service)
+    try:
+        yield
+    finally:
+        _end("frozen", _scardvirtual.thaw_service)
+
+
+def _begin(state: str, change: Callable[[], None]) -> None:
+    with _lock:
+        change()
+        _running[state] += 1
+
+
+def _end(state: str, change: Callable[[], None]) -> None:
+    with _lock:
+        _running[state] -= 1
+        if _running[state] == 0:
+            change()
 
 
 def _positive(name: str, value: SupportsIndex) -> int:

@@ -24,10 +24,14 @@ def test_a_monitor_of_16_readers_survives_restarts_and_is_not_held_up_by_a_froze
     called = found["events of the callback"]
     assert called["SERVICE_STOPPED"] == called["SERVICE_STARTED"] == RESTARTS
     assert called["CARD_INSERTED"] >= READERS * (RESTARTS + 1)
+    watched = found["asyncio"]
+    assert watched["SERVICE_STOPPED"] == watched["SERVICE_STARTED"] == watched["used"] == RESTARTS
+    assert watched["CARD_INSERTED"] >= READERS * (RESTARTS + 1)
     assert found["threads"] == 1
     report(
         f"{pcscd_version()} restarted {RESTARTS} times under a monitor of {READERS} readers: "
-        f"{called['SERVICE_STARTED']} returns seen, the card used after each, {found['seconds']} s"
+        f"{called['SERVICE_STARTED']} returns seen, the card used after each, {found['seconds']} s; "
+        f"a monitor of scardffi.aio saw {watched['SERVICE_STARTED']}, and used the card after {watched['used']}"
     )
     frozen = found["frozen"]
     report(f"seconds of calls on a frozen {pcscd_version()}: {frozen}")

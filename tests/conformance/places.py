@@ -54,11 +54,11 @@ class VirtualPlace:
 
     name = "virtual"
 
-    def __init__(self) -> None:
+    def __init__(self, card: virtual.Card | None = None) -> None:
         self.library = Library(virtual.library_path())
-        self._own = virtual.AnsweringCard()
+        self._own: virtual.Card | virtual.AnsweringCard = virtual.AnsweringCard() if card is None else card
         self._readers = [virtual.VirtualReader(f"scardffi conformance {number}") for number in READERS]
-        self._cards: list[virtual.AnsweringCard | None] = [self._own for _ in READERS]
+        self._cards: list[virtual.Card | virtual.AnsweringCard | None] = [self._own for _ in READERS]
         self._unplugged = set(READERS)
         for number in READERS:
             self.plug(number)
@@ -69,7 +69,7 @@ class VirtualPlace:
 
     def insert(self, number: int, atr: bytes | None = None) -> None:
         """Insert a card with this ATR."""
-        card = self._own if atr is None else virtual.AnsweringCard(atr)
+        card: virtual.Card | virtual.AnsweringCard = self._own if atr is None else virtual.AnsweringCard(atr)
         self._readers[number].insert(card)
         self._cards[number] = card
 

@@ -40,8 +40,8 @@ class Service(Protocol):
 class VirtualService:
     """The resource manager of the virtual library."""
 
-    def __init__(self, _folder: Path) -> None:
-        self.place: Place = VirtualPlace()
+    def __init__(self, _folder: Path, card: virtual.Card | None = None) -> None:
+        self.place: Place = VirtualPlace(card)
         self._stopped = ExitStack()
         virtual.VirtualReader().unplug()  # the default reader
 
@@ -64,10 +64,10 @@ class VirtualService:
 class PcscdService:
     """A private pcscd."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, debug: bool = True) -> None:
         self._link = folder / "socket"
         os.environ["PCSCLITE_CSOCK_NAME"] = str(self._link)
-        self.daemon = PrivatePcscd(folder, len(READERS))
+        self.daemon = PrivatePcscd(folder, len(READERS), debug=debug)
         self.start()
         self.place: Place = PcscdPlace(self.daemon)
 
@@ -88,6 +88,7 @@ class PcscdService:
     def of_another_version(self) -> Iterator[None]:
         """Let the daemon refuse a client that seems to speak another version."""
         path = self._link.with_name("another")
+        path.unlink(missing_ok=True)
         with PcscdOfAnotherVersion(path, self.daemon.socket):
             self._lead_to(path)
             yield

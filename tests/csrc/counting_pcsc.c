@@ -1,6 +1,9 @@
-/* A PC/SC library that forwards each call to another one, and counts the contexts and card handles that are open. */
+/* A PC/SC library that forwards each call to another one, and counts the contexts and card handles that are open. It
+ * can let one call of a function fail. */
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "pcsc_api.h"
@@ -45,6 +48,12 @@ long counted_handles(void)
     return (long)handles;
 }
 
+static bool is_closing(const char *function)
+{
+    return strcmp(function, "SCardReleaseContext") == 0 || strcmp(function, "SCardDisconnect") == 0 ||
+           strcmp(function, "SCardEndTransaction") == 0;
+}
+
 /* Forget the handles of a context, or this one. */
 static void forget(SCARDCONTEXT context, SCARDHANDLE handle)
 {
@@ -53,9 +62,10 @@ static void forget(SCARDCONTEXT context, SCARDHANDLE handle)
             open_handles[i] = open_handles[--handles];
 }
 
+/* Count what was opened or closed. If the resource manager is gone, nothing is left of what was to be closed. */
 static void count(const char *function, LONG code, SCARDCONTEXT context, SCARDHANDLE handle)
 {
-    if (code != 0)
+    if (code != 0 && !(is_closing(function) && (uint32_t)code != SCARD_E_INVALID_HANDLE))
         return;
     pthread_mutex_lock(&mutex);
     if (strcmp(function, "SCardEstablishContext") == 0)
@@ -73,13 +83,40 @@ static void count(const char *function, LONG code, SCARDCONTEXT context, SCARDHA
     pthread_mutex_unlock(&mutex);
 }
 
+static char failing[64];
+static long countdown; /* 1: the next call of the failing function */
+static LONG failing_code;
+
+/* Let the n-th call of a function from now return this code; with 0 for n, return whether none was left to fail. */
+int fail_call(const char *function, long n, uint32_t code);
+int fail_call(const char *function, long n, uint32_t code)
+{
+    pthread_mutex_lock(&mutex);
+    int has_failed = countdown == 0;
+    strncpy(failing, function, sizeof failing - 1);
+    countdown = n;
+    failing_code = (LONG)code;
+    pthread_mutex_unlock(&mutex);
+    return has_failed;
+}
+
+static bool fails(const char *function)
+{
+    pthread_mutex_lock(&mutex);
+    bool result = countdown > 0 && strcmp(function, failing) == 0 && --countdown == 0;
+    pthread_mutex_unlock(&mutex);
+    return result;
+}
+
+/* A failing call does nothing. One that closes something closes it, since otherwise nobody could. */
 #define FORWARD(name, arguments, declared, context, handle)                                                            \
     LONG name declared;                                                                                                \
     LONG name declared                                                                                                 \
     {                                                                                                                  \
-        LONG code = real_##name arguments;                                                                             \
+        bool is_failing = fails(#name);                                                                                \
+        LONG code = is_failing && !is_closing(#name) ? failing_code : real_##name arguments;                           \
         count(#name, code, context, handle);                                                                           \
-        return code;                                                                                                   \
+        return is_failing ? failing_code : code;                                                                       \
     }
 
 /* clang-format off */

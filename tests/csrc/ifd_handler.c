@@ -24,7 +24,8 @@
  *   80 1C hi lo         prepares hi:lo bytes of the pattern, 0000 means 65536, and returns 61xx; any command except
  *                       GET RESPONSE discards them
  *   80 1E 00 xx Le      6Cxx unless Le is xx (00: 256), otherwise xx bytes of the pattern
- *   80 22 nn xx         answers the next nn commands with xx bytes, 00 or 01, without a status word
+ *   80 22 nn xx         answers the next nn commands (FF: all until a reset) with xx bytes, 00 or 01, without a status
+ *                       word; xx is 02: with 256 bytes and 6100; xx is 03: with up to 300 random bytes
  * A command with bit 10 in CLA is part of a chain: its data is kept, and the response is 9000. The next command without
  * that bit, with the same CLA, INS, P1 and P2, runs with all the data. More than 65535 bytes are 6700. Any other
  * command in between discards the chain. A reset discards the chain and what 80 1C prepared.
@@ -62,7 +63,8 @@ enum {
     HANG_MS = 60000,
     MAX_DATA = 65535,
     MAX_RESPONSE = 65536 + 2,
-    CHAINING_BIT = 0x10
+    CHAINING_BIT = 0x10,
+    ALWAYS = 0xFF
 };
 
 static const UCHAR DEFAULT_ATR[] = {0x3B, 0x88, 0x80, 0x01, 'i', 'f', 'd', '-', 't', 'e', 's', 't', 0x59};
@@ -82,9 +84,9 @@ struct reader {
     DWORD atr_length;        /* 0: the card is not powered */
     DWORD protocol;          /* SCARD_PROTOCOL_T0 or _T1 after the negotiation, before it 0 */
     uint32_t command_count;
-    unsigned short_responses; /* the number of commands that the card has yet to answer without a status word */
-    DWORD short_length;       /* the length of these responses */
-    DWORD prepared, fetched;  /* bytes of the pattern for GET RESPONSE, and how many of them it has returned */
+    unsigned odd_responses;  /* the number of commands that the card has yet to answer as 80 22 said */
+    unsigned odd_kind;       /* xx of 80 22 */
+    DWORD prepared, fetched; /* bytes of the pattern for GET RESPONSE, and how many of them it has returned */
     UCHAR chain[MAX_DATA];
     DWORD chain_length;
     UCHAR chain_header[4]; /* of the chain's commands, without CHAINING_BIT */
@@ -120,6 +122,7 @@ static void discard_data(struct reader *reader)
     reader->prepared = 0;
     reader->has_chain = false;
     reader->chain_length = 0;
+    reader->odd_responses = 0;
 }
 
 /* Write each line with one call, so that lines of different threads do not mix and programs only read whole lines. */
@@ -570,17 +573,34 @@ static RESPONSECODE run_command(struct reader *reader, const UCHAR *header, cons
         fill_pattern(response, 0, *length);
         break;
     case 0x8022:
-        if (header[3] > 1) {
+        if (header[3] > 3) {
             *status = 0x6A86;
             break;
         }
-        reader->short_responses = header[2];
-        reader->short_length = header[3];
+        reader->odd_responses = header[2];
+        reader->odd_kind = header[3];
         break;
     default:
         *status = header[0] == 0x00 || header[0] == 0x80 ? 0x6D00 : 0x6E00;
     }
     return IFD_SUCCESS;
+}
+
+/* Write the response of a kind of 80 22, and return its length. */
+static DWORD odd_response(unsigned kind, PUCHAR response)
+{
+    if (kind == 2) {
+        fill_pattern(response, 0, 256);
+        response[256] = 0x61;
+        response[257] = 0x00;
+        return 258;
+    }
+    if (kind == 3) {
+        ssize_t got = getrandom(response, 301, 0);
+        return got < 1 ? 0 : (DWORD)(response[0] + response[1]) % 301;
+    }
+    response[0] = 0x90;
+    return kind;
 }
 
 RESPONSECODE IFDHTransmitToICC(DWORD Lun, SCARD_IO_HEADER SendPci, PUCHAR TxBuffer, DWORD TxLength, PUCHAR RxBuffer,
@@ -602,10 +622,9 @@ RESPONSECODE IFDHTransmitToICC(DWORD Lun, SCARD_IO_HEADER SendPci, PUCHAR TxBuff
     if (room < MAX_RESPONSE) /* pcscd's buffer is always larger */
         return IFD_ERROR_INSUFFICIENT_BUFFER;
 
-    if (reader->short_responses > 0) {
-        reader->short_responses--;
-        RxBuffer[0] = 0x90;
-        *RxLength = reader->short_length;
+    if (reader->odd_responses > 0) {
+        reader->odd_responses -= reader->odd_responses != ALWAYS;
+        *RxLength = odd_response(reader->odd_kind, RxBuffer);
         return IFD_SUCCESS;
     }
 

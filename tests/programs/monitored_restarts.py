@@ -3,7 +3,9 @@
 Arguments: a folder for files, the number of restarts. The daemon has 16 readers, as many as pcscd takes.
 """
 
+import asyncio
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -11,14 +13,14 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from support.commands import ANSWER_4, READ_4
 from support.pcscd import PrivatePcscd
 
-from scardffi import Context, Event, EventKind, Monitor, SCardError, SCardTimeoutError
+from scardffi import Context, Event, EventKind, Monitor, SCardError, SCardTimeoutError, aio
 
 READERS = 16
 SECONDS = 20
@@ -32,7 +34,11 @@ def main() -> None:
     daemon.start()
     link.symlink_to(daemon.socket)
     try:
-        found = with_a_monitor(daemon, link, restarts)
+        with asyncio_program() as watched:
+            found = with_a_monitor(daemon, link, restarts, watched)
+        found["asyncio"] = dict(watched)
+        time.sleep(0.5)
+        found["threads"] = len(list(Path("/proc/self/task").iterdir()))
     finally:
         daemon.stop()
     sys.stdout.write(json.dumps(found) + "\n")
@@ -42,7 +48,49 @@ def counted(events: list[Event]) -> dict[str, int]:
     return dict(Counter(event.kind.name for event in events))
 
 
-def with_a_monitor(daemon: PrivatePcscd, link: Path, restarts: int) -> dict[str, Any]:
+@contextlib.contextmanager
+def asyncio_program() -> Iterator[Counter[str]]:
+    """Run a program with asyncio that counts the events of a monitor, and uses the first card after each restart."""
+    counts: Counter[str] = Counter()
+    ends: list[Callable[[], object]] = []
+
+    async def program() -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        ends.append(lambda: loop.call_soon_threadsafe(task.cancel))
+        is_new = False
+        with contextlib.suppress(asyncio.CancelledError):
+            async with aio.Context() as context, context.monitor() as monitor:
+                async for event in monitor:
+                    counts[event.kind.name] += 1
+                    is_new |= event.kind is EventKind.SERVICE_STARTED
+                    if is_new and event.kind is EventKind.CARD_INSERTED:
+                        is_new = False
+                        counts["used"] += await use_async(context, event.reader)
+
+    thread = threading.Thread(target=lambda: asyncio.run(program()))
+    thread.start()
+    try:
+        yield counts
+    finally:
+        ends[0]()
+        thread.join()
+
+
+async def use_async(context: aio.Context, reader: str) -> bool:
+    """Use the card after an event, as a program does."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            async with await context.attach(reader) as card:
+                return await card.transmit(READ_4) == ANSWER_4
+        except SCardError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.05)
+
+
+def with_a_monitor(daemon: PrivatePcscd, link: Path, restarts: int, watched: Counter[str]) -> dict[str, Any]:
     found: dict[str, Any] = {"restarts": restarts}
     context = Context()
     monitor = context.monitor()
@@ -76,18 +124,23 @@ def with_a_monitor(daemon: PrivatePcscd, link: Path, restarts: int) -> dict[str,
         monitor.wait(lambda event: event.kind is EventKind.SERVICE_STARTED, SECONDS)
         inserted = [monitor.wait(lambda event: event.kind is EventKind.CARD_INSERTED, SECONDS) for _ in range(READERS)]
         found["used"] += use(context, inserted[round_ % READERS].reader)
+        until(functools.partial(lambda number: watched["used"] == number, round_ + 1))
     found["seconds"] = round(time.perf_counter() - start, 1)
-    deadline = time.monotonic() + SECONDS
     kinds = EventKind.SERVICE_STOPPED, EventKind.SERVICE_STARTED, EventKind.CARD_INSERTED
-    while sum(event.kind is kinds[2] for event in called) < READERS * (restarts + 1) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: sum(event.kind is kinds[2] for event in called) >= READERS * (restarts + 1))
+    until(lambda: watched["CARD_INSERTED"] >= READERS * (restarts + 1))
     found["events of the callback"] = {kind.name: sum(event.kind is kind for event in called) for kind in kinds}
     found["frozen"] = frozen(daemon, context)
     monitor.close()
     context.release()
-    time.sleep(0.5)
-    found["threads"] = len(list(Path("/proc/self/task").iterdir()))
     return found
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until the condition is true, or the time is over."""
+    deadline = time.monotonic() + SECONDS
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def use(context: Context, reader: str) -> bool:

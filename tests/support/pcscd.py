@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -152,6 +153,7 @@ class PrivatePcscd:
         self._ifd_readers = ifd_readers
         self._logging = ["--debug"] if debug else []  # costs some 3 us per exchange
         self._process: subprocess.Popen[bytes] | None = None
+        self._built: tuple[Path, Path] | None = None  # the folder of drivers, and the library of fake_udev.c
         self.ifd_folder = self._work_folder / "ifd"
         self._usb_folder = self._work_folder / "usb"
         self.log = self._work_folder / "pcscd.log"
@@ -171,6 +173,13 @@ class PrivatePcscd:
         if self._process is None:
             raise RuntimeError("this pcscd is not running")
         return Path(f"/proc/{self._process.pid}/root/run/pcscd/pcscd.comm")
+
+    @property
+    def process_id(self) -> int:
+        """The daemon's process."""
+        if self._process is None:
+            raise RuntimeError("this pcscd is not running")
+        return self._process.pid
 
     @property
     def thread_count(self) -> int:
@@ -198,9 +207,11 @@ class PrivatePcscd:
         configuration = self._work_folder / "readers"
         configuration.mkdir(exist_ok=True)
         (configuration / "readers").write_text("\n".join(self._reader_definitions()))
-        drivers = self._driver_folder()
+        if self._built is None:
+            self._built = self._driver_folder(), shared_library(_UDEV_SOURCE, self._work_folder)
+        drivers, udev = self._built
         enter = ["sh", "-c", _ENTER_NAMESPACE, "sh", str(drivers)]
-        preload = f"LD_PRELOAD={shared_library(_UDEV_SOURCE, self._work_folder)}"
+        preload = f"LD_PRELOAD={udev}"
         options = ["--foreground", *_without_polkit(), *self._logging, "--config", str(configuration)]
         daemon = ["env", preload, "pcscd", *options]
         with self.log.open("wb") as log:
@@ -241,6 +252,17 @@ class PrivatePcscd:
         if process is not None:
             process.kill()
             process.wait()
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop the daemon by SIGSTOP during a `with` statement: it does not answer, and its clients wait."""
+        if self._process is None:
+            raise RuntimeError("this pcscd is not running")
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def ifd_reader(self, number: int) -> str:
         """Return the name of reader `number` of the tests' handler."""

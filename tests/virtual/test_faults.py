@@ -218,6 +218,38 @@ def test_the_resource_manager_runs_again_after_the_last_start(library: Library) 
         assert context.is_valid()
 
 
+@pytest.mark.parametrize("name", [name for name in CALLS if name != "SCardFreeMemory"])
+def test_no_function_returns_while_the_resource_manager_is_frozen(name: str, library: Library) -> None:
+    _, context = library.SCardEstablishContext(2)
+    _, card, _ = library.SCardConnect(context, DEFAULT_READER, 2, 3)
+    returned: list[object] = []
+    thread = threading.Thread(target=lambda: returned.append(CALLS[name](library, context, card)))
+    with virtual.service_frozen():
+        with virtual.service_frozen():
+            thread.start()
+        time.sleep(0.02)
+        assert returned == []
+    thread.join(5)
+    assert len(returned) == 1
+    library.SCardReleaseContext(context)
+
+
+def test_a_wait_returns_only_when_the_resource_manager_goes_on(library: Library) -> None:
+    with Context(library=library) as context:
+        known = [(one.reader, one.event_count << 16 | one.state) for one in context.get_status_change([DEFAULT_READER])]
+        _, waiting = library.SCardEstablishContext(2)
+        returned: list[object] = []
+        thread = threading.Thread(target=lambda: returned.append(library.SCardGetStatusChange(waiting, 200, known)[0]))
+        thread.start()
+        time.sleep(0.02)
+        with virtual.service_frozen():
+            time.sleep(0.3)
+            assert returned == []
+        thread.join(5)
+        assert returned == [ReturnCode.SCARD_E_TIMEOUT]
+        library.SCardReleaseContext(waiting)
+
+
 def test_a_new_card_replaces_one_that_a_fault_removed(library: Library) -> None:
     before = dict(inserted)
     with virtual.VirtualReader("removal", virtual.AnsweringCard()) as reader:

@@ -491,6 +491,8 @@ static PyObject *raw_transmit(PyObject *module, PyObject *const *arguments, Py_s
         code = (uint32_t)library->SCardTransmit((SCARDHANDLE)handle, &pci, command.buf, (DWORD)command.len, NULL,
                                                 response.buf, &received);
         Py_END_ALLOW_THREADS
+        if (code == SCARD_S_SUCCESS && received > (uint64_t)response.len)
+            code = PCSC_IMPOSSIBLE_ANSWER;
     }
     PyBuffer_Release(&command);
     PyBuffer_Release(&response);
@@ -689,7 +691,7 @@ static int refuse_sub_interpreters(PyObject *module)
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, refuse_sub_interpreters},
     {Py_mod_exec, add_types},
-#ifdef Py_mod_gil
+#ifdef Py_MOD_GIL_NOT_USED /* Python 3.15 defines Py_mod_gil for the limited API of older versions too */
     {Py_mod_gil, Py_MOD_GIL_NOT_USED},
 #endif
     {0, NULL},

@@ -137,9 +137,11 @@ static LONG add_reader(const struct reader_entry *entry)
     if (code == (LONG)SCARD_E_SHARING_VIOLATION)
         return report_error("two readers have this name", entry->name);
     if (code != SCARD_S_SUCCESS)
-        return report_error("too many readers", entry->name);
+        return manager_plugged_count < MAX_READERS ? code : report_error("too many readers", entry->name);
     reader->latency_us = entry->latency_ms * 1000;
-    if (entry->listen != 0 && !vpcd_listen(reader, (uint16_t)entry->listen))
+    if (entry->listen != 0)
+        code = vpcd_listen(reader, (uint16_t)entry->listen);
+    if (code == (LONG)SCARD_E_SHARING_VIOLATION)
         return report_error("the port of this reader is not available", entry->name);
     if (entry->connect != 0)
         code = vpcd_connect(reader, (uint16_t)entry->connect);

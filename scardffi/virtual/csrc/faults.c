@@ -26,6 +26,8 @@ atomic_uint fault_count;
 /* Guarded by the mutex. */
 static struct fault slots[MAX_FAULTS];
 static uint32_t last_number;
+static bool is_frozen;
+static pthread_cond_t thawed = PTHREAD_COND_INITIALIZER;
 
 static enum pcsc_function find_function(const char *name)
 {
@@ -127,6 +129,7 @@ bool fault_apply(enum pcsc_function function, LONG *code, struct command_faults 
 {
     bool ends_call = false;
     pthread_mutex_lock(&manager_mutex);
+    fault_wait_until_thawed();
     for (unsigned i = 0; i < MAX_FAULTS; i++) {
         struct fault *fault = &slots[i];
         if (fault->number == 0 || fault->function != function || fault->times == 0 || --fault->call > 0)
@@ -155,8 +158,32 @@ int64_t fault_copy_answer(uint32_t number, unsigned char *answer, size_t room)
     return length;
 }
 
+void fault_freeze(void)
+{
+    if (!is_frozen)
+        atomic_fetch_add(&fault_count, 1);
+    is_frozen = true;
+}
+
+void fault_thaw(void)
+{
+    if (is_frozen)
+        atomic_fetch_sub(&fault_count, 1);
+    is_frozen = false;
+    pthread_cond_broadcast(&thawed);
+}
+
+void fault_wait_until_thawed(void)
+{
+    while (is_frozen)
+        pthread_cond_wait(&thawed, &manager_mutex);
+}
+
 void fault_reset_after_fork(void)
 {
-    memset(slots, 0, sizeof slots);
-    atomic_store(&fault_count, 0);
+    thawed = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    fault_thaw();
+    for (unsigned i = 0; i < MAX_FAULTS; i++)
+        if (slots[i].number != 0)
+            disarm(&slots[i]);
 }

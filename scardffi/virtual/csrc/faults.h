@@ -61,6 +61,12 @@ LONG fault_arm(const char *function, uint32_t call, uint32_t times, enum fault_e
 bool fault_end(uint32_t number);                      /* false if no fault has this number */
 bool fault_get_hits(uint32_t number, uint32_t *hits); /* false if no fault has this number */
 
+/* From fault_freeze to fault_thaw no PC/SC function returns, except those that are waiting for a card or for the end of
+ * another handle's transaction. */
+void fault_freeze(void);
+void fault_thaw(void);
+void fault_wait_until_thawed(void); /* returns at once if it is not frozen */
+
 void fault_reset_after_fork(void); /* in the child */
 
 /* The functions below are called without the mutex. */

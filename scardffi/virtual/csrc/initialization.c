@@ -48,6 +48,8 @@ static LONG initialize(void)
     LONG code = configuration_apply();
     while (code != SCARD_S_SUCCESS && manager_plugged_count > 0)
         reader_unplug(manager_plugged[manager_plugged_count - 1]);
+    if (code != SCARD_S_SUCCESS)
+        vpcd_forget_readers();
     return code;
 }
 

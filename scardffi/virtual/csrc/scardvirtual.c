@@ -189,3 +189,13 @@ EXPORTED uint32_t scardvirtual_start_service(void)
 {
     return call_with_manager(manager_start);
 }
+
+EXPORTED uint32_t scardvirtual_freeze_service(void)
+{
+    return call_with_manager(fault_freeze);
+}
+
+EXPORTED uint32_t scardvirtual_thaw_service(void)
+{
+    return call_with_manager(fault_thaw);
+}

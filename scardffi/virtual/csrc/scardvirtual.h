@@ -64,5 +64,7 @@ const char *scardvirtual_configuration_problem(void);
 
 uint32_t scardvirtual_stop_service(void);
 uint32_t scardvirtual_start_service(void);
+uint32_t scardvirtual_freeze_service(void); /* the functions are in faults.h */
+uint32_t scardvirtual_thaw_service(void);
 
 #endif

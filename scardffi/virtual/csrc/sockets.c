@@ -172,10 +172,11 @@ static struct sockaddr_in loopback_address(uint16_t port)
     return address;
 }
 
-socket_number socket_listen(uint16_t port)
+socket_number socket_listen(uint16_t port, bool *refused)
 {
     struct sockaddr_in address = loopback_address(port);
     socket_number listener = new_socket();
+    *refused = listener != NO_SOCKET;
     if (listener == NO_SOCKET)
         return NO_SOCKET;
 #if !defined(_WIN32) /* on Windows it would share the port with another program */

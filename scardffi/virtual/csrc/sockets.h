@@ -11,7 +11,7 @@ typedef intptr_t socket_number;
 #define NO_SOCKET ((socket_number) - 1)
 
 /* Each of these returns a socket or NO_SOCKET. Processes started by the program do not inherit it. */
-socket_number socket_listen(uint16_t port);
+socket_number socket_listen(uint16_t port, bool *refused);  /* *refused: the port is not available */
 socket_number socket_connect(uint16_t port, bool *refused); /* *refused: no program listens at the port */
 socket_number socket_accept(socket_number listener);        /* waits, also for a free descriptor; NO_SOCKET: no further
                                                                connection can come */

@@ -17,10 +17,11 @@
 enum { POWER_ON = 1, RESET = 2, GET_ATR = 4 }; /* messages of 1 byte; only GET_ATR has a response */
 enum { MAX_MESSAGE_SIZE = 65535, ATR_SECONDS = 5 };
 
-/* A port of a reader. It is never freed. */
+/* A port of a reader. It is never freed, but it may be used again. */
 struct vpcd_port {
     struct vpcd_port *next;
-    char reader[MAX_READERNAME];
+    char reader[MAX_READERNAME];    /* "": no reader has it */
+    uint16_t number;                /* at which it listens */
     socket_number listener;         /* NO_SOCKET: the reader connects, once */
     socket_number connection;       /* to the emulator, until its card is released; NO_SOCKET: there is none */
     socket_number watched;          /* a duplicate that the thread owns, or NO_SOCKET */
@@ -138,19 +139,20 @@ static struct card *new_card(struct vpcd_port *port)
 
 /* Connections and threads */
 
-/* Called with the mutex held. Returns false after releasing the card if it has no ATR or cannot be inserted. */
-static bool insert_or_release(struct vpcd_port *port, struct card *card, bool has_atr)
+/* Called with the mutex held. Releases the card if it has no ATR or cannot be inserted. Then it returns
+ * SCARD_E_NO_MEMORY if there was no descriptor, otherwise SCARD_E_NO_SMARTCARD. */
+static LONG insert_or_release(struct vpcd_port *port, struct card *card, bool has_atr)
 {
     struct reader *reader = reader_find(port->reader);
     socket_number watched = socket_duplicate(port->connection);
     if (!has_atr || watched == NO_SOCKET || reader == NULL || reader_insert_card(reader, card) != SCARD_S_SUCCESS) {
         socket_close(watched);
         card->release(card);
-        return false;
+        return watched == NO_SOCKET ? (LONG)SCARD_E_NO_MEMORY : (LONG)SCARD_E_NO_SMARTCARD;
     }
     port->watched = watched;
     port->insertion_number = reader->insertion_number;
-    return true;
+    return SCARD_S_SUCCESS;
 }
 
 static void remove_after_hangup(struct vpcd_port *port)
@@ -175,9 +177,9 @@ static void serve_connection(struct vpcd_port *port, socket_number connection)
         return;
     bool has_atr = request_atr(card);
     pthread_mutex_lock(&manager_mutex);
-    bool inserted = insert_or_release(port, card, has_atr);
+    LONG code = insert_or_release(port, card, has_atr);
     pthread_mutex_unlock(&manager_mutex);
-    if (inserted)
+    if (code == SCARD_S_SUCCESS)
         remove_after_hangup(port);
 }
 
@@ -227,31 +229,59 @@ static bool start_thread(void *(*run)(void *), struct vpcd_port *port)
 
 #endif
 
-static struct vpcd_port *new_port(const struct reader *reader)
+/* Return a port without a reader: the one that listens at this number already, or else one without a socket. */
+static struct vpcd_port *unused_port(uint16_t number)
 {
-    struct vpcd_port *port = calloc(1, sizeof *port);
-    if (port == NULL)
-        return NULL;
+    struct vpcd_port *unused = NULL;
+    for (struct vpcd_port *port = ports; port != NULL; port = port->next) {
+        if (port->reader[0] != '\0')
+            continue;
+        if (port->listener != NO_SOCKET && port->number == number)
+            return port;
+        if (port->listener == NO_SOCKET && port->connection == NO_SOCKET && port->watched == NO_SOCKET)
+            unused = port;
+    }
+    return unused;
+}
+
+static struct vpcd_port *new_port(const struct reader *reader, uint16_t number)
+{
+    struct vpcd_port *port = unused_port(number);
+    if (port == NULL) {
+        port = calloc(1, sizeof *port);
+        if (port == NULL)
+            return NULL;
+        port->listener = port->connection = port->watched = NO_SOCKET;
+        port->next = ports;
+        ports = port;
+    }
     memcpy(port->reader, reader->name, sizeof port->reader);
-    port->listener = port->connection = port->watched = NO_SOCKET;
-    port->next = ports;
-    ports = port;
+    port->number = number;
     return port;
 }
 
-bool vpcd_listen(const struct reader *reader, uint16_t number)
+LONG vpcd_listen(const struct reader *reader, uint16_t number)
 {
-    struct vpcd_port *port = new_port(reader);
+    bool refused;
+    struct vpcd_port *port = new_port(reader, number);
     if (port == NULL)
-        return false;
-    port->listener = socket_listen(number);
-    return port->listener != NO_SOCKET && start_thread(accept_connections, port);
+        return (LONG)SCARD_E_NO_MEMORY;
+    if (port->listener != NO_SOCKET) /* it has a thread */
+        return SCARD_S_SUCCESS;
+    port->listener = socket_listen(number, &refused);
+    if (port->listener == NO_SOCKET)
+        return refused ? (LONG)SCARD_E_SHARING_VIOLATION : (LONG)SCARD_E_NO_MEMORY;
+    if (start_thread(accept_connections, port))
+        return SCARD_S_SUCCESS;
+    socket_close(port->listener);
+    port->listener = NO_SOCKET;
+    return (LONG)SCARD_E_NO_MEMORY;
 }
 
 LONG vpcd_connect(const struct reader *reader, uint16_t number)
 {
     bool refused;
-    struct vpcd_port *port = new_port(reader);
+    struct vpcd_port *port = new_port(reader, 0);
     if (port == NULL)
         return (LONG)SCARD_E_NO_MEMORY;
     port->connection = socket_connect(number, &refused);
@@ -260,9 +290,20 @@ LONG vpcd_connect(const struct reader *reader, uint16_t number)
     struct card *card = new_card(port);
     if (card == NULL)
         return (LONG)SCARD_E_NO_MEMORY;
-    if (!insert_or_release(port, card, request_atr(card)))
-        return (LONG)SCARD_E_NO_SMARTCARD;
-    return start_thread(watch_connection, port) ? (LONG)SCARD_S_SUCCESS : (LONG)SCARD_E_NO_MEMORY;
+    LONG code = insert_or_release(port, card, request_atr(card));
+    if (code != SCARD_S_SUCCESS)
+        return code;
+    if (start_thread(watch_connection, port))
+        return SCARD_S_SUCCESS;
+    socket_close(port->watched); /* the initialization fails, and removes the card */
+    port->watched = NO_SOCKET;
+    return (LONG)SCARD_E_NO_MEMORY;
+}
+
+void vpcd_forget_readers(void)
+{
+    for (struct vpcd_port *port = ports; port != NULL; port = port->next)
+        port->reader[0] = '\0';
 }
 
 /* If the child kept a connection open, the emulator would not notice the end of the parent. */

@@ -7,12 +7,15 @@
 
 /* These are called with the mutex held. The ports are those of 127.0.0.1. */
 
-/* Let emulators connect, one at a time. Returns false if the port is not available. */
-bool vpcd_listen(const struct reader *reader, uint16_t port);
+/* Let emulators connect, one at a time. Returns SCARD_E_SHARING_VIOLATION if the port is not available, and
+ * SCARD_E_NO_MEMORY if there is no memory, socket or thread. */
+LONG vpcd_listen(const struct reader *reader, uint16_t port);
 
 /* Connect once to an emulator that listens. Returns SCARD_E_NO_SMARTCARD if no emulator answers (the reader stays
  * empty), and SCARD_E_NO_MEMORY if there is no memory, socket or thread. */
 LONG vpcd_connect(const struct reader *reader, uint16_t port);
+
+void vpcd_forget_readers(void); /* after a failed initialization: the next one takes over the ports that listen */
 
 void vpcd_close_after_fork(void); /* in the child: the connections belong to the parent */
 

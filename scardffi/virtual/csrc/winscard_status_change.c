@@ -160,6 +160,7 @@ EXPORTED LONG PCSC_CALL STRING_FUNCTION(SCardGetStatusChange)(SCARDCONTEXT conte
         return SCARD_S_SUCCESS;
     pthread_mutex_lock(&manager_mutex);
     code = wait_locked(context_number, timeout, states, count);
+    fault_wait_until_thawed();
     pthread_mutex_unlock(&manager_mutex);
     return code;
 }

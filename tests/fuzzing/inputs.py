@@ -1,26 +1,28 @@
-"""The parsers of iso7816 with bytes that hypothesis generates."""
+"""Bytes that the targets accept: strategies of hypothesis, and the seeds of the coverage-guided fuzzing."""
 
+import json
 from functools import reduce
 from operator import xor
+from pathlib import Path
 
-import pytest
-from hypothesis import given
 from hypothesis import strategies as st
-from support.arbitrary_bytes import Parser, assert_both_outcomes, check_parser, is_accepted
-from support.reports import report
 
-from scardffi.iso7816 import DOL, MalformedDOLError, tag_names
-from scardffi.iso7816.atr import Atr, MalformedAtrError
-from scardffi.iso7816.command import Command, MalformedCommandError
-from scardffi.iso7816.response import MalformedResponseError, Response
-from scardffi.iso7816.tlv import TLV, MalformedTLVError, decode, decode_simple, encode
+from scardffi.iso7816.command import Command
 
-DEPTH = 8
+SEEDS = Path(__file__).parent / "seeds"
 BYTE = st.integers(0, 0xFF)
-ATR_PROPERTIES = [name for name, value in vars(Atr).items() if isinstance(value, property)]
 
 
-# Bytes that the parsers accept
+def seeds_of(name: str) -> list[bytes]:
+    """Return the inputs in ``seeds/NAME.txt``: one on each line, in hexadecimal or as a string of JSON."""
+    lines = (SEEDS / f"{name}.txt").read_text(encoding="ascii").split("\n")
+    return [json.loads(line).encode() if line.startswith('"') else bytes.fromhex(line) for line in lines if line]
+
+
+def text_of(raw: bytes) -> str:
+    """Return an input as a line of such a file."""
+    text = raw.decode("ascii", "replace")
+    return json.dumps(text) if text.isprintable() and text.isascii() and text else raw.hex().upper()
 
 
 def sizes(*lengths: int) -> st.SearchStrategy[bytes]:
@@ -69,7 +71,6 @@ DOL_TAGS = st.sampled_from(["81", "9A", "5A", "9F02", "BF0C", "DF8129"]).map(byt
 DOLS = st.lists(st.builds(bytes.__add__, DOL_TAGS, st.integers(0, 40).map(lambda one: bytes([one]))), max_size=6).map(
     b"".join
 )
-TABLES = ((), tag_names.EMV, tag_names.PIV, [tag_names.OPENPGP, tag_names.EMRTD])
 
 
 def simple_tlv(tag: int, value: bytes, long: bool) -> bytes:
@@ -133,114 +134,35 @@ def atrs(draw: st.DrawFn) -> bytes:
     return bytes([draw(st.sampled_from([0x3B, 0x3F])), *raw, *tck])
 
 
-# What is checked of bytes that a parser accepts
+# PIN pads
 
 
-def check_command(raw: bytes) -> None:
-    command = Command.decode(raw)
-    assert bytes(command) == raw
-    if not command.cla & 0x10:
-        assert b"".join(one.data for one in command.chain()) == command.data
-
-
-def check_response(raw: bytes) -> None:
-    assert bytes(Response(raw)) == raw
-
-
-def check_ber_tlv(raw: bytes) -> None:
-    decode(raw, padding=True, allow_tags=b"\xff")
-    objects = decode(raw)
-    assert encode(objects) == raw
-    for names in TABLES:
-        lines = objects.tree(names=names).split("\n")
-        assert len(lines) >= len(objects)
-    assert str(decode(raw, lenient=True)) is not None
-    assert all(repr(one).startswith("<TLV ") for one in objects)
-    decode_children(objects, DEPTH)
-
-
-def decode_children(objects: list[TLV], depth: int) -> None:
-    for one in objects:
-        if one.constructed and depth:
-            decode_children(one.children(), depth - 1)
-
-
-def check_simple_tlv(raw: bytes) -> None:
-    decode_simple(raw, padding=True)
-    assert encode(decode_simple(raw)) == raw
-
-
-def check_dol(raw: bytes) -> None:
-    wanted = DOL.decode(raw)
-    assert bytes(wanted) == raw
-    filled = wanted.fill({tag: b"\x12\x34\x56" for tag, _ in wanted})
-    assert len(filled) == wanted.length
-
-
-def check_atr(raw: bytes) -> None:
-    lenient = Atr(raw, lenient=True)
-    strict = None if lenient.problems else Atr(raw)
-    for atr in filter(None, (lenient, strict)):
-        assert bytes(atr) == raw
-        for name in ATR_PROPERTIES:
-            getattr(atr, name)
-        atr.guard_time(1)
-        assert atr.describe()
-        assert {atr: repr(atr)}[Atr(raw, lenient=True)].startswith("<Atr ")
-        atr.historical()
-    Atr(raw)
-
-
-PARSERS = {
-    "command": Parser(check_command, MalformedCommandError, COMMANDS.map(bytes)),
-    "response": Parser(check_response, MalformedResponseError, st.binary(min_size=2, max_size=4)),
-    "ATR": Parser(check_atr, MalformedAtrError, atrs()),
-    "BER-TLV": Parser(check_ber_tlv, MalformedTLVError, BER_TLVS),
-    "data object list": Parser(check_dol, MalformedDOLError, DOLS),
-    "SIMPLE-TLV": Parser(check_simple_tlv, MalformedTLVError, SIMPLE_TLVS),
-}
-
-
-@pytest.mark.parametrize("name", PARSERS)
-def test_a_parser_accepts_bytes_or_raises_its_own_error(name: str) -> None:
-    outcomes = check_parser(PARSERS[name])
-    report(f"generated inputs for the {name} parser: {outcomes['accepted']} accepted, {outcomes['refused']} refused")
-    assert_both_outcomes(outcomes)
-
-
-@pytest.mark.parametrize(
-    ("raised", "expected"),
-    [
-        (IndexError(), IndexError),
-        (MalformedResponseError("another parser"), MalformedResponseError),
-        (MalformedCommandError("wrong offset", 5), AssertionError),
-    ],
-)
-def test_the_check_fails_if_a_parser_raises_another_error_or_a_wrong_offset(
-    raised: Exception, expected: type[Exception]
-) -> None:
-    def check(_: bytes) -> None:
-        raise raised
-
-    with pytest.raises(expected):
-        is_accepted(Parser(check, MalformedCommandError, st.just(b"1234")), b"1234")
-
-
-# Values that are encoded and decoded
-
-
-@given(COMMANDS)
-def test_a_command_equals_the_command_that_is_decoded_from_its_bytes(command: Command) -> None:
-    assert Command.decode(bytes(command)) == command
-
-
-def rebuilt(objects: list[TLV]) -> bytes:
-    """Encode the objects again, with the value of every constructed object built from its children."""
-    return encode(
-        TLV(one.tag, rebuilt(one.children()) if one.constructed else one.value, one.length_size) for one in objects
+def structure(size: int) -> st.SearchStrategy[bytes]:
+    """A PIN structure: numbers of this size in total, the length of the APDU, and the APDU."""
+    return st.builds(
+        lambda numbers, apdu: numbers + len(apdu).to_bytes(4, "little") + apdu,
+        st.binary(min_size=size, max_size=size),
+        st.binary(max_size=20),
     )
 
 
-@given(BER_TLVS)
-def test_nested_objects_keep_the_sizes_of_their_length_fields(raw: bytes) -> None:
-    assert rebuilt(decode(raw)) == raw
+def short_objects(values: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
+    """Objects of a tag byte, a length byte and a value."""
+    one = st.builds(lambda tag, value: bytes([tag, len(value)]) + value, st.integers(0, 40), values)
+    return st.lists(one, max_size=5).map(b"".join)
+
+
+VALID = {
+    "command": COMMANDS.map(bytes),
+    "response": st.binary(min_size=2, max_size=4),
+    "atr": atrs(),
+    "ber_tlv": BER_TLVS,
+    "dol": DOLS,
+    "simple_tlv": SIMPLE_TLVS,
+    "pin_verify": structure(15),
+    "pin_modify": structure(20),
+    "pin_properties": st.binary(min_size=4, max_size=4),
+    "features": short_objects(st.binary(min_size=4, max_size=4)),
+    "properties": short_objects(st.binary(min_size=1, max_size=4)),
+}
+"""Strategies by the name of the target."""

@@ -1,23 +1,29 @@
-"""Makes each allocation of the core fail, one at a time. It runs under the library of failing_malloc.c.
+"""Makes each call of C code that can fail do so, one at a time. It runs under the library of csrc/failing_calls.c.
 
-Arguments: that library, a copy of the virtual library that is not loaded yet, and the virtual library in the shape of
-Windows. Prints for each operation how many allocations were failed.
+Arguments: that library, a folder for copies of the virtual library, and the virtual library in the shape of Windows.
+Prints for each operation which functions were failed, and how often.
 """
 
 import contextlib
 import ctypes
 import gc
+import itertools
 import json
 import os
+import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from support.commands import ANSWER_4, READ_4
+from support.pcscd import free_vpcd_port
 
 from scardffi import (
     Context,
     Library,
+    LibraryError,
+    MissingSymbolError,
     OutOfMemoryError,
     ReaderStateFlag,
     Replies,
@@ -57,10 +63,20 @@ class EmptyCard:
 malloc = ctypes.CDLL(sys.argv[1])
 for name in ("attempted", "failed", "outstanding", "outstanding_bytes"):
     getattr(malloc, name).restype = ctypes.c_size_t
+malloc.failed_function.restype = ctypes.c_char_p
 malloc.fail_after.argtypes = [ctypes.c_size_t]
 malloc.watch.argtypes = [ctypes.c_char_p]
 
-failed: dict[str, int] = {}
+failed: dict[str, Counter[str]] = {}
+MEMORY = {"malloc", "calloc", "realloc", "strdup"}
+ERRORS: dict[str, type[SCardError]] = {"dlopen": LibraryError, "dlsym": MissingSymbolError}
+"""The errors of other functions than those of memory; the virtual library reports a lack of sockets as such a one."""
+TOLERATED = {
+    "dladdr",  # the path is empty then
+    "realpath",  # the path is the one that the loader says
+    "dlsym",  # the library lacks a function that it need not have
+}
+copies = (shutil.copy(virtual.library_path(), f"{sys.argv[2]}/copy{number}.so") for number in itertools.count())
 
 
 def outstanding() -> tuple[int, int]:
@@ -68,33 +84,47 @@ def outstanding() -> tuple[int, int]:
     return malloc.outstanding(), malloc.outstanding_bytes()
 
 
-def fail_each(name: str, operation: Callable[[], object]) -> None:
-    """Fail the first allocation of the operation, then the second, and so on until it succeeds."""
+def fail_each(name: str, operation: Callable[[], object], *, is_exact: bool = True) -> None:
+    """Fail the first call of the operation that can fail, then the second, and so on until it succeeds."""
     attempted = malloc.attempted()
-    failed[name] = 0
-    while not succeeds_with_failure_of(failed[name] + 1, operation):
-        failed[name] += 1
-    # Each run made one allocation more than the previous one, and the last run made all of them.
-    assert malloc.attempted() - attempted == failed[name] * (failed[name] + 1) // 2 + failed[name], name
+    failed[name] = Counter()
+    while (function := failure(failed[name].total() + 1, operation)) is not None:
+        failed[name][function] += 1
+    # Each run made one call more than the previous one, and the last run made all of them.
+    total = failed[name].total()
+    made = malloc.attempted() - attempted
+    assert made == total * (total + 1) // 2 + total or failed[name].keys() & TOLERATED or not is_exact, name
 
 
 def succeeds_with_failure_of(number: int, operation: Callable[[], object]) -> bool:
+    return failure(number, operation) is None
+
+
+def failure(number: int, operation: Callable[[], object]) -> str | None:
+    """Fail this call of the operation; return the function that failed, or None if the operation has fewer calls."""
     before, failures = outstanding(), malloc.failed()
     malloc.fail_after(number)
     raised: SCardError | None = None
     try:
         operation()
-    except OutOfMemoryError as error:
+    except SCardError as error:
         raised = error
     malloc.fail_after(0)
+    if malloc.failed() == failures:
+        assert raised is None, raised
+        return None
+    assert malloc.failed() == failures + 1
+    function: str = malloc.failed_function().decode()
     if raised is None:
-        assert malloc.failed() == failures, "an allocation failed without an error"
-        return True
-    assert isinstance(raised, MemoryError)
-    assert raised.hresult == 0x8007000E or raised.code == ReturnCode.SCARD_E_NO_MEMORY, raised
-    assert malloc.failed() == failures + 1, "out of memory, but no allocation failed"
-    assert outstanding() == before, (before, outstanding())
-    return False
+        assert function in TOLERATED, f"{function} failed without an error"
+        return function
+    assert isinstance(raised, ERRORS.get(function, OutOfMemoryError)), (function, raised)
+    if isinstance(raised, OutOfMemoryError):
+        assert isinstance(raised, MemoryError)
+        assert raised.hresult == 0x8007000E or raised.code == ReturnCode.SCARD_E_NO_MEMORY, raised
+    raised = None
+    assert outstanding() == before, (function, before, outstanding())
+    return function
 
 
 def fail_often(operation: Callable[[], object]) -> None:
@@ -107,12 +137,15 @@ def is_in_use(context: Context) -> bool:
     return bool(context.get_status_change([READER], 0)[0].state & ReaderStateFlag.INUSE)
 
 
-def fail_the_library(unused_copy: str) -> Library:
-    fail_each("Library", lambda: Library(virtual.library_path()))
-    library = Library(virtual.library_path())
-    os.environ["SCARDFFI_LIBRARY"] = unused_copy
-    fail_each("Library.default", Library.default)
-    return library
+def fail_the_library() -> Library:
+    fail_each("Library", lambda: Library(next(copies)))
+
+    def default() -> None:
+        os.environ["SCARDFFI_LIBRARY"] = next(copies)
+        Library.default()
+
+    fail_each("Library.default", default)
+    return Library(virtual.library_path())
 
 
 def fail_a_manage_object(library: Library) -> None:
@@ -179,10 +212,7 @@ def fail_the_table_for_others(library: Library) -> None:
         table.script_free(made[0])
 
     fail_each("the table's exchange_new", new_exchange)
-    number = 1
-    while not succeeds_with_failure_of(number, new_script):  # the code checks its last two allocations together
-        number += 1
-    failed["the table's script_new"] = number - 1
+    fail_each("the table's script_new", new_script, is_exact=False)  # its last two allocations are checked together
 
 
 def answered(function: str, hresult: int) -> None:
@@ -205,10 +235,9 @@ def fail_scripts(library: Library) -> None:
             ("a script into memory with times and a flow", 1, {"into": bytearray(1_065_948), "timed": True}),
         ):
             script = Script([READ_4] * (40 if "repeat" in options else 200), flow=flow)
-            number = 1
-            while not script_succeeds_with_failure_of(number, script, card, empty, options):
-                number += 1
-            failed[name] = number - 1
+            failed[name] = Counter()
+            while not script_succeeds_with_failure_of(failed[name].total() + 1, script, card, empty, options):
+                failed[name][malloc.failed_function().decode()] += 1
         card.detach()
 
 
@@ -272,15 +301,68 @@ def fail_a_wait(library: Library, context: Context) -> None:
     assert outstanding() == before
 
 
-def fail_the_start_of_a_virtual_library(unused_copy: str) -> None:
-    library = Library(unused_copy)
-    assert malloc.watch(os.fsencode(unused_copy)) == 1
-    malloc.fail_after(1)
-    assert library.SCardEstablishContext(2) == (ReturnCode.SCARD_E_NO_MEMORY, 0)
-    malloc.fail_after(0)
+class Emulator:
+    """A card behind vpcd's protocol, which connects to a port or is asked at one."""
+
+    atr = b"\x3b\x00"
+
+    @staticmethod
+    def transmit(_command: bytes) -> bytes:
+        """Return 9000."""
+        return b"\x90\x00"
+
+
+def fail_the_start_of_a_virtual_library() -> None:
+    """Fail each call of the start, with a fresh copy for each. The next try starts the same copy."""
+    with virtual.VpcdCard(Emulator(), 0, listen=True) as listening:
+        for name, configuration, is_card in (
+            ("start of the virtual library", "reader", True),
+            ("start with a reader that listens", "reader,listen={port}", False),
+            ("start with a reader that connects", f"reader,connect={listening.port}", True),
+        ):
+            failed[name] = Counter()
+            while True:
+                os.environ["SCARDFFI_VIRTUAL"] = configuration.format(port=free_vpcd_port())
+                function = failure_of_a_start(failed[name].total() + 1, is_card=is_card)
+                if function is None:
+                    break
+                failed[name][function] += 1
+        del os.environ["SCARDFFI_VIRTUAL"]
+
+
+UNNEEDED = {"fcntl", "accept4"}
+"""Functions whose failure may be of no consequence: sockets are made so that programs do not inherit them, and the
+thread that accepts connections tries again."""
+NO_CARD = {"connect", "send", "recv", "poll", "getsockname"}
+"""Functions whose failure means that nothing, or no card emulator, is at the port: the reader stays empty."""
+
+
+def failure_of_a_start(number: int, *, is_card: bool) -> str | None:
+    """Fail this call of the start of a copy; return the function that failed, or None if there are fewer."""
+    path = next(copies)
+    library = Library(path)
+    assert malloc.watch(os.fsencode(path)) == 1
+    failures = malloc.failed()
+    malloc.fail_after(number)
     code, context = library.SCardEstablishContext(2)
-    assert (code, library.SCardListReaders(context)) == (0, (0, [READER]))
-    failed["start of the virtual library"] = 1
+    malloc.fail_after(0)
+    function: str | None = malloc.failed_function().decode() if malloc.failed() > failures else None
+    if function in {"bind", "listen"}:
+        assert code == ReturnCode.SCARD_E_NO_SERVICE
+        return function
+    if function in NO_CARD:
+        assert code == 0
+        return function
+    if function is not None and not (function in UNNEEDED and code == 0):
+        assert code == ReturnCode.SCARD_E_NO_MEMORY, (function, hex(code))
+        code, context = library.SCardEstablishContext(2)
+    assert code == 0, (function, hex(code))
+    code, names = library.SCardListReaders(context)
+    assert (code, len(names)) == (0, 1)
+    code, [(state, _)] = library.SCardGetStatusChange(context, 0, [(names[0], 0)])
+    assert (code, bool(state & ReaderStateFlag.PRESENT)) == (0, is_card), (function, hex(state))
+    assert library.SCardReleaseContext(context) == 0
+    return function
 
 
 def fail_the_virtual_library(context: Context) -> None:
@@ -305,7 +387,7 @@ def fail_the_virtual_library(context: Context) -> None:
     arguments = handle, None, ctypes.byref(names), ctypes.byref(length)
     failures = malloc.failed()
     assert library.SCardListReaders(*arguments) & 0xFFFFFFFF == ReturnCode.SCARD_E_NO_MEMORY
-    failed["SCARD_AUTOALLOCATE of the virtual library"] = malloc.failed() - failures
+    failed["SCARD_AUTOALLOCATE of the virtual library"] = Counter(malloc=malloc.failed() - failures)
     assert not names
     length.value = -1
     before = outstanding()
@@ -380,7 +462,7 @@ def fail_the_wide_functions(path: str) -> None:
 def main() -> None:
     modules = [_native] if calls is None else [calls, _native]
     assert all(malloc.watch(os.fsencode(module.__file__ or "")) for module in modules), "the core is not loaded"
-    library = fail_the_library(sys.argv[2])
+    library = fail_the_library()
     fail_a_manage_object(library)
     with Context(library=library) as context:
         fail_attach_by_ifd(library, context)
@@ -398,7 +480,7 @@ def main() -> None:
         assert outstanding() == before, "a script or a transfer leaks memory"
         fail_a_wait(library, context)
         fail_the_virtual_library(context)
-        fail_the_start_of_a_virtual_library(sys.argv[2])
+        fail_the_start_of_a_virtual_library()
     fail_the_wide_functions(sys.argv[3])
     sys.stdout.write(json.dumps(failed) + "\n")
 
