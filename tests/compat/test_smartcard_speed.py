@@ -10,8 +10,6 @@ FLOORS = {"2": 1.8, "16": 2.2, "255": 5.5}
 """How many times as fast as pyscard's a transmit is at least, by the length of the response."""
 SLACK = 0.8
 TRIES = 4
-IMPORT_LIMIT = 1.5
-IMPORT_ROUNDS = 9
 
 
 def times(mode: str) -> dict[str, float]:
@@ -38,11 +36,3 @@ def test_a_transmit_is_several_times_as_fast_as_pyscards() -> None:
     )
     report(f"connection.transmit of pyscard and scardffi.compat: {figures}")
     assert all(ratios[length] >= floor * SLACK for length, floor in FLOORS.items()), figures
-
-
-PROGRAM = """
-import time
-start = time.perf_counter()
-{imports}
-print(time.perf_counter() - start)
-"""

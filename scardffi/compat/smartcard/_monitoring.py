@@ -1,4 +1,4 @@
-"""What CardMonitor and ReaderMonitor have in common, and the events of a monitor in batches."""
+"""The common part of CardMonitor and ReaderMonitor, and the events of a monitor in batches."""
 
 from __future__ import annotations
 
