@@ -4,13 +4,12 @@ import contextlib
 import os
 import random
 import resource
-import signal
 import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
-from conformance.services import PcscdService, Service
+from conformance.services import Service
 from support.cards import T1_ATR
 
 from scardffi import Disposition, SCardManage, ShareMode
@@ -126,25 +125,22 @@ class Restarted(Fault):
 
 
 class Frozen(Fault):
-    """Pcscd gets SIGSTOP, and SIGCONT some time later."""
+    """The resource manager does not answer, and goes on some time later: pcscd gets SIGSTOP and SIGCONT."""
 
     ends_by_itself = True
 
     def do(self) -> None:
         """Freeze it."""
-        self._signal(signal.SIGSTOP)
+        self._frozen = self.service.frozen()
+        self._frozen.__enter__()
 
     def undo(self) -> None:
         """Let it go on."""
-        self._signal(signal.SIGCONT)
-
-    def _signal(self, number: signal.Signals) -> None:
-        assert isinstance(self.service, PcscdService)
-        os.kill(self.service.daemon.process_id, number)
+        self._frozen.__exit__(None, None, None)
 
 
 class StillFrozen(Frozen):
-    """Pcscd gets SIGSTOP, and SIGCONT only when the call has ended, before its objects are closed."""
+    """The resource manager goes on only when the call has ended, before its objects are closed."""
 
     ends_by_itself = False
     ends_before_closing = True

@@ -35,7 +35,7 @@ class Row(NamedTuple):
 
 def of_the_service() -> Iterator[Row]:
     """Yield the rows in which the resource manager fails."""
-    faults = (("stopped", BOTH), ("killed", DAEMON), ("restarted", BOTH), ("frozen, then continued", DAEMON))
+    faults = (("stopped", BOTH), ("killed", DAEMON), ("restarted", BOTH), ("frozen, then continued", BOTH))
     for operation in OPERATIONS.values():
         if operation.kind in APART:
             continue  # the other operations stand for them
@@ -59,11 +59,11 @@ def _without_service(operation: Operation, fault: str, moment: str) -> tuple[str
     return (RESULT, *GONE) if returns else GONE
 
 
-def of_a_frozen_daemon() -> Iterator[Row]:
-    """Yield the rows in which pcscd stays frozen, and a call has a timeout."""
+def of_a_frozen_service() -> Iterator[Row]:
+    """Yield the rows in which the resource manager stays frozen, and a call has a timeout."""
     for operation in OPERATIONS.values():
         if operation.kind == "bounded":
-            yield Row("frozen", "before", operation.name, ("SCardTimeoutError",), DAEMON)
+            yield Row("frozen", "before", operation.name, ("SCardTimeoutError",))
 
 
 def of_the_card() -> Iterator[Row]:
@@ -200,11 +200,12 @@ def of_the_system() -> Iterator[Row]:
     for name in ("Context", "attach", "get_status_change"):
         yield Row("a daemon of another version", "before", name, ("ServiceStoppedError",))
     yield Row("a daemon of another version", "before", "list_readers", (RESULT,))
+    yield Row("no space is left on the disk", "before", "FileSystemCard.save", ("OSError",), VIRTUAL)
 
 
 ROWS: Final = (
     *of_the_service(),
-    *of_a_frozen_daemon(),
+    *of_a_frozen_service(),
     *of_the_card(),
     *of_sharing(),
     *of_answers(),
