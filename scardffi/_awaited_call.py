@@ -16,6 +16,7 @@ import anyio
 from anyio.lowlevel import checkpoint, checkpoint_if_cancelled, current_token
 
 from ._bounded_call import INTERRUPT_SECONDS, BoundedCall
+from ._fork_guard import ForkGuard
 from ._locks import Gate, Mutex
 
 if TYPE_CHECKING:
@@ -170,6 +171,7 @@ class CardThread:
 
     def __init__(self) -> None:
         self.present: AwaitedCall[Any] | None = None
+        self._fork_guard = ForkGuard()
         self._lock = Mutex()  # guards the attributes below
         self._calls: deque[AwaitedCall[Any]] = deque()
         self._thread: object = None  # stands for the thread that makes the calls
@@ -178,8 +180,10 @@ class CardThread:
         """Make a call after those before it.
 
         Raises:
+            ForkedProcessError: this process is a fork of the one that made the card.
             RuntimeError: no thread can be started.
         """
+        self._fork_guard.check("aio.Card")
         with self._lock:
             self._calls.append(call)
             if self._thread is None:

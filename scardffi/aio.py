@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
-    from typing import Any, Self, SupportsIndex
+    from typing import Any, Self, SupportsBytes, SupportsIndex
 
     from typing_extensions import Buffer
 
@@ -297,7 +297,7 @@ class Card(NotCopied):
 
         The buffer must not change before this has ended. GET RESPONSE is not sent; :meth:`send` does that.
         """
-        return await self._command(functools.partial(self._card.transmit, command), bytes)
+        return await self._command(functools.partial(self._card.transmit, command), _response)
 
     async def transmit_into(self, command: Buffer, response: Buffer) -> int:
         """Send a command APDU, receive the response in memory of the caller, and return its length.
@@ -305,7 +305,7 @@ class Card(NotCopied):
         Wraps ``SCardTransmit``. The buffers must not change before this has ended.
         """
         transmit = functools.partial(self._card.transmit_into, command, response)
-        return await self._command(transmit, lambda length: bytes(memoryview(response).cast("B")[:length]))
+        return await self._command(transmit, lambda length: _response(memoryview(response).cast("B")[:length]))
 
     async def send(
         self, command: Command | Buffer | str, *, allow: Container[int] = (), table: StatusTable | None = None
@@ -316,7 +316,7 @@ class Card(NotCopied):
         """
         given = [command]
         del command  # the traceback of an error must not show it
-        return await self._command(lambda: self._card.send(given.pop(), allow=allow, table=table), bytes)
+        return await self._command(lambda: self._card.send(given.pop(), allow=allow, table=table), _response)
 
     async def run(
         self,
@@ -342,7 +342,7 @@ class Card(NotCopied):
             assert call is not None  # noqa: S101  it is this one
             return run(cancel=_Flag(call.stopped))
 
-        return await self._command(run_until_stopped)
+        return await self._command(run_until_stopped, lambda replies: {"replies": replies, "index": len(script)})
 
     async def call(self, function: Callable[[SCardManage], _Result]) -> _Result:
         """Call a function with the :class:`scardffi.SCardManage` on the thread of the card, and return its result.
@@ -368,7 +368,7 @@ class Card(NotCopied):
 
     async def control(self, code: SupportsIndex, data: Buffer = b"") -> bytes:
         """Send a command to the reader's driver and return its response. Wraps ``SCardControl``."""
-        return await self._command(functools.partial(self._card.control, code, data), bytes)
+        return await self._command(functools.partial(self._card.control, code, data), _response)
 
     async def set_attribute(self, attribute: SupportsIndex, value: Buffer) -> None:
         """Write an attribute of the reader. Wraps ``SCardSetAttrib``."""
@@ -466,13 +466,13 @@ class Card(NotCopied):
     # calls on the thread of the card
 
     async def _command(
-        self, function: Callable[[], _Result], response: Callable[[_Result], bytes] | None = None
+        self, function: Callable[[], _Result], arrived: Callable[[_Result], dict[str, object]] | None = None
     ) -> _Result:
         """Make a call that sends commands. If it is cancelled, the cancellation has what arrived.
 
         Args:
             function: makes the call.
-            response: returns the card's response, given the result of the call.
+            arrived: returns the attributes of the cancellation, given the result of the call.
         """
         call = None
         try:
@@ -481,12 +481,12 @@ class Card(NotCopied):
             self._card.thread.put(call)
             await call.until_ended()
         except anyio.get_cancelled_exc_class() as error:
-            arrived: dict[str, object] = {"response": None}
+            kept: dict[str, object] = {"response": None}
             if call is not None and not self._card.thread.take_back(call):
                 call.stop()
                 await call.until_ended_for_sure()
-                arrived = _arrived(error, call, response)
-            keep(error, **arrived)
+                kept |= _kept(error, call, arrived)
+            keep(error, **kept)
             raise
         except BaseException:
             if call is not None:
@@ -558,11 +558,15 @@ class _Flag:
         self.is_set = gate.is_open
 
 
-def _arrived(
-    error: BaseException, call: AwaitedCall[_Result], response: Callable[[_Result], bytes] | None
+def _response(result: SupportsBytes | memoryview) -> dict[str, object]:
+    return {"response": bytes(result)}
+
+
+def _kept(
+    error: BaseException, call: AwaitedCall[_Result], arrived: Callable[[_Result], dict[str, object]] | None
 ) -> dict[str, object]:
     """Return the attributes of the cancellation of a call that has ended, and set its cause if the call has failed."""
-    arrived: dict[str, object] = {"response": call.response}
+    kept: dict[str, object] = {"response": call.response}
     try:
         result = call.result()
     except _Stopped as stopped:
@@ -570,12 +574,8 @@ def _arrived(
     except BaseException as failed:  # noqa: BLE001  it is the cause of the cancellation
         failure = error.__cause__ = failed
     else:
-        if response is not None:
-            arrived["response"] = response(result)
-        elif type(result).__name__ == "Replies":
-            arrived["replies"] = result
-        return arrived
-    return arrived | {name: value for name, value in vars(failure).items() if name in _KEPT}
+        return kept if arrived is None else kept | arrived(result)
+    return kept | {name: value for name, value in vars(failure).items() if name in _KEPT}
 
 
 async def _question(function: Callable[[], _Result]) -> _Result:

@@ -18,6 +18,7 @@ from scardffi import (
     CancelledError,
     Event,
     EventKind,
+    ForkedProcessError,
     NoSmartCardError,
     SCardManage,
     SCardTimeoutError,
@@ -159,7 +160,8 @@ def test_arguments_are_those_of_the_methods_without_async() -> None:
         for name, function in inspect.getmembers(kind, inspect.isfunction):
             if name.startswith("_") or not hasattr(plain, name):
                 continue
-            theirs = [one for one in inspect.signature(getattr(plain, name)).parameters if one != "flow"]
+            lacking = {"flow", "on_reset", "keep_alive"}
+            theirs = [one for one in inspect.signature(getattr(plain, name)).parameters if one not in lacking]
             assert list(inspect.signature(function).parameters) == theirs or name.startswith("transmit"), name
 
 
@@ -205,6 +207,22 @@ def test_errors_are_those_of_the_methods_without_async(run: Callable[[Main], Any
 def test_a_context_outside_of_async_with_says_what_to_do() -> None:
     with pytest.raises(UnexpectedStateError, match="use it in async with"):
         _ = aio.Context().handle
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Python warns of forks while threads run
+def test_a_card_refuses_a_fork(run: Callable[[Main], Any]) -> None:
+    async def main(_context: aio.Context, card: aio.Card) -> None:
+        if (child := os.fork()) == 0:
+            try:
+                await card.transmit(QUICK)
+            except BaseException as error:  # noqa: BLE001  the child must end here
+                is_refused = isinstance(error, (ForkedProcessError, RuntimeError))  # asyncio itself refuses the loop
+                os._exit(0 if is_refused else 2)
+            os._exit(1)
+        assert os.waitpid(child, 0)[1] == 0  # noqa: ASYNC222  the child ends at once
+
+    run(main)
 
 
 def test_a_context_is_opened_once(run: Callable[[Main], Any]) -> None:

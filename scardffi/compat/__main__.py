@@ -54,13 +54,14 @@ def main() -> None:
         sys.argv = [given.program, *given.arguments]
         runpy.run_module(given.program, run_name="__main__", alter_sys=True)
         return
-    program = given.program if Path(given.program).exists() else shutil.which(given.program)
-    if program is None:
+    found = given.program if Path(given.program).exists() else shutil.which(given.program)
+    if found is None:
         parser.error(f"there is no file {given.program}, and no such program in PATH")
-    sys.argv = [program, *given.arguments]
-    if not sys.flags.safe_path and Path(program).is_file():
-        sys.path[0] = str(Path(program).resolve().parent)
-    runpy.run_path(program, run_name="__main__")
+    program = Path(found).absolute()  # as python does, so that __file__ is right after a change of the folder
+    sys.argv = [str(program), *given.arguments]
+    if not sys.flags.safe_path and program.is_file():
+        sys.path[0] = str(program.resolve().parent)
+    runpy.run_path(str(program), run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.util import find_spec, spec_from_loader
-from pathlib import Path
+from importlib.machinery import ModuleSpec
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from importlib.machinery import ModuleSpec
+    from pathlib import Path  # imported at its first use, because it takes long and few programs need it
     from types import ModuleType
     from typing import Any
 
@@ -26,29 +25,31 @@ _SCARD_NAMES: Final = frozenset({"smartcard.scard", "smartcard.scard.scard", "sm
 """pyscard's names of the module with the functions: its own layers and its users import all three."""
 
 
+_own_specs: Final[dict[str, ModuleSpec | None]] = {}
+"""The spec of each module with a second name: another thread may be importing the module by a third one."""
+
+
 class _Alias:
     """A loader that gives a module a second name."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._spec: ModuleSpec | None = None
+    def __init__(self, module: ModuleType) -> None:
+        self._module = module
+        self._spec = _own_specs.setdefault(module.__name__, module.__spec__)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """Return the module under its own name."""
-        module = import_module(self._name)
-        self._spec = module.__spec__
-        if spec.submodule_search_locations is not None and not hasattr(module, "__path__"):
-            module.__path__ = []
-        return module
+        """Return the module, which has its own name."""
+        if spec.submodule_search_locations is not None and not hasattr(self._module, "__path__"):
+            self._module.__path__ = []
+        return self._module
 
     def exec_module(self, module: ModuleType) -> None:
         """Give the module its own spec back, which the import has replaced."""
         module.__spec__ = self._spec
 
 
-def _alias(fullname: str, own: str, *, is_package: bool) -> ModuleSpec | None:
-    loader: Any = _Alias(own)  # importlib.abc, which has the base class of loaders, takes long to import
-    return spec_from_loader(fullname, loader, is_package=is_package)
+def _alias(fullname: str, module: ModuleType, *, is_package: bool) -> ModuleSpec:
+    loader: Any = _Alias(module)  # importlib.abc, which has the base class of loaders, takes long to import
+    return ModuleSpec(fullname, loader, is_package=is_package)
 
 
 class _Finder:
@@ -62,20 +63,25 @@ class _Finder:
     ) -> ModuleSpec | None:
         """Return the spec of a module that scardffi replaces; None for every other module."""
         if fullname in _SCARD_NAMES:
-            return _alias(fullname, _SCARD, is_package=fullname == "smartcard.scard")
+            return _alias(fullname, import_module(_SCARD), is_package=fullname == "smartcard.scard")
         if fullname != _REPLACED and not fullname.startswith(f"{_REPLACED}."):
             return None
         if self.layers == "scard":
             return _find_pyscard() if fullname == _REPLACED else None
         own = f"{__package__}.{fullname}"
-        found = find_spec(own)
-        if found is None:
+        try:
+            module = import_module(own)
+        except ModuleNotFoundError as error:
+            if error.name != own:
+                raise
             return None
-        return _alias(fullname, own, is_package=found.submodule_search_locations is not None)
+        return _alias(fullname, module, is_package=hasattr(module, "__path__"))
 
 
 def on_path() -> Path:
     """Return a folder for PYTHONPATH whose package smartcard installs ``layers="all"`` when it is imported."""
+    from pathlib import Path
+
     return Path(__file__).parent / "on_path"
 
 
@@ -131,6 +137,8 @@ def _imported() -> list[str]:
 
 def _find_pyscard() -> ModuleSpec | None:
     """Return the spec of pyscard's package, even if our own folder comes before it in sys.path."""
+    from pathlib import Path
+
     forward = on_path()
     path = [entry for entry in sys.path if Path(entry) != forward]
     others = (finder for finder in sys.meta_path if not isinstance(finder, _Finder))

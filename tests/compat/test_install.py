@@ -207,6 +207,11 @@ def test_a_program_runs_as_python_would_run_it(mode: str) -> None:
     assert not Path(seen["child"]).is_relative_to(OURS)  # child processes do not inherit it
 
 
+def test_a_program_that_is_named_by_a_relative_path_has_its_full_path() -> None:
+    seen = json.loads(run_in_mode("all", PROGRAM.removeprefix("/")).stdout)  # the present folder is /
+    assert (seen["main"], seen["argv"], seen["path"]) == (PROGRAM, [PROGRAM], str(Path(PROGRAM).parent))
+
+
 def test_a_module_runs_as_python_would_run_it() -> None:
     done = run_in_mode("all", "-m", "which_smartcard", "argument", PYTHONPATH=str(Path(PROGRAM).parent))
     assert done.stderr == ""

@@ -4,8 +4,9 @@ import fnmatch
 import inspect
 import json
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -315,21 +316,23 @@ def test_a_wait_without_limit_ends_with_the_event(timeout: int, virtual_reader: 
     assert scard.SCardReleaseContext(context) == 0
 
 
-def connected(reader: str) -> tuple[int, int]:
-    """Return a new card handle and its protocol."""
+@contextmanager
+def connected(reader: str) -> Iterator[tuple[int, int]]:
+    """Open a card handle; yield it and its protocol."""
     _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
     code, card, protocol = scard.SCardConnect(context, reader, scard.SCARD_SHARE_SHARED, scard.SCARD_PROTOCOL_ANY)
     assert code == scard.SCARD_S_SUCCESS
-    return card, protocol
+    yield card, protocol
+    assert scard.SCardReleaseContext(context) == scard.SCARD_S_SUCCESS
 
 
 def test_each_thread_gets_its_own_response(virtual_reader: VirtualReader) -> None:
     virtual_reader.insert(AnsweringCard())
 
     def echo(number: int) -> bool:
-        card, protocol = connected(virtual_reader.name)
         data = [number] * 200
-        answers = [scard.SCardTransmit(card, protocol, [0x80, 0x18, 0, 0, 200, *data, 0]) for _ in range(100)]
+        with connected(virtual_reader.name) as (card, protocol):
+            answers = [scard.SCardTransmit(card, protocol, [0x80, 0x18, 0, 0, 200, *data, 0]) for _ in range(100)]
         return answers == [[0, [*data, 0x90, 0x00]]] * 100
 
     with ThreadPoolExecutor(4) as threads:
@@ -338,10 +341,9 @@ def test_each_thread_gets_its_own_response(virtual_reader: VirtualReader) -> Non
 
 def test_transmit_keeps_no_object(virtual_reader: VirtualReader) -> None:
     virtual_reader.insert(AnsweringCard())
-    card, protocol = connected(virtual_reader.name)
     wrong: Any = "text"
 
-    def calls_of_each_kind() -> None:
+    def calls_of_each_kind(card: int, protocol: int) -> None:
         scard.SCardTransmit(card, protocol, [0x80, 0x12, 0x03, 0xE8])
         scard.SCardTransmit(card, protocol, bytearray([0x80, 0x12, 0x03, 0xE8]))
         scard.SCardTransmit(12345, protocol, (0x00, 0xB0, 0x00, 0x00, 0x04))
@@ -349,11 +351,12 @@ def test_transmit_keeps_no_object(virtual_reader: VirtualReader) -> None:
             with suppress(TypeError, ValueError):
                 scard.SCardTransmit(card, protocol, command)
 
-    calls_of_each_kind()
-    before = sys.getallocatedblocks()
-    for _ in range(300):
-        calls_of_each_kind()
-    assert sys.getallocatedblocks() - before < 300
+    with connected(virtual_reader.name) as opened:
+        calls_of_each_kind(*opened)
+        before = sys.getallocatedblocks()
+        for _ in range(300):
+            calls_of_each_kind(*opened)
+        assert sys.getallocatedblocks() - before < 300
 
 
 # Speed
@@ -375,7 +378,7 @@ def test_transmit_is_not_slower_than_pyscards(tmp_path: Path) -> None:
         "handles = {scard: connected(scard) for scard in (theirs, ours)}\n"
         "for length in (2, 16, 255):\n"
         "    command = [0x00, 0xB0, 0, 0, length - 2] if length > 2 else [0x00, 0xA4, 0, 0]\n"
-        "    for number in range(40):\n"
+        "    for number in range(80):\n"
         "        for name, scard in (('theirs', theirs), ('ours', ours)):\n"
         "            card, protocol = handles[scard]\n"
         "            timer = timeit.Timer(lambda: scard.SCardTransmit(card, protocol, command))\n"

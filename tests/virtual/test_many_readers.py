@@ -81,11 +81,11 @@ def test_a_name_ends_with_its_reader_and_its_place_in_the_list_is_used_again(lib
         for reader in (c, b):
             reader.unplug()
             with pytest.raises(UnknownReaderError):
-                context.attach(reader.name)
+                SCardManage(library).attach_by_ifd(reader.name)
         with plugged("new"):
             assert context.list_readers()[1:] == ["a", "new", "d"]
             with pytest.raises(UnknownReaderError):
-                context.attach("b")
+                SCardManage(library).attach_by_ifd("b")
             b.plug()  # its place was taken, and that of c is free
             assert context.list_readers()[1:] == ["a", "new", "b", "d"]
             context.attach("b").detach()
@@ -191,6 +191,7 @@ def test_the_child_of_a_fork_has_its_own_room_for_readers() -> None:
             if child == 0:
                 with Context() as context:
                     print(len(context.list_readers()), flush=True)
+                    readers = [virtual.VirtualReader(reader.name, virtual.AnsweringCard()) for reader in readers]
                     for reader in reversed(readers):  # in other places than in the parent
                         reader.plug()
                     print(len(context.list_readers()), flush=True)
