@@ -185,9 +185,34 @@ class PulledAndInserted(Pulled):
 
 
 class UnpluggedAndPlugged(Unplugged):
-    """The reader is unplugged and plugged in again."""
+    """The reader is unplugged, and plugged in again half a second later.
+
+    If that were quicker, a busy program could miss it: the reader and its counter are the same again then.
+    """
 
     ends_by_itself = True
+
+    def wait_a_little(self) -> None:
+        """Wait half a second."""
+        time.sleep(0.5)
+
+
+class Swapped(OnReaders):
+    """The card is pulled out and inserted again before anything else happens."""
+
+    def do(self) -> None:
+        """Do both."""
+        self.service.place.remove(0)
+        self.service.place.insert(0)
+
+
+class Replugged(OnReaders):
+    """The reader is unplugged and plugged in again before anything else happens."""
+
+    def do(self) -> None:
+        """Do both."""
+        self.service.place.unplug(0)
+        self.service.place.plug(0)
 
 
 class AnotherProgram(OnReaders):
@@ -317,6 +342,8 @@ FAULTS: Final[dict[str, Callable[[Service], Fault]]] = {
     "frozen": StillFrozen,
     "card pulled": Pulled,
     "reader unplugged": Unplugged,
+    "card pulled and inserted": Swapped,
+    "reader unplugged and plugged in": Replugged,
     "card of the wait pulled and inserted": PulledAndInserted,
     "reader of the wait unplugged and plugged in": UnpluggedAndPlugged,
     "reset by another program": Reset,
