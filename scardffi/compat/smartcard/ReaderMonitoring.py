@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...monitor import EventKind
 from ._monitoring import EventSource, MonitorObservable
-from .Observer import Observer
+from .Observer import Observer, log
 from .pcsc.PCSCReader import PCSCReader
 from .System import readers
 
@@ -101,7 +101,11 @@ class _Polling(threading.Thread):
         """Call the function again and again."""
         there: list[Any] = []
         while not self._stopped.is_set():
-            now = list(self._list_readers())
+            try:
+                now = list(self._list_readers())
+            except Exception as error:  # noqa: BLE001  the program's function may raise anything
+                log(f"the function {self._list_readers!r} of {self.name} failed", error)
+                now = there
             added, removed = [one for one in now if one not in there], [one for one in there if one not in now]
             there = now
             if added or removed:
