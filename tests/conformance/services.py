@@ -72,6 +72,7 @@ class PcscdService:
     """A private pcscd."""
 
     def __init__(self, folder: Path, *, debug: bool = True) -> None:
+        self.folder = folder
         self._link = folder / "socket"
         os.environ["PCSCLITE_CSOCK_NAME"] = str(self._link)
         self.daemon = PrivatePcscd(folder, len(READERS), debug=debug)

@@ -4,15 +4,17 @@ import contextlib
 import os
 import random
 import resource
-import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
-from conformance.services import Service
+from conformance.services import PcscdService, Service
 from support.cards import T1_ATR
 
-from scardffi import Disposition, SCardManage, ShareMode
+from scardffi import ShareMode
+
+from .other_programs import OtherProcess, OtherProgram, SecondClient
 
 
 class CountingCard:
@@ -216,28 +218,36 @@ class Replugged(OnReaders):
 
 
 class AnotherProgram(OnReaders):
-    """Another client of the resource manager does something with the card."""
+    """Another program does something with the card."""
 
     share_mode = ShareMode.SHARED
+    program: Path | None = None
+    """The compiled program; it is compiled when it is needed first."""
 
     def do(self) -> None:
-        """Attach as the other client."""
-        place = self.service.place
-        self.other = SCardManage(place.library).attach_by_ifd(place.reader(0), self.share_mode)
+        """Let it attach."""
+        self.other = self._started()
 
     def undo(self) -> None:
-        """Detach."""
-        self.other.detach()
+        """Let it detach and end."""
+        self.other.end()
+
+    def _started(self) -> OtherProgram:
+        place = self.service.place
+        if not isinstance(self.service, PcscdService):
+            return SecondClient(place, self.share_mode)
+        AnotherProgram.program = AnotherProgram.program or OtherProcess.compiled(self.service.folder)
+        return OtherProcess(AnotherProgram.program, place.reader(0), self.share_mode)
 
 
 class Exclusive(AnotherProgram):
-    """The other client has the card for itself."""
+    """The other program has the card for itself."""
 
     share_mode = ShareMode.EXCLUSIVE
 
 
 class Transaction(AnotherProgram):
-    """The other client begins a transaction."""
+    """The other program begins a transaction."""
 
     def do(self) -> None:
         """Begin it."""
@@ -246,21 +256,26 @@ class Transaction(AnotherProgram):
 
 
 class ShortTransaction(Transaction):
-    """The other client begins a transaction, and ends it after a while."""
+    """The other program begins a transaction, and ends it after a while."""
 
     ends_by_itself = True
 
 
-class Reset(AnotherProgram):
-    """The other client resets the card."""
+class KilledTransaction(ShortTransaction):
+    """The other program begins a transaction, and is killed after a while."""
 
     def undo(self) -> None:
-        """Do nothing: it is detached."""
+        """Kill it."""
+        self.other.kill()
+
+
+class Reset(AnotherProgram):
+    """The other program resets the card."""
 
     def do(self) -> None:
         """Reset it."""
         super().do()
-        self.other.detach(Disposition.RESET)
+        self.other.reset()
 
 
 class Answers(AnotherProgram):
@@ -275,28 +290,29 @@ class Answers(AnotherProgram):
     def do(self) -> None:
         """Tell the card."""
         super().do()
-        self.other.transmit(bytes((0x80, 0x22, 0xFF, self._kind)))
+        self.other.begin(bytes((0x80, 0x22, 0xFF, self._kind)))
+        self.other.finish()
 
     def undo(self) -> None:
         """Reset the card."""
-        self.other.detach(Disposition.RESET)
+        self.other.reset()
+        super().undo()
 
 
 class SlowAnswers(AnotherProgram):
-    """The card is busy with another client's command when the call begins."""
+    """The card is busy with another program's command when the call begins."""
 
     counts_commands = False
 
     def do(self) -> None:
         """Begin a long command."""
         super().do()
-        self._thread = threading.Thread(target=self.other.transmit, args=(bytes.fromhex("801000C8"),))
-        self._thread.start()
+        self.other.begin(bytes.fromhex("801000C8"))
         time.sleep(0.01)
 
     def undo(self) -> None:
         """Wait for the command."""
-        self._thread.join()
+        self.other.finish()
         super().undo()
 
 
@@ -323,6 +339,8 @@ class NoDescriptors(Fault):
 
 class AnotherVersion(Fault):
     """A client finds a daemon that speaks another version of the protocol."""
+
+    ends_for_waits = True
 
     def do(self) -> None:
         """Lead clients to it."""
@@ -351,6 +369,7 @@ FAULTS: Final[dict[str, Callable[[Service], Fault]]] = {
     "another program is attached": AnotherProgram,
     "another program holds a transaction": Transaction,
     "another program holds a transaction for a while": ShortTransaction,
+    "another program is killed in its transaction": KilledTransaction,
     "an answer of 0 bytes": lambda service: Answers(service, 0),
     "an answer of 1 byte": lambda service: Answers(service, 1),
     "an answer without an end": lambda service: Answers(service, 2),

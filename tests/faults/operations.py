@@ -58,8 +58,8 @@ class Operation(NamedTuple):
 
     name: str
     kind: str
-    """What it is to the resource manager: card, question, opening, waiting or closing. Operations of the kinds
-    recovery, bounded, sharing and answer have rows of their own."""
+    """What it is to the resource manager: card, question, opening, waiting or closing, which never fails. Operations of
+    the kinds recovery, bounded, sharing and answer have rows of their own."""
     make: Callable[[Scene], Callable[[], object]]
     blocks: bool = False
     """True if the call waits until something happens; such an operation is only hit while it waits."""
@@ -216,6 +216,15 @@ def attach_by_handle(scene: Scene) -> Callable[[], object]:
 def list_readers(scene: Scene) -> Callable[[], object]:
     context = scene.context()
     return lambda: check(scene.reader in context.list_readers(), "list_readers")
+
+
+def list_groups(scene: Scene) -> Callable[[], object]:
+    context = scene.context()
+    return lambda: check(context.list_reader_groups() != [], "list_reader_groups")
+
+
+def is_valid(scene: Scene) -> Callable[[], object]:
+    return scene.context().is_valid
 
 
 def get_status_change(scene: Scene) -> Callable[[], object]:
@@ -454,6 +463,8 @@ OPERATIONS: Final = {
         Operation("wait_for_card(0.2)", "bounded", wait_in_time),
         Operation("Monitor.wait(timeout=0.2)", "bounded", monitor_in_time),
         *ODD_ANSWERS.values(),
+        Operation("list_reader_groups", "closing", list_groups),  # pcsc-lite does not ask the daemon
+        Operation("is_valid", "closing", is_valid),
         Operation("cancel", "closing", cancel),
         Operation("unlock", "closing", unlock),
         Operation("detach", "closing", detach),

@@ -112,6 +112,8 @@ def of_sharing() -> Iterator[Row]:
         yield Row("another program holds a transaction", "before", name, ("SCardTimeoutError",))
     for name in ("transmit", "script", "read_binary_into", "transaction", "attach", "send", "exchange"):
         yield Row("another program holds a transaction for a while", "before", name, (RESULT,))
+        reset = RESULT if name == "attach" else "ResetCardError"  # the resource manager resets the card
+        yield Row("another program is killed in its transaction", "before", name, (reset,))
 
 
 def of_answers() -> Iterator[Row]:
@@ -213,7 +215,11 @@ def of_the_system() -> Iterator[Row]:
             yield Row("the interpreter ends", "during", operation.name, (RESULT,))
     for name in ("Context", "attach", "get_status_change"):
         yield Row("a daemon of another version", "before", name, ("ServiceStoppedError",))
-    yield Row("a daemon of another version", "before", "list_readers", (RESULT,))
+    for name in ("list_readers", "wait_for_card", "a new monitor"):  # the waits go on until the right one is back
+        yield Row("a daemon of another version", "before", name, (RESULT,))
+    for name in ("get_status_change, waiting", "monitor"):
+        yield Row("a storm of SIGINT", "during", name, ("KeyboardInterrupt",))
+        yield Row("a storm of SIGTERM", "during", name, ("SystemExit",))
     yield Row("no space is left on the disk", "before", "FileSystemCard.save", ("OSError",), VIRTUAL)
 
 
