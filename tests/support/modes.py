@@ -21,18 +21,19 @@ def run_in_mode(mode: str, *program: str, **environment: str) -> subprocess.Comp
 
 def run_python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run Python with these arguments on the virtual library."""
-    libraries = {
-        "LD_LIBRARY_PATH": str(virtual.library_folder()),
-        "SCARDFFI_LIBRARY": str(virtual.library_path()),
-    }
     return subprocess.run(
         [sys.executable, *arguments],
         cwd="/",
-        env={**os.environ, **libraries, **environment},
+        env={**os.environ, **library_environment(), **environment},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def library_environment() -> dict[str, str]:
+    """Return the variables with which pyscard and scardffi use the virtual library."""
+    return {"LD_LIBRARY_PATH": str(virtual.library_folder()), "SCARDFFI_LIBRARY": str(virtual.library_path())}
 
 
 def program_named(name: str) -> str:

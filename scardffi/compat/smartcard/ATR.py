@@ -1,0 +1,218 @@
+"""Answers to reset (ISO/IEC 7816-3, clause 8)."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from ...iso7816.atr import Atr
+from .Exceptions import SmartcardException
+from .util import toHexString
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_CONVENTIONS = (0x3B, 0x3F)
+
+
+class ATR:
+    """An answer to reset. What is missing at its end, or wrong, is not an error.
+
+    Args:
+        atr: the bytes.
+
+    Attributes:
+        TS: the first byte.
+        T0: the second byte.
+        K: the number of historical bytes that T0 announces.
+        Y: the upper half of T0 and of each TD.
+        TA: TA1, TA2 and so on; None for an absent one.
+        TB: the same of TB.
+        TC: the same of TC.
+        TD: the same of TD.
+        FI: the upper half of TA1; None without TA1.
+        DI: the lower half of TA1.
+        II: bits 7 and 6 of TB1; None without TB1.
+        PI1: bits 5 to 1 of TB1.
+        N: TC1.
+        historicalBytes: the historical bytes.
+        interfaceBytesCount: the number of TA, TB, TC and TD.
+        hasChecksum: True if a byte follows the historical bytes.
+        TCK: this byte.
+        checksumOK: True if it is the right one, None if it is absent.
+
+    Raises:
+        SmartcardException: there are fewer than 2 bytes, or TS is neither 3B nor 3F.
+    """
+
+    clockrateconversion: tuple[int | str, ...] = (
+        372, 372, 558, 744, 1116, 1488, 1860, "RFU", "RFU", 512, 768, 1024, 1536, 2048, "RFU", "RFU",
+    )  # fmt: skip
+    """The clock rate conversion factor Fi for each FI (table 7)."""
+    bitratefactor: tuple[int | str, ...] = (
+        "RFU", 1, 2, 4, 8, 16, 32, 64, 12, 20, "RFU", "RFU", "RFU", "RFU", "RFU", "RFU",
+    )  # fmt: skip
+    """The bit rate adjustment factor Di for each DI (table 8)."""
+    currenttable: tuple[int | str, ...] = (25, 50, 100, "RFU")
+    """The maximum programming current in mA for each II (edition of 1997)."""
+
+    def __init__(self, atr: Sequence[int]) -> None:
+        self.atr = list(atr)
+        if len(self.atr) < 2:
+            raise SmartcardException(f"ATR sequences must have at least 2 bytes, this one has {len(self.atr)}")
+        self.TS, self.T0 = self.atr[:2]
+        if self.TS not in _CONVENTIONS:
+            raise SmartcardException(f"invalid TS 0x{self.TS:02x}")
+        parsed = Atr(bytes(self.atr), lenient=True)
+        values = parsed.interface
+        levels = 1 + sum(name.startswith("TD") for name in values)
+        self.TA, self.TB, self.TC, self.TD = (
+            [values.get(f"T{letter}{level}") for level in range(1, levels + 1)] for letter in "ABCD"
+        )
+        self.Y = [self.T0 >> 4, *(value >> 4 for value in self.TD[:-1] if value is not None)]
+        self.K = self.T0 & 0xF
+        self.interfaceBytesCount = len(values)
+        self.historicalBytes = list(parsed.historical_bytes)
+        end = 2 + self.interfaceBytesCount + self.K
+        self.hasChecksum = len(self.atr) == end + 1
+        self.TCK = self.atr[end] if self.hasChecksum else None
+        self.checksumOK = self._checksum_ok() if self.hasChecksum else None
+        ta1, tb1, self.N = self.TA[0], self.TB[0], self.TC[0]
+        self.FI = None if ta1 is None else ta1 >> 4
+        self.DI = None if ta1 is None else ta1 & 0xF
+        self.II = None if tb1 is None else tb1 >> 5 & 3
+        self.PI1 = None if tb1 is None else tb1 & 0x1F
+
+    def _checksum_ok(self) -> bool:
+        total = 0
+        for byte in self.atr[1:]:
+            total ^= byte
+        return total == 0
+
+    def getChecksum(self) -> int | None:
+        """Return the check byte; None if it is absent."""
+        return self.TCK
+
+    def getHistoricalBytes(self) -> list[int]:
+        """Return the historical bytes."""
+        return self.historicalBytes
+
+    def getHistoricalBytesCount(self) -> int:
+        """Return the number of historical bytes."""
+        return len(self.historicalBytes)
+
+    def getInterfaceBytesCount(self) -> int:
+        """Return the number of TA, TB, TC and TD."""
+        return self.interfaceBytesCount
+
+    def getTA1(self) -> int | None:
+        """Return TA1; None if it is absent."""
+        return self.TA[0]
+
+    def getTB1(self) -> int | None:
+        """Return TB1; None if it is absent."""
+        return self.TB[0]
+
+    def getTC1(self) -> int | None:
+        """Return TC1; None if it is absent."""
+        return self.TC[0]
+
+    def getTD1(self) -> int | None:
+        """Return TD1; None if it is absent."""
+        return self.TD[0]
+
+    def getBitRateFactor(self) -> int | str:
+        """Return Di; "RFU" if the value is reserved, 1 without TA1."""
+        return 1 if self.DI is None else self.bitratefactor[self.DI]
+
+    def getClockRateConversion(self) -> int | str:
+        """Return Fi; "RFU" if the value is reserved, 372 without TA1."""
+        return 372 if self.FI is None else self.clockrateconversion[self.FI]
+
+    def getProgrammingCurrent(self) -> int | str:
+        """Return the maximum programming current in mA; "RFU" if the value is reserved, 50 without TB1."""
+        return 50 if self.II is None else self.currenttable[self.II]
+
+    def getProgrammingVoltage(self) -> int:
+        """Return the programming voltage: of TB1 in V, of TB2 in 0.1 V; 5 V without them."""
+        tb2 = self.TB[1] if len(self.TB) > 1 else None
+        if tb2 is not None:
+            return tb2
+        return 5 if self.PI1 is None else 5 * (1 + self.PI1)
+
+    def getGuardTime(self) -> int | None:
+        """Return TC1, the extra guard time; None if it is absent."""
+        return self.N
+
+    def getSupportedProtocols(self) -> dict[str, bool]:
+        """Return the protocols that the TDs name, as the keys of a dict: {"T=0": True}; only T=0 without a TD."""
+        return {f"T={value & 0xF}": True for value in self.TD if value is not None} or {"T=0": True}
+
+    def isT0Supported(self) -> bool:
+        """Return whether the protocols have T=0."""
+        return "T=0" in self.getSupportedProtocols()
+
+    def isT1Supported(self) -> bool:
+        """Return whether the protocols have T=1."""
+        return "T=1" in self.getSupportedProtocols()
+
+    def isT15Supported(self) -> bool:
+        """Return whether there are global interface bytes, T=15."""
+        return "T=15" in self.getSupportedProtocols()
+
+    def render(self) -> str:
+        """Return the ATR in words, one line for each value."""
+        groups = zip("ABCD", (self.TA, self.TB, self.TC, self.TD), strict=True)
+        values = {f"T{letter}{number}": value for letter, group in groups for number, value in enumerate(group, 1)}
+        ordered = sorted(values.items(), key=lambda item: (item[0][2:].zfill(2), item[0]))
+        lines = [f"{name}: {value:x}" for name, value in ordered if value is not None]
+        lines += [
+            f"supported protocols {','.join(self.getSupportedProtocols())}",
+            f"T=0 supported: {self.isT0Supported()}",
+            f"T=1 supported: {self.isT1Supported()}",
+        ]
+        if self.TCK is not None:
+            lines.append(f"checksum: {self.TCK}")
+        lines += [
+            f"\tclock rate conversion factor: {self.getClockRateConversion()}",
+            f"\tbit rate adjustment factor: {self.getBitRateFactor()}",
+            f"\tmaximum programming current: {self.getProgrammingCurrent()}",
+            f"\tprogramming voltage: {self.getProgrammingVoltage()}",
+            f"\tguard time: {self.getGuardTime()}",
+            f"nb of interface bytes: {self.getInterfaceBytesCount()}",
+            f"nb of historical bytes: {self.getHistoricalBytesCount()}",
+        ]
+        return "\n".join(lines)
+
+    def dump(self) -> None:
+        """Print what :meth:`render` returns. Deprecated."""
+        warnings.warn("ATR.dump() is deprecated; use print(ATR.render())", DeprecationWarning, stacklevel=2)
+        print(self.render())  # noqa: T201  this is what the method is for
+
+    @property
+    def hasTA(self) -> list[bool]:
+        """For each of TA1, TA2 and so on, True if it is there. Deprecated: use ``TA``."""
+        return self._present("TA", self.TA)
+
+    @property
+    def hasTB(self) -> list[bool]:
+        """For each of TB1, TB2 and so on, True if it is there. Deprecated: use ``TB``."""
+        return self._present("TB", self.TB)
+
+    @property
+    def hasTC(self) -> list[bool]:
+        """For each of TC1, TC2 and so on, True if it is there. Deprecated: use ``TC``."""
+        return self._present("TC", self.TC)
+
+    @property
+    def hasTD(self) -> list[bool]:
+        """For each of TD1, TD2 and so on, True if it is there. Deprecated: use ``TD``."""
+        return self._present("TD", self.TD)
+
+    @staticmethod
+    def _present(name: str, values: list[int | None]) -> list[bool]:
+        warnings.warn(f"ATR.has{name} is deprecated; use ATR.{name}", DeprecationWarning, stacklevel=3)
+        return [value is not None for value in values]
+
+    def __str__(self) -> str:
+        return toHexString(self.atr)

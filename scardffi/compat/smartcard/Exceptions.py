@@ -1,0 +1,109 @@
+"""The exceptions of the Python layers. Each has the code of PC/SC in ``hresult``, -1 if there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..scard import SCardGetErrorMessage
+
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def described(text: str, hresult: int) -> str:
+    """Return a message with the meaning and the number of a code behind it, if there is a code."""
+    if hresult == -1:
+        return text
+    meaning = f"{SCardGetErrorMessage(hresult)} (0x{hresult & 0xFFFFFFFF:08X})"
+    return f"{text}: {meaning}" if text else meaning
+
+
+class SmartcardException(Exception):
+    """The base class of the exceptions of this package.
+
+    Args:
+        args: the message, and then the code.
+        message: the message, if it is not in ``args``.
+        hresult: the code, if it is not in ``args``.
+
+    Attributes:
+        hresult: the code; -1 if there is none.
+    """
+
+    def __init__(self, *args: object, message: object = "", hresult: int = -1) -> None:
+        text, *more = args or (message,)
+        code = more.pop(0) if more and isinstance(more[0], int) else hresult
+        super().__init__(text, *more)
+        self.hresult: Any = code
+
+    def __str__(self) -> str:
+        return described(super().__str__(), self.hresult)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Exception.__new__, (type(self), *self.args), {**vars(self), "args": self.args}
+
+
+class CardConnectionException(SmartcardException):
+    """Connecting to a card, or a call on the connection, failed."""
+
+
+class CardRequestException(SmartcardException):
+    """Waiting for a card failed."""
+
+
+class CardRequestTimeoutException(SmartcardException):
+    """No card came in time."""
+
+    def __init__(self, *args: object, hresult: int = -1) -> None:
+        first, *more = args or (hresult,)
+        code = first if isinstance(first, int) else hresult
+        super().__init__("Time-out during card request", *more, hresult=code)
+
+
+class CardServiceException(SmartcardException):
+    """A call of a card service failed."""
+
+
+class CardServiceStoppedException(SmartcardException):
+    """The resource manager has stopped."""
+
+
+class CardServiceNotFoundException(SmartcardException):
+    """The resource manager does not run."""
+
+
+class InvalidATRMaskLengthException(SmartcardException):
+    """The mask of an ATR has another length than the ATR."""
+
+    def __init__(self, mask: object) -> None:
+        super().__init__(f"Invalid ATR mask length: {mask}")
+
+
+class InvalidReaderException(SmartcardException):
+    """There is no reader with this name."""
+
+    def __init__(self, readername: object) -> None:
+        super().__init__(f"Invalid reader: {readername}")
+
+
+class ListReadersException(SmartcardException):
+    """The readers could not be listed."""
+
+    def __init__(self, hresult: int) -> None:
+        super().__init__("Failed to list readers", hresult=hresult)
+
+
+class NoCardException(SmartcardException):
+    """There is no card in the reader."""
+
+    def __init__(self, message: object, hresult: int) -> None:
+        super().__init__(message, hresult=hresult)
+
+
+class NoReadersException(SmartcardException):
+    """There are no readers."""
+
+    def __init__(self, *args: object) -> None:
+        first, *more = args or (-1,)
+        code = first if isinstance(first, int) else -1
+        super().__init__("No reader found", *more, hresult=code)

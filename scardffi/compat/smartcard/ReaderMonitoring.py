@@ -1,0 +1,118 @@
+"""Observing the readers that are plugged in and unplugged."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from ..._locks import Gate
+from ...monitor import EventKind
+from ._monitoring import EventSource, MonitorObservable
+from .Observer import Observer, log
+from .pcsc.PCSCReader import PCSCReader
+from .System import readers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, ClassVar
+
+    from ...monitor import Event
+    from ._monitoring import Source, Tell
+
+
+class ReaderObserver(Observer):
+    """An observer of readers. Override :meth:`update` in a subclass."""
+
+    def update(self, observable: Any, handlers: Any) -> None:
+        """Take news.
+
+        Args:
+            observable: the ReaderMonitor.
+            handlers: (the readers that were plugged in, the readers that were unplugged), two lists of Reader.
+        """
+
+
+class ReaderMonitor(MonitorObservable):
+    """The monitor of readers; there is one in a process. It does not poll, and goes on if the service is restarted.
+
+    Args:
+        startOnDemand: False to start the thread at once, and not with the first observer.
+        readerProc: another function that returns the readers. Then it is called again and again.
+        period: seconds between two calls of another function.
+
+    Attributes:
+        readerProc: the function.
+        period: the seconds.
+    """
+
+    _instance: ClassVar[ReaderMonitor | None] = None
+    readerProc: Callable[..., Sequence[Any]]
+    period: float
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> ReaderMonitor:  # noqa: PYI034  there is one object
+        """Return the monitor."""
+        del args, kwargs
+        if ReaderMonitor._instance is None:
+            made = super().__new__(cls)
+            MonitorObservable.__init__(made)
+            ReaderMonitor._instance = made
+        return ReaderMonitor._instance
+
+    def __init__(
+        self,
+        startOnDemand: bool = True,  # noqa: FBT002  pyscard's argument
+        readerProc: Callable[..., Sequence[Any]] = readers,
+        period: float = 1,
+    ) -> None:
+        if self.rmthread is None:
+            self.readerProc, self.period = readerProc, period
+        if not startOnDemand:
+            self.start()
+
+    def source(self) -> Source:
+        """Return where the news comes from."""
+        return EventSource(_changes) if self.readerProc is readers else _Polling(self.readerProc, self.period)
+
+
+def _changes(event: Event, there: dict[str, PCSCReader]) -> tuple[list[PCSCReader], list[PCSCReader]]:
+    if event.kind is EventKind.READER_ADDED:
+        there[event.reader] = PCSCReader(event.reader)
+        return [there[event.reader]], []
+    if event.kind is EventKind.READER_REMOVED:
+        return [], [there.pop(event.reader, None) or PCSCReader(event.reader)]
+    return [], []
+
+
+class _Polling(threading.Thread):
+    """News from a function of the program's that returns the readers, on a thread that calls it."""
+
+    def __init__(self, list_readers: Callable[..., Sequence[Any]], period: float) -> None:
+        super().__init__(name="smartcard.ReaderMonitor", daemon=True)
+        self._list_readers = list_readers
+        self._period = period
+        self._stopped = Gate()
+        self._tell: Tell
+
+    def start(self, tell: Tell) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]  # a thread that has work
+        """Call ``tell(readers that have come, readers that have gone)`` until :meth:`stop`."""
+        self._tell = tell
+        super().start()
+
+    def run(self) -> None:
+        """Call the function again and again."""
+        there: list[Any] = []
+        while not self._stopped.is_open():
+            try:
+                now = list(self._list_readers())
+            except Exception as error:  # noqa: BLE001  the program's function may raise anything
+                log(f"the function {self._list_readers!r} of {self.name} failed", error)
+                now = there
+            added, removed = [one for one in now if one not in there], [one for one in there if one not in now]
+            there = now
+            if added or removed:
+                self._tell(added, removed)
+            self._stopped.wait(self._period)
+
+    def stop(self) -> None:
+        """End the thread, without waiting for it."""
+        self._stopped.open()

@@ -1,0 +1,170 @@
+"""The common part of CardMonitor and ReaderMonitor, and the events of a monitor in batches."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from ..._locks import Mutex
+from ...constants import Scope
+from ...errors import CancelledError, EventsLostError, SCardTimeoutError, UnexpectedStateError
+from ...monitor import Monitor
+from .Observer import Observable, notify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, Protocol
+
+    from ...monitor import Event
+    from .Observer import Observer
+
+    Tell = Callable[[list[Any], list[Any]], None]
+
+    class Source(Protocol):
+        """Where the news of a monitor comes from."""
+
+        def start(self, tell: Tell) -> None: ...
+        def stop(self) -> None: ...
+
+
+def batches(monitor: Monitor, end: float | None) -> Iterator[list[Event]]:
+    """Yield the events of a new monitor until ``time.perf_counter()`` is ``end``; those that wait come in one list."""
+    while True:
+        left = None if end is None else max(0.0, end - time.perf_counter())
+        events: list[Event] = []
+        try:
+            events.append(monitor.wait(timeout=left))
+            while True:
+                events.append(monitor.wait(timeout=0))
+        except SCardTimeoutError:
+            pass
+        except EventsLostError:
+            continue  # the next events are those of the present state
+        if events:
+            yield events
+        if end is not None and time.perf_counter() >= end:
+            return
+
+
+class EventSource:
+    """News from the events of a monitor of all readers.
+
+    Args:
+        changes: is called with an event and the dict of what is there, by the reader's name; it changes the dict, and
+            returns (what has come, what has gone).
+    """
+
+    def __init__(self, changes: Callable[[Event, dict[str, Any]], tuple[list[Any], list[Any]]]) -> None:
+        self._changes = changes
+        self._there: dict[str, Any] = {}
+        self._is_begun = False
+        self._monitor = Monitor(scope=Scope.USER)
+
+    def start(self, tell: Tell) -> None:
+        """Call ``tell(what has come, what has gone)``, at first with all that is there, until :meth:`stop`.
+
+        What is there comes in one call, and then each event in a call of its own.
+        """
+        self._monitor.subscribe(lambda event: self._take(event, tell))
+
+    def _take(self, latest: Event, tell: Tell) -> None:
+        """Take the events up to the latest one from the monitor's own queue.
+
+        The subscription only says when, because it calls this on the thread that waits, without delay. The events are
+        those of the own queue, from which all that are there at the start can be taken at once.
+        """
+        events: list[Event] = []
+        while not events or not self._is_begun or events[-1] != latest:
+            try:
+                events.append(self._monitor.wait(timeout=0))
+            except SCardTimeoutError:
+                break
+            except EventsLostError:  # the next events are those of the present state
+                events.clear()
+                tell([], list(self._there.values()))
+                self._there.clear()
+            except (CancelledError, UnexpectedStateError):  # it is closed
+                return
+        start, rest = ([], events) if self._is_begun else (events, [])
+        self._is_begun = True
+        for step in (start, *([event] for event in rest)):
+            changes = [self._changes(event, self._there) for event in step]
+            added, removed = ([one for change in changes for one in change[side]] for side in (0, 1))
+            if added or removed:
+                tell(added, removed)
+
+    def stop(self) -> None:
+        """End this."""
+        self._monitor.close()
+
+
+class MonitorObservable(Observable):
+    """The base class of monitors, which have a native context of their own while there are observers.
+
+    ``update(monitor, (added, removed))`` of each observer is called on another thread. A new observer first gets all
+    that is there, as added. After :meth:`deleteObserver` no call of ``update`` begins.
+
+    Attributes:
+        rmthread: where the news comes from; None without observers.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._delivery = Mutex()  # held while observers are called
+        self._present: list[Any] = []
+        self.rmthread: Source | None = None
+
+    def source(self) -> Source:
+        """Return where the news comes from."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Begin to watch, if this does not yet."""
+        with self._delivery, self.mutex:
+            if self.rmthread is None:
+                self._present = []
+                self.rmthread = source = self.source()
+                source.start(lambda added, removed: self._tell(source, added, removed))
+
+    def _tell(self, source: Source, added: list[Any], removed: list[Any]) -> None:
+        """Call the observers, unless the source was stopped."""
+        with self._delivery:
+            if self.rmthread is source:
+                self._present = [one for one in self._present if one not in removed] + added
+                self.setChanged()
+                self.notifyObservers((added, removed))
+
+    def addObserver(self, observer: Observer) -> None:
+        """Add an observer, if it is not there already."""
+        with self._delivery:
+            if observer in self.obs:
+                return
+            super().addObserver(observer)
+            self.start()
+            if self._present:
+                notify(observer, self, (list(self._present), []))
+
+    def deleteObserver(self, observer: Observer) -> None:
+        """Remove an observer.
+
+        Raises:
+            ValueError: it is not there.
+        """
+        super().deleteObserver(observer)
+        self._stop_if_idle()
+
+    def deleteObservers(self) -> None:
+        """Remove all observers."""
+        super().deleteObservers()
+        self._stop_if_idle()
+
+    def _stop_if_idle(self) -> None:
+        with self.mutex:
+            if self.obs:
+                return
+            source, self.rmthread = self.rmthread, None
+        if source is not None:
+            source.stop()
+
+    def __str__(self) -> str:
+        return type(self).__name__

@@ -1,0 +1,330 @@
+"""A connection through PC/SC, on a manage object."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from typing import TYPE_CHECKING, NoReturn
+
+from ...._at_exit import silent_at_exit
+from ...._reaper import close_later
+from ....constants import Disposition, Scope
+from ....context import Context
+from ....errors import SCardError, SharingViolationError
+from ....manage import SCardManage
+from ... import scard
+from ...scard import _bytes
+from .._failure import NOT_CONNECTED, hresult_of
+from ..CardConnection import CardConnection
+from ..Exceptions import CardConnectionException, NoCardException, SmartcardException
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import Buffer
+
+    from ..CardConnection import Command
+
+_ENDING_SECONDS = 1.0
+_ENDING_STEP = 0.001
+_NO_STATUS_WORD = "The card's response has no status word"
+_NO_CARD = {scard.SCARD_E_NO_SMARTCARD, scard.SCARD_W_REMOVED_CARD}
+
+dictProtocolHeader = {scard.SCARD_PCI_T0: "T0", scard.SCARD_PCI_T1: "T1", scard.SCARD_PCI_RAW: "RAW"}
+"""The name of each protocol that :meth:`PCSCCardConnection.transmit` takes, by its number in smartcard.scard."""
+dictProtocol = {
+    scard.SCARD_PROTOCOL_T0: "T0",
+    scard.SCARD_PROTOCOL_T1: "T1",
+    scard.SCARD_PROTOCOL_RAW: "RAW",
+    scard.SCARD_PROTOCOL_T15: "T15",
+    scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1: "T0 or T1",
+}
+"""The name of each protocol that :meth:`PCSCCardConnection.connect` takes, by its number in smartcard.scard."""
+_NUMBERS = {
+    CardConnection.T0_protocol: scard.SCARD_PROTOCOL_T0,
+    CardConnection.T1_protocol: scard.SCARD_PROTOCOL_T1,
+    CardConnection.RAW_protocol: scard.SCARD_PROTOCOL_RAW,
+    CardConnection.T15_protocol: scard.SCARD_PROTOCOL_T15,
+}
+_OWN_NUMBERS = {number: own for own, number in _NUMBERS.items()}
+
+
+def translateprotocolmask(protocol: int) -> int:
+    """Return the protocols of CardConnection as those of smartcard.scard."""
+    return sum(number for own, number in _NUMBERS.items() if protocol & own)
+
+
+def translateprotocolheader(protocol: int) -> int:
+    """Return one protocol of CardConnection as one of SCARD_PCI_*.
+
+    Raises:
+        CardConnectionException: it is none of T=0, T=1 and RAW.
+    """
+    number = _NUMBERS.get(protocol)
+    if number not in dictProtocolHeader:
+        raise CardConnectionException(
+            f"protocol: {protocol} is not allowed; give T0_protocol, T1_protocol or RAW_protocol"
+        )
+    return number
+
+
+class PCSCCardConnection(CardConnection):
+    """A connection to the card in a reader, through PC/SC.
+
+    It may be used from any thread. If it is collected while connected, it is disconnected on another thread.
+
+    Args:
+        reader: the reader's name.
+
+    Attributes:
+        manage: the :class:`~scardffi.SCardManage` that does the work; None while the card is not connected.
+        disposition: what :meth:`disconnect` does with the card.
+    """
+
+    def __init__(self, reader: str) -> None:
+        super().__init__(str(reader))
+        self.manage: SCardManage | None = None
+        self.disposition = scard.SCARD_UNPOWER_CARD
+        self._send: Callable[[Buffer], bytes] = _not_connected
+        self._wanted: int | None = None
+        self._context: Context | None = None
+
+    @property
+    def hcard(self) -> int | None:
+        """The card handle, for the functions of smartcard.scard; None while the card is not connected."""
+        return self.manage.handle if self.manage is not None and self.manage.is_attached else None
+
+    @property
+    def hcontext(self) -> int:
+        """A context, for the functions of smartcard.scard. It lasts until :meth:`release`."""
+        if self._context is None:
+            try:
+                self._context = Context(Scope.USER)
+            except SCardError as error:
+                raise _exception("Failed to establish a context", error) from error
+        return self._context.handle
+
+    def connect(self, protocol: int | None = None, mode: int | None = None, disposition: int | None = None) -> None:
+        """Connect to the card. Wraps ``SCardConnect``. A connection that is there is ended first; see CardConnection.
+
+        Raises:
+            NoCardException: there is no card in the reader.
+            CardConnectionException: another error of PC/SC.
+        """
+        super().connect(protocol, mode, disposition)
+        with contextlib.suppress(SCardError):
+            self._detach(Disposition.LEAVE)
+        wanted = (self._wanted or self.T0_protocol | self.T1_protocol) if protocol is None else protocol
+        mask = translateprotocolmask(wanted)
+        share = scard.SCARD_SHARE_SHARED if mode is None else mode
+        try:
+            manage = SCardManage()
+            attach = functools.partial(
+                manage.attach_by_ifd, self.reader, share, mask & ~scard.SCARD_PROTOCOL_T15, scope=Scope.USER
+            )
+            try:
+                attach()
+            except SharingViolationError:
+                if not _wait_for_ending():
+                    raise
+                attach()
+        except SCardError as error:
+            hresult = hresult_of(error)
+            if mask == scard.SCARD_PROTOCOL_T15:
+                hresult = scard.SCARD_E_PROTO_MISMATCH
+            if hresult in _NO_CARD:
+                raise NoCardException("Unable to connect", hresult) from error
+            name = dictProtocol.get(mask, mask)
+            raise CardConnectionException(f"Unable to connect with protocol {name}", hresult=hresult) from error
+        self._use(manage, mask)
+        self.disposition = scard.SCARD_UNPOWER_CARD if disposition is None else disposition
+
+    def reconnect(self, protocol: int | None = None, mode: int | None = None, disposition: int | None = None) -> None:
+        """Establish the connection again. Wraps ``SCardReconnect``.
+
+        Raises:
+            NoCardException: there is no card in the reader.
+            CardConnectionException: the card is not connected, or another error of PC/SC.
+        """
+        super().reconnect(protocol, mode, disposition)
+        manage = self._connected()
+        wanted = self.T0_protocol | self.T1_protocol if protocol is None else protocol
+        try:
+            manage.reconnect(
+                scard.SCARD_SHARE_SHARED if mode is None else mode,
+                translateprotocolmask(wanted),
+                scard.SCARD_RESET_CARD if disposition is None else disposition,
+            )
+        except SCardError as error:
+            raise _exception("Unable to reconnect", error) from error
+        self._use(manage, translateprotocolmask(wanted))
+
+    def _use(self, manage: SCardManage, wanted: int) -> None:
+        """Note an established connection and its protocol: one of those that were wanted."""
+        self.manage, self._send = manage, manage.transmit
+        try:
+            active = int(manage.protocol)
+        except SCardError:  # there is no card, or it was reset meanwhile, as the next call says
+            active = wanted
+        self.defaultprotocol = _OWN_NUMBERS.get(active, active)
+
+    def setProtocol(self, protocol: int) -> None:
+        """Set the protocols for :meth:`connect`."""
+        self._wanted = protocol
+        super().setProtocol(protocol)
+
+    def disconnect(self) -> None:
+        """End the connection. Wraps ``SCardDisconnect``. It is no error if there is none, or if the card is gone.
+
+        Raises:
+            CardConnectionException: an error of PC/SC; the connection is ended nevertheless.
+        """
+        super().disconnect()
+        self._end_connection()
+
+    def _end_connection(self) -> None:
+        try:
+            self._detach(self.disposition)
+        except SCardError as error:
+            raise _exception("Failed to disconnect", error) from error
+
+    def _detach(self, disposition: int) -> None:
+        manage, self.manage, self._send = self.manage, None, _not_connected
+        if manage is not None and manage.is_attached:
+            manage.detach(disposition)
+
+    def release(self) -> None:
+        """End the connection, if it is there, and free the context. Wraps ``SCardReleaseContext``."""
+        super().release()
+        context, self._context = self._context, None
+        if context is not None:
+            context.release()
+        self._end_connection()
+
+    @silent_at_exit
+    def __del__(self) -> None:
+        manage = getattr(self, "manage", None)
+        if manage is not None and manage.is_attached:
+            _ending.add(manage)
+            close_later(functools.partial(_end, manage, self.disposition))
+
+    def _connected(self) -> SCardManage:
+        if self.manage is None:
+            raise CardConnectionException(NOT_CONNECTED)
+        return self.manage
+
+    def getATR(self) -> list[int]:
+        """Return the card's ATR. Wraps ``SCardStatus``.
+
+        Raises:
+            CardConnectionException: the card is not connected, or was reset or removed.
+        """
+        manage = self._connected()
+        try:
+            return list(manage.atr)
+        except SCardError as error:
+            raise CardConnectionException("Failed to get status", hresult=hresult_of(error)) from error
+
+    def doTransmit(self, command: Command, protocol: int | None = None) -> tuple[list[int], int, int]:
+        """Send a command and return its response (data, sw1, sw2). Wraps ``SCardTransmit``.
+
+        Raises:
+            CardConnectionException: the card is not connected, was reset or removed, or answered no status word; or
+                the protocol is not allowed.
+            InvalidArgumentError: an item of the command is not 0 to 255; nothing was sent.
+        """
+        if protocol is not None and protocol != self.defaultprotocol:
+            return self._transmit_with(translateprotocolheader(protocol), command)
+        try:
+            sent = bytearray(command if type(command) is list else _bytes("command", command))
+        except (TypeError, ValueError):
+            sent = bytearray(_bytes("command", command))  # raises the error that names the item
+        try:
+            response = list(self._send(sent))
+            sw2 = response.pop()
+            return response, response.pop(), sw2
+        except SCardError as error:
+            raise _transmit_failure(self.defaultprotocol, hresult_of(error)) from error
+        except IndexError:
+            raise CardConnectionException(_NO_STATUS_WORD) from None
+        finally:
+            sent[:] = bytes(len(sent))  # it may be secret
+
+    def _transmit_with(self, header: int, command: Command) -> tuple[list[int], int, int]:
+        """Send a command with another protocol than the active one, which PC/SC allows for RAW."""
+        code, response = scard.SCardTransmit(self._connected().handle, header, command)
+        if code != 0:
+            raise _transmit_failure(header, code)
+        if len(response) < 2:
+            raise CardConnectionException(_NO_STATUS_WORD)
+        return response[:-2], response[-2], response[-1]
+
+    def doControl(self, controlCode: int, command: Command) -> list[int]:
+        """Send a control code to the reader's driver and return the answer. Wraps ``SCardControl``."""
+        manage = self._connected()
+        try:
+            return list(manage.control(controlCode & 0xFFFFFFFF, bytearray(_bytes("command", command))))
+        except SCardError as error:
+            raise SmartcardException("Failed to control", hresult=hresult_of(error)) from error
+
+    def doGetAttrib(self, attribId: int) -> list[int]:
+        """Return an attribute of the reader or card. Wraps ``SCardGetAttrib``."""
+        manage = self._connected()
+        try:
+            return list(manage.get_attribute(attribId))
+        except SCardError as error:
+            raise SmartcardException("Failed to get the attribute", hresult=hresult_of(error)) from error
+
+    def beginTransaction(self) -> None:
+        """Begin a transaction. Wraps ``SCardBeginTransaction``."""
+        manage = self._connected()
+        try:
+            manage.lock()
+        except SCardError as error:
+            raise CardConnectionException("Failed to lock", hresult=hresult_of(error)) from error
+
+    def endTransaction(self) -> None:
+        """End a transaction. Wraps ``SCardEndTransaction``."""
+        manage = self._connected()
+        try:
+            manage.unlock()
+        except SCardError as error:
+            raise CardConnectionException("Failed to unlock", hresult=hresult_of(error)) from error
+
+
+_ending: set[SCardManage] = set()
+"""Connections that were collected and are not disconnected yet."""
+
+
+def _end(manage: SCardManage, disposition: int) -> None:
+    try:
+        manage.detach(disposition)
+    finally:
+        _ending.discard(manage)
+
+
+def _wait_for_ending() -> bool:
+    """Wait until collected connections are disconnected, at most a second. Return False if there were none."""
+    end = time.perf_counter() + _ENDING_SECONDS
+    is_any = bool(_ending)
+    while _ending and time.perf_counter() < end:
+        time.sleep(_ENDING_STEP)
+    return is_any
+
+
+def _not_connected(_command: Buffer) -> NoReturn:
+    raise CardConnectionException(NOT_CONNECTED)
+
+
+def _transmit_failure(protocol: int, hresult: int) -> CardConnectionException:
+    name = dictProtocolHeader.get(_NUMBERS.get(protocol, protocol), protocol)
+    return CardConnectionException(f"Failed to transmit with protocol {name}", hresult=hresult)
+
+
+def _exception(message: str, error: SCardError) -> SmartcardException:
+    """Return the exception for an error of a connection."""
+    hresult = hresult_of(error)
+    if hresult in _NO_CARD:
+        return NoCardException(message, hresult)
+    return CardConnectionException(message, hresult=hresult)

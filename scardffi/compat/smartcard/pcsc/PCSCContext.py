@@ -1,0 +1,49 @@
+"""The context that all programs for old versions of pyscard share."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ....constants import Scope
+from ....context import Context
+from ....errors import SCardError
+from .._failure import hresult_of
+from .PCSCExceptions import EstablishContextException
+
+
+class PCSCContext:
+    """One context for the process, which is made at the first use.
+
+    Attributes:
+        instance: the context; None before the first use and after :meth:`releaseContext`.
+
+    Raises:
+        EstablishContextException: the resource manager does not run.
+    """
+
+    instance: ClassVar[Context | None] = None
+
+    def __init__(self) -> None:
+        self.getContext()
+
+    @staticmethod
+    def getContext() -> int:
+        """Return the context, for the functions of smartcard.scard. Wraps ``SCardEstablishContext``."""
+        try:
+            PCSCContext.instance = PCSCContext.instance or Context(Scope.USER)
+        except SCardError as error:
+            raise EstablishContextException(hresult_of(error)) from error
+        return PCSCContext.instance.handle
+
+    @staticmethod
+    def renewContext() -> int:
+        """Release the context and return a new one."""
+        PCSCContext.releaseContext()
+        return PCSCContext.getContext()
+
+    @staticmethod
+    def releaseContext() -> None:
+        """Release the context. Wraps ``SCardReleaseContext``."""
+        context, PCSCContext.instance = PCSCContext.instance, None
+        if context is not None:
+            context.release()

@@ -1,0 +1,76 @@
+"""A reader of PC/SC."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ... import scard
+from .._failure import native_context
+from ..CardConnectionDecorator import CardConnectionDecorator
+from ..Exceptions import CardServiceNotFoundException, CardServiceStoppedException
+from ..reader.Reader import Reader
+from .PCSCCardConnection import PCSCCardConnection
+from .PCSCExceptions import (
+    AddReaderToGroupException,
+    IntroduceReaderException,
+    ListReadersException,
+    RemoveReaderFromGroupException,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class PCSCReader(Reader):
+    """A reader of PC/SC."""
+
+    def addtoreadergroup(self, groupname: str) -> None:
+        """Add the reader to a group (Windows). Wraps ``SCardIntroduceReader`` and ``SCardAddReaderToGroup``.
+
+        Raises:
+            IntroduceReaderException, AddReaderToGroupException: PC/SC refused; always on other platforms.
+        """
+        with native_context() as hcontext:
+            code = scard.SCardIntroduceReader(hcontext, self.name, self.name)
+            if code not in {0, scard.SCARD_E_DUPLICATE_READER}:
+                raise IntroduceReaderException(code, self.name)
+            code = scard.SCardAddReaderToGroup(hcontext, self.name, groupname)
+            if code != 0:
+                raise AddReaderToGroupException(code, self.name, groupname)
+
+    def removefromreadergroup(self, groupname: str) -> None:
+        """Remove the reader from a group (Windows). Wraps ``SCardRemoveReaderFromGroup``.
+
+        Raises:
+            RemoveReaderFromGroupException: PC/SC refused; always on other platforms.
+        """
+        with native_context() as hcontext:
+            code = scard.SCardRemoveReaderFromGroup(hcontext, self.name, groupname)
+            if code != 0:
+                raise RemoveReaderFromGroupException(code, self.name, groupname)
+
+    def createConnection(self) -> CardConnectionDecorator:
+        """Return a connection to the reader's card, which is not connected yet."""
+        return CardConnectionDecorator(PCSCCardConnection(self.name))
+
+    class Factory:
+        """Makes readers, for ReaderFactory."""
+
+        @staticmethod
+        def create(readername: str) -> PCSCReader:
+            """Return the reader of this name."""
+            return PCSCReader(readername)
+
+    @staticmethod
+    def readers(groups: Sequence[str] | str | None = None) -> list[PCSCReader]:
+        """Return the readers. See :func:`smartcard.System.readers`."""
+        wanted = [groups] if isinstance(groups, str) else list(groups or ())
+        with native_context() as hcontext:
+            code, names = scard.SCardListReaders(hcontext, wanted)
+        if code == scard.SCARD_E_NO_SERVICE:
+            raise CardServiceNotFoundException("The resource manager does not run", hresult=code)
+        if code == scard.SCARD_E_SERVICE_STOPPED:
+            raise CardServiceStoppedException("The resource manager has stopped", hresult=code)
+        if code not in {0, scard.SCARD_E_NO_READERS_AVAILABLE}:
+            raise ListReadersException(code)
+        return [PCSCReader(name) for name in names]
