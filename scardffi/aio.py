@@ -31,6 +31,8 @@ from ._awaited_call import (
 )
 from ._bounded_call import ANSWER_SECONDS, INTERRUPT_SECONDS
 from ._half_made import repr_if_half_made
+from ._keep_alive import keep_alive as keep_transaction
+from ._locks import Gate
 from ._not_copied import NotCopied
 from .constants import Disposition, Protocol, ReturnCode, Scope, ShareMode
 from .errors import E_UNEXPECTED, CancelledError, EventsLostError, SCardError, from_code, from_hresult
@@ -46,7 +48,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from ._locks import Gate
     from .context import ReaderState
     from .iso7816.command import Command
     from .iso7816.response import Response
@@ -122,6 +123,7 @@ class Context(NotCopied):
         protocols: SupportsIndex = Protocol.ANY,
         *,
         timeout: float | None = None,  # noqa: ASYNC109  as for the class without async
+        on_reset: Callable[[SCardManage], object] | None = None,
     ) -> Card:
         """Attach to the card in a reader. Wraps ``SCardConnect``.
 
@@ -132,13 +134,14 @@ class Context(NotCopied):
             share_mode: as for :meth:`scardffi.Context.attach`.
             protocols: as for :meth:`scardffi.Context.attach`.
             timeout: seconds; None for no limit.
+            on_reset: a function that :meth:`Card.recover` calls, as :meth:`Card.call` calls one.
 
         Raises:
             SCardTimeoutError: the call took longer than the timeout.
             SCardError: as for :meth:`scardffi.Context.attach`.
         """
         limit = seconds("timeout", timeout)
-        attach = functools.partial(self._opened.attach, reader, share_mode, protocols)
+        attach = functools.partial(self._opened.attach, reader, share_mode, protocols, on_reset=on_reset)
         card = await call_on_thread(attach, undo=SCardManage.detach, limit=limit)
         if card is None:
             raise from_code(ReturnCode.SCARD_E_TIMEOUT, "attach", "PC/SC's function has not returned")
@@ -390,19 +393,27 @@ class Card(NotCopied):
         """End the transaction. Wraps ``SCardEndTransaction``. A cancellation does not prevent it."""
         await self._finish(functools.partial(self._card.unlock, disposition))
 
-    def transaction(self) -> AbstractAsyncContextManager[Self]:
-        """Return an asynchronous context manager that locks at its start and unlocks at its end."""
-        return self._transaction()
+    def transaction(self, *, keep_alive: bool = False) -> AbstractAsyncContextManager[Self]:
+        """Return an asynchronous context manager that locks at its start and unlocks at its end.
+
+        For ``keep_alive`` see :meth:`scardffi.SCardManage.transaction`.
+        """
+        return self._transaction(keep_alive=keep_alive)
 
     @contextlib.asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[Self]:
+    async def _transaction(self, *, keep_alive: bool) -> AsyncIterator[Self]:
+        ended = Gate()
         await self.lock()
         try:
+            if keep_alive:
+                keep_transaction(self._card.native, 0, ended)
             yield self
         except BaseException as error:
+            ended.open()
             with _no_second_error(error):
                 await self.unlock()
             raise
+        ended.open()
         await self.unlock()
 
     # the card and the reader
@@ -422,6 +433,13 @@ class Card(NotCopied):
         limit = seconds("timeout", timeout)
         reconnect = functools.partial(self._card.reconnect, share_mode, protocols, initialization)
         await self._bounded("reconnect", reconnect, limit)
+
+    async def recover(self) -> None:
+        """Get the card back after a reset, a removal or a restart; see :meth:`scardffi.SCardManage.recover`.
+
+        A cancellation takes effect between two commands of ``on_reset``.
+        """
+        await self._command(self._card.recover)
 
     async def detach(self, disposition: SupportsIndex | None = None) -> None:
         """Detach from the card. Wraps ``SCardDisconnect``. A cancellation does not prevent it."""

@@ -98,7 +98,7 @@ class Context(NotCopied):
         self._question = Mutex()  # held during a call on the native context
         self._state = Mutex()  # guards the attributes below
         self._waits: WeakSet[_Wait] = WeakSet()
-        self._cards: WeakKeyDictionary[SCardManage, int] = WeakKeyDictionary()  # the handle that each had at attach
+        self._cards: WeakKeyDictionary[SCardManage, int] = WeakKeyDictionary()  # the number of each attach
         self._monitors: WeakSet[Monitor] = WeakSet()
         self._card_waits: WeakSet[Monitor] = WeakSet()
         self._is_released = False
@@ -175,6 +175,7 @@ class Context(NotCopied):
         protocols: SupportsIndex = Protocol.ANY,
         *,
         timeout: float | None = None,
+        on_reset: Callable[[SCardManage], object] | None = None,
     ) -> SCardManage:
         """Attach to the card in a reader. Wraps ``SCardConnect``.
 
@@ -189,6 +190,7 @@ class Context(NotCopied):
             timeout: seconds that the call may take. With None it has no limit and cannot be interrupted. With a timeout
                 it can be interrupted. If PC/SC ends a call that timed out or was interrupted later, another thread
                 closes what it has opened.
+            on_reset: a function that :meth:`SCardManage.recover` calls with the card, to select and verify again.
 
         Raises:
             SCardTimeoutError: the call took longer than the timeout.
@@ -205,13 +207,13 @@ class Context(NotCopied):
         native = card.native
         try:
             try:
-                card.attach_by_ifd(reader, share_mode, protocols, scope=self._scope, timeout=timeout)
+                card.attach_by_ifd(reader, share_mode, protocols, scope=self._scope, timeout=timeout, on_reset=on_reset)
             except UnknownReaderError as error:
                 name = self._reader_with(reader, timeout, error)
-                card.attach_by_ifd(name, share_mode, protocols, scope=self._scope, timeout=timeout)
+                card.attach_by_ifd(name, share_mode, protocols, scope=self._scope, timeout=timeout, on_reset=on_reset)
             with self._state:
                 self.handle  # noqa: B018  another thread may have released the context during the attach
-                self._cards[card] = card.handle
+                self._cards[card] = card._attach_number  # noqa: SLF001  it is for this class
                 return card
         except BaseException:
             lib.manage_detach(native, Disposition.LEAVE)
@@ -419,8 +421,8 @@ class Context(NotCopied):
             cards, monitors = list(self._cards.items()), list(self._monitors)
         with ExitStack() as closing:  # closes each one, even if another one fails
             closing.callback(self._release_native)
-            for card, handle in cards:
-                if card.is_attached and card.handle == handle:  # it may be attached elsewhere by now
+            for card, number in cards:
+                if number and card._attach_number == number:  # noqa: SLF001  it may be attached elsewhere by now
                     closing.callback(card.__exit__, None if error is None else type(error), error, None)
             for monitor in monitors:
                 closing.callback(monitor.close)

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from . import _marshalling
 from ._arguments import dword, flags, invalid, member, readable, release, seconds, text
 from ._at_exit import silent_at_exit
-from ._attachment import Attachment, AttachmentTransmitter, SendTransmitter
+from ._attachment import NEEDS_A_RESET, Attachment, AttachmentTransmitter, Origin, SendTransmitter, needs_a_new_handle
 from ._bounded_call import ANSWER_SECONDS, INTERRUPT_SECONDS, LET_GO_SECONDS, BoundedCall
 from ._field_docs import field_docs
 from ._half_made import repr_if_half_made
 from ._loader import ffi, lib, owning
-from ._locks import Gate
+from ._locks import Gate, Mutex
 from ._reaper import close_later
 from ._service import establish_error
 from .constants import MAX_BUFFER_SIZE_EXTENDED, CardState, Disposition, Protocol, ReturnCode, Scope, ShareMode
@@ -32,6 +32,7 @@ from .errors import (
     CommunicationError,
     InvalidArgumentError,
     InvalidHandleError,
+    SCardError,
     SCardTimeoutError,
     from_hresult,
     nothing_to_release,
@@ -107,6 +108,10 @@ class SCardManage(ExchangeMethods):
         self._library = chosen_library(library)
         self._owner = owner
         self._attachment: Attachment | None = None  # the present one or, while detached, the last one
+        self._origin: Origin | None = None  # None while detached, and for a borrowed handle
+        self._recovering = Mutex()  # held by recover(); guards the next two attributes
+        self._is_recovering = False
+        self._recoveries = 0
         native = owning(functools.partial(lib.manage_create, self._library.native), lib.manage_close)
         if native is None:
             raise from_hresult(E_OUTOFMEMORY, "SCardManage")
@@ -145,14 +150,15 @@ class SCardManage(ExchangeMethods):
         mode = 0 if share_mode is None else int(member("share_mode", share_mode, ShareMode))
         code = ffi.new("uint32_t *")
         attach = functools.partial(lib.manage_attach_by_handle_recorded, self._native, number, owned, mode, code)
-        result = self._attach(attach, handle)
+        origin = Origin(None, mode) if owned else None
+        result = self._attach(attach, handle, origin)
         if result == E_INVALIDARG:
             raise _invalid_handle(number, code[0], self._library)
         self._check(result, "attach_by_handle", f"handle {number}", code=code[0])
         return self
 
     def _attach(
-        self, attach: Callable[[CData], int], source: object, reader: str | None = None, limit: float | None = None
+        self, attach: Callable[[CData], int], source: object, origin: Origin | None, limit: float | None = None
     ) -> int:
         """Attach by a function in C that records the attachment, and undo it if Ctrl-C interrupts this."""
         native, previous = self._native, self._attachment
@@ -163,7 +169,8 @@ class SCardManage(ExchangeMethods):
             if result == 0:
                 if previous is not None:
                     previous.end()
-                self._attachment, self._reader = present, reader
+                self._attachment, self._reader = present, None if origin is None else origin.reader
+                self._origin = origin
         except BaseException:
             lib.manage_undo_attach(native, begun[0])
             raise
@@ -213,6 +220,7 @@ class SCardManage(ExchangeMethods):
         *,
         scope: SupportsIndex = Scope.SYSTEM,
         timeout: float | None = None,
+        on_reset: Callable[[SCardManage], object] | None = None,
     ) -> Self:
         """Attach to the card in a reader, on a new native context. Wraps ``SCardConnect``.
 
@@ -228,6 +236,7 @@ class SCardManage(ExchangeMethods):
                 it can be interrupted. After a call that timed out or was interrupted, and that PC/SC has not ended,
                 every use of the object raises UnexpectedStateError. When PC/SC ends the call, another thread closes
                 what it has opened, and the object can be attached again.
+            on_reset: a function that :meth:`recover` calls with the object, to select and verify again.
 
         Returns:
             The object itself.
@@ -243,14 +252,18 @@ class SCardManage(ExchangeMethods):
             UnexpectedStateError: the object is already attached; that attachment stays.
         """
         mode, in_scope = member("share_mode", share_mode, ShareMode), member("scope", scope, Scope)
-        arguments = in_scope, text("reader", reader), mode, _protocols(protocols, mode)
-        limit = seconds("timeout", timeout)
-        attach = functools.partial(lib.manage_attach_by_ifd_recorded, self._native, *arguments)
-        result = self._attach(attach, None, reader, limit)
-        if result != 0 and (refusal := establish_error(self._library, in_scope, result)) is not None:
-            raise refusal
-        self._check(result, "attach_by_ifd", f"{reader!r}")
+        name = text("reader", reader)
+        origin = Origin(reader, mode, _protocols(protocols, mode), in_scope, on_reset)
+        self._attach_by_name(name, origin, seconds("timeout", timeout))
         return self
+
+    def _attach_by_name(self, name: bytes, origin: Origin, limit: float | None = None) -> None:
+        arguments = origin.scope, name, origin.share_mode, origin.protocols
+        attach = functools.partial(lib.manage_attach_by_ifd_recorded, self._native, *arguments)
+        result = self._attach(attach, None, origin, limit)
+        if result != 0 and (refusal := establish_error(self._library, origin.scope, result)) is not None:
+            raise refusal
+        self._check(result, "attach_by_ifd", f"{origin.reader!r}")
 
     def detach(self, disposition: SupportsIndex | None = None) -> None:
         """Detach from the card. Wraps ``SCardDisconnect`` if the handle belongs to the object.
@@ -277,6 +290,16 @@ class SCardManage(ExchangeMethods):
             self._check(result, "detach")
 
     def _detach(self, disposition: Disposition) -> int:
+        origin, self._origin = self._origin, None
+        if origin is not None:
+            origin.is_ended = True
+        result = self._end(disposition)
+        if result == E_UNEXPECTED and origin is not None and origin.is_lost and not lib.manage_is_forked(self._native):
+            return 0  # recover() has detached the object already
+        return result
+
+    def _end(self, disposition: Disposition) -> int:
+        """End the attachment, and return the HRESULT of the detach."""
         native, attachment = self._native, self._attachment  # another thread may attach again after C has detached
         handle = ffi.new("SCARDHANDLE *")
         try:
@@ -371,8 +394,91 @@ class SCardManage(ExchangeMethods):
                 self._attachment.capabilities = None  # it may be another card
         detail = ""
         if result == E_INVALIDARG:
-            detail = "share_mode is required, because it is not known how this borrowed handle was opened"
+            detail = "share_mode is required, because it is not known how this handle was opened"
         self._check(result, "reconnect", detail)
+        if (origin := self._origin) is not None:
+            origin.share_mode, origin.protocols = mode or origin.share_mode, wanted
+
+    def recover(self) -> None:
+        """Get the card back after it was reset or removed, or after the reader or the resource manager came back.
+
+        This reconnects. If the handle is lost, it detaches, and attaches by the reader's name as before. Then it calls
+        ``on_reset`` of the attach with this object. Nothing calls this by itself; call it after CardStateError,
+        ReaderUnavailableError, NoServiceError or CommunicationError, outside of a transaction. If the card is not back
+        yet, call it again later. What you did before is lost, and the card may be another one: ``on_reset`` selects
+        and verifies again.
+
+        While another thread recovers the same object, the call waits, and returns when that thread has succeeded. If
+        another handle holds a transaction, the call waits without limit. A service goes on after a reconnect; after a
+        new attach it raises UnexpectedStateError, so create it in ``on_reset``. Wraps ``SCardReconnect`` and
+        ``SCardConnect``.
+
+        Raises:
+            UnexpectedStateError: the object is not attached; or the handle is borrowed: only its owner may recover it.
+            NoSmartCardError, UnknownReaderError, ReaderUnavailableError, NoServiceError: the card, the reader or the
+                resource manager is not back. If the handle was lost, the object counts as detached until the next call
+                succeeds.
+            SCardError: the resource manager reported another error.
+            Exception: ``on_reset`` raised it. The object is attached; the next call does all again.
+        """
+        if lib.manage_is_forked(self._native):
+            raise state_error(self._native, "recover")
+        before = self._recoveries
+        with self._recovering:
+            if self._is_recovering:
+                raise from_hresult(E_UNEXPECTED, "recover", "on_reset must not call it")
+            if self._recoveries != before:  # by another thread
+                return
+            self._is_recovering = True
+            try:
+                self._recover()
+                self._recoveries += 1
+            finally:
+                self._is_recovering = False
+
+    def _recover(self) -> None:
+        origin = self._origin
+        if origin is None:
+            if not self.is_attached:
+                raise state_error(self._native, "recover")
+            raise from_hresult(E_UNEXPECTED, "recover", "the handle is borrowed; only its owner may recover it")
+        if not self._is_reconnected(origin):
+            self._attach_anew(origin)
+        if origin.on_reset is not None:
+            origin.on_reset(self)
+
+    def _is_reconnected(self, origin: Origin) -> bool:
+        """Reconnect, and return False if the handle is lost."""
+        if origin.is_lost:
+            return False
+        for start in (Disposition.LEAVE, Disposition.RESET):
+            try:
+                self.reconnect(origin.share_mode or None, origin.protocols, start)
+            except SCardError as error:
+                if error.hresult not in NEEDS_A_RESET or start == Disposition.RESET:
+                    is_lost = needs_a_new_handle(error.hresult) or not self.is_attached
+                    if is_lost and self._can_attach(origin):
+                        return False
+                    raise
+            else:
+                break
+        return True
+
+    def _can_attach(self, origin: Origin) -> bool:
+        """Return whether reader and share mode are known, so that the card can be attached anew."""
+        if origin.reader is None:
+            origin.reader = self._reader
+        return origin.reader is not None and origin.share_mode != 0
+
+    def _attach_anew(self, origin: Origin) -> None:
+        if not origin.is_lost:
+            origin.is_lost = True
+            self._end(Disposition.LEAVE)
+        self._attach_by_name(text("reader", origin.reader or ""), origin)
+        origin.is_lost = False
+        if origin.is_ended:  # another thread has called detach() meanwhile
+            self._detach(Disposition.LEAVE)
+            raise state_error(self._native, "recover")
 
     # transactions
 
@@ -380,7 +486,8 @@ class SCardManage(ExchangeMethods):
         """Begin a transaction: no other handle can use the card until it ends. Wraps ``SCardBeginTransaction``.
 
         The transaction does not exclude other threads that use this object or the same handle. Transactions nest.
-        Windows resets a card if there is no call for 5 s during a transaction. Follows ISCardManage::SCardLock.
+        Windows resets a card if there is no call for 5 s during a transaction; :meth:`transaction` can prevent it.
+        Follows ISCardManage::SCardLock.
 
         Args:
             timeout: seconds to wait for the end of another handle's transaction. With None the call waits without
@@ -443,12 +550,17 @@ class SCardManage(ExchangeMethods):
             if chosen != Disposition.LEAVE and self._attachment is not None:
                 self._attachment.forget_selection()
 
-    def transaction(self) -> AbstractContextManager[SCardManage]:
+    def transaction(self, *, keep_alive: bool = False) -> AbstractContextManager[SCardManage]:
         """Return a context manager that locks at its start and unlocks at its end.
 
         If the body raises, an error of the unlock is dropped.
+
+        Args:
+            keep_alive: True to make a call every 2 seconds, on another thread, while the transaction is held. It asks
+                for the status, sends nothing to the card, and waits while another call on the handle is running.
+                Windows resets a card if there is no call for 5 s during a transaction; elsewhere it is not needed.
         """
-        return _Transaction(self)  # pyright: ignore[reportReturnType]  # it takes the descriptor for the method
+        return _Transaction(self, keep_alive=keep_alive)  # pyright: ignore[reportReturnType]  # it takes the descriptor for the method
 
     # the card and the reader
 
@@ -707,6 +819,11 @@ class SCardManage(ExchangeMethods):
             raise InvalidArgumentError(str(error), hresult=E_INVALIDARG, function=function) from None
 
     @property
+    def _attach_number(self) -> int:
+        """A number that is different after each attach, and the same after :meth:`recover`; 0 while detached."""
+        return 0 if self._origin is None else self._origin.number
+
+    @property
     def turns(self) -> Turns:
         """The object by which services of this card take turns.
 
@@ -752,7 +869,7 @@ class _Exit:
     def __get__(self, transaction: _Transaction | None, owner: type[_Transaction]) -> Callable[..., None]:
         if transaction is None:
             return _exit  # ExitStack passes the transaction
-        leave = functools.partial(_end_transaction, transaction.card, transaction.borrowed)
+        leave = functools.partial(_end_transaction, transaction.card, transaction.borrowed, transaction.ended)
         vars(leave)["holds"] = transaction.native
         return leave
 
@@ -760,18 +877,23 @@ class _Exit:
 class _Transaction:
     """The context manager that SCardManage.transaction returns."""
 
-    def __init__(self, card: SCardManage) -> None:
+    def __init__(self, card: SCardManage, *, keep_alive: bool) -> None:
         native = owning(functools.partial(lib.transaction_new, card.native), lib.transaction_free)
         if native is None:
             raise from_hresult(E_OUTOFMEMORY, "transaction")
         self.card = card
         self.native = native
         self.borrowed = ffi.cast("struct transaction *", native)  # the same address, without the ownership
+        self.ended = Gate() if keep_alive else None
 
     def __enter__(self) -> SCardManage:
         card = self.card
         try:
             card._check(lib.transaction_begin(self.borrowed), "lock")  # noqa: SLF001  it raises for the card
+            if self.ended is not None:
+                from ._keep_alive import keep_alive  # at the first use, which makes the import of scardffi quicker
+
+                keep_alive(card.native, lib.transaction_attachment(self.borrowed), self.ended)
         except BaseException:
             lib.transaction_cancel(self.borrowed)
             raise
@@ -781,17 +903,20 @@ class _Transaction:
 
 
 def _exit(transaction: _Transaction, *details: Any) -> None:
-    _end_transaction(transaction.card, transaction.borrowed, *details)
+    _end_transaction(transaction.card, transaction.borrowed, transaction.ended, *details)
 
 
 @silent_at_exit
 def _end_transaction(
     card: SCardManage,
     transaction: CData,
+    ended: Gate | None,
     _kind: type[BaseException] | None,
     error: BaseException | None,
     _traceback: TracebackType | None,
 ) -> None:
+    if ended is not None:
+        ended.open()
     result = lib.transaction_end(transaction)
     if error is None and not nothing_to_release(result):
         card._check(result, "unlock")  # noqa: SLF001  it raises for the card

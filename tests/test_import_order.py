@@ -24,7 +24,15 @@ LEVELS: list[set[str]] = [
     {"_windows_functions"},
     {"library"},
     {"raw", "handles", "exchange", "embed", "_reaper", "_service", "_event_queue"},
-    {"script", "_attachment", "virtual", "_reader_polling", "_cancellable", "_bounded_call"},
+    {
+        "script",
+        "_attachment",
+        "virtual",
+        "_reader_polling",
+        "_cancellable",
+        "_keep_alive",
+        "_bounded_call",
+    },
     {"manage", "_reader_watch", "_awaited_call"},
     {"monitor"},
     {"context"},
@@ -48,7 +56,7 @@ STRICTER = {
         "_field_docs",
         "_first_use",
     },  # no PC/SC: they only have a transmitter
-    "_attachment": {"_locks", "errors", "exchange", "services"},  # no native object, no handle
+    "_attachment": {"constants", "_locks", "errors", "exchange", "services"},  # no native object, no handle
     "_half_made": NOTHING,
     "_bytes_like": NOTHING,
     "_field_docs": NOTHING,
@@ -58,6 +66,7 @@ STRICTER = {
     "_event_queue": {"constants", "errors", "_events", "_locks"},  # no ffi, no PC/SC library
     "_locks": NOTHING,
     "_fork_guard": {"_loader", "errors"},
+    "_keep_alive": {"_loader", "_locks"},
     "_reaper": NOTHING,  # it closes any object
     "_cdef": NOTHING,  # it runs before the package is built
     "_at_exit": NOTHING,  # it decorates any function

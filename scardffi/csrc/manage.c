@@ -507,18 +507,27 @@ void manage_undo_lock(scardffi_manage *manage, uint64_t attachment)
     manage_leave(card, SCARD_S_SUCCESS);
 }
 
-uint32_t manage_unlock(scardffi_manage *manage, uint32_t disposition)
+/* End a transaction. If `attachment` is neither 0 nor the number of the present attachment, the transaction has ended
+ * with its own attachment. */
+static uint32_t unlock(scardffi_manage *manage, uint64_t attachment, uint32_t disposition)
 {
     if (disposition > SCARD_EJECT_CARD)
         return SCARDFFI_E_INVALIDARG;
     struct card_handle *card = manage_enter(manage);
     if (card == NULL)
         return SCARDFFI_E_UNEXPECTED;
+    if (attachment != 0 && attachment != manage->attachment)
+        return manage_leave(card, SCARD_S_SUCCESS);
     uint32_t code = pcsc_SCardEndTransaction(card->library, card->value, disposition);
     if (manage->locks > 0 && code != SCARD_W_RESET_CARD) /* after a reset the transaction is still held */
         platform_atomic_store(&manage->locks, manage->locks - 1);
     unlock_after_exclusive(manage, card);
     return manage_leave(card, code);
+}
+
+uint32_t manage_unlock(scardffi_manage *manage, uint32_t disposition)
+{
+    return unlock(manage, 0, disposition);
 }
 
 uint32_t manage_probe(scardffi_manage *manage)
@@ -530,18 +539,26 @@ uint32_t manage_probe(scardffi_manage *manage)
     return manage_leave(card, code == SCARD_E_SHARING_VIOLATION ? code : SCARD_S_SUCCESS);
 }
 
-uint32_t manage_learn_protocol(struct card_handle *card)
+/* SCardStatus for the active protocol. The handle is locked. */
+static uint32_t ask_for_protocol(struct card_handle *card, DWORD *protocol)
 {
-    if (card->protocol != SCARD_PROTOCOL_UNDEFINED)
-        return SCARD_S_SUCCESS;
-    DWORD state, protocol = SCARD_PROTOCOL_UNDEFINED;
+    DWORD state;
     char reader[MAX_READERNAME];
     unsigned char atr[PCSC_ATR_BUFFER];
     DWORD reader_length = sizeof reader, atr_length = sizeof atr;
     uint32_t code =
-        pcsc_SCardStatus(card->library, card->value, reader, &reader_length, &state, &protocol, atr, &atr_length);
+        pcsc_SCardStatus(card->library, card->value, reader, &reader_length, &state, protocol, atr, &atr_length);
     if (code == SCARD_E_INSUFFICIENT_BUFFER) /* the name is too long; the protocol is set nevertheless */
         code = SCARD_S_SUCCESS;
+    return code;
+}
+
+uint32_t manage_learn_protocol(struct card_handle *card)
+{
+    if (card->protocol != SCARD_PROTOCOL_UNDEFINED)
+        return SCARD_S_SUCCESS;
+    DWORD protocol = SCARD_PROTOCOL_UNDEFINED;
+    uint32_t code = ask_for_protocol(card, &protocol);
     if (code == SCARD_S_SUCCESS)
         card->protocol = protocol;
     return code;
@@ -709,6 +726,25 @@ uint32_t transaction_begin(struct transaction *transaction)
 
 uint32_t transaction_end(struct transaction *transaction)
 {
+    uint64_t attachment = transaction->attachment;
     transaction->attachment = 0;
-    return manage_unlock(transaction->manage, SCARD_LEAVE_CARD);
+    return unlock(transaction->manage, attachment, SCARD_LEAVE_CARD);
+}
+
+uint64_t transaction_attachment(const struct transaction *transaction)
+{
+    return transaction->attachment;
+}
+
+bool manage_keep_alive(scardffi_manage *manage, uint64_t attachment)
+{
+    struct card_handle *card = manage_enter(manage);
+    if (card == NULL)
+        return false;
+    bool is_held = (attachment == 0 || manage->attachment == attachment) && manage->locks > 0;
+    DWORD protocol;
+    if (is_held)
+        ask_for_protocol(card, &protocol); /* Windows counts any call; the owner's next call reports an error */
+    manage_leave(card, SCARD_S_SUCCESS);
+    return is_held;
 }

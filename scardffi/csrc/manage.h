@@ -88,6 +88,10 @@ uint32_t transaction_begin(struct transaction *transaction);
 uint32_t transaction_end(struct transaction *transaction);
 /* End the transaction only if it was begun and not ended. */
 void transaction_cancel(struct transaction *transaction);
+/* Return the number of the attachment that holds the transaction; 0 if it is not held. */
+uint64_t transaction_attachment(const struct transaction *transaction);
+/* Ask for the card's status if this attachment, or any if it is 0, holds a transaction, and return whether it does. */
+bool manage_keep_alive(scardffi_manage *manage, uint64_t attachment);
 
 /* [end] */
 

@@ -812,6 +812,9 @@ static void cause_sanitizer_reports(void)
     pthread_join(thread, NULL);
     CHECK(exchange_plain(manage, READ_4, sizeof READ_4, too_small, 6) == 6);
     free(too_small);
+    unsigned char *unset = malloc(sizeof READ_4);
+    exchange_plain(manage, unset, sizeof READ_4, shared_response, sizeof shared_response);
+    free(unset);
     detach_and_free(manage);
 }
 

@@ -1,6 +1,7 @@
 /* Fuzz targets of the core, for libFuzzer or by themselves (fuzz.c). The bytes say how the core is called and what the
- * PC/SC library answers. It may break every rule but one: it writes only where it may. This file is also built in the
- * shape of Windows, where the library's strings are UTF-16. */
+ * PC/SC library answers. It may break every rule but two: it writes only where it may, and it writes all bytes that it
+ * claims and that have room. This file is also built in the shape of Windows, where the library's strings are UTF-16.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,9 +44,11 @@ static LONG transmit(SCARDHANDLE handle, const SCARD_IO_REQUEST *send_pci, const
         return (LONG)SCARD_W_REMOVED_CARD;
     size_t length = fuzz_byte();
     if (length == FAILURE)
-        return (LONG)fuzz_number(4);
+        return (LONG)(fuzz_number(4) | 1);
     if (length == LENGTH_ONLY) {
+        DWORD capacity = *received;
         *received = fuzz_number(4);
+        memset(response, 0xA5, *received < capacity ? *received : capacity);
         return 0;
     }
     if (length == LACK_OF_ROOM) {
@@ -68,14 +71,17 @@ static LONG transmit(SCARDHANDLE handle, const SCARD_IO_REQUEST *send_pci, const
     return 0;
 }
 
-/* Write bytes of the input to memory of `*length` bytes, and claim a length of the input. */
+/* Claim a length of the input, and write as many bytes, or all that fit into memory of `*length` bytes. */
 static LONG fill(unsigned char *memory, DWORD *length)
 {
-    unsigned char claim = (unsigned char)fuzz_byte();
-    size_t written = fuzz_byte(), room = *length;
-    if (memory != NULL)
-        fuzz_bytes(memory, written < room ? written : room);
+    unsigned claim = fuzz_byte();
+    size_t given = fuzz_byte(), room = *length;
     *length = claim < 0xF0 ? claim : fuzz_number(4);
+    size_t written = *length < room ? *length : room;
+    if (memory != NULL) {
+        memset(memory, 0xA5, written);
+        fuzz_bytes(memory, given < written ? given : written);
+    }
     return answer_code();
 }
 
@@ -98,7 +104,7 @@ static LONG fill_name(char *name, DWORD *units)
 {
     DWORD length = *units * (DWORD)sizeof(uint16_t);
     LONG code = fill((unsigned char *)name, &length);
-    *units = length;
+    *units = length / (DWORD)sizeof(uint16_t);
     return code;
 }
 

@@ -65,7 +65,7 @@ class World:
         self.context = Context(library=self.library)
         RAW["own context"] = self.context.handle
         self.files = self.card.create_file_access()
-        self.mutexes = [one for one in gc.get_objects() if type(one) is Mutex]
+        self.mutexes = [one for one in gc.get_objects() if issubclass(type(one), Mutex)]
         gc.freeze()  # gc.get_objects() omits what exists now, which is much
         self.secrets: list[bytes] = []
         self.before = self._counts()
@@ -90,8 +90,8 @@ class World:
             found.append(f"another handle cannot lock: {type(error).__name__}")
         if not self.card.is_attached:
             found.append("the card is detached")
-        mutexes = [*self.mutexes, *(one for one in gc.get_objects() if type(one) is Mutex)]
-        found += ["a Mutex is held" for one in mutexes if one._is_owned()]  # type: ignore[attr-defined]  # typeshed lacks it
+        mutexes = [*self.mutexes, *(one for one in gc.get_objects() if issubclass(type(one), Mutex))]
+        found += ["a Mutex is held" for one in mutexes if one._is_owned()]
         copies = sum(self.copies_of(piece, len(piece)) for piece in self.secrets)
         if copies:
             found.append(f"{copies} copies of the code")
@@ -319,6 +319,19 @@ def reconnect_exclusive() -> None:
 
 
 @operation
+def recover() -> None:
+    with SCardManage(WORLD.library).attach_by_ifd(WORLD.reader, on_reset=SCardManage.status) as card:
+        card.recover()
+
+
+@operation
+def recover_a_lost_handle() -> None:
+    with SCardManage(WORLD.library).attach_by_ifd(WORLD.reader, on_reset=SCardManage.status) as card:
+        WORLD.library.SCardDisconnect(card.handle, Disposition.LEAVE)
+        card.recover()
+
+
+@operation
 def lock() -> None:
     WORLD.card.lock()
 
@@ -339,6 +352,12 @@ def lock_with_a_timeout() -> None:
 @operation
 def transaction() -> None:
     with WORLD.card.transaction():
+        pass
+
+
+@operation
+def transaction_that_is_kept_alive() -> None:
+    with WORLD.card.transaction(keep_alive=True):
         pass
 
 
