@@ -4,10 +4,10 @@ Runs the calls of each binding that do this on null_pcsc.c, whose functions retu
 process of its own, the short rounds alternate, and the minimum is the result. Every attachment is ended before the
 next one. A question for a state returns at once: its timeout is 0.
 
-scardffi gives each attachment a PC/SC context of its own; a row in C does the same. On the main thread
-`get_status_change` makes its call on a second thread, so that Ctrl-C can end the wait; on other threads it does not.
-The row of Java is CardTerminal.isCardPresent, its only question that does not wait. pyscard's `connect` also asks for
-the state of the card, and Java's does too.
+scardffi gives each attachment a PC/SC context of its own; a row in C does the same. Its `get_status_change` makes its
+call on a thread of its own, so that Ctrl-C and the timeout can end the wait; the start of the thread is most of its
+time. The row of Java is CardTerminal.isCardPresent, its only question that does not wait. pyscard's `connect` also asks
+for the state of the card, and Java's does too.
 
 Does not show: a real resource manager, which needs some hundred microseconds to connect to a card.
 
@@ -15,7 +15,6 @@ Does not show: a real resource manager, which needs some hundred microseconds to
 """
 
 import sys
-import threading
 import timeit
 from contextlib import ExitStack
 from pathlib import Path
@@ -51,7 +50,6 @@ ROWS: Final = {
         "java": _Row("javax.smartcardio `isCardPresent`", "java", "status"),
         "raw": _Row("scardffi `raw.SCardGetStatusChange`", "scardffi", "status-raw"),
         "status": _Row("scardffi `get_status_change()`", "scardffi", "status"),
-        "status-main": _Row("scardffi `get_status_change()`, main thread", "scardffi", "status-main"),
         "pyscard-scard": _Row("pyscard `scard.SCardGetStatusChange`", "pyscard", "status-scard"),
     },
 }
@@ -127,7 +125,6 @@ def _scardffi_timers() -> dict[str, timeit.Timer]:
         "attach-raw": "code, card, protocol = raw.SCardConnect(handle, reader, shared, any)\n"
         "raw.SCardDisconnect(card, leave)",
         "status": "context.get_status_change([reader], 0)",
-        "status-main": "context.get_status_change([reader], 0)",
         "status-raw": "raw.SCardGetStatusChange(handle, 0, states)",
     }
     return {name: timeit.Timer(statement, globals=names) for name, statement in statements.items()}
@@ -156,19 +153,12 @@ def _pyscard_timers() -> dict[str, timeit.Timer]:
 def _serve() -> None:
     """Read requests from the standard input, and print a line for each."""
     timers: dict[str, timeit.Timer] = {}
-    times: list[float] = []
     for line in sys.stdin:
         row, _, _, count = line.split()
         if not timers:
             timers = _pyscard_timers() if row.endswith(("scard", "connection")) else _scardffi_timers()
         timer, number = timers[row], int(count)
-        if row.endswith("main"):
-            times.append(timer.timeit(number))
-        else:
-            thread = threading.Thread(target=lambda t=timer, n=number: times.append(t.timeit(n)))
-            thread.start()
-            thread.join()
-        print(times.pop() / number * 1e9, flush=True)
+        print(timer.timeit(number) / number * 1e9, flush=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Each reader has a card, and an attachment that stays open. One process measures both: in each round it measures with 10
 readers, plugs in the others, and measures again. A time is the minimum of the rounds.
 
-Most of the time of get_status_change is that of its thread.
+Most of the time of get_status_change is that of its thread; raw SCardGetStatusChange has none.
 
 Does not show: many threads that use the readers at the same time, and pcscd, which has at most 16 readers.
 """
@@ -47,12 +47,13 @@ def _plug(numbers: range, context: Context, readers: ExitStack) -> None:
 
 
 def _measure_calls(count: int, context: Context, seconds: float, times: dict[str, dict[str, float]]) -> None:
-    names = len(context.list_readers())
+    names, ask = len(context.list_readers()), context.library.SCardGetStatusChange
     with context.attach(_USED) as card:
         calls: dict[str, tuple[Callable[[], object], int]] = {
             "attach and detach": (lambda: context.attach(_USED).detach(), 1),
             "`transmit`": (lambda: card.transmit(_COMMAND), 1),
             "`get_status_change` of one reader": (lambda: context.get_status_change([_USED], 0), 1),
+            "`SCardGetStatusChange` of one reader": (lambda: ask(context.handle, 0, [(_USED, 0)]), 1),
             "`list_readers`, for each name": (context.list_readers, names),
             "plug and unplug a reader": (_plug_and_unplug, 1),
         }

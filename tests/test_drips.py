@@ -184,7 +184,7 @@ def test_cancel_and_progress_end_a_script_in_the_middle_of_a_response(end: str, 
         kept = vars(raised.value)
         assert (kept["index"], len(kept["replies"])) == (0, 0)
         assert kept["partial"] == counted(kept["arrived"])
-        assert kept["arrived"] > 1
+        assert kept["arrived"] >= 1
         assert card.transmit(READ)[1:] == b"\x61\x01"
 
 

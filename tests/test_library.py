@@ -523,3 +523,77 @@ def test_overlapping_uses_of_installed_restore_the_first_default() -> None:
     assert Library.default() == library
     second.__exit__(None, None, None)
     assert Library.default() == before
+
+
+# Each function of the C core
+
+
+ANSWER = 0x1234
+"""What every function of every_function.c returns."""
+
+
+def called(function: Any, *arguments: object) -> int:
+    """Call a C function with these arguments and zeros for the others; return its code."""
+    kinds = ffi.typeof(function).args[len(arguments) :]
+    zeros = [ffi.NULL if kind.kind == "pointer" else 0 for kind in kinds]
+    return unsigned(function(*arguments, *zeros))
+
+
+def codes(library: Library) -> dict[str, int]:
+    """Return the code of each function of the core on this library, which must do nothing."""
+    names = [name for name in dir(lib) if name.startswith("pcsc_SCard") and not name.endswith("StartedEvent")]
+    return {name: called(getattr(lib, name), library.native) for name in names}
+
+
+def plain_codes() -> dict[str, int]:
+    """Return the code of each function of the core under PC/SC's own name, on the default library."""
+    names = [name for name in dir(lib) if re.match("SCard[A-Z]", name)]
+    return {name: called(getattr(lib, name)) for name in names}
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """A library that has every function, also those of Windows."""
+    return Library(shared_library(SOURCES / "every_function.c", tmp_path_factory.mktemp("complete"), *CORE_FLAGS))
+
+
+def test_each_function_returns_the_code_of_the_librarys_function(complete: Library) -> None:
+    found = codes(complete)
+    assert len(found) > 30
+    assert set(found.values()) == {ANSWER}
+
+
+def test_each_function_that_a_library_lacks_returns_that_it_is_not_implemented(bare: Library) -> None:
+    present = {f"pcsc_{name}" for name in bare.info().functions}
+    for name, code in codes(bare).items():
+        assert code == (ReturnCode.SCARD_F_INTERNAL_ERROR if name in present else 0x80004001), name
+
+
+def test_each_plain_function_is_that_of_the_default_library(complete: Library, bare: Library) -> None:
+    previous = set_default_table(complete.native)
+    try:
+        assert set(plain_codes().values()) == {ANSWER}
+        set_default_table(bare.native)
+        assert set(plain_codes().values()) == {
+            ReturnCode.SCARD_F_INTERNAL_ERROR,
+            ReturnCode.SCARD_E_UNSUPPORTED_FEATURE,
+        }
+    finally:
+        set_default_table(previous)
+
+
+WITHOUT_A_LIBRARY = """
+import re
+from scardffi import ffi, lib
+def called(name):
+    function = getattr(lib, name)
+    kinds = ffi.typeof(function).args
+    return function(*[ffi.NULL if kind.kind == "pointer" else 0 for kind in kinds]) & 0xFFFFFFFF
+names = [name for name in dir(lib) if re.match("(pcsc_)?SCard[A-Z]", name) and not name.endswith("StartedEvent")]
+print(*sorted({(name.startswith("pcsc_"), hex(called(name))) for name in names}))
+"""
+
+
+def test_without_a_pcsc_library_each_function_returns_that_there_is_none() -> None:
+    said = run_python(WITHOUT_A_LIBRARY, environment={"SCARDFFI_LIBRARY": "/nonexistent/libpcsc.so"})
+    assert said == ["(False, '0x8010001d') (True, '0x8007007e')"]

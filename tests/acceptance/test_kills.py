@@ -8,7 +8,7 @@ from support.alone import run_alone
 from support.pcscd import pcscd_version
 from support.reports import report
 
-KILLS = int(os.environ.get("SCARDFFI_TEST_KILLS", "20"))
+KILLS = int(os.environ.get("SCARDFFI_TEST_KILLS", "8"))
 
 
 @pytest.mark.usefixtures("daemon")  # skips without a pcscd; the program starts its own one

@@ -33,6 +33,9 @@ class Service(Protocol):
     def kill(self) -> None:
         """Stop it so that it cannot tell its clients, if that is possible."""
 
+    def frozen(self) -> AbstractContextManager[None]:
+        """Let it not answer during the `with` statement."""
+
     def of_another_version(self) -> AbstractContextManager[object]:
         """Let the next client speak another version of the protocol during the `with` statement."""
 
@@ -55,6 +58,10 @@ class VirtualService:
         self._stopped.enter_context(virtual.service_stopped())
 
     kill = stop
+
+    def frozen(self) -> AbstractContextManager[None]:
+        """Freeze the resource manager."""
+        return virtual.service_frozen()
 
     def of_another_version(self) -> AbstractContextManager[object]:
         """Return the code by a fault, because there is no protocol."""
@@ -83,6 +90,10 @@ class PcscdService:
     def kill(self) -> None:
         """Kill the daemon while clients are connected."""
         self.daemon.kill()
+
+    def frozen(self) -> AbstractContextManager[None]:
+        """Freeze the daemon."""
+        return self.daemon.frozen()
 
     @contextmanager
     def of_another_version(self) -> Iterator[None]:

@@ -45,8 +45,9 @@ static void wait_for_socket(const bool *value, bool wanted)
     pthread_mutex_unlock(&socket_mutex);
 }
 
-socket_number socket_listen(uint16_t port)
+socket_number socket_listen(uint16_t port, bool *refused)
 {
+    *refused = port % 3 == 0;
     return port % 2 == 0 ? CONNECTION : NO_SOCKET;
 }
 

@@ -93,5 +93,7 @@ CALL_NOTHING: Final = {
     "connection to a reader",
 }
 """Operations that call no function that can fail."""
-OF_A_THREAD: Final = {"accept4", "poll", "recv"}
-"""Functions that the library's own threads call too: at the time of an operation, or later."""
+NOT_ALWAYS_SEEN: Final = {"accept4", "poll", "recv", "fcntl"}
+"""Functions that the library's own threads call too, at the time of an operation or later; and fcntl, which has another
+name on machines of 32 bits.
+"""

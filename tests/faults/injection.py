@@ -4,13 +4,12 @@ import contextlib
 import os
 import random
 import resource
-import signal
 import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
-from conformance.services import PcscdService, Service
+from conformance.services import Service
 from support.cards import T1_ATR
 
 from scardffi import Disposition, SCardManage, ShareMode
@@ -126,25 +125,22 @@ class Restarted(Fault):
 
 
 class Frozen(Fault):
-    """Pcscd gets SIGSTOP, and SIGCONT some time later."""
+    """The resource manager does not answer, and goes on some time later: pcscd gets SIGSTOP and SIGCONT."""
 
     ends_by_itself = True
 
     def do(self) -> None:
         """Freeze it."""
-        self._signal(signal.SIGSTOP)
+        self._frozen = self.service.frozen()
+        self._frozen.__enter__()
 
     def undo(self) -> None:
         """Let it go on."""
-        self._signal(signal.SIGCONT)
-
-    def _signal(self, number: signal.Signals) -> None:
-        assert isinstance(self.service, PcscdService)
-        os.kill(self.service.daemon.process_id, number)
+        self._frozen.__exit__(None, None, None)
 
 
 class StillFrozen(Frozen):
-    """Pcscd gets SIGSTOP, and SIGCONT only when the call has ended, before its objects are closed."""
+    """The resource manager goes on only when the call has ended, before its objects are closed."""
 
     ends_by_itself = False
     ends_before_closing = True
@@ -189,9 +185,34 @@ class PulledAndInserted(Pulled):
 
 
 class UnpluggedAndPlugged(Unplugged):
-    """The reader is unplugged and plugged in again."""
+    """The reader is unplugged, and plugged in again half a second later.
+
+    If that were quicker, a busy program could miss it: the reader and its counter are the same again then.
+    """
 
     ends_by_itself = True
+
+    def wait_a_little(self) -> None:
+        """Wait half a second."""
+        time.sleep(0.5)
+
+
+class Swapped(OnReaders):
+    """The card is pulled out and inserted again before anything else happens."""
+
+    def do(self) -> None:
+        """Do both."""
+        self.service.place.remove(0)
+        self.service.place.insert(0)
+
+
+class Replugged(OnReaders):
+    """The reader is unplugged and plugged in again before anything else happens."""
+
+    def do(self) -> None:
+        """Do both."""
+        self.service.place.unplug(0)
+        self.service.place.plug(0)
 
 
 class AnotherProgram(OnReaders):
@@ -321,6 +342,8 @@ FAULTS: Final[dict[str, Callable[[Service], Fault]]] = {
     "frozen": StillFrozen,
     "card pulled": Pulled,
     "reader unplugged": Unplugged,
+    "card pulled and inserted": Swapped,
+    "reader unplugged and plugged in": Replugged,
     "card of the wait pulled and inserted": PulledAndInserted,
     "reader of the wait unplugged and plugged in": UnpluggedAndPlugged,
     "reset by another program": Reset,

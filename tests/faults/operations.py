@@ -58,8 +58,8 @@ class Operation(NamedTuple):
 
     name: str
     kind: str
-    """What it is to the resource manager: card, question, opening, waiting or closing. Operations of the kinds bounded,
-    sharing and answer have rows of their own."""
+    """What it is to the resource manager: card, question, opening, waiting or closing. Operations of the kinds
+    recovery, bounded, sharing and answer have rows of their own."""
     make: Callable[[Scene], Callable[[], object]]
     blocks: bool = False
     """True if the call waits until something happens; such an operation is only hit while it waits."""
@@ -336,6 +336,12 @@ def monitor_in_time(scene: Scene) -> Callable[[], object]:
     return in_time(lambda: one.wait(lambda _: False, LIMIT), "Monitor.wait(timeout=0.2)")
 
 
+def recover(card: SCardManage, scene: Scene) -> None:
+    card.recover()
+    check(card.transmit(READ_4) == ANSWER_4, "transmit after recover")
+    scene.answers += 1
+
+
 def answers(work: Callable[[SCardManage], object]) -> Callable[[Scene], Callable[[], object]]:
     """Return a `make` for a call on a card whose answers may be anything."""
     return on_a_card(lambda card, _: work(card))
@@ -440,6 +446,7 @@ OPERATIONS: Final = {
         Operation("a new monitor", "waiting", new_monitor),
         Operation("monitor", "waiting", monitor, blocks=True),
         Operation("attach alone", "sharing", attach_alone),
+        Operation("recover", "recovery", on_a_card(recover)),
         Operation("attach(timeout=0.2)", "bounded", attach_in_time),
         Operation("reconnect(timeout=0.2)", "bounded", reconnect_in_time),
         Operation("lock(timeout=0.2)", "bounded", lock_in_time),

@@ -27,7 +27,8 @@ program runs this table on the virtual library and on a real pcscd, and writes t
   of the error that ended it.
 - **Virtual** and **pcscd** say how often the row was run on that library, and what was seen, if several outcomes are
   allowed. A dash means that the library cannot show this fault: the virtual library is a part of the program, so that
-  it cannot be killed or frozen.
+  it cannot be killed.
+- **Another program** is another client of the resource manager, with a native context of its own.
 - *Before* the call means that the fault is there when the call begins; *during* means that it comes while the call runs
   or, for a quick call, while the program makes the call again and again; *after* means that it comes between the call
   and the end of its objects.

@@ -12,7 +12,7 @@ VIRTUAL: Final = ("virtual",)
 RESET: Final = "reset by another program"
 REMOVED: Final = ("RemovedCardError", "NoSmartCardError")
 UNPLUGGED: Final = ("ReaderUnavailableError",)
-APART: Final = {"answer", "sharing", "bounded"}
+APART: Final = {"answer", "sharing", "bounded", "recovery"}
 """The kinds of operations that have rows of their own only: others stand for them elsewhere."""
 GONE: Final = ("NoServiceError", "CommunicationError")
 
@@ -35,7 +35,7 @@ class Row(NamedTuple):
 
 def of_the_service() -> Iterator[Row]:
     """Yield the rows in which the resource manager fails."""
-    faults = (("stopped", BOTH), ("killed", DAEMON), ("restarted", BOTH), ("frozen, then continued", DAEMON))
+    faults = (("stopped", BOTH), ("killed", DAEMON), ("restarted", BOTH), ("frozen, then continued", BOTH))
     for operation in OPERATIONS.values():
         if operation.kind in APART:
             continue  # the other operations stand for them
@@ -59,11 +59,11 @@ def _without_service(operation: Operation, fault: str, moment: str) -> tuple[str
     return (RESULT, *GONE) if returns else GONE
 
 
-def of_a_frozen_daemon() -> Iterator[Row]:
-    """Yield the rows in which pcscd stays frozen, and a call has a timeout."""
+def of_a_frozen_service() -> Iterator[Row]:
+    """Yield the rows in which the resource manager stays frozen, and a call has a timeout."""
     for operation in OPERATIONS.values():
         if operation.kind == "bounded":
-            yield Row("frozen", "before", operation.name, ("SCardTimeoutError",), DAEMON)
+            yield Row("frozen", "before", operation.name, ("SCardTimeoutError",))
 
 
 def of_the_card() -> Iterator[Row]:
@@ -79,11 +79,25 @@ def of_the_card() -> Iterator[Row]:
             yield Row(RESET, "during", operation.name, ("ResetCardError",))
             yield Row(RESET, "after", operation.name, (RESULT,))
     for name in ("get_status_change, waiting", "monitor"):
-        for fault in ("card of the wait pulled and inserted", "reader of the wait unplugged and plugged in"):
-            yield Row(fault, "during", name, (RESULT,))
+        yield Row("card of the wait pulled and inserted", "during", name, (RESULT,))
+        unknown = () if name == "monitor" else ("UnknownReaderError",)
+        yield Row("reader of the wait unplugged and plugged in", "during", name, (RESULT, *unknown))
     for fault in ("card pulled", "reader unplugged"):
         yield Row(fault, "before", "attach", (*REMOVED, *UNPLUGGED, "UnknownReaderError"))
         yield Row(fault, "during", "attach", (*REMOVED, *UNPLUGGED, "UnknownReaderError"))
+
+
+def of_recovery() -> Iterator[Row]:
+    """Yield the rows in which a program asks for the card again."""
+    for fault in (RESET, "restarted", "card pulled and inserted", "reader unplugged and plugged in"):
+        yield Row(fault, "before", "recover", (RESULT,))
+    yield Row("stopped", "before", "recover", ("NoServiceError",))
+    yield Row("killed", "before", "recover", ("NoServiceError",), DAEMON)
+    yield Row("card pulled", "before", "recover", REMOVED)
+    yield Row("reader unplugged", "before", "recover", (*UNPLUGGED, "UnknownReaderError"))
+    for name in ("transmit", "script", "status"):
+        yield Row("card pulled and inserted", "before", name, ("RemovedCardError", "ResetCardError"))
+        yield Row("reader unplugged and plugged in", "before", name, UNPLUGGED)
 
 
 def of_sharing() -> Iterator[Row]:
@@ -200,12 +214,14 @@ def of_the_system() -> Iterator[Row]:
     for name in ("Context", "attach", "get_status_change"):
         yield Row("a daemon of another version", "before", name, ("ServiceStoppedError",))
     yield Row("a daemon of another version", "before", "list_readers", (RESULT,))
+    yield Row("no space is left on the disk", "before", "FileSystemCard.save", ("OSError",), VIRTUAL)
 
 
 ROWS: Final = (
     *of_the_service(),
-    *of_a_frozen_daemon(),
+    *of_a_frozen_service(),
     *of_the_card(),
+    *of_recovery(),
     *of_sharing(),
     *of_answers(),
     *of_the_system(),

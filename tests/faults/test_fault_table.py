@@ -20,7 +20,7 @@ from .table import BOTH, ROWS, of_place
 
 TIMES = int(os.environ.get("SCARDFFI_TEST_FAULTS", "0"))
 """How often each row is run; 0 for a part of the rows, and once."""
-STRIDES = {"virtual": 3, "pcscd": 13}
+STRIDES = {"virtual": 5, "pcscd": 17}
 """One of so many rows is run in the short form."""
 PARTS = 2
 

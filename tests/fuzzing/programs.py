@@ -42,10 +42,10 @@ C_TARGETS = {
 """The program of each target in C."""
 
 
-def build(name: str, folder: Path, *flags: str) -> Path:
-    """Build a program in a folder of its own, and return its path."""
+def build(name: str, folder: Path, *flags: str, with_sources: bool = True) -> Path:
+    """Build a program in a folder of its own, and return its path; without sources, compile only the targets."""
     wanted = PROGRAMS[name]
     out = folder / name
     out.mkdir()
-    sources = (str(CSRC / "fuzz.c"), *map(str, wanted.sources))
-    return program(CSRC / wanted.source, out, *FLAGS, *wanted.flags, *flags, *sources, "-ldl")
+    sources = (str(CSRC / "fuzz.c"), *map(str, wanted.sources), "-ldl") if with_sources else ()
+    return program(CSRC / wanted.source, out, *FLAGS, *wanted.flags, *flags, *sources)

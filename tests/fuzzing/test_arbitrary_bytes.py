@@ -4,6 +4,7 @@ The number of inputs is that of hypothesis' profile; conftest.py defines the pro
 """
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import event, given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from support.reports import report
 
 from fuzzing.inputs import BER_TLVS, COMMANDS, VALID, seeds_of
+from fuzzing.programs import PROGRAMS, build
 from fuzzing.targets import TARGETS, Target, is_accepted
 from scardffi.iso7816.command import Command, MalformedCommandError
 from scardffi.iso7816.response import MalformedResponseError
@@ -95,3 +97,8 @@ def rebuilt(objects: list[TLV]) -> bytes:
 @given(BER_TLVS)
 def test_nested_objects_keep_the_sizes_of_their_length_fields(raw: bytes) -> None:
     assert rebuilt(decode(raw)) == raw
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_source_of_a_program_of_targets_in_c_compiles(name: str, tmp_path: Path) -> None:
+    assert build(name, tmp_path, "-c", with_sources=False).exists()

@@ -30,6 +30,7 @@ from faults.injection import FAULTS, CountingCard
 from faults.operations import OPERATIONS, Scene
 from faults.table import FUNCTIONS, RESULT, Row, of_place
 from support.commands import ANSWER_4, READ_4
+from support.pcscd import in_namespace
 
 from scardffi import (
     Context,
@@ -332,6 +333,25 @@ def run_exit(world: World, row: Row, found: dict[str, Any]) -> None:
         found["wrong"].append(f"ended with {done.returncode}: {done.stdout}{done.stderr}")
 
 
+_FILL_AND_SAVE = """
+mount -t tmpfs -o size=64k none "$1" && exec "$2" -X dev -W error -X faulthandler "$3" "$1"
+"""
+
+
+def run_full_disk(world: World, row: Row, found: dict[str, Any]) -> None:
+    """Save a card to a full file system, in another process."""
+    found["times"] += 1
+    folder = world.folder / "disk"
+    folder.mkdir(exist_ok=True)
+    program = str(Path(__file__).with_name("full_disk.py"))
+    command = in_namespace(["sh", "-c", _FILL_AND_SAVE, "sh", str(folder), sys.executable, program])
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
+    outcome = done.stdout.strip() if done.returncode == 0 else f"exit status {done.returncode}"
+    found["seen"][outcome] += 1
+    if outcome not in row.expected or done.stderr:
+        found["wrong"].append(done.stdout + done.stderr)
+
+
 def scardffi_reader(place: Place, number: int) -> str:
     """Return the reader's name in another process, which has a virtual library of its own."""
     return f"reader {number}" if place.name == "virtual" else place.reader(number)
@@ -373,6 +393,7 @@ RUNNERS: dict[str, Callable[[World, Row, dict[str, Any]], None]] = {
     "a storm of SIGTERM": run_signals,
     "a storm of forks": run_forks,
     "the interpreter ends": run_exit,
+    "no space is left on the disk": run_full_disk,
     **{f"{name} fails": run_failing for name in FUNCTIONS},
 }
 

@@ -66,7 +66,8 @@ _START_SECONDS = 10.0
 _STOP_SECONDS = 5.0
 
 
-def _in_namespace(command: Sequence[str]) -> list[str]:
+def in_namespace(command: Sequence[str]) -> list[str]:
+    """Return the command that runs this one in a mount namespace of its own."""
     as_root = [] if os.geteuid() == 0 else ["-r"]
     return ["unshare", *as_root, "-m", "--propagation", "private", *command]
 
@@ -88,7 +89,7 @@ def unavailable_reason(*, vpcd: bool = False) -> str | None:
     if header.returncode != 0:
         return "pcsc-lite's ifdhandler.h (libpcsclite-dev) is not installed"
     entered = subprocess.run(
-        _in_namespace(["mount", "-t", "tmpfs", "none", "/run"]), capture_output=True, text=True, check=False
+        in_namespace(["mount", "-t", "tmpfs", "none", "/run"]), capture_output=True, text=True, check=False
     )
     if entered.returncode != 0:
         return f"no mount namespace of our own: {entered.stderr.strip()}"
@@ -216,7 +217,7 @@ class PrivatePcscd:
         daemon = ["env", preload, "pcscd", *options]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                _in_namespace([*enter, *daemon]),
+                in_namespace([*enter, *daemon]),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

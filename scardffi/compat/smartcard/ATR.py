@@ -191,22 +191,22 @@ class ATR:
 
     @property
     def hasTA(self) -> list[bool]:
-        """Whether there is TA1, TA2 and so on. Deprecated: use ``TA``."""
+        """For each of TA1, TA2 and so on, True if it is there. Deprecated: use ``TA``."""
         return self._present("TA", self.TA)
 
     @property
     def hasTB(self) -> list[bool]:
-        """Whether there is TB1, TB2 and so on. Deprecated: use ``TB``."""
+        """For each of TB1, TB2 and so on, True if it is there. Deprecated: use ``TB``."""
         return self._present("TB", self.TB)
 
     @property
     def hasTC(self) -> list[bool]:
-        """Whether there is TC1, TC2 and so on. Deprecated: use ``TC``."""
+        """For each of TC1, TC2 and so on, True if it is there. Deprecated: use ``TC``."""
         return self._present("TC", self.TC)
 
     @property
     def hasTD(self) -> list[bool]:
-        """Whether there is TD1, TD2 and so on. Deprecated: use ``TD``."""
+        """For each of TD1, TD2 and so on, True if it is there. Deprecated: use ``TD``."""
         return self._present("TD", self.TD)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""What happens on a connection."""
+"""The events of a connection."""
 
 from __future__ import annotations
 

@@ -87,8 +87,12 @@ def notify(observer: Observer, observable: Observable, handlers: Any) -> None:
     """Call ``update`` of one observer, and log what it raises."""
     try:
         observer.update(observable, handlers)
-    except Exception as error:
-        import logging
+    except Exception as error:  # noqa: BLE001  an observer may raise anything
+        log(f"the observer {observer!r} of {observable} failed", error)
 
-        message = f"the observer {observer!r} of {observable} failed"
-        logging.getLogger("scardffi").error(message, exc_info=error)  # noqa: TRY400  as a monitor logs
+
+def log(message: str, error: Exception) -> None:
+    """Log an error of the program's with the logger ``scardffi``."""
+    import logging
+
+    logging.getLogger("scardffi").error(message, exc_info=error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from typing import TYPE_CHECKING, NoReturn
@@ -112,7 +113,8 @@ class PCSCCardConnection(CardConnection):
             CardConnectionException: another error of PC/SC.
         """
         super().connect(protocol, mode, disposition)
-        self._detach(Disposition.LEAVE)
+        with contextlib.suppress(SCardError):
+            self._detach(Disposition.LEAVE)
         wanted = (self._wanted or self.T0_protocol | self.T1_protocol) if protocol is None else protocol
         mask = translateprotocolmask(wanted)
         share = scard.SCARD_SHARE_SHARED if mode is None else mode
@@ -127,7 +129,6 @@ class PCSCCardConnection(CardConnection):
                 if not _wait_for_ending():
                     raise
                 attach()
-            active = manage.protocol
         except SCardError as error:
             hresult = hresult_of(error)
             if mask == scard.SCARD_PROTOCOL_T15:
@@ -136,7 +137,7 @@ class PCSCCardConnection(CardConnection):
                 raise NoCardException("Unable to connect", hresult) from error
             name = dictProtocol.get(mask, mask)
             raise CardConnectionException(f"Unable to connect with protocol {name}", hresult=hresult) from error
-        self._use(manage, active)
+        self._use(manage, mask)
         self.disposition = scard.SCARD_UNPOWER_CARD if disposition is None else disposition
 
     def reconnect(self, protocol: int | None = None, mode: int | None = None, disposition: int | None = None) -> None:
@@ -155,14 +156,18 @@ class PCSCCardConnection(CardConnection):
                 translateprotocolmask(wanted),
                 scard.SCARD_RESET_CARD if disposition is None else disposition,
             )
-            self._use(manage, manage.protocol)
         except SCardError as error:
             raise _exception("Unable to reconnect", error) from error
+        self._use(manage, translateprotocolmask(wanted))
 
-    def _use(self, manage: SCardManage, active: int) -> None:
-        """Note an established connection and its protocol."""
+    def _use(self, manage: SCardManage, wanted: int) -> None:
+        """Note an established connection and its protocol: one of those that were wanted."""
         self.manage, self._send = manage, manage.transmit
-        self.defaultprotocol = _OWN_NUMBERS.get(int(active), int(active))
+        try:
+            active = int(manage.protocol)
+        except SCardError:  # there is no card, or it was reset meanwhile, as the next call says
+            active = wanted
+        self.defaultprotocol = _OWN_NUMBERS.get(active, active)
 
     def setProtocol(self, protocol: int) -> None:
         """Set the protocols for :meth:`connect`."""
@@ -176,6 +181,9 @@ class PCSCCardConnection(CardConnection):
             CardConnectionException: an error of PC/SC; the connection is ended nevertheless.
         """
         super().disconnect()
+        self._end_connection()
+
+    def _end_connection(self) -> None:
         try:
             self._detach(self.disposition)
         except SCardError as error:
@@ -189,10 +197,10 @@ class PCSCCardConnection(CardConnection):
     def release(self) -> None:
         """End the connection, if it is there, and free the context. Wraps ``SCardReleaseContext``."""
         super().release()
-        self._detach(self.disposition)
-        if self._context is not None:
-            self._context.release()
-            self._context = None
+        context, self._context = self._context, None
+        if context is not None:
+            context.release()
+        self._end_connection()
 
     @silent_at_exit
     def __del__(self) -> None:
