@@ -47,7 +47,7 @@ class Program:
         card: makes the card in the reader; None for an empty reader.
         says: a regular expression that the output has.
         reader: the reader's name.
-        same_commands: whether the card gets the same commands in each run, because none of them has a random number.
+        random: whether the commands, or their order, are random; then only the set of their headers is compared.
         added_to_pyscard: what pyscard lacks for this program: lines for the end of its CardConnectionDecorator.py.
         is_short: whether it runs in the short form.
     """
@@ -57,7 +57,7 @@ class Program:
     card: Callable[[], Card] | None
     says: str
     reader: str = READER
-    same_commands: bool = True
+    random: bool = False
     added_to_pyscard: str = ""
     is_short: bool = False
 
@@ -87,7 +87,7 @@ PROGRAMS = [
         cards.yubikey,
         "YubiKey 5A.*Serial: 12345678.*BEGIN PUBLIC KEY",
         reader="Yubico YubiKey CCID 00 00",
-        same_commands=False,
+        random=True,
     ),
     Program(
         f"fido2==2.2.1 {CRYPTOGRAPHY}",
@@ -285,7 +285,7 @@ PROGRAMS = [
         ],
         cards.cryptnox,
         f"Basic {0x4711000000000001} .1, 6, 1. True",
-        same_commands=False,
+        random=True,
     ),
     Program(
         "coinkite-tap-protocol==1.2.2 cbor2==6.3.0 click==8.3.0 pyqrcode==1.2.1 pypng==0.20220715.0 requests==2.34.2 "
@@ -359,7 +359,7 @@ class Run:
             self._variables["SCARDFFI_VIRTUAL"] = f"reader,name={program.reader},connect={served.port}"
             self.output = self._outputs(program)
         assert served.errors == []
-        self.commands = card.commands
+        self.commands = sorted({one[:8] for one in card.commands}) if program.random else card.commands
 
     def _outputs(self, program: Program) -> str:
         outputs = "".join(map(self._output, program.commands)).replace(str(self._place), "")
@@ -406,8 +406,7 @@ def test_a_program_for_pyscard_prints_the_same_with_scardffi(program: Program, t
     assert pyscards.output.count("ended with 0") == len(program.commands), pyscards.output
     for mode, run in zip(ALL_MODES[1:], ours, strict=True):
         assert run.output == pyscards.output, mode
-        if program.same_commands:
-            assert run.commands == pyscards.commands, mode
+        assert run.commands == pyscards.commands, mode
     got = f"{len(pyscards.commands)} commands" if program.card else "cards in the script"
     commands = ", ".join(map(shown, program.commands))
     report(f"| {program.name} | {commands} | {PYSCARD}, scard, all, without pyscard | yes | {got} |")
