@@ -13,9 +13,9 @@ TIMES = int(os.environ.get("SCARDFFI_TEST_SOAK", "1"))
 """1 000 for .ci/long soak: 10^6 APDUs, 10^5 attaches, 10^4 monitors, 10^3 restarts."""
 NUMBERS = {"APDUs": 1_000 * TIMES, "attaches": 100 * TIMES, "monitors": 10 * TIMES, "restarts": TIMES}
 MOST = {
-    "resident": 256 << 10,  # a page has 4 KiB, and a thread that is new in the pool of the C library touches some
-    "allocated": 16 << 10,  # the buffers of threads come and go; a leak of 40 bytes in each of 500 restarts is more
-    "objects": 400,  # caches of Python's own fill up; a leak of one object in each of 500 restarts is more
+    "resident": 64 << 10,  # pages of 4 KiB; the stacks and pools of threads that come and go touch some of them later
+    "allocated": 8 << 10,  # the buffers of such threads; a leak of 20 bytes in each of 500 restarts is more
+    "objects": 100,  # caches of Python's own; a leak of one object in every fourth of 500 restarts is more
     "descriptors": 0,
     "threads": 0,
 }
