@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from functools import reduce
+from operator import xor
 from typing import TYPE_CHECKING
 
 from ...iso7816.atr import Atr
@@ -13,6 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _CONVENTIONS = (0x3B, 0x3F)
+
+
+def _presence(name: str) -> property:
+    """Return the deprecated property that tells which TA, TB, TC or TD are there."""
+
+    def present(atr: ATR) -> list[bool]:
+        warnings.warn(f"ATR.has{name} is deprecated; use ATR.{name}", DeprecationWarning, stacklevel=2)
+        return [value is not None for value in getattr(atr, name)]
+
+    return property(present, doc=f"For each of {name}1, {name}2 and so on, True if it is there. Deprecated.")
 
 
 class ATR:
@@ -64,7 +76,7 @@ class ATR:
         if self.TS not in _CONVENTIONS:
             raise SmartcardException(f"invalid TS 0x{self.TS:02x}")
         parsed = Atr(bytes(self.atr), lenient=True)
-        values = parsed.interface
+        self._interface = values = parsed.interface
         levels = 1 + sum(name.startswith("TD") for name in values)
         self.TA, self.TB, self.TC, self.TD = (
             [values.get(f"T{letter}{level}") for level in range(1, levels + 1)] for letter in "ABCD"
@@ -76,18 +88,12 @@ class ATR:
         end = 2 + self.interfaceBytesCount + self.K
         self.hasChecksum = len(self.atr) == end + 1
         self.TCK = self.atr[end] if self.hasChecksum else None
-        self.checksumOK = self._checksum_ok() if self.hasChecksum else None
+        self.checksumOK = reduce(xor, self.atr[1:]) == 0 if self.hasChecksum else None
         ta1, tb1, self.N = self.TA[0], self.TB[0], self.TC[0]
         self.FI = None if ta1 is None else ta1 >> 4
         self.DI = None if ta1 is None else ta1 & 0xF
         self.II = None if tb1 is None else tb1 >> 5 & 3
         self.PI1 = None if tb1 is None else tb1 & 0x1F
-
-    def _checksum_ok(self) -> bool:
-        total = 0
-        for byte in self.atr[1:]:
-            total ^= byte
-        return total == 0
 
     def getChecksum(self) -> int | None:
         """Return the check byte; None if it is absent."""
@@ -162,10 +168,7 @@ class ATR:
 
     def render(self) -> str:
         """Return the ATR in words, one line for each value."""
-        groups = zip("ABCD", (self.TA, self.TB, self.TC, self.TD), strict=True)
-        values = {f"T{letter}{number}": value for letter, group in groups for number, value in enumerate(group, 1)}
-        ordered = sorted(values.items(), key=lambda item: (item[0][2:].zfill(2), item[0]))
-        lines = [f"{name}: {value:x}" for name, value in ordered if value is not None]
+        lines = [f"{name}: {value:x}" for name, value in self._interface.items()]
         lines += [
             f"supported protocols {','.join(self.getSupportedProtocols())}",
             f"T=0 supported: {self.isT0Supported()}",
@@ -189,30 +192,7 @@ class ATR:
         warnings.warn("ATR.dump() is deprecated; use print(ATR.render())", DeprecationWarning, stacklevel=2)
         print(self.render())  # noqa: T201  this is what the method is for
 
-    @property
-    def hasTA(self) -> list[bool]:
-        """For each of TA1, TA2 and so on, True if it is there. Deprecated: use ``TA``."""
-        return self._present("TA", self.TA)
-
-    @property
-    def hasTB(self) -> list[bool]:
-        """For each of TB1, TB2 and so on, True if it is there. Deprecated: use ``TB``."""
-        return self._present("TB", self.TB)
-
-    @property
-    def hasTC(self) -> list[bool]:
-        """For each of TC1, TC2 and so on, True if it is there. Deprecated: use ``TC``."""
-        return self._present("TC", self.TC)
-
-    @property
-    def hasTD(self) -> list[bool]:
-        """For each of TD1, TD2 and so on, True if it is there. Deprecated: use ``TD``."""
-        return self._present("TD", self.TD)
-
-    @staticmethod
-    def _present(name: str, values: list[int | None]) -> list[bool]:
-        warnings.warn(f"ATR.has{name} is deprecated; use ATR.{name}", DeprecationWarning, stacklevel=3)
-        return [value is not None for value in values]
+    hasTA, hasTB, hasTC, hasTD = map(_presence, ("TA", "TB", "TC", "TD"))
 
     def __str__(self) -> str:
         return toHexString(self.atr)

@@ -40,6 +40,10 @@ class AbstractCardRequest:
         self.cardType = cardType or AnyCardType()
         self.cardServiceClass: type[Any] = cardServiceClass or PassThruCardService
         self.timeout = timeout
+        self.check()
+
+    def check(self) -> None:
+        """Check at the start that cards can come at all. A subclass may override this."""
 
     def getReaders(self) -> list[str]:
         """Return the names of the readers to watch; of all readers that are there if none were given."""

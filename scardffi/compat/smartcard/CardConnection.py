@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from .CardConnectionEvent import CardConnectionEvent
 from .Observer import Observable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
-    from typing import Any, Self, TypeAlias
 
     from typing_extensions import Buffer
 
@@ -171,8 +169,6 @@ class CardConnection(Observable):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, e_type: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.disconnect()
         self.release()

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from .Observer import Observer
 from .util import toHexString
-
-if TYPE_CHECKING:
-    from typing import Any
 
 _LINES = {
     "connect": "connecting to",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...monitor import EventKind
 from ._monitoring import EventSource, MonitorObservable
@@ -10,8 +10,6 @@ from .Card import Card
 from .Observer import Observer
 
 if TYPE_CHECKING:
-    from typing import Any, ClassVar
-
     from ...monitor import Event
 
 
@@ -31,24 +29,8 @@ class CardObserver(Observer):
 class CardMonitor(MonitorObservable):
     """The monitor of cards; there is one in a process. It does not poll, and goes on if the service is restarted.
 
-    Each insertion and each removal is told, those of a card that is there only for a moment too.
-
-    Attributes:
-        instance: the monitor; None before the first use.
+    It tells each insertion and each removal, also of a card that is there only for a moment.
     """
-
-    instance: ClassVar[CardMonitor | None] = None
-
-    def __new__(cls) -> CardMonitor:  # noqa: PYI034  there is one object
-        """Return the monitor."""
-        if CardMonitor.instance is None:
-            made = super().__new__(cls)
-            MonitorObservable.__init__(made)
-            CardMonitor.instance = made
-        return CardMonitor.instance
-
-    def __init__(self) -> None:
-        """Do nothing: the monitor exists."""
 
     def source(self) -> EventSource:
         """Return where the news comes from."""

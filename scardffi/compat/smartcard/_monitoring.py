@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from ..._locks import Mutex
 from ...constants import Scope
@@ -13,7 +13,6 @@ from .Observer import Observable, notify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any, Protocol
 
     from ...monitor import Event
     from .Observer import Observer
@@ -104,15 +103,29 @@ class MonitorObservable(Observable):
     ``update(monitor, (added, removed))`` of each observer is called on another thread. A new observer first gets all
     that is there, as added. After :meth:`deleteObserver` no call of ``update`` begins.
 
+    Each subclass has one object in a process.
+
     Attributes:
+        instance: this object; None before the first use.
         rmthread: where the news comes from; None without observers.
     """
 
+    instance: ClassVar[Self | None] = None
+    _delivery: Mutex  # held while observers are called
+    _present: list[Any]
+    rmthread: Source | None
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
+        """Return the object."""
+        if cls.instance is None:
+            made = super().__new__(cls)
+            Observable.__init__(made)
+            made._delivery, made._present, made.rmthread = Mutex(), [], None
+            cls.instance = made
+        return cls.instance
+
     def __init__(self) -> None:
-        super().__init__()
-        self._delivery = Mutex()  # held while observers are called
-        self._present: list[Any] = []
-        self.rmthread: Source | None = None
+        """Do nothing: the object exists."""
 
     def source(self) -> Source:
         """Return where the news comes from."""

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    from typing import Any, Self, SupportsIndex
+from typing import Any, Self, SupportsIndex, TypeVar
 
 _Item = TypeVar("_Item")
 
@@ -28,7 +25,8 @@ class ulist(list[_Item]):
         return [item for item in dict.fromkeys(items) if item not in self]
 
     def __add__(self, other: Any) -> Self:  # type: ignore[override]  # it takes one item too
-        result = self._copy()
+        result = self.__class__.__new__(self.__class__)
+        list.__init__(result, self)
         result += other
         return result
 
@@ -41,11 +39,6 @@ class ulist(list[_Item]):
             self.__onadditem__(item)
             super().append(item)
         return self
-
-    def _copy(self) -> Self:
-        result = self.__class__.__new__(self.__class__)
-        list.__init__(result, self)
-        return result
 
     def extend(self, other: Iterable[_Item]) -> None:
         """Append the items that are not there."""
