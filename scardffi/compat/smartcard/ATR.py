@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from functools import reduce
 from operator import xor
-from typing import TYPE_CHECKING
 
-from ...iso7816.atr import Atr
+from ...iso7816.atr import _DI, _FI, Atr
 from .Exceptions import SmartcardException
 from .util import toHexString
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-_CONVENTIONS = (0x3B, 0x3F)
 
 
 def _presence(name: str) -> property:
@@ -57,13 +52,9 @@ class ATR:
         SmartcardException: there are fewer than 2 bytes, or TS is neither 3B nor 3F.
     """
 
-    clockrateconversion: tuple[int | str, ...] = (
-        372, 372, 558, 744, 1116, 1488, 1860, "RFU", "RFU", 512, 768, 1024, 1536, 2048, "RFU", "RFU",
-    )  # fmt: skip
+    clockrateconversion: tuple[int | str, ...] = tuple(_FI.get(number, ("RFU",))[0] for number in range(16))
     """The clock rate conversion factor Fi for each FI (table 7)."""
-    bitratefactor: tuple[int | str, ...] = (
-        "RFU", 1, 2, 4, 8, 16, 32, 64, 12, 20, "RFU", "RFU", "RFU", "RFU", "RFU", "RFU",
-    )  # fmt: skip
+    bitratefactor: tuple[int | str, ...] = tuple(_DI.get(number, "RFU") for number in range(16))
     """The bit rate adjustment factor Di for each DI (table 8)."""
     currenttable: tuple[int | str, ...] = (25, 50, 100, "RFU")
     """The maximum programming current in mA for each II (edition of 1997)."""
@@ -73,9 +64,9 @@ class ATR:
         if len(self.atr) < 2:
             raise SmartcardException(f"ATR sequences must have at least 2 bytes, this one has {len(self.atr)}")
         self.TS, self.T0 = self.atr[:2]
-        if self.TS not in _CONVENTIONS:
-            raise SmartcardException(f"invalid TS 0x{self.TS:02x}")
         parsed = Atr(bytes(self.atr), lenient=True)
+        if parsed.convention is None:
+            raise SmartcardException(f"invalid TS 0x{self.TS:02x}")
         self._interface = values = parsed.interface
         levels = 1 + sum(name.startswith("TD") for name in values)
         self.TA, self.TB, self.TC, self.TD = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .CardType import AnyCardType
+from .CardType import AnyCardType, CardType
 from .PassThruCardService import PassThruCardService
 
 if TYPE_CHECKING:
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from .Card import Card
     from .CardService import CardService
-    from .CardType import CardType
     from .reader.Reader import Reader
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from .sw.ErrorCheckingChain import ErrorCheckingChain
 
-    Command: TypeAlias = Sequence[int] | Buffer
+Command: TypeAlias = "Sequence[int] | Buffer"
+"""Bytes for the card or the driver."""
 
 
 class CardConnection(Observable):

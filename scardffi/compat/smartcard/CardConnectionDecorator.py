@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from .CardConnection import CardConnection
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .CardConnection import Command
+from .CardConnection import CardConnection, Command
 
 T = TypeVar("T")
 P = ParamSpec("P")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ...monitor import EventKind
+from ...monitor import Event, EventKind
 from ._monitoring import EventSource, MonitorObservable
 from .Card import Card
 from .Observer import Observer
-
-if TYPE_CHECKING:
-    from ...monitor import Event
 
 
 class CardObserver(Observer):

@@ -49,10 +49,7 @@ class ATRCardType(CardType):
     def __init__(self, atr: Sequence[int], mask: Sequence[int] | None = None) -> None:
         self.atr = list(atr)
         self.mask = None if mask is None else list(mask)
-        if self.mask is None:
-            self.maskedatr = self.atr
-            return
-        if len(self.mask) != len(self.atr):
+        if self.mask is not None and len(self.mask) != len(self.atr):
             raise InvalidATRMaskLengthException(toHexString(self.mask))
         self.maskedatr = self._masked(self.atr)
 

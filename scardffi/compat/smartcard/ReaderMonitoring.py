@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ..._event_queue import log
 from ..._locks import Gate
-from ...monitor import EventKind
-from ._monitoring import EventSource, MonitorObservable
+from ...monitor import Event, EventKind
+from ._monitoring import EventSource, MonitorObservable, Source, Tell
 from .Observer import Observer
 from .pcsc.PCSCReader import PCSCReader
 from .System import readers
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from ...monitor import Event
-    from ._monitoring import Source, Tell
 
 
 class ReaderObserver(Observer):

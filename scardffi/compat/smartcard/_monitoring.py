@@ -2,47 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Protocol, Self, TypeAlias
 
 from ..._locks import Mutex
 from ...constants import Scope
 from ...errors import CancelledError, EventsLostError, SCardTimeoutError, UnexpectedStateError
-from ...monitor import Monitor
-from .Observer import Observable, notify
+from ...monitor import Event, Monitor
+from .Observer import Observable, Observer, notify
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+Tell: TypeAlias = Callable[[list[Any], list[Any]], None]
+"""A function that gets the list of what has come, and the list of what has gone."""
 
-    from ...monitor import Event
-    from .Observer import Observer
 
-    Tell = Callable[[list[Any], list[Any]], None]
+class Source(Protocol):
+    """Where the news of a monitor comes from: :class:`EventSource`, or a function of the program's."""
 
-    class Source(Protocol):
-        """Where the news of a monitor comes from."""
-
-        def start(self, tell: Tell) -> None: ...
-        def stop(self) -> None: ...
+    def start(self, tell: Tell) -> None: ...
+    def stop(self) -> None: ...
 
 
 def batches(monitor: Monitor, end: float | None) -> Iterator[list[Event]]:
     """Yield the events of a new monitor until ``time.perf_counter()`` is ``end``; those that wait come in one list."""
     while True:
         left = None if end is None else max(0.0, end - time.perf_counter())
-        events: list[Event] = []
         try:
-            events.append(monitor.wait(timeout=left))
-            while True:
-                events.append(monitor.wait(timeout=0))
+            yield [monitor.wait(timeout=left), *_waiting(monitor)]
         except SCardTimeoutError:
             pass
         except EventsLostError:
             continue  # the next events are those of the present state
-        if events:
-            yield events
         if end is not None and time.perf_counter() >= end:
             return
+
+
+def _waiting(monitor: Monitor) -> Iterator[Event]:
+    """Yield the events that wait."""
+    with contextlib.suppress(SCardTimeoutError):
+        while True:
+            yield monitor.wait(timeout=0)
 
 
 class EventSource:

@@ -19,11 +19,6 @@ class ulist(list[_Item]):
     def __init__(self, initlist: Iterable[_Item] | None = None) -> None:
         super().__init__(dict.fromkeys(initlist or ()))
 
-    def _new(self, other: Iterable[_Item] | _Item) -> list[_Item]:
-        """Return the items that are not there, each once."""
-        items: Iterable[Any] = other if isinstance(other, Iterable) and not isinstance(other, str) else (other,)
-        return [item for item in dict.fromkeys(items) if item not in self]
-
     def __add__(self, other: Any) -> Self:  # type: ignore[override]  # it takes one item too
         result = self.__class__.__new__(self.__class__)
         list.__init__(result, self)
@@ -35,9 +30,9 @@ class ulist(list[_Item]):
         return result
 
     def __iadd__(self, other: Any) -> Self:  # type: ignore[override]  # the same
-        for item in self._new(other):
-            self.__onadditem__(item)
-            super().append(item)
+        items: Any = other if isinstance(other, Iterable) and not isinstance(other, str) else (other,)
+        for item in items:
+            self.append(item)
         return self
 
     def extend(self, other: Iterable[_Item]) -> None:

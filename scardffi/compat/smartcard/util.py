@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Sequence
 
 PACK = 1
 """toHexString: no spaces."""

@@ -16,7 +16,7 @@ from ....manage import SCardManage
 from ... import scard
 from ...scard import _bytes
 from .._failure import failing, hresult_of
-from ..CardConnection import CardConnection
+from ..CardConnection import CardConnection, Command
 from ..Exceptions import CardConnectionException, NoCardException, SmartcardException
 
 if TYPE_CHECKING:
@@ -24,11 +24,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from ..CardConnection import Command
-
 _ENDING_SECONDS = 1.0
 _ENDING_STEP = 0.001
-_NOT_CONNECTED = "Card not connected"
 _NO_STATUS_WORD = "The card's response has no status word"
 _NO_CARD = {scard.SCARD_E_NO_SMARTCARD, scard.SCARD_W_REMOVED_CARD}
 
@@ -64,9 +61,7 @@ def translateprotocolheader(protocol: int) -> int:
     """
     number = _NUMBERS.get(protocol)
     if number not in dictProtocolHeader:
-        raise CardConnectionException(
-            f"protocol: {protocol} is not allowed; give T0_protocol, T1_protocol or RAW_protocol"
-        )
+        raise CardConnectionException(f"protocol: {protocol} is not allowed; give T0_, T1_ or RAW_protocol")
     return number
 
 
@@ -203,9 +198,7 @@ class PCSCCardConnection(CardConnection):
             close_later(functools.partial(_end, manage, self.disposition))
 
     def _connected(self) -> SCardManage:
-        if self.manage is None:
-            raise CardConnectionException(_NOT_CONNECTED)
-        return self.manage
+        return self.manage or _not_connected()
 
     def getATR(self) -> list[int]:
         """Return the card's ATR. Wraps ``SCardStatus``.
@@ -213,9 +206,8 @@ class PCSCCardConnection(CardConnection):
         Raises:
             CardConnectionException: the card is not connected, or was reset or removed.
         """
-        manage = self._connected()
         with failing(CardConnectionException, "Failed to get status"):
-            return list(manage.atr)
+            return list(self._connected().atr)
 
     def doTransmit(self, command: Command, protocol: int | None = None) -> tuple[list[int], int, int]:
         """Send a command and return its response (data, sw1, sw2). Wraps ``SCardTransmit``.
@@ -253,27 +245,23 @@ class PCSCCardConnection(CardConnection):
 
     def doControl(self, controlCode: int, command: Command) -> list[int]:
         """Send a control code to the reader's driver and return the answer. Wraps ``SCardControl``."""
-        manage = self._connected()
         with failing(SmartcardException, "Failed to control"):
-            return list(manage.control(controlCode & 0xFFFFFFFF, bytearray(_bytes("command", command))))
+            return list(self._connected().control(controlCode & 0xFFFFFFFF, bytearray(_bytes("command", command))))
 
     def doGetAttrib(self, attribId: int) -> list[int]:
         """Return an attribute of the reader or card. Wraps ``SCardGetAttrib``."""
-        manage = self._connected()
         with failing(SmartcardException, "Failed to get the attribute"):
-            return list(manage.get_attribute(attribId))
+            return list(self._connected().get_attribute(attribId))
 
     def beginTransaction(self) -> None:
         """Begin a transaction. Wraps ``SCardBeginTransaction``."""
-        manage = self._connected()
         with failing(CardConnectionException, "Failed to lock"):
-            manage.lock()
+            self._connected().lock()
 
     def endTransaction(self) -> None:
         """End a transaction. Wraps ``SCardEndTransaction``."""
-        manage = self._connected()
         with failing(CardConnectionException, "Failed to unlock"):
-            manage.unlock()
+            self._connected().unlock()
 
 
 _ending: set[SCardManage] = set()
@@ -296,8 +284,8 @@ def _wait_for_ending() -> bool:
     return is_any
 
 
-def _not_connected(_command: Buffer) -> NoReturn:
-    raise CardConnectionException(_NOT_CONNECTED)
+def _not_connected(_command: Buffer = b"") -> NoReturn:
+    raise CardConnectionException("Card not connected")
 
 
 def _transmit_failure(protocol: int, hresult: int) -> CardConnectionException:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from ....constants import ReaderStateFlag, Scope
 from ....context import Context
-from ....monitor import EventKind, Monitor
+from ....monitor import Event, EventKind, Monitor
 from ...scard import SCARD_E_TIMEOUT
 from .._failure import failing
 from .._monitoring import batches
@@ -15,13 +16,6 @@ from ..AbstractCardRequest import AbstractCardRequest
 from ..Card import Card
 from ..Exceptions import CardConnectionException, CardRequestException, CardRequestTimeoutException
 from .PCSCReader import PCSCReader
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from ....monitor import Event
-
-_COMING = {EventKind.CARD_INSERTED, EventKind.CARD_CHANGED}
 
 
 class PCSCCardRequest(AbstractCardRequest):
@@ -52,11 +46,8 @@ class PCSCCardRequest(AbstractCardRequest):
             CardRequestTimeoutException: no such card came in time.
             CardRequestException: the wait failed.
         """
-        for cards in self._cards():
-            for card in cards:
-                reader = PCSCReader(str(card.reader))
-                if self.cardType.matches(card.atr, reader):
-                    return self.cardServiceClass(reader.createConnection())
+        for cards in filter(None, self._cards()):
+            return self.cardServiceClass(cards[0].createConnection())
         raise CardRequestTimeoutException(hresult=SCARD_E_TIMEOUT)
 
     def waitforcardevent(self) -> list[Card]:
@@ -65,14 +56,10 @@ class PCSCCardRequest(AbstractCardRequest):
         Raises:
             CardRequestException: the wait failed.
         """
-        for cards in self._cards():
-            found = [card for card in cards if self.cardType.matches(card.atr, PCSCReader(str(card.reader)))]
-            if found:
-                return found
-        return []
+        return next(filter(None, self._cards()), [])
 
     def _cards(self) -> Iterator[list[Card]]:
-        """Yield the cards that are there, unless only new ones are wanted, and those that come, until time is over."""
+        """Yield the cards that match and are there, unless only new ones are wanted, and those that come in time."""
         end = None if self.timeout is None else time.perf_counter() + self.timeout
         names = None if self.readersAsked is None else self.getReaders()
         if names == []:
@@ -81,17 +68,17 @@ class PCSCCardRequest(AbstractCardRequest):
             if self.newcardonly:  # the first events are those of the cards that are there
                 for batch in batches(monitor, time.perf_counter()):
                     start = batch[0].time
-                    yield _cards_there(event for event in batch if event.time != start)
+                    yield self._matching(event for event in batch if event.time != start)
             for batch in batches(monitor, end):
-                yield _cards_there(batch)
+                yield self._matching(batch)
 
-
-def _cards_there(events: Iterable[Event]) -> list[Card]:
-    """Return the cards that are there after these events."""
-    there: dict[str, Card] = {}
-    for event in events:
-        if event.kind is EventKind.CARD_REMOVED:
-            there.pop(event.reader, None)
-        elif event.kind in _COMING and event.atr and not event.state & ReaderStateFlag.MUTE:
-            there[event.reader] = Card(event.reader, list(event.atr))
-    return list(there.values())
+    def _matching(self, events: Iterable[Event]) -> list[Card]:
+        """Return the cards that match and are there after these events."""
+        there: dict[str, Card] = {}
+        coming = {EventKind.CARD_INSERTED, EventKind.CARD_CHANGED}
+        for event in events:
+            if event.kind is EventKind.CARD_REMOVED:
+                there.pop(event.reader, None)
+            elif event.kind in coming and event.atr and not event.state & ReaderStateFlag.MUTE:
+                there[event.reader] = Card(event.reader, list(event.atr))
+        return [card for card in there.values() if self.cardType.matches(card.atr, PCSCReader(str(card.reader)))]

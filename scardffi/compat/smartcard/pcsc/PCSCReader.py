@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from ... import scard
 from .._failure import new_context
 from ..CardConnectionDecorator import CardConnectionDecorator
 from ..Exceptions import CardServiceNotFoundException, CardServiceStoppedException
 from ..reader.Reader import Reader
+from . import PCSCExceptions
 from .PCSCCardConnection import PCSCCardConnection
-from .PCSCExceptions import (
-    AddReaderToGroupException,
-    IntroduceReaderException,
-    ListReadersException,
-    RemoveReaderFromGroupException,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class PCSCReader(Reader):
@@ -33,10 +25,10 @@ class PCSCReader(Reader):
         with new_context() as context:
             code = scard.SCardIntroduceReader(context.handle, self.name, self.name)
             if code not in {0, scard.SCARD_E_DUPLICATE_READER}:
-                raise IntroduceReaderException(code, self.name)
+                raise PCSCExceptions.IntroduceReaderException(code, self.name)
             code = scard.SCardAddReaderToGroup(context.handle, self.name, groupname)
             if code != 0:
-                raise AddReaderToGroupException(code, self.name, groupname)
+                raise PCSCExceptions.AddReaderToGroupException(code, self.name, groupname)
 
     def removefromreadergroup(self, groupname: str) -> None:
         """Remove the reader from a group (Windows). Wraps ``SCardRemoveReaderFromGroup``.
@@ -47,7 +39,7 @@ class PCSCReader(Reader):
         with new_context() as context:
             code = scard.SCardRemoveReaderFromGroup(context.handle, self.name, groupname)
             if code != 0:
-                raise RemoveReaderFromGroupException(code, self.name, groupname)
+                raise PCSCExceptions.RemoveReaderFromGroupException(code, self.name, groupname)
 
     def createConnection(self) -> CardConnectionDecorator:
         """Return a connection to the reader's card, which is not connected yet."""
@@ -72,5 +64,5 @@ class PCSCReader(Reader):
         if code == scard.SCARD_E_SERVICE_STOPPED:
             raise CardServiceStoppedException("The resource manager has stopped", hresult=code)
         if code not in {0, scard.SCARD_E_NO_READERS_AVAILABLE}:
-            raise ListReadersException(code)
+            raise PCSCExceptions.ListReadersException(code)
         return [PCSCReader(name) for name in names]
