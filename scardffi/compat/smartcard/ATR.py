@@ -23,7 +23,7 @@ def _presence(name: str) -> property:
 
 
 class ATR:
-    """An answer to reset. What is missing at its end, or wrong, is not an error.
+    """An answer to reset. Missing bytes at its end and wrong values are not errors.
 
     Args:
         atr: the bytes.
@@ -131,7 +131,7 @@ class ATR:
         return 50 if self.II is None else self.currenttable[self.II]
 
     def getProgrammingVoltage(self) -> int:
-        """Return the programming voltage: of TB1 in V, of TB2 in 0.1 V; 5 V without them."""
+        """Return the programming voltage: TB2, in 0.1 V, if it is there; otherwise TB1's, in V; 5 without both."""
         tb2 = self.TB[1] if len(self.TB) > 1 else None
         if tb2 is not None:
             return tb2

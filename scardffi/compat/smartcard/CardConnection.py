@@ -48,7 +48,7 @@ class CardConnection(Observable):
         self.defaultprotocol = self.T0_protocol | self.T1_protocol
 
     def addSWExceptionToFilter(self, exClass: type[Exception]) -> None:
-        """Let the checks of status words not raise this exception."""
+        """Suppress an exception in the checks of status words."""
         if self.errorcheckingchain is not None:
             self.errorcheckingchain[0].addFilterException(exClass)
 
@@ -85,7 +85,7 @@ class CardConnection(Observable):
         self._tell("disconnect")
 
     def release(self) -> None:
-        """Free what the connection has, after :meth:`disconnect`."""
+        """Free the resources of the connection, after :meth:`disconnect`."""
         self._tell("release")
 
     def getATR(self) -> list[int]:

@@ -14,7 +14,7 @@ class CardObserver(Observer):
     """An observer of cards. Override :meth:`update` in a subclass."""
 
     def update(self, observable: Any, handlers: Any) -> None:
-        """Take news.
+        """Handle news.
 
         Args:
             observable: the CardMonitor.

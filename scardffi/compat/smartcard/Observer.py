@@ -11,7 +11,7 @@ class Observer:
     """An object whose method ``update`` is called if something happens. Override the method in a subclass."""
 
     def update(self, observable: Any, handlers: Any) -> None:
-        """Take news.
+        """Handle news.
 
         Args:
             observable: the object that has news.

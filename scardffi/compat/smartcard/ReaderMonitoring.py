@@ -19,7 +19,7 @@ class ReaderObserver(Observer):
     """An observer of readers. Override :meth:`update` in a subclass."""
 
     def update(self, observable: Any, handlers: Any) -> None:
-        """Take news.
+        """Handle news.
 
         Args:
             observable: the ReaderMonitor.
@@ -31,9 +31,9 @@ class ReaderMonitor(MonitorObservable):
     """The monitor of readers; there is one in a process. It does not poll, and goes on if the service is restarted.
 
     Args:
-        startOnDemand: False to start the thread at once, and not with the first observer.
-        readerProc: another function that returns the readers. Then it is called again and again.
-        period: seconds between two calls of another function.
+        startOnDemand: False to begin to watch at once; True to begin with the first observer.
+        readerProc: a function that returns the readers, in place of the default. It is called every period.
+        period: the seconds between two calls of such a function.
 
     Attributes:
         readerProc: the function.

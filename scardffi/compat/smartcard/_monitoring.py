@@ -25,7 +25,7 @@ class Source(Protocol):
 
 
 def batches(monitor: Monitor, end: float | None) -> Iterator[list[Event]]:
-    """Yield the events of a new monitor until ``time.perf_counter()`` is ``end``; those that wait come in one list."""
+    """Yield the events of a new monitor until ``time.perf_counter()`` is ``end``; each list has all that wait."""
     while True:
         left = None if end is None else max(0.0, end - time.perf_counter())
         try:
@@ -69,8 +69,8 @@ class EventSource:
     def _take(self, latest: Event, tell: Tell) -> None:
         """Take the events up to the latest one from the monitor's own queue.
 
-        The subscription only says when, because it calls this on the thread that waits, without delay. The events are
-        those of the own queue, from which all that are there at the start can be taken at once.
+        The subscription calls this without delay, on the thread that waits. But it passes one event at a time, and the
+        events of all that is there at the start belong together; only the monitor's own queue gives them at once.
         """
         events: list[Event] = []
         while not events or not self._is_begun or events[-1] != latest:

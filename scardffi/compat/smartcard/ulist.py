@@ -1,4 +1,4 @@
-"""A list in which no item is there twice."""
+"""A list in which each item occurs only once."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ _Item = TypeVar("_Item")
 class ulist(list[_Item]):
     """A list without duplicates: adding an item that is there has no effect.
 
-    ``+`` and ``+=`` take an iterable, or one item; ``list + ulist`` appends the items of the list too. A subclass can
-    override ``__onadditem__`` and ``__onremoveitem__``, which are called with each item before it is added, and after
-    it is removed.
+    ``+`` and ``+=`` take an iterable, or one item. ``list + ulist`` has the items of the list at the end.
+
+    A subclass can override ``__onadditem__``, which is called with each item before it is added, and
+    ``__onremoveitem__``, which is called with each item after it was removed.
     """
 
     def __init__(self, initlist: Iterable[_Item] | None = None) -> None:

@@ -33,7 +33,7 @@ class PCSCCardRequest(AbstractCardRequest):
             pass
 
     def release(self) -> None:
-        """Do nothing: a request has nothing between two waits."""
+        """Do nothing: a request holds no resources between two waits."""
 
     def getReaderNames(self) -> list[str]:
         """Return the names of the readers to watch, as :meth:`getReaders` does."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ErrorCheckingChain:
-    """One check of a chain, and the ones behind it.
+    """A link of a chain: one check of status words, after which the checks of the next links follow.
 
     Args:
         chain: the list of the chain's links, to which this one is appended.
@@ -41,7 +41,7 @@ class ErrorCheckingChain:
         return self.next() is None
 
     def addFilterException(self, exClass: type[Exception]) -> None:
-        """Let this link and those behind it not raise an exception."""
+        """Suppress an exception in this link and those behind it."""
         for link in self._links():
             link.excludes.append(exClass)
 
