@@ -18,7 +18,7 @@ _ATR_ATTRIBUTE: Final = 0x00090303
 
 
 class Order(Enum):
-    """What a :class:`ReplayCard` does with commands that do not come in the order of the trace."""
+    """The order in which a :class:`ReplayCard` accepts the commands of the trace."""
 
     STRICT = "strict"
     """Each command must be the next one of the trace. Another one raises :class:`UnexpectedCommandError`."""
