@@ -200,6 +200,17 @@ def test_characters_at_the_borders_of_utf_8_reach_the_library(windows: Windows, 
     assert windows.calls == [["ForgetReader", name]]
 
 
+def test_more_readers_than_memory_can_hold_are_refused_before_the_call(windows: Windows, context: int) -> None:
+    lib, null, table = windows.package.lib, windows.package.ffi.NULL, windows.library.native
+    many = 1 << 62
+    assert lib.pcsc_get_status_change(table, context, 0, many, null, null, null) == ReturnCode.SCARD_E_NO_MEMORY
+    assert lib.pcsc_locate_cards(table, context, null, many, null, null, null) == ReturnCode.SCARD_E_NO_MEMORY
+    for masks, readers in ((many, 1), (0, many)):
+        code = lib.pcsc_locate_cards_by_atr(table, context, masks, null, null, readers, null, null, null)
+        assert code == ReturnCode.SCARD_E_NO_MEMORY
+    assert windows.calls == []
+
+
 # Functions that only Windows has
 
 READER_STATES = [(FIRST, 0), (SECOND, 0)]

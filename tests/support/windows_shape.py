@@ -1,6 +1,8 @@
 """The package with its core built in the shape of Windows, on Linux, under another name than the installed package."""
 
 import importlib
+import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,11 +26,12 @@ def windows_shape(folder: Path) -> ModuleType:
     generated = folder / "_native.c"
     embed.ffi_builder().emit_c_code(str(generated))
     generated.write_text(generated.read_text().replace('"scardffi._native"', f'"{NAME}._native"'))
-    csrc = package / "csrc"
+    csrc = PACKAGE / "csrc"
     build = [
         *compiler(),
         *("-std=c11", "-O1", "-shared", "-fPIC", "-fvisibility=hidden", "-pthread", "-DSCARDFFI_ABI_WINDOWS"),
-        *(f"-I{path}" for path in (package / "include", csrc, sysconfig.get_path("include"))),
+        *(f"-I{path}" for path in (PACKAGE / "include", csrc, sysconfig.get_path("include"))),
+        *shlex.split(os.environ.get("SCARDFFI_TEST_CFLAGS", "")),
     ]
     subprocess.run([*build, "-o", package / "_native.so", generated, *csrc.glob("*.c"), "-ldl"], check=True)
     limited = "-DPy_LIMITED_API=0x030B0000"
