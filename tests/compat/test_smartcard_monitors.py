@@ -18,7 +18,7 @@ from scardffi.compat.smartcard.ReaderMonitoring import ReaderMonitor, ReaderObse
 IS_LONG = os.environ.get("SCARDFFI_TEST_PYSCARD") == "long"
 RESTARTS = 20 if IS_LONG else 2
 CONNECTS = 300
-STORM = 10_000 if IS_LONG else 2_000
+STORM = 10_000
 
 
 @pytest.fixture(autouse=True)
