@@ -33,6 +33,7 @@ LEVELS: list[set[str]] = [
         "_keep_alive",
         "_bounded_call",
     },
+    {"trace"},
     {"manage", "_reader_watch", "_awaited_call"},
     {"monitor"},
     {"context"},
