@@ -17,14 +17,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from weakref import ref
 
 from ._field_docs import field_docs
-from .errors import (
-    E_OUTOFMEMORY,
-    LibraryError,
-    LibraryNotFoundError,
-    LibraryNotLoadableError,
-    MissingSymbolError,
-    OutOfMemoryError,
-)
 
 calls: ModuleType | None = None
 try:
@@ -49,6 +41,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from ._native import Api, CData
+    from .errors import LibraryError
 
 __all__ = [
     "LibraryInfo",
@@ -97,6 +90,8 @@ def open_table(path: str | os.PathLike[str]) -> Api:
     if not isinstance(name, str):
         raise TypeError(f"path: expected a str or a PathLike of str, got {type(path).__name__}")
     if not name or "\0" in name:
+        from .errors import LibraryNotFoundError
+
         raise LibraryNotFoundError(f"path: {name!r} is not allowed; give the path or the name of a library")
     table = ffi.new("scardffi_library **")
     detail = ffi.new("char[]", _DETAIL_SIZE)
@@ -184,6 +179,14 @@ def _check(result: int, detail: CData, name: str) -> None:
     """Raise if the library was not loaded; ``name`` is its path or name."""
     if result == 0:
         return
+    from .errors import (
+        E_OUTOFMEMORY,
+        LibraryNotFoundError,
+        LibraryNotLoadableError,
+        MissingSymbolError,
+        OutOfMemoryError,
+    )
+
     text = _text(detail)
     if result == lib.SCARDFFI_LIBRARY_NO_MEMORY:
         raise OutOfMemoryError(f"{name}: no memory for a function table", hresult=E_OUTOFMEMORY)

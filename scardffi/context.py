@@ -7,7 +7,6 @@ context, because on pcsc-lite a second call on a busy context blocks every PC/SC
 from __future__ import annotations
 
 import functools
-import math
 import time
 import warnings
 from contextlib import ExitStack
@@ -591,7 +590,7 @@ class _Wait(CancellableContext):
         try:
             step = self._step(watched, self.establish())
             while not self.cancelled.is_open():
-                left_ms = INFINITE if end is None else max(0, math.ceil(1000 * (end - time.perf_counter())))
+                left_ms = INFINITE if end is None else max(0, -int(1000 * (time.perf_counter() - end) // 1))
                 answer = step(left_ms, watched)
                 if answer[0] != ReturnCode.SCARD_E_TIMEOUT or (end is not None and time.perf_counter() >= end):
                     return answer
