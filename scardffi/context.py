@@ -22,7 +22,6 @@ from ._fork_guard import ForkGuard
 from ._loader import lib
 from ._locks import Mutex
 from ._not_copied import NotCopied
-from ._reader_polling import ReaderPolling
 from ._reaper import close_later
 from ._service import establish
 from .constants import INFINITE, PNP_NOTIFICATION, Disposition, Protocol, ReaderStateFlag, ReturnCode, Scope, ShareMode
@@ -590,7 +589,7 @@ class _Wait(CancellableContext):
         try:
             step = self._step(watched, self.establish())
             while not self.cancelled.is_open():
-                left_ms = INFINITE if end is None else max(0, -int(1000 * (time.perf_counter() - end) // 1))
+                left_ms = INFINITE if end is None else max(0, round(1000 * (end - time.perf_counter()) + 0.5))
                 answer = step(left_ms, watched)
                 if answer[0] != ReturnCode.SCARD_E_TIMEOUT or (end is not None and time.perf_counter() >= end):
                     return answer
@@ -602,4 +601,6 @@ class _Wait(CancellableContext):
         """Return the function that waits for a change, given milliseconds and states; it may return early."""
         if _NOTIFIED or all(reader != PNP_NOTIFICATION for reader, _ in watched):
             return functools.partial(self._library.SCardGetStatusChange, context)
+        from ._reader_polling import ReaderPolling  # only for libraries that do not report new readers
+
         return ReaderPolling(self._library, context, self.cancelled).step

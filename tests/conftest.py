@@ -7,11 +7,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+from conformance.cases import summary
 from hypothesis import settings
-from support.pcscd import PrivatePcscd, free_vpcd_port, unavailable_reason
+from support.pcscd import PrivatePcscd, free_vpcd_port, pcscd_version, unavailable_reason
 from support.reports import REPORTS
 from support.shape import PLACES
 
@@ -39,12 +40,27 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Give what tests measured to the process that prints it, if pytest-xdist runs the tests in others."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["reports"] = REPORTS
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what the tests of another process measured."""
+    REPORTS.extend(getattr(node, "workeroutput", {}).get("reports", []))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests measured."""
+    """Print what tests measured, and how many cases of conformance/ ran and where."""
     if REPORTS:
         terminalreporter.section("measured")
         for line in REPORTS:
             terminalreporter.line(line)
+    passed = [report.nodeid for report in terminalreporter.stats.get("passed", []) if report.when == "call"]
+    if line := summary(passed, pcscd_version()):
+        terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session")

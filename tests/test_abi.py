@@ -62,6 +62,7 @@ PCSCLITE = Vendor(
         "E_UNEXPECTED": _COM,
         "E_OUTOFMEMORY": _COM,
         "E_INVALIDARG": _COM,
+        "E_INVALID_DATA": "made of Windows' ERROR_INVALID_DATA, of which pcsc-lite knows nothing",
     },
     differs={"SCARD_E_UNSUPPORTED_FEATURE 0x80100022": "Windows' number of it, known wherever it may come from"},
 )
@@ -75,6 +76,7 @@ WINDOWS = Vendor(
         "SCARD_PROTOCOL_ANY": "Windows calls it SCARD_PROTOCOL_Tx",
         "SCARD_ATTR_ASYNC_PROTOCOL_TYPES": "mingw-w64 calls it SCARD_ATTR_PROTOCOL_TYPES",
         "SCARD_ATTR_SYNC_PROTOCOL_TYPES": "a second tag of PC/SC part 3 that mingw-w64 leaves out",
+        "E_INVALID_DATA": "Windows has only ERROR_INVALID_DATA, of which this is the HRESULT",
     },
     differs={
         f"SCARD_{state} 0x{1 << number:08X}": f"Windows numbers the states and has {number}; CardState is their bits"

@@ -463,6 +463,7 @@ def test_close_and_cancel_end_the_waits_of_other_tasks(run: Callable[[Main], Any
     run(main)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_program_ends_at_once_with_a_monitor_that_waits_and_a_transmit_that_runs(backend: str) -> None:
     found, errors = run_alone("async_end", backend, options=["-W", "error"], seconds=20)
@@ -470,6 +471,7 @@ def test_a_program_ends_at_once_with_a_monitor_that_waits_and_a_transmit_that_ru
     assert found["seconds"] < 1
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_cancellations_at_random_moments_lose_no_answer_and_leave_the_card_usable(backend: str) -> None:
     count = int(os.environ.get("SCARDFFI_TEST_CANCELLATIONS", "10"))

@@ -56,6 +56,7 @@ def added_times(environment: dict[str, str]) -> tuple[float, float]:
     return min(ours) / 1e6, min(theirs) / 1e6
 
 
+@pytest.mark.alone
 def test_importing_adds_at_most_two_and_a_half_times_what_importing_pyscard_adds(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPYCACHEPREFIX"] = str(tmp_path)  # the first round compiles all modules

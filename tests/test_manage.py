@@ -188,7 +188,7 @@ def test_a_response_buffer_without_room_for_a_status_word_is_refused(card: SCard
         ([0] * 10, "got list"),
         (None, "got NoneType"),
     ],
-    ids=repr,
+    ids=["bytes", "read-only", "non-contiguous", "text", "list", "None"],
 )
 def test_a_response_buffer_that_is_not_allowed_is_refused_before_the_card_sees_the_command(
     response: object, message: str, daemon: PrivatePcscd

@@ -671,6 +671,7 @@ def test_wrong_arguments_of_wait_for_card_are_refused(
 # measured
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(WINDOWS or MACOS, reason="the program in C uses POSIX threads, and macOS polls")
 @BY_NOTIFICATION
 def test_a_callback_is_entered_soon_after_a_program_in_c_would_know(tmp_path: Path) -> None:

@@ -331,6 +331,7 @@ def test_commands_of_a_transaction_that_is_kept_alive_run_as_without(place: Plac
             assert card.transmit(READ_4, flow=3) == ANSWER_4
 
 
+@pytest.mark.alone
 @pytest.mark.usefixtures("often")
 def test_a_long_command_is_not_disturbed_and_the_transaction_ends_at_once(
     library: Library, reader: VirtualReader

@@ -95,7 +95,7 @@ def test_repeat_keeps_the_last_pass_at_the_beginning_or_all_passes(cards: Callba
         assert (failure.value.index, len(failure.value.replies)) == (0, 12)
 
 
-@pytest.mark.parametrize("options", [{"timed": True}, {"transaction": True}, {"progress": lambda *_: None}], ids=repr)
+@pytest.mark.parametrize("options", [{"timed": True}, {"transaction": True}, {"progress": lambda *_: None}], ids=min)
 def test_other_options_go_together_with_into(options: dict[str, Any], cards: CallbackLibrary) -> None:
     with counted(cards) as card:
         replies = Script([READ_4] * 3).run(card, into=bytearray(2 * ROOM), **options)

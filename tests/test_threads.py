@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from conftest import Place
 from support.alone import run_alone
 from support.commands import ANSWER_4, HANG, READ_4
@@ -168,6 +169,7 @@ def test_after_a_reset_by_one_thread_the_others_get_a_reset_error_or_an_answer(p
         assert seen["answers"] > 0
 
 
+@pytest.mark.alone
 def test_sixteen_slow_cards_on_sixteen_threads_give_twelve_times_the_throughput_of_one(
     daemon: PrivatePcscd, tmp_path: Path
 ) -> None:

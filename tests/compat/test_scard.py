@@ -362,6 +362,7 @@ def test_transmit_keeps_no_object(virtual_reader: VirtualReader) -> None:
 # Speed
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(calls is None, reason="the compiled module makes it quick")
 def test_transmit_is_not_slower_than_pyscards(tmp_path: Path) -> None:
     need_module("smartcard")

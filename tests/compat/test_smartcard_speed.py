@@ -10,6 +10,8 @@ from support.modes import program_named, run_in_mode
 from support.reports import report
 from support.requirements import need_module
 
+pytestmark = pytest.mark.alone
+
 FLOORS = {"2": 1.8, "16": 2.2, "255": 5.5}
 """How many times as fast as pyscard's a transmit is at least, by the length of the response."""
 SLACK = 0.8

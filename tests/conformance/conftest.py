@@ -4,22 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.pcscd import PrivatePcscd, pcscd_version
+from support.pcscd import PrivatePcscd
 from support.shape import PLACES
 
-from .cases import summary
 from .clients import Clients
 from .lacks import is_lacking
 from .places import PcscdPlace, Place, VirtualPlace
 
 FOLDER = Path(__file__).parent
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print how many cases ran, and where."""
-    passed = [report.nodeid for report in terminalreporter.stats.get("passed", []) if report.when == "call"]
-    if line := summary(passed, pcscd_version()):
-        terminalreporter.line(line)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -247,6 +247,7 @@ def test_a_loop_compiled_by_numba_transmits_on_the_card_of_python() -> None:
         assert all(time > 0 for time in loop.ask("measure"))
 
 
+@pytest.mark.alone
 def test_a_loop_compiled_by_numba_is_as_fast_as_a_loop_in_c(tmp_path: Path) -> None:
     count = 1_000_000
     null = shared_library(BENCHMARKS / "null_pcsc.c", tmp_path, INCLUDE, "-O2", "-fvisibility=hidden")

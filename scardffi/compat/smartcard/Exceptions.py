@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..scard import SCardGetErrorMessage
-
 if TYPE_CHECKING:
     from typing import Any
 
@@ -14,6 +12,8 @@ def described(text: str, hresult: int) -> str:
     """Return a message with the meaning and the number of a code behind it, if there is a code."""
     if hresult == -1:
         return text
+    from ..scard import SCardGetErrorMessage
+
     meaning = f"{SCardGetErrorMessage(hresult)} (0x{hresult & 0xFFFFFFFF:08X})"
     return f"{text}: {meaning}" if text else meaning
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from ..._locks import Gate
 from ...monitor import EventKind
 from ._monitoring import EventSource, MonitorObservable
 from .Observer import Observer, log
@@ -89,7 +90,7 @@ class _Polling(threading.Thread):
         super().__init__(name="smartcard.ReaderMonitor", daemon=True)
         self._list_readers = list_readers
         self._period = period
-        self._stopped = threading.Event()
+        self._stopped = Gate()
         self._tell: Tell
 
     def start(self, tell: Tell) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]  # a thread that has work
@@ -100,7 +101,7 @@ class _Polling(threading.Thread):
     def run(self) -> None:
         """Call the function again and again."""
         there: list[Any] = []
-        while not self._stopped.is_set():
+        while not self._stopped.is_open():
             try:
                 now = list(self._list_readers())
             except Exception as error:  # noqa: BLE001  the program's function may raise anything
@@ -114,4 +115,4 @@ class _Polling(threading.Thread):
 
     def stop(self) -> None:
         """End the thread, without waiting for it."""
-        self._stopped.set()
+        self._stopped.open()

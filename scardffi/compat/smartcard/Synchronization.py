@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-import threading
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+from ..._locks import Mutex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,7 +22,7 @@ class Synchronization:
     """An object with a lock, ``mutex``, which the same thread can take several times."""
 
     def __init__(self) -> None:
-        self.mutex: AbstractContextManager[Any] = threading.RLock()
+        self.mutex: AbstractContextManager[Any] = Mutex()
 
 
 def synchronized(method: Callable[Concatenate[_Self, P], T]) -> Callable[Concatenate[_Self, P], T]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING
 
+from ..._locks import Mutex
 from ...constants import Scope
 from ...errors import CancelledError, EventsLostError, SCardTimeoutError, UnexpectedStateError
 from ...monitor import Monitor
@@ -110,7 +110,7 @@ class MonitorObservable(Observable):
 
     def __init__(self) -> None:
         super().__init__()
-        self._delivery = threading.RLock()  # held while observers are called
+        self._delivery = Mutex()  # held while observers are called
         self._present: list[Any] = []
         self.rmthread: Source | None = None
 
