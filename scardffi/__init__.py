@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from . import constants, embed, errors, monitor, raw, virtual
-    from ._loader import LibraryInfo
+    from ._library_info import LibraryInfo
     from .constants import (
         Attribute,
         CardState,
@@ -202,7 +202,7 @@ _MODULES: Final = {
     ),
     "Exchange": ".exchange",
     "Library": ".library",
-    "LibraryInfo": "._loader",
+    "LibraryInfo": "._library_info",
     **dict.fromkeys(("SCardManage", "Status"), ".manage"),
     **dict.fromkeys(("CardPresence", "Event", "EventKind", "Monitor"), ".monitor"),
     **dict.fromkeys(("Replies", "Reply", "Script"), ".script"),

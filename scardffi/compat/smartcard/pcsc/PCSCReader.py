@@ -9,7 +9,6 @@ from .._failure import native_context
 from ..CardConnectionDecorator import CardConnectionDecorator
 from ..Exceptions import CardServiceNotFoundException, CardServiceStoppedException
 from ..reader.Reader import Reader
-from .PCSCCardConnection import PCSCCardConnection
 from .PCSCExceptions import (
     AddReaderToGroupException,
     IntroduceReaderException,
@@ -51,6 +50,8 @@ class PCSCReader(Reader):
 
     def createConnection(self) -> CardConnectionDecorator:
         """Return a connection to the reader's card, which is not connected yet."""
+        from .PCSCCardConnection import PCSCCardConnection
+
         return CardConnectionDecorator(PCSCCardConnection(self.name))
 
     class Factory:
