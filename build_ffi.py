@@ -1,4 +1,4 @@
-"""The build command of setuptools: compile ``scardffi._native``, ``_calls``, the virtual library and the stand-in.
+"""The build command of setuptools: compile ``_native``, ``_calls``, the virtual and the trace library, and stand-ins.
 
 ``python build_ffi.py`` writes the two files that are generated from the C headers and are checked in: the stub
 ``scardffi/_native.pyi`` and Cython's ``scardffi/__init__.pxd``.
@@ -28,17 +28,24 @@ ROOT = Path(__file__).parent
 NATIVE = "scardffi._native"
 CALLS = "scardffi._calls"
 VIRTUAL = "scardffi.virtual.libscardvirtual"
-STAND_IN = "scardffi.virtual.standin.libpcsclite"
+TRACE = "scardffi.trace.libscardtrace"
+STAND_INS = {  # the library that each is linked to, which is in the folder above and was built before
+    "scardffi.virtual.standin.libpcsclite": VIRTUAL,
+    "scardffi.trace.standin.libpcsclite": TRACE,
+}
 PLAIN_LIBRARIES = {  # these are not Python modules, so their names lack the suffix of modules
     VIRTUAL: {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so"),
-    STAND_IN: ".so.1",
+    TRACE: ".dylib" if sys.platform == "darwin" else ".so",
+    **dict.fromkeys(STAND_INS, ".so.1"),
 }
 SOURCES = {
     NATIVE: ["scardffi/csrc/*.c"],
     CALLS: ["scardffi/csrc/python/*.c", "scardffi/csrc/wipe.c"],
     # the last two files belong to the core too
     VIRTUAL: ["scardffi/virtual/csrc/*.c", "scardffi/csrc/apdu.c", "scardffi/csrc/utf16.c"],
-    STAND_IN: ["scardffi/virtual/standin/*.c"],
+    TRACE: ["scardffi/trace/csrc/*.c", "scardffi/csrc/platform.c", "scardffi/csrc/wipe.c"],
+    "scardffi.virtual.standin.libpcsclite": ["scardffi/virtual/standin/*.c"],
+    "scardffi.trace.standin.libpcsclite": ["scardffi/trace/standin/*.c"],
 }
 INCLUDE = ["scardffi/include", "scardffi/csrc"]
 LIMITED_API = "0x030B0000"  # of Python 3.11; cffi defines it itself for _native
@@ -75,7 +82,7 @@ class BuildExt(build_ext):
 
     def finalize_options(self) -> None:
         super().finalize_options()
-        headers = find(*(f"{folder}/*.h" for folder in (*INCLUDE, "scardffi/virtual/csrc")))
+        headers = find(*(f"{folder}/*.h" for folder in (*INCLUDE, "scardffi/virtual/csrc", "scardffi/trace/csrc")))
         for ext in self.extensions:
             ext.sources = find(*SOURCES[ext.name])
             ext.include_dirs = [*INCLUDE, str(Path(ext.sources[0]).parent)]
@@ -88,7 +95,9 @@ class BuildExt(build_ext):
         if sys.implementation.name != "cpython":  # there _calls_by_cffi takes its place
             self.extensions = [ext for ext in self.extensions if ext.name != CALLS]
         if not LINUX:  # on other systems the PC/SC library has another name than the stand-in
-            self.extensions = [ext for ext in self.extensions if ext.name != STAND_IN]
+            self.extensions = [ext for ext in self.extensions if ext.name not in STAND_INS]
+        if sys.platform == "win32":
+            self.extensions = [ext for ext in self.extensions if ext.name != TRACE]
 
     def build_extension(self, ext: Extension) -> None:
         if sys.platform == "win32" and ext.name == VIRTUAL:
@@ -104,17 +113,21 @@ class BuildExt(build_ext):
         if LINUX and ext.name == VIRTUAL:
             # The library has threads that run its code, so dlclose must not unload it.
             ext.extra_link_args += ["-Wl,-soname,libscardvirtual.so", "-Wl,-z,nodelete"]
-        if ext.name == STAND_IN:  # linked to the virtual library, which was built before and is in the folder above
-            linked = ["-Wl,--no-as-needed", self.get_ext_fullpath(VIRTUAL), "-Wl,-rpath,$ORIGIN/.."]
+        if LINUX and ext.name == TRACE:
+            # A program that unloads it would lose the functions of the tables made from it.
+            ext.extra_link_args += ["-Wl,-soname,libscardtrace.so", "-Wl,-z,nodelete"]
+        if ext.name in STAND_INS:
+            library = self.get_ext_fullpath(STAND_INS[ext.name])
+            linked = ["-Wl,--no-as-needed", library, "-Wl,-rpath,$ORIGIN/.."]
             ext.extra_link_args += ["-Wl,-soname,libpcsclite.so.1", *linked]
+        if LINUX and ext.name in {NATIVE, TRACE}:
+            ext.libraries = ["dl"]
         if ext.name == NATIVE:
             generated = Path(self.build_temp) / "_native.c"
             generated.parent.mkdir(parents=True, exist_ok=True)
             builder: FFI = CDEF["ffi_builder"]()
             builder.emit_c_code(str(generated))
             ext.sources = [*ext.sources, str(generated)]
-            if LINUX:
-                ext.libraries = ["dl"]
         super().build_extension(ext)
 
     def _hardening(self) -> tuple[list[str], list[str]]:

@@ -6,7 +6,6 @@ of anyio and asyncio do not fit: a task that is cancelled loses the result, and 
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import math
 from collections import deque
@@ -18,6 +17,7 @@ from anyio.lowlevel import checkpoint, checkpoint_if_cancelled, current_token
 from ._bounded_call import INTERRUPT_SECONDS, BoundedCall
 from ._fork_guard import ForkGuard
 from ._locks import Gate, Mutex
+from ._threads import prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -211,9 +211,11 @@ class CardThread:
                     self._start()
 
     def _start(self) -> None:
-        self._thread = thread = object()
+        thread = object()
+        begin = prepared(self._run, thread)
+        self._thread = thread
         try:
-            _thread.start_new_thread(self._run, (thread,))
+            begin()
         except RuntimeError:
             self._thread = None
             raise

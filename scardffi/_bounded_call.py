@@ -7,13 +7,12 @@ and what it has acquired is undone when it returns.
 
 from __future__ import annotations
 
-import _thread
 import contextlib
-import sys
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from ._locks import Gate
 from ._reaper import close_later
+from ._threads import prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,10 +52,10 @@ class BoundedCall(Generic[_Result]):
         Raises:
             RuntimeError: no thread can be started.
         """
-        self._has_begun = True  # Ctrl-C cannot come between this line and the start of the thread
         try:
-            # threading.Thread.start() waits in Python code that is not safe if Ctrl-C interrupts it
-            _thread.start_new_thread(self.run, ())
+            begin = prepared(self.run)
+            self._has_begun = True  # Ctrl-C cannot come between this line and the start of the thread
+            begin()
         except RuntimeError:
             self.ended.open()
             raise
@@ -118,8 +117,6 @@ def let_go(function: Callable[[], int]) -> int:
     It is called on another thread, unless none can be started.
     """
     call = BoundedCall(function)
-    if sys.is_finalizing():  # a new thread would not run
-        return function()
     try:
         call.start()
     except RuntimeError:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import _thread
 import atexit
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
 from ._loader import lib
 from ._locks import Gate
+from ._threads import start
 
 if TYPE_CHECKING:
     from ._native import CData, Manage
@@ -27,7 +27,7 @@ def keep_alive(native: Manage, attachment: int, ended: Gate) -> None:
     """
     keeper = _Keeper(ended)
     _keepers.add(keeper)
-    _thread.start_new_thread(keeper.run, (native, attachment))
+    start(keeper.run, native, attachment)
 
 
 class _Keeper:

@@ -52,6 +52,7 @@ __all__ = [
     "owning",
     "set_default_table",
     "text_of",
+    "traced_table",
 ]
 
 _ADDRESS = ffi.typeof("uintptr_t")  # passing the name of a type as text at each call is slower
@@ -93,6 +94,19 @@ def default_table() -> Api:
     name = os.environ.get("SCARDFFI_LIBRARY") or "the platform's PC/SC library"
     _check(lib.pcsc_open_default(table, detail, _DETAIL_SIZE), detail, name)
     opened: Api = table[0]
+    return opened
+
+
+def traced_table(table: Api) -> Api:
+    """Return the table of the same library whose functions record and pass on, by the trace library.
+
+    Raises:
+        LibraryError: as for :func:`open_table`, about the trace library.
+    """
+    traced = ffi.new("scardffi_library **")
+    detail = ffi.new("char[]", _DETAIL_SIZE)
+    _check(lib.pcsc_open_traced(table, traced, detail, _DETAIL_SIZE), detail, "the trace library")
+    opened: Api = traced[0]
     return opened
 
 

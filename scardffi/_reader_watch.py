@@ -21,6 +21,7 @@ from ._loader import lib
 from ._locks import Gate
 from ._marshalling import reader_states, state_results
 from ._reader_polling import ReaderPolling
+from ._threads import prepared, start
 from .constants import INFINITE, PNP_NOTIFICATION, ReaderStateFlag, ReturnCode
 from .errors import SCardError, context_is_gone, from_code, readers_are_fewer
 
@@ -61,6 +62,7 @@ class ReaderWatch:
     def __init__(self, library: Library, scope: int, hub: EventHub, readers: Collection[str] | None) -> None:
         self.ended = Gate()
         self._stopped = Gate()
+        self._has_begun = False
         self._steps = self._run()
         self._is_parked = False  # a thread waits for the baton, to go on with the steps; guarded by the hub's lock
         self._baton = _thread.allocate_lock()
@@ -80,9 +82,10 @@ class ReaderWatch:
         Raises:
             RuntimeError: no thread can be started.
         """
+        begin = prepared(self._lead)
+        self._has_begun = True  # Ctrl-C cannot come between this line and the start of the thread
         try:
-            # threading.Thread.start() waits in Python code that is not safe if Ctrl-C interrupts it
-            _thread.start_new_thread(self._lead, ())
+            begin()
         except RuntimeError:
             self.ended.open()
             raise
@@ -90,6 +93,8 @@ class ReaderWatch:
     def stop(self) -> None:
         """Let the threads end; this neither blocks nor raises."""
         self._stopped.open()
+        if not self._has_begun:
+            self.ended.open()
         cancel_later(self.ended, self._cancel)
 
     def _cancel(self) -> int:
@@ -124,7 +129,7 @@ class ReaderWatch:
         if self._wake_parked():
             return True
         try:
-            _thread.start_new_thread(self._lead, ())
+            start(self._lead)
         except RuntimeError:
             return False
         return True
@@ -281,7 +286,7 @@ class ReaderWatch:
         for group in groups:
             if group not in self._others:
                 context = CancellableContext(self._library, self._scope)
-                _thread.start_new_thread(self._watch_group, (context, group))
+                start(self._watch_group, context, group)
                 self._others[group] = context
 
     def _watch_group(self, context: CancellableContext, group: tuple[str, ...]) -> None:
@@ -320,7 +325,7 @@ class ReaderWatch:
 def _deliver_elsewhere(queue: CallbackQueue) -> None:
     """Call a callback with its events on a new thread."""
     try:
-        _thread.start_new_thread(queue.deliver, ())
+        start(queue.deliver)
     except RuntimeError:  # no thread can be started
         queue.deliver()
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from ._arguments import NUMBERS, address, checked, dword, handle, pair_of_buffers, readable, refuse, text, writable
 from ._half_made import repr_if_half_made
-from ._loader import address_of, calls, default_table, ffi, lib, open_table
+from ._loader import address_of, calls, default_table, ffi, lib, open_table, traced_table
 from ._marshalling import (
     check_present,
     fetch_multi_string,
@@ -150,6 +150,22 @@ class Library(WindowsFunctions, NotCopied):
         """The library in C (``scardffi_library *``)."""
         return self._table
 
+    def traced(self) -> Library:
+        """Return the same library with functions that record each call and pass it on (:func:`scardffi.trace.record`).
+
+        Raises:
+            LibraryError: the trace library cannot be loaded, or records eight libraries already.
+        """
+        library = type(self).__new__(type(self))
+        library._table = traced_table(self._table)  # noqa: SLF001  an attribute of this class
+        library._address = address_of(library._table)  # noqa: SLF001  the same
+        return library
+
+    @property
+    def trace_slot(self) -> int:
+        """The number of a traced library in the trace library; -1 for other libraries."""
+        return lib.pcsc_trace_slot(self._table)
+
     def info(self) -> LibraryInfo:
         """Return the path of the library, its version if its file name has one, and the functions that it has."""
         from ._library_info import library_info
@@ -163,7 +179,7 @@ class Library(WindowsFunctions, NotCopied):
         return hash(self.native)
 
     def __repr__(self) -> str:
-        return f"<scardffi.Library {self.info().path}>"
+        return f"<scardffi.Library {self.info().path}{', traced' if self.trace_slot >= 0 else ''}>"
 
     # Contexts
 

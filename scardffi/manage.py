@@ -8,7 +8,6 @@ not delay calls on other cards. The methods that exchange commands and responses
 from __future__ import annotations
 
 import functools
-import sys
 import time
 import warnings
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
@@ -329,7 +328,7 @@ class SCardManage(ExchangeMethods):
     def _let_go(self) -> None:
         """Detach at the end of a block that has raised: wait at most a second for PC/SC, and drop errors."""
         detach = functools.partial(self._detach, Disposition.LEAVE)
-        if not lib.manage_needs_detach(self._native) or sys.is_finalizing():  # then a new thread would not run
+        if not lib.manage_needs_detach(self._native):
             detach()
             return
         try:

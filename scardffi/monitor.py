@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import functools
 import sys
 import time
@@ -19,6 +18,7 @@ from ._fork_guard import ForkGuard
 from ._half_made import repr_if_half_made
 from ._not_copied import NotCopied
 from ._reader_watch import ReaderWatch
+from ._threads import start
 from .constants import ReaderStateFlag, Scope
 from .errors import E_UNEXPECTED, CancelledError, EventsLostError, from_hresult
 from .library import chosen_library
@@ -146,7 +146,7 @@ class Monitor(NotCopied):
         queue = CallbackQueue(self._hub, callback)
         self._hub.add_callback(queue)
         try:
-            _thread.start_new_thread(queue.deliver, ())
+            start(queue.deliver)
         except BaseException:
             queue.close()
             raise

@@ -1,5 +1,6 @@
 """Fixtures that several test files share: a private pcscd for the whole run, and libraries and readers to test on."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from scardffi import Library, SCardManage, virtual
 
 # Tests with generated inputs use the same inputs in every run. For different inputs, and many more of them:
 # pytest tests/fuzzing --hypothesis-profile=long
-settings.register_profile("quick", max_examples=250, deadline=None, derandomize=True, database=None)
+settings.register_profile("quick", max_examples=100, deadline=None, derandomize=True, database=None)
 settings.register_profile("long", max_examples=5_000, deadline=None, print_blob=True)
 settings.load_profile("quick")
 
@@ -38,6 +39,12 @@ class Place(NamedTuple):
 def pytest_configure() -> None:
     """Handle Ctrl-C in this process and in those that tests start, even if a shell in the background ignores it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what exists before the first test out of later collections, which many tests make: they are then quick."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

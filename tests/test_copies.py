@@ -138,7 +138,7 @@ def public_classes() -> Iterator[type]:
     """Yield each public class of the public modules, except enumerations and protocols."""
     for module in pkgutil.walk_packages(scardffi.__path__, "scardffi."):
         names = module.name.split(".")
-        if any(name.startswith("_") for name in names) or names[-1] == "libscardvirtual":
+        if any(name.startswith("_") for name in names) or names[-1] in {"libscardvirtual", "libscardtrace"}:
             continue
         if names[1:3] == ["compat", "smartcard"]:  # pyscard's classes: tests/compat/test_smartcard.py
             continue

@@ -33,7 +33,7 @@ FILES = {
 }
 IMPORTS_OF_EXTRAS = {"import numba": "numba", "services.aes": "cryptography", "aio.Context": "anyio"}
 NOT_IN_EVERY_PYTHON = {"from gevent": "gevent", "from PySide6": "PySide6", "import tkinter": "tkinter"}
-ONLY_IN_THE_CLONE = (".ci/", ".github/", "scardffi/virtual/standin/")
+ONLY_IN_THE_CLONE = (".ci/", ".github/", "scardffi/virtual/standin/", "scardffi/trace/standin/")
 
 
 class Block(NamedTuple):

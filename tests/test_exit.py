@@ -1,6 +1,10 @@
-"""Objects that are still open when the interpreter ends: nothing but ResourceWarnings is written to stderr."""
+"""The end of the interpreter with open objects and starting threads: only ResourceWarnings are written to stderr."""
 
+import os
 import re
+import subprocess
+import sys
+import time
 
 import pytest
 from support.alone import run_alone
@@ -8,6 +12,7 @@ from support.reports import report
 
 HOLDERS = ["program", "module", "class", "sys", "builtins", "cycle"]
 COUNTS = {"": 0, "kept": 0}
+ENDS = int(os.environ.get("SCARDFFI_TEST_ENDS", "4"))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -27,3 +32,82 @@ def test_objects_left_open_at_exit_print_only_resource_warnings(holder: str, kep
     assert "was collected while attached" in stderr or kept or holder != "program"
     assert count >= 25
     COUNTS[kept] += count
+
+
+def test_a_program_that_ends_while_threads_start_does_not_crash() -> None:
+    options = ["-X", "dev", "-W", "error", "-W", "ignore::ResourceWarning"]
+    for end in range(ENDS):
+        found, stderr = run_alone("ends_starting_threads", str(end % 5), options=options)
+        assert stderr == ""
+        assert found == {"with timeout": "can't start new thread: the program is ending", "without": "9000"}
+    report(f"programs that ended while threads started: {ENDS}, no crash and no error on stderr")
+
+
+def end(program: str) -> tuple[str, float]:
+    """Run a program that imports scardffi._threads; return what it prints, and the seconds after its last line."""
+    command = [sys.executable, "-I", "-u", "-c", f"from scardffi import _threads\n{program}\nprint('end')"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        printed = [process.stdout.readline()]
+        start = time.perf_counter()
+        printed += process.stdout.readlines()
+        process.wait()
+        return "".join(printed), time.perf_counter() - start
+
+
+def test_the_end_of_a_program_waits_until_a_thread_runs() -> None:
+    late = "import threading, time\nbegin = _threads.prepared(print, 'ran')\n"
+    printed, _ = end(late + "threading.Thread(target=lambda: (time.sleep(0.02), begin()), daemon=True).start()")
+    assert printed == "end\nran\n"
+
+
+def test_the_end_of_a_program_waits_less_than_a_second_for_a_thread_that_does_not_start() -> None:
+    printed, seconds = end("begin = _threads.prepared(print, 'ran')")
+    assert printed == "end\n"
+    assert 0.05 <= seconds < 1  # some of it may be over before the line is read
+
+
+def test_the_end_of_a_program_does_not_wait_for_a_thread_that_could_not_be_started_or_that_a_fork_has_left_behind() -> (
+    None
+):
+    failed = """
+import _thread, os
+def fail(*arguments):
+    raise RuntimeError
+working, _thread.start_new_thread = _thread.start_new_thread, fail
+try:
+    _threads.start(print)
+except RuntimeError:
+    pass
+_thread.start_new_thread = working
+assert not _threads._not_running
+begin = _threads.prepared(print)
+if os.name == "posix":
+    child = os.fork()
+    if not child:
+        os._exit(len(_threads._not_running))
+    assert os.waitpid(child, 0)[1] == 0
+del begin
+assert not _threads._not_running
+"""
+    assert end(failed)[0] == "end\n"
+
+
+@pytest.mark.parametrize("thread", ["_thread.start_new_thread(late, ())", "late()"], ids=["another", "the main"])
+def test_no_thread_is_started_after_the_end_of_a_program(thread: str) -> None:
+    program = f"""
+import _thread, atexit, time
+def late():
+    try:
+        _threads.start(print, "ran")
+    except RuntimeError as error:
+        print(error)
+def use():
+    {thread}
+    time.sleep(0.1)
+atexit.unregister(_threads._wait_for_starts)
+atexit.register(use)
+atexit.register(_threads._wait_for_starts)
+"""
+    message = "can't start new thread: the program is ending\n"
+    assert end(program)[0] == "end\n" + (message if thread == "late()" else "")

@@ -16,7 +16,7 @@ PACKAGE = Path(scardffi.__file__).parent
 # unit with all its modules; "scardffi" is the package's __init__, which collects the public names.
 LEVELS: list[set[str]] = [
     {"_native", "_calls", "_half_made", "_bytes_like", "_field_docs", "_first_use"},
-    {"constants", "iso7816", "_cdef", "_not_copied", "_locks", "_at_exit", "_pyinstaller"},
+    {"constants", "iso7816", "_cdef", "_not_copied", "_locks", "_threads", "_at_exit", "_pyinstaller"},
     {"errors", "services", "_events"},
     {"_loader"},
     {"_arguments", "_fork_guard", "_library_info"},
@@ -33,6 +33,7 @@ LEVELS: list[set[str]] = [
         "_keep_alive",
         "_bounded_call",
     },
+    {"trace"},
     {"manage", "_reader_watch", "_awaited_call"},
     {"monitor"},
     {"context"},
@@ -65,9 +66,10 @@ STRICTER = {
     "_events": {"constants", "_field_docs"},  # no ffi, no threads
     "_event_queue": {"constants", "errors", "_events", "_locks"},  # no ffi, no PC/SC library
     "_locks": NOTHING,
+    "_threads": NOTHING,
     "_fork_guard": {"_loader", "errors"},
-    "_keep_alive": {"_loader", "_locks"},
-    "_reaper": NOTHING,  # it closes any object
+    "_keep_alive": {"_loader", "_locks", "_threads"},
+    "_reaper": {"_threads"},  # it closes any object
     "_cdef": NOTHING,  # it runs before the package is built
     "_at_exit": NOTHING,  # it decorates any function
     "_pyinstaller": NOTHING,  # PyInstaller runs it

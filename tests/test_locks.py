@@ -84,3 +84,14 @@ def test_no_module_uses_the_locks_of_threading() -> None:
         )
     ]
     assert found == ["_locks.py:21"]
+
+
+def test_no_other_module_starts_a_thread_for_which_the_end_of_the_program_does_not_wait() -> None:
+    found = [
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if (isinstance(node, ast.Attribute) and node.attr in {"start_new_thread", "start_new"})
+        or (isinstance(node, ast.ImportFrom) and node.module == "_thread")
+    ]
+    assert [place.partition(":")[0] for place in found] == ["_threads.py"]

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.alone import run_alone
@@ -689,3 +690,18 @@ def test_a_callback_is_entered_soon_after_a_program_in_c_would_know(tmp_path: Pa
             f"{ours - in_c:.0f} us more"
         )
     assert max(added) <= MOST_ADDED_US
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_monitor_whose_start_ctrl_c_interrupts_leaves_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    watches: list[Any] = []
+
+    def interrupt(lead: Any) -> None:
+        watches.append(lead.__self__)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scardffi._reader_watch.prepared", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        Monitor()
+    gc.collect()
+    assert watches[0].ended.is_open()  # otherwise the reaper would call SCardCancel again and again

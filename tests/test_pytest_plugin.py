@@ -73,7 +73,8 @@ def test_a_run_without_its_features_prints_and_imports_the_same_as_without_the_p
         "    print([name for name in sys.modules if name.split('.')[0] in ('scardffi', '_cffi_backend', 'ctypes')])\n"
     )
     pytester.makepyfile("def test_passes(request):\n    print(request.fixturenames)\ndef test_fails():\n    assert 0")
-    arguments = ("-p", "no:cacheprovider", "-rA", "-q", "-W", "error", "--setup-show")
+    others = ("-p", "no:xdist", "-p", "no:anyio", "-p", "no:hypothesispytest")  # some of them import ctypes
+    arguments = (*others, "-p", "no:cacheprovider", "-rA", "-q", "-W", "error", "--setup-show")
     outputs = [
         re.sub(r"in \d.*s", "", pytester.runpytest_subprocess(*arguments, *more).stdout.str())
         for more in ((), ("-p", "no:scardffi"))

@@ -32,6 +32,14 @@ static const struct function_entry functions[] = {
 
 static scardffi_library *libraries; /* guarded by the global lock; a library is never removed */
 
+/* The functions of the trace library (scardtrace.h); NULL until a library is traced. Written once, under the global
+ * lock. */
+static struct {
+    int (*slot)(void *library);
+    void *(*symbol)(int slot, const char *name);
+    void (*follow_environment)(int slot);
+} trace;
+
 /* Append `text` to the list in `detail`. The list is cut if it is full. */
 static void append(char *detail, size_t size, const char *text)
 {
@@ -69,7 +77,8 @@ static int bind(scardffi_library *library, char *detail, size_t size)
     int result = 0;
     detail[0] = '\0';
     for (size_t i = 0; i < FUNCTION_COUNT; i++) {
-        void *symbol = platform_library_symbol(library->module, symbol_of(&functions[i]));
+        void *symbol = library->trace_slot < 0 ? platform_library_symbol(library->module, symbol_of(&functions[i]))
+                                               : trace.symbol(library->trace_slot, symbol_of(&functions[i]));
         memcpy((char *)library + functions[i].offset, &symbol, sizeof symbol);
         if (symbol == NULL && functions[i].is_required) {
             result = SCARDFFI_LIBRARY_MISSING_SYMBOL;
@@ -82,16 +91,16 @@ static int bind(scardffi_library *library, char *detail, size_t size)
 }
 
 /* Create the table of a loaded library. Returns the same values as pcsc_open. */
-static int create(void *module, scardffi_library **created, char *detail, size_t size)
+static int create(void *module, int trace_slot, scardffi_library **created, char *detail, size_t size)
 {
     scardffi_library *library = calloc(1, sizeof *library);
     if (library == NULL)
         return SCARDFFI_LIBRARY_NO_MEMORY;
     library->module = module;
+    library->trace_slot = trace_slot;
     int result = bind(library, detail, size);
     if (result == 0) {
-        void *symbol;
-        memcpy(&symbol, &library->SCardEstablishContext, sizeof symbol);
+        void *symbol = platform_library_symbol(module, "SCardEstablishContext");
         library->path = platform_library_path(module, symbol);
         result = library->path != NULL ? 0 : SCARDFFI_LIBRARY_NO_MEMORY;
     }
@@ -107,7 +116,7 @@ static scardffi_library *keep(scardffi_library *library)
 {
     platform_global_lock();
     scardffi_library *known = libraries;
-    while (known != NULL && known->module != library->module)
+    while (known != NULL && (known->module != library->module || known->trace_slot != library->trace_slot))
         known = known->next;
     if (known == NULL) {
         library->next = libraries;
@@ -121,6 +130,67 @@ static scardffi_library *keep(scardffi_library *library)
     return known;
 }
 
+static void read_trace_function(void *module, const char *name, void *function)
+{
+    void *symbol = platform_library_symbol(module, name);
+    memcpy(function, &symbol, sizeof symbol);
+}
+
+/* Load the trace library, which is in the folder `trace` beside this module. Returns the same values as pcsc_open. */
+static int load_trace(char *detail, size_t size)
+{
+    char path[4096];
+    bool is_missing;
+    if (!platform_path_beside(path, sizeof path, "trace/libscardtrace"))
+        return SCARDFFI_LIBRARY_NOT_FOUND;
+    void *module = platform_library_open(path, detail, size, &is_missing);
+    if (module == NULL)
+        return is_missing ? SCARDFFI_LIBRARY_NOT_FOUND : SCARDFFI_LIBRARY_NOT_LOADABLE;
+    platform_global_lock();
+    read_trace_function(module, "scardtrace_follow_environment", &trace.follow_environment);
+    read_trace_function(module, "scardtrace_symbol", &trace.symbol);
+    read_trace_function(module, "scardtrace_slot", &trace.slot);
+    platform_global_unlock();
+    return trace.slot != NULL ? 0 : SCARDFFI_LIBRARY_MISSING_SYMBOL;
+}
+
+int pcsc_open_traced(const scardffi_library *library, scardffi_library **traced, char *detail, size_t size)
+{
+    if (library->trace_slot >= 0) {
+        *traced = (scardffi_library *)library;
+        return 0;
+    }
+    int result = load_trace(detail, size);
+    if (result != 0)
+        return result;
+    int slot = trace.slot(library->module);
+    if (slot < 0) {
+        snprintf(detail, size, "too many PC/SC libraries are traced in this process");
+        return SCARDFFI_LIBRARY_NOT_LOADABLE;
+    }
+    result = create(library->module, slot, traced, detail, size);
+    if (result == 0)
+        *traced = keep(*traced);
+    return result;
+}
+
+int pcsc_trace_slot(const scardffi_library *library)
+{
+    return library->trace_slot;
+}
+
+/* Replace a table by a traced one if SCARDFFI_TRACE is set. A trace that is not possible does not stop the program. */
+static void follow_trace_environment(scardffi_library **library, char *detail, size_t size)
+{
+    const char *path = platform_environment("SCARDFFI_TRACE");
+    if (path == NULL || path[0] == '\0' || platform_library_symbol((*library)->module, "scardtrace_slot") != NULL)
+        return;
+    if (pcsc_open_traced(*library, library, detail, size) == 0)
+        trace.follow_environment((*library)->trace_slot);
+    else
+        fprintf(stderr, "scardffi: no trace is written to %s: %s\n", path, detail);
+}
+
 /* The library is loaded outside the lock, because its constructor may do anything. */
 int pcsc_open(const char *path, scardffi_library **library, char *detail, size_t size)
 {
@@ -130,9 +200,11 @@ int pcsc_open(const char *path, scardffi_library **library, char *detail, size_t
     void *module = load_first(use_platform ? platform_pcsc_names : single, &result, detail, size);
     if (module == NULL)
         return result;
-    result = create(module, library, detail, size);
-    if (result == 0)
+    result = create(module, -1, library, detail, size);
+    if (result == 0) {
         *library = keep(*library);
+        follow_trace_environment(library, detail, size);
+    }
     return result;
 }
 

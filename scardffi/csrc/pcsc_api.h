@@ -124,8 +124,9 @@
 
 /* The members take strings as the library does: in UTF-16 on Windows, in UTF-8 elsewhere. */
 struct scardffi_library {
-    void *module; /* from platform_library_open */
-    char *path;   /* the file it was loaded from */
+    void *module;   /* from platform_library_open */
+    char *path;     /* the file it was loaded from */
+    int trace_slot; /* the slot of the trace library, whose functions the table has; -1 if it has the library's own */
     struct scardffi_library *next;
 #define DECLARE_MEMBER(need, name, arguments, ...) LONG(PCSC_CALL *name)(__VA_ARGS__);
     PCSC_EVERY_FUNCTION(DECLARE_MEMBER)
@@ -175,9 +176,16 @@ uint32_t pcsc_SCardReleaseStartedEvent(const scardffi_library *library);
 const char *pcsc_stringify(const scardffi_library *library, uint32_t code);
 
 /* Load the library at `path`, or of that name. If `path` is NULL, load the library that SCARDFFI_LIBRARY names, or the
- * platform's. The same library gets the same table again. Returns 0, or a SCARDFFI_LIBRARY_* code and writes to
- * `detail`: the names that were tried, the loader's message, or the required functions that are missing. */
+ * platform's. If SCARDFFI_TRACE is set, the table is a traced one. The same library gets the same table again. Returns
+ * 0, or a SCARDFFI_LIBRARY_* code and writes to `detail`: the names that were tried, the loader's message, or the
+ * required functions that are missing. */
 int pcsc_open(const char *path, scardffi_library **library, char *detail, size_t size);
+
+/* Return a table of the same library whose functions record and pass on; the same one if `library` is traced already.
+ * Returns as pcsc_open. */
+int pcsc_open_traced(const scardffi_library *library, scardffi_library **traced, char *detail, size_t size);
+/* The slot of a traced table in the trace library (scardtrace.h); -1 for other tables. */
+int pcsc_trace_slot(const scardffi_library *library);
 
 /* The file that a library was loaded from. */
 const char *pcsc_path(const scardffi_library *library);

@@ -87,6 +87,20 @@ char *platform_library_path(void *library, void *symbol)
     return _strdup(path);
 }
 
+bool platform_path_beside(char *path, size_t size, const char *name)
+{
+    HMODULE module;
+    WCHAR wide[MAX_PATH * 4];
+    char own[MAX_PATH * 12];
+    DWORD flags = GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT;
+    if (!GetModuleHandleExW(flags, (LPCWSTR)(const void *)&platform_pcsc_names, &module) ||
+        GetModuleFileNameW(module, wide, MAX_PATH * 4) == 0 ||
+        WideCharToMultiByte(CP_UTF8, 0, wide, -1, own, sizeof own, NULL, NULL) == 0)
+        return false;
+    const char *end = strrchr(own, '\\');
+    return end != NULL && snprintf(path, size, "%.*s\\%s.dll", (int)(end - own), own, name) < (int)size;
+}
+
 uint64_t platform_nanoseconds(void)
 {
     LARGE_INTEGER ticks, frequency;
@@ -198,6 +212,21 @@ char *platform_library_path(void *library, void *symbol)
         return strdup("");
     char *path = realpath(info.dli_fname, NULL);
     return path != NULL ? path : strdup(info.dli_fname);
+}
+
+bool platform_path_beside(char *path, size_t size, const char *name)
+{
+#  if defined(__APPLE__)
+    static const char suffix[] = ".dylib";
+#  else
+    static const char suffix[] = ".so";
+#  endif
+    Dl_info info;
+    if (dladdr((const void *)&global_mutex, &info) == 0 || info.dli_fname == NULL)
+        return false;
+    const char *end = strrchr(info.dli_fname, '/');
+    int folder_length = end != NULL ? (int)(end - info.dli_fname) : 0;
+    return end != NULL && snprintf(path, size, "%.*s/%s%s", folder_length, info.dli_fname, name, suffix) < (int)size;
 }
 
 uint64_t platform_nanoseconds(void)

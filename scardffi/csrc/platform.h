@@ -70,6 +70,10 @@ void *platform_library_symbol(void *library, const char *name);
  * the path is unknown, and NULL if memory is exhausted. */
 char *platform_library_path(void *library, void *symbol);
 
+/* Write the path of a library `name`, without its suffix, that is in the folder of this module or below it. Returns
+ * false if this folder is unknown. */
+bool platform_path_beside(char *path, size_t size, const char *name);
+
 /* Return an environment variable, or NULL. Always NULL in a process that has more rights than its user. */
 const char *platform_environment(const char *name);
 

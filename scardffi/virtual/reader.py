@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import atexit
 import itertools
 import os
@@ -19,6 +18,7 @@ from .._fork_guard import ForkGuard
 from .._half_made import repr_if_half_made
 from .._locks import ForkMutex
 from .._not_copied import NotCopied
+from .._threads import start
 from ..constants import ReturnCode
 from ..errors import E_UNEXPECTED, SCardError, SharingViolationError, from_hresult
 from . import _scardvirtual
@@ -297,8 +297,8 @@ def _keep_error(reader: VirtualReader, error: BaseException) -> None:
     """
     reader.errors.append(error)
     if isinstance(error, KeyboardInterrupt):
-        # Thread.start() would wait for the thread, and the signal would interrupt this function, not the program.
-        _thread.start_new_thread(_interrupt_main_thread, ())
+        # On this thread the signal would interrupt this function, not the program.
+        start(_interrupt_main_thread)
 
 
 def _interrupt_main_thread() -> None:

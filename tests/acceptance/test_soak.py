@@ -12,7 +12,16 @@ from support.shape import PLACES
 TIMES = int(os.environ.get("SCARDFFI_TEST_SOAK", "1"))
 """1 000 for .ci/long soak: 10^6 APDUs, 10^5 attaches, 10^4 monitors, 10^3 restarts."""
 NUMBERS = {"APDUs": 1_000 * TIMES, "attaches": 100 * TIMES, "monitors": 10 * TIMES, "restarts": TIMES}
-MIB = 1 << 20
+MOST = {
+    "resident": 256 << 10,  # a page has 4 KiB, and a thread that is new in the pool of the C library touches some
+    "allocated": 16 << 10,  # the buffers of threads come and go; a leak of 40 bytes in each of 500 restarts is more
+    "objects": 400,  # caches of Python's own fill up; a leak of one object in each of 500 restarts is more
+    "descriptors": 0,
+    "threads": 0,
+}
+"""The growth in the second half of the rounds that is no leak. In the first half tables of Python's own may grow: the
+one of interned strings, which pathlib fills with the names of each new daemon's files, takes half a MiB more once.
+"""
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -27,10 +36,9 @@ def test_a_soak_costs_no_memory_no_descriptor_and_no_thread(
     where = pcscd_version() if place == "pcscd" else "the virtual library"
     for what, grown in found.items():
         count = NUMBERS[what.removeprefix("40 ")]
+        first, second = grown["halves"]
         report(
-            f"soak on {where}: {count} {what.removeprefix('40 ')}: {grown['bytes']} bytes, {grown['descriptors']} "
-            f"descriptors and {grown['threads']} threads more, {grown['us']} us for {what}"
+            f"soak on {where}: {count} {what.removeprefix('40 ')}: more in each half: "
+            f"{', '.join(f'{first[name]} and {second[name]} {name}' for name in MOST)}; {grown['us']} us for {what}"
         )
-        assert grown["bytes"] < MIB, what
-        assert grown["descriptors"] <= 0, what
-        assert grown["threads"] <= 0, what
+        assert {name: second[name] for name, most in MOST.items() if second[name] > most} == {}, what

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 from support.alone import run_alone
+from support.pcscd import pcscd_version
+from support.reports import report
 
 from .differences import expected_in
 
+MONITORS = ["Monitor", "aio.Monitor"]
 ASKING = ["list", "list of a new context", "change", "status"]
 
 
@@ -23,3 +26,15 @@ def test_after_a_restart_with_fewer_readers_each_call_has_its_code(
         if code:
             assert found[call][1].startswith("CommunicationError: ")
             assert "only a new process can list readers" in found[call][1]
+    for monitor in MONITORS:
+        kinds, error = found[monitor]
+        if code:
+            assert kinds == ["SERVICE_STOPPED"]
+            assert error.startswith("CommunicationError: ")
+            assert "only a new process can list readers" in error
+        else:
+            assert error == ""
+            assert {"SERVICE_STOPPED", "SERVICE_STARTED"} < set(kinds)
+    if place_name == "pcscd":
+        seen = {monitor: [*found[monitor][0], found[monitor][1] or "no error"] for monitor in MONITORS}
+        report(f"{pcscd_version()} restarted with 1 reader instead of 3: {seen}")

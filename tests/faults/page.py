@@ -45,8 +45,7 @@ _FAILING_CALLS = """
 
 `tests/faults/test_failing_calls.py` lets each call of C code that can fail do so: the first call that an operation
 makes, then the second, and so on until the operation makes no further one. Memory must be as before, and the next try
-must work, except for a port that is not available: the configuration stays wrong then, until the program starts again.
-The operations that this table does not have call no such function.
+must work. The operations that this table does not have call no such function.
 """
 
 

@@ -294,8 +294,8 @@ def update(card: SCardManage) -> None:
 
 def fail_a_wait(library: Library, context: Context) -> None:
     before = outstanding()
-    fail_often(lambda: context.get_status_change([READER], 0))
-    fail_each("get_status_change", lambda: context.get_status_change([READER], 0))
+    fail_often(lambda: context.get_status_change([READER], 10))  # it returns at once, but the machine may be busy
+    fail_each("get_status_change", lambda: context.get_status_change([READER], 10))
     malloc.fail_after(1)
     assert library.SCardGetStatusChange(context.handle, 0, [(READER, 0)])[0] == ReturnCode.SCARD_E_NO_MEMORY
     assert outstanding() == before
@@ -347,14 +347,13 @@ def failure_of_a_start(number: int, *, is_card: bool) -> str | None:
     code, context = library.SCardEstablishContext(2)
     malloc.fail_after(0)
     function: str | None = malloc.failed_function().decode() if malloc.failed() > failures else None
-    if function in {"bind", "listen"}:
-        assert code == ReturnCode.SCARD_E_NO_SERVICE
-        return function
     if function in NO_CARD:
         assert code == 0
         return function
     if function is not None and not (function in UNNEEDED and code == 0):
-        assert code == ReturnCode.SCARD_E_NO_MEMORY, (function, hex(code))
+        no_port = function in {"bind", "listen"}
+        expected = ReturnCode.SCARD_E_NO_SERVICE if no_port else ReturnCode.SCARD_E_NO_MEMORY
+        assert code == expected, (function, hex(code))
         code, context = library.SCardEstablishContext(2)
     assert code == 0, (function, hex(code))
     code, names = library.SCardListReaders(context)

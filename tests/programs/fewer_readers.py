@@ -1,12 +1,14 @@
-"""Restarts the resource manager with fewer readers, and prints what the calls of a Context do then as one JSON object.
+"""Restarts the resource manager with fewer readers, and prints what calls and monitors do then as one JSON object.
 
-Arguments: the place, a folder for files. For each call: whether its result is right, or the code of its error, and the
-error's text.
+Arguments: the place, a folder for files. For each call of a Context: whether its result is right, or the code of its
+error, and the error's text. For each monitor: the kinds of its events after the first ones, and the error's text.
 """
 
+import asyncio
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +17,10 @@ from typing import Any
 from support.commands import ANSWER_4, READ_4
 from support.pcscd import PrivatePcscd
 
-from scardffi import Context, Library, SCardError, virtual
+from scardffi import Context, Library, Monitor, SCardError, aio, virtual
+from scardffi.monitor import Event
+
+SECONDS = 10
 
 
 def outcome(call: Callable[[], object]) -> list[Any]:
@@ -23,6 +28,58 @@ def outcome(call: Callable[[], object]) -> list[Any]:
         return [call(), ""]
     except SCardError as error:
         return [error.code, f"{type(error).__name__}: {error}"]
+
+
+class Seen:
+    """What one monitor gives."""
+
+    def __init__(self) -> None:
+        self.kinds: list[str] = []
+        self.error = ""
+        self.has_begun, self.has_ended = threading.Event(), threading.Event()
+
+    def take(self, event: Event) -> bool:
+        """Take the next event; return False if the readers that are gone were reported, so that the test is over."""
+        self.kinds.append(event.kind.name)
+        if self.kinds.count("CARD_INSERTED") >= 3:
+            self.has_begun.set()
+        return self.kinds.count("READER_REMOVED") < 2 or "SERVICE_STARTED" not in self.kinds
+
+    def fail(self, error: SCardError) -> None:
+        """Take the error that ends the monitor."""
+        self.error = f"{type(error).__name__}: {error}"
+
+    def after_the_first(self) -> list[Any]:
+        """Return the kinds of the other events, and the error."""
+        assert self.has_ended.wait(SECONDS)
+        return [self.kinds[6:], self.error]
+
+
+def watch(library: Library, seen: Seen) -> None:
+    """Take the events of a monitor."""
+    with Monitor(library=library) as monitor:
+        try:
+            while seen.take(monitor.wait(timeout=SECONDS)):
+                pass
+        except SCardError as error:
+            seen.fail(error)
+    seen.has_ended.set()
+
+
+def watch_with_asyncio(library: Library, seen: Seen) -> None:
+    """Take the events of a monitor of scardffi.aio."""
+
+    async def program() -> None:
+        async with aio.Context(library=library) as context, context.monitor() as monitor:
+            try:
+                async for event in monitor:
+                    if not seen.take(event):
+                        break
+            except SCardError as error:
+                seen.fail(error)
+
+    asyncio.run(program())
+    seen.has_ended.set()
 
 
 @contextmanager
@@ -55,10 +112,14 @@ def main() -> None:
     running = pcscd if place == "pcscd" else virtual_library
     if place == "virtual":
         virtual.VirtualReader().unplug()  # the default reader
+    monitors = {"Monitor": (watch, Seen()), "aio.Monitor": (watch_with_asyncio, Seen())}
     with running(folder / "more", 3) as reader:
         context = Context(library=library)
         assert len(context.list_readers()) == 3
         context.get_status_change([reader])
+        for function, seen in monitors.values():
+            threading.Thread(target=function, args=(library, seen)).start()
+            assert seen.has_begun.wait(SECONDS)
     with (
         running(folder / "fewer", 1) as reader,
         context,
@@ -71,6 +132,7 @@ def main() -> None:
             "change": outcome(lambda: context.get_status_change([reader], 0)[0].reader == reader),
             "status": outcome(lambda: card.status().reader == reader),
             "transmit": outcome(lambda: card.transmit(READ_4) == ANSWER_4),
+            **{name: seen.after_the_first() for name, (_, seen) in monitors.items()},
         }
     sys.stdout.write(json.dumps(result) + "\n")
 

@@ -98,6 +98,8 @@ def with_a_monitor(daemon: PrivatePcscd, link: Path, restarts: int, watched: Cou
     monitor.subscribe(called.append)
     present = [monitor.wait(timeout=SECONDS) for _ in range(2 * READERS)]
     found["present"] = counted(present)
+    until(lambda: watched["CARD_INSERTED"] >= READERS)  # a monitor that begins later would not see these cards
+    found["present for asyncio"] = dict(watched)
     found["atrs"] = sum(bool(event.atr) for event in present)
     last = max(event.reader for event in present if event.kind is EventKind.CARD_INSERTED)
 

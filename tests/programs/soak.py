@@ -1,10 +1,11 @@
 """Sends, attaches, monitors and restarts the daemon many times, and prints by how much the process has grown.
 
 Arguments: the place (virtual or pcscd), a folder for files, the numbers of APDUs, attaches, monitors and restarts.
-Prints for each of these the growth of the resident set in bytes, of the numbers of descriptors and of threads after a
-warm-up of a tenth of the rounds, and the microseconds of a round.
+Prints for each of these the growth in each half of the rounds, after a warm-up, and the microseconds of a round. What
+grows is the resident set, the memory from the C library's malloc, Python's objects, descriptors and threads.
 """
 
+import ctypes
 import gc
 import json
 import os
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from conformance.services import PcscdService, Service, VirtualService
 from support.commands import ANSWER_4, READ_4
@@ -24,11 +26,24 @@ SETTLE_SECONDS = 5
 SCRIPT = Script([READ_4] * 10)
 
 
+class MallocInfo(ctypes.Structure):
+    """The C library's struct mallinfo2."""
+
+    _fields_ = [(name, ctypes.c_size_t) for name in ("arena", "_1", "_2", "_3", "_4", "_5", "_6", "used", "_8", "_9")]
+
+
+libc = ctypes.CDLL(None)
+libc.mallinfo2.restype = MallocInfo
+
+
 def measured() -> dict[str, int]:
-    """Return what the process uses now."""
+    """Return what the process uses now, after the C library has given back the memory that is free."""
     gc.collect()
+    libc.malloc_trim(0)
     return {
-        "bytes": int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE"),
+        "allocated": libc.mallinfo2().used,
+        "objects": sys.getallocatedblocks(),
+        "resident": int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE"),
         "descriptors": len(os.listdir("/proc/self/fd")),  # noqa: PTH208  pathlib would allocate more objects
         "threads": len(os.listdir("/proc/self/task")),  # noqa: PTH208  as above
     }
@@ -44,15 +59,19 @@ def settled(before: dict[str, int]) -> dict[str, int]:
         time.sleep(0.01)
 
 
-def soak(count: int, action: Callable[[], object]) -> dict[str, float]:
-    """Do the action so many times after a warm-up, and return the growth and the time of one."""
+def soak(count: int, action: Callable[[], object]) -> dict[str, Any]:
+    """Do the action so many times after a warm-up, and return the growth in each half and the time of one."""
     for _ in range(max(count // 10, 2)):
         action()
-    before, start = measured(), time.perf_counter()
-    for _ in range(count):
-        action()
-    elapsed = time.perf_counter() - start
-    return {**settled(before), "us": round(1e6 * elapsed / count, 1)}
+    half, elapsed = max(count // 2, 1), 0.0
+    halves = []
+    for _ in range(2):
+        before, start = measured(), time.perf_counter()
+        for _ in range(half):
+            action()
+        elapsed += time.perf_counter() - start
+        halves.append(settled(before))
+    return {"halves": halves, "us": round(1e6 * elapsed / (2 * half), 1)}
 
 
 def of_apdus(card: SCardManage) -> Callable[[], None]:
@@ -123,7 +142,7 @@ def main() -> None:
     apdus, attaches, monitors, restarts = map(int, sys.argv[3:7])
     service: Service = VirtualService(folder) if place == "virtual" else PcscdService(folder, debug=False)
     reader = service.place.reader(0)
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, Any]] = {}
     try:
         with Context(library=service.place.library) as context:
             with context.attach(reader) as card:

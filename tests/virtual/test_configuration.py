@@ -516,6 +516,18 @@ def test_a_port_in_use_is_reported() -> None:
         assert "SCARDFFI_VIRTUAL: the port of this reader is not available: A" in program.complaints
 
 
+def test_a_program_that_asks_again_gets_its_readers_and_faults_once_a_port_in_use_is_free() -> None:
+    fault = "fault,function=SCardEstablishContext,code=SCARD_E_NO_MEMORY"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        program = VirtualProgram(f"{fault};reader,name=A;reader,name=B,listen={taken.getsockname()[1]}")
+        with program:
+            assert [program.establish() for _ in range(70)] == [ReturnCode.SCARD_E_NO_SERVICE] * 70
+            taken.close()
+            assert [program.establish() for _ in range(2)] == [ReturnCode.SCARD_E_NO_MEMORY, 0]
+            assert program.readers() == ["A", "B"]
+    assert program.complaints.count("SCARDFFI_VIRTUAL") == 1, "the message is repeated"
+
+
 def test_a_foreign_program_sees_no_readers_if_the_text_is_wrong() -> None:
     done = opensc_tool("reader;radar", "-l")
     assert "No smart card readers found" in done.stdout

@@ -30,12 +30,17 @@ struct entry {
 };
 
 static char last_problem[160]; /* guarded by the mutex until the configuration is applied, constant afterwards */
-static bool is_refused;
+static bool is_refused, is_port_missing;
 
+/* The same problem again is not written again: programs ask for the service several times in a second. */
 static LONG report_error(const char *problem, const char *subject)
 {
-    snprintf(last_problem, sizeof last_problem, "%s: %.60s", problem, subject);
-    fprintf(stderr, "scardffi virtual library: SCARDFFI_VIRTUAL: %s\n", last_problem);
+    char text[sizeof last_problem];
+    snprintf(text, sizeof text, "%s: %.60s", problem, subject);
+    if (strcmp(text, last_problem) != 0) {
+        memcpy(last_problem, text, sizeof text);
+        fprintf(stderr, "scardffi virtual library: SCARDFFI_VIRTUAL: %s\n", text);
+    }
     return (LONG)SCARD_E_NO_SERVICE;
 }
 
@@ -141,8 +146,10 @@ static LONG add_reader(const struct reader_entry *entry)
     reader->latency_us = entry->latency_ms * 1000;
     if (entry->listen != 0)
         code = vpcd_listen(reader, (uint16_t)entry->listen);
-    if (code == (LONG)SCARD_E_SHARING_VIOLATION)
+    if (code == (LONG)SCARD_E_SHARING_VIOLATION) {
+        is_port_missing = true;
         return report_error("the port of this reader is not available", entry->name);
+    }
     if (entry->connect != 0)
         code = vpcd_connect(reader, (uint16_t)entry->connect);
     if (code == (LONG)SCARD_E_NO_SMARTCARD)
@@ -260,13 +267,15 @@ static LONG configure(const char *text)
     return SCARD_S_SUCCESS;
 }
 
-LONG configuration_apply(void)
+LONG configuration_apply(bool *may_succeed_later)
 {
     char *text;
+    is_port_missing = false;
     LONG code = environment_read_configuration(&text);
     if (code == SCARD_S_SUCCESS)
         code = configure(text != NULL ? text : "reader");
     is_refused = code == (LONG)SCARD_E_NO_SERVICE;
+    *may_succeed_later = is_port_missing || !is_refused;
     free(text);
     return code;
 }

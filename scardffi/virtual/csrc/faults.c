@@ -179,11 +179,16 @@ void fault_wait_until_thawed(void)
         pthread_cond_wait(&thawed, &manager_mutex);
 }
 
+void fault_end_all(void)
+{
+    for (unsigned i = 0; i < MAX_FAULTS; i++)
+        if (slots[i].number != 0)
+            disarm(&slots[i]);
+}
+
 void fault_reset_after_fork(void)
 {
     thawed = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
     fault_thaw();
-    for (unsigned i = 0; i < MAX_FAULTS; i++)
-        if (slots[i].number != 0)
-            disarm(&slots[i]);
+    fault_end_all();
 }

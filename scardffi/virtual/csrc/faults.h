@@ -60,6 +60,7 @@ LONG fault_arm(const char *function, uint32_t call, uint32_t times, enum fault_e
                const unsigned char *answer, size_t answer_length, uint32_t *number);
 bool fault_end(uint32_t number);                      /* false if no fault has this number */
 bool fault_get_hits(uint32_t number, uint32_t *hits); /* false if no fault has this number */
+void fault_end_all(void);
 
 /* From fault_freeze to fault_thaw no PC/SC function returns, except those that are waiting for a card or for the end of
  * another handle's transaction. */

@@ -41,19 +41,23 @@ static void register_fork_handlers(void)
 
 #endif
 
+/* Nothing of a configuration that cannot be applied stays, so that it can be applied again. */
 static LONG initialize(void)
 {
-    if (!manager_init())
-        return (LONG)SCARD_E_NO_MEMORY;
-    LONG code = configuration_apply();
-    while (code != SCARD_S_SUCCESS && manager_plugged_count > 0)
+    bool may_succeed_later = true;
+    LONG code = manager_init() ? configuration_apply(&may_succeed_later) : (LONG)SCARD_E_NO_MEMORY;
+    is_initialized = code == SCARD_S_SUCCESS || !may_succeed_later;
+    if (code == SCARD_S_SUCCESS)
+        return code;
+    while (manager_plugged_count > 0)
         reader_unplug(manager_plugged[manager_plugged_count - 1]);
-    if (code != SCARD_S_SUCCESS)
-        vpcd_forget_readers();
+    vpcd_forget_readers();
+    fault_end_all();
     return code;
 }
 
-/* An invalid configuration is not applied again, because its ports, for example, would be in use the second time. */
+/* If memory, a thread, a socket or a port was missing, the next call tries again. A configuration that is not valid is
+ * read only once. */
 LONG library_ensure_initialized(void)
 {
 #if !defined(_WIN32)
@@ -63,7 +67,6 @@ LONG library_ensure_initialized(void)
     if (!is_initialized)
         initialization_code = initialize();
     LONG code = initialization_code;
-    is_initialized = code != (LONG)SCARD_E_NO_MEMORY;
     unlock_manager();
     return code;
 }

@@ -4,7 +4,8 @@
 
 #include "pcsc_abi.h"
 
-/* Called without the mutex. May return SCARD_E_NO_MEMORY, or SCARD_E_NO_SERVICE if SCARDFFI_VIRTUAL is not valid. */
+/* Called without the mutex. May return SCARD_E_NO_MEMORY, or SCARD_E_NO_SERVICE if SCARDFFI_VIRTUAL is not valid or a
+ * port of it is not available. */
 LONG library_ensure_initialized(void);
 
 #endif

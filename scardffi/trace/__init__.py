@@ -1,0 +1,14 @@
+"""A PC/SC library that records all calls and passes them on, and the records that it has written.
+
+If the environment variable ``SCARDFFI_TRACE`` is a path, or ``-`` for text on stderr, a program that uses scardffi is
+recorded from its start. :func:`library_folder` is for other programs on Linux, :func:`record` for a part of a program.
+The file is a pcapng file, which Wireshark decodes.
+"""
+
+from __future__ import annotations
+
+from ._library_files import library_folder, library_path
+from ._reading import Record, read
+from ._recording import log, record
+
+__all__ = ["Record", "library_folder", "library_path", "log", "read", "record"]

@@ -1,0 +1,105 @@
+"""Recording the calls of this process: :func:`record`, and what it does with a callable."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Final
+
+from .._at_exit import silent_at_exit
+from .._loader import set_default_table
+from ..library import Library
+from . import _scardtrace
+from ._reading import records
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ._reading import Record
+
+_logger: Final = logging.getLogger("scardffi.trace")
+
+
+def log(record: Record) -> None:
+    """Write a record to the logger ``scardffi.trace``, with the level DEBUG; a destination for :func:`record`."""
+    _logger.debug("%s", _Text(record))
+
+
+class _Text:
+    """A record as text, which is made only if a handler wants it."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+    def __str__(self) -> str:
+        fields = self._record.as_dict()
+        function, result, duration = fields.pop("function"), fields.pop("result"), fields.pop("duration_ns")
+        del fields["time_ns"]
+        rest = " ".join(f"{name}={value}" for name, value in fields.items())
+        return f"{function} 0x{result:08X} duration_us={duration / 1000:.1f} {rest}"
+
+
+@contextmanager
+@silent_at_exit
+def record(
+    destination: str | os.PathLike[str] | Callable[[Record], object],
+    *,
+    library: Library | None = None,
+    secrets: str = "",
+    show_secrets: bool = False,
+) -> Iterator[Library]:
+    """Record the PC/SC calls of objects that are made while the context lasts.
+
+    The context manager makes a library that records the default one, and yields it. Objects that exist already are not
+    recorded. When the context ends, its objects can still be used, and are no longer recorded.
+
+    Args:
+        destination: a path, "-" for text on stderr, or a callable. A file is created, or appended to if it is a trace
+            already. A callable is called with each :class:`Record` on a thread of its own, and must not use what is
+            recorded; all calls have been made when the context has ended.
+        library: the library that is recorded, instead of the default one.
+        secrets: commands whose data is replaced, beside those that always are, as in ``SCARDFFI_TRACE_SECRETS``.
+        show_secrets: True to keep all PINs and keys.
+
+    Raises:
+        ValueError: the file exists and is not a trace, or ``secrets`` is not valid.
+        OSError: the file cannot be opened.
+        LibraryError: no PC/SC library can be loaded.
+    """
+    rules = f"show,{secrets}" if show_secrets else secrets
+    traced = (Library.default() if library is None else library).traced()
+    with ExitStack() as stack:
+        if callable(destination):
+            number = _start_with_callable(stack, traced, destination, rules)
+        else:
+            number = _scardtrace.start(traced.trace_slot, os.fspath(destination), rules)
+        stack.callback(_scardtrace.stop, number)
+        previous = set_default_table(traced.native)
+        stack.callback(set_default_table, previous)
+        yield traced
+
+
+def _start_with_callable(stack: ExitStack, traced: Library, destination: Callable[[Record], object], rules: str) -> int:
+    """Start a recording to a pipe, and a thread that calls ``destination`` with each record that it reads from it."""
+    reading, writing = os.pipe()
+
+    def call_with_each() -> None:
+        with open(reading, "rb") as pipe:  # noqa: PTH123  a descriptor
+            for one in records(pipe, "the pipe"):
+                try:
+                    destination(one)
+                except Exception:
+                    _logger.exception("%r raised an exception", destination)
+
+    try:
+        number = _scardtrace.start(traced.trace_slot, writing, rules)
+    except ValueError:
+        os.close(reading)
+        os.close(writing)
+        raise
+    thread = threading.Thread(target=call_with_each, name="scardffi.trace", daemon=True)
+    stack.callback(thread.join)
+    thread.start()
+    return number

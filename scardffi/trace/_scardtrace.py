@@ -1,0 +1,40 @@
+"""The functions that scardtrace.h declares, through ctypes: they begin and end recordings."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from ctypes import CFUNCTYPE, c_char_p, c_int, c_size_t, c_void_p
+from functools import cache
+
+from ._library_files import library_path
+
+_PROBLEM_SIZE = 1024
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    return ctypes.CDLL(library_path())
+
+
+def start(slot: int, destination: str | int, secrets: str) -> int:
+    """Record the calls of a slot to a file, to stderr for ``-``, or to a pipe; return a number for :func:`stop`.
+
+    Raises:
+        ValueError: the file is not a trace, or the secrets are not valid.
+        OSError: the file cannot be opened.
+    """
+    function = CFUNCTYPE(c_int, c_int, c_char_p, c_int, c_char_p, c_void_p, c_size_t)(("scardtrace_start", _library()))
+    problem = ctypes.create_string_buffer(_PROBLEM_SIZE)
+    path, descriptor = (None, destination) if isinstance(destination, int) else (os.fsencode(destination), -1)
+    number: int = function(slot, path, descriptor, os.fsencode(secrets), problem, _PROBLEM_SIZE)
+    if number < 0:
+        raise OSError(-number, os.strerror(-number), destination)
+    if number == 0:
+        raise ValueError(f"{destination}: {problem.value.decode(errors='replace')}")
+    return number
+
+
+def stop(number: int) -> None:
+    """End a recording. A pipe is closed."""
+    CFUNCTYPE(None, c_int)(("scardtrace_stop", _library()))(number)

@@ -1,0 +1,7 @@
+/* EXPORTED marks the names that the shared library exports. All other names are compiled with hidden visibility. */
+#ifndef SCARDFFI_TRACE_EXPORTED_H
+#define SCARDFFI_TRACE_EXPORTED_H
+
+#define EXPORTED __attribute__((visibility("default")))
+
+#endif

@@ -1,0 +1,28 @@
+/* What libscardtrace exports beside PC/SC's functions: the core and scardffi.trace use it.
+ *
+ * Each PC/SC library that is traced has a slot, which has functions of its own that record and pass on. The functions
+ * that the library exports under PC/SC's names use a slot too: that of the real PC/SC library. */
+#ifndef SCARDTRACE_H
+#define SCARDTRACE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Return the slot of a loaded PC/SC library: the same number for the same library; -1 if all slots are in use. */
+int scardtrace_slot(void *library);
+
+/* Return the function of a slot that records and passes on, the library's own function if it is never recorded, or NULL
+ * if the library lacks it. */
+void *scardtrace_symbol(int slot, const char *name);
+
+/* Record the calls of a slot as SCARDFFI_TRACE says; nothing if it is not set. Errors are written to stderr. */
+void scardtrace_follow_environment(int slot);
+
+/* Record the calls of a slot to the file at `path`, which is appended to, as text to stderr if `path` is "-", or to the
+ * pipe `descriptor`, which is closed at the end, if `path` is NULL. `secrets` has the form of SCARDFFI_TRACE_SECRETS;
+ * it may be NULL. Returns a number for scardtrace_stop, or writes the problem to `problem` and returns minus an errno
+ * if the file cannot be opened, 0 if the file is not a trace or `secrets` is not valid. */
+int scardtrace_start(int slot, const char *path, int descriptor, const char *secrets, char *problem, size_t size);
+void scardtrace_stop(int number);
+
+#endif

@@ -1,0 +1,210 @@
+/* The PC/SC libraries that are traced, and the destinations of their records. */
+#define _GNU_SOURCE
+#include "slots.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#if defined(__linux__)
+#  include <sys/syscall.h>
+#endif
+
+#include "exported.h"
+#include "platform.h"
+#include "real_library.h"
+#include "scardtrace.h"
+
+#define STRING_OF(name) #name
+#define STRING(name) STRING_OF(name)
+
+struct slot slots[SLOT_COUNT];
+
+static pthread_mutex_t slots_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_rwlock_t sinks_rwlock = PTHREAD_RWLOCK_INITIALIZER;
+static pthread_once_t begun = PTHREAD_ONCE_INIT;
+static struct sink *sinks; /* guarded by both locks, of which readers need one; sinks_rwlock is taken first */
+static int last_sink;
+static uint32_t process;
+static unsigned fork_count;
+
+void sinks_lock(void)
+{
+    pthread_rwlock_rdlock(&sinks_rwlock);
+}
+
+void sinks_unlock(void)
+{
+    pthread_rwlock_unlock(&sinks_rwlock);
+}
+
+struct sink *sinks_next(const struct slot *slot, const struct sink *previous)
+{
+    struct sink *sink = previous == NULL ? sinks : previous->next;
+    while (sink != NULL && &slots[sink->slot] != slot)
+        sink = sink->next;
+    return sink;
+}
+
+uint32_t process_number(void)
+{
+    return process;
+}
+
+uint64_t thread_number(void)
+{
+    static __thread uint64_t number;
+    static __thread unsigned known_fork;
+    if (number == 0 || known_fork != fork_count) {
+#if defined(__linux__)
+        number = (uint64_t)syscall(SYS_gettid);
+#elif defined(__APPLE__)
+        pthread_threadid_np(NULL, &number);
+#else
+        number = (uint64_t)platform_thread();
+#endif
+        known_fork = fork_count;
+    }
+    return number;
+}
+
+/* A thread may hold sinks_rwlock while it waits for the reader of a pipe, so fork does not wait for that lock. */
+static void before_fork(void)
+{
+    pthread_mutex_lock(&slots_mutex);
+}
+
+static void after_fork_in_parent(void)
+{
+    pthread_mutex_unlock(&slots_mutex);
+}
+
+static void after_fork_in_child(void)
+{
+    pthread_mutex_unlock(&slots_mutex);
+    sinks_rwlock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER; /* threads that are not in the child may hold it */
+    sink_free_locks();
+    process = (uint32_t)getpid();
+    fork_count++;
+    for (struct sink *sink = sinks; sink != NULL; sink = sink->next)
+        sink->has_failed = sink->has_failed || sink->is_pipe; /* the parent reads it, and waits for its end */
+}
+
+static void begin(void)
+{
+    process = (uint32_t)getpid();
+    fork_count = 1;
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+static void read_functions(struct slot *slot)
+{
+#define READ_MEMBER(need, name, symbol)                                                                                \
+    do {                                                                                                               \
+        void *found = platform_library_symbol(slot->library, symbol);                                                  \
+        memcpy(&slot->real.name, &found, sizeof found);                                                                \
+    } while (0);
+#define READ_NUMBER(need, name, arguments, ...)                                                                        \
+    READ_MEMBER(need, name, strcmp(#name, "SCardControl") == 0 ? STRING(PCSC_CONTROL) : #name)
+#define READ_TEXT(need, name, arguments, ...) READ_MEMBER(need, name, #name PCSC_TEXT_SUFFIX)
+    PCSC_NUMBER_FUNCTIONS(READ_NUMBER)
+    PCSC_TEXT_FUNCTIONS(READ_TEXT)
+#undef READ_TEXT
+#undef READ_NUMBER
+#undef READ_MEMBER
+}
+
+EXPORTED int scardtrace_slot(void *library)
+{
+    pthread_once(&begun, begin);
+    pthread_mutex_lock(&slots_mutex);
+    int number = 0;
+    while (number < SLOT_COUNT && slots[number].library != NULL && slots[number].library != library)
+        number++;
+    if (number < SLOT_COUNT && slots[number].library == NULL) {
+        slots[number].library = library;
+        read_functions(&slots[number]);
+    }
+    pthread_mutex_unlock(&slots_mutex);
+    return number < SLOT_COUNT ? number : -1;
+}
+
+/* Add a sink to a slot. Returns NULL and a message in `problem` if it cannot be opened. */
+static struct sink *add(int slot, const char *path, int descriptor, const char *secrets, char *problem, size_t size,
+                        int *error)
+{
+    struct sink *sink = sink_open(path, descriptor, secrets, problem, size, error);
+    if (sink == NULL)
+        return NULL;
+    pthread_rwlock_wrlock(&sinks_rwlock);
+    pthread_mutex_lock(&slots_mutex);
+    sink->number = ++last_sink;
+    sink->slot = slot;
+    sink->next = sinks;
+    sinks = sink;
+    __atomic_add_fetch(&slots[slot].sink_count, 1, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&slots_mutex);
+    pthread_rwlock_unlock(&sinks_rwlock);
+    return sink;
+}
+
+EXPORTED int scardtrace_start(int slot, const char *path, int descriptor, const char *secrets, char *problem,
+                              size_t size)
+{
+    int error = 0;
+    struct sink *sink = add(slot, path, descriptor, secrets, problem, size, &error);
+    return sink != NULL ? sink->number : -error;
+}
+
+EXPORTED void scardtrace_stop(int number)
+{
+    pthread_rwlock_wrlock(&sinks_rwlock);
+    pthread_mutex_lock(&slots_mutex);
+    struct sink **place = &sinks;
+    while (*place != NULL && (*place)->number != number)
+        place = &(*place)->next;
+    struct sink *sink = *place;
+    if (sink != NULL) {
+        *place = sink->next;
+        __atomic_sub_fetch(&slots[sink->slot].sink_count, 1, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&slots_mutex);
+    pthread_rwlock_unlock(&sinks_rwlock);
+    if (sink != NULL)
+        sink_close(sink);
+}
+
+EXPORTED void scardtrace_follow_environment(int slot)
+{
+    const char *path = platform_environment("SCARDFFI_TRACE");
+    pthread_mutex_lock(&slots_mutex);
+    bool is_followed = slots[slot].follows_environment;
+    slots[slot].follows_environment = true;
+    pthread_mutex_unlock(&slots_mutex);
+    if (is_followed || path == NULL || path[0] == '\0')
+        return;
+    char problem[512];
+    int error;
+    if (add(slot, path, -1, platform_environment("SCARDFFI_TRACE_SECRETS"), problem, sizeof problem, &error) == NULL)
+        fprintf(stderr, "scardffi: no trace is written to %s: %s\n", path, problem);
+}
+
+static struct slot *exported;
+
+static void load_exported(void)
+{
+    static struct slot without_library;
+    void *library = real_library_open();
+    int number = library != NULL ? scardtrace_slot(library) : -1;
+    exported = number >= 0 ? &slots[number] : &without_library;
+    if (number >= 0)
+        scardtrace_follow_environment(number);
+}
+
+struct slot *slot_exported(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load_exported);
+    return exported;
+}

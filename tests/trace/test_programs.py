@@ -1,0 +1,169 @@
+"""Unmodified programs whose calls are recorded: their output is unchanged, and tshark and trace.read agree."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from support.compile import pcsc_include_flags, program
+from support.requirements import need_program
+
+from scardffi import Context, Library, trace, virtual
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other programs are traced only on Linux")
+
+PIN = "95173864"
+PYSCARD = """
+from smartcard.System import readers
+connection = readers()[0].createConnection()
+connection.connect()
+print(connection.transmit([0x00, 0x20, 0x00, 0x80, 0x08, *b"95173864"]))
+print(connection.transmit([0x00, 0xB0, 0x00, 0x00, 0x04]))
+"""
+OPENSC_TOOL = ["opensc-tool", "-s", "00A4000C023F00", "-s", "0020008008" + PIN.encode().hex(), "-s", "00B0000004"]
+PROGRAMS = {
+    "opensc-tool": OPENSC_TOOL,
+    "pcsc_scan": ["pcsc_scan", "-c", "-n"],
+    "pyscard": [sys.executable, "-I", "-c", PYSCARD],
+}
+THREADS = """
+import sys, threading
+from scardffi import Context
+def work():
+    with Context() as context, context.attach(context.list_readers()[0]) as card:
+        for number in range(200):
+            card.transmit(bytes([0, 0xB0, 0, number, 0xFF]))
+threads = [threading.Thread(target=work) for _ in range(2)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+
+def run(command: list[str], **environment: str) -> tuple[str, str]:
+    """Run a program on the virtual library; return what it wrote to stdout and stderr."""
+    need_program(command[0])
+    done = subprocess.run(
+        command, cwd="/", env={**os.environ, **environment}, capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout, done.stderr
+
+
+def traced(file: Path | str) -> dict[str, str]:
+    """Return the environment in which a program's calls are recorded."""
+    return {
+        "LD_LIBRARY_PATH": f"{trace.library_folder()}:{virtual.library_folder()}",
+        "SCARDFFI_TRACE": str(file),
+    }
+
+
+def tshark_fields(file: Path) -> list[dict[str, list[str]]]:
+    """Return what tshark says of each packet."""
+    need_program("tshark")
+    names = ["frame.comment", "iso7816.apdu.ins", "iso7816.apdu.le", "iso7816.apdu.sw1", "iso7816.apdu.sw2"]
+    names += ["iso7816.resp_to", "frame.number", "exported_pdu.exported_pdu", "frame.time_epoch", "_ws.malformed"]
+    fields = [argument for name in names for argument in ("-e", name)]
+    command = ["tshark", "-r", str(file), "-T", "json", *fields]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return [packet["_source"]["layers"] for packet in json.loads(done.stdout)]
+
+
+@pytest.mark.parametrize("command", PROGRAMS.values(), ids=PROGRAMS)
+def test_a_traced_program_prints_the_same_and_its_pin_is_in_no_trace(command: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "trace.pcapng"
+    untraced = run(command, LD_LIBRARY_PATH=virtual.library_folder())
+    assert run(command, **traced(file)) == untraced
+    assert run(command, **traced(file)) == untraced  # it is appended
+    out, text = run(command, **traced("-"))
+    assert out == untraced[0]
+    assert "SCardEstablishContext" in text
+    records = list(trace.read(file))
+    assert len({record.process for record in records}) == 2
+    assert records[0].function == "SCardEstablishContext"
+    assert records[-1].function == "SCardReleaseContext"
+    for written in (file.read_bytes(), text.encode()):
+        assert PIN.encode() not in written
+        assert PIN.encode().hex().upper().encode() not in written.upper()
+
+
+def test_the_library_that_scardffi_library_names_is_the_real_one(tmp_path: Path) -> None:
+    file = tmp_path / "trace.pcapng"
+    environment = {
+        "LD_LIBRARY_PATH": trace.library_folder(),
+        "SCARDFFI_LIBRARY": virtual.library_path(),
+        "SCARDFFI_TRACE": str(file),
+    }
+    assert run(OPENSC_TOOL, **environment) == run(OPENSC_TOOL, LD_LIBRARY_PATH=virtual.library_folder())
+    assert list(trace.read(file))
+
+
+def test_a_program_of_scardffi_in_the_folder_is_recorded_once(tmp_path: Path) -> None:
+    file = tmp_path / "trace.pcapng"
+    code = "import scardffi; print(scardffi.raw.SCardEstablishContext(2)[0])"
+    out, _ = run([sys.executable, "-c", code], **traced(file))
+    assert out == "0\n"
+    assert [record.function for record in trace.read(file)] == ["SCardEstablishContext"]
+
+
+def test_without_scardffi_trace_the_folder_changes_nothing(tmp_path: Path) -> None:
+    environment = {**traced(tmp_path / "trace.pcapng"), "SCARDFFI_TRACE": ""}
+    assert run(OPENSC_TOOL, **environment) == run(OPENSC_TOOL, LD_LIBRARY_PATH=virtual.library_folder())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_pcsc_library_is_told_and_is_a_return_code(tmp_path: Path) -> None:
+    environment = {**traced(tmp_path / "trace.pcapng"), "SCARDFFI_LIBRARY": "/no/such/library.so"}
+    source = Path(__file__).parent.parent / "csrc" / "list_readers.c"
+    file = program(source, tmp_path, *pcsc_include_flags(), "-l:libpcsclite.so.1")
+    done = subprocess.run(
+        [file], env={**os.environ, **environment}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "SCARDFFI_LIBRARY" in done.stderr
+    assert done.returncode == 0  # it prints the code and ends, without a signal
+
+
+def test_tshark_decodes_what_trace_read_returns(tmp_path: Path) -> None:
+    file = tmp_path / "trace.pcapng"
+    run(OPENSC_TOOL, **traced(file))
+    packets = iter(tshark_fields(file))
+    records = list(trace.read(file))
+    commands = 0
+    for record in records:
+        packet = next(packets)
+        assert not packet.get("_ws.malformed")
+        comment = json.loads("".join(packet["frame.comment"]))
+        assert comment["function"] == record.function
+        assert comment["result"] == record.result
+        assert comment["duration_ns"] == record.duration_ns
+        assert packet["frame.time_epoch"] == [f"{record.time_ns // 10**9}.{record.time_ns % 10**9:09d}"]
+        if record.command is None:
+            continue
+        commands += 1
+        assert bytes.fromhex(packet["exported_pdu.exported_pdu"][0]) == record.command
+        assert int(packet["iso7816.apdu.ins"][0], 16) == record.command[1]
+        if record.command == bytes.fromhex("00B0000004"):
+            assert int(packet["iso7816.apdu.le"][0], 0) == 4
+        assert record.response is not None
+        response = next(packets)
+        assert bytes.fromhex(response["exported_pdu.exported_pdu"][0]) == record.response
+        assert [int(response[f"iso7816.apdu.{name}"][0], 16) for name in ("sw1", "sw2")] == list(record.response[-2:])
+        assert response["iso7816.resp_to"] == packet["frame.number"]
+    assert next(packets, None) is None
+    assert commands >= 3
+
+
+def test_threads_and_processes_share_a_file_and_every_record_is_whole(tmp_path: Path) -> None:
+    file = tmp_path / "trace.pcapng"
+    environment = {**os.environ, "SCARDFFI_LIBRARY": virtual.library_path(), "SCARDFFI_TRACE": str(file)}
+    running = [subprocess.Popen([sys.executable, "-c", THREADS], cwd="/", env=environment) for _ in range(2)]
+    assert [process.wait(60) for process in running] == [0, 0]
+    records = [record for record in trace.read(file) if record.function == "SCardTransmit"]
+    assert Counter((record.process, record.command) for record in records) == {
+        (process.pid, bytes([0, 0xB0, 0, number, 0xFF])): 2 for process in running for number in range(200)
+    }
+    context = Context(library=Library(virtual.library_path()))
+    with context, context.attach(virtual.DEFAULT_READER) as card:
+        assert [card.transmit(record.command or b"") for record in records] == [one.response for one in records]
+    assert len({(record.process, record.thread) for record in records}) == 4
