@@ -343,15 +343,20 @@ class Run:
         mode: one of ALL_MODES.
         place: an empty folder.
         added_to_pyscard: as of :class:`Program`.
+        configuration: of the reader, and of faults, as in SCARDFFI_VIRTUAL, instead of the program's card.
     """
 
-    def __init__(self, program: Program, mode: str, place: Path, added_to_pyscard: str) -> None:
+    def __init__(
+        self, program: Program, mode: str, place: Path, added_to_pyscard: str, configuration: str | None = None
+    ) -> None:
         place.mkdir()
         self._environment = Environment(program.requirements.split(), place, added_to_pyscard)
         self._variables = self._environment.variables(mode)
         self._mode, self._place = mode, place
         self.commands: list[str] = []
-        if program.card is None:
+        if configuration is not None or program.card is None:
+            if configuration is not None:
+                self._variables["SCARDFFI_VIRTUAL"] = f"reader,name={program.reader},{configuration}"
             self.output = self._outputs(program)
             return
         card = cards.LoggedCard(program.card())
@@ -391,17 +396,22 @@ def shown(command: str) -> str:
     return "a script" if "\n" in command else command
 
 
+def runs_of(program: Program, place: Path, configuration: str | None = None) -> list[Run]:
+    """Run a program in each mode."""
+    make_environment(program.requirements.split())
+
+    def run(mode: str) -> Run:
+        return Run(program, mode, place / mode, program.added_to_pyscard if mode in LAYERED else "", configuration)
+
+    with ThreadPoolExecutor(len(ALL_MODES)) as pool:
+        return list(pool.map(run, ALL_MODES))
+
+
 @pytest.mark.parametrize(
     "program", [one for one in PROGRAMS if one.is_short or FORM == "long"], ids=lambda program: program.name
 )
 def test_a_program_for_pyscard_prints_the_same_with_scardffi(program: Program, tmp_path: Path) -> None:
-    make_environment(program.requirements.split())
-    with ThreadPoolExecutor(len(ALL_MODES)) as pool:
-        runs = [
-            pool.submit(Run, program, mode, tmp_path / mode, program.added_to_pyscard if mode in LAYERED else "")
-            for mode in ALL_MODES
-        ]
-        pyscards, *ours = [run.result() for run in runs]
+    pyscards, *ours = runs_of(program, tmp_path)
     assert re.search(program.says, pyscards.output, re.DOTALL), pyscards.output
     assert pyscards.output.count("ended with 0") == len(program.commands), pyscards.output
     for mode, run in zip(ALL_MODES[1:], ours, strict=True):
@@ -410,6 +420,37 @@ def test_a_program_for_pyscard_prints_the_same_with_scardffi(program: Program, t
     got = f"{len(pyscards.commands)} commands" if program.card else "cards in the script"
     commands = ", ".join(map(shown, program.commands))
     report(f"| {program.name} | {commands} | {PYSCARD}, scard, all, without pyscard | yes | {got} |")
+
+
+FAILURES = {
+    "no card": "card=none",
+    "card in use": "card=answering; fault,function=SCardConnect,times=1000,code=SCARD_E_SHARING_VIOLATION",
+    "mute card": "card=answering; fault,function=SCardConnect,times=1000,code=SCARD_W_UNRESPONSIVE_CARD",
+    "removed card": "card=answering; fault,function=SCardTransmit,times=1000,code=SCARD_W_REMOVED_CARD",
+    "failed exchange": "card=answering; fault,function=SCardTransmit,times=1000,code=SCARD_E_NOT_TRANSACTED",
+    "no service": "card=answering; fault,function=SCardEstablishContext,times=1000,code=SCARD_E_NO_SERVICE",
+    "service stopped": "card=answering; fault,function=SCardListReaders,times=1000,code=SCARD_E_NO_SERVICE",
+}
+FAILING = ["yubikey-manager", "fido2", "cryptnox-sdk-py", "coinkite-tap-protocol", "desfire", "piv-smartcard", "emv"]
+"""The programs that end if they do not find their card."""
+
+
+def outline(output: str) -> str:
+    """Return an output with the classes of exceptions in place of tracebacks, and without the texts of exceptions."""
+    output = re.sub(r"(?m)^(Traceback|The above exception| ).*\n", "", output)
+    output = re.sub(r"(?m)\n+((?:\w+\.)*(\w+(?:Error|Exception)): .*\n+)+", r"\n\2\n", output)
+    return re.sub(r"(?m)^error: .*", "error", output.replace("occurredTraceback", "occurred\nTraceback"))
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("name", FAILING if FORM == "long" else ["desfire"])
+def test_a_program_for_pyscard_fails_with_the_same_exceptions(name: str, failure: str, tmp_path: Path) -> None:
+    program = next(one for one in PROGRAMS if one.name.startswith(name))
+    if name == "yubikey-manager":
+        program = replace(program, commands=["ykman list", "ykman list --readers", "ykman info"])
+    pyscards, *ours = runs_of(program, tmp_path, FAILURES[failure])
+    for mode, run in zip(ALL_MODES[1:], ours, strict=True):
+        assert outline(run.output) == outline(pyscards.output), mode
 
 
 WHICH = """

@@ -23,13 +23,17 @@ def run_alone(
     It imports the installed scardffi, and can import the tests' folders, such as `support`.
     """
     command = [sys.executable, "-X", "faulthandler", *options, str(_TESTS / "programs" / f"{program}.py"), *arguments]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(_TESTS), **(environment or {})},
-        timeout=seconds,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(_TESTS), **(environment or {})},
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        error.add_note(f"it wrote to stderr: {(error.stderr or b'').decode(errors='replace')}")
+        raise
     assert done.returncode == 0, f"{program} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
     return json.loads(done.stdout.splitlines()[-1]), done.stderr

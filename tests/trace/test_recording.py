@@ -1,5 +1,6 @@
 """trace.record and SCARDFFI_TRACE: what is written, where to, and what is left out."""
 
+import ctypes
 import json
 import logging
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.cards import RecordingCard
+from support.compile import shared_library
 from support.interpreter import run_python
 from support.requirements import need
 
@@ -311,6 +313,18 @@ with virtual.installed() as library:
     records = list(trace.read(file))
     assert [record.process for record in records if record.function == "SCardEstablishContext"] == [parent, child]
     assert {record.process: record.thread for record in records} == {parent: parent, child: child}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the library of the test is built for Linux")
+def test_names_that_a_library_overwrites_are_recorded_as_they_were(file: Path, tmp_path: Path) -> None:
+    source = Path(__file__).parent.parent / "csrc" / "hostile_pcsc.c"
+    package = Path(scardffi.__file__).parent
+    built = shared_library(source, tmp_path, f"-I{package / 'include'}")
+    ctypes.CDLL(str(built)).set_hostility(13, 0)  # all ones: it overwrites szReader too
+    with trace.record(file, library=Library(built)) as library:
+        library.SCardGetStatusChange(1, 0, [(f"Reader {number}", 0) for number in range(20)])
+    (record,) = trace.read(file)
+    assert [state["reader"] for state in record.arguments["states"]] == [f"Reader {number}" for number in range(20)]
 
 
 # Secrets

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from functools import reduce
+from operator import xor
 
-from ...iso7816.atr import Atr
+from ...iso7816.atr import _DI, _FI, Atr
 from .Exceptions import SmartcardException
 from .util import toHexString
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
-_CONVENTIONS = (0x3B, 0x3F)
+def _presence(name: str) -> property:
+    """Return the deprecated property that tells which TA, TB, TC or TD are there."""
+
+    def present(atr: ATR) -> list[bool]:
+        warnings.warn(f"ATR.has{name} is deprecated; use ATR.{name}", DeprecationWarning, stacklevel=2)
+        return [value is not None for value in getattr(atr, name)]
+
+    return property(present, doc=f"For each of {name}1, {name}2 and so on, True if it is there. Deprecated.")
 
 
 class ATR:
-    """An answer to reset. What is missing at its end, or wrong, is not an error.
+    """An answer to reset. Missing bytes at its end and wrong values are not errors.
 
     Args:
         atr: the bytes.
@@ -45,13 +52,9 @@ class ATR:
         SmartcardException: there are fewer than 2 bytes, or TS is neither 3B nor 3F.
     """
 
-    clockrateconversion: tuple[int | str, ...] = (
-        372, 372, 558, 744, 1116, 1488, 1860, "RFU", "RFU", 512, 768, 1024, 1536, 2048, "RFU", "RFU",
-    )  # fmt: skip
+    clockrateconversion: tuple[int | str, ...] = tuple(_FI.get(number, ("RFU",))[0] for number in range(16))
     """The clock rate conversion factor Fi for each FI (table 7)."""
-    bitratefactor: tuple[int | str, ...] = (
-        "RFU", 1, 2, 4, 8, 16, 32, 64, 12, 20, "RFU", "RFU", "RFU", "RFU", "RFU", "RFU",
-    )  # fmt: skip
+    bitratefactor: tuple[int | str, ...] = tuple(_DI.get(number, "RFU") for number in range(16))
     """The bit rate adjustment factor Di for each DI (table 8)."""
     currenttable: tuple[int | str, ...] = (25, 50, 100, "RFU")
     """The maximum programming current in mA for each II (edition of 1997)."""
@@ -61,10 +64,10 @@ class ATR:
         if len(self.atr) < 2:
             raise SmartcardException(f"ATR sequences must have at least 2 bytes, this one has {len(self.atr)}")
         self.TS, self.T0 = self.atr[:2]
-        if self.TS not in _CONVENTIONS:
-            raise SmartcardException(f"invalid TS 0x{self.TS:02x}")
         parsed = Atr(bytes(self.atr), lenient=True)
-        values = parsed.interface
+        if parsed.convention is None:
+            raise SmartcardException(f"invalid TS 0x{self.TS:02x}")
+        self._interface = values = parsed.interface
         levels = 1 + sum(name.startswith("TD") for name in values)
         self.TA, self.TB, self.TC, self.TD = (
             [values.get(f"T{letter}{level}") for level in range(1, levels + 1)] for letter in "ABCD"
@@ -76,18 +79,12 @@ class ATR:
         end = 2 + self.interfaceBytesCount + self.K
         self.hasChecksum = len(self.atr) == end + 1
         self.TCK = self.atr[end] if self.hasChecksum else None
-        self.checksumOK = self._checksum_ok() if self.hasChecksum else None
+        self.checksumOK = reduce(xor, self.atr[1:]) == 0 if self.hasChecksum else None
         ta1, tb1, self.N = self.TA[0], self.TB[0], self.TC[0]
         self.FI = None if ta1 is None else ta1 >> 4
         self.DI = None if ta1 is None else ta1 & 0xF
         self.II = None if tb1 is None else tb1 >> 5 & 3
         self.PI1 = None if tb1 is None else tb1 & 0x1F
-
-    def _checksum_ok(self) -> bool:
-        total = 0
-        for byte in self.atr[1:]:
-            total ^= byte
-        return total == 0
 
     def getChecksum(self) -> int | None:
         """Return the check byte; None if it is absent."""
@@ -134,7 +131,7 @@ class ATR:
         return 50 if self.II is None else self.currenttable[self.II]
 
     def getProgrammingVoltage(self) -> int:
-        """Return the programming voltage: of TB1 in V, of TB2 in 0.1 V; 5 V without them."""
+        """Return the programming voltage: TB2, in 0.1 V, if it is there; otherwise TB1's, in V; 5 without both."""
         tb2 = self.TB[1] if len(self.TB) > 1 else None
         if tb2 is not None:
             return tb2
@@ -162,10 +159,7 @@ class ATR:
 
     def render(self) -> str:
         """Return the ATR in words, one line for each value."""
-        groups = zip("ABCD", (self.TA, self.TB, self.TC, self.TD), strict=True)
-        values = {f"T{letter}{number}": value for letter, group in groups for number, value in enumerate(group, 1)}
-        ordered = sorted(values.items(), key=lambda item: (item[0][2:].zfill(2), item[0]))
-        lines = [f"{name}: {value:x}" for name, value in ordered if value is not None]
+        lines = [f"{name}: {value:x}" for name, value in self._interface.items()]
         lines += [
             f"supported protocols {','.join(self.getSupportedProtocols())}",
             f"T=0 supported: {self.isT0Supported()}",
@@ -189,30 +183,7 @@ class ATR:
         warnings.warn("ATR.dump() is deprecated; use print(ATR.render())", DeprecationWarning, stacklevel=2)
         print(self.render())  # noqa: T201  this is what the method is for
 
-    @property
-    def hasTA(self) -> list[bool]:
-        """For each of TA1, TA2 and so on, True if it is there. Deprecated: use ``TA``."""
-        return self._present("TA", self.TA)
-
-    @property
-    def hasTB(self) -> list[bool]:
-        """For each of TB1, TB2 and so on, True if it is there. Deprecated: use ``TB``."""
-        return self._present("TB", self.TB)
-
-    @property
-    def hasTC(self) -> list[bool]:
-        """For each of TC1, TC2 and so on, True if it is there. Deprecated: use ``TC``."""
-        return self._present("TC", self.TC)
-
-    @property
-    def hasTD(self) -> list[bool]:
-        """For each of TD1, TD2 and so on, True if it is there. Deprecated: use ``TD``."""
-        return self._present("TD", self.TD)
-
-    @staticmethod
-    def _present(name: str, values: list[int | None]) -> list[bool]:
-        warnings.warn(f"ATR.has{name} is deprecated; use ATR.{name}", DeprecationWarning, stacklevel=3)
-        return [value is not None for value in values]
+    hasTA, hasTB, hasTC, hasTD = map(_presence, ("TA", "TB", "TC", "TD"))
 
     def __str__(self) -> str:
         return toHexString(self.atr)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .CardType import AnyCardType
+from .CardType import AnyCardType, CardType
 from .PassThruCardService import PassThruCardService
 
 if TYPE_CHECKING:
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from .Card import Card
     from .CardService import CardService
-    from .CardType import CardType
     from .reader.Reader import Reader
 
 
@@ -40,6 +39,10 @@ class AbstractCardRequest:
         self.cardType = cardType or AnyCardType()
         self.cardServiceClass: type[Any] = cardServiceClass or PassThruCardService
         self.timeout = timeout
+        self.check()
+
+    def check(self) -> None:
+        """Check at the start that cards can come at all. A subclass may override this."""
 
     def getReaders(self) -> list[str]:
         """Return the names of the readers to watch; of all readers that are there if none were given."""

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from .CardConnectionEvent import CardConnectionEvent
 from .Observer import Observable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
-    from typing import Any, Self, TypeAlias
 
     from typing_extensions import Buffer
 
     from .sw.ErrorCheckingChain import ErrorCheckingChain
 
-    Command: TypeAlias = Sequence[int] | Buffer
+Command: TypeAlias = "Sequence[int] | Buffer"
+"""Bytes for the card or the driver."""
 
 
 class CardConnection(Observable):
@@ -49,7 +48,7 @@ class CardConnection(Observable):
         self.defaultprotocol = self.T0_protocol | self.T1_protocol
 
     def addSWExceptionToFilter(self, exClass: type[Exception]) -> None:
-        """Let the checks of status words not raise this exception."""
+        """Suppress an exception in the checks of status words."""
         if self.errorcheckingchain is not None:
             self.errorcheckingchain[0].addFilterException(exClass)
 
@@ -86,7 +85,7 @@ class CardConnection(Observable):
         self._tell("disconnect")
 
     def release(self) -> None:
-        """Free what the connection has, after :meth:`disconnect`."""
+        """Free the resources of the connection, after :meth:`disconnect`."""
         self._tell("release")
 
     def getATR(self) -> list[int]:
@@ -171,8 +170,6 @@ class CardConnection(Observable):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, e_type: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.disconnect()
         self.release()

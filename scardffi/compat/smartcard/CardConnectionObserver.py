@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from .Observer import Observer
 from .util import toHexString
 
-if TYPE_CHECKING:
-    from typing import Any
-
 _LINES = {
-    "connect": "connecting to",
-    "reconnect": "reconnecting to",
-    "disconnect": "disconnecting from",
+    "connect": "connecting to", "reconnect": "reconnecting to", "disconnect": "disconnecting from",
     "release": "release from",
-}
+}  # fmt: skip
 
 
 class CardConnectionObserver(Observer):
@@ -27,16 +22,14 @@ class ConsoleCardConnectionObserver(CardConnectionObserver):
 
     def update(self, observable: Any, handlers: Any) -> None:
         """Print an event."""
-        print(self._line(observable, handlers.type, handlers.args))  # noqa: T201  this is what the class is for
-
-    @staticmethod
-    def _line(connection: Any, kind: str, args: Any) -> str:
+        kind, args = handlers.type, handlers.args
+        line = f"{kind} {args}"
         if kind in _LINES:
-            return f"{_LINES[kind]} {connection.getReader()}"
-        if kind == "command":
-            code, command = (args[0], args[1]) if isinstance(args[0], int) else (None, args[0])
-            return f"> {'' if code is None else f'control 0x{code:08X} '}{toHexString(list(command))}".rstrip()
-        if kind == "response":
+            line = f"{_LINES[kind]} {observable.getReader()}"
+        elif kind == "command":
+            code, command = (f"control 0x{args[0]:08X} ", args[1]) if isinstance(args[0], int) else ("", args[0])
+            line = f"> {code}{toHexString(list(command))}".rstrip()
+        elif kind == "response":
             data = toHexString(list(args[0]))
-            return f"< {data}" if len(args) == 1 else f"< {data or ' []'} {args[1]:02X} {args[2]:02X}"
-        return f"{kind} {args}"
+            line = f"< {data}" if len(args) == 1 else f"< {data or ' []'} {args[1]:02X} {args[2]:02X}"
+        print(line)  # noqa: T201  this is what the class is for

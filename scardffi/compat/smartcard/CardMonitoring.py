@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
-from ...monitor import EventKind
+from ...monitor import Event, EventKind
 from ._monitoring import EventSource, MonitorObservable
 from .Card import Card
 from .Observer import Observer
-
-if TYPE_CHECKING:
-    from typing import Any, ClassVar
-
-    from ...monitor import Event
 
 
 class CardObserver(Observer):
     """An observer of cards. Override :meth:`update` in a subclass."""
 
     def update(self, observable: Any, handlers: Any) -> None:
-        """Take news.
+        """Handle news.
 
         Args:
             observable: the CardMonitor.
@@ -31,24 +26,8 @@ class CardObserver(Observer):
 class CardMonitor(MonitorObservable):
     """The monitor of cards; there is one in a process. It does not poll, and goes on if the service is restarted.
 
-    Each insertion and each removal is told, those of a card that is there only for a moment too.
-
-    Attributes:
-        instance: the monitor; None before the first use.
+    It tells each insertion and each removal, also of a card that is there only for a moment.
     """
-
-    instance: ClassVar[CardMonitor | None] = None
-
-    def __new__(cls) -> CardMonitor:  # noqa: PYI034  there is one object
-        """Return the monitor."""
-        if CardMonitor.instance is None:
-            made = super().__new__(cls)
-            MonitorObservable.__init__(made)
-            CardMonitor.instance = made
-        return CardMonitor.instance
-
-    def __init__(self) -> None:
-        """Do nothing: the monitor exists."""
 
     def source(self) -> EventSource:
         """Return where the news comes from."""

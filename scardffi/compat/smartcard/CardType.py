@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 class CardType:
     """The base class: a condition that cards match or not."""
 
-    def __init__(self) -> None:
-        pass
-
     def matches(self, atr: Sequence[int], reader: Reader | None = None) -> bool:
         """Return whether a card matches.
 
@@ -50,13 +47,9 @@ class ATRCardType(CardType):
     """
 
     def __init__(self, atr: Sequence[int], mask: Sequence[int] | None = None) -> None:
-        super().__init__()
         self.atr = list(atr)
         self.mask = None if mask is None else list(mask)
-        if self.mask is None:
-            self.maskedatr = self.atr
-            return
-        if len(self.mask) != len(self.atr):
+        if self.mask is not None and len(self.mask) != len(self.atr):
             raise InvalidATRMaskLengthException(toHexString(self.mask))
         self.maskedatr = self._masked(self.atr)
 

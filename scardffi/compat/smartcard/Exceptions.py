@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from typing import Any
+from typing import Any
 
 
-def described(text: str, hresult: int) -> str:
-    """Return a message with the meaning and the number of a code behind it, if there is a code."""
-    if hresult == -1:
-        return text
-    from ..scard import SCardGetErrorMessage
-
-    meaning = f"{SCardGetErrorMessage(hresult)} (0x{hresult & 0xFFFFFFFF:08X})"
-    return f"{text}: {meaning}" if text else meaning
-
-
-class SmartcardException(Exception):
-    """The base class of the exceptions of this package.
+class CodedException(Exception):
+    """An exception with a code of PC/SC, whose meaning its text has.
 
     Args:
         args: the message, and then the code.
@@ -37,10 +24,20 @@ class SmartcardException(Exception):
         self.hresult: Any = code
 
     def __str__(self) -> str:
-        return described(super().__str__(), self.hresult)
+        text = super().__str__()
+        if self.hresult == -1:
+            return text
+        from ..scard import SCardGetErrorMessage
+
+        meaning = f"{SCardGetErrorMessage(self.hresult)} (0x{self.hresult & 0xFFFFFFFF:08X})"
+        return f"{text}: {meaning}" if text else meaning
 
     def __reduce__(self) -> tuple[object, ...]:
         return Exception.__new__, (type(self), *self.args), {**vars(self), "args": self.args}
+
+
+class SmartcardException(CodedException):
+    """The base class of the exceptions of this package, except those of ``smartcard.pcsc`` and ``smartcard.sw``."""
 
 
 class CardConnectionException(SmartcardException):
@@ -55,9 +52,7 @@ class CardRequestTimeoutException(SmartcardException):
     """No card came in time."""
 
     def __init__(self, *args: object, hresult: int = -1) -> None:
-        first, *more = args or (hresult,)
-        code = first if isinstance(first, int) else hresult
-        super().__init__("Time-out during card request", *more, hresult=code)
+        super().__init__("Time-out during card request", *args, hresult=hresult)
 
 
 class CardServiceException(SmartcardException):
@@ -104,6 +99,4 @@ class NoReadersException(SmartcardException):
     """There are no readers."""
 
     def __init__(self, *args: object) -> None:
-        first, *more = args or (-1,)
-        code = first if isinstance(first, int) else -1
-        super().__init__("No reader found", *more, hresult=code)
+        super().__init__("No reader found", *args)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from .Synchronization import Synchronization, synchronized
-
-if TYPE_CHECKING:
-    from typing import Any
 
 
 class Observer:
     """An object whose method ``update`` is called if something happens. Override the method in a subclass."""
 
     def update(self, observable: Any, handlers: Any) -> None:
-        """Take news.
+        """Handle news.
 
         Args:
             observable: the object that has news.
@@ -88,11 +85,6 @@ def notify(observer: Observer, observable: Observable, handlers: Any) -> None:
     try:
         observer.update(observable, handlers)
     except Exception as error:  # noqa: BLE001  an observer may raise anything
+        from ..._event_queue import log
+
         log(f"the observer {observer!r} of {observable} failed", error)
-
-
-def log(message: str, error: Exception) -> None:
-    """Log an error of the program's with the logger ``scardffi``."""
-    import logging
-
-    logging.getLogger("scardffi").error(message, exc_info=error)

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from ..._event_queue import log
 from ..._locks import Gate
-from ...monitor import EventKind
-from ._monitoring import EventSource, MonitorObservable
-from .Observer import Observer, log
+from ...monitor import Event, EventKind
+from ._monitoring import EventSource, MonitorObservable, Source, Tell
+from .Observer import Observer
 from .pcsc.PCSCReader import PCSCReader
 from .System import readers
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any, ClassVar
-
-    from ...monitor import Event
-    from ._monitoring import Source, Tell
 
 
 class ReaderObserver(Observer):
     """An observer of readers. Override :meth:`update` in a subclass."""
 
     def update(self, observable: Any, handlers: Any) -> None:
-        """Take news.
+        """Handle news.
 
         Args:
             observable: the ReaderMonitor.
@@ -36,27 +31,14 @@ class ReaderMonitor(MonitorObservable):
     """The monitor of readers; there is one in a process. It does not poll, and goes on if the service is restarted.
 
     Args:
-        startOnDemand: False to start the thread at once, and not with the first observer.
-        readerProc: another function that returns the readers. Then it is called again and again.
-        period: seconds between two calls of another function.
+        startOnDemand: False to begin to watch at once; True to begin with the first observer.
+        readerProc: a function that returns the readers, in place of the default. It is called every period.
+        period: the seconds between two calls of such a function.
 
     Attributes:
         readerProc: the function.
         period: the seconds.
     """
-
-    _instance: ClassVar[ReaderMonitor | None] = None
-    readerProc: Callable[..., Sequence[Any]]
-    period: float
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> ReaderMonitor:  # noqa: PYI034  there is one object
-        """Return the monitor."""
-        del args, kwargs
-        if ReaderMonitor._instance is None:
-            made = super().__new__(cls)
-            MonitorObservable.__init__(made)
-            ReaderMonitor._instance = made
-        return ReaderMonitor._instance
 
     def __init__(
         self,
@@ -83,34 +65,31 @@ def _changes(event: Event, there: dict[str, PCSCReader]) -> tuple[list[PCSCReade
     return [], []
 
 
-class _Polling(threading.Thread):
+class _Polling:
     """News from a function of the program's that returns the readers, on a thread that calls it."""
 
     def __init__(self, list_readers: Callable[..., Sequence[Any]], period: float) -> None:
-        super().__init__(name="smartcard.ReaderMonitor", daemon=True)
         self._list_readers = list_readers
         self._period = period
         self._stopped = Gate()
-        self._tell: Tell
 
-    def start(self, tell: Tell) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]  # a thread that has work
+    def start(self, tell: Tell) -> None:
         """Call ``tell(readers that have come, readers that have gone)`` until :meth:`stop`."""
-        self._tell = tell
-        super().start()
+        threading.Thread(target=self._run, args=(tell,), name="smartcard.ReaderMonitor", daemon=True).start()
 
-    def run(self) -> None:
+    def _run(self, tell: Tell) -> None:
         """Call the function again and again."""
         there: list[Any] = []
         while not self._stopped.is_open():
             try:
                 now = list(self._list_readers())
             except Exception as error:  # noqa: BLE001  the program's function may raise anything
-                log(f"the function {self._list_readers!r} of {self.name} failed", error)
+                log(f"the function {self._list_readers!r} of ReaderMonitor failed", error)
                 now = there
             added, removed = [one for one in now if one not in there], [one for one in there if one not in now]
             there = now
             if added or removed:
-                self._tell(added, removed)
+                tell(added, removed)
             self._stopped.wait(self._period)
 
     def stop(self) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from .Exceptions import InvalidReaderException, NoReadersException
 from .PassThruCardService import PassThruCardService
 from .System import readers
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class Session:
@@ -48,8 +45,7 @@ class Session:
 
     def getATR(self) -> list[int]:
         """Return the card's ATR."""
-        atr: list[int] = self.cs.connection.getATR()
-        return atr
+        return self.cs.connection.getATR()  # type: ignore[no-any-return]  # the connection of a service may be any
 
     def __repr__(self) -> str:
         return f"<Session instance: readerName={self.readerName}>"

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Concatenate, ParamSpec, TypeVar
 
 from ..._locks import Mutex
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from contextlib import AbstractContextManager
-    from typing import Any
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -22,7 +18,7 @@ class Synchronization:
     """An object with a lock, ``mutex``, which the same thread can take several times."""
 
     def __init__(self) -> None:
-        self.mutex: AbstractContextManager[Any] = Mutex()
+        self.mutex = Mutex()
 
 
 def synchronized(method: Callable[Concatenate[_Self, P], T]) -> Callable[Concatenate[_Self, P], T]:

@@ -33,8 +33,7 @@ def readergroups() -> ulist[str]:
     """
     from .pcsc.PCSCReaderGroups import PCSCReaderGroups
 
-    groups: ulist[str] = PCSCReaderGroups().instance
-    return groups
+    return PCSCReaderGroups().instance  # type: ignore[no-any-return]  # it is the list of the process
 
 
 def listReaders() -> list[str]:

@@ -1,18 +1,21 @@
-"""The code of pyscard's exceptions for an error of scardffi, and the context of one question."""
+"""Errors of scardffi as pyscard's exceptions."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ...constants import Scope
+from ...context import Context
 from ...errors import InvalidArgumentError, LibraryError, SCardError, UnexpectedStateError
 from .. import scard
 from .._scard_constants import _code
+from .pcsc.PCSCExceptions import EstablishContextException
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NOT_CONNECTED = "Card not connected"
+    from .Exceptions import SmartcardException
 
 
 def hresult_of(error: SCardError) -> int:
@@ -27,18 +30,21 @@ def hresult_of(error: SCardError) -> int:
 
 
 @contextmanager
-def native_context() -> Iterator[int]:
-    """Open a context for the body of a ``with`` statement. Wraps ``SCardEstablishContext``.
+def failing(kind: type[SmartcardException], message: str = "") -> Iterator[None]:
+    """Raise errors of scardffi in the ``with`` block as an exception of pyscard's, with this message and the code."""
+    try:
+        yield
+    except SCardError as error:
+        raise kind(message, hresult=hresult_of(error)) from error
+
+
+def new_context() -> Context:
+    """Return a new context. Wraps ``SCardEstablishContext``.
 
     Raises:
         EstablishContextException: the resource manager does not run, or another error of PC/SC.
     """
-    code, hcontext = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
-    if code != 0:
-        from .pcsc.PCSCExceptions import EstablishContextException
-
-        raise EstablishContextException(code)
     try:
-        yield hcontext
-    finally:
-        scard.SCardReleaseContext(hcontext)
+        return Context(Scope.USER)
+    except SCardError as error:
+        raise EstablishContextException(hresult_of(error)) from error

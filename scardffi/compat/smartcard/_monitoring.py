@@ -2,48 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Protocol, Self, TypeAlias
 
 from ..._locks import Mutex
 from ...constants import Scope
 from ...errors import CancelledError, EventsLostError, SCardTimeoutError, UnexpectedStateError
-from ...monitor import Monitor
-from .Observer import Observable, notify
+from ...monitor import Event, Monitor
+from .Observer import Observable, Observer, notify
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any, Protocol
+Tell: TypeAlias = Callable[[list[Any], list[Any]], None]
+"""A function that gets the list of what has come, and the list of what has gone."""
 
-    from ...monitor import Event
-    from .Observer import Observer
 
-    Tell = Callable[[list[Any], list[Any]], None]
+class Source(Protocol):
+    """Where the news of a monitor comes from: :class:`EventSource`, or a function of the program's."""
 
-    class Source(Protocol):
-        """Where the news of a monitor comes from."""
-
-        def start(self, tell: Tell) -> None: ...
-        def stop(self) -> None: ...
+    def start(self, tell: Tell) -> None: ...
+    def stop(self) -> None: ...
 
 
 def batches(monitor: Monitor, end: float | None) -> Iterator[list[Event]]:
-    """Yield the events of a new monitor until ``time.perf_counter()`` is ``end``; those that wait come in one list."""
+    """Yield the events of a new monitor until ``time.perf_counter()`` is ``end``; each list has all that wait."""
     while True:
         left = None if end is None else max(0.0, end - time.perf_counter())
-        events: list[Event] = []
         try:
-            events.append(monitor.wait(timeout=left))
-            while True:
-                events.append(monitor.wait(timeout=0))
+            yield [monitor.wait(timeout=left), *_waiting(monitor)]
         except SCardTimeoutError:
             pass
         except EventsLostError:
             continue  # the next events are those of the present state
-        if events:
-            yield events
         if end is not None and time.perf_counter() >= end:
             return
+
+
+def _waiting(monitor: Monitor) -> Iterator[Event]:
+    """Yield the events that wait."""
+    with contextlib.suppress(SCardTimeoutError):
+        while True:
+            yield monitor.wait(timeout=0)
 
 
 class EventSource:
@@ -70,8 +69,8 @@ class EventSource:
     def _take(self, latest: Event, tell: Tell) -> None:
         """Take the events up to the latest one from the monitor's own queue.
 
-        The subscription only says when, because it calls this on the thread that waits, without delay. The events are
-        those of the own queue, from which all that are there at the start can be taken at once.
+        The subscription calls this without delay, on the thread that waits. But it passes one event at a time, and the
+        events of all that is there at the start belong together; only the monitor's own queue gives them at once.
         """
         events: list[Event] = []
         while not events or not self._is_begun or events[-1] != latest:
@@ -104,15 +103,29 @@ class MonitorObservable(Observable):
     ``update(monitor, (added, removed))`` of each observer is called on another thread. A new observer first gets all
     that is there, as added. After :meth:`deleteObserver` no call of ``update`` begins.
 
+    Each subclass has one object in a process.
+
     Attributes:
+        instance: this object; None before the first use.
         rmthread: where the news comes from; None without observers.
     """
 
+    instance: ClassVar[Self | None] = None
+    _delivery: Mutex  # held while observers are called
+    _present: list[Any]
+    rmthread: Source | None
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
+        """Return the object."""
+        if cls.instance is None:
+            made = super().__new__(cls)
+            Observable.__init__(made)
+            made._delivery, made._present, made.rmthread = Mutex(), [], None
+            cls.instance = made
+        return cls.instance
+
     def __init__(self) -> None:
-        super().__init__()
-        self._delivery = Mutex()  # held while observers are called
-        self._present: list[Any] = []
-        self.rmthread: Source | None = None
+        """Do nothing: the object exists."""
 
     def source(self) -> Source:
         """Return where the news comes from."""

@@ -1,12 +1,9 @@
-"""A list in which no item is there twice."""
+"""A list in which each item occurs only once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    from typing import Any, Self, SupportsIndex
+from typing import Any, Self, SupportsIndex, TypeVar
 
 _Item = TypeVar("_Item")
 
@@ -14,21 +11,18 @@ _Item = TypeVar("_Item")
 class ulist(list[_Item]):
     """A list without duplicates: adding an item that is there has no effect.
 
-    ``+`` and ``+=`` take an iterable, or one item; ``list + ulist`` appends the items of the list too. A subclass can
-    override ``__onadditem__`` and ``__onremoveitem__``, which are called with each item before it is added, and after
-    it is removed.
+    ``+`` and ``+=`` take an iterable, or one item. ``list + ulist`` has the items of the list at the end.
+
+    A subclass can override ``__onadditem__``, which is called with each item before it is added, and
+    ``__onremoveitem__``, which is called with each item after it was removed.
     """
 
     def __init__(self, initlist: Iterable[_Item] | None = None) -> None:
         super().__init__(dict.fromkeys(initlist or ()))
 
-    def _new(self, other: Iterable[_Item] | _Item) -> list[_Item]:
-        """Return the items that are not there, each once."""
-        items: Iterable[Any] = other if isinstance(other, Iterable) and not isinstance(other, str) else (other,)
-        return [item for item in dict.fromkeys(items) if item not in self]
-
     def __add__(self, other: Any) -> Self:  # type: ignore[override]  # it takes one item too
-        result = self._copy()
+        result = self.__class__.__new__(self.__class__)
+        list.__init__(result, self)
         result += other
         return result
 
@@ -37,15 +31,10 @@ class ulist(list[_Item]):
         return result
 
     def __iadd__(self, other: Any) -> Self:  # type: ignore[override]  # the same
-        for item in self._new(other):
-            self.__onadditem__(item)
-            super().append(item)
+        items: Any = other if isinstance(other, Iterable) and not isinstance(other, str) else (other,)
+        for item in items:
+            self.append(item)
         return self
-
-    def _copy(self) -> Self:
-        result = self.__class__.__new__(self.__class__)
-        list.__init__(result, self)
-        return result
 
     def extend(self, other: Iterable[_Item]) -> None:
         """Append the items that are not there."""

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Sequence
 
 PACK = 1
 """toHexString: no spaces."""
@@ -115,13 +112,5 @@ def BinStringToHexList(binstring: str) -> list[int]:
     return list(binstring.encode("iso8859-1"))
 
 
-def hl2bs(hexlist: Sequence[int]) -> str:
-    """Do what :func:`HexListToBinString` does. Deprecated too."""
-    _deprecated("hl2bs", "bytes(hexlist)")
-    return bytes(hexlist).decode("iso8859-1")
-
-
-def bs2hl(binstring: str) -> list[int]:
-    """Do what :func:`BinStringToHexList` does. Deprecated too."""
-    _deprecated("bs2hl", "list(data) of bytes")
-    return list(binstring.encode("iso8859-1"))
+hl2bs, bs2hl = HexListToBinString, BinStringToHexList
+"""Other names of these two functions."""

@@ -273,17 +273,30 @@ static LONG traced_SCardStatus(struct slot *slot, SCARDHANDLE handle, char *read
     return result;
 }
 
+/* The names of readers as they were before a call: a library may overwrite the pointers. */
+static const char **names_of(const SCARD_READERSTATE *states, DWORD count, const char **memory, DWORD room)
+{
+    const char **names = count <= room ? memory : calloc(count, sizeof *names);
+    for (DWORD i = 0; states != NULL && names != NULL && i < count; i++)
+        names[i] = states[i].szReader;
+    return names;
+}
+
 static LONG traced_SCardGetStatusChange(struct slot *slot, SCARDCONTEXT context, DWORD timeout,
                                         SCARD_READERSTATE *states, DWORD count)
 {
+    const char *few[16], **names = names_of(states, count, few, sizeof few / sizeof few[0]);
     struct call call = call_begin(slot, "SCardGetStatusChange");
     LONG result = call_end(&call, slot->real.SCardGetStatusChange(context, timeout, states, count));
     EACH_RECORD(record, call)
     {
         record_number(&record, FIELD("context"), (uint64_t)context);
         record_number(&record, FIELD("timeout"), timeout);
-        record_states(&record, states, count);
+        if (states != NULL && names != NULL)
+            record_states(&record, states, names, count);
     }
+    if (names != few)
+        free(names);
     return result;
 }
 

@@ -181,15 +181,15 @@ void record_texts(struct record *record, struct field_name name, const char *tex
     output_literal(&record->fields, "]");
 }
 
-static void put_state(struct record *record, const SCARD_READERSTATE *state)
+static void put_state(struct record *record, const SCARD_READERSTATE *state, const char *name)
 {
     bool has_atr = state->cbAtr > 0 && state->cbAtr <= MAX_ATR_SIZE;
     if (record->sink->is_text)
         output_literal(&record->fields, "{reader=");
     else
         output_literal(&record->fields, "{\"reader\":");
-    if (state->szReader != NULL)
-        put_quoted(&record->fields, state->szReader, strlen(state->szReader));
+    if (name != NULL)
+        put_quoted(&record->fields, name, strlen(name));
     else
         output_literal(&record->fields, "null");
     record_flags(record, FIELD("current"), (uint32_t)state->dwCurrentState);
@@ -199,16 +199,14 @@ static void put_state(struct record *record, const SCARD_READERSTATE *state)
     output_literal(&record->fields, "}");
 }
 
-void record_states(struct record *record, const SCARD_READERSTATE *states, size_t count)
+void record_states(struct record *record, const SCARD_READERSTATE *states, const char *const *names, size_t count)
 {
-    if (states == NULL)
-        return;
     put_name(record, FIELD("states"));
     output_literal(&record->fields, "[");
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
             output_literal(&record->fields, ",");
-        put_state(record, &states[i]);
+        put_state(record, &states[i], names[i]);
     }
     output_literal(&record->fields, "]");
 }

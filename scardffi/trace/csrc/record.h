@@ -49,7 +49,7 @@ void record_secret(struct record *record, struct field_name name, const unsigned
 /* A string, or a multi-string, of at most `room` bytes; `room` is SIZE_MAX if the NUL is certain. Nothing for NULL. */
 void record_text(struct record *record, struct field_name name, const char *text, size_t room);
 void record_texts(struct record *record, struct field_name name, const char *texts, size_t room);
-void record_states(struct record *record, const SCARD_READERSTATE *states, size_t count);
+void record_states(struct record *record, const SCARD_READERSTATE *states, const char *const *names, size_t count);
 void record_transmit(struct record *record, const unsigned char *command, size_t command_length,
                      const unsigned char *response, size_t response_length);
 

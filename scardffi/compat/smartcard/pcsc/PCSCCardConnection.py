@@ -15,16 +15,14 @@ from ....errors import SCardError, SharingViolationError
 from ....manage import SCardManage
 from ... import scard
 from ...scard import _bytes
-from .._failure import NOT_CONNECTED, hresult_of
-from ..CardConnection import CardConnection
+from .._failure import failing, hresult_of
+from ..CardConnection import CardConnection, Command
 from ..Exceptions import CardConnectionException, NoCardException, SmartcardException
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from typing_extensions import Buffer
-
-    from ..CardConnection import Command
 
 _ENDING_SECONDS = 1.0
 _ENDING_STEP = 0.001
@@ -63,9 +61,7 @@ def translateprotocolheader(protocol: int) -> int:
     """
     number = _NUMBERS.get(protocol)
     if number not in dictProtocolHeader:
-        raise CardConnectionException(
-            f"protocol: {protocol} is not allowed; give T0_protocol, T1_protocol or RAW_protocol"
-        )
+        raise CardConnectionException(f"protocol: {protocol} is not allowed; give T0_, T1_ or RAW_protocol")
     return number
 
 
@@ -99,10 +95,8 @@ class PCSCCardConnection(CardConnection):
     def hcontext(self) -> int:
         """A context, for the functions of smartcard.scard. It lasts until :meth:`release`."""
         if self._context is None:
-            try:
+            with failing(CardConnectionException, "Failed to establish a context"):
                 self._context = Context(Scope.USER)
-            except SCardError as error:
-                raise _exception("Failed to establish a context", error) from error
         return self._context.handle
 
     def connect(self, protocol: int | None = None, mode: int | None = None, disposition: int | None = None) -> None:
@@ -130,13 +124,9 @@ class PCSCCardConnection(CardConnection):
                     raise
                 attach()
         except SCardError as error:
-            hresult = hresult_of(error)
-            if mask == scard.SCARD_PROTOCOL_T15:
-                hresult = scard.SCARD_E_PROTO_MISMATCH
-            if hresult in _NO_CARD:
-                raise NoCardException("Unable to connect", hresult) from error
-            name = dictProtocol.get(mask, mask)
-            raise CardConnectionException(f"Unable to connect with protocol {name}", hresult=hresult) from error
+            hresult = scard.SCARD_E_PROTO_MISMATCH if mask == scard.SCARD_PROTOCOL_T15 else hresult_of(error)
+            name = "" if hresult in _NO_CARD else f" with protocol {dictProtocol.get(mask, mask)}"
+            raise _exception(f"Unable to connect{name}", hresult) from error
         self._use(manage, mask)
         self.disposition = scard.SCARD_UNPOWER_CARD if disposition is None else disposition
 
@@ -157,7 +147,7 @@ class PCSCCardConnection(CardConnection):
                 scard.SCARD_RESET_CARD if disposition is None else disposition,
             )
         except SCardError as error:
-            raise _exception("Unable to reconnect", error) from error
+            raise _exception("Unable to reconnect", hresult_of(error)) from error
         self._use(manage, translateprotocolmask(wanted))
 
     def _use(self, manage: SCardManage, wanted: int) -> None:
@@ -184,10 +174,8 @@ class PCSCCardConnection(CardConnection):
         self._end_connection()
 
     def _end_connection(self) -> None:
-        try:
+        with failing(CardConnectionException, "Failed to disconnect"):
             self._detach(self.disposition)
-        except SCardError as error:
-            raise _exception("Failed to disconnect", error) from error
 
     def _detach(self, disposition: int) -> None:
         manage, self.manage, self._send = self.manage, None, _not_connected
@@ -210,9 +198,7 @@ class PCSCCardConnection(CardConnection):
             close_later(functools.partial(_end, manage, self.disposition))
 
     def _connected(self) -> SCardManage:
-        if self.manage is None:
-            raise CardConnectionException(NOT_CONNECTED)
-        return self.manage
+        return self.manage or _not_connected()
 
     def getATR(self) -> list[int]:
         """Return the card's ATR. Wraps ``SCardStatus``.
@@ -220,11 +206,8 @@ class PCSCCardConnection(CardConnection):
         Raises:
             CardConnectionException: the card is not connected, or was reset or removed.
         """
-        manage = self._connected()
-        try:
-            return list(manage.atr)
-        except SCardError as error:
-            raise CardConnectionException("Failed to get status", hresult=hresult_of(error)) from error
+        with failing(CardConnectionException, "Failed to get status"):
+            return list(self._connected().atr)
 
     def doTransmit(self, command: Command, protocol: int | None = None) -> tuple[list[int], int, int]:
         """Send a command and return its response (data, sw1, sw2). Wraps ``SCardTransmit``.
@@ -262,35 +245,23 @@ class PCSCCardConnection(CardConnection):
 
     def doControl(self, controlCode: int, command: Command) -> list[int]:
         """Send a control code to the reader's driver and return the answer. Wraps ``SCardControl``."""
-        manage = self._connected()
-        try:
-            return list(manage.control(controlCode & 0xFFFFFFFF, bytearray(_bytes("command", command))))
-        except SCardError as error:
-            raise SmartcardException("Failed to control", hresult=hresult_of(error)) from error
+        with failing(SmartcardException, "Failed to control"):
+            return list(self._connected().control(controlCode & 0xFFFFFFFF, bytearray(_bytes("command", command))))
 
     def doGetAttrib(self, attribId: int) -> list[int]:
         """Return an attribute of the reader or card. Wraps ``SCardGetAttrib``."""
-        manage = self._connected()
-        try:
-            return list(manage.get_attribute(attribId))
-        except SCardError as error:
-            raise SmartcardException("Failed to get the attribute", hresult=hresult_of(error)) from error
+        with failing(SmartcardException, "Failed to get the attribute"):
+            return list(self._connected().get_attribute(attribId))
 
     def beginTransaction(self) -> None:
         """Begin a transaction. Wraps ``SCardBeginTransaction``."""
-        manage = self._connected()
-        try:
-            manage.lock()
-        except SCardError as error:
-            raise CardConnectionException("Failed to lock", hresult=hresult_of(error)) from error
+        with failing(CardConnectionException, "Failed to lock"):
+            self._connected().lock()
 
     def endTransaction(self) -> None:
         """End a transaction. Wraps ``SCardEndTransaction``."""
-        manage = self._connected()
-        try:
-            manage.unlock()
-        except SCardError as error:
-            raise CardConnectionException("Failed to unlock", hresult=hresult_of(error)) from error
+        with failing(CardConnectionException, "Failed to unlock"):
+            self._connected().unlock()
 
 
 _ending: set[SCardManage] = set()
@@ -313,8 +284,8 @@ def _wait_for_ending() -> bool:
     return is_any
 
 
-def _not_connected(_command: Buffer) -> NoReturn:
-    raise CardConnectionException(NOT_CONNECTED)
+def _not_connected(_command: Buffer = b"") -> NoReturn:
+    raise CardConnectionException("Card not connected")
 
 
 def _transmit_failure(protocol: int, hresult: int) -> CardConnectionException:
@@ -322,9 +293,8 @@ def _transmit_failure(protocol: int, hresult: int) -> CardConnectionException:
     return CardConnectionException(f"Failed to transmit with protocol {name}", hresult=hresult)
 
 
-def _exception(message: str, error: SCardError) -> SmartcardException:
-    """Return the exception for an error of a connection."""
-    hresult = hresult_of(error)
+def _exception(message: str, hresult: int) -> SmartcardException:
+    """Return the exception for a connection that could not be made."""
     if hresult in _NO_CARD:
         return NoCardException(message, hresult)
     return CardConnectionException(message, hresult=hresult)

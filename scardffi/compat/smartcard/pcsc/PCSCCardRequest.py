@@ -3,57 +3,37 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from ....constants import ReaderStateFlag, Scope
-from ....errors import SCardError
-from ....monitor import EventKind, Monitor
-from ... import scard
-from .._failure import hresult_of
+from ....context import Context
+from ....monitor import Event, EventKind, Monitor
+from ...scard import SCARD_E_TIMEOUT
+from .._failure import failing
 from .._monitoring import batches
 from ..AbstractCardRequest import AbstractCardRequest
 from ..Card import Card
 from ..Exceptions import CardConnectionException, CardRequestException, CardRequestTimeoutException
 from .PCSCReader import PCSCReader
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from typing import Any
-
-    from ....monitor import Event
-    from ..CardService import CardService
-    from ..CardType import CardType
-    from ..reader.Reader import Reader
-
-
-_COMING = {EventKind.CARD_INSERTED, EventKind.CARD_CHANGED}
-
 
 class PCSCCardRequest(AbstractCardRequest):
-    """A request for a card. The arguments are those of AbstractCardRequest. Ctrl-C ends a wait within 100 ms.
+    """A request for a card. Its arguments are those of AbstractCardRequest. Ctrl-C ends a wait within 100 ms.
 
-    The wait goes on while readers are plugged in and unplugged, and if the resource manager is restarted.
+    The wait goes on while readers are plugged in and unplugged, and after the resource manager was restarted.
 
     Raises:
         CardConnectionException: the resource manager does not run.
     """
 
-    def __init__(
-        self,
-        newcardonly: bool = False,  # noqa: FBT002  pyscard's argument
-        readers: Sequence[Reader | str] | None = None,
-        cardType: CardType | None = None,
-        cardServiceClass: type[CardService] | None = None,
-        timeout: float | None = 1,
-    ) -> None:
-        super().__init__(newcardonly, readers, cardType, cardServiceClass, timeout)
-        code, hcontext = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
-        if code != 0:
-            raise CardConnectionException(hresult=code)
-        scard.SCardReleaseContext(hcontext)
+    def check(self) -> None:
+        """Check that the resource manager runs."""
+        with failing(CardConnectionException), Context(Scope.USER):
+            pass
 
     def release(self) -> None:
-        """Do nothing: a request has nothing between two waits."""
+        """Do nothing: a request holds no resources between two waits."""
 
     def getReaderNames(self) -> list[str]:
         """Return the names of the readers to watch, as :meth:`getReaders` does."""
@@ -66,12 +46,9 @@ class PCSCCardRequest(AbstractCardRequest):
             CardRequestTimeoutException: no such card came in time.
             CardRequestException: the wait failed.
         """
-        for cards in self._cards():
-            for card in cards:
-                reader = PCSCReader(str(card.reader))
-                if self.cardType.matches(card.atr, reader):
-                    return self.cardServiceClass(reader.createConnection())
-        raise CardRequestTimeoutException(hresult=scard.SCARD_E_TIMEOUT)
+        for cards in filter(None, self._cards()):
+            return self.cardServiceClass(cards[0].createConnection())
+        raise CardRequestTimeoutException(hresult=SCARD_E_TIMEOUT)
 
     def waitforcardevent(self) -> list[Card]:
         """Wait for cards that match, and return those that have come; an empty list if the time is over.
@@ -79,36 +56,29 @@ class PCSCCardRequest(AbstractCardRequest):
         Raises:
             CardRequestException: the wait failed.
         """
-        for cards in self._cards():
-            found = [card for card in cards if self.cardType.matches(card.atr, PCSCReader(str(card.reader)))]
-            if found:
-                return found
-        return []
+        return next(filter(None, self._cards()), [])
 
     def _cards(self) -> Iterator[list[Card]]:
-        """Yield the cards that are there, unless only new ones are wanted, and those that come, until time is over."""
+        """Yield the cards that match and are there, unless only new ones are wanted, and those that come in time."""
         end = None if self.timeout is None else time.perf_counter() + self.timeout
         names = None if self.readersAsked is None else self.getReaders()
         if names == []:
             return
-        try:
-            with Monitor(names, scope=Scope.USER) as monitor:
-                if self.newcardonly:  # the first events are those of the cards that are there
-                    for batch in batches(monitor, time.perf_counter()):
-                        start = batch[0].time
-                        yield _cards_there(event for event in batch if event.time != start)
-                for batch in batches(monitor, end):
-                    yield _cards_there(batch)
-        except SCardError as error:
-            raise CardRequestException("Waiting for a card failed", hresult=hresult_of(error)) from error
+        with failing(CardRequestException, "Waiting for a card failed"), Monitor(names, scope=Scope.USER) as monitor:
+            if self.newcardonly:  # the first events are those of the cards that are there
+                for batch in batches(monitor, time.perf_counter()):
+                    start = batch[0].time
+                    yield self._matching(event for event in batch if event.time != start)
+            for batch in batches(monitor, end):
+                yield self._matching(batch)
 
-
-def _cards_there(events: Iterable[Event]) -> list[Card]:
-    """Return the cards that are there after these events."""
-    there: dict[str, Card] = {}
-    for event in events:
-        if event.kind is EventKind.CARD_REMOVED:
-            there.pop(event.reader, None)
-        elif event.kind in _COMING and event.atr and not event.state & ReaderStateFlag.MUTE:
-            there[event.reader] = Card(event.reader, list(event.atr))
-    return list(there.values())
+    def _matching(self, events: Iterable[Event]) -> list[Card]:
+        """Return the cards that match and are there after these events."""
+        there: dict[str, Card] = {}
+        coming = {EventKind.CARD_INSERTED, EventKind.CARD_CHANGED}
+        for event in events:
+            if event.kind is EventKind.CARD_REMOVED:
+                there.pop(event.reader, None)
+            elif event.kind in coming and event.atr and not event.state & ReaderStateFlag.MUTE:
+                there[event.reader] = Card(event.reader, list(event.atr))
+        return [card for card in there.values() if self.cardType.matches(card.atr, PCSCReader(str(card.reader)))]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ....constants import Scope
-from ....context import Context
-from ....errors import SCardError
-from .._failure import hresult_of
-from .PCSCExceptions import EstablishContextException
+from .._failure import new_context
+
+if TYPE_CHECKING:
+    from ....context import Context
 
 
 class PCSCContext:
@@ -29,10 +28,7 @@ class PCSCContext:
     @staticmethod
     def getContext() -> int:
         """Return the context, for the functions of smartcard.scard. Wraps ``SCardEstablishContext``."""
-        try:
-            PCSCContext.instance = PCSCContext.instance or Context(Scope.USER)
-        except SCardError as error:
-            raise EstablishContextException(hresult_of(error)) from error
+        PCSCContext.instance = PCSCContext.instance or new_context()
         return PCSCContext.instance.handle
 
     @staticmethod

@@ -2,62 +2,56 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import ClassVar
 
-from ..Exceptions import described
-
-if TYPE_CHECKING:
-    from typing import Any
+from ..Exceptions import CodedException
 
 
-class BaseSCardException(Exception):
+class BaseSCardException(CodedException):
     """The base class of these exceptions.
 
     Args:
         args: the code.
         hresult: the code, if it is not in ``args``.
-        message: the message.
+        message: the message; empty for the one of the class.
 
     Attributes:
-        hresult: the code; -1 if there is none.
+        text: the message of the class.
         message: the message.
     """
 
+    text: ClassVar[str] = "scard exception"
+
     def __init__(self, *args: object, hresult: int = -1, message: str = "") -> None:
-        self.message = message or "scard exception"
-        more = list(args)
-        code = more.pop(0) if more and isinstance(more[0], int) else hresult
-        super().__init__(self.message, *more)
-        self.hresult: Any = code
-
-    def __str__(self) -> str:
-        return described(super().__str__(), self.hresult)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return Exception.__new__, (type(self), *self.args), {**vars(self), "args": self.args}
+        self.message = message or self.text
+        super().__init__(self.message, *args, hresult=hresult)
 
 
-class AddReaderToGroupException(BaseSCardException):
-    """A reader could not be added to a group."""
+class _GroupException(BaseSCardException):
+    """A group of readers could not be changed."""
 
     def __init__(self, hresult: int, readername: str = "", groupname: str = "") -> None:
-        super().__init__(hresult=hresult, message=f"Failed to add reader: {readername} to group: {groupname}")
+        super().__init__(hresult=hresult, message=self.text.format(readername, groupname))
         self.readername = readername
         self.groupname = groupname
+
+
+class AddReaderToGroupException(_GroupException):
+    """A reader could not be added to a group."""
+
+    text = "Failed to add reader: {} to group: {}"
 
 
 class EstablishContextException(BaseSCardException):
     """The resource manager cannot be reached."""
 
-    def __init__(self, hresult: int) -> None:
-        super().__init__(hresult=hresult, message="Failed to establish context")
+    text = "Failed to establish context"
 
 
 class ListReadersException(BaseSCardException):
     """The readers or reader groups could not be listed."""
 
-    def __init__(self, hresult: int) -> None:
-        super().__init__(hresult=hresult, message="Failed to list readers")
+    text = "Failed to list readers"
 
 
 class IntroduceReaderException(BaseSCardException):
@@ -71,14 +65,10 @@ class IntroduceReaderException(BaseSCardException):
 class ReleaseContextException(BaseSCardException):
     """A context could not be released."""
 
-    def __init__(self, hresult: int) -> None:
-        super().__init__(hresult=hresult, message="Failed to release context")
+    text = "Failed to release context"
 
 
-class RemoveReaderFromGroupException(BaseSCardException):
+class RemoveReaderFromGroupException(_GroupException):
     """A reader could not be removed from a group."""
 
-    def __init__(self, hresult: int, readername: str = "", groupname: str = "") -> None:
-        super().__init__(hresult=hresult, message=f"Failed to remove reader: {readername} from group: {groupname}")
-        self.readername = readername
-        self.groupname = groupname
+    text = "Failed to remove reader: {} from group: {}"

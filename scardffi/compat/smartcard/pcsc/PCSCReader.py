@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from ... import scard
-from .._failure import native_context
+from .._failure import new_context
 from ..CardConnectionDecorator import CardConnectionDecorator
 from ..Exceptions import CardServiceNotFoundException, CardServiceStoppedException
 from ..reader.Reader import Reader
-from .PCSCExceptions import (
-    AddReaderToGroupException,
-    IntroduceReaderException,
-    ListReadersException,
-    RemoveReaderFromGroupException,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from . import PCSCExceptions
 
 
 class PCSCReader(Reader):
@@ -29,13 +21,13 @@ class PCSCReader(Reader):
         Raises:
             IntroduceReaderException, AddReaderToGroupException: PC/SC refused; always on other platforms.
         """
-        with native_context() as hcontext:
-            code = scard.SCardIntroduceReader(hcontext, self.name, self.name)
+        with new_context() as context:
+            code = scard.SCardIntroduceReader(context.handle, self.name, self.name)
             if code not in {0, scard.SCARD_E_DUPLICATE_READER}:
-                raise IntroduceReaderException(code, self.name)
-            code = scard.SCardAddReaderToGroup(hcontext, self.name, groupname)
+                raise PCSCExceptions.IntroduceReaderException(code, self.name)
+            code = scard.SCardAddReaderToGroup(context.handle, self.name, groupname)
             if code != 0:
-                raise AddReaderToGroupException(code, self.name, groupname)
+                raise PCSCExceptions.AddReaderToGroupException(code, self.name, groupname)
 
     def removefromreadergroup(self, groupname: str) -> None:
         """Remove the reader from a group (Windows). Wraps ``SCardRemoveReaderFromGroup``.
@@ -43,10 +35,10 @@ class PCSCReader(Reader):
         Raises:
             RemoveReaderFromGroupException: PC/SC refused; always on other platforms.
         """
-        with native_context() as hcontext:
-            code = scard.SCardRemoveReaderFromGroup(hcontext, self.name, groupname)
+        with new_context() as context:
+            code = scard.SCardRemoveReaderFromGroup(context.handle, self.name, groupname)
             if code != 0:
-                raise RemoveReaderFromGroupException(code, self.name, groupname)
+                raise PCSCExceptions.RemoveReaderFromGroupException(code, self.name, groupname)
 
     def createConnection(self) -> CardConnectionDecorator:
         """Return a connection to the reader's card, which is not connected yet."""
@@ -66,12 +58,12 @@ class PCSCReader(Reader):
     def readers(groups: Sequence[str] | str | None = None) -> list[PCSCReader]:
         """Return the readers. See :func:`smartcard.System.readers`."""
         wanted = [groups] if isinstance(groups, str) else list(groups or ())
-        with native_context() as hcontext:
-            code, names = scard.SCardListReaders(hcontext, wanted)
+        with new_context() as context:
+            code, names = scard.SCardListReaders(context.handle, wanted)
         if code == scard.SCARD_E_NO_SERVICE:
             raise CardServiceNotFoundException("The resource manager does not run", hresult=code)
         if code == scard.SCARD_E_SERVICE_STOPPED:
             raise CardServiceStoppedException("The resource manager has stopped", hresult=code)
         if code not in {0, scard.SCARD_E_NO_READERS_AVAILABLE}:
-            raise ListReadersException(code)
+            raise PCSCExceptions.ListReadersException(code)
         return [PCSCReader(name) for name in names]

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ... import scard
-from .._failure import native_context
+from .._failure import new_context
 from ..reader.ReaderGroups import innerreadergroups, readergroups
 from .PCSCExceptions import ListReadersException
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class pcscinnerreadergroups(innerreadergroups):
@@ -18,8 +13,8 @@ class pcscinnerreadergroups(innerreadergroups):
 
     def getreadergroups(self) -> list[str]:
         """Return the system's groups. Wraps ``SCardListReaderGroups``."""
-        with native_context() as hcontext:
-            code, groups = scard.SCardListReaderGroups(hcontext)
+        with new_context() as context:
+            code, groups = scard.SCardListReaderGroups(context.handle)
         if code != 0:
             raise ListReadersException(code)
         return list(groups)
@@ -30,8 +25,8 @@ class pcscinnerreadergroups(innerreadergroups):
         Raises:
             error: PC/SC refused; always on other platforms than Windows.
         """
-        with native_context() as hcontext:
-            code = scard.SCardIntroduceReaderGroup(hcontext, newgroup)
+        with new_context() as context:
+            code = scard.SCardIntroduceReaderGroup(context.handle, newgroup)
         if code != 0:
             raise scard.error(f"Unable to introduce reader group: {scard.SCardGetErrorMessage(code)}")
 
@@ -41,8 +36,8 @@ class pcscinnerreadergroups(innerreadergroups):
         Raises:
             error: PC/SC refused; always on other platforms than Windows.
         """
-        with native_context() as hcontext:
-            code = scard.SCardForgetReaderGroup(hcontext, group)
+        with new_context() as context:
+            code = scard.SCardForgetReaderGroup(context.handle, group)
         if code != 0:
             raise scard.error(f"Unable to forget reader group: {scard.SCardGetErrorMessage(code)}")
 
@@ -51,6 +46,3 @@ class PCSCReaderGroups(readergroups):
     """The reader groups of PC/SC; the list is ``instance``."""
 
     innerclazz = pcscinnerreadergroups
-
-    def __init__(self, initlist: Iterable[str] | None = None) -> None:
-        super().__init__(initlist)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 from ..Exceptions import SmartcardException
 from ..ulist import ulist
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class BadReaderGroupException(SmartcardException):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ErrorCheckingChain:
-    """One check of a chain, and the ones behind it.
+    """A link of a chain: one check of status words, after which the checks of the next links follow.
 
     Args:
         chain: the list of the chain's links, to which this one is appended.
@@ -27,30 +28,29 @@ class ErrorCheckingChain:
         chain.append(self)
         self.excludes: list[type[Exception]] = []
 
+    def _links(self) -> list[ErrorCheckingChain]:
+        """Return this link and those behind it."""
+        return self.chain[self.chain.index(self) :]
+
     def next(self) -> ErrorCheckingChain | None:
         """Return the next link; None at the end."""
-        place = next((place for place, link in enumerate(self.chain) if link is self), len(self.chain))
-        return self.chain[place + 1] if place + 1 < len(self.chain) else None
+        return next(iter(self._links()[1:]), None)
 
     def end(self) -> bool:
         """Return whether this is the last link."""
         return self.next() is None
 
     def addFilterException(self, exClass: type[Exception]) -> None:
-        """Let this link and those behind it not raise an exception."""
-        self.excludes.append(exClass)
-        if (following := self.next()) is not None:
-            following.addFilterException(exClass)
+        """Suppress an exception in this link and those behind it."""
+        for link in self._links():
+            link.excludes.append(exClass)
 
     def __call__(self, data: Sequence[int], sw1: int, sw2: int) -> None:
-        """Check a status word, and then let the next link check it.
+        """Check a status word by this link and those behind it.
 
         Raises:
             SWException: the status word is an error.
         """
-        try:
-            self.strategy(data, sw1, sw2)
-        except tuple(self.excludes):
-            pass
-        if (following := self.next()) is not None:
-            following(data, sw1, sw2)
+        for link in self._links():
+            with contextlib.suppress(*link.excludes):
+                link.strategy(data, sw1, sw2)

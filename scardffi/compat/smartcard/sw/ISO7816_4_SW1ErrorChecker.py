@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from ._table import CLASSES
 from .ErrorChecker import ErrorChecker
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from .SWExceptions import CLASSES
 
 iso7816_4SW1 = {sw1: exception for sw1, exception in CLASSES.items() if sw1 < 0x70}
 

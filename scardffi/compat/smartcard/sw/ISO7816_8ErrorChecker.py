@@ -1,7 +1,5 @@
 """The check of the status words of ISO/IEC 7816-8."""
 
-from __future__ import annotations
-
 from ._table import COUNTERS, TableErrorChecker, table
 
 iso7816_8SW = table(

@@ -1,7 +1,5 @@
 """The check of the status words of ISO/IEC 7816-9."""
 
-from __future__ import annotations
-
 from ._table import TableErrorChecker, table
 
 iso7816_9SW = table({0x62: (0x82,), 0x64: (0x00,), 0x69: (0x82,), 0x6A: (0x80, 0x84, 0x89, 0x8A)})

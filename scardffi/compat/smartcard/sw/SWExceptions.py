@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Sequence
 
 
 class SWException(Exception):
@@ -59,3 +56,12 @@ class CheckingErrorException(SWException):
     """The card refuses the command: 67xx to 6Fxx."""
 
     kind = "checking error"
+
+
+CLASSES: dict[int, type[SWException]] = {
+    **dict.fromkeys((0x62, 0x63), WarningProcessingException),
+    **dict.fromkeys((0x64, 0x65), ExecutionErrorException),
+    0x66: SecurityRelatedException,
+    **dict.fromkeys((*range(0x67, 0x70), 0x94), CheckingErrorException),
+}
+"""The exception of each SW1."""

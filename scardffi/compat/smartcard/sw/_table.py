@@ -6,27 +6,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ....iso7816.status_word import meaning
 from .ErrorChecker import ErrorChecker
-from .SWExceptions import (
-    CheckingErrorException,
-    ExecutionErrorException,
-    SecurityRelatedException,
-    SWException,
-    WarningProcessingException,
-)
+from .SWExceptions import CLASSES, SWException
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     Table = dict[int, tuple[type[SWException], dict[int, str]]]
 
-_WARNING, _EXECUTION, _SECURITY = WarningProcessingException, ExecutionErrorException, SecurityRelatedException
-_CHECKING = CheckingErrorException
-CLASSES = {
-    0x62: _WARNING, 0x63: _WARNING, 0x64: _EXECUTION, 0x65: _EXECUTION, 0x66: _SECURITY, 0x67: _CHECKING,
-    0x68: _CHECKING, 0x69: _CHECKING, 0x6A: _CHECKING, 0x6B: _CHECKING, 0x6C: _CHECKING, 0x6D: _CHECKING,
-    0x6E: _CHECKING, 0x6F: _CHECKING, 0x94: _CHECKING,
-}  # fmt: skip
-"""The exception of each SW1."""
 COUNTERS = tuple(range(0xC0, 0xD0))
 """The second bytes of 63Cx, which counts."""
 
