@@ -319,7 +319,8 @@ class WindowsFunctions:
         numbers = ffi.new("DWORD[3]", [0, 0, ATR_ROOM])
         atr = ffi.new("unsigned char[]", ATR_ROOM)
         code = lib.pcsc_SCardState(self._table, handle("card", card), numbers, numbers + 1, atr, numbers + 2)
-        answer = bytes(ffi.buffer(atr)[0 : min(numbers[2], ATR_ROOM)]) if code == 0 else b""
+        code = possible(code, numbers[2], ATR_ROOM)
+        answer = bytes(ffi.buffer(atr)[0 : numbers[2]]) if code == 0 else b""
         return check_present(code, "SCardState"), numbers[0], numbers[1], answer
 
     def SCardGetTransmitCount(self, card: SupportsIndex) -> tuple[int, int]:

@@ -277,8 +277,8 @@ class Card(NotCopied):
 
     The methods that send commands end as the module says if they are cancelled: the cancellation has the answer in
     ``response``, as bytes, or None if no command was answered. ``asyncio.timeout`` and ``asyncio.wait_for`` replace the
-    cancellation by a TimeoutError, which has it in ``__cause__``. Those of anyio and trio drop it: catch it inside the
-    scope (``except anyio.get_cancelled_exc_class() as error``), and raise it again.
+    cancellation by a TimeoutError, which has it in ``__context__``. Those of anyio and trio drop it: catch it inside
+    the scope (``except anyio.get_cancelled_exc_class() as error``), and raise it again.
     """
 
     def __init__(self, card: _CardOnThread) -> None:

@@ -314,10 +314,10 @@ def test_asyncio_s_own_cancellations_have_the_answer(numbering: Numbering) -> No
             with pytest.raises(TimeoutError) as timeout:
                 async with asyncio.timeout(SLOW_SECONDS / 4):
                     await card.transmit(SLOW)
-            assert vars(timeout.value.__cause__)["response"] == b"\x02\x90\x00"
+            assert vars(timeout.value.__context__)["response"] == b"\x02\x90\x00"
             with pytest.raises(TimeoutError) as timeout:
                 await asyncio.wait_for(card.transmit(SLOW), SLOW_SECONDS / 4)
-            assert vars(timeout.value.__cause__)["response"] == b"\x03\x90\x00"
+            assert vars(timeout.value.__context__)["response"] == b"\x03\x90\x00"
             assert await card.transmit(QUICK) == b"\x04\x90\x00"
             task = asyncio.create_task(card.transmit(SLOW))
             task.cancel()  # before it has begun

@@ -81,6 +81,7 @@ OUTSIDE = {
     "_cdef": {"cffi"},
     "_pyinstaller.hook-scardffi": {"PyInstaller"},
     "_pyinstaller.hook-scardffi.virtual": {"PyInstaller"},
+    "_pyinstaller.hook-scardffi.trace": {"PyInstaller"},
     "_awaited_call": {"anyio"},
     "aio": {"anyio"},
     "services.aes": {"cryptography"},

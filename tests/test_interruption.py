@@ -46,7 +46,7 @@ class Interruptions:
             READER,
             *names,
             environment=environment,
-            seconds=300,
+            seconds=1200 if LONG else 300,
         )
         return outcome
 

@@ -90,25 +90,25 @@ static uint32_t narrow(const char *wide, size_t units, char *text, DWORD *length
     return SCARD_S_SUCCESS;
 }
 
-/* Return the number of units up to the end of a multi-string of at most `units`, or `units` if it has no end before.
- * It is not read beyond its end, in case that the library reports more units than it has allocated. */
-static size_t units_until_end(const char *wide, size_t units)
+/* Return the number of units up to the end of a string or, if `is_list`, of a multi-string; `units` if it has no end
+ * before. It is not read beyond its end, in case that the library reports more units than it has allocated. */
+static size_t units_until_end(const char *wide, size_t units, bool is_list)
 {
     const uint16_t *characters = (const uint16_t *)(const void *)wide;
     size_t end = 0;
-    while (end < units && (characters[end] != 0 || (end > 0 && characters[end - 1] != 0)))
+    while (end < units && (characters[end] != 0 || (is_list && end > 0 && characters[end - 1] != 0)))
         end++;
     return end < units ? end + 1 : units;
 }
 
 /* Convert the library's text for the caller, free it, and return the code of the whole call. */
 static uint32_t deliver(const scardffi_library *library, SCARDCONTEXT context, struct library_text *wide, uint32_t code,
-                        char *text, DWORD *length)
+                        bool is_list, char *text, DWORD *length)
 {
     if (wide->memory == NULL)
         return code == SCARD_S_SUCCESS ? PCSC_IMPOSSIBLE_ANSWER : code;
     if (code == SCARD_S_SUCCESS)
-        code = narrow(wide->memory, units_until_end(wide->memory, wide->units), text, length);
+        code = narrow(wide->memory, units_until_end(wide->memory, wide->units, is_list), text, length);
     pcsc_SCardFreeMemory(library, context, wide->memory);
     return code;
 }
@@ -168,15 +168,16 @@ static void restore_names(SCARD_READERSTATE *states, DWORD count, const char **n
       free(wide_second);                                                                                               \
       return code
 
-/* The call passes one string as `wide`, which `preparation` sets. Its last two arguments receive a string. */
-#  define RETURN_TEXT_FOR_STRING(function, preparation, text, length, ...)                                             \
+/* The call passes one string as `wide`, which `preparation` sets. Its last two arguments receive a string or, if
+ * `is_list`, a multi-string. */
+#  define RETURN_TEXT_FOR_STRING(function, preparation, is_list, text, length, ...)                                    \
       char *wide = NULL;                                                                                               \
       struct library_text answer = NO_LIBRARY_TEXT;                                                                    \
       uint32_t room_code = check_room(text, length);                                                                   \
       CALL(function, room_code == SCARD_S_SUCCESS ? (preparation) : room_code, __VA_ARGS__, AUTOALLOCATED(answer),     \
            &answer.units);                                                                                             \
       free(wide);                                                                                                      \
-      return deliver(library, context, &answer, code, text, length)
+      return deliver(library, context, &answer, code, is_list, text, length)
 
 /* The call passes the states of readers. */
 #  define CALL_WITH_STATES(function, states, count, preparation, ...)                                                  \
@@ -221,13 +222,13 @@ uint32_t pcsc_SCardListReaderGroups(const scardffi_library *library, SCARDCONTEX
 {
     struct library_text wide = NO_LIBRARY_TEXT;
     CALL(SCardListReaderGroups, check_room(groups, length), context, AUTOALLOCATED(wide), &wide.units);
-    return deliver(library, context, &wide, code, groups, length);
+    return deliver(library, context, &wide, code, true, groups, length);
 }
 
 uint32_t pcsc_SCardListReaders(const scardffi_library *library, SCARDCONTEXT context, const char *groups, char *readers,
                                DWORD *length)
 {
-    RETURN_TEXT_FOR_STRING(SCardListReaders, widen_multi_string(groups, &wide), readers, length, context, wide);
+    RETURN_TEXT_FOR_STRING(SCardListReaders, widen_multi_string(groups, &wide), true, readers, length, context, wide);
 }
 
 uint32_t pcsc_SCardListCards(const scardffi_library *library, SCARDCONTEXT context, const unsigned char *atr,
@@ -236,7 +237,7 @@ uint32_t pcsc_SCardListCards(const scardffi_library *library, SCARDCONTEXT conte
     struct library_text wide = NO_LIBRARY_TEXT;
     CALL(SCardListCards, check_room(cards, length), context, atr, interfaces, interface_count, AUTOALLOCATED(wide),
          &wide.units);
-    return deliver(library, context, &wide, code, cards, length);
+    return deliver(library, context, &wide, code, true, cards, length);
 }
 
 uint32_t pcsc_SCardListInterfaces(const scardffi_library *library, SCARDCONTEXT context, const char *card,
@@ -254,8 +255,8 @@ uint32_t pcsc_SCardGetProviderId(const scardffi_library *library, SCARDCONTEXT c
 uint32_t pcsc_SCardGetCardTypeProviderName(const scardffi_library *library, SCARDCONTEXT context, const char *card,
                                            DWORD kind, char *provider, DWORD *length)
 {
-    RETURN_TEXT_FOR_STRING(SCardGetCardTypeProviderName, widen_string(card, &wide), provider, length, context, wide,
-                           kind);
+    RETURN_TEXT_FOR_STRING(SCardGetCardTypeProviderName, widen_string(card, &wide), false, provider, length, context,
+                           wide, kind);
 }
 
 uint32_t pcsc_SCardSetCardTypeProviderName(const scardffi_library *library, SCARDCONTEXT context, const char *card,
@@ -354,14 +355,15 @@ uint32_t pcsc_SCardGetDeviceTypeId(const scardffi_library *library, SCARDCONTEXT
 uint32_t pcsc_SCardGetReaderDeviceInstanceId(const scardffi_library *library, SCARDCONTEXT context, const char *reader,
                                              char *device, DWORD *length)
 {
-    RETURN_TEXT_FOR_STRING(SCardGetReaderDeviceInstanceId, widen_string(reader, &wide), device, length, context, wide);
+    RETURN_TEXT_FOR_STRING(SCardGetReaderDeviceInstanceId, widen_string(reader, &wide), false, device, length, context,
+                           wide);
 }
 
 uint32_t pcsc_SCardListReadersWithDeviceInstanceId(const scardffi_library *library, SCARDCONTEXT context,
                                                    const char *device, char *readers, DWORD *length)
 {
-    RETURN_TEXT_FOR_STRING(SCardListReadersWithDeviceInstanceId, widen_string(device, &wide), readers, length, context,
-                           wide);
+    RETURN_TEXT_FOR_STRING(SCardListReadersWithDeviceInstanceId, widen_string(device, &wide), true, readers, length,
+                           context, wide);
 }
 
 #endif

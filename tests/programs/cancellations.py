@@ -142,7 +142,7 @@ class Cancelling:
             async with asyncio.timeout(delay):
                 await self._watched(make)
         except TimeoutError as error:
-            cause = error.__cause__
+            cause = error.__context__
         else:
             return False
         assert getattr(cause, "response", None) == self._reached[0]

@@ -1,6 +1,8 @@
 """The package with its core built in the shape of Windows, on Linux, under another name than the installed package."""
 
 import importlib
+import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,7 +20,7 @@ PACKAGE = Path(scardffi.__file__).parent
 
 
 def windows_shape(folder: Path) -> ModuleType:
-    """Build the core into the folder, and import the package from there."""
+    """Build the core into the folder with the flags in CFLAGS too, and import the package from there."""
     package = folder / NAME
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("*.so*", "__pycache__"))
     generated = folder / "_native.c"
@@ -29,6 +31,7 @@ def windows_shape(folder: Path) -> ModuleType:
         *compiler(),
         *("-std=c11", "-O1", "-shared", "-fPIC", "-fvisibility=hidden", "-pthread", "-DSCARDFFI_ABI_WINDOWS"),
         *(f"-I{path}" for path in (package / "include", csrc, sysconfig.get_path("include"))),
+        *shlex.split(os.environ.get("CFLAGS", "")),
     ]
     subprocess.run([*build, "-o", package / "_native.so", generated, *csrc.glob("*.c"), "-ldl"], check=True)
     limited = "-DPy_LIMITED_API=0x030B0000"
