@@ -44,7 +44,8 @@ def pytest_configure() -> None:
 def pytest_collection_finish() -> None:
     """Leave what exists before the first test out of later collections, which many tests make: they are then quick."""
     gc.collect()
-    gc.freeze()
+    if hasattr(gc, "freeze"):  # PyPy has none
+        gc.freeze()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
