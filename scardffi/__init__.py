@@ -8,66 +8,66 @@ PYTEST_DONT_REWRITE: this module has no assertions, and pytest must not warn if 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from . import constants, errors, raw
 from ._first_use import imported_at_first_use
-from ._loader import LibraryInfo, ffi, lib
-from .constants import (
-    Attribute,
-    CardState,
-    Disposition,
-    Flow,
-    Protocol,
-    ReaderStateFlag,
-    ReturnCode,
-    Scope,
-    ShareMode,
-    control_code,
-)
-from .context import Context, ReaderState
-from .errors import (
-    CancelledError,
-    CardStateError,
-    CommunicationError,
-    EventsLostError,
-    ForkedProcessError,
-    InsufficientBufferError,
-    InvalidArgumentError,
-    InvalidHandleError,
-    LibraryError,
-    LibraryNotFoundError,
-    LibraryNotLoadableError,
-    MissingSymbolError,
-    NoReadersError,
-    NoServiceError,
-    NoSmartCardError,
-    NotTransactedError,
-    OutOfMemoryError,
-    ProtocolMismatchError,
-    ReaderUnavailableError,
-    RemovedCardError,
-    ResetCardError,
-    SCardError,
-    SCardTimeoutError,
-    ScriptError,
-    ServiceStoppedError,
-    SharingViolationError,
-    UnexpectedStateError,
-    UnknownReaderError,
-    UnpoweredCardError,
-    UnresponsiveCardError,
-    UnsupportedFeatureError,
-    UnsupportedFunctionError,
-)
-from .exchange import Exchange
-from .library import Library
-from .manage import SCardManage, Status
+from ._loader import ffi, lib
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from . import embed, monitor, virtual
+    from . import constants, embed, errors, monitor, raw, virtual
+    from ._library_info import LibraryInfo
+    from .constants import (
+        Attribute,
+        CardState,
+        Disposition,
+        Flow,
+        Protocol,
+        ReaderStateFlag,
+        ReturnCode,
+        Scope,
+        ShareMode,
+        control_code,
+    )
+    from .context import Context, ReaderState
+    from .errors import (
+        CancelledError,
+        CardStateError,
+        CommunicationError,
+        EventsLostError,
+        ForkedProcessError,
+        InsufficientBufferError,
+        InvalidArgumentError,
+        InvalidHandleError,
+        LibraryError,
+        LibraryNotFoundError,
+        LibraryNotLoadableError,
+        MissingSymbolError,
+        NoReadersError,
+        NoServiceError,
+        NoSmartCardError,
+        NotTransactedError,
+        OutOfMemoryError,
+        ProtocolMismatchError,
+        ReaderUnavailableError,
+        RemovedCardError,
+        ResetCardError,
+        SCardError,
+        SCardTimeoutError,
+        ScriptError,
+        ServiceStoppedError,
+        SharingViolationError,
+        UnexpectedStateError,
+        UnknownReaderError,
+        UnpoweredCardError,
+        UnresponsiveCardError,
+        UnsupportedFeatureError,
+        UnsupportedFunctionError,
+    )
+    from .exchange import Exchange
+    from .library import Library
+    from .manage import SCardManage, Status
     from .monitor import CardPresence, Event, EventKind, Monitor
     from .script import Replies, Reply, Script
 
@@ -145,15 +145,70 @@ __all__ = [
     "virtual",
 ]
 
+_MODULES: Final = {
+    **{module: f".{module}" for module in ("constants", "embed", "errors", "monitor", "raw", "virtual")},
+    **dict.fromkeys(
+        (
+            "Attribute",
+            "CardState",
+            "Disposition",
+            "Flow",
+            "Protocol",
+            "ReaderStateFlag",
+            "ReturnCode",
+            "Scope",
+            "ShareMode",
+            "control_code",
+        ),
+        ".constants",
+    ),
+    **dict.fromkeys(("Context", "ReaderState"), ".context"),
+    **dict.fromkeys(
+        (
+            "CancelledError",
+            "CardStateError",
+            "CommunicationError",
+            "EventsLostError",
+            "ForkedProcessError",
+            "InsufficientBufferError",
+            "InvalidArgumentError",
+            "InvalidHandleError",
+            "LibraryError",
+            "LibraryNotFoundError",
+            "LibraryNotLoadableError",
+            "MissingSymbolError",
+            "NoReadersError",
+            "NoServiceError",
+            "NoSmartCardError",
+            "NotTransactedError",
+            "OutOfMemoryError",
+            "ProtocolMismatchError",
+            "ReaderUnavailableError",
+            "RemovedCardError",
+            "ResetCardError",
+            "SCardError",
+            "SCardTimeoutError",
+            "ScriptError",
+            "ServiceStoppedError",
+            "SharingViolationError",
+            "UnexpectedStateError",
+            "UnknownReaderError",
+            "UnpoweredCardError",
+            "UnresponsiveCardError",
+            "UnsupportedFeatureError",
+            "UnsupportedFunctionError",
+        ),
+        ".errors",
+    ),
+    "Exchange": ".exchange",
+    "Library": ".library",
+    "LibraryInfo": "._library_info",
+    **dict.fromkeys(("SCardManage", "Status"), ".manage"),
+    **dict.fromkeys(("CardPresence", "Event", "EventKind", "Monitor"), ".monitor"),
+    **dict.fromkeys(("Replies", "Reply", "Script"), ".script"),
+}
 
-_load = imported_at_first_use(
-    __name__,
-    {
-        **dict.fromkeys(("CardPresence", "Event", "EventKind", "Monitor"), ".monitor"),
-        **dict.fromkeys(("Replies", "Reply", "Script"), ".script"),
-        **{module: f".{module}" for module in ("embed", "monitor", "virtual")},
-    },
-)
+_load: Final = imported_at_first_use(__name__, _MODULES)
 
 
 def __getattr__(name: str) -> Any:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from enum import IntEnum, IntFlag
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from . import constants
 from ._bytes_like import not_bytes, not_writable
@@ -19,16 +18,17 @@ from .errors import E_INVALIDARG, InvalidArgumentError, InvalidHandleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any, NoReturn, SupportsIndex
+    from enum import IntEnum, IntFlag
+    from typing import Any, NoReturn, SupportsIndex, TypeVar
 
     from typing_extensions import Buffer
 
     from ._native import Bytes, CData
 
-_Enum = TypeVar("_Enum", bound=IntEnum)
-_Flags = TypeVar("_Flags", bound=IntFlag)
-_First = TypeVar("_First")
-_Second = TypeVar("_Second")
+    _Enum = TypeVar("_Enum", bound=IntEnum)
+    _Flags = TypeVar("_Flags", bound=IntFlag)
+    _First = TypeVar("_First")
+    _Second = TypeVar("_Second")
 
 UNSIGNED_CHARS: Final = ffi.typeof("unsigned char[]")
 """The C type of every buffer, for ``ffi.from_buffer``; passing its name as text at each call is slower."""

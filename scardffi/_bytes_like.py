@@ -81,9 +81,19 @@ def copied(name: str, value: Buffer) -> bytes:
 def _kind(value: object) -> str:
     if not isinstance(value, memoryview):
         return type(value).__name__
+    if _is_released(value):
+        return "a released memoryview"
     access = "read-only" if value.readonly else "writable"
     order = "contiguous" if value.c_contiguous else "non-contiguous"
     return f"a {access}, {order} memoryview"
+
+
+def _is_released(view: memoryview) -> bool:
+    try:
+        view.nbytes  # noqa: B018  # every use of a released one raises
+    except ValueError:
+        return True
+    return False
 
 
 def _advice(name: str, value: object) -> str:
@@ -94,6 +104,8 @@ def _advice(name: str, value: object) -> str:
         return f"; give {name}.encode()"
     if isinstance(value, (list, tuple)) and value and all(hasattr(one, "tag") for one in value):
         return f"; give iso7816.encode({name})"
+    if isinstance(value, memoryview) and _is_released(value):
+        return ""
     if hasattr(value, "__iter__") or hasattr(value, "__bytes__"):
         return f"; give bytes({name})"
     return ""

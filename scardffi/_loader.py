@@ -13,18 +13,8 @@ import functools
 import os
 import sys
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from weakref import ref
-
-from ._field_docs import field_docs
-from .errors import (
-    E_OUTOFMEMORY,
-    LibraryError,
-    LibraryNotFoundError,
-    LibraryNotLoadableError,
-    MissingSymbolError,
-    OutOfMemoryError,
-)
 
 calls: ModuleType | None = None
 try:
@@ -49,39 +39,24 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from ._native import Api, CData
+    from .errors import LibraryError
 
 __all__ = [
-    "LibraryInfo",
     "address_of",
     "calls",
     "default_table",
     "ffi",
     "keeping",
     "lib",
-    "library_info",
     "open_table",
     "owning",
     "set_default_table",
+    "text_of",
     "traced_table",
 ]
 
 _ADDRESS = ffi.typeof("uintptr_t")  # passing the name of a type as text at each call is slower
 _DETAIL_SIZE = 8192
-
-
-@field_docs(
-    path="The file that it was loaded from.",
-    version="The version in the file's name, such as 1.0.0; None if the name has none.",
-    functions="The functions that it has, of those that scardffi knows.",
-    missing="The functions that it lacks; calling one raises UnsupportedFunctionError.",
-)
-class LibraryInfo(NamedTuple):
-    """Path, version and functions of a loaded PC/SC library."""
-
-    path: str
-    version: str | None
-    functions: frozenset[str]
-    missing: frozenset[str]
 
 
 def open_table(path: str | os.PathLike[str]) -> Api:
@@ -98,6 +73,8 @@ def open_table(path: str | os.PathLike[str]) -> Api:
     if not isinstance(name, str):
         raise TypeError(f"path: expected a str or a PathLike of str, got {type(path).__name__}")
     if not name or "\0" in name:
+        from .errors import LibraryNotFoundError
+
         raise LibraryNotFoundError(f"path: {name!r} is not allowed; give the path or the name of a library")
     table = ffi.new("scardffi_library **")
     detail = ffi.new("char[]", _DETAIL_SIZE)
@@ -142,19 +119,6 @@ def set_default_table(table: Api | None) -> Api | None:
     return previous or None
 
 
-def library_info(table: Api) -> LibraryInfo:
-    """Return path, version and functions of a loaded library."""
-    file = _text(lib.pcsc_path(table))
-    _, found, version = file.rpartition(".so.")
-    functions: set[str] = set()
-    missing: set[str] = set()
-    index = 0
-    while name := lib.pcsc_function_name(index):
-        (functions if lib.pcsc_has_function(table, index) else missing).add(_text(name))
-        index += 1
-    return LibraryInfo(file, version if found and "." in version else None, frozenset(functions), frozenset(missing))
-
-
 _kept: dict[int, tuple[ref[CData], object]] = {}
 """A weak reference to a pointer, and the object that is kept while the pointer lives."""
 _numbers = count()
@@ -190,7 +154,8 @@ if calls is not None:
     calls.use_table(address_of(lib.embed_table()))
 
 
-def _text(string: CData) -> str:
+def text_of(string: CData) -> str:
+    """Return a string in C as the operating system's functions of Python return names of files."""
     return os.fsdecode(ffi.string(string))
 
 
@@ -198,7 +163,15 @@ def _check(result: int, detail: CData, name: str) -> None:
     """Raise if the library was not loaded; ``name`` is its path or name."""
     if result == 0:
         return
-    text = _text(detail)
+    from .errors import (
+        E_OUTOFMEMORY,
+        LibraryNotFoundError,
+        LibraryNotLoadableError,
+        MissingSymbolError,
+        OutOfMemoryError,
+    )
+
+    text = text_of(detail)
     if result == lib.SCARDFFI_LIBRARY_NO_MEMORY:
         raise OutOfMemoryError(f"{name}: no memory for a function table", hresult=E_OUTOFMEMORY)
     kind: type[LibraryError]

@@ -10,7 +10,7 @@ import functools
 import time
 import warnings
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet
 
 from ._arguments import integer, invalid, member, seconds
@@ -42,13 +42,13 @@ from .manage import SCardManage
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
-    from typing import Any, Self, SupportsIndex
+    from typing import Any, Self, SupportsIndex, TypeVar
 
     from ._native import CData
     from .library import Library
     from .monitor import AtrFilter, CardPresence, Monitor
 
-_Answer = TypeVar("_Answer")
+    _Answer = TypeVar("_Answer")
 
 _MOST_WATCHED: Final = 16
 _NOTIFIED: Final = bool(lib.PCSC_NOTIFIES_OF_READERS)  # if false, ReaderPolling watches PNP_NOTIFICATION

@@ -8,6 +8,7 @@ with the number in ``code``.
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -25,6 +26,7 @@ E_INVALID_DATA: Final = 0x8007000D
 E_OUTOFMEMORY: Final = 0x8007000E
 E_INVALIDARG: Final = 0x80070057
 _FACILITY_WIN32: Final = 0x80070000
+_WINDOWS: Final = sys.platform == "win32"
 _OWN_HRESULTS: Final = (E_INVALID_DATA, E_INVALIDARG, E_OUTOFMEMORY)  # those with this facility
 
 
@@ -266,187 +268,202 @@ _CHECK_THE_COMMAND: Final = (
 )
 _MINIDRIVER: Final = "Only card modules of the Windows crypto API use it; see the module's documentation."
 
-_RETURN_CODES: Final[dict[ReturnCode, tuple[type[SCardError], str, str]]] = {
-    ReturnCode.SCARD_S_SUCCESS: (SCardError, "no error", "Nothing to do."),
-    ReturnCode.SCARD_F_INTERNAL_ERROR: (
-        SCardError, "an internal check of the resource manager failed",
-        "Look at the resource manager's log. pcscd also returns this code if it has too many clients.",
-    ),
-    ReturnCode.SCARD_E_CANCELLED: (CancelledError, "the wait was cancelled", "Nothing to do."),
-    ReturnCode.SCARD_E_INVALID_HANDLE: (
-        InvalidHandleError, "the handle is not valid",
-        "Use a handle that was opened in this process through the same PC/SC library and is still open.",
-    ),
-    ReturnCode.SCARD_E_INVALID_PARAMETER: (
-        InvalidArgumentError, "a parameter is missing or has a value that is not allowed",
-        "Check the arguments against the function's documentation.",
-    ),
-    ReturnCode.SCARD_E_INVALID_TARGET: (SCardError, "the registry entry for start-up is not valid", _BUG),
-    ReturnCode.SCARD_E_NO_MEMORY: (
-        OutOfMemoryError, "the resource manager has no memory left", "Close contexts and handles that you do not use.",
-    ),
-    ReturnCode.SCARD_F_WAITED_TOO_LONG: (SCardError, "an internal timer has expired", _RETRY),
-    ReturnCode.SCARD_E_INSUFFICIENT_BUFFER: (
-        InsufficientBufferError, "the buffer is too small for the answer",
-        "Give a larger buffer. The card or reader has executed the command: think before you send it again.",
-    ),
-    ReturnCode.SCARD_E_UNKNOWN_READER: (
-        UnknownReaderError, "no reader has this name",
-        "Take the name from list_readers(); it can change if readers are plugged in or unplugged.",
-    ),
-    ReturnCode.SCARD_E_TIMEOUT: (SCardTimeoutError, "the timeout expired", "Use a longer timeout, or go on."),
-    ReturnCode.SCARD_E_SHARING_VIOLATION: (
-        SharingViolationError, "another connection holds the card",
-        "Wait until its transaction ends, or find the program that connected exclusively.",
-    ),
-    ReturnCode.SCARD_E_NO_SMARTCARD: (
-        NoSmartCardError, "there is no card in the reader",
-        "Insert a card, or connect with ShareMode.DIRECT to use the reader without a card.",
-    ),
-    ReturnCode.SCARD_E_UNKNOWN_CARD: (SCardError, "the type of the card is not known", "Register the type."),
-    ReturnCode.SCARD_E_CANT_DISPOSE: (
-        SCardError, "the reader cannot do this with the card", "Choose another disposition.",
-    ),
-    ReturnCode.SCARD_E_PROTO_MISMATCH: (
-        ProtocolMismatchError, "the protocols do not match",
-        "Use Protocol.ANY. If the owner of a borrowed handle has reconnected it, attach again.",
-    ),
-    ReturnCode.SCARD_E_NOT_READY: (ReaderUnavailableError, "the reader or card is not ready", _RETRY),
-    ReturnCode.SCARD_E_INVALID_VALUE: (
-        InvalidArgumentError, "a value is not allowed",
-        "Check share mode, protocols and disposition.",
-    ),
-    ReturnCode.SCARD_E_SYSTEM_CANCELLED: (CancelledError, "the system cancelled the operation", "Try again later."),
-    ReturnCode.SCARD_F_COMM_ERROR: (
-        CommunicationError, "the connection to the resource manager broke", _AGAIN,
-    ),
-    ReturnCode.SCARD_F_UNKNOWN_ERROR: (SCardError, "an internal error of unknown cause", _BUG),
-    ReturnCode.SCARD_E_INVALID_ATR: (SCardError, "the ATR is not valid", "Check the length of the ATR."),
-    ReturnCode.SCARD_E_NOT_TRANSACTED: (
-        NotTransactedError, "no transaction was begun", "End only a transaction that you began.",
-    ),
-    ReturnCode.SCARD_E_READER_UNAVAILABLE: (
-        ReaderUnavailableError, "the reader is not available any more", "Plug it in, then attach again.",
-    ),
-    ReturnCode.SCARD_P_SHUTDOWN: (CancelledError, "the system is shutting down", "Nothing to do."),
-    ReturnCode.SCARD_E_PCI_TOO_SMALL: (
-        InvalidArgumentError, "the protocol control information is too short",
-        "Give an SCARD_IO_REQUEST of at least 8 bytes on Windows and macOS, 16 on pcsc-lite.",
-    ),
-    ReturnCode.SCARD_E_READER_UNSUPPORTED: (
-        SCardError, "the driver does not meet the requirements", "Update the driver.",
-    ),
-    ReturnCode.SCARD_E_DUPLICATE_READER: (SCardError, "the reader's name is not unique", "Choose another name."),
-    ReturnCode.SCARD_E_CARD_UNSUPPORTED: (SCardError, "the card does not meet the requirements", "Use another card."),
-    ReturnCode.SCARD_E_NO_SERVICE: (
-        NoServiceError, "the resource manager does not run",
-        "Start it (pcscd on Linux). In a container, mount the host's /run/pcscd. On Windows, plug in a reader.",
-    ),
-    ReturnCode.SCARD_E_SERVICE_STOPPED: (
-        ServiceStoppedError, "the resource manager has stopped",
-        "Try again when it runs. In a container, the client library and pcscd must have the same version.",
-    ),
-    ReturnCode.SCARD_E_UNSUPPORTED_FEATURE: (
-        UnsupportedFeatureError, "the reader or driver does not support this", _FEATURES,
-    ),
-    ReturnCode.SCARD_E_ICC_INSTALLATION: (SCardError, "the card has no primary provider", _MINIDRIVER),
-    ReturnCode.SCARD_E_ICC_CREATEORDER: (SCardError, "objects were created in the wrong order", _MINIDRIVER),
-    ReturnCode.SCARD_E_DIR_NOT_FOUND: (SCardError, "the directory is not on the card", _MINIDRIVER),
-    ReturnCode.SCARD_E_FILE_NOT_FOUND: (SCardError, "the file is not on the card", _MINIDRIVER),
-    ReturnCode.SCARD_E_NO_DIR: (SCardError, "the path is not a directory", _MINIDRIVER),
-    ReturnCode.SCARD_E_NO_FILE: (SCardError, "the path is not a file", _MINIDRIVER),
-    ReturnCode.SCARD_E_NO_ACCESS: (SCardError, "access to the file is denied", _MINIDRIVER),
-    ReturnCode.SCARD_E_WRITE_TOO_MANY: (SCardError, "the card has no room for the data", _MINIDRIVER),
-    ReturnCode.SCARD_E_BAD_SEEK: (SCardError, "the position is outside the file", _MINIDRIVER),
-    ReturnCode.SCARD_E_INVALID_CHV: (SCardError, "the format of the code is not allowed", _MINIDRIVER),
-    ReturnCode.SCARD_E_UNKNOWN_RES_MNG: (SCardError, "another layer returned an unknown error", _BUG),
-    ReturnCode.SCARD_E_NO_SUCH_CERTIFICATE: (SCardError, "the certificate does not exist", _MINIDRIVER),
-    ReturnCode.SCARD_E_CERTIFICATE_UNAVAILABLE: (SCardError, "the certificate is not available", _MINIDRIVER),
-    ReturnCode.SCARD_E_NO_READERS_AVAILABLE: (
-        NoReadersError, "there is no reader", "Plug one in; check that its driver runs.",
-    ),
-    ReturnCode.SCARD_E_COMM_DATA_LOST: (CommunicationError, "data from the card was lost", _RETRY),
-    ReturnCode.SCARD_E_NO_KEY_CONTAINER: (SCardError, "the key container does not exist", _MINIDRIVER),
-    ReturnCode.SCARD_E_SERVER_TOO_BUSY: (SCardError, "the resource manager is too busy", _RETRY),
-    ReturnCode.SCARD_E_PIN_CACHE_EXPIRED: (SCardError, "the cached PIN has expired", _MINIDRIVER),
-    ReturnCode.SCARD_E_NO_PIN_CACHE: (SCardError, "the PIN cannot be cached", _MINIDRIVER),
-    ReturnCode.SCARD_E_READ_ONLY_CARD: (SCardError, "the card cannot be written", _MINIDRIVER),
-    ReturnCode.SCARD_W_UNSUPPORTED_CARD: (
-        SCardError, "the reader does not support this card",
-        "The ATR requires a feature that the reader lacks: try another reader.",
-    ),
-    ReturnCode.SCARD_W_UNRESPONSIVE_CARD: (
-        UnresponsiveCardError, "the card does not answer to a reset",
-        "Insert it the right way round; clean its contacts.",
-    ),
-    ReturnCode.SCARD_W_UNPOWERED_CARD: (
-        UnpoweredCardError, "the card was powered down",
-        "Call reconnect() with initialization RESET, then select and verify again.",
-    ),
-    ReturnCode.SCARD_W_RESET_CARD: (
-        ResetCardError, "the card was reset", "Call reconnect(), then select and verify again.",
-    ),
-    ReturnCode.SCARD_W_REMOVED_CARD: (
-        RemovedCardError, "the card was removed", "Insert it and attach again, then select and verify again.",
-    ),
-    ReturnCode.SCARD_W_SECURITY_VIOLATION: (
-        SCardError, "access was denied by a security rule", "Check the system's policy for smart cards.",
-    ),
-    ReturnCode.SCARD_W_WRONG_CHV: (SCardError, "the code is wrong", _MINIDRIVER),
-    ReturnCode.SCARD_W_CHV_BLOCKED: (SCardError, "the code is blocked", _MINIDRIVER),
-    ReturnCode.SCARD_W_EOF: (SCardError, "the end of the file is reached", _MINIDRIVER),
-    ReturnCode.SCARD_W_CANCELLED_BY_USER: (CancelledError, "the user cancelled the operation", "Nothing to do."),
-    ReturnCode.SCARD_W_CARD_NOT_AUTHENTICATED: (SCardError, "no code was verified", _MINIDRIVER),
-    ReturnCode.SCARD_W_CACHE_ITEM_NOT_FOUND: (SCardError, "the item is not in the cache", "Write it first."),
-    ReturnCode.SCARD_W_CACHE_ITEM_STALE: (SCardError, "the item in the cache is too old", "Write it again."),
-    ReturnCode.SCARD_W_CACHE_ITEM_TOO_BIG: (SCardError, "the item is too big for the cache", "Shorten it."),
-}  # fmt: skip
+# The tables are made at the first lookup, because most runs of a program see no error.
 
-_HRESULTS: Final = {
-    E_NOTIMPL: CodeInfo(
-        "E_NOTIMPL", UnsupportedFunctionError, "the PC/SC library does not have this function",
-        "Library.info() lists the functions that it has.",
-    ),
-    E_POINTER: CodeInfo(
-        "E_POINTER", InvalidArgumentError, "a pointer is NULL", "Give a pointer to memory for the result.",
-    ),
-    E_FAIL: CodeInfo("E_FAIL", SCardError, "the operation failed", "See the message."),
-    E_INVALID_DATA: CodeInfo(
-        "E_INVALID_DATA", CommunicationError,
-        "the PC/SC library's answer is impossible: a length above the room that it had, or a name without an end",
-        "Update the PC/SC library or the reader's driver. If a command was sent, the card may have executed it.",
-    ),
-    E_UNEXPECTED: CodeInfo(
-        "E_UNEXPECTED", UnexpectedStateError, "the object's state does not allow this",
-        "Attach it before use, detach or release it only once, and use it in the process that made it.",
-    ),
-    E_OUTOFMEMORY: CodeInfo(
-        "E_OUTOFMEMORY", OutOfMemoryError, "memory could not be allocated", "Free memory, and try again.",
-    ),
-    E_INVALIDARG: CodeInfo("E_INVALIDARG", InvalidArgumentError, "an argument is not valid", "See the message."),
-}  # fmt: skip
 
-_WINDOWS_CODES: Final = {  # winscard.dll returns some Win32 codes too
-    1: CodeInfo("ERROR_INVALID_FUNCTION", UnsupportedFeatureError, "the driver does not support this", _FEATURES),
-    5: CodeInfo("ERROR_ACCESS_DENIED", SCardError, "access is denied", "Check the user's rights."),
-    6: CodeInfo(
-        "ERROR_INVALID_HANDLE", InvalidHandleError, "the handle is not valid",
-        "Use an open handle of this process. If the service has stopped, establish a new context.",
-    ),
-    22: CodeInfo(
-        "ERROR_BAD_COMMAND", UnsupportedFeatureError, "the driver does not know the command",
-        "See the manual of the reader.",
-    ),
-    31: CodeInfo(
-        "ERROR_GEN_FAILURE", CommunicationError, "the device does not work", "Unplug the reader and plug it in again.",
-    ),
-    50: CodeInfo("ERROR_NOT_SUPPORTED", UnsupportedFeatureError, "the driver does not support this", _FEATURES),
-    109: CodeInfo(
-        "ERROR_BROKEN_PIPE", NoServiceError, "the service cannot be reached from this session", "Log on locally.",
-    ),
-    121: CodeInfo("ERROR_SEM_TIMEOUT", CommunicationError, "the device did not answer in time", _RETRY),
-    ReturnCode.SCARD_E_UNEXPECTED: CodeInfo("SCARD_E_UNEXPECTED", SCardError, "an unexpected card error", _RETRY),
-}  # fmt: skip
+@functools.cache
+def _return_codes() -> dict[ReturnCode, tuple[type[SCardError], str, str]]:
+    return {
+        ReturnCode.SCARD_S_SUCCESS: (SCardError, "no error", "Nothing to do."),
+        ReturnCode.SCARD_F_INTERNAL_ERROR: (
+            SCardError, "an internal check of the resource manager failed",
+            "Look at the resource manager's log. pcscd also returns this code if it has too many clients.",
+        ),
+        ReturnCode.SCARD_E_CANCELLED: (CancelledError, "the wait was cancelled", "Nothing to do."),
+        ReturnCode.SCARD_E_INVALID_HANDLE: (
+            InvalidHandleError, "the handle is not valid",
+            "Use a handle that was opened in this process through the same PC/SC library and is still open.",
+        ),
+        ReturnCode.SCARD_E_INVALID_PARAMETER: (
+            InvalidArgumentError, "a parameter is missing or has a value that is not allowed",
+            "Check the arguments against the function's documentation.",
+        ),
+        ReturnCode.SCARD_E_INVALID_TARGET: (SCardError, "the registry entry for start-up is not valid", _BUG),
+        ReturnCode.SCARD_E_NO_MEMORY: (
+            OutOfMemoryError, "the resource manager has no memory left",
+            "Close contexts and handles that you do not use.",
+        ),
+        ReturnCode.SCARD_F_WAITED_TOO_LONG: (SCardError, "an internal timer has expired", _RETRY),
+        ReturnCode.SCARD_E_INSUFFICIENT_BUFFER: (
+            InsufficientBufferError, "the buffer is too small for the answer",
+            "Give a larger buffer. The card or reader has executed the command: think before you send it again.",
+        ),
+        ReturnCode.SCARD_E_UNKNOWN_READER: (
+            UnknownReaderError, "no reader has this name",
+            "Take the name from list_readers(); it can change if readers are plugged in or unplugged.",
+        ),
+        ReturnCode.SCARD_E_TIMEOUT: (SCardTimeoutError, "the timeout expired", "Use a longer timeout, or go on."),
+        ReturnCode.SCARD_E_SHARING_VIOLATION: (
+            SharingViolationError, "another connection holds the card",
+            "Wait until its transaction ends, or find the program that connected exclusively.",
+        ),
+        ReturnCode.SCARD_E_NO_SMARTCARD: (
+            NoSmartCardError, "there is no card in the reader",
+            "Insert a card, or connect with ShareMode.DIRECT to use the reader without a card.",
+        ),
+        ReturnCode.SCARD_E_UNKNOWN_CARD: (SCardError, "the type of the card is not known", "Register the type."),
+        ReturnCode.SCARD_E_CANT_DISPOSE: (
+            SCardError, "the reader cannot do this with the card", "Choose another disposition.",
+        ),
+        ReturnCode.SCARD_E_PROTO_MISMATCH: (
+            ProtocolMismatchError, "the protocols do not match",
+            "Use Protocol.ANY. If the owner of a borrowed handle has reconnected it, attach again.",
+        ),
+        ReturnCode.SCARD_E_NOT_READY: (ReaderUnavailableError, "the reader or card is not ready", _RETRY),
+        ReturnCode.SCARD_E_INVALID_VALUE: (
+            InvalidArgumentError, "a value is not allowed",
+            "Check share mode, protocols and disposition.",
+        ),
+        ReturnCode.SCARD_E_SYSTEM_CANCELLED: (CancelledError, "the system cancelled the operation", "Try again later."),
+        ReturnCode.SCARD_F_COMM_ERROR: (
+            CommunicationError, "the connection to the resource manager broke", _AGAIN,
+        ),
+        ReturnCode.SCARD_F_UNKNOWN_ERROR: (SCardError, "an internal error of unknown cause", _BUG),
+        ReturnCode.SCARD_E_INVALID_ATR: (SCardError, "the ATR is not valid", "Check the length of the ATR."),
+        ReturnCode.SCARD_E_NOT_TRANSACTED: (
+            NotTransactedError, "no transaction was begun", "End only a transaction that you began.",
+        ),
+        ReturnCode.SCARD_E_READER_UNAVAILABLE: (
+            ReaderUnavailableError, "the reader is not available any more", "Plug it in, then attach again.",
+        ),
+        ReturnCode.SCARD_P_SHUTDOWN: (CancelledError, "the system is shutting down", "Nothing to do."),
+        ReturnCode.SCARD_E_PCI_TOO_SMALL: (
+            InvalidArgumentError, "the protocol control information is too short",
+            "Give an SCARD_IO_REQUEST of at least 8 bytes on Windows and macOS, 16 on pcsc-lite.",
+        ),
+        ReturnCode.SCARD_E_READER_UNSUPPORTED: (
+            SCardError, "the driver does not meet the requirements", "Update the driver.",
+        ),
+        ReturnCode.SCARD_E_DUPLICATE_READER: (SCardError, "the reader's name is not unique", "Choose another name."),
+        ReturnCode.SCARD_E_CARD_UNSUPPORTED: (
+            SCardError, "the card does not meet the requirements", "Use another card.",
+        ),
+        ReturnCode.SCARD_E_NO_SERVICE: (
+            NoServiceError, "the resource manager does not run",
+            "Start it (pcscd on Linux). In a container, mount the host's /run/pcscd. On Windows, plug in a reader.",
+        ),
+        ReturnCode.SCARD_E_SERVICE_STOPPED: (
+            ServiceStoppedError, "the resource manager has stopped",
+            "Try again when it runs. In a container, the client library and pcscd must have the same version.",
+        ),
+        ReturnCode.SCARD_E_UNSUPPORTED_FEATURE: (
+            UnsupportedFeatureError, "the reader or driver does not support this", _FEATURES,
+        ),
+        ReturnCode.SCARD_E_ICC_INSTALLATION: (SCardError, "the card has no primary provider", _MINIDRIVER),
+        ReturnCode.SCARD_E_ICC_CREATEORDER: (SCardError, "objects were created in the wrong order", _MINIDRIVER),
+        ReturnCode.SCARD_E_DIR_NOT_FOUND: (SCardError, "the directory is not on the card", _MINIDRIVER),
+        ReturnCode.SCARD_E_FILE_NOT_FOUND: (SCardError, "the file is not on the card", _MINIDRIVER),
+        ReturnCode.SCARD_E_NO_DIR: (SCardError, "the path is not a directory", _MINIDRIVER),
+        ReturnCode.SCARD_E_NO_FILE: (SCardError, "the path is not a file", _MINIDRIVER),
+        ReturnCode.SCARD_E_NO_ACCESS: (SCardError, "access to the file is denied", _MINIDRIVER),
+        ReturnCode.SCARD_E_WRITE_TOO_MANY: (SCardError, "the card has no room for the data", _MINIDRIVER),
+        ReturnCode.SCARD_E_BAD_SEEK: (SCardError, "the position is outside the file", _MINIDRIVER),
+        ReturnCode.SCARD_E_INVALID_CHV: (SCardError, "the format of the code is not allowed", _MINIDRIVER),
+        ReturnCode.SCARD_E_UNKNOWN_RES_MNG: (SCardError, "another layer returned an unknown error", _BUG),
+        ReturnCode.SCARD_E_NO_SUCH_CERTIFICATE: (SCardError, "the certificate does not exist", _MINIDRIVER),
+        ReturnCode.SCARD_E_CERTIFICATE_UNAVAILABLE: (SCardError, "the certificate is not available", _MINIDRIVER),
+        ReturnCode.SCARD_E_NO_READERS_AVAILABLE: (
+            NoReadersError, "there is no reader", "Plug one in; check that its driver runs.",
+        ),
+        ReturnCode.SCARD_E_COMM_DATA_LOST: (CommunicationError, "data from the card was lost", _RETRY),
+        ReturnCode.SCARD_E_NO_KEY_CONTAINER: (SCardError, "the key container does not exist", _MINIDRIVER),
+        ReturnCode.SCARD_E_SERVER_TOO_BUSY: (SCardError, "the resource manager is too busy", _RETRY),
+        ReturnCode.SCARD_E_PIN_CACHE_EXPIRED: (SCardError, "the cached PIN has expired", _MINIDRIVER),
+        ReturnCode.SCARD_E_NO_PIN_CACHE: (SCardError, "the PIN cannot be cached", _MINIDRIVER),
+        ReturnCode.SCARD_E_READ_ONLY_CARD: (SCardError, "the card cannot be written", _MINIDRIVER),
+        ReturnCode.SCARD_W_UNSUPPORTED_CARD: (
+            SCardError, "the reader does not support this card",
+            "The ATR requires a feature that the reader lacks: try another reader.",
+        ),
+        ReturnCode.SCARD_W_UNRESPONSIVE_CARD: (
+            UnresponsiveCardError, "the card does not answer to a reset",
+            "Insert it the right way round; clean its contacts.",
+        ),
+        ReturnCode.SCARD_W_UNPOWERED_CARD: (
+            UnpoweredCardError, "the card was powered down",
+            "Call reconnect() with initialization RESET, then select and verify again.",
+        ),
+        ReturnCode.SCARD_W_RESET_CARD: (
+            ResetCardError, "the card was reset", "Call reconnect(), then select and verify again.",
+        ),
+        ReturnCode.SCARD_W_REMOVED_CARD: (
+            RemovedCardError, "the card was removed", "Insert it and attach again, then select and verify again.",
+        ),
+        ReturnCode.SCARD_W_SECURITY_VIOLATION: (
+            SCardError, "access was denied by a security rule", "Check the system's policy for smart cards.",
+        ),
+        ReturnCode.SCARD_W_WRONG_CHV: (SCardError, "the code is wrong", _MINIDRIVER),
+        ReturnCode.SCARD_W_CHV_BLOCKED: (SCardError, "the code is blocked", _MINIDRIVER),
+        ReturnCode.SCARD_W_EOF: (SCardError, "the end of the file is reached", _MINIDRIVER),
+        ReturnCode.SCARD_W_CANCELLED_BY_USER: (CancelledError, "the user cancelled the operation", "Nothing to do."),
+        ReturnCode.SCARD_W_CARD_NOT_AUTHENTICATED: (SCardError, "no code was verified", _MINIDRIVER),
+        ReturnCode.SCARD_W_CACHE_ITEM_NOT_FOUND: (SCardError, "the item is not in the cache", "Write it first."),
+        ReturnCode.SCARD_W_CACHE_ITEM_STALE: (SCardError, "the item in the cache is too old", "Write it again."),
+        ReturnCode.SCARD_W_CACHE_ITEM_TOO_BIG: (SCardError, "the item is too big for the cache", "Shorten it."),
+    }  # fmt: skip
+
+
+def _hresults() -> dict[int, CodeInfo]:
+    return {
+        E_NOTIMPL: CodeInfo(
+            "E_NOTIMPL", UnsupportedFunctionError, "the PC/SC library does not have this function",
+            "Library.info() lists the functions that it has.",
+        ),
+        E_POINTER: CodeInfo(
+            "E_POINTER", InvalidArgumentError, "a pointer is NULL", "Give a pointer to memory for the result.",
+        ),
+        E_FAIL: CodeInfo("E_FAIL", SCardError, "the operation failed", "See the message."),
+        E_INVALID_DATA: CodeInfo(
+            "E_INVALID_DATA", CommunicationError,
+            "the PC/SC library's answer is impossible: a length above the room that it had, or a name without an end",
+            "Update the PC/SC library or the reader's driver. If a command was sent, the card may have executed it.",
+        ),
+        E_UNEXPECTED: CodeInfo(
+            "E_UNEXPECTED", UnexpectedStateError, "the object's state does not allow this",
+            "Attach it before use, detach or release it only once, and use it in the process that made it.",
+        ),
+        E_OUTOFMEMORY: CodeInfo(
+            "E_OUTOFMEMORY", OutOfMemoryError, "memory could not be allocated", "Free memory, and try again.",
+        ),
+        E_INVALIDARG: CodeInfo("E_INVALIDARG", InvalidArgumentError, "an argument is not valid", "See the message."),
+    }  # fmt: skip
+
+
+def _windows_codes() -> dict[int, CodeInfo]:
+    """Return the Win32 codes that winscard.dll returns too."""
+    return {
+        1: CodeInfo("ERROR_INVALID_FUNCTION", UnsupportedFeatureError, "the driver does not support this", _FEATURES),
+        5: CodeInfo("ERROR_ACCESS_DENIED", SCardError, "access is denied", "Check the user's rights."),
+        6: CodeInfo(
+            "ERROR_INVALID_HANDLE", InvalidHandleError, "the handle is not valid",
+            "Use an open handle of this process. If the service has stopped, establish a new context.",
+        ),
+        22: CodeInfo(
+            "ERROR_BAD_COMMAND", UnsupportedFeatureError, "the driver does not know the command",
+            "See the manual of the reader.",
+        ),
+        31: CodeInfo(
+            "ERROR_GEN_FAILURE", CommunicationError, "the device does not work",
+            "Unplug the reader and plug it in again.",
+        ),
+        50: CodeInfo("ERROR_NOT_SUPPORTED", UnsupportedFeatureError, "the driver does not support this", _FEATURES),
+        109: CodeInfo(
+            "ERROR_BROKEN_PIPE", NoServiceError, "the service cannot be reached from this session", "Log on locally.",
+        ),
+        121: CodeInfo("ERROR_SEM_TIMEOUT", CommunicationError, "the device did not answer in time", _RETRY),
+        ReturnCode.SCARD_E_UNEXPECTED: CodeInfo("SCARD_E_UNEXPECTED", SCardError, "an unexpected card error", _RETRY),
+    }  # fmt: skip
+
 
 _ON_A_HANDLE: Final = (
     "SCardReconnect",
@@ -484,58 +501,6 @@ _WRAPS: Final = {
 }
 """The PC/SC function that each function of scardffi wraps."""
 
-_BY_FUNCTION: Final[dict[tuple[str, ReturnCode], tuple[type[SCardError], str, str]]] = {
-    **{
-        (function, ReturnCode.SCARD_E_INVALID_VALUE): _RETURN_CODES[ReturnCode.SCARD_E_READER_UNAVAILABLE]
-        for function in _ON_A_HANDLE
-    },
-    **{
-        (function, ReturnCode.SCARD_E_NO_SERVICE): (
-            NoServiceError, "the resource manager has stopped since the card was attached", _ATTACH_AGAIN,
-        )
-        for function in _ON_A_HANDLE
-    },
-    **{
-        (function, ReturnCode.SCARD_E_SERVICE_STOPPED): (
-            ServiceStoppedError, "the resource manager has stopped since the card was attached", _ATTACH_AGAIN,
-        )
-        for function in _ON_A_HANDLE
-    },
-    **{
-        (function, ReturnCode.SCARD_F_COMM_ERROR): (
-            CommunicationError, "the connection to the resource manager broke during the call",
-            _MAY_HAVE_RUN if function in _SENDS else _ATTACH_AGAIN,
-        )
-        for function in _ON_A_HANDLE
-    },
-    ("SCardTransmit", ReturnCode.SCARD_E_NOT_TRANSACTED): (
-        CommunicationError, "the exchange with the card failed", _CHECK_THE_COMMAND,
-    ),
-    **{
-        (function, ReturnCode.SCARD_E_NOT_TRANSACTED): (
-            CommunicationError, "the exchange with the reader failed",
-            "Check the code and the data against the reader's manual; the reader may have done a part of it.",
-        )
-        for function in ("SCardControl", "SCardGetAttrib", "SCardSetAttrib")
-    },
-    ("SCardTransmit", ReturnCode.SCARD_E_NO_SMARTCARD): (
-        NoSmartCardError, "there is no card in the reader",
-        "Insert it and attach again. If it was removed during the command, it may have executed the command.",
-    ),
-    ("SCardConnect", ReturnCode.SCARD_W_UNPOWERED_CARD): (
-        UnpoweredCardError, "the card does not answer to a reset, or gets no power",
-        "Insert it the right way round; clean its contacts.",
-    ),
-    **{
-        (function, ReturnCode.SCARD_E_INSUFFICIENT_BUFFER): (
-            InsufficientBufferError, "the response is longer than PC/SC allows",
-            "The card or reader has executed the command. Ask for fewer bytes in one command.",
-        )
-        for function in _OWN_BUFFER
-    },
-}  # fmt: skip
-"""The rows that hold for one function only. lookup() tries a function of scardffi, then the one that it wraps."""
-
 _REFUSED: Final = (
     NoServiceError, "the resource manager refuses this program",
     "pcscd may have too many clients, or a rule of polkit may forbid access.",
@@ -544,32 +509,86 @@ _SHORTER_LIST: Final = (
     CommunicationError, "pcsc-lite cannot read the list of readers, because pcscd was restarted with fewer readers",
     "Start this program again: only a new process can list readers and wait. This is a fault of pcsc-lite 2.5.",
 )  # fmt: skip
-if sys.platform != "win32":  # pcsc-lite returns this code if pcscd ends before it has read the request
-    _BY_FUNCTION.update(
-        {
-            (function, ReturnCode.SCARD_W_SECURITY_VIOLATION): _BY_FUNCTION.get(
-                (function, ReturnCode.SCARD_F_COMM_ERROR), _RETURN_CODES[ReturnCode.SCARD_F_COMM_ERROR]
+
+
+@functools.cache
+def _codes() -> dict[int, CodeInfo]:
+    """Return the rows for all functions."""
+    codes = {**{int(code): CodeInfo(code.name, *row) for code, row in _return_codes().items()}, **_hresults()}
+    if _WINDOWS:
+        codes.update(_windows_codes())
+    else:
+        codes[0x80100022] = codes[ReturnCode.SCARD_E_UNSUPPORTED_FEATURE]  # the number that Windows uses
+    return codes
+
+
+@functools.cache
+def _function_codes() -> dict[tuple[str, int], CodeInfo]:
+    """Return the rows for one function only. lookup() tries a function of scardffi, then the one that it wraps."""
+    returned = _return_codes()
+    rows: dict[tuple[str, ReturnCode], tuple[type[SCardError], str, str]] = {
+        **{
+            (function, ReturnCode.SCARD_E_INVALID_VALUE): returned[ReturnCode.SCARD_E_READER_UNAVAILABLE]
+            for function in _ON_A_HANDLE
+        },
+        **{
+            (function, ReturnCode.SCARD_E_NO_SERVICE): (
+                NoServiceError, "the resource manager has stopped since the card was attached", _ATTACH_AGAIN,
             )
-            for function in (*_ON_A_HANDLE, "SCardConnect", "SCardListReaders", "SCardListReaderGroups",
-                             "SCardGetStatusChange", "SCardIsValidContext", "SCardCancel", "SCardReleaseContext")
-        }
-    )  # fmt: skip
-    _BY_FUNCTION["SCardEstablishContext", ReturnCode.SCARD_W_SECURITY_VIOLATION] = _REFUSED
-    _BY_FUNCTION.update({(function, ReturnCode.SCARD_E_UNEXPECTED): _SHORTER_LIST for function in _ASKS_THE_LIST})
-
-_CODES: Final[dict[int, CodeInfo]] = {
-    **{code: CodeInfo(code.name, *row) for code, row in _RETURN_CODES.items()},
-    **_HRESULTS,
-}
-if sys.platform == "win32":
-    _CODES.update(_WINDOWS_CODES)
-else:
-    _CODES[0x80100022] = _CODES[ReturnCode.SCARD_E_UNSUPPORTED_FEATURE]  # the number that Windows uses
-
-
-_FUNCTION_CODES: Final[dict[tuple[str, int], CodeInfo]] = {
-    (function, code): CodeInfo(code.name, *row) for (function, code), row in _BY_FUNCTION.items()
-}
+            for function in _ON_A_HANDLE
+        },
+        **{
+            (function, ReturnCode.SCARD_E_SERVICE_STOPPED): (
+                ServiceStoppedError, "the resource manager has stopped since the card was attached", _ATTACH_AGAIN,
+            )
+            for function in _ON_A_HANDLE
+        },
+        **{
+            (function, ReturnCode.SCARD_F_COMM_ERROR): (
+                CommunicationError, "the connection to the resource manager broke during the call",
+                _MAY_HAVE_RUN if function in _SENDS else _ATTACH_AGAIN,
+            )
+            for function in _ON_A_HANDLE
+        },
+        ("SCardTransmit", ReturnCode.SCARD_E_NOT_TRANSACTED): (
+            CommunicationError, "the exchange with the card failed", _CHECK_THE_COMMAND,
+        ),
+        **{
+            (function, ReturnCode.SCARD_E_NOT_TRANSACTED): (
+                CommunicationError, "the exchange with the reader failed",
+                "Check the code and the data against the reader's manual; the reader may have done a part of it.",
+            )
+            for function in ("SCardControl", "SCardGetAttrib", "SCardSetAttrib")
+        },
+        ("SCardTransmit", ReturnCode.SCARD_E_NO_SMARTCARD): (
+            NoSmartCardError, "there is no card in the reader",
+            "Insert it and attach again. If it was removed during the command, it may have executed the command.",
+        ),
+        ("SCardConnect", ReturnCode.SCARD_W_UNPOWERED_CARD): (
+            UnpoweredCardError, "the card does not answer to a reset, or gets no power",
+            "Insert it the right way round; clean its contacts.",
+        ),
+        **{
+            (function, ReturnCode.SCARD_E_INSUFFICIENT_BUFFER): (
+                InsufficientBufferError, "the response is longer than PC/SC allows",
+                "The card or reader has executed the command. Ask for fewer bytes in one command.",
+            )
+            for function in _OWN_BUFFER
+        },
+    }  # fmt: skip
+    if not _WINDOWS:  # pcsc-lite returns this code if pcscd ends before it has read the request
+        rows.update(
+            {
+                (function, ReturnCode.SCARD_W_SECURITY_VIOLATION): rows.get(
+                    (function, ReturnCode.SCARD_F_COMM_ERROR), returned[ReturnCode.SCARD_F_COMM_ERROR]
+                )
+                for function in (*_ON_A_HANDLE, "SCardConnect", "SCardListReaders", "SCardListReaderGroups",
+                                 "SCardGetStatusChange", "SCardIsValidContext", "SCardCancel", "SCardReleaseContext")
+            }
+        )  # fmt: skip
+        rows["SCardEstablishContext", ReturnCode.SCARD_W_SECURITY_VIOLATION] = _REFUSED
+        rows.update({(function, ReturnCode.SCARD_E_UNEXPECTED): _SHORTER_LIST for function in _ASKS_THE_LIST})
+    return {(function, code): CodeInfo(code.name, *row) for (function, code), row in rows.items()}
 
 
 def number_of(code: int | str) -> int:
@@ -613,12 +632,12 @@ def lookup(code: int | str, function: str | None = None) -> CodeInfo:
     number = number_of(code)
     if function is not None:
         for caller in (function, _WRAPS.get(function, function)):
-            known = _FUNCTION_CODES.get((caller, number))
+            known = _function_codes().get((caller, number))
             if known is not None:
                 return known
-    known = _CODES.get(number)
+    known = _codes().get(number)
     if known is None and number & 0xFFFF0000 == _FACILITY_WIN32:
-        known = _CODES.get(number & 0xFFFF)
+        known = _codes().get(number & 0xFFFF)
     return known or CodeInfo(f"0x{number:08X}", SCardError, "unknown code", "See the platform's documentation.")
 
 
@@ -628,7 +647,7 @@ _SERVICE_IS_GONE: Final = frozenset(
         ReturnCode.SCARD_E_SERVICE_STOPPED,
         ReturnCode.SCARD_F_COMM_ERROR,
         ReturnCode.SCARD_E_INVALID_HANDLE,
-        *([6, 109] if sys.platform == "win32" else [ReturnCode.SCARD_W_SECURITY_VIOLATION]),
+        *([6, 109] if _WINDOWS else [ReturnCode.SCARD_W_SECURITY_VIOLATION]),
     }
 )
 _READER_IS_GONE: Final = frozenset(
@@ -643,7 +662,7 @@ def context_is_gone(code: int) -> bool:
 
 def readers_are_fewer(error: SCardError) -> bool:
     """Return whether pcsc-lite refuses to list readers because they are fewer than before a restart of pcscd."""
-    is_its_code = sys.platform != "win32" and error.code == ReturnCode.SCARD_E_UNEXPECTED
+    is_its_code = not _WINDOWS and error.code == ReturnCode.SCARD_E_UNEXPECTED
     return is_its_code and error.function in _ASKS_THE_LIST
 
 

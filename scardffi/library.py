@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from ._arguments import NUMBERS, address, checked, dword, handle, pair_of_buffers, readable, refuse, text, writable
 from ._half_made import repr_if_half_made
-from ._loader import LibraryInfo, address_of, calls, default_table, ffi, lib, library_info, open_table, traced_table
+from ._loader import address_of, calls, default_table, ffi, lib, open_table, traced_table
 from ._marshalling import (
     check_present,
     fetch_multi_string,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from ._library_info import LibraryInfo
     from ._native import Api
 
 # A call of these is quicker than one of a function of ``lib``.
@@ -167,6 +168,8 @@ class Library(WindowsFunctions, NotCopied):
 
     def info(self) -> LibraryInfo:
         """Return the path of the library, its version if its file name has one, and the functions that it has."""
+        from ._library_info import library_info
+
         return library_info(self.native)
 
     def __eq__(self, other: object) -> bool:

@@ -22,7 +22,7 @@ from scardffi import Library, SCardManage, virtual
 # Tests with generated inputs use the same inputs in every run. For different inputs, and many more of them:
 # pytest tests/fuzzing --hypothesis-profile=long
 settings.register_profile("quick", max_examples=100, deadline=None, derandomize=True, database=None)
-settings.register_profile("long", max_examples=5_000, deadline=None, print_blob=True)
+settings.register_profile("long", max_examples=2_000, deadline=None, print_blob=True)
 settings.load_profile("quick")
 
 IFD_READERS = 4

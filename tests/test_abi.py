@@ -230,7 +230,7 @@ def python_constants(platform: str) -> Iterator[tuple[str, int]]:
 
 def python_codes(platform: str) -> Iterator[tuple[str, int]]:
     """Return the name and the number of each code of errors.py on a platform."""
-    for code, info in evaluated_on(platform, "errors")._CODES.items():
+    for code, info in evaluated_on(platform, "errors")._codes().items():
         yield info.name, code
 
 

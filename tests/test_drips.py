@@ -121,17 +121,21 @@ Way = Callable[[SCardManage, bytes, Flow], None]
 def interrupted(way: Way, number: int, error: type[BaseException], card: SCardManage, command: bytes) -> BaseException:
     """Send the command, send a signal to this process, and return the exception. Checks the time that it took."""
     sent: list[float] = []
+    begun = threading.Event()
 
     def interrupt() -> None:
+        begun.wait()
+        time.sleep(AFTER_S)
         sent.append(time.perf_counter())
         send_signal(number)
 
-    timer = threading.Timer(AFTER_S, interrupt)
-    timer.start()
-    with pytest.raises(error) as raised:
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(error) as raised:  # noqa: PT012  # the time begins when the thread has started
+        begun.set()
         way(card, command, FOLLOW if command is READ else Flow.CHAIN)
     took = time.perf_counter() - sent[0]
-    timer.join()
+    thread.join()
     assert took < 0.1 + SLACK_S, f"{way.__name__} ended {took * 1000:.0f} ms after the signal"
     return raised.value
 

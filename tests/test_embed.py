@@ -3,7 +3,9 @@
 import ctypes
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cffi
 import pytest
@@ -14,7 +16,7 @@ from support.interpreter import run_python
 from support.requirements import need_program
 
 import scardffi
-from scardffi import SCardManage, embed, ffi, virtual
+from scardffi import SCardManage, embed, ffi, lib, virtual
 from scardffi._windows_functions import WindowsFunctions
 
 PACKAGE = Path(scardffi.__file__).parent
@@ -228,3 +230,173 @@ def test_the_table_refuses_what_python_refuses(virtual_place: Place) -> None:
     assert table.script_new(0, memory, lengths, 8, script) == E_INVALIDARG
     assert table.script_new(1, ffi.NULL, lengths, 0, script) == E_POINTER
     assert (exchange[0], script[0]) == (ffi.NULL, ffi.NULL)
+
+
+CALL_EACH = """
+    import sys
+    from scardffi import embed, ffi, lib
+    from scardffi._loader import set_default_table
+
+    nothing = ffi.new("char[]", 4096)
+    if sys.argv[1] == "empty table":
+        set_default_table(ffi.cast("scardffi_library *", nothing))
+    table = embed.table()
+
+    def code(function):
+        kinds = [argument.kind for argument in ffi.typeof(function).args]
+        return function(*(ffi.NULL if kind == "pointer" else 0 for kind in kinds)) & 0xFFFFFFFF
+
+    plain = [name for name in dir(table) if name.startswith("SCard")]
+    others = [name for name in dir(lib) if name.startswith("pcsc_SCard")]
+    print(len(plain), len(others))
+    print(*sorted({f"{code(getattr(table, name)):08X}" for name in plain}))
+    print(*sorted({f"{code(getattr(lib, name)):08X}" for name in others}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("default", "plain", "with_a_library"),
+    [("no library", "8010001D", "8007007E"), ("empty table", "8010001F", "80004001")],
+)
+def test_each_function_says_that_there_is_no_library_or_that_the_library_lacks_it(
+    default: str, plain: str, with_a_library: str
+) -> None:
+    counts, *codes = run_python(CALL_EACH, default, environment={"SCARDFFI_LIBRARY": "/nowhere"})
+    assert codes == [plain, with_a_library]
+    assert all(int(count) > 15 for count in counts.split())
+
+
+NULL, TOO_LONG = ffi.NULL, 65549
+Call = Callable[[Any, Any], int]
+# Calls with the manage object and memory; both functions of the table and those that only Python calls.
+WITHOUT_A_POINTER: dict[str, Call] = {
+    "manage_new without library": lambda _, memory: lib.manage_new(NULL, ffi.cast("scardffi_manage **", memory)),
+    "manage_new without memory": lambda _, memory: lib.manage_new(ffi.cast("scardffi_library *", memory), NULL),
+    "attach_by_handle without object": lambda _, memory: lib.manage_attach_by_handle(NULL, 1, 0, 0, numbers(memory)),
+    "attach_by_handle without memory": lambda manage, _: lib.manage_attach_by_handle(manage, 1, 0, 0, NULL),
+    "attach_by_ifd without object": lambda *_: lib.manage_attach_by_ifd(NULL, 2, b"", 2, 3),
+    "attach_by_ifd without reader": lambda manage, _: lib.manage_attach_by_ifd(manage, 2, NULL, 2, 3),
+    "detach without object": lambda *_: lib.manage_detach(NULL, 0),
+    "status without state": lambda manage, memory: status(manage, memory, 0),
+    "status without protocol": lambda manage, memory: status(manage, memory, 1),
+    "status without length of the name": lambda manage, memory: status(manage, memory, 3),
+    "status without length of the ATR": lambda manage, memory: status(manage, memory, 5),
+    "control without length": lambda manage, memory: lib.manage_control(manage, 1, memory, 1, memory, 1, NULL),
+    "control without command": lambda manage, memory: lib.manage_control(
+        manage, 1, NULL, 1, memory, 1, numbers(memory)
+    ),
+    "control without response": lambda manage, memory: lib.manage_control(manage, 1, NULL, 0, NULL, 1, numbers(memory)),
+    "get_attribute without value": lambda manage, memory: lib.manage_get_attribute(manage, 1, NULL, numbers(memory)),
+    "get_attribute without length": lambda manage, memory: lib.manage_get_attribute(manage, 1, memory, NULL),
+    "set_attribute without value": lambda manage, _: lib.manage_set_attribute(manage, 1, NULL, 1),
+    "exchange_new without object": lambda _, memory: new_exchange(NULL, memory, memory + 30),
+    "exchange_new without place": lambda manage, memory: new_exchange(manage, memory, NULL),
+    "script_new without commands": lambda _, memory: new_script(NULL, numbers(memory), memory),
+    "script_new without lengths": lambda _, memory: new_script(memory, NULL, memory),
+    "script_new without place": lambda _, memory: new_script(memory, numbers(memory), NULL),
+}
+WITH_A_WRONG_NUMBER: dict[str, Call] = {
+    "attach_by_handle": lambda manage, memory: lib.manage_attach_by_handle(manage, 1, 0, 4, numbers(memory)),
+    "attach_by_ifd without share mode": lambda manage, _: lib.manage_attach_by_ifd(manage, 2, b"", 0, 3),
+    "attach_by_ifd with share mode 4": lambda manage, _: lib.manage_attach_by_ifd(manage, 2, b"", 4, 3),
+    "detach": lambda manage, _: lib.manage_detach(manage, 4),
+    "reconnect with share mode 4": lambda manage, _: lib.manage_reconnect(manage, 4, 3, 0),
+    "reconnect with disposition 3": lambda manage, _: lib.manage_reconnect(manage, 2, 3, 3),
+    "unlock": lambda manage, _: lib.manage_unlock(manage, 4),
+    "control of a long command": lambda manage, memory: lib.manage_control(
+        manage, 1, memory, TOO_LONG, memory, 1, numbers(memory)
+    ),
+    "control with a long response": lambda manage, memory: lib.manage_control(
+        manage, 1, memory, 1, memory, TOO_LONG, numbers(memory)
+    ),
+    "set_attribute": lambda manage, memory: lib.manage_set_attribute(manage, 1, memory, TOO_LONG),
+}
+WITHOUT_A_CARD: dict[str, Call] = {
+    "detach": lambda manage, _: lib.manage_detach(manage, 0),
+    "reconnect": lambda manage, _: lib.manage_reconnect(manage, 2, 3, 0),
+    "lock": lambda manage, _: lib.manage_lock(manage),
+    "unlock": lambda manage, _: lib.manage_unlock(manage, 0),
+    "probe": lambda manage, _: lib.manage_probe(manage),
+    "status": lambda manage, memory: status(manage, memory, None),
+    "control": lambda manage, memory: lib.manage_control(manage, 1, memory, 1, memory, 1, numbers(memory)),
+    "get_attribute": lambda manage, memory: lib.manage_get_attribute(manage, 1, memory, numbers(memory)),
+    "set_attribute": lambda manage, memory: lib.manage_set_attribute(manage, 1, memory, 1),
+    "transmit": lambda manage, memory: -lib.exchange_plain(manage, memory, 5, memory + 5, 15),
+    "transmit without object": lambda _, memory: -lib.exchange_plain(NULL, memory, 5, memory + 5, 15),
+}
+
+
+def numbers(memory: Any) -> Any:
+    return ffi.cast("uint32_t *", memory)
+
+
+def status(manage: Any, memory: Any, lacking: int | None) -> int:
+    """Call manage_status without its pointer of this number."""
+    number = numbers(memory)
+    pointers = [number, number + 1, memory + 8, number + 2, memory + 12, number + 3]
+    return lib.manage_status(manage, *(NULL if place == lacking else one for place, one in enumerate(pointers)))
+
+
+def new_exchange(manage: Any, memory: Any, place: Any) -> int:
+    made = ffi.cast("scardffi_exchange **", place)
+    return int(embed.table().exchange_new(manage, 0, memory, 5, memory + 5, 15, made))
+
+
+def new_script(commands: Any, lengths: Any, place: Any) -> int:
+    return int(embed.table().script_new(1, commands, lengths, 0, ffi.cast("scardffi_script **", place)))
+
+
+@pytest.mark.parametrize(
+    ("calls", "expected"),
+    [(WITHOUT_A_POINTER, E_POINTER), (WITH_A_WRONG_NUMBER, E_INVALIDARG), (WITHOUT_A_CARD, E_UNEXPECTED)],
+    ids=["without a pointer", "with a wrong number", "without a card"],
+)
+def test_each_function_in_c_refuses_what_it_cannot_use(
+    calls: dict[str, Call], expected: int, virtual_place: Place
+) -> None:
+    manage, memory = SCardManage(virtual_place.library).native, ffi.new("unsigned char[]", 64)
+    assert {name for name, call in calls.items() if call(manage, memory) & 0xFFFFFFFF != expected} == set()
+    assert lib.manage_handle(manage, ffi.new("SCARDHANDLE *")) == 0
+    assert not lib.manage_needs_detach(manage)
+
+
+def test_freeing_nothing_does_nothing() -> None:
+    for free in (lib.manage_free, lib.exchange_free, lib.script_free, lib.script_run_free, lib.transaction_free):
+        free(NULL)
+    lib.native_context_free(NULL)
+
+
+def test_an_exchange_sends_no_part_that_it_does_not_have_and_ends_no_call_of_another_thread(
+    virtual_place: Place,
+) -> None:
+    with SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as card:
+        with card.exchange(READ_4, bytearray(40), flow=3) as exchange:
+            for send in (lib.exchange_send_part, lib.exchange_start_part):
+                assert {send(exchange.native, length) for length in (0, 6)} == {-E_INVALIDARG}
+            assert lib.exchange_step(exchange.native) == -E_UNEXPECTED  # no call is between two steps
+            assert lib.exchange_end(exchange.native) == 0
+            assert exchange() == len(ANSWER_4)
+        assert lib.exchange_send(exchange.native) == -E_UNEXPECTED
+
+
+def test_a_borrowed_handle_keeps_the_share_mode_that_only_its_owner_knows(virtual_place: Place) -> None:
+    with SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as owner:
+        borrowed = SCardManage(virtual_place.library).attach_by_handle(owner.handle)
+        assert lib.manage_reconnect(borrowed.native, 0, 3, 0) == E_INVALIDARG
+        assert lib.manage_reconnect(borrowed.native, 2, 3, 0) == 0
+        attachment = ffi.new("uint64_t *")
+        assert lib.manage_lock_recorded(borrowed.native, attachment) == 0
+        assert not lib.manage_keep_alive(borrowed.native, attachment[0] + 1)  # another attachment
+        assert lib.manage_keep_alive(borrowed.native, attachment[0])
+        lib.manage_undo_lock(borrowed.native, attachment[0] + 1)
+        assert lib.manage_keep_alive(borrowed.native, attachment[0])
+        lib.manage_undo_lock(borrowed.native, attachment[0])
+        lib.manage_undo_lock(borrowed.native, attachment[0])
+        assert not lib.manage_keep_alive(borrowed.native, attachment[0])
+        lib.manage_undo_attach(borrowed.native, 0)
+        lib.manage_undo_attach(borrowed.native, attachment[0] + 1)
+        assert borrowed.transmit(READ_4) == ANSWER_4
+        lib.manage_end_given_up(borrowed.native)
+        assert borrowed.is_attached
+        borrowed.detach()
+        assert not lib.manage_keep_alive(borrowed.native, 0)

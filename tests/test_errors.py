@@ -104,7 +104,7 @@ def test_every_code_of_pcsclites_header_is_in_the_table() -> None:
     assert names == {name: name for name in names}
 
 
-@pytest.mark.parametrize("code", errors._CODES, ids=hexadecimal)
+@pytest.mark.parametrize("code", errors._codes(), ids=hexadecimal)
 def test_each_code_has_its_class_and_says_what_it_means_and_what_to_do(code: int) -> None:
     info = lookup(code)
     assert info.error.__name__ == CLASS_OF.get(code, "SCardError")
@@ -266,7 +266,7 @@ def test_a_communication_error_of_a_command_names_both_causes() -> None:
     assert "log" not in text
 
 
-@pytest.mark.parametrize(("key", "info"), errors._FUNCTION_CODES.items(), ids=str)
+@pytest.mark.parametrize(("key", "info"), errors._function_codes().items(), ids=str)
 def test_each_row_for_a_function_says_what_it_means_and_what_to_do(key: tuple[str, int], info: errors.CodeInfo) -> None:
     assert lookup(key[1], key[0]) == info
     assert info.meaning
@@ -321,8 +321,8 @@ def test_on_windows_the_same_number_is_another_error_than_on_pcsclite() -> None:
 
 def test_macos_has_the_numbers_of_pcsclite() -> None:
     pcsclite, macos = evaluated_on("linux", "errors"), evaluated_on("darwin", "errors")
-    assert {code: info.name for code, info in macos._CODES.items()} == {
-        code: info.name for code, info in pcsclite._CODES.items()
+    assert {code: info.name for code, info in macos._codes().items()} == {
+        code: info.name for code, info in pcsclite._codes().items()
     }
 
 
@@ -337,7 +337,7 @@ def test_each_win32_code_that_windows_returns_has_its_class(code: int, kind: str
 
 
 def test_the_table_of_this_test_has_every_code_that_windows_adds() -> None:
-    assert set(evaluated_on("win32", "errors")._WINDOWS_CODES) == set(WINDOWS_CLASS_OF)
+    assert set(evaluated_on("win32", "errors")._windows_codes()) == set(WINDOWS_CLASS_OF)
 
 
 # Copies

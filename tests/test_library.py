@@ -128,11 +128,12 @@ def test_a_path_is_a_str_or_a_path_object(bad: Any) -> None:
 def test_without_a_pcsc_library_the_error_names_all_candidates(tmp_path: Path) -> None:
     # The loader of a program in this environment finds only the libraries that Python itself needs.
     code = """
-        import os, sys, scardffi
+        import os, sys
+        from scardffi import Library, LibraryNotFoundError
         os.chroot(sys.argv[1])
         try:
-            scardffi.Library.default()
-        except scardffi.LibraryNotFoundError as error:
+            Library.default()
+        except LibraryNotFoundError as error:
             print(error)
         """
     if os.geteuid() != 0:

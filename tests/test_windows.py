@@ -200,6 +200,30 @@ def test_characters_at_the_borders_of_utf_8_reach_the_library(windows: Windows, 
     assert windows.calls == [["ForgetReader", name]]
 
 
+def test_each_function_says_that_the_library_lacks_it(windows: Windows) -> None:
+    lib, ffi = windows.package.lib, windows.package.ffi
+    memory = ffi.new("char[]", 4096)
+    empty = ffi.cast("scardffi_library *", memory)
+    codes = {}
+    for name in (name for name in dir(lib) if name.startswith("pcsc_SCard")):
+        kinds = [argument.kind for argument in ffi.typeof(getattr(lib, name)).args]
+        codes[name] = getattr(lib, name)(empty, *(ffi.NULL if kind == "pointer" else 0 for kind in kinds[1:]))
+    refused = {name for name, code in codes.items() if code == ReturnCode.SCARD_E_INVALID_PARAMETER}
+    assert {code for name, code in codes.items() if name not in refused} == {0x80004001}
+    assert len(refused) < len(codes) // 2  # functions that must get the memory for a length
+
+
+def test_more_readers_than_memory_can_hold_are_refused_before_the_call(windows: Windows, context: int) -> None:
+    lib, null, table = windows.package.lib, windows.package.ffi.NULL, windows.library.native
+    many = 1 << 62
+    assert lib.pcsc_get_status_change(table, context, 0, many, null, null, null) == ReturnCode.SCARD_E_NO_MEMORY
+    assert lib.pcsc_locate_cards(table, context, null, many, null, null, null) == ReturnCode.SCARD_E_NO_MEMORY
+    for masks, readers in ((many, 1), (0, many)):
+        code = lib.pcsc_locate_cards_by_atr(table, context, masks, null, null, readers, null, null, null)
+        assert code == ReturnCode.SCARD_E_NO_MEMORY
+    assert windows.calls == []
+
+
 # Functions that only Windows has
 
 READER_STATES = [(FIRST, 0), (SECOND, 0)]

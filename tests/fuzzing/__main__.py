@@ -1,8 +1,8 @@
 """Fuzz the targets guided by coverage, those in Python with atheris and those in C with libFuzzer.
 
-In the folder tests: ``python -m fuzzing [--seconds N] [--grow] [TARGET ...]``. Each target starts from its seeds. The
-sanitizers for addresses, leaks and undefined behaviour watch the targets in C. An input that makes a target fail is
-printed: mend the fault, and add the input to the target's file in ``seeds``.
+In the folder tests: ``python -m fuzzing [--seconds N | --runs N] [--grow] [TARGET ...]``. Each target starts from its
+seeds. The sanitizers for addresses, leaks and undefined behaviour watch the targets in C. An input that makes a target
+fail is printed: mend the fault, and add the input to the target's file in ``seeds``.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def jobs(names: list[str], folder: Path) -> list[Job]:
     ]
 
 
-def fuzz(job: Job, folder: Path, seconds: int, *, grow: bool) -> bool:
+def fuzz(job: Job, folder: Path, end: str, *, grow: bool) -> bool:
     """Fuzz one target, print a line about it, and return True if no input failed."""
     corpus = folder / job.name
     corpus.mkdir()
@@ -71,7 +71,7 @@ def fuzz(job: Job, folder: Path, seconds: int, *, grow: bool) -> bool:
         (corpus / f"seed-{number}").write_bytes(raw)
     dictionary = SEEDS / f"{job.name}.dict"
     words = [f"-dict={dictionary}"] if dictionary.exists() else []
-    done = job.run(folder, f"-max_total_time={seconds}", "-print_final_stats=1", *words, str(corpus))
+    done = job.run(folder, end, "-print_final_stats=1", *words, str(corpus))
     runs = re.search(r"stat::number_of_executed_units:\s*(\d+)", done.stdout)
     covered = re.findall(r"cov: (\d+)", done.stdout)
     if done.returncode == 0 and runs and covered:
@@ -99,14 +99,16 @@ def main() -> int:
     """Fuzz the targets of the arguments, as many at a time as there are processors."""
     every = [*TARGETS, *C_TARGETS]
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=int, default=60, help="the time for each target")
+    parser.add_argument("--seconds", type=int, default=45, help="the time for each target")
+    parser.add_argument("--runs", type=int, help="the number of inputs for each target, instead of a time")
     parser.add_argument("--grow", action="store_true", help="add the inputs that reach new code to the seeds")
     parser.add_argument("target", nargs="*", choices=[*every, []], help=f"one of {', '.join(every)}")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(os.cpu_count()) as pool:
         folder = Path(name)
         work = jobs(arguments.target or every, folder)
-        passed = pool.map(lambda job: fuzz(job, own(folder, job), arguments.seconds, grow=arguments.grow), work)
+        end = f"-max_total_time={arguments.seconds}" if arguments.runs is None else f"-runs={arguments.runs}"
+        passed = pool.map(lambda job: fuzz(job, own(folder, job), end, grow=arguments.grow), work)
         return 0 if all(list(passed)) else 1
 
 

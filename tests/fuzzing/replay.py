@@ -1,6 +1,6 @@
 """Run each seed of the targets in C once: ``python -m fuzzing.replay FOLDER [flags of the compiler]``.
 
-The programs stay in the folder. The one in the shape of Windows is left out.
+The programs stay in the folder.
 """
 
 import os
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from .inputs import seeds_of
-from .programs import C_TARGETS, build
+from .programs import C_TARGETS, PROGRAMS, build
 
 
 def replay(program: Path, target: str, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -41,7 +41,7 @@ def main() -> None:
     """Build the programs, and run their seeds."""
     folder, *flags = Path(sys.argv[1]), *sys.argv[2:]
     folder.mkdir(exist_ok=True)
-    for name in ("core", "virtual"):
+    for name in PROGRAMS:
         program = build(name, folder, "-DFUZZ_REPLAY", *flags)
         for target in (target for target, its_program in C_TARGETS.items() if its_program == name):
             replay(program, target, folder).check_returncode()

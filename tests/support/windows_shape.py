@@ -26,11 +26,11 @@ def windows_shape(folder: Path) -> ModuleType:
     generated = folder / "_native.c"
     embed.ffi_builder().emit_c_code(str(generated))
     generated.write_text(generated.read_text().replace('"scardffi._native"', f'"{NAME}._native"'))
-    csrc = package / "csrc"
+    csrc = PACKAGE / "csrc"
     build = [
         *compiler(),
         *("-std=c11", "-O1", "-shared", "-fPIC", "-fvisibility=hidden", "-pthread", "-DSCARDFFI_ABI_WINDOWS"),
-        *(f"-I{path}" for path in (package / "include", csrc, sysconfig.get_path("include"))),
+        *(f"-I{path}" for path in (PACKAGE / "include", csrc, sysconfig.get_path("include"))),
         *shlex.split(os.environ.get("CFLAGS", "")),
     ]
     subprocess.run([*build, "-o", package / "_native.so", generated, *csrc.glob("*.c"), "-ldl"], check=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..scard import SCardGetErrorMessage
-
 
 class CodedException(Exception):
     """An exception with a code of PC/SC, whose meaning its text has.
@@ -29,6 +27,8 @@ class CodedException(Exception):
         text = super().__str__()
         if self.hresult == -1:
             return text
+        from ..scard import SCardGetErrorMessage
+
         meaning = f"{SCardGetErrorMessage(self.hresult)} (0x{self.hresult & 0xFFFFFFFF:08X})"
         return f"{text}: {meaning}" if text else meaning
 

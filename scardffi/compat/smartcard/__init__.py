@@ -5,10 +5,14 @@ The modules work on :class:`scardffi.SCardManage`, :class:`scardffi.Monitor`, :m
 ``smartcard.util.toHexString``.
 """
 
+from typing import TYPE_CHECKING
+
 from ..._first_use import imported_at_first_use
-from .. import scard
 from .Session import Session
 from .System import listReaders
+
+if TYPE_CHECKING:
+    from .. import scard
 
 __all__ = ["Session", "listReaders", "scard"]
 
@@ -17,4 +21,4 @@ _MODULES = (
     "ExclusiveConnectCardConnection", "ExclusiveTransmitCardConnection", "ReaderMonitoring", "guid", "sw",
 )  # fmt: skip
 
-__getattr__ = imported_at_first_use(__name__, {name: f".{name}" for name in _MODULES})
+__getattr__ = imported_at_first_use(__name__, {"scard": "..scard", **{name: f".{name}" for name in _MODULES}})

@@ -10,7 +10,6 @@ from ..CardConnectionDecorator import CardConnectionDecorator
 from ..Exceptions import CardServiceNotFoundException, CardServiceStoppedException
 from ..reader.Reader import Reader
 from . import PCSCExceptions
-from .PCSCCardConnection import PCSCCardConnection
 
 
 class PCSCReader(Reader):
@@ -43,6 +42,8 @@ class PCSCReader(Reader):
 
     def createConnection(self) -> CardConnectionDecorator:
         """Return a connection to the reader's card, which is not connected yet."""
+        from .PCSCCardConnection import PCSCCardConnection
+
         return CardConnectionDecorator(PCSCCardConnection(self.name))
 
     class Factory:
