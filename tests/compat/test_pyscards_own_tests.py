@@ -49,7 +49,7 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     need_module("smartcard")
     folder = tmp_path_factory.mktemp("sdist")
     wanted = f"pyscard=={version('pyscard')}"
-    options = ["--quiet", "--no-deps", "--no-binary=:all:", "--no-build-isolation", "--dest", str(folder)]
+    options = ["--quiet", "--no-deps", "--no-binary=pyscard", "--dest", str(folder)]
     done = subprocess.run(
         [sys.executable, "-m", "pip", "download", *options, wanted], capture_output=True, text=True, check=False
     )
