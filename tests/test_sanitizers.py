@@ -206,14 +206,14 @@ def test_the_sanitizers_report_an_error_made_on_purpose(build: Build) -> None:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_seeds_of_the_fuzz_targets_pass_without_a_report(checker: Checker, name: str, tmp_path: Path) -> None:
     if checker not in MEMORY_CHECKERS:
-        pytest.skip("the fuzzers run the seeds with the other sanitizers")
+        pytest.skip("the fuzzers have this sanitizer: `bash .ci/run fuzzing` runs it")
     built = build_targets(name, tmp_path, "-DFUZZ_REPLAY", *checker.flags)
     for target in (target for target, its_program in C_TARGETS.items() if its_program == name):
         said = check_silent(replay(built, target, tmp_path, *checker.command))
         assert target == "configuration" or not said
 
 
-@pytest.mark.skipif(not os.environ.get("SCARDFFI_TEST_MEMORY"), reason="only if SCARDFFI_TEST_MEMORY is set: slow")
+@pytest.mark.skipif(not os.environ.get("SCARDFFI_TEST_MEMORY"), reason="slow: `bash .ci/run sanitizers` runs it")
 def test_a_program_in_python_passes_valgrind_without_a_report() -> None:
     need_program("valgrind")
     done = run_program(

@@ -74,7 +74,7 @@ def instructions_of_exchange(file: str, folder: Path) -> float:
     return (counts[1] - counts[0]) / 1000
 
 
-@pytest.mark.skipif(not os.environ.get("SCARDFFI_TEST_MEMORY"), reason="only if SCARDFFI_TEST_MEMORY is set: slow")
+@pytest.mark.skipif(not os.environ.get("SCARDFFI_TEST_MEMORY"), reason="slow: `bash .ci/run sanitizers` runs it")
 def test_an_exchange_takes_the_same_instructions_before_and_after_a_recording(tmp_path: Path) -> None:
     without = instructions_of_exchange("", tmp_path)
     after = instructions_of_exchange(str(tmp_path / "trace.pcapng"), tmp_path)
