@@ -9,4 +9,5 @@
     {                                                                                                                  \
         return 0x1234;                                                                                                 \
     }
+#define SCardControl PCSC_CONTROL /* its symbol on this platform */
 PCSC_EVERY_FUNCTION(DEFINE_FUNCTION)

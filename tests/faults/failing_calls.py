@@ -97,3 +97,5 @@ NOT_ALWAYS_SEEN: Final = {"accept4", "poll", "recv", "fcntl"}
 """Functions that the library's own threads call too, at the time of an operation or later; and fcntl, which has another
 name on machines of 32 bits.
 """
+SEEN_IF_QUICK: Final = {("start with a reader that connects", "pthread_create")}
+"""Calls that the library's own threads may make before the operation begins."""
