@@ -1,8 +1,8 @@
 """A call of PC/SC on a thread of its own, for whose end a caller waits at most a given time.
 
 PC/SC's calls cannot be ended, and Python handles signals only on the main thread and only between calls of C. So the
-caller waits for the thread, not for the call. If it waits no longer, it gives the call up: the call keeps its thread,
-and what it has acquired is undone when it returns.
+caller waits for the thread, not for the call. A caller that stops waiting gives the call up: the call keeps its thread,
+and what it has acquired is released when it returns.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _Result = TypeVar("_Result")
 ANSWER_SECONDS: Final = 0.25
 """The time that a call gets for its answer after its own time limit, before it is given up."""
 LET_GO_SECONDS: Final = 1.0
-"""The time that a call that closes something gets, where it may go on later by itself."""
+"""The time that a caller waits for a call that closes something; after that the call goes on without a caller."""
 INTERRUPT_SECONDS: Final = 0.05
 """The time that a call gets to end after Ctrl-C or a cancellation, before it is given up."""
 
@@ -66,7 +66,7 @@ class BoundedCall(Generic[_Result]):
         return self.ended.is_open()
 
     def wake(self) -> None:
-        """End each :meth:`wait`, also if the call has not ended."""
+        """End each :meth:`wait`, even if the call has not ended."""
         self._woken.open()
 
     @property

@@ -1,9 +1,10 @@
 """Context, Card and Monitor for programs with asyncio or trio. It needs anyio (``pip install scardffi[aio]``).
 
 The classes have the methods of :class:`scardffi.Context`, :class:`scardffi.SCardManage` and :class:`scardffi.Monitor`,
-with the same arguments, results and errors; those that call PC/SC are awaited. What differs is said here.
+with the same arguments, results and errors; those that call PC/SC are awaited. The docstrings here give the
+differences.
 
-A wait that is cancelled ends at once. A command cannot be ended once it was sent, so a task that is cancelled while the
+A wait that is cancelled ends at once. A command that was sent cannot be ended, so a task that is cancelled while the
 card is executing a command waits for the answer. Then the await raises the loop's cancellation, whose attribute
 ``response`` has the answer; no further command is sent.
 """
@@ -134,7 +135,7 @@ class Context(NotCopied):
             share_mode: as for :meth:`scardffi.Context.attach`.
             protocols: as for :meth:`scardffi.Context.attach`.
             timeout: seconds; None for no limit.
-            on_reset: a function that :meth:`Card.recover` calls, as :meth:`Card.call` calls one.
+            on_reset: a function that :meth:`Card.recover` calls with the SCardManage, on the thread of the card.
 
         Raises:
             SCardTimeoutError: the call took longer than the timeout.
@@ -260,7 +261,7 @@ class _CardOnThread(SCardManage):
         return call()
 
     def give_up(self, call: AwaitedCall[Any]) -> None:
-        """Count as detached until this call returns, and let other calls not wait for it."""
+        """Count as detached until this call returns, and do not let other calls wait for it."""
         self._give_up(call)
         self.thread.leave(call)
 
@@ -275,10 +276,10 @@ class Card(NotCopied):
 
     Several tasks may use a card: their calls run one after the other, on one thread, which exists only while calls run.
 
-    The methods that send commands end as the module says if they are cancelled: the cancellation has the answer in
-    ``response``, as bytes, or None if no command was answered. ``asyncio.timeout`` and ``asyncio.wait_for`` replace the
-    cancellation by a TimeoutError, which has it in ``__context__``. Those of anyio and trio drop it: catch it inside
-    the scope (``except anyio.get_cancelled_exc_class() as error``), and raise it again.
+    If a method that sends commands is cancelled, the cancellation has the card's answer in ``response``, as bytes, or
+    None if no command was answered. ``asyncio.timeout`` and ``asyncio.wait_for`` replace the cancellation by a
+    TimeoutError, which has it in ``__context__``. The scopes of anyio and trio drop it: catch it inside the scope
+    (``except anyio.get_cancelled_exc_class() as error``), and raise it again.
     """
 
     def __init__(self, card: _CardOnThread) -> None:
@@ -382,8 +383,9 @@ class Card(NotCopied):
     async def lock(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  as above
         """Begin a transaction: no other handle can use the card until it ends. Wraps ``SCardBeginTransaction``.
 
-        It does not exclude other tasks that use this object. If the call is cancelled, no transaction is held. See
-        :meth:`scardffi.SCardManage.lock` with a timeout.
+        It does not exclude other tasks that use this object. If the call is cancelled, no transaction is held; if
+        PC/SC's function does not return within 50 ms, the card is detached. For ``timeout`` see
+        :meth:`scardffi.SCardManage.lock`.
         """
         limit = seconds("timeout", timeout)
         lock = functools.partial(self._card.lock, _FOR_EVER if limit is None else limit)

@@ -186,8 +186,8 @@ class Context(NotCopied):
             share_mode: a :class:`~scardffi.constants.ShareMode`.
             protocols: one or several of :class:`~scardffi.constants.Protocol`.
             timeout: seconds that the call may take. With None it has no limit and cannot be interrupted. With a timeout
-                it can be interrupted. If PC/SC ends a call that timed out or was interrupted later, another thread
-                closes what it has opened.
+                it can be interrupted. If PC/SC's function goes on after the timeout or the interruption,
+                another thread closes what it opens.
             on_reset: a function that :meth:`SCardManage.recover` calls with the card, to select and verify again.
 
         Raises:
@@ -412,7 +412,7 @@ class Context(NotCopied):
         """Close the attachments, the monitors and the native context that are still open.
 
         Args:
-            error: the error that ended the block of a ``with`` statement; then this waits for PC/SC only for seconds.
+            error: the error that ended a ``with`` block: then this waits at most a second for each card.
         """
         with self._state:
             self._is_released = True

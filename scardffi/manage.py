@@ -232,8 +232,8 @@ class SCardManage(ExchangeMethods):
             protocols: one or several of :class:`~scardffi.constants.Protocol`; UNDEFINED only with ShareMode.DIRECT.
             scope: a :class:`~scardffi.constants.Scope`.
             timeout: seconds that the call may take. With None it has no limit and cannot be interrupted. With a timeout
-                it can be interrupted. After a call that timed out or was interrupted, and that PC/SC has not ended,
-                every use of the object raises UnexpectedStateError. When PC/SC ends the call, another thread closes
+                it can be interrupted. If PC/SC's function goes on after the timeout or the interruption, every
+                use of the object raises UnexpectedStateError until the function returns. Then another thread closes
                 what it has opened, and the object can be attached again.
             on_reset: a function that :meth:`recover` calls with the object, to select and verify again.
 
@@ -374,8 +374,8 @@ class SCardManage(ExchangeMethods):
             protocols: one or several of :class:`~scardffi.constants.Protocol`.
             initialization: LEAVE, RESET or UNPOWER of :class:`~scardffi.constants.Disposition`.
             timeout: seconds that the call may take. With None it has no limit and cannot be interrupted. With a timeout
-                it can be interrupted. After a call that timed out or was interrupted, and that PC/SC has not ended,
-                the object is detached, and every use raises UnexpectedStateError until PC/SC ends the call.
+                it can be interrupted. If PC/SC's function goes on after the timeout or the interruption, the
+                object is detached, and every use raises UnexpectedStateError until the function returns.
 
         Raises:
             SCardTimeoutError: the call took longer than the timeout.

@@ -58,9 +58,9 @@ def record(
     Args:
         destination: a path, "-" for text on stderr, or a callable. A file is created, or appended to if it is a trace
             already. A callable is called with each :class:`Record` on a thread of its own, and must not use what is
-            recorded; all calls have been made when the context has ended.
+            recorded; no call of it is made after the end of the context.
         library: the library that is recorded, instead of the default one.
-        secrets: commands whose data is replaced, beside those that always are, as in ``SCARDFFI_TRACE_SECRETS``.
+        secrets: more commands whose data is replaced, in the form of ``SCARDFFI_TRACE_SECRETS``.
         show_secrets: True to keep all PINs and keys.
 
     Raises:

@@ -64,8 +64,8 @@ class ReplayCard(NotCopied):
 
     Args:
         trace: the path of a trace, or its records.
-        order: an :class:`Order` or its name: what happens with commands in another order.
-        reader: the full name of the reader whose card it is; the first reader with a command if it is None.
+        order: an :class:`Order` or its value, such as ``"strict"``: which commands are accepted next.
+        reader: the full name of the reader whose card it is; None for the first reader that has a command.
         atr: the ATR, instead of the one that the trace has.
 
     Raises:
@@ -99,7 +99,7 @@ class ReplayCard(NotCopied):
 
     @property
     def remaining(self) -> int:
-        """The number of commands of the trace that are still to come; of those behind the last one if not strict."""
+        """The number of commands that follow the last answered one in the trace."""
         return len(self._exchanges) - self._place
 
     def transmit(self, command: bytes) -> bytes:

@@ -23,13 +23,13 @@ What each call does if something fails: the resource manager, the reader, the ca
 program runs this table on the virtual library and on a real pcscd, and writes this page: `bash .ci/long faults`.
 `bash .ci/run` runs a part of the table.
 
-- **Expected** is what may come of the call: its right result, or an error of this class. For a script, it is the class
-  of the error that ended it.
+- **Expected** is what the call may give: its right result, or an error of this class. For a script, it is the class of
+  the error that ended it.
 - **Virtual** and **pcscd** say how often the row was run on that library, and what was seen, if several outcomes are
-  allowed. A dash means that the library cannot show this fault: the virtual library is a part of the program, so that
+  allowed. A dash means that the library cannot show this fault: the virtual library is a part of the program, so
   it cannot be killed.
-- **Another program** is a process of its own on pcscd. On the virtual library, which a process has for itself, it is a
-  second client in the same process, with a native context of its own.
+- **Another program** is a process of its own on pcscd. Each process has a virtual library of its own, so there it
+  is a second client in the same process, with a native context of its own.
 - *Before* the call means that the fault is there when the call begins; *during* means that it comes while the call runs
   or, for a quick call, while the program makes the call again and again; *after* means that it comes between the call
   and the end of its objects.
@@ -44,9 +44,9 @@ the card has executed a command and the program has neither the answer nor an er
 _FAILING_CALLS = """
 ## A function of the C library fails
 
-`tests/faults/test_failing_calls.py` lets each call of C code that can fail do so: the first call that an operation
-makes, then the second, and so on until the operation makes no further one. Memory must be as before, and the next try
-must work. The operations that this table does not have call no such function.
+In `tests/faults/test_failing_calls.py` each call in C code that can fail fails once: the first call of an operation,
+then the second, and so on until the operation makes no further one. Memory must be as before, and the next try must
+work. Operations that are not in this table make no such call.
 """
 
 

@@ -46,7 +46,7 @@ class ATR:
         interfaceBytesCount: the number of TA, TB, TC and TD.
         hasChecksum: True if a byte follows the historical bytes.
         TCK: this byte.
-        checksumOK: True if it is the right one, None if it is absent.
+        checksumOK: True if TCK is right, None if it is absent.
 
     Raises:
         SmartcardException: there are fewer than 2 bytes, or TS is neither 3B nor 3F.

@@ -19,14 +19,14 @@ class CardObserver(Observer):
         Args:
             observable: the CardMonitor.
             handlers: (the cards that were inserted, the cards that were removed), two lists of Card. The ATR of a card
-                that was there too short to be seen is empty.
+                that was removed before its ATR could be read is empty.
         """
 
 
 class CardMonitor(MonitorObservable):
     """The monitor of cards; there is one in a process. It does not poll, and goes on if the service is restarted.
 
-    It tells each insertion and each removal, also of a card that is there only for a moment.
+    It reports each insertion and each removal, even of a card that is there only for a moment.
     """
 
     def source(self) -> EventSource:

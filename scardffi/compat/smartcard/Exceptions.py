@@ -6,7 +6,7 @@ from typing import Any
 
 
 class CodedException(Exception):
-    """An exception with a code of PC/SC, whose meaning its text has.
+    """An exception with a code of PC/SC; its text has the meaning of the code.
 
     Args:
         args: the message, and then the code.

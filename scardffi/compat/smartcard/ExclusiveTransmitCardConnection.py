@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class ExclusiveTransmitCardConnection(CardConnectionDecorator):
-    """A connection each exchange of which is a transaction.
+    """A connection that makes each exchange within a transaction.
 
     The other connection is a PCSCCardConnection, or a decorator of one.
     """

@@ -66,7 +66,7 @@ def _changes(event: Event, there: dict[str, PCSCReader]) -> tuple[list[PCSCReade
 
 
 class _Polling:
-    """News from a function of the program's that returns the readers, on a thread that calls it."""
+    """News from a function of the program, which returns the readers; a thread calls it again and again."""
 
     def __init__(self, list_readers: Callable[..., Sequence[Any]], period: float) -> None:
         self._list_readers = list_readers

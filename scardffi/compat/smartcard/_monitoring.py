@@ -18,7 +18,7 @@ Tell: TypeAlias = Callable[[list[Any], list[Any]], None]
 
 
 class Source(Protocol):
-    """Where the news of a monitor comes from: :class:`EventSource`, or a function of the program's."""
+    """Where the news of a monitor comes from: :class:`EventSource`, or a function of the program."""
 
     def start(self, tell: Tell) -> None: ...
     def stop(self) -> None: ...
@@ -132,7 +132,7 @@ class MonitorObservable(Observable):
         raise NotImplementedError
 
     def start(self) -> None:
-        """Begin to watch, if this does not yet."""
+        """Begin to watch, unless this has begun."""
         with self._delivery, self.mutex:
             if self.rmthread is None:
                 self._present = []
