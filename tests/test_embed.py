@@ -16,7 +16,7 @@ from support.interpreter import run_python
 from support.requirements import need_program
 
 import scardffi
-from scardffi import SCardManage, embed, ffi, lib, virtual
+from scardffi import ReturnCode, SCardManage, embed, ffi, lib, virtual
 from scardffi._windows_functions import WindowsFunctions
 
 PACKAGE = Path(scardffi.__file__).parent
@@ -256,7 +256,10 @@ CALL_EACH = """
 
 @pytest.mark.parametrize(
     ("default", "plain", "with_a_library"),
-    [("no library", "8010001D", "8007007E"), ("empty table", "8010001F", "80004001")],
+    [
+        ("no library", "8010001D", "8007007E"),
+        ("empty table", f"{ReturnCode.SCARD_E_UNSUPPORTED_FEATURE:08X}", "80004001"),
+    ],
 )
 def test_each_function_says_that_there_is_no_library_or_that_the_library_lacks_it(
     default: str, plain: str, with_a_library: str

@@ -6,6 +6,7 @@ import pytest
 from support.alone import run_alone
 from support.pcscd import pcscd_version
 from support.reports import report
+from support.requirements import need_module
 
 from .differences import expected_in
 
@@ -16,6 +17,7 @@ ASKING = ["list", "list of a new context", "change", "status"]
 def test_after_a_restart_with_fewer_readers_each_call_has_its_code(
     request: pytest.FixtureRequest, place_name: str, tmp_path: Path
 ) -> None:
+    need_module("anyio")
     if place_name == "pcscd":
         request.getfixturevalue("daemon")  # skips without a pcscd; the program starts its own ones
     found = run_alone("fewer_readers", place_name, str(tmp_path))[0]
