@@ -68,7 +68,7 @@ VIRTUAL_AT_MOST: Final = 60.0
 """The maximum of the nanoseconds that the virtual library adds to a function call, for responses of 16 bytes."""
 READERS_AT_MOST: Final = 2.0
 """The maximum of the time of a call with 1 000 virtual readers, relative to the time with 10."""
-IMPORT_AT_MOST: Final = 2.5
+IMPORT_AT_MOST: Final = 1.0
 """The maximum of the time that importing scardffi adds, relative to smartcard.System."""
 ALLOCATING_NOTHING: Final = ("exchange", "unchecked")
 

@@ -201,14 +201,17 @@ class Context(NotCopied):
             UnexpectedStateError: the context is released.
         """
         self.handle  # noqa: B018  raises if the context is released
+        limit = seconds("timeout", timeout)
+        end = None if limit is None else time.perf_counter() + limit
         card = self._new_card()
         native = card.native
         try:
             try:
                 card.attach_by_ifd(reader, share_mode, protocols, scope=self._scope, timeout=timeout, on_reset=on_reset)
             except UnknownReaderError as error:
-                name = self._reader_with(reader, timeout, error)
-                card.attach_by_ifd(name, share_mode, protocols, scope=self._scope, timeout=timeout, on_reset=on_reset)
+                name = self._reader_with(reader, _left_until(end), error)
+                left = _left_until(end)
+                card.attach_by_ifd(name, share_mode, protocols, scope=self._scope, timeout=left, on_reset=on_reset)
             with self._state:
                 self.handle  # noqa: B018  another thread may have released the context during the attach
                 self._cards[card] = card._attach_number  # noqa: SLF001  it is for this class
@@ -514,6 +517,11 @@ def _checked_states(states: Iterable[str | ReaderState]) -> list[ReaderState]:
         if not one.reader:  # pcsc-lite ignores an empty name
             raise from_code(ReturnCode.SCARD_E_UNKNOWN_READER, "SCardGetStatusChange", repr(one.reader))
     return known
+
+
+def _left_until(end: float | None) -> float | None:
+    """Return the seconds until a time of time.perf_counter(); None for no limit."""
+    return None if end is None else max(0.0, end - time.perf_counter())
 
 
 def _limit_reason(code: int, count: int) -> tuple[str, str] | None:

@@ -169,6 +169,22 @@ def test_attach_takes_a_part_of_the_name_and_lists_the_readers_if_several_have_i
             context.attach("")
 
 
+def test_the_timeout_of_attach_bounds_the_search_for_the_name_too(
+    place: Place, holder: SCardManage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow_list(_context: Context) -> list[str]:
+        time.sleep(0.6)
+        return [place.reader]
+
+    monkeypatch.setattr(Context, "list_readers", slow_list)
+    with Context(library=place.library) as context:
+        start = time.perf_counter()
+        with pytest.raises(SCardTimeoutError):
+            context.attach(place.reader[1:], timeout=1)
+        assert time.perf_counter() - start < 1.5  # two attempts of a second, and the list, would take 1.6
+        holder.detach()
+
+
 def test_a_call_that_cannot_start_raises_and_leaves_the_object_usable(
     virtual_place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
