@@ -26,6 +26,8 @@ ANSWER = "([0, 1, 2, 3], 144, 0)"
 def run(mode: str, *scenarios: str) -> tuple[Any, str]:
     """Run scenarios of the program in a process; return their results by name, and what the process said."""
     done = run_in_mode(mode, program_named("smartcard_scenarios.py"), *scenarios)
+    if mode == "pyscard" and scenarios == ("name_in_any_script",) and done.returncode < 0:
+        return {scenarios[0]: "a crash"}, done.stderr  # of pyscard's module for Python 3.12
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), done.stderr
 
@@ -100,7 +102,9 @@ def test_an_observer_that_raises_is_logged_and_stops_nothing(both: Callable[[str
 
 
 def test_a_monitor_takes_names_in_any_script(both: Callable[[str], tuple[Any, Any]]) -> None:
-    assert both("name_in_any_script") == (False, True)
+    pyscard, ours = both("name_in_any_script")
+    assert pyscard in {False, "a crash"}
+    assert ours is True
 
 
 def test_a_monitor_starts_no_thread_for_an_event(both: Callable[[str], tuple[Any, Any]]) -> None:

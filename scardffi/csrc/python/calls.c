@@ -670,6 +670,8 @@ static int add_type(PyObject *module, PyType_Spec *spec)
     PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
     int result = type != NULL ? PyModule_AddType(module, (PyTypeObject *)type) : -1;
     Py_XDECREF(type);
+    if (result != 0 && PyErr_Occurred() == NULL) /* Python 3.12, without memory */
+        PyErr_NoMemory();
     return result;
 }
 
