@@ -53,8 +53,9 @@ def main() -> None:
             "raw transmit": functools.partial(_calls.transmit, 0, handle, 2, READ, memory),
             "transmit_list": functools.partial(_calls.transmit_list, handle, 2, list(READ)),
             "card_function": functools.partial(_calls.card_function, lambda *_: b""),
-            "import": load_again,
         }
+        if sys.version_info < (3, 13):  # later ones crash, also with modules of their own
+            calls["import"] = load_again
         before = card.transmit(READ)
         for name, call in calls.items():
             failed[name] = fail_each(call)

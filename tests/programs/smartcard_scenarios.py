@@ -13,9 +13,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import redirect_stderr
+from contextlib import ExitStack, redirect_stderr
 from functools import partial
 from typing import Any
+from unittest import mock
 
 import smartcard.scard
 from smartcard.ATR import ATR
@@ -200,19 +201,23 @@ def threads_started() -> Any:
     monitor.addObserver(observer)
     until(lambda: observer.added)
     started: list[Any] = []
-    before: tuple[Any, Any] = (_thread.start_new_thread, threading._start_new_thread)  # type: ignore[attr-defined]  # typeshed lacks it
 
-    def start(*arguments: Any) -> Any:
-        started.append(arguments[0])
-        return before[0](*arguments)
+    def counted(starts: Any) -> Any:
+        def start(*arguments: Any, **options: Any) -> Any:
+            started.append(arguments[0])
+            return starts(*arguments, **options)
 
-    _thread.start_new_thread = threading._start_new_thread = start  # type: ignore[attr-defined]  # as above
-    with virtual.VirtualReader("busy", virtual.AnsweringCard()) as reader:
-        for _ in range(20):
-            time.sleep(0.01)
-            reader.swap(virtual.AnsweringCard(), gap=0.01)
-    until(lambda: len(observer.removed) > 20)
-    _thread.start_new_thread, threading._start_new_thread = before  # type: ignore[attr-defined]  # as above
+        return start
+
+    with ExitStack() as patches:
+        for module in (_thread, threading):
+            for name in {"start_new_thread", "_start_new_thread", "_start_joinable_thread"} & set(vars(module)):
+                patches.enter_context(mock.patch.object(module, name, counted(getattr(module, name))))
+        with virtual.VirtualReader("busy", virtual.AnsweringCard()) as reader:
+            for _ in range(20):
+                time.sleep(0.01)
+                reader.swap(virtual.AnsweringCard(), gap=0.01)
+        until(lambda: len(observer.removed) > 20)
     monitor.deleteObserver(observer)
     return len(started)
 
