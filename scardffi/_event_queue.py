@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import _thread
-import sys
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from ._events import Event, EventKind, KnownReaders
-from ._locks import Gate, Mutex
+from ._locks import SIGNAL_CHECK, Gate, Mutex
 from .constants import ReturnCode
 from .errors import EventsLostError, from_code
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
 MOST_EVENTS: Final = 65_536
-_SIGNAL_CHECK: Final = None if sys.platform != "win32" else 0.08  # on Windows a lock cannot be interrupted
 
 
 class EventQueue:
@@ -111,8 +109,8 @@ class EventQueue:
         left = None if end is None else end - time.perf_counter()
         if left is not None and left <= 0:
             raise from_code(ReturnCode.SCARD_E_TIMEOUT, "Monitor")
-        if _SIGNAL_CHECK is not None:
-            left = _SIGNAL_CHECK if left is None else min(left, _SIGNAL_CHECK)
+        if SIGNAL_CHECK is not None:
+            left = SIGNAL_CHECK if left is None else min(left, SIGNAL_CHECK)
         self._news.acquire(timeout=-1 if left is None else left)
 
     def wake(self) -> None:

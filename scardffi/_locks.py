@@ -15,7 +15,8 @@ import time
 from typing import Final
 from weakref import WeakSet
 
-_SIGNAL_CHECK: Final = None if sys.platform != "win32" else 0.08  # on Windows a lock cannot be interrupted
+SIGNAL_CHECK: Final = None if sys.platform != "win32" else 0.08
+"""The seconds after which a wait on Windows looks for signals, which cannot interrupt a lock there."""
 
 
 class Mutex(_thread.RLock):  # type: ignore[misc]  # only typeshed says that it is final
@@ -90,7 +91,7 @@ class Gate:
         left = timeout
         try:
             while not self._is_open and (left is None or left > 0):
-                limit = left if _SIGNAL_CHECK is None or (left is not None and left < _SIGNAL_CHECK) else _SIGNAL_CHECK
+                limit = left if SIGNAL_CHECK is None or (left is not None and left < SIGNAL_CHECK) else SIGNAL_CHECK
                 if self._lock.acquire(timeout=-1 if limit is None else limit):
                     return True
                 left = None if end is None else end - time.perf_counter()

@@ -83,7 +83,7 @@ def test_no_module_uses_the_locks_of_threading() -> None:
             and names & {name.name for name in node.names}
         )
     ]
-    assert found == ["_locks.py:21"]
+    assert [place.partition(":")[0] for place in found] == ["_locks.py"]  # the base class of Mutex
 
 
 def test_no_other_module_starts_a_thread_for_which_the_end_of_the_program_does_not_wait() -> None:
