@@ -9,6 +9,7 @@ names) is loaded at its first use.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import sys
@@ -133,9 +134,32 @@ def owning(create: Callable[[], CData], free: Callable[[CData], object]) -> CDat
 
     A pointer that owns its memory itself (``ffi.gc``) would be freed too early: if a reference cycle is collected, it
     is freed before the finalizers of the other objects run, and these may still use the memory.
+
+    At the end of the program nothing is freed: another thread may be inside a function in C that uses the memory, or
+    may have been ended there, with a lock held. The end of the process closes everything.
     """
-    owner = next(map(ffi.gc, iter(create, ffi.NULL), (free,)), None)
+    owner = next(map(_own, iter(create, ffi.NULL), (free,)), None)
     return None if owner is None else keeping(ffi.cast(ffi.typeof(owner), owner), owner)
+
+
+def _do_not_own(pointer: CData, _free: Callable[[CData], object]) -> CData:
+    return pointer
+
+
+def _free_no_more() -> None:
+    """Free no pointer of :func:`owning` from now on."""
+    global _own  # noqa: PLW0603  it changes once, at the end of the program
+    _own = _do_not_own
+    for _, kept in list(_kept.values()):
+        if isinstance(kept, ffi.CData):
+            try:
+                ffi.gc(kept, None)
+            except TypeError:  # another pointer owns the memory
+                continue
+
+
+_own = ffi.gc
+atexit.register(_free_no_more)
 
 
 def keeping(pointer: CData, kept: object) -> CData:

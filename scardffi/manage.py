@@ -345,11 +345,7 @@ class SCardManage(ExchangeMethods):
         if native is None or not lib.manage_needs_detach(native):
             return
         kept = self._owner, self._attachment
-        try:
-            message = f"{self!r} was collected while attached; call detach()"
-        except Exception:  # while the interpreter is ending
-            lib.manage_abandon(native)
-            raise
+        message = f"{self!r} was collected while attached; call detach()"
         close_later(lambda: (lib.manage_detach(native, Disposition.LEAVE), kept))
         lib.manage_abandon(native)  # if Ctrl-C ends this function before this line, C detaches (manage_close)
         _warn(message, ResourceWarning, source=self)

@@ -129,23 +129,10 @@ void manage_abandon(scardffi_manage *manage)
     manage->abandoned = true;
 }
 
-static bool is_unlocked(platform_mutex *mutex)
-{
-    bool locked = platform_mutex_try_lock(mutex);
-    if (locked)
-        platform_mutex_unlock(mutex);
-    return locked;
-}
-
 void manage_close(scardffi_manage *manage)
 {
-    if (manage_needs_detach(manage) && !manage->abandoned) {
-        /* The end of Python also ends the threads that a call has called back, with the mutexes of that call locked.
-         * Then the end of the process closes everything. */
-        if (!is_unlocked(&manage->mutex) || !is_unlocked(&manage->card->mutex))
-            return;
+    if (manage_needs_detach(manage) && !manage->abandoned)
         manage_detach(manage, SCARD_LEAVE_CARD);
-    }
     manage_free(manage);
 }
 

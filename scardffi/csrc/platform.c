@@ -25,11 +25,6 @@ void platform_mutex_lock(platform_mutex *mutex)
     AcquireSRWLockExclusive((SRWLOCK *)mutex);
 }
 
-bool platform_mutex_try_lock(platform_mutex *mutex)
-{
-    return TryAcquireSRWLockExclusive((SRWLOCK *)mutex);
-}
-
 void platform_mutex_unlock(platform_mutex *mutex)
 {
     ReleaseSRWLockExclusive((SRWLOCK *)mutex);

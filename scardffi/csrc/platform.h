@@ -12,7 +12,6 @@ typedef struct {
     void *pointer;
 } platform_mutex;
 void platform_mutex_lock(platform_mutex *mutex);
-bool platform_mutex_try_lock(platform_mutex *mutex);
 void platform_mutex_unlock(platform_mutex *mutex);
 /* Has the layout of a CONDITION_VARIABLE. */
 typedef struct {
@@ -24,7 +23,6 @@ void platform_condition_wake_all(platform_condition *condition);
 #  include <pthread.h>
 typedef pthread_mutex_t platform_mutex;
 #  define platform_mutex_lock(mutex) pthread_mutex_lock(mutex)
-#  define platform_mutex_try_lock(mutex) (pthread_mutex_trylock(mutex) == 0)
 #  define platform_mutex_unlock(mutex) pthread_mutex_unlock(mutex)
 typedef pthread_cond_t platform_condition;
 #  define platform_condition_wait(condition, mutex) pthread_cond_wait(condition, mutex)

@@ -36,7 +36,9 @@ def main() -> None:
     call = OPERATIONS[sys.argv[4]].make(scene)
 
     def call_again_and_again() -> None:
-        with contextlib.suppress(SCardError):  # virtual readers are unplugged when the interpreter ends
+        # virtual readers are unplugged when the interpreter ends
+        expected = [SCardError, AssertionError] if sys.argv[1] == virtual.library_path() else [SCardError]
+        with contextlib.suppress(*expected):
             while True:
                 call()
 
