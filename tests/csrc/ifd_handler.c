@@ -527,6 +527,8 @@ static RESPONSECODE run_command(struct reader *reader, const UCHAR *header, cons
         *length = apdu->expected;
         fill_pattern(response, parameters, *length);
         break;
+    case 0x00D6: /* nothing is kept */
+        break;
     case 0x0084:
         while (*length < apdu->expected) {
             ssize_t got = getrandom(response + *length, apdu->expected - *length, 0);

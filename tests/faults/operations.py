@@ -10,6 +10,7 @@ from conformance.places import Place
 from support.commands import ANSWER_4, OK, READ_4, SLEEP_5_MS
 
 from scardffi import (
+    Attribute,
     Context,
     Event,
     EventKind,
@@ -134,6 +135,15 @@ def read_file(card: SCardManage, scene: Scene) -> None:
     scene.answers += len(FILE) // CHUNK
 
 
+def update_file(card: SCardManage, scene: Scene) -> None:
+    try:
+        check(card.update_binary_from(FILE, chunk=CHUNK) == len(FILE), "update_binary_from")
+    except SCardError as error:
+        scene.answers += error.arrived // CHUNK
+        raise
+    scene.answers += len(FILE) // CHUNK
+
+
 def transmit_with_a_flow(card: SCardManage, scene: Scene) -> None:
     check(card.transmit(SLEEP_5_MS, flow=Flow.GET_RESPONSE | Flow.CORRECT_LE) == OK, "transmit with a flow")
     scene.answers += 1
@@ -179,6 +189,10 @@ def control(card: SCardManage, _scene: Scene) -> None:
 
 def get_attribute(card: SCardManage, _scene: Scene) -> None:
     check(card.get_attribute(VENDOR_NAME) != b"", "get_attribute")
+
+
+def set_attribute(card: SCardManage, _scene: Scene) -> None:
+    card.set_attribute(Attribute.SUPRESS_T1_IFS_REQUEST, bytes(4))
 
 
 def reconnect(card: SCardManage, _scene: Scene) -> None:
@@ -283,7 +297,7 @@ def monitor(scene: Scene) -> Callable[[], object]:
     return lambda: one.wait(is_it, SECONDS)
 
 
-def attach_alone(scene: Scene) -> Callable[[], object]:
+def attach_exclusively(scene: Scene) -> Callable[[], object]:
     context = scene.context()
 
     def call() -> None:
@@ -438,6 +452,7 @@ OPERATIONS: Final = {
         Operation("send", "card", on_a_card(send)),
         Operation("script", "card", on_a_card(script)),
         Operation("read_binary_into", "card", on_a_card(read_file)),
+        Operation("update_binary_from", "card", on_a_card(update_file)),
         Operation("lock", "card", on_a_card(lock)),
         Operation("lock behind another", "card", lock_behind_another, blocks=True),
         Operation("transaction", "card", on_a_card(transaction)),
@@ -445,6 +460,7 @@ OPERATIONS: Final = {
         Operation("status", "card", on_a_card(status)),
         Operation("control", "card", on_a_card(control)),
         Operation("get_attribute", "card", on_a_card(get_attribute)),
+        Operation("set_attribute", "card", on_a_card(set_attribute)),
         Operation("Context", "opening", establish),
         Operation("attach", "opening", attach),
         Operation("attach_by_handle", "opening", attach_by_handle),
@@ -454,7 +470,7 @@ OPERATIONS: Final = {
         Operation("wait_for_card", "waiting", wait_for_card),
         Operation("a new monitor", "waiting", new_monitor),
         Operation("monitor", "waiting", monitor, blocks=True),
-        Operation("attach alone", "sharing", attach_alone),
+        Operation("attach exclusively", "sharing", attach_exclusively),
         Operation("recover", "recovery", on_a_card(recover)),
         Operation("attach(timeout=0.2)", "bounded", attach_in_time),
         Operation("reconnect(timeout=0.2)", "bounded", reconnect_in_time),

@@ -64,6 +64,8 @@ def of_a_frozen_service() -> Iterator[Row]:
     for operation in OPERATIONS.values():
         if operation.kind == "bounded":
             yield Row("frozen", "before", operation.name, ("SCardTimeoutError",))
+            if not operation.name.startswith(("attach", "lock")):  # the detach or unlock after it has no timeout
+                yield Row("frozen", "during", operation.name, ("SCardTimeoutError",))
 
 
 def of_the_card() -> Iterator[Row]:
@@ -74,7 +76,7 @@ def of_the_card() -> Iterator[Row]:
             for fault, errors in (("card pulled", REMOVED), ("reader unplugged", UNPLUGGED)):
                 is_of_the_reader = fault == "card pulled" and operation.name == "control"  # it needs no card
                 yield Row(fault, moment, operation.name, (RESULT,) if moment == "after" or is_of_the_reader else errors)
-        if operation.name not in {"reconnect", "control", "get_attribute", "status"}:
+        if operation.name not in {"reconnect", "control", "get_attribute", "set_attribute", "status"}:
             yield Row(RESET, "before", operation.name, ("ResetCardError",))
             yield Row(RESET, "during", operation.name, ("ResetCardError",))
             yield Row(RESET, "after", operation.name, (RESULT,))
@@ -102,15 +104,18 @@ def of_recovery() -> Iterator[Row]:
 
 def of_sharing() -> Iterator[Row]:
     """Yield the rows in which another program holds the card."""
-    for name in ("attach", "attach alone"):
+    for name in ("attach", "attach exclusively"):
         yield Row("another program has the card exclusively", "before", name, ("SharingViolationError",))
-    yield Row("another program is attached", "before", "attach alone", ("SharingViolationError",))
+    yield Row("another program is attached", "before", "attach exclusively", ("SharingViolationError",))
     yield Row("another program is attached", "before", "attach", (RESULT,))
-    for name in ("control", "get_attribute"):
+    for name in ("control", "get_attribute", "set_attribute"):
         yield Row("another program holds a transaction", "before", name, ("SharingViolationError",))
     for name in ("lock(timeout=0.2)", "attach(timeout=0.2)", "reconnect(timeout=0.2)"):
         yield Row("another program holds a transaction", "before", name, ("SCardTimeoutError",))
-    for name in ("transmit", "script", "read_binary_into", "transaction", "attach", "send", "exchange"):
+    for name in (
+        *("transmit", "transmit_into", "exchange", "transmit with a flow", "send", "script"),
+        *("read_binary_into", "update_binary_from", "transaction", "attach"),
+    ):
         yield Row("another program holds a transaction for a while", "before", name, (RESULT,))
         reset = RESULT if name == "attach" else "ResetCardError"  # the resource manager resets the card
         yield Row("another program is killed in its transaction", "before", name, (reset,))
@@ -156,13 +161,13 @@ EITHER: Final = (RESULT, *FAILED)
 """A wait asks again if its first question fails because of its own end."""
 FUNCTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "SCardEstablishContext": dict.fromkeys(
-        ("Context", "attach", "attach alone", "get_status_change", "wait_for_card", "a new monitor"), FAILED
+        ("Context", "attach", "attach exclusively", "get_status_change", "wait_for_card", "a new monitor"), FAILED
     ),
     "SCardReleaseContext": {
-        **dict.fromkeys(("Context", "attach", "attach alone", "detach", "release"), FAILED),
+        **dict.fromkeys(("Context", "attach", "attach exclusively", "detach", "release"), FAILED),
         **dict.fromkeys(("get_status_change", "wait_for_card", "a new monitor"), (RESULT,)),  # nobody could do anything
     },
-    "SCardConnect": dict.fromkeys(("attach", "attach alone"), FAILED),
+    "SCardConnect": dict.fromkeys(("attach", "attach exclusively"), FAILED),
     "SCardReconnect": {"reconnect": FAILED},
     "SCardBeginTransaction": dict.fromkeys(("lock", "lock(timeout=0.2)", "transaction"), FAILED),
     "SCardEndTransaction": dict.fromkeys(("lock", "lock(timeout=0.2)", "transaction", "unlock"), FAILED),
@@ -174,11 +179,12 @@ FUNCTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "SCardTransmit": dict.fromkeys(
         (
             "transmit", "transmit_into", "exchange", "transmit with a flow", "send", "script", "read_binary_into",
-            "transaction",
+            "update_binary_from", "transaction",
         ),
         FAILED,
     ),
     "SCardListReaders": {"list_readers": FAILED, **dict.fromkeys(("wait_for_card", "a new monitor"), EITHER)},
+    "SCardSetAttrib": {"set_attribute": FAILED},
     "SCardGetAttrib": {
         "get_attribute": FAILED,
         "attach_by_handle": FAILED,
@@ -207,8 +213,10 @@ def of_the_system() -> Iterator[Row]:
             yield Row("no descriptor is left", "before", operation.name, refused, DAEMON)
             # the call before may have been interrupted after it has unlocked the card
             unlocked = ("NotTransactedError",) if operation.name == "unlock" else ()
-            yield Row("a storm of SIGINT", "during", operation.name, (RESULT, "KeyboardInterrupt", *unlocked))
-            yield Row("a storm of SIGTERM", "during", operation.name, (RESULT, "SystemExit", *unlocked))
+            # the virtual card that is not in Python, which a signal would interrupt too, refuses UPDATE BINARY
+            places = DAEMON if operation.name == "update_binary_from" else BOTH
+            yield Row("a storm of SIGINT", "during", operation.name, (RESULT, "KeyboardInterrupt", *unlocked), places)
+            yield Row("a storm of SIGTERM", "during", operation.name, (RESULT, "SystemExit", *unlocked), places)
             yield Row("a storm of forks", "during", operation.name, (RESULT,))
     for operation in OPERATIONS.values():
         if operation.kind not in APART:
