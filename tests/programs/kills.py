@@ -30,6 +30,7 @@ from scardffi import (
     SCardTimeoutError,
     Script,
     ScriptError,
+    UnknownReaderError,
     constants,
 )
 
@@ -51,6 +52,7 @@ class Storm:
     def __init__(self, service: PcscdService) -> None:
         self.place = service.place
         self.runs = threading.Event()  # set while the daemon can be used
+        self.starts = 0
         self.is_over = False
 
     def recover(self) -> bool:
@@ -59,9 +61,15 @@ class Storm:
         return not self.is_over
 
 
-def note(error: SCardError) -> None:
-    """Count an error. All must be of two classes; that of a command is the cause of the script's."""
+def note(error: SCardError, storm: Storm, starts: int) -> None:
+    """Count an error of a call that began after so many starts of the daemon.
+
+    All must be of two classes; that of a command is the cause of the script's. A daemon that starts answers before it
+    has its readers.
+    """
     cause = error.__cause__ if isinstance(error, ScriptError) else error
+    if isinstance(cause, UnknownReaderError) and not (storm.runs.is_set() and storm.starts == starts):
+        return
     endings[type(cause).__name__] += 1
     codes[f"{getattr(cause, 'function', None)} 0x{getattr(cause, 'code', None) or 0:08X}"] += 1
     if not isinstance(cause, (NoServiceError, CommunicationError)):
@@ -79,12 +87,13 @@ def on_a_card(number: int, work: Callable[[SCardManage], None]) -> Callable[[Sto
 
     def run(storm: Storm) -> None:
         while storm.recover():
+            starts = storm.starts
             try:
                 with SCardManage(storm.place.library).attach_by_ifd(storm.place.reader(number)) as card:
                     while not storm.is_over:
                         work(card)
             except SCardError as error:
-                note(error)
+                note(error, storm, starts)
 
     return run
 
@@ -95,10 +104,11 @@ def on_one_context(work: Callable[[Context, Storm], None]) -> Callable[[Storm], 
     def run(storm: Storm) -> None:
         with Context(library=storm.place.library) as context:
             while not storm.is_over:
+                starts = storm.starts
                 try:
                     work(context, storm)
                 except SCardError as error:
-                    note(error)
+                    note(error, storm, starts)
                     storm.recover()
 
     return run
@@ -148,6 +158,7 @@ def ask_the_reader(card: SCardManage) -> None:
 
 def attach_and_detach(storm: Storm) -> None:
     while storm.recover():
+        starts = storm.starts
         try:
             card = SCardManage(storm.place.library).attach_by_ifd(storm.place.reader(3))
             try:
@@ -155,7 +166,7 @@ def attach_and_detach(storm: Storm) -> None:
             finally:
                 card.detach()
         except SCardError as error:
-            note(error)
+            note(error, storm, starts)
 
 
 def list_readers(context: Context, storm: Storm) -> None:
@@ -179,11 +190,12 @@ def wait_for_the_list(context: Context, _storm: Storm) -> None:
 
 def new_context(storm: Storm) -> None:
     while storm.recover():
+        starts = storm.starts
         try:
             with Context(library=storm.place.library) as context:
                 check(context.list_reader_groups() != [], "Context")
         except SCardError as error:
-            note(error)
+            note(error, storm, starts)
 
 
 WORK: list[Callable[[Storm], None]] = [
@@ -259,6 +271,7 @@ def main() -> None:
             storm.runs.clear()
             service.kill()
             service.start()
+            storm.starts += 1
             storm.runs.set()
         idle = not_working()
         storm.is_over = True
