@@ -39,7 +39,8 @@ LEVELS: list[set[str]] = [
     {"context"},
     {"aio"},
     {"scardffi"},
-    {"compat", "cli"},
+    {"compat", "_doctor"},
+    {"cli"},
 ]
 
 # Units with stricter rules than the levels: all that the unit may import of the package.

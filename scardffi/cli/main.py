@@ -15,7 +15,7 @@ from .. import __version__
 from ..errors import SCardError
 from ..library import Library
 from ..virtual import library_path
-from . import readers, send
+from . import doctor, readers, send
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="scardffi", description="Talk to smart cards.", parents=[common])
     root.add_argument("--version", action="version", version=f"scardffi {__version__}")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (readers, send):
+    for module in (doctor, readers, send):
         name = module.__name__.rpartition(".")[2]
         summary = (module.__doc__ or "").partition("\n")[0]
         command = commands.add_parser(name, help=summary, description=summary, parents=[common])
@@ -51,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _escape_what_cannot_be_shown()
     options = parser().parse_args(arguments)
     try:
+        if options.run is doctor.run:
+            return int(options.run(options))  # it may find that there is no library
         if getattr(options, "virtual", False):
             library = Library(library_path())
         elif hasattr(options, "library"):
