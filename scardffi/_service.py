@@ -85,13 +85,18 @@ def unreachable_reason(library: Library, code: int) -> tuple[str, str] | None:
         return configuration_reason(cast("bytes", ffi.string(problem)))
     if sys.platform == "win32":
         return None
-    path = os.environ.get("PCSCLITE_CSOCK_NAME", _PCSCD_SOCKET)
+    path = socket_path()
     if "libpcsclite" not in os.path.basename(library.info().path) or not _is_forbidden(path):  # noqa: PTH119  pathlib takes longer to import
         return None
     return (
         f"this user may not open the socket of the resource manager, {path}",
         "Run the program as a user who may, or change the permissions of the socket or its folder.",
     )
+
+
+def socket_path() -> str:
+    """Return the path at which the client library of pcsc-lite looks for the daemon's socket."""
+    return os.environ.get("PCSCLITE_CSOCK_NAME", _PCSCD_SOCKET)
 
 
 def configuration_reason(problem: bytes) -> tuple[str, str]:

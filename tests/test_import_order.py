@@ -39,7 +39,8 @@ LEVELS: list[set[str]] = [
     {"context"},
     {"aio"},
     {"scardffi"},
-    {"compat", "cli"},
+    {"compat", "_doctor"},
+    {"cli"},
     {"__main__"},
 ]
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS: Final = {
+    "doctor": "find out why PC/SC does not work, and print the next command",
     "readers": "list the readers and their cards",
     "send": "send commands to a card and show the responses",
 }

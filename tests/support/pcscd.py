@@ -106,12 +106,15 @@ def pcscd_version() -> str:
 
 
 @functools.cache
-def _without_polkit() -> list[str]:
-    """Return the option against polkit, which would refuse clients if it does not run; pcscd 1.x has no such option."""
+def has_polkit() -> bool:
+    """Return True if pcscd asks polkit, which refuses clients if it does not run; Debian's pcscd 1.9.9 does not."""
+    path = shutil.which("pcscd", path=_SEARCH_PATH)
+    if path is None:
+        return False
     help_text = subprocess.run(
-        ["pcscd", "--help"], capture_output=True, text=True, check=False, env={"PATH": _SEARCH_PATH}
+        [path, "--help"], capture_output=True, text=True, check=False, env={"PATH": _SEARCH_PATH}
     )
-    return ["--disable-polkit"] if "--disable-polkit" in help_text.stdout else []
+    return "--disable-polkit" in help_text.stdout
 
 
 def free_vpcd_port() -> int:
@@ -152,6 +155,7 @@ class PrivatePcscd:
             raise ValueError(f"pcscd reads no driver from a folder of this name: {work_folder}")
         self._work_folder = work_folder.resolve()
         self._ifd_readers = ifd_readers
+        self._polkit = ["--disable-polkit"] if has_polkit() else []
         self._logging = ["--debug"] if debug else []  # costs some 3 us per exchange
         self._process: subprocess.Popen[bytes] | None = None
         self._built: tuple[Path, Path] | None = None  # the folder of drivers, and the library of fake_udev.c
@@ -213,7 +217,7 @@ class PrivatePcscd:
         drivers, udev = self._built
         enter = ["sh", "-c", _ENTER_NAMESPACE, "sh", str(drivers)]
         preload = f"LD_PRELOAD={udev}"
-        options = ["--foreground", *_without_polkit(), *self._logging, "--config", str(configuration)]
+        options = ["--foreground", *self._polkit, *self._logging, "--config", str(configuration)]
         daemon = ["env", preload, "pcscd", *options]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
