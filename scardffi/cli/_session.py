@@ -25,6 +25,16 @@ _PROTOCOLS: Final = {"t0": Protocol.T0, "t1": Protocol.T1, "any": Protocol.T0 | 
 def add_library_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of all commands. They may stand before the command too, so an absent one has no default."""
     absent = argparse.SUPPRESS
+    add_choice_of_library(parser)
+    parser.add_argument(
+        "--trace", metavar="FILE", default=absent, help="record all PC/SC calls to a pcapng file, or to stderr (-)"
+    )
+    parser.add_argument("--json", action="store_true", default=absent, help="print JSON: one value on each line")
+
+
+def add_choice_of_library(parser: argparse.ArgumentParser) -> None:
+    """Add the two options that choose the PC/SC library, in the same way."""
+    absent = argparse.SUPPRESS
     library = parser.add_mutually_exclusive_group()
     library.add_argument(
         "--virtual", action="store_true", default=absent, help="use a virtual reader with a card instead of hardware"
@@ -32,10 +42,6 @@ def add_library_options(parser: argparse.ArgumentParser) -> None:
     library.add_argument(
         "--library", metavar="PATH", default=absent, help="use the PC/SC library with this path or name"
     )
-    parser.add_argument(
-        "--trace", metavar="FILE", default=absent, help="record all PC/SC calls to a pcapng file, or to stderr (-)"
-    )
-    parser.add_argument("--json", action="store_true", default=absent, help="print JSON: one value on each line")
 
 
 def add_reader_option(parser: argparse.ArgumentParser) -> None:
