@@ -1,4 +1,4 @@
-"""The meaning of the records of a trace, in words: names of numbers, instructions, status words, data objects and ATRs."""
+"""The meaning of a trace's records, in words: names of numbers, instructions, status words, data objects and ATRs."""
 
 from __future__ import annotations
 

@@ -75,7 +75,8 @@ def test_a_program_is_recorded_and_shown_in_a_terminal(file: Path) -> None:
 
 
 def test_a_program_is_recorded_on_a_real_daemon(daemon: PrivatePcscd, file: Path) -> None:
-    code = f"from scardffi import Context; Context().attach({daemon.ifd_reader(0)!r}).transmit(bytes.fromhex('00B0000004'))"
+    attach = f"from scardffi import Context; card = Context().attach({daemon.ifd_reader(0)!r})"
+    code = f"{attach}; card.transmit(bytes.fromhex('00B0000004'))"
     child = terminal("trace", "-o", str(file), "--", sys.executable, "-W", "ignore", "-I", "-c", code)
     child.expect(pexpect.EOF)
     child.close()
