@@ -29,8 +29,9 @@ DRIVERS = ["usr/lib/pcsc/drivers/ifd-ccid.bundle"]
 PROGRAM = f"""
 import os, sys
 from scardffi import Library
-from scardffi.cli.main import main
+from scardffi.cli.main import main, parser
 if os.environ.pop("AS_NOBODY", ""):
+    parser(loaded=True)
     Library("libpcsclite.so.1").info()  # what it imports may be in a folder that is closed to others
     if os.geteuid() == 0:
         os.setgroups([])

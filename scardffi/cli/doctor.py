@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from typing import TYPE_CHECKING
 
 from .._doctor import KINDS, examine
 from ..virtual import library_path
+from ._session import add_library_options
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the reader, --json, and the exit codes."""
+    add_library_options(parser)
     parser.add_argument("--reader", metavar="NAME", help="the reader that matters, by a part of its name")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON, for programs and bug reports")
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     codes = "\n".join(f"  {kind.exit_code}  {kind.id}" for kind in KINDS)
     parser.epilog = (
         f"exit codes, that of the first finding that is printed:\n   0  no finding\n{codes}\n\n"
@@ -29,9 +28,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Print the report, and return the exit code of its first finding; 0 without findings."""
-    library = library_path() if getattr(options, "virtual", False) else getattr(options, "library", None)
+    library = library_path() if "virtual" in options else getattr(options, "library", None)
     report = examine(library, options.reader)
-    print(json.dumps(report.as_json(), indent=2) if options.json else as_text(report))
+    print(json.dumps(report.as_json(), indent=2) if "json" in options else as_text(report))
     return report.exit_code
 
 

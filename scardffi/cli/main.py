@@ -1,67 +1,91 @@
-"""The entry point of the command line: the options of all commands, and the exit codes.
-
-Exit codes: 0 success; 1 a response has no status word, or one that is neither 9000 nor 61xx; 2 the command line is
-wrong; 3 PC/SC failed or no PC/SC library was found; 130 interrupted by Ctrl-C.
-"""
+"""The entry point of the command line: the list of commands, and the exit codes of errors."""
 
 from __future__ import annotations
 
 import argparse
-import io
+import os
 import sys
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 from .. import __version__
-from ..errors import SCardError
-from ..library import Library
-from ..virtual import library_path
-from . import doctor, readers, send
+from ..errors import NoReadersError, NoSmartCardError, SCardError, UnknownReaderError
+from ._exit_codes import HELP, ExitCode
+from ._output import escape_what_cannot_be_shown, warn
+from ._session import add_library_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+COMMANDS: Final = {
+    "doctor": "find out why PC/SC does not work, and print the next command",
+    "readers": "list the readers and their cards",
+    "send": "send commands to a card and show the responses",
+}
+"""The summary of each command. Its module has the command's name; it is imported if the command is used."""
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
-    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    library = common.add_mutually_exclusive_group()
-    library.add_argument("--virtual", action="store_true", help="use a virtual reader with a card instead of hardware")
-    library.add_argument("--library", metavar="PATH", help="use the PC/SC library with this path or name")
-    root = argparse.ArgumentParser(prog="scardffi", description="Talk to smart cards.", parents=[common])
+
+class CommandParser(argparse.ArgumentParser):
+    """The parser of one command, which imports the command's module at its first use: the command starts sooner."""
+
+    unloaded: str | None = None
+    """The name of the command until its module is loaded."""
+
+    def load(self) -> None:
+        """Add the arguments of the command's module, once."""
+        name, self.unloaded = self.unloaded, None
+        if name is not None:
+            module = import_module(f".{name}", __package__)
+            self.description = (module.__doc__ or "").strip()
+            module.add_arguments(self)
+            self.set_defaults(run=module.run)
+
+    def parse_known_args(self, *args: Any, **kwargs: Any) -> Any:
+        """Load the command, and parse its arguments."""
+        self.load()
+        return super().parse_known_args(*args, **kwargs)
+
+
+def parser(*, loaded: bool = False) -> argparse.ArgumentParser:
+    """Return the parser of the whole command line; ``loaded`` with the arguments of all commands, as for a man page."""
+    root = argparse.ArgumentParser(
+        prog="scardffi",
+        description="Work with smart cards.",
+        epilog=HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_library_options(root)
     root.add_argument("--version", action="version", version=f"scardffi {__version__}")
-    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (doctor, readers, send):
-        name = module.__name__.rpartition(".")[2]
-        summary = (module.__doc__ or "").partition("\n")[0]
-        command = commands.add_parser(name, help=summary, description=summary, parents=[common])
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=CommandParser)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=summary, epilog=HELP, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        command.unloaded = name
+        if loaded:
+            command.load()
     return root
-
-
-def _escape_what_cannot_be_shown() -> None:
-    """Print an escape for each character that the terminal's encoding lacks, as Python does on stderr."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name, and return the exit code."""
-    _escape_what_cannot_be_shown()
-    options = parser().parse_args(arguments)
+    escape_what_cannot_be_shown()
     try:
-        if options.run is doctor.run:
-            return int(options.run(options))  # it may find that there is no library
-        if getattr(options, "virtual", False):
-            library = Library(library_path())
-        elif hasattr(options, "library"):
-            library = Library(options.library)
-        else:
-            library = Library.default()
-        return int(options.run(options, library))
-    except SCardError as error:
-        print(f"scardffi: {error}", file=sys.stderr)
-        return 3
+        options = parser().parse_args(arguments)
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's last flush does not fail
+        return ExitCode.BROKEN_PIPE
     except KeyboardInterrupt:
-        return 130
+        return ExitCode.INTERRUPTED
+    except SCardError as error:
+        warn(str(error))
+        return _outcome(error)
+    return code
+
+
+def _outcome(error: SCardError) -> ExitCode:
+    if isinstance(error, (NoReadersError, UnknownReaderError)):
+        return ExitCode.NO_READER
+    return ExitCode.NO_CARD if isinstance(error, NoSmartCardError) else ExitCode.PCSC

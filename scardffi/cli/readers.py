@@ -1,32 +1,42 @@
-"""List the readers and the ATRs of their cards."""
+"""List the readers, and the state of each one or the ATR of its card."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ..constants import ReaderStateFlag
-from ..context import Context
+from ._exit_codes import ExitCode
+from ._output import printable, warn
+from ._session import add_library_options, opened
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from ..library import Library
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of the command."""
+    add_library_options(parser)
 
 
-def add_arguments(_parser: ArgumentParser) -> None:
-    """Add no arguments: this command has none."""
-
-
-def run(_options: Namespace, library: Library) -> int:
-    """Print a line for each reader: its name, and the ATR of its card or the reader's state."""
-    with Context(library=library) as context:
+def run(options: Namespace) -> int:
+    """Print a line for each reader: its number, its name, and the ATR of its card or the reader's state."""
+    with opened(options) as session, session.context() as context:
         names = context.list_readers()
         if not names:
-            print("no readers")
-            return 0
-        for state in context.get_status_change(names, timeout=0):
-            print(f"{state.reader}\t{state.atr.hex(' ').upper() or _state_without_atr(state.state)}")
-    return 0
+            warn("there are no readers")
+            return ExitCode.NO_READER
+        for number, state in enumerate(context.get_status_change(names, timeout=0)):
+            shown = state.atr.hex(" ").upper() or _state_without_atr(state.state)
+            session.output.line(f"{number}\t{printable(state.reader)}\t{shown}")
+            session.output.value(
+                {
+                    "number": number,
+                    "reader": state.reader,
+                    "atr": state.atr.hex().upper() or None,
+                    "state": [str(flag.name).lower() for flag in state.state & ~ReaderStateFlag.CHANGED],
+                }
+            )
+    return ExitCode.SUCCESS
 
 
 def _state_without_atr(state: ReaderStateFlag) -> str:

@@ -27,7 +27,7 @@ def test_send_prints_each_response_with_the_meaning_of_its_status_word(capsys: p
 
 def test_options_may_follow_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["readers", "--virtual"]) == 0
-    assert capsys.readouterr().out == "scardffi Virtual Reader 0\t3B 88 80 01 73 63 61 72 64 66 66 69 07\n"
+    assert capsys.readouterr().out == "0\tscardffi Virtual Reader 0\t3B 88 80 01 73 63 61 72 64 66 66 69 07\n"
 
 
 def test_an_error_status_word_exits_with_1(capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,7 +47,6 @@ def test_a_command_that_is_not_hexadecimal_exits_with_2(bad: str, capsys: pytest
     ("arguments", "message"),
     [
         (["--library", "/nonexistent/lib.so", "readers"], "/nonexistent/lib.so"),
-        (["--virtual", "send", "--reader", "no such reader", "00"], "no such reader"),
     ],
 )
 def test_a_pcsc_error_exits_with_3_and_prints_the_error(
@@ -84,6 +83,27 @@ def test_names_that_the_encoding_lacks_are_printed_with_escapes(encoding: str, a
         [sys.executable, "-c", "import sys; from scardffi.cli.main import main; sys.exit(main())", *arguments],
         env=environment, cwd="/", capture_output=True, check=False,
     )  # fmt: skip
-    assert done.returncode == (3 if "--reader" in arguments else 0), done.stderr
+    assert done.returncode == (4 if "--reader" in arguments else 0), done.stderr
     shown = (done.stderr if "--reader" in arguments else done.stdout).decode(encoding)
     assert ("\\u2603" if encoding != "utf-8" else "\u2603") in shown
+
+
+def test_a_reader_is_named_by_its_number_or_by_a_part_of_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    with VirtualReader("Left", RecordingCard()), VirtualReader("Right", RecordingCard()):
+        for reader, name in (("1", "Left"), ("2", "Right"), ("igh", "Right"), ("Left", "Left")):
+            assert main(["--library", virtual.library_path(), "send", "--reader", reader, "00840000"]) == 0
+            assert capsys.readouterr().out.splitlines()[0] == f"reader {name}"
+
+
+@pytest.mark.parametrize(
+    ("reader", "problem"), [("ft", "no reader fits"), ("ght", "2 readers fit"), ("3", "no reader fits")]
+)
+def test_a_reader_that_does_not_fit_exits_with_4_and_lists_the_readers(
+    reader: str, problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with VirtualReader("Light", RecordingCard()), VirtualReader("Right", RecordingCard()):
+        assert main(["--library", virtual.library_path(), "send", "--reader", reader, "00840000"]) == 4
+    assert (
+        f"--reader {reader!r}: {problem}; the readers are: 0 scardffi Virtual Reader 0; 1 Light; 2 Right"
+        in capsys.readouterr().err
+    )

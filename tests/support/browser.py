@@ -90,6 +90,6 @@ def check_page(file: Path, screenshots: Path) -> str:
             page.screenshot(path=screenshots / f"{mode}.png")
             assert page.evaluate("document.documentElement.scrollWidth") <= NARROW
             assert page.evaluate(LOW_CONTRAST) == [], f"text that is hard to read in {mode} mode"
-            text = page.inner_text("body")
+            text: str = page.inner_text("body")
     assert (screenshots / "light.png").read_bytes() != (screenshots / "dark.png").read_bytes()
     return text

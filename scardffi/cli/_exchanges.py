@@ -1,0 +1,40 @@
+"""Exchanges with a card that are shown: the command before it is sent, then the response and its meaning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..iso7816._command_text import text_without_secrets
+from ..iso7816.status_word import meaning
+
+if TYPE_CHECKING:
+    from ..manage import SCardManage
+    from ._output import Output
+
+
+def transmit(card: SCardManage, command: bytes | bytearray, output: Output) -> bytes:
+    """Send a command, and print it before it is sent, without a PIN or key that it may hold. Return the response."""
+    shown = text_without_secrets(command)
+    output.line(f"> {shown}")
+    response = card.transmit(command)
+    sw = int.from_bytes(response[-2:], "big") if len(response) >= 2 else None
+    explained = f"no status word: the card answered {len(response)} of 2 bytes" if sw is None else meaning(sw)
+    output.line(f"< {response.hex(' ').upper()}".rstrip())
+    output.line("  " + output.coloured(explained if sw is None else f"{sw:04X} {explained}", _colour(sw)))
+    output.value(
+        {
+            "command": shown.replace(" ", ""),
+            "response": response.hex().upper(),
+            "sw": None if sw is None else f"{sw:04X}",
+            "meaning": explained,
+        }
+    )
+    return response
+
+
+def _colour(sw: int | None) -> str:
+    if sw is None:
+        return "red"
+    if sw == 0x9000 or sw >> 8 == 0x61:
+        return "green"
+    return "yellow" if sw >> 8 in (0x62, 0x63) else "red"

@@ -1,0 +1,59 @@
+"""The output of commands: text or JSON, in colour if the terminal shows it."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+_COLOURS: Final = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "bold": "1", "dim": "2"}
+
+
+def escape_what_cannot_be_shown() -> None:
+    """Print an escape for each character that the terminal's encoding lacks, as Python does on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def has_colours(stream: TextIO) -> bool:
+    """Return whether a stream is a terminal that shows colours, and the user wants them (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def printable(text: str) -> str:
+    """Return a text with an escape for each control character, which a reader's name could hold."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+class Output:
+    """Standard output, as text or as JSON: one value on each line."""
+
+    def __init__(self, *, json: bool) -> None:
+        self.is_json = json
+        self._has_colours = not json and has_colours(sys.stdout)
+
+    def line(self, text: str = "") -> None:
+        """Print a line of text, unless the output is JSON, and show it at once."""
+        if not self.is_json:
+            print(text, flush=True)
+
+    def value(self, value: object) -> None:
+        """Print a value as one line of JSON, if the output is JSON."""
+        if self.is_json:
+            import json  # only few calls need it
+
+            print(json.dumps(value), flush=True)
+
+    def coloured(self, text: str, colour: str) -> str:
+        """Return a text in a colour, if the output shows colours."""
+        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if self._has_colours else text
+
+
+def warn(text: str) -> None:
+    """Print a message about the run on stderr."""
+    print(f"scardffi: {text}", file=sys.stderr, flush=True)
