@@ -58,7 +58,7 @@ def connections(path: str) -> set[int] | None:
         return None
     if not seen:
         return None  # pcscd is in another network namespace
-    return {peer for peer in seen.values() if peer is not None}
+    return {peer for peer in seen.values() if peer}  # 0: the client has closed it, and pcscd has not noticed it yet
 
 
 def clients(inodes: set[int]) -> tuple[list[Client], int]:

@@ -373,7 +373,7 @@ def _unknown_reader(observed: Observed) -> Seen | None:
     if not observed.all_readers or observed.readers:
         return None
     names = [f"there is {reader.name}" for reader in observed.all_readers]
-    return Seen([f"no reader has {observed.chosen_reader!r} in its name", *names], "scardffi readers")
+    return Seen([f"no reader has {observed.chosen_reader!r} in its name, or this number", *names], "scardffi readers")
 
 
 # Cards
