@@ -18,9 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS: Final = {
-    "doctor": "find out why PC/SC does not work, and print the next command",
     "readers": "list the readers and their cards",
+    "doctor": "find out why PC/SC does not work, and print the next command",
+    "info": "show the library, and the reader's attributes and features",
+    "atr": "explain an answer to reset in words",
+    "tlv": "show data objects as a tree",
+    "sw": "explain status words",
     "send": "send commands to a card and show the responses",
+    "ls": "list the files of the card that can be found",
+    "cat": "print a file of the card",
+    "put": "write to a file of the card",
+    "pin": "verify, change or unblock a code (PIN)",
 }
 """The summary of each command. Its module has the command's name; it is imported if the command is used."""
 
