@@ -53,13 +53,13 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_reader_option(parser: argparse.ArgumentParser) -> None:
-    """Add the option of commands that use one reader."""
+def add_reader_option(parser: argparse.ArgumentParser, default: str = "the first reader with a card") -> None:
+    """Add the option of commands that use one reader; ``default`` names the reader that they use without it."""
     parser.add_argument(
         "--reader",
         metavar="READER",
         help="the number of the reader in the list of `readers`, or a part of its name that no other reader has "
-        "(default: the first reader with a card)",
+        f"(default: {default})",
     )
 
 
