@@ -44,7 +44,7 @@ def table(line, begun):
 options = parser.parse_args()
 ordered = options.ordered and options.ordered.read_text(encoding="utf-8").split()
 with contextlib.ExitStack() as stack:
-    client, begun = None, time.time()
+    client = None
     if options.virtual:
         folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
         each = -(-options.virtual // 4)
@@ -52,7 +52,7 @@ with contextlib.ExitStack() as stack:
         client, _ = stack.enter_context(cluster(folder, 4, each, "--job=fleet.virtual_job"))
     elif options.scheduler:
         client = stack.enter_context(Client(options.scheduler, set_as_default=False))
-    line = Line(client, ordered, map(read, options.merge))
+    line, begun = Line(client, ordered, map(read, options.merge)), time.time()
     if client is not None:
         with contextlib.suppress(KeyboardInterrupt), Live(get_renderable=lambda: table(line, begun)):
             while not line.is_complete and time.time() - begun < options.seconds:

@@ -64,8 +64,8 @@ class Host:
         return self._name, self._worker.name, self._path, read(self._path), self._present.copy()
 
     def _tell(self, reader, **message):
-        message |= {"reader": reader, "host": self._name, "worker": self._worker.name}
-        self._worker.log_event(TOPIC, message)
+        place = reader, self._name, self._worker.name
+        self._worker.log_event(TOPIC, [place, message])  # a list: to a dictionary the scheduler would add its own keys
 
     def _watch(self):
         with self._context.monitor() as monitor:

@@ -33,7 +33,7 @@ class Line:
         self._merge_journals()  # before any card is begun
         self._is_open = client is not None
         if self._is_open:
-            client.subscribe_topic(hosts.TOPIC, lambda event: self._hear(**event[1]))
+            client.subscribe_topic(hosts.TOPIC, lambda event: self._hear(*event[1][0], **event[1][1]))
             self._merge_journals()
 
     def finish(self, seconds=60):
