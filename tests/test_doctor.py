@@ -113,7 +113,7 @@ def test_in_a_terminal_it_prints_the_readers_and_the_findings(place: str, doctor
         terminal = pexpect.spawn(sys.executable, arguments, cwd="/", env=environment, encoding="utf-8", timeout=20)
         terminal.expect(pexpect.EOF)
         terminal.close()
-        lines = terminal.before.splitlines()
+        lines = (terminal.before or "").splitlines()
         assert lines[0].startswith("library  /")
         assert lines[1].startswith("reader   scardffi ")
         assert lines[-1].strip() == last
