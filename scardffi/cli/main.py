@@ -18,9 +18,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS: Final = {
-    "doctor": "find out why PC/SC does not work, and print the next command",
     "readers": "list the readers and their cards",
+    "doctor": "find out why PC/SC does not work, and print the next command",
+    "info": "show the library, and the reader's attributes and features",
+    "atr": "explain an answer to reset in words",
+    "tlv": "show data objects as a tree",
+    "sw": "explain status words",
     "send": "send commands to a card and show the responses",
+    "ls": "list the files of the card that can be found",
+    "cat": "print a file of the card",
+    "put": "write to a file of the card",
+    "pin": "verify, change or unblock a code (PIN)",
+    "trace": "record the PC/SC calls of any program, and show a trace",
 }
 """The summary of each command. Its module has the command's name; it is imported if the command is used."""
 
@@ -30,6 +39,8 @@ class CommandParser(argparse.ArgumentParser):
 
     unloaded: str | None = None
     """The name of the command until its module is loaded."""
+    takes_program: bool = False
+    """True if what follows "--" is another program and its arguments, which become the option ``program``."""
 
     def load(self) -> None:
         """Add the arguments of the command's module, once."""
@@ -40,10 +51,16 @@ class CommandParser(argparse.ArgumentParser):
             module.add_arguments(self)
             self.set_defaults(run=module.run)
 
-    def parse_known_args(self, *args: Any, **kwargs: Any) -> Any:
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Load the command, and parse its arguments."""
         self.load()
-        return super().parse_known_args(*args, **kwargs)
+        if not self.takes_program:
+            return super().parse_known_args(args, namespace)
+        words: list[str] = list(args or ())
+        end = words.index("--") if "--" in words else len(words)
+        options, unknown = super().parse_known_args(words[:end], namespace)
+        options.program = words[end + 1 :]
+        return options, unknown
 
 
 def parser(*, loaded: bool = False) -> argparse.ArgumentParser:
