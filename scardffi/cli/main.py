@@ -33,6 +33,17 @@ COMMANDS: Final = {
 """The summary of each command. Its module has the command's name; it is imported if the command is used."""
 
 
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the terminal; argparse asks shutil for its width, which takes 2 ms to import at each start."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            width = int(os.environ.get("COLUMNS", "")) or 80
+        except ValueError:
+            width = os.get_terminal_size(1).columns if os.isatty(1) else 80
+        super().__init__(prog, width=max(width, 20) - 2)
+
+
 class CommandParser(argparse.ArgumentParser):
     """The parser of one command, which imports the command's module at its first use: the command starts sooner."""
 
@@ -60,15 +71,15 @@ def parser(*, loaded: bool = False) -> argparse.ArgumentParser:
         prog="scardffi",
         description="Work with smart cards.",
         epilog=HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     add_library_options(root)
     root.add_argument("--version", action="version", version=f"scardffi {__version__}")
-    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=CommandParser)
+    commands = root.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=CommandParser, prog="scardffi"
+    )
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(
-            name, help=summary, epilog=HELP, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
+        command = commands.add_parser(name, help=summary, epilog=HELP, formatter_class=HelpFormatter)
         command.unloaded = name
         if loaded:
             command.load()
