@@ -38,3 +38,17 @@ def start(slot: int, destination: str | int, secrets: str) -> int:
 def stop(number: int) -> None:
     """End a recording. A pipe is closed."""
     CFUNCTYPE(None, c_int)(("scardtrace_stop", _library()))(number)
+
+
+def secret_part(command: bytes, secrets: str) -> tuple[int, int] | None:
+    """Return the secret part of a command, as (start, length), or None; ``secrets`` is as for :func:`start`.
+
+    Raises:
+        ValueError: the secrets are not valid.
+    """
+    function = CFUNCTYPE(c_int, c_char_p, c_char_p, c_int, c_void_p)(("scardtrace_secret_part", _library()))
+    begin = c_int()
+    length: int = function(secrets.encode(), command, len(command), ctypes.byref(begin))
+    if length < 0:
+        raise ValueError(f"secrets: {secrets!r} is not allowed; give instructions, such as DB, or classes with them")
+    return (begin.value, length) if length else None
