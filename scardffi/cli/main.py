@@ -15,7 +15,7 @@ from ._output import escape_what_cannot_be_shown, warn
 from ._session import add_library_options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 COMMANDS: Final = {
     "readers": "list the readers and their cards",
@@ -74,8 +74,8 @@ class CommandParser(argparse.ArgumentParser):
         return options, unknown
 
 
-def parser(*, loaded: bool = False) -> argparse.ArgumentParser:
-    """Return the parser of the whole command line; ``loaded`` with the arguments of all commands, as for a man page."""
+def parser(names: Iterable[str] = COMMANDS, *, loaded: bool = False) -> argparse.ArgumentParser:
+    """Return the parser of the command line with these commands; ``loaded`` with their arguments, as for a man page."""
     root = argparse.ArgumentParser(
         prog="scardffi",
         description="Work with smart cards.",
@@ -87,8 +87,8 @@ def parser(*, loaded: bool = False) -> argparse.ArgumentParser:
     commands = root.add_subparsers(
         dest="command", required=True, metavar="COMMAND", parser_class=CommandParser, prog="scardffi"
     )
-    for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, epilog=HELP, formatter_class=HelpFormatter)
+    for name in names:
+        command = commands.add_parser(name, help=COMMANDS[name], epilog=HELP, formatter_class=HelpFormatter)
         command.unloaded = name
         if loaded:
             command.load()
@@ -99,7 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name, and return the exit code."""
     escape_what_cannot_be_shown()
     try:
-        options = parser().parse_args(arguments)
+        words = sys.argv[1:] if arguments is None else list(arguments)
+        options = parser(_named_in(words)).parse_args(words)
         code: int = options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -111,6 +112,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warn(str(error))
         return _outcome(error)
     return code
+
+
+def _named_in(words: Sequence[str]) -> Iterable[str]:
+    """Return the commands that the words may mean, because parsers of the others would take a tenth of the start."""
+    for word in words:
+        if word in {"-h", "--help"}:
+            break
+        if word in COMMANDS:
+            return [name for name in COMMANDS if name in words]
+    return COMMANDS
 
 
 def _outcome(error: SCardError) -> ExitCode:
