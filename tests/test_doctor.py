@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 from support.container import in_root
 from support.pcscd import PrivatePcscd, has_polkit
@@ -101,6 +102,22 @@ def test_it_connects_to_no_card_and_opens_one_context(doctors_daemon: PrivatePcs
     calls = set(re.findall(r"\b(SCard\w+)", done.stderr))
     assert calls == {"SCardEstablishContext", "SCardListReaders", "SCardGetStatusChange", "SCardReleaseContext"}
     assert "nothing wrong was found" in done.stdout
+
+
+@pytest.mark.parametrize("place", ["virtual", "pcscd"])
+def test_in_a_terminal_it_prints_the_readers_and_the_findings(place: str, doctors_daemon: PrivatePcscd) -> None:
+    library = ["--virtual"] if place == "virtual" else []
+    environment = {**os.environ, **doctors_daemon.environment, "TERM": "xterm", "NO_COLOR": "1"}
+    for options, last in (([], "nothing wrong was found"), (["--reader", "none"], "next     scardffi readers")):
+        arguments = [*DOCTOR[1:-1], *library, *options]
+        terminal = pexpect.spawn(sys.executable, arguments, cwd="/", env=environment, encoding="utf-8", timeout=20)
+        terminal.expect(pexpect.EOF)
+        terminal.close()
+        lines = (terminal.before or "").splitlines()
+        assert lines[0].startswith("library  /")
+        assert lines[1].startswith("reader   scardffi ")
+        assert lines[-1].strip() == last
+        assert terminal.exitstatus == (34 if options else 0)
 
 
 # The library

@@ -62,14 +62,14 @@ class CommandParser(argparse.ArgumentParser):
             module.add_arguments(self)
             self.set_defaults(run=module.run)
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_known_args(self, *args: Any, **kwargs: Any) -> Any:
         """Load the command, and parse its arguments."""
         self.load()
         if not self.takes_program:
-            return super().parse_known_args(args, namespace)
-        words: list[str] = list(args or ())
+            return super().parse_known_args(*args, **kwargs)
+        words = list(args[0])
         end = words.index("--") if "--" in words else len(words)
-        options, unknown = super().parse_known_args(words[:end], namespace)
+        options, unknown = super().parse_known_args(words[:end], *args[1:], **kwargs)
         options.program = words[end + 1 :]
         return options, unknown
 

@@ -6,8 +6,8 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-import pexpect
 import pytest
 from support.browser import check_page
 from support.pcscd import PrivatePcscd
@@ -16,6 +16,7 @@ from support.requirements import need_program
 from scardffi import Context, trace, virtual
 from scardffi.virtual import DEFAULT_READER
 
+pexpect = pytest.importorskip("pexpect", reason="terminals are tested on Linux, with pexpect")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other programs are traced only on Linux")
 
 PIN = "95173864"
@@ -35,7 +36,7 @@ def scardffi(*arguments: str, **environment: str) -> subprocess.CompletedProcess
     )
 
 
-def terminal(*arguments: str) -> "pexpect.spawn[str]":
+def terminal(*arguments: str) -> Any:
     """Run the command line in a terminal."""
     return pexpect.spawn(
         sys.executable, ["-m", "scardffi", *arguments], cwd="/", encoding="utf-8", timeout=30, dimensions=(50, 200)
