@@ -29,6 +29,8 @@ COMMANDS: Final = {
     "cat": "print a file of the card",
     "put": "write to a file of the card",
     "pin": "verify, change or unblock a code (PIN)",
+    "watch": "watch readers and cards come and go",
+    "virtual": "run any program on virtual readers and cards",
     "trace": "record the PC/SC calls of any program, and show a trace",
 }
 """The summary of each command. Its module has the command's name; it is imported if the command is used."""
