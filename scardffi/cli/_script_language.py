@@ -449,9 +449,7 @@ def _logical_lines(text: str) -> Iterator[list[_Word]]:
         code = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].rstrip()
         goes_on = code.endswith("\\")
         code = code.removesuffix("\\")
-        words += [
-            _Word(match[0], Place(number, match.start() + 1)) for match in re.finditer(r"->|(?:(?!->)\S)+", code)
-        ]
+        words += [_Word(match[0], Place(number, match.start() + 1)) for match in re.finditer(r"->|(?:(?!->)\S)+", code)]
         if words and code.strip() and not goes_on:  # an empty line or a comment does not end a line that goes on
             yield words
             words = []

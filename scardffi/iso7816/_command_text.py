@@ -15,9 +15,7 @@ GENERAL AUTHENTICATE, ENVELOPE (ISO/IEC 7816-4:2013, clause 11) and PUT KEY (Glo
 library has the same ones."""
 
 
-def text_without_secrets(
-    command: bytes | bytearray | memoryview, hidden: Sequence[tuple[int, int]] = ()
-) -> str:
+def text_without_secrets(command: bytes | bytearray | memoryview, hidden: Sequence[tuple[int, int]] = ()) -> str:
     """Return a command in hexadecimal, with ``**`` for each byte of the data if it may hold a PIN or a key.
 
     If the length fields are wrong, everything after the first five bytes may be data. ``hidden`` has other bytes that

@@ -9,18 +9,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 from support.pcscd import PrivatePcscd
 
 from scardffi.cli._shell_input import completions, history_file
 
 COMMAND = [sys.executable, "-I", "-c", "import sys; from scardffi.cli.main import main; sys.exit(main())"]
-WITHOUT_PROMPT_TOOLKIT = [
-    sys.executable, "-I", "-c",
+CODE_WITHOUT_PROMPT_TOOLKIT = (
     "import sys, importlib.util as u; find = u.find_spec;"
     "u.find_spec = lambda name, *rest: None if name == 'prompt_toolkit' else find(name, *rest);"
-    "from scardffi.cli.main import main; sys.exit(main())",
-]  # fmt: skip
+    "from scardffi.cli.main import main; sys.exit(main())"
+)
+WITHOUT_PROMPT_TOOLKIT = [sys.executable, "-I", "-c", CODE_WITHOUT_PROMPT_TOOLKIT]
+END = pexpect.EOF
 in_a_terminal = pytest.mark.skipif(sys.platform == "win32", reason="pexpect needs a pseudo-terminal of Unix")
 
 
@@ -34,9 +36,8 @@ def typed(*lines: str, options: tuple[str, ...] = ()) -> "subprocess.CompletedPr
 @contextmanager
 def terminal(*arguments: str, state: Path, command: list[str] = COMMAND, **environment: str) -> Iterator[Any]:
     """Start a shell in a terminal, and wait for its prompt."""
-    import pexpect
-
-    variables = {**os.environ, "TERM": "xterm", "XDG_STATE_HOME": str(state), "PROMPT_TOOLKIT_NO_CPR": "1", **environment}
+    variables = {**os.environ, "TERM": "xterm", "XDG_STATE_HOME": str(state), "PROMPT_TOOLKIT_NO_CPR": "1"}
+    variables |= environment
     every = [*command[1:], *arguments, "shell"]
     with pexpect.spawn(command[0], every, env=variables, cwd="/", timeout=10, encoding="utf-8") as shell:
         shell.expect_exact("scardffi>")
@@ -56,8 +57,8 @@ def test_own_commands_work_with_and_without_a_card(tmp_path: Path) -> None:
     file = tmp_path / "file.scr"
     file.write_text("00B0000001\n00B0000002\n", encoding="utf-8")
     done = typed("help", "readers", "atr", "tlv 5001AA", f"run {file}", "detach", "atr", "attach 0", "reset", "tlv")
-    for text in ("connect to a card", "0\tscardffi Virtual Reader 0", "T=0, T=1", "50", "> 00 B0 00 00 02", "< OK: 3B 88"):
-        assert text in done.stdout
+    said = ("connect to a card", "0\tscardffi Virtual Reader 0", "T=0, T=1", "> 00 B0 00 00 02", "< OK: 3B 88")
+    assert [text for text in said if text not in done.stdout] == []
     assert "no card is attached; attach connects to one" in done.stderr
 
 
@@ -72,20 +73,23 @@ def test_json_has_a_line_for_each_result() -> None:
 @in_a_terminal
 def test_the_history_has_commands_and_no_secrets(tmp_path: Path) -> None:
     with terminal("--virtual", state=tmp_path) as shell:
-        for line in ("00B0000001", "00 20 00 80 04 31 32 33 34", "set KEY = AABB", "002000800431323"):
+        for line, said in (
+            ("00B0000001", "9000 success"),
+            ("00 20 00 80 04 31 32 33 34", "6D00 instruction"),
+            ("set KEY = AABB", "set KEY"),
+            ("002000800431323", "column 15"),
+        ):
             shell.sendline(line)
-            shell.expect_exact("scardffi>")
+            shell.expect_exact(said)
         shell.sendline("ask PIN")
         shell.expect_exact("PIN: ")
         shell.sendline("987654")
-        shell.expect_exact("scardffi>")
-        assert "987654" not in shell.before
         shell.sendline("00200080 ${#PIN} $PIN")
         shell.expect_exact("** ** ** ** ** **")
+        shell.expect_exact("6D00 instruction")
         shell.expect_exact("scardffi>")
         shell.sendcontrol("d")
-        shell.expect_exact("\n")
-        shell.wait()
+        shell.expect(END)
     file = tmp_path / "scardffi" / "shell-history"
     lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("+")]
     assert lines == ["+00B0000001", "+ask PIN", "+00200080 ${#PIN} $PIN"]
@@ -99,8 +103,9 @@ def test_the_history_has_commands_and_no_secrets(tmp_path: Path) -> None:
 @in_a_terminal
 def test_tab_completes_and_ctrl_c_drops_a_line(tmp_path: Path) -> None:
     with terminal("--virtual", state=tmp_path, NO_COLOR="1") as shell:
-        shell.send("read")
-        shell.send("\x7f\x7f\x7f\x7fatta\t0\r")
+        shell.send("atta\t")
+        shell.expect_exact("ch")
+        shell.send("0\r")
         shell.expect_exact("reader scardffi Virtual Reader 0")
         shell.send("repeat 2\r")
         shell.expect_exact("...")
@@ -109,6 +114,7 @@ def test_tab_completes_and_ctrl_c_drops_a_line(tmp_path: Path) -> None:
         shell.send("00FF000000\r")
         shell.expect_exact("  6D00 instruction not supported")
         shell.send("exit\r")
+        shell.expect(END)
         shell.wait()
         assert shell.exitstatus == 0
 
@@ -122,6 +128,7 @@ def test_without_prompt_toolkit_lines_are_read_by_input(tmp_path: Path) -> None:
         shell.sendcontrol("c")
         shell.expect_exact("scardffi>")
         shell.sendcontrol("d")
+        shell.expect(END)
         shell.wait()
         assert shell.exitstatus == 0
     assert not list(tmp_path.iterdir())
@@ -145,8 +152,9 @@ def test_a_removed_card_is_told_and_attach_connects_again(removal_daemon: Privat
         shell.expect_exact("ATR 3B")
         shell.sendline("00B0000001")
         shell.expect_exact("9000 success")
+        shell.expect_exact("scardffi>")
         shell.sendcontrol("d")
-        shell.wait()
+        shell.expect(END)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +172,6 @@ def test_words_instructions_and_readers_are_completed(before: str, text: str) ->
     assert text in [one for one, _ in found]
 
 
-def test_the_history_is_in_the_folder_for_the_state_of_programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_history_is_in_the_users_folder_for_states(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LOCALAPPDATA" if sys.platform == "win32" else "XDG_STATE_HOME", str(tmp_path))
     assert history_file() == tmp_path / "scardffi" / "shell-history"
