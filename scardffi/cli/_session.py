@@ -24,6 +24,18 @@ _PROTOCOLS: Final = {"t0": Protocol.T0, "t1": Protocol.T1, "any": Protocol.T0 | 
 
 def add_library_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of all commands. They may stand before the command too, so an absent one has no default."""
+    add_choice_of_library(parser)
+    parser.add_argument(
+        "--trace",
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="record all PC/SC calls to a pcapng file, or to stderr (-)",
+    )
+    add_json_option(parser)
+
+
+def add_choice_of_library(parser: argparse.ArgumentParser) -> None:
+    """Add the two options that choose the PC/SC library, in the same way."""
     absent = argparse.SUPPRESS
     library = parser.add_mutually_exclusive_group()
     library.add_argument(
@@ -32,10 +44,6 @@ def add_library_options(parser: argparse.ArgumentParser) -> None:
     library.add_argument(
         "--library", metavar="PATH", default=absent, help="use the PC/SC library with this path or name"
     )
-    parser.add_argument(
-        "--trace", metavar="FILE", default=absent, help="record all PC/SC calls to a pcapng file, or to stderr (-)"
-    )
-    add_json_option(parser)
 
 
 def add_json_option(parser: argparse.ArgumentParser) -> None:
@@ -45,13 +53,13 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_reader_option(parser: argparse.ArgumentParser) -> None:
-    """Add the option of commands that use one reader."""
+def add_reader_option(parser: argparse.ArgumentParser, default: str = "the first reader with a card") -> None:
+    """Add the option of commands that use one reader; ``default`` names the reader that they use without it."""
     parser.add_argument(
         "--reader",
         metavar="READER",
         help="the number of the reader in the list of `readers`, or a part of its name that no other reader has "
-        "(default: the first reader with a card)",
+        f"(default: {default})",
     )
 
 

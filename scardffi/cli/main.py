@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "cat": "print a file of the card",
     "put": "write to a file of the card",
     "pin": "verify, change or unblock a code (PIN)",
+    "trace": "record the PC/SC calls of any program, and show a trace",
 }
 """The summary of each command. Its module has the command's name; it is imported if the command is used."""
 
@@ -40,6 +41,8 @@ class CommandParser(argparse.ArgumentParser):
 
     unloaded: str | None = None
     """The name of the command until its module is loaded."""
+    takes_program: bool = False
+    """True if what follows "--" is another program and its arguments, which become the option ``program``."""
 
     def load(self) -> None:
         """Add the arguments of the command's module, once."""
@@ -53,7 +56,13 @@ class CommandParser(argparse.ArgumentParser):
     def parse_known_args(self, *args: Any, **kwargs: Any) -> Any:
         """Load the command, and parse its arguments."""
         self.load()
-        return super().parse_known_args(*args, **kwargs)
+        if not self.takes_program:
+            return super().parse_known_args(*args, **kwargs)
+        words = list(args[0])
+        end = words.index("--") if "--" in words else len(words)
+        options, unknown = super().parse_known_args(words[:end], *args[1:], **kwargs)
+        options.program = words[end + 1 :]
+        return options, unknown
 
 
 def parser(*, loaded: bool = False) -> argparse.ArgumentParser:
