@@ -85,6 +85,8 @@ OUTSIDE = {
     "_pyinstaller.hook-scardffi.virtual": {"PyInstaller"},
     "_pyinstaller.hook-scardffi.trace": {"PyInstaller"},
     "_awaited_call": {"anyio"},
+    "cli._progress": {"rich"},
+    "cli._shell_input": {"prompt_toolkit"},
     "aio": {"anyio"},
     "services.aes": {"cryptography"},
     "virtual._piv_keys": {"cryptography"},

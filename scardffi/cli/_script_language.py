@@ -41,7 +41,7 @@ class Place(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What is wrong at a place."""
+    """A mistake at a place."""
 
     place: Place
     message: str
@@ -127,7 +127,7 @@ class Ask:
 
 
 Step: TypeAlias = "Send | Reset"
-"""What a script wants next."""
+"""The next exchange of a script."""
 
 
 class _Word(NamedTuple):

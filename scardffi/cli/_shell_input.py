@@ -20,6 +20,7 @@ class Lines(Protocol):
 
     def read(self, prompt: str) -> str:
         """Return the next line; raise EOFError at the end, KeyboardInterrupt after Ctrl-C."""
+        ...
 
     def remember(self, text: str) -> None:
         """Put a line into the history."""
