@@ -10,7 +10,6 @@ from ..constants import Protocol, ReaderStateFlag, ShareMode
 from ..context import Context
 from ..errors import E_FAIL, NoReadersError, NoSmartCardError, UnknownReaderError
 from ..library import Library
-from ..virtual import library_path
 from ._output import Output, printable
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..manage import SCardManage
 
-_PROTOCOLS: Final = {"t0": Protocol.T0, "t1": Protocol.T1, "any": Protocol.T0 | Protocol.T1, "raw": Protocol.RAW}
+_PROTOCOLS: Final = {"t0": Protocol.T0, "t1": Protocol.T1, "any": Protocol.ANY, "raw": Protocol.RAW}
 
 
 def add_library_options(parser: argparse.ArgumentParser) -> None:
@@ -126,6 +125,8 @@ def opened(options: Namespace) -> Iterator[Session]:
     """Load the library that the options name, with a trace if they say so."""
     with ExitStack() as stack:
         if "virtual" in options:
+            from ..virtual import library_path  # only this option needs it, and it takes long
+
             library = Library(library_path())
         elif "library" in options:
             library = Library(options.library)

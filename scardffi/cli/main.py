@@ -15,7 +15,7 @@ from ._output import escape_what_cannot_be_shown, warn
 from ._session import add_library_options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 COMMANDS: Final = {
     "readers": "list the readers and their cards",
@@ -34,6 +34,17 @@ COMMANDS: Final = {
     "trace": "record the PC/SC calls of any program, and show a trace",
 }
 """The summary of each command. Its module has the command's name; it is imported if the command is used."""
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the terminal; argparse asks shutil for its width, which takes 2 ms to import at each start."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            width = int(os.environ.get("COLUMNS", "")) or 80
+        except ValueError:
+            width = os.get_terminal_size(1).columns if os.isatty(1) else 80
+        super().__init__(prog, width=max(width, 20) - 2)
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -65,21 +76,21 @@ class CommandParser(argparse.ArgumentParser):
         return options, unknown
 
 
-def parser(*, loaded: bool = False) -> argparse.ArgumentParser:
-    """Return the parser of the whole command line; ``loaded`` with the arguments of all commands, as for a man page."""
+def parser(names: Iterable[str] = COMMANDS, *, loaded: bool = False) -> argparse.ArgumentParser:
+    """Return the parser of the command line with these commands; ``loaded`` with their arguments, as for a man page."""
     root = argparse.ArgumentParser(
         prog="scardffi",
         description="Work with smart cards.",
         epilog=HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     add_library_options(root)
     root.add_argument("--version", action="version", version=f"scardffi {__version__}")
-    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=CommandParser)
-    for name, summary in COMMANDS.items():
-        command = commands.add_parser(
-            name, help=summary, epilog=HELP, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
+    commands = root.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=CommandParser, prog="scardffi"
+    )
+    for name in names:
+        command = commands.add_parser(name, help=COMMANDS[name], epilog=HELP, formatter_class=HelpFormatter)
         command.unloaded = name
         if loaded:
             command.load()
@@ -90,7 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name, and return the exit code."""
     escape_what_cannot_be_shown()
     try:
-        options = parser().parse_args(arguments)
+        words = sys.argv[1:] if arguments is None else list(arguments)
+        options = parser(_named_in(words)).parse_args(words)
         code: int = options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -102,6 +114,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warn(str(error))
         return _outcome(error)
     return code
+
+
+def _named_in(words: Sequence[str]) -> Iterable[str]:
+    """Return the commands that the words may mean, because parsers of the others would take a tenth of the start."""
+    for word in words:
+        if word in {"-h", "--help"}:
+            break
+        if word in COMMANDS:
+            return [name for name in COMMANDS if name in words]
+    return COMMANDS
 
 
 def _outcome(error: SCardError) -> ExitCode:
