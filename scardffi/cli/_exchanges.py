@@ -9,15 +9,35 @@ from ..iso7816._command_text import text_without_secrets
 from ..iso7816.status_word import meaning
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from typing_extensions import Buffer
 
     from ..manage import SCardManage
     from ._output import Output
 
 
-def transmit(card: SCardManage, command: Buffer, output: Output) -> bytes:
-    """Send a command, and print it before it is sent, without a PIN or key that it may hold. Return the response."""
-    shown = text_without_secrets(memoryview(command))
+def transmit(
+    card: SCardManage,
+    command: Buffer,
+    output: Output,
+    *,
+    hidden: Sequence[tuple[int, int]] = (),
+    show_secrets: bool = False,
+    line: int | None = None,
+) -> bytes:
+    """Send a command, and print it before it is sent, without a PIN or key that it may hold. Return the response.
+
+    Args:
+        card: the card.
+        command: the command.
+        output: where it is printed.
+        hidden: other bytes of the command that are secret, as (start, length).
+        show_secrets: True to print them, and PINs and keys.
+        line: the line of a script that has the command, for JSON.
+    """
+    sent = memoryview(command)
+    shown = sent.hex(" ").upper() if show_secrets else text_without_secrets(sent, hidden)
     output.line(f"> {shown}")
     response = card.transmit(command)
     sw = status_word(response)
@@ -30,6 +50,7 @@ def transmit(card: SCardManage, command: Buffer, output: Output) -> bytes:
             "response": response.hex().upper(),
             "sw": None if sw is None else f"{sw:04X}",
             "meaning": explained,
+            **({} if line is None else {"line": line}),
         }
     )
     return response

@@ -104,6 +104,11 @@ class Session:
         shown = ", ".join(map(printable, names))
         raise NoSmartCardError(f"no card was found in {shown}; insert one or use --virtual", hresult=E_FAIL)
 
+    def attach(self, context: Context, reader: str) -> SCardManage:
+        """Attach to the card in a reader, as the options say."""
+        share_mode = ShareMode.EXCLUSIVE if self.options.exclusive else ShareMode.SHARED
+        return context.attach(reader, share_mode, _PROTOCOLS[self.options.protocol])
+
     @contextmanager
     def card(self, *, quiet: bool = False) -> Iterator[SCardManage]:
         """Attach to the card in the reader, and print the reader's name, unless ``quiet``."""
@@ -111,8 +116,7 @@ class Session:
             reader = self.reader(context)
             if not quiet:
                 self.output.line(f"reader {printable(reader)}")
-            share_mode = ShareMode.EXCLUSIVE if self.options.exclusive else ShareMode.SHARED
-            with context.attach(reader, share_mode, _PROTOCOLS[self.options.protocol]) as card:
+            with self.attach(context, reader) as card:
                 yield card
 
 

@@ -25,6 +25,8 @@ COMMANDS: Final = {
     "tlv": "show data objects as a tree",
     "sw": "explain status words",
     "send": "send commands to a card and show the responses",
+    "script": "run a file of commands on a card",
+    "shell": "type commands for a card, with history and completion",
     "ls": "list the files of the card that can be found",
     "cat": "print a file of the card",
     "put": "write to a file of the card",

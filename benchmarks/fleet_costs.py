@@ -1,7 +1,7 @@
 """Measure examples/fleet on this machine: the throughput of 200 readers, and what the scheduler costs for each card.
 
-    python -m benchmarks.fleet throughput   200 readers in four workers, 200 commands of 5 ms for each card
-    python -m benchmarks.fleet costs        10, 100 and 1 000 readers, cards that need no time
+    python benchmarks/fleet_costs.py throughput   200 readers in four workers, 200 commands of 5 ms for each card
+    python benchmarks/fleet_costs.py costs        10, 100 and 1 000 readers, cards that need no time
 
 It prints one JSON object. It needs `pip install scardffi[fleet]`.
 """
@@ -58,7 +58,7 @@ def processor_times(parts: dict[str, Any]) -> dict[str, float]:
 
 def main() -> None:
     """Measure what the arguments say."""
-    parser = argparse.ArgumentParser("benchmarks.fleet", description="Measure examples/fleet.")
+    parser = argparse.ArgumentParser("fleet_costs", description="Measure examples/fleet.")
     parser.add_argument("what", choices=("throughput", "costs"))
     parser.add_argument("--readers", type=int, nargs="+", help="the numbers of readers")
     parser.add_argument("--seconds", type=float, default=15, help="how long each number of readers is measured")
