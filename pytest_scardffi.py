@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
-    from scardffi.virtual import AnsweringCard, Fault, VirtualReader
+    from scardffi.virtual import AnsweringCard, Card, Fault, VirtualReader
 
 _VIRTUAL_PCSC_HELP = (
     "Give scardffi's virtual PC/SC library to everything that loads libpcsclite.so.1 in this process, such as pyscard"
@@ -113,6 +113,23 @@ def virtual_card(virtual_reader: VirtualReader) -> AnsweringCard:
     card = AnsweringCard()
     virtual_reader.insert(card)
     return card
+
+
+@pytest.fixture
+def virtual_environment() -> Iterator[Callable[[Mapping[str, Card | AnsweringCard | None]], dict[str, str]]]:
+    """A function that returns the environment variables with which a child process uses virtual readers.
+
+    It is scardffi.virtual.environment(), for the time of the test: its argument is the card in each reader, by the
+    reader's name, None for an empty reader. The child may be a program in any language on Linux::
+
+        def test_my_program(virtual_environment):
+            variables = virtual_environment({"Desk": MyCard()})
+            assert subprocess.run(["./my-program"], env=variables).returncode == 0
+    """
+    from scardffi import virtual
+
+    with ExitStack() as stack:
+        yield lambda cards: stack.enter_context(virtual.environment(cards))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

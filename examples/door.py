@@ -1,4 +1,7 @@
-"""A door service: wait for cards, read the identifier of each, and answer on TCP port 7000 who was there last."""
+"""A door service: wait for cards, read the identifier of each, and answer on TCP port 7000 who was there last.
+
+Without hardware: python examples/without_hardware.py door
+"""
 
 import asyncio
 import sys

@@ -1,4 +1,7 @@
-"""Read what an EMV payment card says to a terminal: its application, the records of it, and the tries of its PIN."""
+"""Read what an EMV payment card says to a terminal: its application, the records of it, and the tries of its PIN.
+
+Without hardware: python examples/without_hardware.py emv
+"""
 
 from scardffi import Context
 from scardffi.iso7816 import DOL, TLV, Command, decode, tag_names

@@ -1,4 +1,7 @@
-"""Read a PIV card's identifier and certificates, verify its PIN and sign a hash (NIST SP 800-73-4)."""
+"""Read a PIV card's identifier and certificates, verify its PIN and sign a hash (NIST SP 800-73-4).
+
+Without hardware: python examples/without_hardware.py piv
+"""
 
 import getpass
 import gzip

@@ -1,4 +1,7 @@
-"""A pyscard program, ported to scardffi: readers, waiting, SELECT with GET RESPONSE, exclusive access, a monitor."""
+"""A pyscard program, ported to scardffi: readers, waiting, SELECT with GET RESPONSE, exclusive access, a monitor.
+
+Without hardware: python examples/without_hardware.py ported_from_pyscard
+"""
 
 import sys
 import time

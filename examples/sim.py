@@ -1,4 +1,7 @@
-"""Read the numbers of a SIM: by the commands of 2G (GSM 11.11), then by those of a USIM (ETSI TS 102 221)."""
+"""Read the numbers of a SIM: by the commands of 2G (GSM 11.11), then by those of a USIM (ETSI TS 102 221).
+
+Without hardware: python examples/without_hardware.py sim
+"""
 
 import getpass
 

@@ -1,4 +1,7 @@
-"""A window with Tk that shows the readers and cards while they come and go."""
+"""A window with Tk that shows the readers and cards while they come and go.
+
+Without hardware: python examples/without_hardware.py window
+"""
 
 import queue
 import tkinter as tk

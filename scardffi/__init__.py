@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     C_API: Any
     """The table of C functions as a PyCapsule, for :mod:`scardffi.embed`."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "C_API",

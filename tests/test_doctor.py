@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 from support.container import in_root
-from support.pcscd import PrivatePcscd, has_polkit, unavailable_reason
+from support.pcscd import PrivatePcscd, has_polkit
 from support.pcscd_of_another_version import PcscdOfAnotherVersion
-from support.requirements import need
 
 from scardffi import virtual
 from scardffi._doctor import KINDS
@@ -28,7 +28,7 @@ DAEMON = ["usr/sbin/pcscd"]
 DRIVERS = ["usr/lib/pcsc/drivers/ifd-ccid.bundle"]
 
 PROGRAM = f"""
-import os, sys
+import json, os, sys
 from scardffi import Library
 from scardffi.cli.main import main, parser
 if os.environ.pop("AS_NOBODY", ""):
@@ -65,9 +65,8 @@ def the_finding(report: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _needs_pcscd() -> None:
-    reason = unavailable_reason()
-    need([reason] if reason else [])
+def _needs_pcscd(daemon: PrivatePcscd) -> None:
+    """Skip these tests where a private pcscd cannot run."""
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +102,22 @@ def test_it_connects_to_no_card_and_opens_one_context(doctors_daemon: PrivatePcs
     calls = set(re.findall(r"\b(SCard\w+)", done.stderr))
     assert calls == {"SCardEstablishContext", "SCardListReaders", "SCardGetStatusChange", "SCardReleaseContext"}
     assert "nothing wrong was found" in done.stdout
+
+
+@pytest.mark.parametrize("place", ["virtual", "pcscd"])
+def test_in_a_terminal_it_prints_the_readers_and_the_findings(place: str, doctors_daemon: PrivatePcscd) -> None:
+    library = ["--virtual"] if place == "virtual" else []
+    environment = {**os.environ, **doctors_daemon.environment, "TERM": "xterm", "NO_COLOR": "1"}
+    for options, last in (([], "nothing wrong was found"), (["--reader", "none"], "next     scardffi readers")):
+        arguments = [*DOCTOR[1:-1], *library, *options]
+        terminal = pexpect.spawn(sys.executable, arguments, cwd="/", env=environment, encoding="utf-8", timeout=20)
+        terminal.expect(pexpect.EOF)
+        terminal.close()
+        lines = (terminal.before or "").splitlines()
+        assert lines[0].startswith("library  /")
+        assert lines[1].startswith("reader   scardffi ")
+        assert lines[-1].strip() == last
+        assert terminal.exitstatus == (34 if options else 0)
 
 
 # The library
@@ -275,28 +290,54 @@ sys.stdin.read()
     assert any(f"(process {leaking.pid}) has {count} of them" in line for line in finding["seen"])
 
 
-REFUSERS = ["the virtual library", *(["polkit"] if has_polkit() else [])]  # Debian 12's pcscd does not ask polkit
-REFUSING = """
-mkdir -p /run/pcscd
+REFUSERS = ["the virtual library", *(["polkit", "no polkit"] if has_polkit() else [])]
+"""Debian 12's pcscd does not ask polkit."""
+ASKING = """
+mkdir -p /run/pcscd /run/dbus
+started=""
+if [ "$1" = polkit ]; then
+    dbus-daemon --system --nofork >/run/dbus.log 2>&1 &
+    started=$!
+    for try in $(seq 500); do [ -S /run/dbus/system_bus_socket ] && break; sleep 0.01; done
+    /usr/lib/polkit-1/polkitd --no-debug >/run/polkitd.log 2>&1 &
+    started="$started $!"
+    for try in $(seq 50); do
+        dbus-send --system --print-reply --dest=org.freedesktop.PolicyKit1 / org.freedesktop.DBus.Peer.Ping && break
+        sleep 0.1
+    done >/run/ping.log 2>&1
+fi
 pcscd --foreground >/run/log 2>&1 &
-daemon=$!
-while [ ! -S /run/pcscd/pcscd.comm ]; do sleep 0.01; done
+started="$started $!"
+for try in $(seq 500); do [ -S /run/pcscd/pcscd.comm ] && break; sleep 0.01; done
+shift
 "$@" && code=0 || code=$?
-kill "$daemon"
+kill $started
 exit "$code"
 """
 
 
+def asking(polkit: str, folder: Path, user: str = "") -> dict[str, Any]:
+    """Run the doctor beside a pcscd that asks polkit."""
+    command = ["sh", "-c", ASKING, "sh", polkit, *without_socket_variable()]
+    return examined(in_root(folder, {}, [], command), AS_NOBODY=user)
+
+
 @pytest.mark.parametrize("by", REFUSERS)
 def test_a_refusal_is_found(by: str, tmp_path: Path) -> None:
-    if by == "polkit":  # it does not run, so pcscd refuses everybody
-        report = examined(in_root(tmp_path, {}, [], ["sh", "-c", REFUSING, "sh", *without_socket_variable()]))
-    else:
+    if by == "the virtual library":
         refusal = "reader;fault,function=SCardEstablishContext,times=2,code=SCARD_W_SECURITY_VIOLATION"
-        report = examined(DOCTOR, "--virtual", SCARDFFI_VIRTUAL=refusal)
-    finding = the_finding(report, "polkit-refusal")
-    assert "org.debian.pcsc-lite." in finding["command"]
-    assert finding["command"].endswith("tee /etc/polkit-1/rules.d/50-pcscd.rules")
+        finding = the_finding(examined(DOCTOR, "--virtual", SCARDFFI_VIRTUAL=refusal), "polkit-refusal")
+    else:
+        finding = the_finding(asking(by, tmp_path / "nobody", "nobody"), "polkit-refusal")
+        assert "this process runs as user nobody" in finding["seen"]
+        assert finding["unknown"] == []
+    if by == "no polkit":
+        assert re.fullmatch(r"sudo kill \d+; sudo pcscd --disable-polkit", finding["command"])
+    else:
+        assert "org.debian.pcsc-lite." in finding["command"]
+        assert finding["command"].endswith("tee /etc/polkit-1/rules.d/50-pcscd.rules")
+    if by == "polkit":  # which allows root
+        assert [now["id"] for now in asking(by, tmp_path / "root")["findings"]] == ["no-card"]
 
 
 def test_a_daemon_of_another_protocol_version_is_found(empty_daemon: PrivatePcscd, tmp_path: Path) -> None:
@@ -426,8 +467,9 @@ def test_an_empty_reader_is_found_if_it_is_the_one_that_matters(second_card_chan
     daemon.remove_card(1)
     daemon.wait_for_card(reader, present=False)
     assert examined(**daemon.environment)["findings"] == []
-    report = examined(DOCTOR, "--reader", "test 01", **daemon.environment)
-    assert the_finding(report, "no-card")["seen"] == [f"{reader}: EMPTY"]
+    for name in ("test 01", "1"):
+        report = examined(DOCTOR, "--reader", name, **daemon.environment)
+        assert the_finding(report, "no-card")["seen"] == [f"{reader}: EMPTY"]
 
 
 HOLD = """
@@ -462,11 +504,11 @@ def test_the_process_that_holds_a_card_is_named(holder: int, doctors_daemon: Pri
 def test_what_another_user_may_not_see_is_said_to_be_unknown(holder: int, doctors_daemon: PrivatePcscd) -> None:
     # Another user cannot go to the daemon's socket through /proc, so the doctor is in the daemon's namespace.
     as_root = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-    enter = ["nsenter", f"--target={doctors_daemon.process_id}", "--mount", *as_root]
+    enter = ["nsenter", f"--target={doctors_daemon.process_id}", "--mount", "--root", *as_root]
     report = examined([*enter, *without_socket_variable()], AS_NOBODY="1")
     finding = the_finding(report, "held-exclusively")
     if not as_root:
-        assert finding["command"] == "sudo scardffi doctor"
+        assert finding["command"] == 'sudo env "PATH=$PATH" scardffi doctor'
         assert finding["unknown"] == ["Which program holds it: the system does not tell this user."]
     else:
         assert f"kill {holder}" in finding["command"]

@@ -21,7 +21,7 @@ _SOCK_DIAG: Final = 4
 _BY_FAMILY: Final = 20
 _DONE: Final = 3
 _REQUEST_OF_ALL: Final = 0x301
-_CONNECTED: Final = 1 << 1
+_CONNECTED, _LISTENING = 1, 10
 _SHOW_FILE_AND_PEER: Final = 2 | 4
 _FILE, _PEER = 1, 2
 _MESSAGE: Final = struct.Struct("=IHHII")
@@ -53,10 +53,12 @@ def connections(path: str) -> set[int] | None:
         return None
     try:
         file = os.stat(path)  # noqa: PTH116  a name of the environment
-        inodes = set(_peers(file.st_ino, os.major(file.st_dev) << _MINOR_BITS | os.minor(file.st_dev)))
+        seen = dict(_sockets(file.st_ino, os.major(file.st_dev) << _MINOR_BITS | os.minor(file.st_dev)))
     except OSError:
         return None
-    return inodes or None  # none are seen from another network namespace than pcscd's
+    if not seen:
+        return None  # pcscd is in another network namespace
+    return {peer for peer in seen.values() if peer}  # 0: the client has closed it, and pcscd has not noticed it yet
 
 
 def clients(inodes: set[int]) -> tuple[list[Client], int]:
@@ -70,9 +72,10 @@ def clients(inodes: set[int]) -> tuple[list[Client], int]:
     return found, len(inodes) - len(owners)
 
 
-def _peers(file: int, device: int) -> Iterator[int]:
-    """Yield the inodes of the clients' sockets, for the connections that the owner of this socket has accepted."""
-    request = _REQUEST.pack(socket.AF_UNIX, 0, 0, _CONNECTED, 0, _SHOW_FILE_AND_PEER, 2**32 - 1, 2**32 - 1)
+def _sockets(file: int, device: int) -> Iterator[tuple[int, int | None]]:
+    """Yield the inode of each socket of this path, and that of the client's; None for the socket that listens."""
+    states = 1 << _CONNECTED | 1 << _LISTENING
+    request = _REQUEST.pack(socket.AF_UNIX, 0, 0, states, 0, _SHOW_FILE_AND_PEER, 2**32 - 1, 2**32 - 1)
     header = _MESSAGE.pack(_MESSAGE.size + len(request), _BY_FAMILY, _REQUEST_OF_ALL, 1, 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as netlink:
         netlink.settimeout(_ANSWER_SECONDS)
@@ -86,8 +89,9 @@ def _peers(file: int, device: int) -> Iterator[int]:
                         return
                     raise OSError("sock_diag refuses the request")
                 attributes = dict(_attributes(received[_MESSAGE.size + _ANSWER.size : length]))
-                if attributes.get(_FILE) == struct.pack("=II", file & (2**32 - 1), device) and _PEER in attributes:
-                    yield struct.unpack("=I", attributes[_PEER])[0]
+                if attributes.get(_FILE) == struct.pack("=II", file & (2**32 - 1), device):
+                    inode = _ANSWER.unpack_from(received, _MESSAGE.size)[4]
+                    yield inode, struct.unpack("=I", attributes[_PEER])[0] if _PEER in attributes else None
                 received = received[length + 3 & ~3 :]
 
 

@@ -66,7 +66,7 @@ def examine(library: str | os.PathLike[str] | None = None, reader: str | None = 
 
     Args:
         library: the path or name of the PC/SC library; None for the default one.
-        reader: the name of the reader that matters, or a part of it; None for all readers.
+        reader: the reader that matters, by its number in the list or a part of its name; None for all readers.
     """
     from .. import __version__
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ._observed import Observed, ReaderNow
 
 _AGAIN: Final = "scardffi doctor"
+_AGAIN_AS_ROOT: Final = 'sudo env "PATH=$PATH" scardffi doctor'
 _SC_SECONDS: Final = 5.0
 _MANY_CONTEXTS: Final = 100
 """More contexts of one program are a leak: half of what pcscd takes."""
@@ -36,6 +37,7 @@ _POLKIT_RULE: Final = (
     'polkit.addRule(function(action, subject) { if (action.id.indexOf("org.debian.pcsc-lite.") == 0 '
     '&& subject.user == "USER") return polkit.Result.YES; });'
 )
+_BUS: Final = Path("/run/dbus/system_bus_socket")
 _POLKIT_FILE: Final = "/etc/polkit-1/rules.d/50-pcscd.rules"
 
 
@@ -215,7 +217,7 @@ def _too_many_contexts(observed: Observed) -> Seen | None:
     evidence = [f"{total} contexts are open; pcscd takes {most}"]
     evidence += [f"{client} has {client.connections} of them" for client in processes[:3]]
     unknown = (f"Which processes have {unseen} of them: this user may not see it.",) if unseen else ()
-    return Seen(evidence, f"kill {processes[0].process}" if processes else _surroundings.as_root(_AGAIN), unknown)
+    return Seen(evidence, f"kill {processes[0].process}" if processes else _AGAIN_AS_ROOT, unknown)
 
 
 def _refused_by_polkit(observed: Observed) -> Seen | None:
@@ -229,6 +231,10 @@ def _refused_by_polkit(observed: Observed) -> Seen | None:
     user = _user()
     evidence.append(f"this process runs as user {user}")
     command = f"echo '{_POLKIT_RULE.replace('USER', user)}' | {_surroundings.as_root(f'tee {_POLKIT_FILE}')}"
+    if probe is not None and _surroundings.has_daemon() and not _BUS.exists():
+        evidence.append(f"{_BUS} does not exist, so pcscd cannot ask polkit, and refuses everybody")
+        end = f"{_surroundings.as_root(f'kill {probe.process}')}; " if probe.process else ""
+        command = end + _surroundings.as_root("pcscd --disable-polkit")
     unknown = [] if asked else ["Whether polkit refuses, or pcscd for another reason: only pcscd's log tells."]
     if observed.contexts is None:
         unknown.append("How many contexts are open: pcscd also refuses those that are too many.")
@@ -248,7 +254,10 @@ def _protocol_mismatch(observed: Observed) -> Seen | None:
         evidence.append(f"{path} speaks version {_version_text(observed.client_version)}")
     if _surroundings.container() is not None and not _surroundings.has_daemon():
         evidence.append("pcscd runs outside this container")
-    return Seen(evidence, _surroundings.install("library"), unknown)
+    if "SCARDFFI_LIBRARY" in os.environ and observed.chosen_library is None:
+        return Seen(evidence, _unset("SCARDFFI_LIBRARY"), unknown)
+    is_older = observed.client_version is None or observed.client_version < probe.version
+    return Seen(evidence, _surroundings.install("library" if is_older else "daemon"), unknown)
 
 
 def _windows_service_stopped(observed: Observed) -> Seen | None:
@@ -364,7 +373,7 @@ def _unknown_reader(observed: Observed) -> Seen | None:
     if not observed.all_readers or observed.readers:
         return None
     names = [f"there is {reader.name}" for reader in observed.all_readers]
-    return Seen([f"no reader has {observed.chosen_reader!r} in its name", *names], "scardffi readers")
+    return Seen([f"no reader has {observed.chosen_reader!r} in its name, or this number", *names], "scardffi readers")
 
 
 # Cards
@@ -390,7 +399,7 @@ def _held_exclusively(observed: Observed) -> Seen | None:
     processes, unseen = observed.clients
     if not processes:
         unknown = "Which program holds it: the system does not tell this user."
-        return Seen(evidence, _surroundings.as_root(_AGAIN), (unknown,))
+        return Seen(evidence, _AGAIN_AS_ROOT, (unknown,))
     evidence += [f"{client} is connected to pcscd" for client in processes]
     unknowns = []
     if len(processes) > 1 or unseen:
@@ -536,8 +545,8 @@ KINDS: Final = (
     ),
     Kind(
         "protocol-mismatch", 22, Stage.SERVICE,
-        "The client library and pcscd are of releases of pcsc-lite that do not understand each other. Install both "
-        "from the same release; in a container, that of the host.",
+        "The client library and pcscd are of releases of pcsc-lite that do not understand each other. Upgrade the "
+        "older one; in a container, install the release of the host.",
         _protocol_mismatch,
     ),
     Kind(

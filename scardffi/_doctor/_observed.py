@@ -45,7 +45,7 @@ class Observed:
 
     Args:
         library: the path or name of the PC/SC library; None for the default one.
-        reader: the name of the reader that matters, or a part of it; None for all readers.
+        reader: the reader that matters, by its number in the list or a part of its name; None for all readers.
     """
 
     def __init__(self, library: str | os.PathLike[str] | None, reader: str | None) -> None:
@@ -81,6 +81,8 @@ class Observed:
     def readers(self) -> tuple[ReaderNow, ...]:
         """The readers that matter."""
         wanted = self.chosen_reader
+        if wanted is not None and wanted.isdecimal() and int(wanted) < len(self.all_readers):
+            return (self.all_readers[int(wanted)],)
         return tuple(reader for reader in self.all_readers if wanted is None or wanted in reader.name)
 
     @functools.cached_property

@@ -10,7 +10,6 @@ from ..constants import Protocol, ReaderStateFlag, ShareMode
 from ..context import Context
 from ..errors import E_FAIL, NoReadersError, NoSmartCardError, UnknownReaderError
 from ..library import Library
-from ..virtual import library_path
 from ._output import Output, printable
 
 if TYPE_CHECKING:
@@ -19,11 +18,23 @@ if TYPE_CHECKING:
 
     from ..manage import SCardManage
 
-_PROTOCOLS: Final = {"t0": Protocol.T0, "t1": Protocol.T1, "any": Protocol.T0 | Protocol.T1, "raw": Protocol.RAW}
+_PROTOCOLS: Final = {"t0": Protocol.T0, "t1": Protocol.T1, "any": Protocol.ANY, "raw": Protocol.RAW}
 
 
 def add_library_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of all commands. They may stand before the command too, so an absent one has no default."""
+    add_choice_of_library(parser)
+    parser.add_argument(
+        "--trace",
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="record all PC/SC calls to a pcapng file, or to stderr (-)",
+    )
+    add_json_option(parser)
+
+
+def add_choice_of_library(parser: argparse.ArgumentParser) -> None:
+    """Add the two options that choose the PC/SC library, in the same way."""
     absent = argparse.SUPPRESS
     library = parser.add_mutually_exclusive_group()
     library.add_argument(
@@ -32,19 +43,22 @@ def add_library_options(parser: argparse.ArgumentParser) -> None:
     library.add_argument(
         "--library", metavar="PATH", default=absent, help="use the PC/SC library with this path or name"
     )
+
+
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option of all commands that print something, also of those without a library."""
     parser.add_argument(
-        "--trace", metavar="FILE", default=absent, help="record all PC/SC calls to a pcapng file, or to stderr (-)"
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON: one value on each line"
     )
-    parser.add_argument("--json", action="store_true", default=absent, help="print JSON: one value on each line")
 
 
-def add_reader_option(parser: argparse.ArgumentParser) -> None:
-    """Add the option of commands that use one reader."""
+def add_reader_option(parser: argparse.ArgumentParser, default: str = "the first reader with a card") -> None:
+    """Add the option of commands that use one reader; ``default`` names the reader that they use without it."""
     parser.add_argument(
         "--reader",
         metavar="READER",
         help="the number of the reader in the list of `readers`, or a part of its name that no other reader has "
-        "(default: the first reader with a card)",
+        f"(default: {default})",
     )
 
 
@@ -67,8 +81,10 @@ class Session:
         """Return a new context of the library."""
         return Context(library=self.library)
 
-    def reader(self, context: Context) -> str:
+    def reader(self, context: Context, *, needs_card: bool = True) -> str:
         """Return the name of the reader that `--reader` names, or of the first one with a card.
+
+        If no reader has a card, and none is needed, it is the first reader.
 
         Raises:
             NoReadersError: there are no readers.
@@ -83,17 +99,24 @@ class Session:
         for state in context.get_status_change(names, timeout=0):
             if state.state & ReaderStateFlag.PRESENT:
                 return state.reader
+        if not needs_card:
+            return names[0]
         shown = ", ".join(map(printable, names))
         raise NoSmartCardError(f"no card was found in {shown}; insert one or use --virtual", hresult=E_FAIL)
 
+    def attach(self, context: Context, reader: str) -> SCardManage:
+        """Attach to the card in a reader, as the options say."""
+        share_mode = ShareMode.EXCLUSIVE if self.options.exclusive else ShareMode.SHARED
+        return context.attach(reader, share_mode, _PROTOCOLS[self.options.protocol])
+
     @contextmanager
-    def card(self) -> Iterator[SCardManage]:
-        """Attach to the card in the reader, and print the reader's name."""
+    def card(self, *, quiet: bool = False) -> Iterator[SCardManage]:
+        """Attach to the card in the reader, and print the reader's name, unless ``quiet``."""
         with self.context() as context:
             reader = self.reader(context)
-            self.output.line(f"reader {printable(reader)}")
-            share_mode = ShareMode.EXCLUSIVE if self.options.exclusive else ShareMode.SHARED
-            with context.attach(reader, share_mode, _PROTOCOLS[self.options.protocol]) as card:
+            if not quiet:
+                self.output.line(f"reader {printable(reader)}")
+            with self.attach(context, reader) as card:
                 yield card
 
 
@@ -102,6 +125,8 @@ def opened(options: Namespace) -> Iterator[Session]:
     """Load the library that the options name, with a trace if they say so."""
     with ExitStack() as stack:
         if "virtual" in options:
+            from ..virtual import library_path  # only this option needs it, and it takes long
+
             library = Library(library_path())
         elif "library" in options:
             library = Library(options.library)

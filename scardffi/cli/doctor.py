@@ -1,13 +1,17 @@
-"""Find out why PC/SC does not work, and print the next command for each fault."""
+"""Find out why PC/SC does not work, and print the next command for each fault.
+
+It changes nothing, connects to no card, and ends within seconds, even if the resource manager does not answer.
+"""
 
 from __future__ import annotations
 
-import json
+import os
 from typing import TYPE_CHECKING
 
 from .._doctor import KINDS, examine
 from ..virtual import library_path
-from ._session import add_library_options
+from ._output import Output, printable
+from ._session import add_library_options, add_reader_option
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -16,35 +20,39 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Add the reader, --json, and the exit codes."""
+    """Add the options, and the exit codes."""
     add_library_options(parser)
-    parser.add_argument("--reader", metavar="NAME", help="the reader that matters, by a part of its name")
-    codes = "\n".join(f"  {kind.exit_code}  {kind.id}" for kind in KINDS)
+    add_reader_option(parser, default="all readers")
+    codes = "\n".join(f"  {kind.exit_code:<3}  {kind.id}" for kind in KINDS)
     parser.epilog = (
-        f"exit codes, that of the first finding that is printed:\n   0  no finding\n{codes}\n\n"
-        "It changes nothing, connects to no card, and ends within seconds, even if the resource manager does not."
+        f"exit codes, that of the first finding that is printed:\n  0    no finding\n  2    the command line is wrong\n"
+        f"{codes}\n  130  interrupted by Ctrl-C\n  141  the program that reads the output has ended"
     )
 
 
 def run(options: Namespace) -> int:
     """Print the report, and return the exit code of its first finding; 0 without findings."""
-    library = library_path() if "virtual" in options else getattr(options, "library", None)
-    report = examine(library, options.reader)
-    print(json.dumps(report.as_json(), indent=2) if "json" in options else as_text(report))
+    if "trace" in options:
+        os.environ["SCARDFFI_TRACE"] = options.trace  # is read when the library is loaded, if it can be
+    report = examine(library_path() if "virtual" in options else getattr(options, "library", None), options.reader)
+    output = Output(json="json" in options)
+    output.value(report.as_json())
+    _print(report, output)
     return report.exit_code
 
 
-def as_text(report: Report) -> str:
-    """Return the report for people: the library, the readers, and each finding."""
-    lines = [f"library  {report.library or 'none'}"]
+def _print(report: Report, output: Output) -> None:
+    """Print the report for people: the library, the readers, and each finding."""
+    output.line(f"library  {report.library or 'none'}")
     for name, (states, atr) in report.readers.items():
-        lines.append(f"reader   {name}: {' '.join(states)} {atr.hex(' ').upper()}".rstrip())
+        output.line(f"reader   {printable(name)}: {' '.join([*states, atr.hex(' ').upper()])}".rstrip())
     for finding in report.findings:
-        lines += ["", finding.id]
-        lines += [f"  seen     {seen}" for seen in finding.seen]
-        lines.append(f"  means    {finding.means}")
-        lines += [f"  unknown  {unknown}" for unknown in finding.unknown]
-        lines.append(f"  next     {finding.command}")
+        output.line(f"\n{output.coloured(finding.id, 'red')}")
+        for seen in finding.seen:
+            output.line(f"  seen     {printable(seen)}")
+        output.line(f"  means    {finding.means}")
+        for unknown in finding.unknown:
+            output.line(f"  unknown  {unknown}")
+        output.line(f"  next     {output.coloured(printable(finding.command), 'bold')}")
     if not report.findings:
-        lines += ["", "nothing wrong was found"]
-    return "\n".join(lines)
+        output.line("\nnothing wrong was found")

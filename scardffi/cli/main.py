@@ -15,14 +15,38 @@ from ._output import escape_what_cannot_be_shown, warn
 from ._session import add_library_options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 COMMANDS: Final = {
-    "doctor": "find out why PC/SC does not work, and print the next command",
     "readers": "list the readers and their cards",
+    "doctor": "find out why PC/SC does not work, and print the next command",
+    "info": "show the library, and the reader's attributes and features",
+    "atr": "explain an answer to reset in words",
+    "tlv": "show data objects as a tree",
+    "sw": "explain status words",
     "send": "send commands to a card and show the responses",
+    "script": "run a file of commands on a card",
+    "shell": "type commands for a card, with history and completion",
+    "ls": "list the files of the card that can be found",
+    "cat": "print a file of the card",
+    "put": "write to a file of the card",
+    "pin": "verify, change or unblock a code (PIN)",
+    "watch": "watch readers and cards come and go",
+    "virtual": "run any program on virtual readers and cards",
+    "trace": "record the PC/SC calls of any program, and show a trace",
 }
 """The summary of each command. Its module has the command's name; it is imported if the command is used."""
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the terminal; argparse asks shutil for its width, which takes 2 ms to import at each start."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            width = int(os.environ.get("COLUMNS", "")) or 80
+        except ValueError:
+            width = os.get_terminal_size(1).columns if os.isatty(1) else 80
+        super().__init__(prog, width=max(width, 20) - 2)
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -30,6 +54,8 @@ class CommandParser(argparse.ArgumentParser):
 
     unloaded: str | None = None
     """The name of the command until its module is loaded."""
+    takes_program: bool = False
+    """True if what follows "--" is another program and its arguments, which become the option ``program``."""
 
     def load(self) -> None:
         """Add the arguments of the command's module, once."""
@@ -43,24 +69,30 @@ class CommandParser(argparse.ArgumentParser):
     def parse_known_args(self, *args: Any, **kwargs: Any) -> Any:
         """Load the command, and parse its arguments."""
         self.load()
-        return super().parse_known_args(*args, **kwargs)
+        if not self.takes_program:
+            return super().parse_known_args(*args, **kwargs)
+        words = list(args[0])
+        end = words.index("--") if "--" in words else len(words)
+        options, unknown = super().parse_known_args(words[:end], *args[1:], **kwargs)
+        options.program = words[end + 1 :]
+        return options, unknown
 
 
-def parser(*, loaded: bool = False) -> argparse.ArgumentParser:
-    """Return the parser of the whole command line; ``loaded`` with the arguments of all commands, as for a man page."""
+def parser(names: Iterable[str] = COMMANDS, *, loaded: bool = False) -> argparse.ArgumentParser:
+    """Return the parser of the command line with these commands; ``loaded`` with their arguments, as for a man page."""
     root = argparse.ArgumentParser(
         prog="scardffi",
         description="Work with smart cards.",
         epilog=HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     add_library_options(root)
     root.add_argument("--version", action="version", version=f"scardffi {__version__}")
-    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=CommandParser)
-    for name, summary in COMMANDS.items():
-        command = commands.add_parser(
-            name, help=summary, epilog=HELP, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
+    commands = root.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=CommandParser, prog="scardffi"
+    )
+    for name in names:
+        command = commands.add_parser(name, help=COMMANDS[name], epilog=HELP, formatter_class=HelpFormatter)
         command.unloaded = name
         if loaded:
             command.load()
@@ -71,7 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name, and return the exit code."""
     escape_what_cannot_be_shown()
     try:
-        options = parser().parse_args(arguments)
+        words = sys.argv[1:] if arguments is None else list(arguments)
+        options = parser(_named_in(words)).parse_args(words)
         code: int = options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -83,6 +116,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warn(str(error))
         return _outcome(error)
     return code
+
+
+def _named_in(words: Sequence[str]) -> Iterable[str]:
+    """Return the commands that the words may mean, because parsers of the others would take a tenth of the start."""
+    for word in words:
+        if word in {"-h", "--help"}:
+            break
+        if word in COMMANDS:
+            return [name for name in COMMANDS if name in words]
+    return COMMANDS
 
 
 def _outcome(error: SCardError) -> ExitCode:

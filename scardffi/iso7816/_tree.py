@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from .malformed import MalformedError
@@ -25,7 +26,7 @@ def tree_lines(objects: Iterable[TLV], names: TagNames | Sequence[TagNames], mos
     if most is not None and most < 1:
         raise ValueError(f"most: {most} is not allowed; give 1 or more, or None")
     chosen = [names] if isinstance(names, Mapping) else [*names]
-    return _Tree([_Table(one) for one in [*chosen, ISO]], most).lines(objects)
+    return _Tree([*map(_Table, chosen), _iso()], most).lines(objects)
 
 
 class _Table:
@@ -53,6 +54,12 @@ class _Table:
     def is_template(self, path: tuple[int, ...]) -> bool:
         """Return True if the table has names for the objects in the object at this path."""
         return any(end in self.templates for end in _ends(path))
+
+
+@cache
+def _iso() -> _Table:
+    """Return the standard's table, whose making takes longer than most trees do."""
+    return _Table(ISO)
 
 
 class _Tree:

@@ -8,7 +8,8 @@ The file is a pcapng file, which Wireshark decodes.
 from __future__ import annotations
 
 from ._library_files import library_folder, library_path
-from ._reading import Record, read
+from ._reading import read
+from ._record import Record
 from ._recording import log, record
 from ._replay import Order, ReplayCard, UnexpectedCommandError
 

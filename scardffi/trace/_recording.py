@@ -12,12 +12,12 @@ from .._at_exit import silent_at_exit
 from .._loader import set_default_table
 from ..library import Library
 from . import _scardtrace
-from ._reading import records
+from ._pcapng import records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ._reading import Record
+    from ._record import Record
 
 _logger: Final = logging.getLogger("scardffi.trace")
 

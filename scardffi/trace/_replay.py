@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from .._half_made import repr_if_half_made
 from .._locks import Mutex
 from .._not_copied import NotCopied
-from ._reading import Record, read
+from ._reading import read
+from ._record import atrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-_ATR_ATTRIBUTE: Final = 0x00090303
+    from ._record import Record
 
 
 class Order(Enum):
@@ -63,7 +64,7 @@ class ReplayCard(NotCopied):
     changes nothing.
 
     Args:
-        trace: the path of a trace, or its records.
+        trace: the path of a trace or of a log that :func:`read` reads, or records.
         order: an :class:`Order` or its value, such as ``"strict"``: which commands are accepted next.
         reader: the full name of the reader whose card it is; None for the first reader that has a command.
         atr: the ATR, instead of the one that the trace has.
@@ -147,28 +148,17 @@ class _Content:
     def __init__(self, records: Iterable[Record]) -> None:
         self.exchanges: dict[str, list[_Exchange]] = {}
         self.atrs: dict[str, bytes] = {}
-        handles: dict[tuple[int, int], str] = {}
+        handles: dict[str, str] = {}
         for record in records:
             if record.result != 0:
                 continue
-            handle = record.process, record.arguments.get("handle", 0)
-            if record.function == "SCardConnect" and "reader" in record.arguments:
-                handles[handle] = record.arguments["reader"]
-            reader = handles.get(handle, "")
-            for name, atr in _atrs(record, reader):
-                self.atrs.setdefault(name, atr)
+            handle = f"{record.process} {record.arguments.get('handle')}"
+            named = str(record.arguments.get("reader", ""))
+            if record.function == "SCardConnect":
+                handles[handle] = named
+            reader = handles.get(handle, named)
+            for name, atr in atrs(record):
+                self.atrs.setdefault(reader if name is None else name, bytes.fromhex(atr))
             if record.command is not None and record.response is not None:
                 exchange = _Exchange(record.command, record.removed or _NOTHING_REMOVED, record.response)
                 self.exchanges.setdefault(reader, []).append(exchange)
-
-
-def _atrs(record: Record, reader: str) -> Iterator[tuple[str, bytes]]:
-    """Yield the readers and ATRs that a record has."""
-    arguments = record.arguments
-    if record.function == "SCardStatus" and "atr" in arguments:
-        yield reader, bytes.fromhex(arguments["atr"])
-    elif record.function == "SCardGetAttrib" and arguments.get("attribute") == _ATR_ATTRIBUTE and "value" in arguments:
-        yield reader, bytes.fromhex(arguments["value"])
-    for state in arguments.get("states", ()):
-        if state.get("atr"):
-            yield state["reader"], bytes.fromhex(state["atr"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from ctypes import CFUNCTYPE, c_char_p, c_int, c_size_t, c_void_p
 from functools import cache
 
@@ -38,3 +39,20 @@ def start(slot: int, destination: str | int, secrets: str) -> int:
 def stop(number: int) -> None:
     """End a recording. A pipe is closed."""
     CFUNCTYPE(None, c_int)(("scardtrace_stop", _library()))(number)
+
+
+def secret_part(command: bytes, secrets: str) -> tuple[int, int] | None:
+    """Return the secret part of a command, as (start, length), or None; ``secrets`` is as for :func:`start`.
+
+    Raises:
+        ValueError: the secrets are not valid.
+        NotImplementedError: this is Windows, for which the trace library is not built yet.
+    """
+    if sys.platform == "win32":
+        raise NotImplementedError("the trace library, which finds secrets, is not built for Windows yet")
+    function = CFUNCTYPE(c_int, c_char_p, c_char_p, c_int, c_void_p)(("scardtrace_secret_part", _library()))
+    begin = c_int()
+    length: int = function(secrets.encode(), command, len(command), ctypes.byref(begin))
+    if length < 0:
+        raise ValueError(f"secrets: {secrets!r} is not allowed; give instructions, such as DB, or classes with them")
+    return (begin.value, length) if length else None

@@ -18,6 +18,7 @@ from .faults import Fault, fault, service_frozen, service_stopped
 from .reader import DEFAULT_READER, VirtualReader
 
 if TYPE_CHECKING:
+    from ._environment import environment
     from .emv import EMVCard, emv_card
     from .file_system import (
         DF,
@@ -61,6 +62,7 @@ __all__ = [
     "VirtualReader",
     "VpcdCard",
     "emv_card",
+    "environment",
     "fault",
     "installed",
     "library_folder",
@@ -95,6 +97,7 @@ _MODULES: Final = {
     "SIMCard": ".sim",
     "VpcdCard": ".vpcd",
     "emv_card": ".emv",
+    "environment": "._environment",
     "piv_card": ".piv",
     "sim_card": ".sim",
 }

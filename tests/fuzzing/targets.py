@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import tempfile
 from pathlib import Path
@@ -33,6 +34,7 @@ from scardffi.services.pin_structures import (
     decode_properties,
 )
 from scardffi.services.transmitter import Sender
+from scardffi.trace import ReplayCard, _page, _reading, _time_line
 from scardffi.virtual import ContactlessStorageCard, emv_card, piv_card, sim_card
 from scardffi.virtual.file_system import FileSystemCard
 from scardffi.virtual.vpcd import _Server
@@ -312,6 +314,19 @@ def check_reader_messages(raw: bytes) -> None:
         assert len(sent.read(length)) == length
 
 
+def check_trace(raw: bytes) -> None:
+    """A trace, or a log, becomes text and a page of printable characters, and a card."""
+    records = list(_reading.records(io.BufferedReader(io.BytesIO(raw)), "trace"))
+    try:
+        assert all(line.isprintable() for line in _time_line.lines(records))
+        assert _page.page(records, "trace").encode()
+    except ValueError as error:
+        raise AssertionError from error  # only reading may raise a ValueError
+    if any(record.command is not None and record.response is not None for record in records):
+        with contextlib.suppress(ValueError):
+            ReplayCard(records)
+
+
 TARGETS = {
     "command": Target(check_command, MalformedCommandError),
     "response": Target(check_response, MalformedResponseError),
@@ -342,6 +357,7 @@ TARGETS = {
     "storage_card": Target(check_card(ContactlessStorageCard)),
     "saved_card": Target(check_saved_card, ValueError),
     "reader_messages": Target(check_reader_messages),
+    "trace": Target(check_trace, ValueError),
 }
 
 

@@ -1,19 +1,15 @@
-"""ReplayCard: a trace as a virtual card, in each order, with removed bytes, and with another program."""
+"""ReplayCard: a trace as a virtual card, in each order, and with removed bytes."""
 
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.cards import RecordingCard
-from support.requirements import need_program
 
 from scardffi import CommunicationError, Context, Library, trace, virtual
 from scardffi.trace import Order, ReplayCard, UnexpectedCommandError
 from scardffi.virtual import ANSWERING_ATR, DEFAULT_READER, VirtualReader
-from scardffi.virtual.vpcd import VpcdCard
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the trace library is not built for Windows yet")
 
@@ -111,21 +107,3 @@ def test_an_atr_that_the_trace_lacks_must_be_given(file: Path) -> None:
     with pytest.raises(ValueError, match="ATR"):
         ReplayCard(file)
     assert ReplayCard(file, atr=ANSWERING_ATR).atr == ANSWERING_ATR
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other programs are traced only on Linux")
-def test_a_session_of_opensc_tool_passes_on_the_replay(file: Path) -> None:
-    need_program("opensc-tool")
-    command = ["opensc-tool", "-s", "00A4000C023F00", "-s", "0084000008", "-s", "00B0000004"]
-
-    def run(folders: str, **environment: str) -> str:
-        inherited = {**os.environ, "LD_LIBRARY_PATH": folders}
-        done = subprocess.run(command, env={**inherited, **environment}, capture_output=True, text=True, check=True)
-        return done.stdout
-
-    said = run(f"{trace.library_folder()}:{virtual.library_folder()}", SCARDFFI_TRACE=str(file))
-    replayed = ReplayCard(file)
-    with VpcdCard(replayed, 0, listen=True) as card:
-        reader = f"reader,connect={card.port},name={DEFAULT_READER}"
-        assert run(virtual.library_folder(), SCARDFFI_VIRTUAL=reader) == said
-    assert replayed.remaining == 0

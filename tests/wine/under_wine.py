@@ -10,11 +10,13 @@ There is no 32-bit process, no module of the limited API, and no build by MSVC.
 """
 
 import ctypes
+import json
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from ctypes import byref, wintypes
+from pathlib import Path
 
 import pytest
 from support.commands import ANSWER_4, READ_4
@@ -217,6 +219,22 @@ with Context(library=Library(virtual.library_path())) as context:
     print("gone")
     card.detach()
 """
+
+
+def test_doctor_finds_nothing_wrong() -> None:
+    code = "import sys; from scardffi.cli.main import main; sys.exit(main(['doctor', '--json']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert json.loads(done.stdout)["findings"] == []
+    assert done.returncode == 0
+
+
+def test_doctor_has_found_the_stopped_service() -> None:
+    """Wine's winscard.dll looks for the service only in the environment that Wine was started in, so run did that."""
+    text = Path("/ifd/doctor").read_text(encoding="utf-8")
+    assert "\nwindows-service-stopped\n" in text
+    assert "SCardEstablishContext returned SCARD_E_NO_SERVICE" in text
+    assert "next     sc.exe start SCardSvr" in text
+    assert text.endswith("\n23\n")
 
 
 def test_a_card_behind_a_socket_connects_and_disconnects() -> None:

@@ -25,4 +25,8 @@ void scardtrace_follow_environment(int slot);
 int scardtrace_start(int slot, const char *path, int descriptor, const char *secrets, char *problem, size_t size);
 void scardtrace_stop(int number);
 
+/* Find the secret part of a command, by the rules that `secrets` adds to those that always hold. Returns its length, 0
+ * if nothing is secret, or -1 if `secrets` is not valid; `start` becomes the number of bytes before it. */
+int scardtrace_secret_part(const char *secrets, const unsigned char *command, int length, int *start);
+
 #endif

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exported.h"
 #include "pcsc_abi.h"
+#include "scardtrace.h"
 
 /* Instructions of ISO/IEC 7816-4 and GlobalPlatform whose data holds PINs, keys or proofs of knowing them. ENVELOPE may
  * hold any other command. */
@@ -91,6 +93,16 @@ struct secret_part secret_part_of_command(const struct secret_rules *rules, cons
     if ((rules->commands[bit / 8] >> bit % 8 & 1) == 0)
         return (struct secret_part){0, 0};
     return data_of(command, length);
+}
+
+EXPORTED int scardtrace_secret_part(const char *secrets, const unsigned char *command, int length, int *start)
+{
+    struct secret_rules rules;
+    if (!secret_rules_read(&rules, secrets))
+        return -1;
+    struct secret_part part = secret_part_of_command(&rules, command, (size_t)length);
+    *start = (int)part.start;
+    return (int)part.length;
 }
 
 /* The features whose input or output may hold a PIN, or commands that do (PC/SC part 10, 2.3). */

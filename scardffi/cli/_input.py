@@ -1,0 +1,65 @@
+"""Bytes on the command line: hexadecimal text, standard input (-) or a file (@file)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ._exit_codes import ExitCode
+from ._output import warn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import NoReturn
+
+HEXADECIMAL = "hexadecimal, with or without spaces and 0x; - for standard input, @FILE for a file"
+
+
+def refuse(message: str) -> NoReturn:
+    """Print a message about a wrong argument or file, and end with the exit code for it."""
+    warn(message)
+    raise SystemExit(ExitCode.USAGE)
+
+
+def hexadecimal(text: str, where: str) -> bytes:
+    """Return the bytes of hexadecimal text; colons, commas and 0x may stand between them."""
+    digits = text.replace("0x", " ").replace("0X", " ").replace(":", " ").replace(",", " ")
+    try:
+        return bytes.fromhex(digits)
+    except ValueError:
+        refuse(f"{where}: {text!r} is not allowed; give two hexadecimal digits for each byte")
+
+
+def pieces(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield each text with the place where it stands: an argument, or a line of a file or of standard input.
+
+    In files, empty lines and what follows a # are left out.
+    """
+    for number, argument in enumerate(arguments, 1):
+        if argument == "-":
+            yield from _lines("standard input", sys.stdin.read())
+        elif argument.startswith("@"):
+            path = argument[1:]
+            try:
+                text = Path(path).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                refuse(f"{path}: {getattr(error, 'strerror', None) or error}")
+            yield from _lines(path, text)
+        else:
+            yield f"argument {number}", argument
+
+
+def joined(arguments: Sequence[str]) -> bytes:
+    """Return the bytes of all arguments together."""
+    raw = b"".join(hexadecimal(text, where) for where, text in pieces(arguments))
+    if not raw:
+        refuse("no bytes were given; give two hexadecimal digits for each byte")
+    return raw
+
+
+def _lines(name: str, text: str) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(text.splitlines(), 1):
+        digits = line.partition("#")[0].strip()
+        if digits:
+            yield f"{name}, line {number}", digits
