@@ -61,6 +61,7 @@ STRICTER = {
     },  # no PC/SC: they only have a transmitter
     "_attachment": {"constants", "_locks", "errors", "exchange", "services"},  # no native object, no handle
     "_half_made": NOTHING,
+    "_printable": NOTHING,
     "_bytes_like": NOTHING,
     "_field_docs": NOTHING,
     "_first_use": NOTHING,
