@@ -157,14 +157,14 @@ class Library(WindowsFunctions, NotCopied):
             LibraryError: the trace library cannot be loaded, or records eight libraries already.
         """
         library = type(self).__new__(type(self))
-        library._table = traced_table(self._table)  # noqa: SLF001  an attribute of this class
+        library._table = traced_table(self.native)  # noqa: SLF001  an attribute of this class
         library._address = address_of(library._table)  # noqa: SLF001  the same
         return library
 
     @property
     def trace_slot(self) -> int:
         """The number of a traced library in the trace library; -1 for other libraries."""
-        return lib.pcsc_trace_slot(self._table)
+        return lib.pcsc_trace_slot(self.native)
 
     def info(self) -> LibraryInfo:
         """Return the path of the library, its version if its file name has one, and the functions that it has."""

@@ -29,6 +29,9 @@ class _DefaultLibrary(Library):
     def native(self) -> Api:
         return default_table()
 
+    def __repr__(self) -> str:
+        return "<scardffi.raw, the default library>"  # without loading it
+
 
 _default: Final = _DefaultLibrary()
 

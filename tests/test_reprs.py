@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.commands import GET_CHALLENGE
 
-from scardffi import CardState, Context, Flow, Protocol, ReaderState, ReaderStateFlag, SCardManage, Status, virtual
+from scardffi import CardState, Context, Flow, Protocol, ReaderState, ReaderStateFlag, SCardManage, Status, raw, virtual
 from scardffi.iso7816 import Command, instructions
 from scardffi.services import CardAuth, CHVerification, FileAccess, FileRef, PinPad
 from scardffi.virtual import DF, FileSystemCard
@@ -90,3 +90,8 @@ def test_states_that_a_reader_returns_are_shown() -> None:
         assert repr(state).startswith(
             "<scardffi.ReaderState 'scardffi Virtual Reader 0', CHANGED|PRESENT, event count "
         )
+
+
+def test_the_repr_of_a_raw_function_loads_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCARDFFI_LIBRARY", "/no/such/library")
+    assert repr(raw.SCardTransmit).endswith("SCardTransmit of <scardffi.raw, the default library>>")

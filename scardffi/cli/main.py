@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "cat": "print a file of the card",
     "put": "write to a file of the card",
     "pin": "verify, change or unblock a code (PIN)",
+    "bench": "measure how long exchanges with this reader and card take",
     "watch": "watch readers and cards come and go",
     "virtual": "run any program on virtual readers and cards",
     "trace": "record the PC/SC calls of any program, and show a trace",

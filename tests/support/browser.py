@@ -51,10 +51,10 @@ LOW_CONTRAST = """
 
 
 @contextlib.contextmanager
-def opened(file: Path, *, dark: bool = False, width: int = NARROW) -> Iterator["Page"]:
+def opened(file: Path, *, within: Path | None = None, dark: bool = False, width: int = NARROW) -> Iterator["Page"]:
     """Open a local page, and yield it as playwright's Page. At the end, check its errors and requests.
 
-    Raises AssertionError if the page logged an error or requested anything but itself.
+    Raises AssertionError if the page logged an error or requested anything but itself, or files of the folder `within`.
     """
     need_program("chromium")
     need_module("playwright")
@@ -76,7 +76,12 @@ def opened(file: Path, *, dark: bool = False, width: int = NARROW) -> Iterator["
         finally:
             browser.close()
     assert errors == []
-    assert [url for url in requests if url.partition("#")[0] != file.as_uri() and not url.startswith("data:")] == []
+    own = file.as_uri() if within is None else f"{within.as_uri()}/"
+    assert [
+        url
+        for url in requests
+        if url.partition("#")[0] != own and not (within and url.startswith(own)) and not url.startswith("data:")
+    ] == []
 
 
 def check_page(file: Path, screenshots: Path) -> str:
