@@ -140,6 +140,8 @@ def public_classes() -> Iterator[type]:
         names = module.name.split(".")
         if any(name.startswith("_") for name in names) or names[-1] in {"libscardvirtual", "libscardtrace"}:
             continue
+        if names[1:2] == ["cli"]:  # the command line, which nobody imports
+            continue
         if names[1:3] == ["compat", "smartcard"]:  # pyscard's classes: tests/compat/test_smartcard.py
             continue
         for name, kind in vars(importlib.import_module(module.name)).items():

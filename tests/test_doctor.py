@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pytest
 from support.container import in_root
 from support.pcscd import PrivatePcscd, has_polkit
@@ -106,6 +105,7 @@ def test_it_connects_to_no_card_and_opens_one_context(doctors_daemon: PrivatePcs
 
 @pytest.mark.parametrize("place", ["virtual", "pcscd"])
 def test_in_a_terminal_it_prints_the_readers_and_the_findings(place: str, doctors_daemon: PrivatePcscd) -> None:
+    pexpect = pytest.importorskip("pexpect", reason="terminals are tested on Linux, with pexpect")
     library = ["--virtual"] if place == "virtual" else []
     environment = {**os.environ, **doctors_daemon.environment, "TERM": "xterm", "NO_COLOR": "1"}
     for options, last in (([], "nothing wrong was found"), (["--reader", "none"], "next     scardffi readers")):

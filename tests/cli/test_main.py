@@ -186,6 +186,7 @@ def test_readers_without_readers_is_an_error(capsys: pytest.CaptureFixture[str])
     assert (shown.out, shown.err) == ("", "scardffi: there are no readers\n")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no bash")
 def test_output_into_a_pipe_that_ends_is_no_error() -> None:
     command = (
         f"{sys.executable} -m scardffi --virtual send $(yes 00B0000004 | head -2000) | head -1; echo ${{PIPESTATUS[0]}}"
@@ -215,6 +216,7 @@ def test_info_shows_library_attributes_and_features(capsys: pytest.CaptureFixtur
     assert "GET_TLV_PROPERTIES" in shown["features"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the trace library is not built for Windows")
 def test_a_trace_records_the_calls(tmp_path: Path) -> None:
     path = tmp_path / "trace.pcapng"
     assert main(["--virtual", "--trace", str(path), "send", "00B0000004"]) == 0

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pytest
 from support.pcscd import PrivatePcscd
 
 from scardffi.cli._shell_input import completions, history_file
+
+pexpect = pytest.importorskip("pexpect", reason="terminals are tested on Linux, with pexpect")
 
 COMMAND = [sys.executable, "-I", "-c", "import sys; from scardffi.cli.main import main; sys.exit(main())"]
 CODE_WITHOUT_PROMPT_TOOLKIT = (

@@ -27,6 +27,7 @@ def seconds(command: Sequence[str]) -> float:
 
 
 @pytest.mark.alone
+@pytest.mark.skipif(sys.platform == "win32", reason="under Wine all programs start slowly")
 def test_readers_starts_almost_as_soon_as_python_with_argparse_and_scardffi() -> None:
     imports = [sys.executable, "-c", "import argparse, scardffi"]
     readers = [str(Path(sys.executable).with_name("scardffi")), "readers"]

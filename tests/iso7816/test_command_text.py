@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+import scardffi
 from scardffi.iso7816._command_text import SECRET_INSTRUCTIONS, text_without_secrets
 
-SECRETS = Path(__file__).parents[2] / "scardffi" / "trace" / "csrc" / "secrets.c"
+SECRETS = Path(scardffi.__file__).parent / "trace" / "csrc" / "secrets.c"
 
 
 @pytest.mark.parametrize(
