@@ -53,8 +53,9 @@ def run(options: Namespace) -> int:
     try:
         with environment(_cards(options)) as variables:
             sys.stdout.flush()
-            with subprocess.Popen([program, *options.program[1:]], env=variables) as child, _passed_on(child):  # noqa: S603  asked for
-                code = child.wait()
+            with _passed_on() as children:
+                children.append(subprocess.Popen([program, *options.program[1:]], env=variables))  # noqa: S603  asked for
+                code = children[0].wait()
     except (ValueError, OSError) as error:
         refuse(str(error))
     return code if code >= 0 else 128 - code  # as shells say which signal ended it
@@ -78,14 +79,23 @@ def _card(path: str) -> Card:
 
 
 @contextmanager
-def _passed_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Pass on the request to end; Ctrl-C reaches the program by itself, because it has the same terminal."""
+def _passed_on() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Pass on the request to end to the program in the list; the terminal itself sends Ctrl-C to the program.
+
+    The handlers stand before the program starts, and are no SIG_IGN, which it would inherit.
+    """
+    children: list[subprocess.Popen[bytes]] = []
+
+    def terminate(*_: object) -> None:
+        for child in children:
+            child.terminate()
+
     before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: child.terminate()),
+        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, terminate),
     }
     try:
-        yield
+        yield children
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -72,7 +72,7 @@ def test_standard_input_that_is_no_text_exits_with_2(
     assert message.startswith("scardffi: standard input: ")
 
 
-@pytest.mark.parametrize("command", [["readers"], ["pin", "verify"], ["send", "00840000"]])
+@pytest.mark.parametrize("command", [["readers"], ["cat", "2F00"], ["send", "00840000"]])
 def test_an_unknown_option_shows_the_usage_of_its_command(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
