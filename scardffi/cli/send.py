@@ -31,7 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "commands", nargs="+", metavar="COMMAND", help=f"command APDUs: {HEXADECIMAL}, with a command on each line"
     )
-    parser.add_argument("--raw", action="store_true", help="send what is not a command APDU too")
+    parser.add_argument("--raw", action="store_true", help="also send bytes that are not a command APDU")
     parser.add_argument(
         "--get-response",
         action="store_true",

@@ -10,9 +10,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from .._printable import printable
 from ..errors import SCardError
 from ._exit_codes import ExitCode
-from ._output import printable, warn
+from ._output import warn
 from ._script_language import KEYWORDS, Script, ScriptError, Variables, is_unfinished
 from ._script_run import ScriptRun, read_codes
 from ._session import add_card_options, add_library_options, opened
@@ -49,7 +50,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the reader."""
     add_library_options(parser)
     add_card_options(parser)
-    parser.add_argument("--raw", action="store_true", help="send what is not a command APDU too")
+    parser.add_argument("--raw", action="store_true", help="also send bytes that are not a command APDU")
     parser.add_argument("--show-secrets", action="store_true", help="show PINs and keys in commands")
 
 

@@ -12,11 +12,11 @@ from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
+from .._printable import printable
 from ..iso7816.atr import Atr, MalformedAtrError
 from ..monitor import EventKind
 from ._card_names import card_names
 from ._exit_codes import ExitCode
-from ._output import printable
 from ._session import Session, add_library_options, opened
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Show what is there, and each event, until Ctrl-C."""
+    """Show the readers and cards that are present, then each event, until Ctrl-C."""
     with opened(options) as session, session.context() as context, context.monitor() as monitor:
         if session.output.is_json or options.lines or not sys.stdout.isatty() or find_spec("rich") is None:
             _show_lines(session, monitor)
