@@ -66,9 +66,8 @@ def run(options: Namespace) -> int:
         refuse(f"--count {options.count} is not allowed; give 2 to 1000000")
     commands = _commands(options.apdu, options.lengths)
     old = _saved(options.compare) if options.compare else None
-    for option, path in (("--output", options.output), ("--html", options.html)):
-        if path:
-            _check_writable(option, path)
+    for path in filter(None, (options.output, options.html)):
+        Path(path).open("a", encoding="utf-8").close()  # if it cannot be written, nothing is measured
     with opened(options) as session, session.context() as context:
         reader = session.reader(context)
         session.output.line(f"reader {printable(reader)}")
@@ -90,15 +89,16 @@ def run(options: Namespace) -> int:
     }
     if old:
         result["compared"] = [_change(row, old) for row in measured]
-    if options.output:
-        _write("--output", options.output, json.dumps(result) + "\n")
-    if options.html:
-        from ._bench_page import page  # only this option needs it
-
-        _write("--html", options.html, page(result, old, f"earlier run ({options.compare})"))
     output.value(result)
     if not output.is_json:
         _show(result, old, output)
+    if options.output:
+        Path(options.output).write_text(json.dumps(result) + "\n", encoding="utf-8")
+    if options.html:
+        from ._bench_page import page  # only this option needs it
+
+        text = page(result, old, f"earlier run ({options.compare})")
+        Path(options.html).write_text(text, encoding="utf-8")
     return ExitCode.SUCCESS
 
 
@@ -149,21 +149,6 @@ def _saved(path: str) -> dict[str, Any]:
         }
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         refuse(f"--compare {path}: not a result of bench: {error}")
-
-
-def _check_writable(option: str, path: str) -> None:
-    """Refuse a file that cannot be written, before the card is measured. A file that is absent is created."""
-    try:
-        Path(path).open("a", encoding="utf-8").close()
-    except OSError as error:
-        refuse(f"{option} {path}: {error.strerror}")
-
-
-def _write(option: str, path: str, text: str) -> None:
-    try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        refuse(f"{option} {path}: {error.strerror}")
 
 
 def _change(row: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:

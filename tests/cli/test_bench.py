@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -104,15 +105,12 @@ def test_a_file_that_is_no_result_is_refused_before_the_card_is_measured(
 
 
 @pytest.mark.parametrize("option", ["--output", "--html"])
-def test_a_file_that_cannot_be_written_is_refused_before_the_card_is_measured(
-    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    card = RecordingCard()
-    with VirtualReader(READER, card), pytest.raises(SystemExit) as end:
-        main(["--library", virtual.library_path(), "bench", option, str(tmp_path / "absent" / "file")])
-    assert end.value.code == 2
-    assert capsys.readouterr().err.startswith(f"scardffi: {option} ")
-    assert not card.commands
+def test_a_file_that_cannot_be_written_is_refused_before_the_card_is_measured(option: str, tmp_path: Path) -> None:
+    path = str(tmp_path / "absent" / "file")
+    command = [sys.executable, "-m", "scardffi", "--virtual", "bench", option, path]
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (6, "")
+    assert done.stderr == f"scardffi: {path}: No such file or directory\n"
 
 
 def test_throughput_by_length_is_plotted_with_both_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
