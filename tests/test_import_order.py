@@ -10,7 +10,7 @@ from support.imports import SOURCES, UNITS, imported, inner_imports, unit_of
 # unit with all its modules; "scardffi" is the package's __init__, which collects the public names.
 LEVELS: list[set[str]] = [
     {"_native", "_calls", "_half_made", "_printable", "_bytes_like", "_field_docs", "_first_use"},
-    {"constants", "iso7816", "_cdef", "_not_copied", "_locks", "_threads", "_at_exit", "_pyinstaller"},
+    {"constants", "iso7816", "_cdef", "_not_copied", "_locks", "_threads", "_at_exit", "_pyinstaller", "_html_page"},
     {"errors", "services", "_events"},
     {"_loader"},
     {"_arguments", "_fork_guard", "_library_info"},
@@ -56,6 +56,7 @@ STRICTER = {
     "_attachment": {"constants", "_locks", "errors", "exchange", "services"},  # no native object, no handle
     "_half_made": NOTHING,
     "_printable": NOTHING,
+    "_html_page": {"_printable"},  # it frames any page
     "_bytes_like": NOTHING,
     "_field_docs": NOTHING,
     "_first_use": NOTHING,
@@ -82,6 +83,7 @@ OUTSIDE = {
     "_awaited_call": {"anyio"},
     "cli.completion": {"shtab"},
     "cli._progress": {"rich"},
+    "cli._plot": {"rich"},
     "cli._shell_input": {"prompt_toolkit"},
     "cli.watch": {"rich"},
     "aio": {"anyio"},
