@@ -334,8 +334,75 @@ static LONG traced_SCardListReaders(struct slot *slot, SCARDCONTEXT context, con
     return result;
 }
 
-/* The functions of the slots. A slot without destinations only passes on. */
 #define WITHOUT_PARENTHESES(...) __VA_ARGS__
+
+#if defined(SCARDFFI_ABI_WINDOWS) /* the functions that only Windows has */
+
+/* Record an argument by its type: a number, a name that is passed, or a number that the library returns. Other data is
+ * not recorded: the cache of a card may hold secrets. */
+static void record_word(struct record *record, struct field_name name, DWORD number)
+{
+    record_number(record, name, number);
+}
+
+static void record_handle(struct record *record, struct field_name name, uintptr_t handle)
+{
+    record_number(record, name, (uint64_t)handle);
+}
+
+static void record_passed_name(struct record *record, struct field_name name, const char *text)
+{
+    record_text(record, name, text, SIZE_MAX);
+}
+
+static void record_returned(struct record *record, struct field_name name, const DWORD *number)
+{
+    if (record->call->result == SCARD_S_SUCCESS)
+        put_result_length(record, name, number);
+}
+
+static void record_nothing(struct record *record, struct field_name name, const void *data)
+{
+    (void)record;
+    (void)name;
+    (void)data;
+}
+
+#  define RECORD_ARGUMENT(argument)                                                                                    \
+      _Generic((argument),                                                                                             \
+          DWORD: record_word,                                                                                          \
+          uintptr_t: record_handle,                                                                                    \
+          const char *: record_passed_name,                                                                            \
+          DWORD *: record_returned,                                                                                    \
+          default: record_nothing)(&record, FIELD(#argument), argument);
+#  define EACH_1(one) RECORD_ARGUMENT(one)
+#  define EACH_2(one, ...) RECORD_ARGUMENT(one) EACH_1(__VA_ARGS__)
+#  define EACH_3(one, ...) RECORD_ARGUMENT(one) EACH_2(__VA_ARGS__)
+#  define EACH_4(one, ...) RECORD_ARGUMENT(one) EACH_3(__VA_ARGS__)
+#  define EACH_5(one, ...) RECORD_ARGUMENT(one) EACH_4(__VA_ARGS__)
+#  define EACH_6(one, ...) RECORD_ARGUMENT(one) EACH_5(__VA_ARGS__)
+#  define EACH_7(one, ...) RECORD_ARGUMENT(one) EACH_6(__VA_ARGS__)
+#  define EACH_8(one, ...) RECORD_ARGUMENT(one) EACH_7(__VA_ARGS__)
+#  define NINTH(a, b, c, d, e, f, g, h, ninth, ...) ninth
+#  define RECORD_ARGUMENTS(...)                                                                                        \
+      NINTH(__VA_ARGS__, EACH_8, EACH_7, EACH_6, EACH_5, EACH_4, EACH_3, EACH_2, EACH_1, )(__VA_ARGS__)
+#  define TRACE_WINDOWS(need, name, arguments, ...)                                                                    \
+      static LONG traced_##name(struct slot *slot, __VA_ARGS__)                                                        \
+      {                                                                                                                \
+          struct call call = call_begin(slot, #name);                                                                  \
+          LONG result = call_end(&call, slot->real.name arguments);                                                    \
+          EACH_RECORD(record, call)                                                                                    \
+          {                                                                                                            \
+              RECORD_ARGUMENTS arguments                                                                               \
+          }                                                                                                            \
+          return result;                                                                                               \
+      }
+PCSC_WINDOWS_NUMBER_FUNCTIONS(TRACE_WINDOWS)
+PCSC_WINDOWS_TEXT_FUNCTIONS(TRACE_WINDOWS)
+
+#endif
+
+/* The functions of the slots. A slot without destinations only passes on. */
 #define DEFINE_OF_SLOT(number, name, arguments, ...)                                                                   \
     static LONG PCSC_CALL slot##number##_##name(__VA_ARGS__)                                                           \
     {                                                                                                                  \
@@ -352,14 +419,14 @@ static LONG traced_SCardListReaders(struct slot *slot, SCARDCONTEXT context, con
 #define DEFINE_OF_SLOT_5(need, ...) DEFINE_OF_SLOT(5, __VA_ARGS__)
 #define DEFINE_OF_SLOT_6(need, ...) DEFINE_OF_SLOT(6, __VA_ARGS__)
 #define DEFINE_OF_SLOT_7(need, ...) DEFINE_OF_SLOT(7, __VA_ARGS__)
-PCSC_FUNCTIONS(DEFINE_OF_SLOT_0)
-PCSC_FUNCTIONS(DEFINE_OF_SLOT_1)
-PCSC_FUNCTIONS(DEFINE_OF_SLOT_2)
-PCSC_FUNCTIONS(DEFINE_OF_SLOT_3)
-PCSC_FUNCTIONS(DEFINE_OF_SLOT_4)
-PCSC_FUNCTIONS(DEFINE_OF_SLOT_5)
-PCSC_FUNCTIONS(DEFINE_OF_SLOT_6)
-PCSC_FUNCTIONS(DEFINE_OF_SLOT_7)
+TRACED_FUNCTIONS(DEFINE_OF_SLOT_0)
+TRACED_FUNCTIONS(DEFINE_OF_SLOT_1)
+TRACED_FUNCTIONS(DEFINE_OF_SLOT_2)
+TRACED_FUNCTIONS(DEFINE_OF_SLOT_3)
+TRACED_FUNCTIONS(DEFINE_OF_SLOT_4)
+TRACED_FUNCTIONS(DEFINE_OF_SLOT_5)
+TRACED_FUNCTIONS(DEFINE_OF_SLOT_6)
+TRACED_FUNCTIONS(DEFINE_OF_SLOT_7)
 
 static const struct real_functions slot_functions[SLOT_COUNT] = {
 #define MEMBER(number, name) .name = slot##number##_##name,
@@ -371,8 +438,9 @@ static const struct real_functions slot_functions[SLOT_COUNT] = {
 #define MEMBER_5(need, name, ...) MEMBER(5, name)
 #define MEMBER_6(need, name, ...) MEMBER(6, name)
 #define MEMBER_7(need, name, ...) MEMBER(7, name)
-    {PCSC_FUNCTIONS(MEMBER_0)}, {PCSC_FUNCTIONS(MEMBER_1)}, {PCSC_FUNCTIONS(MEMBER_2)}, {PCSC_FUNCTIONS(MEMBER_3)},
-    {PCSC_FUNCTIONS(MEMBER_4)}, {PCSC_FUNCTIONS(MEMBER_5)}, {PCSC_FUNCTIONS(MEMBER_6)}, {PCSC_FUNCTIONS(MEMBER_7)},
+    {TRACED_FUNCTIONS(MEMBER_0)}, {TRACED_FUNCTIONS(MEMBER_1)}, {TRACED_FUNCTIONS(MEMBER_2)},
+    {TRACED_FUNCTIONS(MEMBER_3)}, {TRACED_FUNCTIONS(MEMBER_4)}, {TRACED_FUNCTIONS(MEMBER_5)},
+    {TRACED_FUNCTIONS(MEMBER_6)}, {TRACED_FUNCTIONS(MEMBER_7)},
 };
 
 #define STRING_OF(name) #name
@@ -387,8 +455,8 @@ EXPORTED void *scardtrace_symbol(int number, const char *symbol)
         memcpy(&own, &slot_functions[number].name, sizeof own);
 #define CHOOSE_NUMBER(need, name, ...) CHOOSE(name, strcmp(#name, "SCardControl") == 0 ? STRING(PCSC_CONTROL) : #name)
 #define CHOOSE_TEXT(need, name, ...) CHOOSE(name, #name PCSC_TEXT_SUFFIX)
-    PCSC_NUMBER_FUNCTIONS(CHOOSE_NUMBER)
-    PCSC_TEXT_FUNCTIONS(CHOOSE_TEXT)
+    TRACED_NUMBER_FUNCTIONS(CHOOSE_NUMBER)
+    TRACED_TEXT_FUNCTIONS(CHOOSE_TEXT)
     return own;
 }
 
