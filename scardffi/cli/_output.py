@@ -25,11 +25,6 @@ def has_colours(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def printable(text: str) -> str:
-    """Return a text with an escape for each control character, which a reader's name could hold."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
 class Output:
     """Standard output, as text or as JSON: one value on each line."""
 

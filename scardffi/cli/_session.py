@@ -6,11 +6,12 @@ import argparse
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
+from .._printable import printable
 from ..constants import Protocol, ReaderStateFlag, ShareMode
 from ..context import Context
 from ..errors import E_FAIL, NoReadersError, NoSmartCardError, UnknownReaderError
 from ..library import Library
-from ._output import Output, printable
+from ._output import Output
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -13,13 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from .._printable import printable
 from ..iso7816.command import Command, MalformedCommandError
 from ..iso7816.status_word import meaning
 from ._exchanges import status_word
 from ._exit_codes import ExitCode
 from ._input import hexadecimal, refuse
 from ._measurements import summary
-from ._output import Output, printable, warn
+from ._output import Output, warn
 from ._progress import progress
 from ._session import add_card_options, add_library_options, opened
 

@@ -9,8 +9,9 @@ import os
 from typing import TYPE_CHECKING
 
 from .._doctor import KINDS, examine
+from .._printable import printable
 from ..virtual import library_path
-from ._output import Output, printable
+from ._output import Output
 from ._session import add_library_options, add_reader_option
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .._printable import printable
 from ..constants import Attribute, Protocol, ShareMode
 from ..errors import SCardError
 from ..services.pin_pad import PinPad
 from ._exit_codes import ExitCode
-from ._output import printable
 from ._session import add_library_options, add_reader_option, opened
 
 if TYPE_CHECKING:

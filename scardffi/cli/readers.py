@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._printable import printable
 from ..constants import ReaderStateFlag
 from ._exit_codes import ExitCode
-from ._output import printable, warn
+from ._output import warn
 from ._session import add_library_options, opened
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from .._printable import printable
 from ..errors import SCardError
 from ._exit_codes import ExitCode
-from ._output import printable, warn
+from ._output import warn
 from ._script_language import KEYWORDS, Script, ScriptError, Variables, is_unfinished
 from ._script_run import ScriptRun, read_codes
 from ._session import add_card_options, add_library_options, opened

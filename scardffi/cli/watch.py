@@ -12,11 +12,11 @@ from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
+from .._printable import printable
 from ..iso7816.atr import Atr, MalformedAtrError
 from ..monitor import EventKind
 from ._card_names import card_names
 from ._exit_codes import ExitCode
-from ._output import printable
 from ._session import Session, add_library_options, opened
 
 if TYPE_CHECKING:

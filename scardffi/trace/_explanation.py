@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .. import errors
+from .._printable import printable
 from ..constants import Attribute, CardState, Disposition, Protocol, ReaderStateFlag, Scope, ShareMode
 from ..iso7816 import Atr, Command, MalformedCommandError, MalformedTLVError, decode, meaning
 from ._record import atrs
@@ -133,13 +134,6 @@ class Explainer:
                 self._atrs.add(digits)
                 notes += [f"ATR {digits}", *(f"  {line}" for line in _atr_lines(digits))]
         return notes
-
-
-def printable(text: str) -> str:
-    """Return text in which each character that cannot be printed, such as one that controls a terminal, is escaped."""
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def flag_names(flags: type[IntFlag], value: int) -> str:

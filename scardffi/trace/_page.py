@@ -11,7 +11,8 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any, Final
 
-from ._explanation import SLOW, Explainer, printable
+from .._printable import printable
+from ._explanation import SLOW, Explainer
 from ._time_line import Times, duration, summary
 
 if TYPE_CHECKING:

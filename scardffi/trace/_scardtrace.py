@@ -27,7 +27,9 @@ def start(slot: int, destination: str | int, secrets: str) -> int:
         ValueError: the file is not a trace, or the secrets are not valid.
         OSError: the file cannot be opened.
     """
-    function = CFUNCTYPE(c_int, c_int, c_char_p, c_ssize_t, c_char_p, c_void_p, c_size_t)(("scardtrace_start", _library()))
+    function = CFUNCTYPE(c_int, c_int, c_char_p, c_ssize_t, c_char_p, c_void_p, c_size_t)(
+        ("scardtrace_start", _library())
+    )
     problem = ctypes.create_string_buffer(_PROBLEM_SIZE)
     path, pipe = (None, _system_file(destination)) if isinstance(destination, int) else (os.fsencode(destination), -1)
     number: int = function(slot, path, pipe, os.fsencode(secrets), problem, _PROBLEM_SIZE)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from ._explanation import SLOW, Explainer, printable
+from .._printable import printable
+from ._explanation import SLOW, Explainer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
