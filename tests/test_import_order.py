@@ -15,7 +15,7 @@ PACKAGE = Path(scardffi.__file__).parent
 # From the lowest to the highest level. A module imports only from lower levels. A folder is one
 # unit with all its modules; "scardffi" is the package's __init__, which collects the public names.
 LEVELS: list[set[str]] = [
-    {"_native", "_calls", "_half_made", "_bytes_like", "_field_docs", "_first_use"},
+    {"_native", "_calls", "_half_made", "_printable", "_bytes_like", "_field_docs", "_first_use"},
     {"constants", "iso7816", "_cdef", "_not_copied", "_locks", "_threads", "_at_exit", "_pyinstaller"},
     {"errors", "services", "_events"},
     {"_loader"},
@@ -61,6 +61,7 @@ STRICTER = {
     },  # no PC/SC: they only have a transmitter
     "_attachment": {"constants", "_locks", "errors", "exchange", "services"},  # no native object, no handle
     "_half_made": NOTHING,
+    "_printable": NOTHING,
     "_bytes_like": NOTHING,
     "_field_docs": NOTHING,
     "_first_use": NOTHING,

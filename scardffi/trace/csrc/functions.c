@@ -58,7 +58,7 @@ static LONG traced_SCardEstablishContext(struct slot *slot, DWORD scope, const v
     {
         record_number(&record, FIELD("scope"), scope);
         if (result == SCARD_S_SUCCESS && context != NULL)
-            record_number(&record, FIELD("context"), (uint64_t)*context);
+            record_handle(&record, FIELD("context"), *context);
     }
     return result;
 }
@@ -70,7 +70,7 @@ static LONG traced_SCardEstablishContext(struct slot *slot, DWORD scope, const v
         struct call call = call_begin(slot, #name);                                                                    \
         LONG result = call_end(&call, slot->real.name(argument));                                                      \
         EACH_RECORD(record, call)                                                                                      \
-        record_number(&record, FIELD(#argument), (uint64_t)argument);                                                  \
+        record_handle(&record, FIELD(#argument), argument);                                                            \
         return result;                                                                                                 \
     }
 TRACE_ONE_ARGUMENT(SCardReleaseContext, SCARDCONTEXT, context)
@@ -86,7 +86,7 @@ TRACE_ONE_ARGUMENT(SCardBeginTransaction, SCARDHANDLE, handle)
         LONG result = call_end(&call, slot->real.name(handle, disposition));                                           \
         EACH_RECORD(record, call)                                                                                      \
         {                                                                                                              \
-            record_number(&record, FIELD("handle"), (uint64_t)handle);                                                 \
+            record_handle(&record, FIELD("handle"), handle);                                                           \
             record_number(&record, FIELD("disposition"), disposition);                                                 \
         }                                                                                                              \
         return result;                                                                                                 \
@@ -101,7 +101,7 @@ static LONG traced_SCardReconnect(struct slot *slot, SCARDHANDLE handle, DWORD s
     LONG result = call_end(&call, slot->real.SCardReconnect(handle, share_mode, protocols, initialization, protocol));
     EACH_RECORD(record, call)
     {
-        record_number(&record, FIELD("handle"), (uint64_t)handle);
+        record_handle(&record, FIELD("handle"), handle);
         record_number(&record, FIELD("share_mode"), share_mode);
         record_number(&record, FIELD("protocols"), protocols);
         record_number(&record, FIELD("initialization"), initialization);
@@ -147,7 +147,7 @@ static LONG traced_SCardTransmit(struct slot *slot, SCARDHANDLE handle, const SC
     struct written answer = written(result, response, room, received, MAX_BUFFER_SIZE_EXTENDED);
     EACH_RECORD(record, call)
     {
-        record_number(&record, FIELD("handle"), (uint64_t)handle);
+        record_handle(&record, FIELD("handle"), handle);
         if (send_pci != NULL)
             record_number(&record, FIELD("protocol"), send_pci->dwProtocol);
         record_number(&record, FIELD("room"), room);
@@ -172,7 +172,7 @@ static LONG traced_SCardControl(struct slot *slot, SCARDHANDLE handle, DWORD con
     bool is_secret = pin_codes_has(&slot->pin_codes, (uint32_t)control_code);
     EACH_RECORD(record, call)
     {
-        record_number(&record, FIELD("handle"), (uint64_t)handle);
+        record_handle(&record, FIELD("handle"), handle);
         record_flags(&record, FIELD("control_code"), (uint32_t)control_code);
         const unsigned char *sent = is_overwritten ? copy : command;
         if (sent != NULL && is_secret)
@@ -193,7 +193,7 @@ static LONG traced_SCardFreeMemory(struct slot *slot, SCARDCONTEXT context, cons
     struct call call = call_begin(slot, "SCardFreeMemory");
     LONG result = call_end(&call, slot->real.SCardFreeMemory(context, memory));
     EACH_RECORD(record, call)
-    record_number(&record, FIELD("context"), (uint64_t)context);
+    record_handle(&record, FIELD("context"), context);
     return result;
 }
 
@@ -206,7 +206,7 @@ static LONG traced_SCardGetAttrib(struct slot *slot, SCARDHANDLE handle, DWORD a
     struct written answer = written(result, value, room, length, MAX_BUFFER_SIZE);
     EACH_RECORD(record, call)
     {
-        record_number(&record, FIELD("handle"), (uint64_t)handle);
+        record_handle(&record, FIELD("handle"), handle);
         record_flags(&record, FIELD("attribute"), (uint32_t)attribute);
         record_number(&record, FIELD("room"), room);
         put_result_length(&record, FIELD("length"), length);
@@ -223,7 +223,7 @@ static LONG traced_SCardSetAttrib(struct slot *slot, SCARDHANDLE handle, DWORD a
     LONG result = call_end(&call, slot->real.SCardSetAttrib(handle, attribute, value, length));
     EACH_RECORD(record, call)
     {
-        record_number(&record, FIELD("handle"), (uint64_t)handle);
+        record_handle(&record, FIELD("handle"), handle);
         record_flags(&record, FIELD("attribute"), (uint32_t)attribute);
         if (value != NULL && length <= MAX_BUFFER_SIZE_EXTENDED)
             record_bytes(&record, FIELD("value"), value, length);
@@ -238,12 +238,12 @@ static LONG traced_SCardConnect(struct slot *slot, SCARDCONTEXT context, const c
     LONG result = call_end(&call, slot->real.SCardConnect(context, reader, share_mode, protocols, handle, protocol));
     EACH_RECORD(record, call)
     {
-        record_number(&record, FIELD("context"), (uint64_t)context);
+        record_handle(&record, FIELD("context"), context);
         record_text(&record, FIELD("reader"), reader, SIZE_MAX);
         record_number(&record, FIELD("share_mode"), share_mode);
         record_number(&record, FIELD("protocols"), protocols);
         if (result == SCARD_S_SUCCESS && handle != NULL)
-            record_number(&record, FIELD("handle"), (uint64_t)*handle);
+            record_handle(&record, FIELD("handle"), *handle);
         if (result == SCARD_S_SUCCESS)
             put_result_length(&record, FIELD("protocol"), protocol);
     }
@@ -261,7 +261,7 @@ static LONG traced_SCardStatus(struct slot *slot, SCARDHANDLE handle, char *read
     struct written its_atr = written(result, atr, atr_room, atr_length, MAX_ATR_SIZE);
     EACH_RECORD(record, call)
     {
-        record_number(&record, FIELD("handle"), (uint64_t)handle);
+        record_handle(&record, FIELD("handle"), handle);
         record_text(&record, FIELD("reader"), name.bytes, name.length);
         if (result == SCARD_S_SUCCESS && state != NULL)
             record_flags(&record, FIELD("state"), (uint32_t)*state);
@@ -290,7 +290,7 @@ static LONG traced_SCardGetStatusChange(struct slot *slot, SCARDCONTEXT context,
     LONG result = call_end(&call, slot->real.SCardGetStatusChange(context, timeout, states, count));
     EACH_RECORD(record, call)
     {
-        record_number(&record, FIELD("context"), (uint64_t)context);
+        record_handle(&record, FIELD("context"), context);
         record_number(&record, FIELD("timeout"), timeout);
         if (states != NULL && names != NULL)
             record_states(&record, states, names, count);
@@ -310,7 +310,7 @@ static LONG traced_SCardListReaderGroups(struct slot *slot, SCARDCONTEXT context
     struct written answer = written(result, groups, room, length, LONGEST_LIST);
     EACH_RECORD(record, call)
     {
-        record_number(&record, FIELD("context"), (uint64_t)context);
+        record_handle(&record, FIELD("context"), context);
         put_result_length(&record, FIELD("length"), length);
         record_texts(&record, FIELD("groups"), answer.bytes, answer.length);
     }
@@ -326,7 +326,7 @@ static LONG traced_SCardListReaders(struct slot *slot, SCARDCONTEXT context, con
     struct written answer = written(result, readers, room, length, LONGEST_LIST);
     EACH_RECORD(record, call)
     {
-        record_number(&record, FIELD("context"), (uint64_t)context);
+        record_handle(&record, FIELD("context"), context);
         record_texts(&record, FIELD("groups"), groups, SIZE_MAX);
         put_result_length(&record, FIELD("length"), length);
         record_texts(&record, FIELD("readers"), answer.bytes, answer.length);
@@ -343,11 +343,6 @@ static LONG traced_SCardListReaders(struct slot *slot, SCARDCONTEXT context, con
 static void record_word(struct record *record, struct field_name name, DWORD number)
 {
     record_number(record, name, number);
-}
-
-static void record_handle(struct record *record, struct field_name name, uintptr_t handle)
-{
-    record_number(record, name, (uint64_t)handle);
 }
 
 static void record_passed_name(struct record *record, struct field_name name, const char *text)

@@ -116,6 +116,19 @@ void record_number(struct record *record, struct field_name name, uint64_t numbe
     put_decimal(&record->fields, number);
 }
 
+void record_handle(struct record *record, struct field_name name, SCARDHANDLE handle)
+{
+    uint64_t number = (uint64_t)handle;
+    put_name(record, name);
+#if !defined(SCARDFFI_ABI_WINDOWS) /* handles are signed */
+    if (handle < 0) {
+        output_literal(&record->fields, "-");
+        number = 0 - number;
+    }
+#endif
+    put_decimal(&record->fields, number);
+}
+
 void record_flags(struct record *record, struct field_name name, uint32_t number)
 {
     put_name(record, name);

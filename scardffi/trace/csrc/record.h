@@ -42,7 +42,8 @@ struct field_name {
 #define FIELD(name) ((struct field_name){",\"" name "\":", " " name "=", sizeof name + 3, sizeof name + 1})
 
 void record_number(struct record *record, struct field_name name, uint64_t number);
-void record_flags(struct record *record, struct field_name name, uint32_t number); /* hexadecimal in text */
+void record_handle(struct record *record, struct field_name name, SCARDHANDLE handle); /* or a context */
+void record_flags(struct record *record, struct field_name name, uint32_t number);     /* hexadecimal in text */
 void record_bytes(struct record *record, struct field_name name, const unsigned char *bytes, size_t length);
 /* Bytes that are secret, except if the destination shows secrets. */
 void record_secret(struct record *record, struct field_name name, const unsigned char *bytes, size_t length);

@@ -19,6 +19,7 @@
 struct slot slots[SLOT_COUNT];
 
 static pthread_mutex_t slots_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t environment_mutex = PTHREAD_MUTEX_INITIALIZER; /* taken before the other locks */
 static pthread_rwlock_t sinks_rwlock = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_once_t begun = PTHREAD_ONCE_INIT;
 static struct sink *sinks; /* guarded by both locks, of which readers need one; sinks_rwlock is taken first */
@@ -74,7 +75,9 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
     pthread_mutex_unlock(&slots_mutex);
-    sinks_rwlock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER; /* threads that are not in the child may hold it */
+    /* threads that are not in the child may hold these */
+    environment_mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    sinks_rwlock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
     sink_free_locks();
     process = system_process();
     fork_count++;
@@ -169,17 +172,18 @@ EXPORTED void scardtrace_stop(int number)
 EXPORTED void scardtrace_follow_environment(int slot)
 {
     const char *path = platform_environment("SCARDFFI_TRACE");
-    pthread_mutex_lock(&slots_mutex);
-    bool is_followed = slots[slot].follows_environment;
-    slots[slot].follows_environment = true;
-    pthread_mutex_unlock(&slots_mutex);
-    if (is_followed || path == NULL || path[0] == '\0')
+    if (path == NULL || path[0] == '\0')
         return;
+    /* A thread that comes second waits until the file is open, so that none of its calls is missing. */
+    pthread_mutex_lock(&environment_mutex);
     char problem[512];
     int error;
-    if (add(slot, path, SYSTEM_NO_FILE, platform_environment("SCARDFFI_TRACE_SECRETS"), problem, sizeof problem,
+    if (!slots[slot].follows_environment &&
+        add(slot, path, SYSTEM_NO_FILE, platform_environment("SCARDFFI_TRACE_SECRETS"), problem, sizeof problem,
             &error) == NULL)
         fprintf(stderr, "scardffi: no trace is written to %s: %s\n", path, problem);
+    slots[slot].follows_environment = true;
+    pthread_mutex_unlock(&environment_mutex);
 }
 
 #if defined(SCARDFFI_ABI_PCSCLITE) /* elsewhere only the core uses this library */

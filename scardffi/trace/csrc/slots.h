@@ -27,7 +27,7 @@ struct slot {
     void *library;              /* NULL if the slot is free, or if there is no library */
     struct real_functions real; /* NULL for functions that the library lacks */
     unsigned sink_count;        /* atomic */
-    bool follows_environment;
+    bool follows_environment;   /* guarded by a lock of slots.c */
     struct pin_codes pin_codes;
 };
 
