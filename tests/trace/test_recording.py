@@ -343,6 +343,7 @@ for thread in threads: thread.join()
 """
 
 
+@pytest.mark.skipif(WINDOWS, reason="Wine appends in two steps, so that processes overwrite each other's records")
 def test_threads_and_processes_share_a_file_and_every_record_is_whole(tmp_path: Path) -> None:
     file = tmp_path / "trace.pcapng"
     environment = {**os.environ, "SCARDFFI_LIBRARY": virtual.library_path(), "SCARDFFI_TRACE": str(file)}
