@@ -40,11 +40,11 @@ def measured(readers: int, commands: int, command_seconds: float, seconds: float
     ):
         client, scheduler = both
         line = Line(client)
-        time.sleep(SETTLE_SECONDS)
+        time.sleep(SETTLE_SECONDS)  # the workers start and read their first cards
         parts = {"scheduler": [scheduler.pid], "driver": [os.getpid()], "workers": client.run(os.getpid).values()}
         before = processor_times(parts)
         done, begun = line.count(DONE), time.perf_counter()
-        time.sleep(seconds)
+        time.sleep(seconds)  # while it is measured
         done, took = line.count(DONE) - done, time.perf_counter() - begun
         used = {part: time_used - before[part] for part, time_used in processor_times(parts).items()}
         line.finish()

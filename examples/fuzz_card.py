@@ -63,7 +63,10 @@ class Purse:
 
 def random_commands(chance):
     """Return a session: valid APDUs with edge values more often than others."""
-    number = lambda: chance.choice(EDGES) if chance.random() < 0.5 else chance.randrange(256)  # noqa: E731  short
+
+    def number():
+        return chance.choice(EDGES) if chance.random() < 0.5 else chance.randrange(256)
+
     session = []
     for _ in range(COMMANDS):
         data = chance.randbytes(number())
@@ -97,7 +100,10 @@ def run_piece(target, seed, piece):
 def minimised(target, session, fault):
     """Return a session with the same class of fault in which no command and no byte of data can be left out."""
     kind = fault.partition("(")[0]
-    fails = lambda tried: (fault_of(target, tried) or "").partition("(")[0] == kind  # noqa: E731  short
+
+    def fails(tried):
+        return (fault_of(target, tried) or "").partition("(")[0] == kind
+
     place = 0
     while place < len(session):
         command, data = session[place], session[place][5:]

@@ -69,7 +69,7 @@ def main():
                 print(f"the card in {reader} was removed; {len(served.errors)} commands failed", flush=True)
             except SCardError as error:
                 print(error, file=sys.stderr)
-                time.sleep(AGAIN_SECONDS)
+                time.sleep(AGAIN_SECONDS)  # the reader or the other host may come back
 
 
 with contextlib.suppress(KeyboardInterrupt):

@@ -311,7 +311,7 @@ started="$started $!"
 for try in $(seq 500); do [ -S /run/pcscd/pcscd.comm ] && break; sleep 0.01; done
 shift
 "$@" && code=0 || code=$?
-kill $started
+kill $started 2>/dev/null # one may have ended by itself
 exit "$code"
 """
 
@@ -330,7 +330,8 @@ def test_a_refusal_is_found(by: str, tmp_path: Path) -> None:
     else:
         finding = the_finding(asking(by, tmp_path / "nobody", "nobody"), "polkit-refusal")
         assert "this process runs as user nobody" in finding["seen"]
-        assert finding["unknown"] == []
+        # pcscd may close the connection before the client has read the refusal
+        assert finding["unknown"] == [] or finding["unknown"][0].startswith("Whether polkit refuses")
     if by == "no polkit":
         assert re.fullmatch(r"sudo kill \d+; sudo pcscd --disable-polkit", finding["command"])
     else:

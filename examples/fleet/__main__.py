@@ -56,7 +56,7 @@ with contextlib.ExitStack() as stack:
     if client is not None:
         with contextlib.suppress(KeyboardInterrupt), Live(get_renderable=lambda: table(line, begun)):
             while not line.is_complete and time.time() - begun < options.seconds:
-                time.sleep(0.2)
+                time.sleep(0.2)  # rich draws the table on a thread of its own
     line.finish()
     report.write(options.report, line)
 for card in line.cards.values():

@@ -92,7 +92,7 @@ class Host:
 
     def _look_for_stuck_readers(self):
         while True:
-            time.sleep(min(1, self._limit / 4))
+            time.sleep(min(1, self._limit / 4))  # PC/SC does not say that a call is stuck
             for reader, (since, identity) in list(self._busy.items()):
                 if time.monotonic() - since > self._limit:
                     self._busy.pop(reader, None)

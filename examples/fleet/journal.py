@@ -30,7 +30,7 @@ def state(rows):
 class Journal:
     """The journal at a path, for all threads of this process; other processes may use the same file.
 
-    A thread of its own writes. What others ask for while it waits for the disk becomes one transaction.
+    One thread writes. Steps that arrive while it waits for the disk become one transaction.
     """
 
     def __init__(self, path, host):

@@ -11,7 +11,7 @@ from .journal import DONE, IN_DOUBT, NOT_BEGUN, UNFINISHED, WRITING, state
 
 @dataclass
 class Card:
-    """What became of a card."""
+    """The outcome of a card."""
 
     card: str
     state: str
@@ -40,7 +40,7 @@ class Line:
         """Begin no card any more, wait until those that are being written are done, and merge the journals."""
         self._is_open, end = False, time.monotonic() + seconds
         while self.count(WRITING) and time.monotonic() < end:
-            time.sleep(0.05)
+            time.sleep(0.05)  # threads of Dask change the states
         self._merge_journals()
         for card in self.cards.values():
             card.state = IN_DOUBT if card.state == WRITING else card.state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from string import hexdigits
 from typing import TYPE_CHECKING
 
 from ._exit_codes import ExitCode
@@ -27,8 +28,10 @@ def hexadecimal(text: str, where: str) -> bytes:
     digits = text.replace("0x", " ").replace("0X", " ").replace(":", " ").replace(",", " ")
     try:
         return bytes.fromhex(digits)
-    except ValueError:
-        refuse(f"{where}: {text!r} is not allowed; give two hexadecimal digits for each byte")
+    except ValueError:  # its text is not shown: it may be a command with a code
+        wrong = next((char for char in digits if char not in hexdigits and not char.isspace()), None)
+        problem = "a byte with one digit" if wrong is None else repr(wrong)
+        refuse(f"{where}: {problem} is not allowed; give two hexadecimal digits for each byte")
 
 
 def pieces(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ from ._session import add_library_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import NoReturn
 
 COMMANDS: Final = {
     "readers": "list the readers and their cards",
@@ -55,6 +56,8 @@ class CommandParser(argparse.ArgumentParser):
 
     unloaded: str | None = None
     """The name of the command until its module is loaded."""
+    hides_arguments: bool = False
+    """True if an argument that is not allowed may be a code, and must not be shown."""
     takes_program: bool = False
     """True if what follows "--" is another program and its arguments, which become the option ``program``."""
 
@@ -71,12 +74,20 @@ class CommandParser(argparse.ArgumentParser):
         """Load the command, and parse its arguments."""
         self.load()
         if not self.takes_program:
-            return super().parse_known_args(*args, **kwargs)
+            options, unknown = super().parse_known_args(*args, **kwargs)
+            if unknown and self.hides_arguments:
+                self.error("")
+            return options, unknown
         words = list(args[0])
         end = words.index("--") if "--" in words else len(words)
         options, unknown = super().parse_known_args(words[:end], *args[1:], **kwargs)
         options.program = words[end + 1 :]
         return options, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """Print a message and how the command is used, and end with the exit code for it."""
+        hidden = "an argument is not allowed; a code never stands on the command line, it is asked for"
+        super().error(hidden if self.hides_arguments else message)
 
 
 def parser(names: Iterable[str] = COMMANDS, *, loaded: bool = False) -> argparse.ArgumentParser:

@@ -22,9 +22,10 @@ from ._output import warn
 from ._session import opened
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+    from argparse import Namespace
 
     from ._output import Output
+    from .main import CommandParser
 
 _PROMPTS: Final = {
     "verify": ["code"],
@@ -34,8 +35,9 @@ _PROMPTS: Final = {
 }
 
 
-def add_arguments(parser: ArgumentParser) -> None:
+def add_arguments(parser: CommandParser) -> None:
     """Add what to do, and with which code of the card."""
+    parser.hides_arguments = True
     _files.add_arguments(parser)
     parser.add_argument("action", choices=_PROMPTS, help="what to do")
     parser.add_argument("--reference", type=int, default=1, metavar="NUMBER", help="the code, 0 to 31 (default: 1)")

@@ -29,7 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="the script; - for standard input")
     parser.add_argument("--check", action="store_true", help="only check the file; no card is used")
     parser.add_argument("--keep-going", action="store_true", help="go on after a status word that is not expected")
-    parser.add_argument("--raw", action="store_true", help="send what is not a command APDU too")
+    parser.add_argument("--raw", action="store_true", help="also send bytes that are not a command APDU")
     parser.add_argument("--show-secrets", action="store_true", help="show PINs and keys in commands")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from ..iso7816._command_text import SECRET_INSTRUCTIONS, text_without_secrets
 from ..iso7816.command import Command, MalformedCommandError
 from ._exchanges import status_word, transmit
 from ._exit_codes import ExitCode
@@ -30,7 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "commands", nargs="+", metavar="COMMAND", help=f"command APDUs: {HEXADECIMAL}, with a command on each line"
     )
-    parser.add_argument("--raw", action="store_true", help="send what is not a command APDU too")
+    parser.add_argument("--raw", action="store_true", help="also send bytes that are not a command APDU")
     parser.add_argument(
         "--get-response",
         action="store_true",
@@ -47,6 +48,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Send the commands in order. The code is CARD if a status word is missing or not as expected."""
     commands = _commands(options.commands)
+    if len(commands) > 1:
+        for where, command in commands:
+            _check_data(where, command)
     if not options.raw:
         for where, command in commands:
             _check(where, command)
@@ -78,7 +82,15 @@ def _check(where: str, command: bytes) -> None:
     try:
         Command.decode(command)
     except MalformedCommandError as error:
-        refuse(f"{where}: {command.hex(' ').upper()} is not a command APDU: {error}; --raw sends it all the same")
+        shown = text_without_secrets(command)
+        refuse(f"{where}: {shown} is not a command APDU: {error}; --raw sends it all the same")
+
+
+def _check_data(where: str, command: bytes) -> None:
+    """Refuse a command whose data, a code or key, seems to be the next argument, which would be shown as a command."""
+    if len(command) == 5 and command[1] in SECRET_INSTRUCTIONS and command[4]:
+        shown = text_without_secrets(command)
+        refuse(f"{where}: {shown} has no data; if the next argument is its data, put both between the same quotes")
 
 
 def _pattern(expected: str) -> re.Pattern[str]:

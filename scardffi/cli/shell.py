@@ -50,7 +50,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the reader."""
     add_library_options(parser)
     add_card_options(parser)
-    parser.add_argument("--raw", action="store_true", help="send what is not a command APDU too")
+    parser.add_argument("--raw", action="store_true", help="also send bytes that are not a command APDU")
     parser.add_argument("--show-secrets", action="store_true", help="show PINs and keys in commands")
 
 

@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,6 @@ from ._output import warn
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterator
 
     from ..virtual import Card
     from .main import CommandParser
@@ -53,8 +51,7 @@ def run(options: Namespace) -> int:
     try:
         with environment(_cards(options)) as variables:
             sys.stdout.flush()
-            with subprocess.Popen([program, *options.program[1:]], env=variables) as child, _passed_on(child):  # noqa: S603  asked for
-                code = child.wait()
+            code = _run([program, *options.program[1:]], variables)
     except (ValueError, OSError) as error:
         refuse(str(error))
     return code if code >= 0 else 128 - code  # as shells say which signal ended it
@@ -77,15 +74,28 @@ def _card(path: str) -> Card:
         refuse(f"{path}: {getattr(error, 'strerror', None) or error}")
 
 
-@contextmanager
-def _passed_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Pass on the request to end; Ctrl-C reaches the program by itself, because it has the same terminal."""
+def _run(command: list[str], variables: dict[str, str]) -> int:
+    """Run the program and return its exit code. A request to end is passed on, also one that comes while it starts.
+
+    The terminal itself sends Ctrl-C to the program. The handler is no SIG_IGN, which the program would inherit.
+    """
+    children: list[subprocess.Popen[bytes]] = []
+    requests: list[int] = []
+
+    def terminate(number: int, _frame: object) -> None:
+        requests.append(number)
+        for child in children:
+            child.terminate()
+
     before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: child.terminate()),
+        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, terminate),
     }
     try:
-        yield
+        children.append(subprocess.Popen(command, env=variables))  # noqa: S603  the user asks for it
+        if requests:
+            children[0].terminate()
+        return children[0].wait()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -45,7 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Show what is there, and each event, until Ctrl-C."""
+    """Show the readers and cards that are present, then each event, until Ctrl-C."""
     with opened(options) as session, session.context() as context, context.monitor() as monitor:
         if session.output.is_json or options.lines or not sys.stdout.isatty() or find_spec("rich") is None:
             _show_lines(session, monitor)

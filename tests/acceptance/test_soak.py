@@ -19,9 +19,7 @@ MOST = {
     "descriptors": 0,
     "threads": 0,
 }
-"""The growth in the second half of the rounds that is no leak. In the first half tables of Python's own may grow: the
-one of interned strings, which pathlib fills with the names of each new daemon's files, takes half a MiB more once.
-"""
+"""The growth in the second half of the rounds that is no leak. In the first half tables of Python's own may grow."""
 
 
 @pytest.mark.parametrize("place", PLACES)

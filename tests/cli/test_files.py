@@ -136,8 +136,15 @@ def test_codes_that_are_not_allowed_are_not_sent(
     assert ">" not in shown
 
 
-def test_a_code_on_the_command_line_is_refused(card: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments", [["verify", "7391"], ["7391"], ["verify", "--code=7391"], ["tries", "--code", "7391"]]
+)
+def test_a_code_on_the_command_line_is_refused_and_not_shown(
+    arguments: list[str], card: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as end:
-        main(["pin", "verify", "1234", *card])
+        main(["pin", *arguments, *card])
     assert end.value.code == 2
-    assert "unrecognized arguments" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "a code never stands on the command line" in shown
+    assert "7391" not in shown

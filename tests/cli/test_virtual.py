@@ -69,7 +69,10 @@ def test_a_request_to_end_is_passed_on() -> None:
         assert program.stdout is not None
         assert program.stdout.readline() == b"ready\n"
         program.send_signal(signal.SIGTERM)
-        assert program.wait(10) == 5
+        try:
+            assert program.wait(10) == 5
+        finally:
+            program.kill()
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from scardffi.compat.smartcard.CardRequest import CardRequest
 from scardffi.compat.smartcard.CardType import ATRCardType
 from scardffi.compat.smartcard.ExclusiveConnectCardConnection import ExclusiveConnectCardConnection
 from scardffi.compat.smartcard.ExclusiveTransmitCardConnection import ExclusiveTransmitCardConnection
-from scardffi.compat.smartcard.pcsc import PCSCExceptions, PCSCPart10
+from scardffi.compat.smartcard.pcsc import PCSCCardConnection, PCSCExceptions, PCSCPart10
 from scardffi.compat.smartcard.pcsc.PCSCContext import PCSCContext
 from scardffi.compat.smartcard.pcsc.PCSCReader import PCSCReader
 from scardffi.compat.smartcard.Session import Session
@@ -164,6 +164,18 @@ def test_an_exclusive_connection_keeps_others_out(connection: CardConnectionDeco
     assert caught.value.hresult == scard.SCARD_E_SHARING_VIOLATION
     del exclusive  # a collected connection is disconnected on another thread, for which connect() waits
     connection.connect()
+    assert connection.transmit(READ_4) == ANSWER
+
+
+def test_a_connection_that_ends_while_another_is_refused_does_not_keep_it_out(
+    connection: CardConnectionDecorator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection.disconnect()
+    ending = {object()}
+    monkeypatch.setattr(PCSCCardConnection, "_ending", ending)
+    monkeypatch.setattr(PCSCCardConnection, "_wait_for_ending", ending.clear)
+    with virtual.fault("SCardConnect", code="SCARD_E_SHARING_VIOLATION"):
+        connection.connect()
     assert connection.transmit(READ_4) == ANSWER
 
 

@@ -26,6 +26,12 @@ SETTLE_SECONDS = 5
 SCRIPT = Script([READ_4] * 10)
 
 
+INTERNED = [sys.intern(f"interned {number}") for number in range(100_000)]
+"""Strings that make Python's table of interned strings so large that it does not grow while the memory is measured. The
+names of each new daemon's files are in it, and when it grows, it takes some hundred KiB at once.
+"""
+
+
 class MallocInfo(ctypes.Structure):
     """The C library's struct mallinfo2."""
 

@@ -117,11 +117,13 @@ class PCSCCardConnection(CardConnection):
             attach = functools.partial(
                 manage.attach_by_ifd, self.reader, share, mask & ~scard.SCARD_PROTOCOL_T15, scope=Scope.USER
             )
+            is_any_ending = bool(_ending)  # it may have ended when the attach has failed
             try:
                 attach()
             except SharingViolationError:
-                if not _wait_for_ending():
+                if not is_any_ending and not _ending:
                     raise
+                _wait_for_ending()
                 attach()
         except SCardError as error:
             hresult = scard.SCARD_E_PROTO_MISMATCH if mask == scard.SCARD_PROTOCOL_T15 else hresult_of(error)
@@ -275,13 +277,11 @@ def _end(manage: SCardManage, disposition: int) -> None:
         _ending.discard(manage)
 
 
-def _wait_for_ending() -> bool:
-    """Wait until collected connections are disconnected, at most a second. Return False if there were none."""
+def _wait_for_ending() -> None:
+    """Wait until collected connections are disconnected, at most a second."""
     end = time.perf_counter() + _ENDING_SECONDS
-    is_any = bool(_ending)
     while _ending and time.perf_counter() < end:
         time.sleep(_ENDING_STEP)
-    return is_any
 
 
 def _not_connected(_command: Buffer = b"") -> NoReturn:
