@@ -86,6 +86,7 @@ OUTSIDE = {
     "_pyinstaller.hook-scardffi.virtual": {"PyInstaller"},
     "_pyinstaller.hook-scardffi.trace": {"PyInstaller"},
     "_awaited_call": {"anyio"},
+    "cli.completion": {"shtab"},
     "cli._progress": {"rich"},
     "cli._shell_input": {"prompt_toolkit"},
     "cli.watch": {"rich"},
