@@ -7,9 +7,9 @@ It prints one JSON object. It needs `pip install scardffi[fleet]`.
 """
 
 import argparse
+import contextlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -34,11 +34,16 @@ def measured(readers: int, commands: int, command_seconds: float, seconds: float
     settings = {"READERS": readers // WORKERS or 1, "COMMANDS": commands, "SECONDS": command_seconds}
     os.environ.update({f"FLEET_{name}": str(value) for name, value in settings.items()})
     workers = min(WORKERS, readers)
-    with (
-        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        cluster(folder, workers, settings["READERS"], "--job=fleet.virtual_job", log=subprocess.DEVNULL) as both,
-    ):
-        client, scheduler = both
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+        log = stack.enter_context(Path(folder, "log").open("w+", encoding="utf-8"))
+        started = cluster(folder, workers, settings["READERS"], "--job=fleet.virtual_job", log=log)
+        try:
+            client, scheduler = stack.enter_context(started)
+        except TimeoutError:
+            log.seek(0)
+            print(log.read(), file=sys.stderr)  # it says why a worker did not start
+            raise
         line = Line(client)
         time.sleep(SETTLE_SECONDS)  # the workers start and read their first cards
         parts = {"scheduler": [scheduler.pid], "driver": [os.getpid()], "workers": client.run(os.getpid).values()}

@@ -1,5 +1,6 @@
 """Turn the results of a run into tables, charts, and the generated sections of docs/benchmarks.md and README.md."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,8 @@ CHARTS: Final = {
 """The question that each chart answers, by the part of the results. The chart is the file of that name."""
 _LINEAR: Final = frozenset({"pcscd", "raw", "card", "events"})  # their longest times are not far from the shortest
 _COLOURS: Final = ("#4477aa", "#ddaa33", "#66aa77")
+_INK: Final = "#010203"  # stands for the colour of text and lines, which the reader's mode decides
+_STYLE: Final = "svg{color:#1f2328}@media(prefers-color-scheme:dark){svg{color:#e4e6e8}}"
 _PARTS: Final = {
     "exchange": "A library that answers at once (the binding's own cost)",
     "pcscd": "A real pcscd, client and daemon on one core",
@@ -138,8 +141,12 @@ def _chart(question: str, labels: list[str], series: dict[str, list[float]], pat
     axes.set_xlabel("nanoseconds, logarithmic" if logarithmic else "nanoseconds")
     if len(series) > 1:
         axes.legend(fontsize=8)
-    figure.savefig(path, format="svg", metadata={"Date": None})
+    drawing = io.StringIO()
+    figure.savefig(drawing, format="svg", metadata={"Date": None}, transparent=True)
     plt.close(figure)
+    begin = '<style type="text/css">'
+    text = drawing.getvalue().replace(_INK, "currentColor").replace(begin, begin + _STYLE)
+    path.write_text(text, encoding="utf-8")
 
 
 def _pyplot() -> Any:
@@ -149,6 +156,8 @@ def _pyplot() -> Any:
     from matplotlib import pyplot as plt
 
     mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "scardffi", "font.size": 9})
+    inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "legend.edgecolor")
+    mpl.rcParams.update({**dict.fromkeys(inked, _INK), "legend.facecolor": "none"})
     return plt
 
 

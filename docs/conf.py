@@ -8,6 +8,8 @@ version = release = scardffi.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 
 html_theme = "furo"  # it loads nothing from the network, and has a dark form and one for telephones
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = f"scardffi {version}"
 html_show_sourcelink = False
 html_copy_source = False

@@ -59,6 +59,16 @@ def test_each_chart_answers_one_question_which_is_its_title(report: Any) -> None
         assert f"![{question}](../benchmarks/results/{name}.svg)" in PAGE
 
 
+@pytest.mark.parametrize("chart", sorted(RESULTS.glob("*.svg")), ids=lambda chart: chart.stem)
+def test_a_chart_has_no_background_and_text_in_the_colour_of_the_mode(chart: Path) -> None:
+    text = chart.read_text(encoding="utf-8")
+    assert "prefers-color-scheme:dark" in text
+    assert "#ffffff" not in text
+    texts = re.findall(r"(?:<g [^>]*>\s*)?<text[^>]*>", text)
+    assert texts
+    assert [one for one in texts if "fill: currentColor" not in one] == []
+
+
 def test_each_cell_of_the_page_is_a_figure_in_the_json_file(results: dict[str, Any]) -> None:
     """Parse labels, units and rounding without the code that wrote them."""
     units = {"ns": 1.0, "µs": 1e3, "ms": 1e6}

@@ -294,6 +294,7 @@ def test_a_subclass_keeps_its_attributes_and_overrides_methods(place: Place) -> 
     assert seen() is None
 
 
+@pytest.mark.alone  # pytest-xdist's thread allocates when it gets the next file
 def test_a_million_exchanges_allocate_nothing(virtual_place: Place) -> None:
     with SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as card:
         for name in ("exchange()", "exchange.unchecked()"):

@@ -1,22 +1,16 @@
 """The order of imports between the modules of the package, read from the source."""
 
-import ast
 import graphlib
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-import scardffi
-
-PACKAGE = Path(scardffi.__file__).parent
+from support.imports import SOURCES, UNITS, imported, inner_imports, unit_of
 
 # From the lowest to the highest level. A module imports only from lower levels. A folder is one
 # unit with all its modules; "scardffi" is the package's __init__, which collects the public names.
 LEVELS: list[set[str]] = [
     {"_native", "_calls", "_half_made", "_printable", "_bytes_like", "_field_docs", "_first_use"},
-    {"constants", "iso7816", "_cdef", "_not_copied", "_locks", "_threads", "_at_exit", "_pyinstaller"},
+    {"constants", "iso7816", "_cdef", "_not_copied", "_locks", "_threads", "_at_exit", "_pyinstaller", "_html_page"},
     {"errors", "services", "_events"},
     {"_loader"},
     {"_arguments", "_fork_guard", "_library_info"},
@@ -62,6 +56,7 @@ STRICTER = {
     "_attachment": {"constants", "_locks", "errors", "exchange", "services"},  # no native object, no handle
     "_half_made": NOTHING,
     "_printable": NOTHING,
+    "_html_page": {"_printable"},  # it frames any page
     "_bytes_like": NOTHING,
     "_field_docs": NOTHING,
     "_first_use": NOTHING,
@@ -86,7 +81,9 @@ OUTSIDE = {
     "_pyinstaller.hook-scardffi.virtual": {"PyInstaller"},
     "_pyinstaller.hook-scardffi.trace": {"PyInstaller"},
     "_awaited_call": {"anyio"},
+    "cli.completion": {"shtab"},
     "cli._progress": {"rich"},
+    "cli._plot": {"rich"},
     "cli._shell_input": {"prompt_toolkit"},
     "cli.watch": {"rich"},
     "aio": {"anyio"},
@@ -97,58 +94,6 @@ OUTSIDE = {
 # The compiled modules have only one importer at run time. Annotations may name their types everywhere.
 ONLY_IMPORTERS = {"_native": {"_loader"}, "_calls": {"_loader"}}
 
-UNITS = set().union(*LEVELS)
-SOURCES = {
-    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip("."): path
-    for path in sorted(PACKAGE.rglob("*.py"))
-}
-"""Each Python file by its dotted name below the package; the package itself is the empty name."""
-
-
-def unit_of(module: str) -> str:
-    """Return the unit of a module: the first part of its name below the package, or the package itself."""
-    return module.partition(".")[0] or "scardffi"
-
-
-def is_type_checking(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-
-
-def run_time_imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Yield each import statement that can run, also inside functions; not those under TYPE_CHECKING."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Import | ast.ImportFrom):
-            yield child
-        elif is_type_checking(child):
-            for other in getattr(child, "orelse", []):
-                yield from run_time_imports(other)
-        else:
-            yield from run_time_imports(child)
-
-
-def imported(module: str) -> Iterator[str]:
-    """Yield the absolute name of each module that a module imports at run time."""
-    path = SOURCES[module]
-    package = ["scardffi", *module.split(".")] if module else ["scardffi"]
-    if path.name != "__init__.py":
-        package.pop()
-    for statement in run_time_imports(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(statement, ast.Import):
-            yield from (alias.name for alias in statement.names)
-            continue
-        base = package[: len(package) - statement.level + 1] if statement.level else []
-        source = ".".join([*base, *filter(None, [statement.module])])
-        for alias in statement.names:
-            below = f"{source}.{alias.name}"
-            yield below if below.removeprefix("scardffi.") in {*SOURCES, *UNITS} else source
-
-
-def inner_imports(module: str) -> set[str]:
-    """Return the modules of the package that a module imports, by their names below the package; its own is empty."""
-    return {
-        name.removeprefix("scardffi").lstrip(".") for name in imported(module) if name.partition(".")[0] == "scardffi"
-    }
-
 
 def level_of(unit: str) -> int:
     return next(number for number, level in enumerate(LEVELS) if unit in level)
@@ -158,7 +103,7 @@ every_module = pytest.mark.parametrize("module", SOURCES, ids=lambda module: mod
 
 
 def test_every_module_has_a_level_and_no_level_is_empty() -> None:
-    assert {unit_of(module) for module in SOURCES} | {"_native", "_calls"} == UNITS
+    assert set().union(*LEVELS) == UNITS
     assert sum(len(level) for level in LEVELS) == len(UNITS)
 
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import namedtuple
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import closing, suppress
 
 # The states of a card. UNFINISHED: some steps are committed, and the others were not begun.
 STATES = WRITING, DONE, IN_DOUBT, NOT_BEGUN, UNFINISHED = "writing", "done", "in doubt", "not begun", "unfinished"
@@ -36,7 +36,8 @@ class Journal:
     def __init__(self, path, host):
         self._path, self._host, self._asked = path, host, queue.SimpleQueue()
         database = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
-        database.execute("PRAGMA journal_mode = WAL")
+        with suppress(sqlite3.OperationalError):  # another process changes it now: then SQLite does not wait
+            database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")  # COMMIT returns when the rows are on the disk
         database.execute(f"CREATE TABLE IF NOT EXISTS journal ({','.join(Row._fields)}, PRIMARY KEY (card, step))")
         threading.Thread(target=self._write, args=[database], name="journal", daemon=True).start()

@@ -20,6 +20,8 @@ class ExitCode(IntEnum):
     """There is no reader, or none that fits the option --reader."""
     NO_CARD = 5
     """There is no card in the reader."""
+    FILE = 6
+    """A file or the output cannot be read or written, for example because the disk is full."""
     INTERRUPTED = 130
     """Ctrl-C."""
     BROKEN_PIPE = 141
@@ -33,5 +35,6 @@ HELP: Final = """exit codes:
   3    a PC/SC function failed, or no PC/SC library was found
   4    there is no reader, or none that fits --reader
   5    there is no card in the reader
+  6    a file or the output cannot be read or written
   130  interrupted by Ctrl-C
   141  the program that reads the output has ended"""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..iso7816.malformed import MalformedError
 from ..iso7816.status_word import StatusError
 from ..services.file_access import FileAccess
-from ..services.file_properties import WrongKindError
+from ..services.file_properties import FileKind, WrongKindError
 from ..services.file_reference import FileRef
 from ._exchanges import ShownOnStderr
 from ._exit_codes import ExitCode
@@ -37,7 +37,7 @@ def checked(path: str) -> FileRef:
     try:
         return FileRef.of(path)
     except ValueError as error:
-        refuse(f"file {path!r}: {error}; give {FILE}")
+        refuse(str(error))
 
 
 @contextmanager
@@ -45,9 +45,17 @@ def refusals() -> Iterator[None]:
     """Print what the card refuses, or answers wrongly, and end with the exit code for it."""
     try:
         yield
-    except (StatusError, MalformedError, WrongKindError) as error:
+    except (StatusError, MalformedError) as error:
         warn(str(error))
-        raise SystemExit(ExitCode.CARD) from None
+    except WrongKindError as error:
+        if error.kind is FileKind.DF:
+            warn("the file is a directory (DF), which ls lists")
+        else:
+            kind = error.kind.name.lower().replace("_", " ")
+            warn(f"the file is {kind}; cat prints such files, and put writes transparent ones only")
+    else:
+        return
+    raise SystemExit(ExitCode.CARD)
 
 
 @contextmanager

@@ -8,11 +8,11 @@ from string import hexdigits
 from typing import TYPE_CHECKING
 
 from ._exit_codes import ExitCode
-from ._output import warn
+from ._output import explained, warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import NoReturn
+    from typing import NoReturn, TextIO
 
 HEXADECIMAL = "hexadecimal, with or without spaces and 0x; - for standard input, @FILE for a file"
 
@@ -41,13 +41,14 @@ def pieces(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
     """
     for number, argument in enumerate(arguments, 1):
         if argument == "-":
-            yield from _lines("standard input", sys.stdin.read())
+            yield from _lines("standard input", _read(sys.stdin, "standard input"))
         elif argument.startswith("@"):
             path = argument[1:]
             try:
-                text = Path(path).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                refuse(f"{path}: {getattr(error, 'strerror', None) or error}")
+                with Path(path).open(encoding="utf-8") as file:
+                    text = _read(file, path)
+            except OSError as error:
+                refuse(explained(error, path))
             yield from _lines(path, text)
         else:
             yield f"argument {number}", argument
@@ -59,6 +60,13 @@ def joined(arguments: Sequence[str]) -> bytes:
     if not raw:
         refuse("no bytes were given; give two hexadecimal digits for each byte")
     return raw
+
+
+def _read(file: TextIO, name: str) -> str:
+    try:
+        return file.read()
+    except UnicodeDecodeError as error:
+        refuse(f"{name}: {error}; give hexadecimal text")
 
 
 def _lines(name: str, text: str) -> Iterator[tuple[str, str]]:

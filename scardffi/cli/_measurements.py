@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 BINS: Final = 12
+TIMES: Final = ("first", "min", "median", "p95", "p99", "max")
+"""The times of a result, in the order in which they are shown."""
+_RATES: Final = ("exchanges_per_second", "bytes_per_second")
 
 
 def percentile(times: Sequence[float], percent: float) -> float:
@@ -56,3 +59,42 @@ def summary(times: Sequence[float], length: int) -> dict[str, Any]:
         "bytes_per_second": length / fmean(times),
         "histogram": histogram(times),
     }
+
+
+def restored(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the statistics of a command that were saved as JSON.
+
+    Raises:
+        KeyError: one is missing.
+        TypeError: one is not a number, or the histogram is no list of triples.
+        ValueError: the command is not hexadecimal, the histogram is empty, or a number is negative or not finite.
+    """
+    result: dict[str, Any] = {name: int(row[name]) for name in ("length", "count")}
+    result |= {name: float(row[name]) for name in (*TIMES, *_RATES)}
+    bins = [(float(begin), float(end), int(count)) for begin, end, count in row["histogram"]]
+    for number in [*result.values(), *(number for one in bins for number in one)]:
+        if not 0 <= number < math.inf:
+            raise ValueError(f"{number!r} is not allowed; statistics are finite and not negative")
+    if not bins:
+        raise ValueError("a histogram is empty")
+    return {"command": bytes.fromhex(row["command"]).hex().upper(), **result, "histogram": bins}
+
+
+def same_command(row: dict[str, Any], result: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the statistics of the same command in another result, if it has them."""
+    return next((one for one in result["results"] if one["command"] == row["command"]), None) if result else None
+
+
+def duration(seconds: float) -> str:
+    """Return a time as text with four digits."""
+    return f"{seconds * 1e6:.4g} us" if seconds < 1e-3 else f"{seconds * 1e3:.4g} ms"
+
+
+def per_second(number: float) -> str:
+    """Return a number of bytes or exchanges in a second as text, with spaces between thousands."""
+    return f"{number:.3g}" if number < 100 else f"{number:,.0f}".replace(",", " ")
+
+
+def byte_count(length: int) -> str:
+    """Return a number of bytes as text."""
+    return "1 byte" if length == 1 else f"{length} bytes"

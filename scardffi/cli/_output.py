@@ -20,6 +20,18 @@ def escape_what_cannot_be_shown() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def open_closed_streams() -> None:
+    """Replace each standard stream that was closed before the start, which is None in Python, by an empty one."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123  until the end
+
+
+def explained(error: OSError, name: str) -> str:
+    """Return the message for a file that cannot be used; ``name`` stands for it if the error does not name it."""
+    return f"{error.filename or name}: {error.strerror or error}"
+
+
 def has_colours(stream: TextIO) -> bool:
     """Return whether a stream is a terminal that shows colours, and the user wants them (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

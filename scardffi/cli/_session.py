@@ -11,7 +11,7 @@ from ..constants import Protocol, ReaderStateFlag, ShareMode
 from ..context import Context
 from ..errors import E_FAIL, NoReadersError, NoSmartCardError, UnknownReaderError
 from ..library import Library
-from ._output import Output
+from ._output import Output, explained
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -136,7 +136,12 @@ def opened(options: Namespace) -> Iterator[Session]:
         if "trace" in options:
             from ..trace import record  # only this option needs it, and it takes long
 
-            library = stack.enter_context(record(options.trace, library=library))
+            try:
+                library = stack.enter_context(record(options.trace, library=library))
+            except OSError as error:
+                from ._input import refuse  # only this failure needs it
+
+                refuse(f"--trace {explained(error, options.trace)}")
         yield Session(options, library)
 
 

@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,14 +20,15 @@ from ..iso7816.status_word import meaning
 from ._exchanges import status_word
 from ._exit_codes import ExitCode
 from ._input import hexadecimal, refuse
-from ._measurements import summary
+from ._measurements import TIMES, byte_count, duration, per_second, restored, same_command, summary
 from ._output import Output, warn
+from ._plot import print_bars
 from ._progress import progress
 from ._session import add_card_options, add_library_options, opened
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from ..manage import SCardManage
 
@@ -55,6 +57,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--count", type=int, default=100, help="exchanges for each length (default: %(default)s)")
     parser.add_argument("--output", metavar="FILE", help="save the result as JSON")
     parser.add_argument("--compare", metavar="OLD", help="compare with a result that was saved")
+    parser.add_argument("--html", metavar="PAGE", help="write a page with charts for a browser, which needs no network")
 
 
 def run(options: Namespace) -> int:
@@ -62,41 +65,40 @@ def run(options: Namespace) -> int:
     if not 2 <= options.count <= 1_000_000:
         refuse(f"--count {options.count} is not allowed; give 2 to 1000000")
     commands = _commands(options.apdu, options.lengths)
-    old = _saved(options.compare) if options.compare else []
+    old = _saved(options.compare) if options.compare else None
+    for path in filter(None, (options.output, options.html)):
+        Path(path).open("a", encoding="utf-8").close()  # if it cannot be written, nothing is measured
     with opened(options) as session, session.context() as context:
         reader = session.reader(context)
         session.output.line(f"reader {printable(reader)}")
+        begin = datetime.now().astimezone().isoformat(timespec="seconds")
         with session.attach(context, reader) as card, progress(len(commands) * options.count) as advance:
             rows = [_measured(card, command, options.count, session.output, advance) for command in commands]
             atr = bytes(card.atr).hex().upper()
         output = session.output
-    if None in rows:
+    measured = [row for row in rows if row]
+    if len(measured) < len(rows):
         return ExitCode.CARD
     result: dict[str, Any] = {
         "reader": reader,
         "atr": atr,
+        "time": begin,
         "timer_resolution": time.get_clock_info("perf_counter").resolution,
         "not_shown": _NOT_SHOWN,
-        "results": rows,
+        "results": measured,
     }
-    if options.compare:
-        result["compared"] = [_change(row, old) for row in rows if row]
-    if options.output:
-        try:
-            Path(options.output).write_text(json.dumps(result) + "\n", encoding="utf-8")
-        except OSError as error:
-            warn(f"--output {options.output}: {error.strerror}")
-            return ExitCode.USAGE
+    if old:
+        result["compared"] = [_change(row, old) for row in measured]
     output.value(result)
-    for row in rows:
-        if row:
-            _show(row, output)
-    for change in result.get("compared", []):
-        ratio = (
-            "not in the old result" if change["ratio"] is None else f"median {change['ratio']:.2f} times the old one"
-        )
-        output.line(f"{change['command']}: {ratio}")
-    output.line(f"\n{_NOT_SHOWN} The timer's resolution is {_ms(result['timer_resolution'])}.")
+    if not output.is_json:
+        _show(result, old, output)
+    if options.output:
+        Path(options.output).write_text(json.dumps(result) + "\n", encoding="utf-8")
+    if options.html:
+        from ._bench_page import page  # only this option needs it
+
+        text = page(result, old, f"earlier run ({options.compare})")
+        Path(options.html).write_text(text, encoding="utf-8")
     return ExitCode.SUCCESS
 
 
@@ -138,27 +140,51 @@ def _measured(
     return {"command": command.hex().upper(), "length": length, "first": times[0], **summary(times[1:], length)}
 
 
-def _saved(path: str) -> list[dict[str, Any]]:
+def _saved(path: str) -> dict[str, Any]:
     try:
-        rows = json.loads(Path(path).read_text(encoding="utf-8"))["results"]
-        return [{"command": str(row["command"]), "median": float(row["median"])} for row in rows]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        result = json.loads(Path(path).read_text(encoding="utf-8"))
+        return {
+            **{name: str(result[name]) for name in ("reader", "atr", "time")},
+            "results": [restored(row) for row in result["results"]],
+        }
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         refuse(f"--compare {path}: not a result of bench: {error}")
 
 
-def _change(row: dict[str, Any], old: list[dict[str, Any]]) -> dict[str, Any]:
-    before = next((one["median"] for one in old if one["command"] == row["command"]), None)
-    return {"command": row["command"], "ratio": row["median"] / before if before else None}
+def _change(row: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
+    before = same_command(row, old)
+    return {"command": row["command"], "ratio": row["median"] / before["median"] if before else None}
 
 
-def _show(row: dict[str, Any], output: Output) -> None:
-    output.line(f"\n{row['command']}: {row['length']} bytes of data, {row['count']} exchanges")
-    output.line("  ".join(f"{name} {_ms(row[name])}" for name in ("first", "min", "median", "p95", "p99", "max")))
-    output.line(f"{row['exchanges_per_second']:.0f} exchanges/s, {row['bytes_per_second']:.0f} bytes/s")
-    most = max(count for _, _, count in row["histogram"])
-    for begin, _, count in row["histogram"]:
-        output.line(f"{_ms(begin):>12} {'#' * round(40 * count / most)} {count}")
+def _show(result: dict[str, Any], old: dict[str, Any] | None, output: Output) -> None:
+    rows = result["results"]
+    for row in rows:
+        output.line(f"\n{row['command']}: {byte_count(row['length'])} of data, {row['count']} exchanges")
+        output.line("  ".join(f"{name} {duration(row[name])}" for name in TIMES))
+        output.line(_throughput(row))
+        print_bars([(duration(begin), count, str(count)) for begin, _, count in row["histogram"]])
+    if len(rows) > 1:
+        output.line("\nthroughput by length")
+        print_bars(list(_throughput_bars(rows, old)))
+    if old:
+        output.line()
+    for change in result.get("compared", []):
+        ratio = (
+            "not in the earlier run"
+            if change["ratio"] is None
+            else f"median {change['ratio']:.2f} times the earlier one"
+        )
+        output.line(f"{change['command']}: {ratio}")
+    output.line(f"\n{_NOT_SHOWN} The timer's resolution is {duration(result['timer_resolution'])}.")
 
 
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1000:.4g} ms"
+def _throughput_bars(rows: Sequence[dict[str, Any]], old: dict[str, Any] | None) -> Iterator[tuple[str, float, str]]:
+    for row in rows:
+        yield byte_count(row["length"]), row["bytes_per_second"], _throughput(row)
+        before = same_command(row, old)
+        if before:
+            yield "earlier", before["bytes_per_second"], _throughput(before)
+
+
+def _throughput(row: dict[str, Any]) -> str:
+    return f"{per_second(row['exchanges_per_second'])} exchanges/s, {per_second(row['bytes_per_second'])} bytes/s"

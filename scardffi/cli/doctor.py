@@ -26,8 +26,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_reader_option(parser, default="all readers")
     codes = "\n".join(f"  {kind.exit_code:<3}  {kind.id}" for kind in KINDS)
     parser.epilog = (
-        f"exit codes, that of the first finding that is printed:\n  0    no finding\n  2    the command line is wrong\n"
-        f"{codes}\n  130  interrupted by Ctrl-C\n  141  the program that reads the output has ended"
+        "exit codes, that of the first finding that is printed:\n  0    no finding\n  2    the command line is wrong\n"
+        f"  6    a file or the output cannot be read or written\n{codes}\n"
+        "  130  interrupted by Ctrl-C\n  141  the program that reads the output has ended"
     )
 
 

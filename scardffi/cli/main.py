@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .. import __version__
 from ..errors import NoReadersError, NoSmartCardError, SCardError, UnknownReaderError
 from ._exit_codes import HELP, ExitCode
-from ._output import escape_what_cannot_be_shown, warn
+from ._output import escape_what_cannot_be_shown, explained, open_closed_streams, warn
 from ._session import add_library_options
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "watch": "watch readers and cards come and go",
     "virtual": "run any program on virtual readers and cards",
     "trace": "record the PC/SC calls of any program, and show a trace",
+    "completion": "print the completion of commands and options for a shell",
 }
 """The summary of each command. Its module has the command's name; it is imported if the command is used."""
 
@@ -73,15 +74,13 @@ class CommandParser(argparse.ArgumentParser):
     def parse_known_args(self, *args: Any, **kwargs: Any) -> Any:
         """Load the command, and parse its arguments."""
         self.load()
-        if not self.takes_program:
-            options, unknown = super().parse_known_args(*args, **kwargs)
-            if unknown and self.hides_arguments:
-                self.error("")
-            return options, unknown
         words = list(args[0])
-        end = words.index("--") if "--" in words else len(words)
+        end = words.index("--") if self.takes_program and "--" in words else len(words)
         options, unknown = super().parse_known_args(words[:end], *args[1:], **kwargs)
-        options.program = words[end + 1 :]
+        if unknown:  # otherwise argparse would print the usage of the program, not of the command
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        if self.takes_program:
+            options.program = words[end + 1 :]
         return options, unknown
 
     def error(self, message: str) -> NoReturn:
@@ -101,7 +100,12 @@ def parser(names: Iterable[str] = COMMANDS, *, loaded: bool = False) -> argparse
     add_library_options(root)
     root.add_argument("--version", action="version", version=f"scardffi {__version__}")
     commands = root.add_subparsers(
-        dest="command", required=True, metavar="COMMAND", parser_class=CommandParser, prog="scardffi"
+        title="commands",
+        dest="command",
+        required=True,
+        metavar="COMMAND",
+        parser_class=CommandParser,
+        prog="scardffi",
     )
     for name in names:
         command = commands.add_parser(name, help=COMMANDS[name], epilog=HELP, formatter_class=HelpFormatter)
@@ -113,6 +117,7 @@ def parser(names: Iterable[str] = COMMANDS, *, loaded: bool = False) -> argparse
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name, and return the exit code."""
+    open_closed_streams()
     escape_what_cannot_be_shown()
     try:
         words = sys.argv[1:] if arguments is None else list(arguments)
@@ -120,14 +125,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's last flush does not fail
+        _discard_output()
         return ExitCode.BROKEN_PIPE
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except SCardError as error:
         warn(str(error))
         return _outcome(error)
+    except OSError as error:
+        warn(explained(error, "the output"))
+        _discard_output()
+        return ExitCode.FILE
     return code
+
+
+def _discard_output() -> None:
+    """Discard what is not written yet, so that Python's last flush does not fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _named_in(words: Sequence[str]) -> Iterable[str]:

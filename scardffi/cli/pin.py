@@ -39,7 +39,7 @@ def add_arguments(parser: CommandParser) -> None:
     """Add what to do, and with which code of the card."""
     parser.hides_arguments = True
     _files.add_arguments(parser)
-    parser.add_argument("action", choices=_PROMPTS, help="what to do")
+    parser.add_argument("action", choices=[*_PROMPTS], help="what to do")
     parser.add_argument("--reference", type=int, default=1, metavar="NUMBER", help="the code, 0 to 31 (default: 1)")
     parser.add_argument("--local", action="store_true", help="the code belongs to the application, not to the card")
     parser.add_argument("--aid", metavar="HEX", help="select this application first")
@@ -79,6 +79,8 @@ def _do(options: Namespace, verification: CHVerification, codes: list[bytearray]
             verification.change_code(codes[0], codes[1], reference, local=local)
         elif options.action == "unblock":
             verification.unblock(codes[0], codes[1], reference, local=local)
+    except ValueError as error:
+        refuse(f"{error}; nothing was sent")
     except (VerificationFailedError, AuthenticationBlockedError) as error:
         warn(f"wrong code, {'unknown' if error.tries_left is None else error.tries_left} tries left")
         output.value({"done": False, "tries_left": error.tries_left})

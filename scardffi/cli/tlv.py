@@ -34,7 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("objects", nargs="+", metavar="HEX", help=f"the data objects: {HEXADECIMAL}")
     parser.add_argument("--simple", action="store_true", help="read SIMPLE-TLV, not BER-TLV")
     parser.add_argument(
-        "--names", choices=_TABLES, action="append", default=[], help="name the tags of this application"
+        "--names", choices=[*_TABLES], action="append", default=[], help="name the tags of this application"
     )
     parser.add_argument("--strict", action="store_true", help="refuse data objects that are malformed")
 

@@ -15,7 +15,7 @@ from ..trace import _page, _time_line, read
 from ..trace._explanation import SLOW
 from ..trace._program import TracedProgram
 from ._exit_codes import HELP, ExitCode
-from ._output import warn
+from ._output import explained, warn
 from ._session import add_choice_of_library
 
 if TYPE_CHECKING:
@@ -39,11 +39,10 @@ def add_arguments(parser: CommandParser) -> None:
     add_choice_of_library(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="the pcapng file (default: text on stderr)")
     _add_secrets(parser, "PINs and keys that the program sends")
-    commands = parser.add_subparsers(
-        dest="show", metavar="show", prog=parser.prog, help="show a trace or a log of pcsc-spy or OpenSC"
-    )
+    commands = parser.add_subparsers(title="commands", dest="show", metavar="show", prog=parser.prog)
     show = commands.add_parser(
         "show",
+        help="show a trace or a log of pcsc-spy or OpenSC",
         description="Show a trace, or a log of pcsc-spy or OpenSC: when each call began, how long it took, its thread\n"
         "([1], [2], ...) and what it did.",
         epilog=HELP,
@@ -90,7 +89,7 @@ def run(options: Namespace) -> int:
     except BrokenPipeError:
         raise
     except (ValueError, OSError) as error:
-        warn(f"trace: {error}")
+        warn(f"trace: {explained(error, 'the output') if isinstance(error, OSError) else error}")
         return ExitCode.USAGE
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
 import json
 import math
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any, Final
 
-from .._printable import printable
+from .._html_page import escaped, framed
 from ._explanation import SLOW, Explainer
 from ._time_line import Times, duration, summary
 
@@ -42,27 +39,23 @@ def page(records: Iterable[Record], title: str, slow: float = SLOW) -> str:
     content = _Content(slow)
     for record in records:
         content.add(record)
-    script = (_FOLDER / "page.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     rows = "".join(
-        f"<tr><td>{_escaped(row.function)}<td>{row.calls}<td>{row.failed}"
+        f"<tr><td>{escaped(row.function)}<td>{row.calls}<td>{row.failed}"
         f"<td>{duration(row.total)}<td>{duration(row.median)}<td>{duration(row.longest)}"
         for row in content.times.functions()
     )
-    return Template((_FOLDER / "page.html").read_text(encoding="utf-8")).substitute(
-        script=script,
-        script_hash=f"sha256-{digest}",
-        title=_escaped(title),
-        summary=_escaped(content.summary()),
+    body = Template(_part("html")).substitute(
+        summary=escaped(content.summary()),
         bars=_BARS,
         part=duration(content.times.seconds / _BARS),
         rows=rows,
         data=json.dumps(content.data(), separators=(",", ":")).replace("<", "\\u003c"),
     )
+    return framed(title, body, style=_part("css"), script=_part("js"))
 
 
-def _escaped(text: str) -> str:
-    return html.escape(printable(text))
+def _part(kind: str) -> str:
+    return (_FOLDER / f"page.{kind}").read_text(encoding="utf-8")
 
 
 class _Content:

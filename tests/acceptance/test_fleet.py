@@ -79,6 +79,21 @@ def test_of_many_threads_that_begin_a_card_one_may_write_it(tmp_path: Path) -> N
     assert sorted(may_write) == [False] * 19 + [True]
 
 
+def test_a_journal_that_another_process_is_making_is_opened_once_it_is_made(tmp_path: Path) -> None:
+    import sqlite3
+
+    from fleet.journal import Journal
+
+    path = tmp_path / "journal.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    end = threading.Timer(0.1, other.execute, ["COMMIT"])
+    end.start()
+    assert Journal(path, "here").begin("A", "keys", "Desk", is_last=True)
+    end.join()
+    other.close()
+
+
 def test_a_journal_that_cannot_be_written_lets_no_card_be_written(tmp_path: Path) -> None:
     import sqlite3
 

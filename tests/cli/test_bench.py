@@ -1,8 +1,11 @@
 """``scardffi bench``: statistics of known times, and measurements of a virtual card and of a card on pcscd."""
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.cards import READER, RecordingCard
@@ -10,6 +13,7 @@ from support.pcscd import PrivatePcscd
 
 from scardffi import virtual
 from scardffi.cli._measurements import BINS, histogram, percentile, summary
+from scardffi.cli._plot import print_bars
 from scardffi.cli.main import main
 from scardffi.virtual import VirtualReader
 
@@ -50,7 +54,7 @@ def test_two_runs_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str
     old = tmp_path / "old.json"
     assert main(["--virtual", "bench", "--count", "5", "--output", str(old)]) == 0
     assert main(["--virtual", "bench", "--count", "5", "--compare", str(old)]) == 0
-    assert "times the old one" in capsys.readouterr().out
+    assert "times the earlier one" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", ["0020008004313233340", "00D6000001FF", "80120001", "00200080"])
@@ -69,13 +73,87 @@ def test_an_error_of_the_card_exits_with_1_after_one_exchange() -> None:
     assert len(card.commands) == 1
 
 
-def test_a_terminal_shows_the_command_once_and_a_histogram() -> None:
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        ({"results": [{}]}, "length"),
+        ({"results": 5}, "not iterable"),
+        ({"reader": None, "results": [{"command": "x"}]}, "not a result of bench"),
+        ({"results": [{"median": -1.0}]}, "-1.0 is not allowed"),
+        ({"results": [{"p99": float("nan")}]}, "nan is not allowed"),
+        ({"results": [{"max": float("inf")}]}, "inf is not allowed"),
+        ({"results": [{"median": 10**400}]}, "not a result of bench"),
+        ({"results": [{"histogram": []}]}, "a histogram is empty"),
+        ({"results": [{"histogram": [[0, 1]]}]}, "not a result of bench"),
+        ({"results": [{"command": "<b>"}]}, "hexadecimal"),
+    ],
+)
+def test_a_file_that_is_no_result_is_refused_before_the_card_is_measured(
+    damage: dict[str, Any], problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = {"reader": "Desk", "atr": "3B00", "time": "2026-01-02", **damage}
+    row = {"command": "0084000008", "length": 8, "first": 1.0, **summary([1.0, 2.0], 8)}
+    if isinstance(saved["results"], list):
+        saved["results"] = [{**row, **one} if one else one for one in saved["results"]]
+    (tmp_path / "old.json").write_text(json.dumps(saved), encoding="utf-8")
+    card = RecordingCard()
+    with VirtualReader(READER, card), pytest.raises(SystemExit) as end:
+        main(["--library", virtual.library_path(), "bench", "--compare", str(tmp_path / "old.json")])
+    assert end.value.code == 2
+    assert problem in capsys.readouterr().err
+    assert not card.commands
+
+
+@pytest.mark.parametrize("option", ["--output", "--html"])
+def test_a_file_that_cannot_be_written_is_refused_before_the_card_is_measured(option: str, tmp_path: Path) -> None:
+    path = str(tmp_path / "absent" / "file")
+    command = [sys.executable, "-m", "scardffi", "--virtual", "bench", option, path]
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (6, "")
+    assert done.stderr == f"scardffi: {path}: No such file or directory\n"
+
+
+def test_throughput_by_length_is_plotted_with_both_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--virtual", "bench", "--command", "00B0000001", "--count", "5", "--lengths", "1,255"]
+    assert main([*arguments, "--output", str(tmp_path / "old.json")]) == 0
+    assert main([*arguments, "--compare", str(tmp_path / "old.json")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    place = len(lines) - 1 - lines[::-1].index("throughput by length")
+    rows = [line.split() for line in lines[place + 1 : place + 5]]
+    assert [row[0] for row in rows] == ["1", "earlier", "255", "earlier"]
+    assert all(row[-1] == "bytes/s" for row in rows)
+    assert max(lines[place + one].count("#") for one in (3, 4)) > 20
+    assert max(lines[place + one].count("#") for one in (1, 2)) < 20
+
+
+def test_bars_of_plain_text_are_as_long_as_their_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    print_bars([("a", 20, "x"), ("bb", 10, "y"), ("c", 0, "z")])
+    assert capsys.readouterr().out == f" a {'#' * 40} x\nbb {'#' * 20} y\n c  z\n"
+
+
+def test_bars_of_plain_text_fit_into_a_narrow_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    print_bars([("label", 20, "text"), ("none", 0, "text")])
+    assert max(map(len, capsys.readouterr().out.splitlines())) < 20
+    print_bars([("label", 0, "t" * 30)])
+    assert capsys.readouterr().out == f"label  {'t' * 30}\n"
+
+
+@pytest.mark.parametrize(("encoding", "bar"), [("utf-8", " us .*\u2588"), ("ascii", " us #+ ")])
+def test_a_terminal_shows_the_command_once_and_a_histogram(encoding: str, bar: str) -> None:
     pexpect = pytest.importorskip("pexpect", reason="terminals are tested on Linux, with pexpect")
-    arguments = ["-m", "scardffi", "--virtual", "bench", "--count", "20"]
-    terminal = pexpect.spawn(sys.executable, arguments, cwd="/", timeout=20)
-    terminal.expect("> 00 84 00 00 08, 21 times")
+    arguments = ["-m", "scardffi", "--virtual", "bench", "--command", "00B0000001", "--lengths", "1,9", "--count", "20"]
+    environment = {**os.environ, "TERM": "xterm", "PYTHONIOENCODING": encoding}
+    terminal = pexpect.spawn(
+        sys.executable, arguments, cwd="/", timeout=20, env=environment, encoding="utf-8", dimensions=(24, 90)
+    )
+    terminal.expect("> 00 B0 00 00 01, 21 times")
     terminal.expect("p99")
-    terminal.expect("ms #+ ")
+    terminal.expect(bar)
+    terminal.expect("throughput by length")
+    terminal.expect("1 byte .*bytes/s")
     terminal.expect(pexpect.EOF)
     terminal.close()
     assert terminal.exitstatus == 0

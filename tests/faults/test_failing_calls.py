@@ -38,6 +38,7 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, int]
     return counts
 
 
+@pytest.mark.alone  # on a busy machine the library's threads call later, and calls of a start change places
 def test_a_failed_call_raises_its_error_leaks_nothing_and_the_next_try_works(
     failed: dict[str, dict[str, int]],
 ) -> None:

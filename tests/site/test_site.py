@@ -154,3 +154,32 @@ def test_no_page_needs_horizontal_scrolling_on_a_telephone(pages: dict[Path, Pag
             if page.evaluate("document.documentElement.scrollWidth") > NARROW:
                 wide.append(path.relative_to(SITE).as_posix())
     assert wide == []
+
+
+TEXT_OUTSIDE_ITS_BOX = """
+() => [...document.querySelectorAll(".box text")].filter((text) => {
+    const inner = text.getBoundingClientRect();
+    const box = text.parentElement.querySelector("rect").getBoundingClientRect();
+    return inner.left < box.left || inner.right > box.right || inner.top < box.top || inner.bottom > box.bottom;
+}).map((text) => text.textContent)
+"""
+
+
+def test_the_text_of_the_drawn_house_is_inside_its_boxes() -> None:
+    (drawing,) = (SITE / "_images").glob("house*.svg")
+    with opened(drawing) as page:
+        assert page.evaluate("document.querySelectorAll('.box text').length") > 0
+        assert page.evaluate(TEXT_OUTSIDE_ITS_BOX) == []
+
+
+@pytest.mark.parametrize("name", ["architecture", "benchmarks"])
+def test_a_drawing_follows_the_mode_of_the_system_and_the_one_that_the_reader_chooses(name: str) -> None:
+    drawn = {}
+    for dark in (False, True):
+        with opened(SITE / f"{name}.html", within=SITE, dark=dark, width=WIDE) as page:
+            for mode in ("auto", "light", "dark"):
+                page.evaluate("mode => document.body.dataset.theme = mode", mode)
+                drawn[dark, mode] = page.locator("article img").first.screenshot()
+    assert drawn[False, "auto"] == drawn[False, "light"] == drawn[True, "light"]
+    assert drawn[True, "auto"] == drawn[True, "dark"] == drawn[False, "dark"]
+    assert drawn[True, "auto"] != drawn[True, "light"]
