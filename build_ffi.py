@@ -34,8 +34,7 @@ STAND_INS = {  # the library that each is linked to, which is in the folder abov
     "scardffi.trace.standin.libpcsclite": TRACE,
 }
 PLAIN_LIBRARIES = {  # these are not Python modules, so their names lack the suffix of modules
-    VIRTUAL: {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so"),
-    TRACE: ".dylib" if sys.platform == "darwin" else ".so",
+    **dict.fromkeys([VIRTUAL, TRACE], {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")),
     **dict.fromkeys(STAND_INS, ".so.1"),
 }
 SOURCES = {
@@ -43,7 +42,7 @@ SOURCES = {
     CALLS: ["scardffi/csrc/python/*.c", "scardffi/csrc/wipe.c"],
     # the last two files belong to the core too
     VIRTUAL: ["scardffi/virtual/csrc/*.c", "scardffi/csrc/apdu.c", "scardffi/csrc/utf16.c"],
-    TRACE: ["scardffi/trace/csrc/*.c", "scardffi/csrc/platform.c", "scardffi/csrc/wipe.c"],
+    TRACE: ["scardffi/trace/csrc/*.c", *(f"scardffi/csrc/{name}.c" for name in ("platform", "utf16", "wipe"))],
     "scardffi.virtual.standin.libpcsclite": ["scardffi/virtual/standin/*.c"],
     "scardffi.trace.standin.libpcsclite": ["scardffi/trace/standin/*.c"],
 }
@@ -96,11 +95,9 @@ class BuildExt(build_ext):
             self.extensions = [ext for ext in self.extensions if ext.name != CALLS]
         if not LINUX:  # on other systems the PC/SC library has another name than the stand-in
             self.extensions = [ext for ext in self.extensions if ext.name not in STAND_INS]
-        if sys.platform == "win32":
-            self.extensions = [ext for ext in self.extensions if ext.name != TRACE]
 
     def build_extension(self, ext: Extension) -> None:
-        if sys.platform == "win32" and ext.name == VIRTUAL:
+        if sys.platform == "win32" and ext.name in {VIRTUAL, TRACE}:
             self._build_with_gcc(ext)
             return
         unix = self.compiler.compiler_type == "unix"
@@ -162,7 +159,7 @@ class BuildExt(build_ext):
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
     def _build_with_gcc(self, ext: Extension) -> None:
-        """Build the virtual library on Windows, with mingw-w64 because it needs POSIX threads."""
+        """Build the virtual or the trace library on Windows, with mingw-w64 because they need POSIX threads."""
         gcc = os.environ.get("SCARDFFI_GCC", "gcc")
         if shutil.which(gcc) is None:
             raise CompileError(f"{gcc} was not found: install mingw-w64's gcc, or set SCARDFFI_GCC to its name or path")

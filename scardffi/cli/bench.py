@@ -161,11 +161,12 @@ def _show(result: dict[str, Any], old: dict[str, Any] | None, output: Output) ->
     for row in rows:
         output.line(f"\n{row['command']}: {byte_count(row['length'])} of data, {row['count']} exchanges")
         output.line("  ".join(f"{name} {duration(row[name])}" for name in TIMES))
-        output.line(_throughput(row))
+        exchanges, data = (per_second(row[name]) for name in ("exchanges_per_second", "bytes_per_second"))
+        output.line(f"{exchanges} exchanges/s, {data} bytes/s")
         print_bars([(duration(begin), count, str(count)) for begin, _, count in row["histogram"]])
     if len(rows) > 1:
         output.line("\nthroughput by length")
-        print_bars(list(_throughput_bars(rows, old)))
+        print_bars(list(_throughput(rows, old)))
     if old:
         output.line()
     for change in result.get("compared", []):
@@ -178,13 +179,10 @@ def _show(result: dict[str, Any], old: dict[str, Any] | None, output: Output) ->
     output.line(f"\n{_NOT_SHOWN} The timer's resolution is {duration(result['timer_resolution'])}.")
 
 
-def _throughput_bars(rows: Sequence[dict[str, Any]], old: dict[str, Any] | None) -> Iterator[tuple[str, float, str]]:
+def _throughput(rows: Sequence[dict[str, Any]], old: dict[str, Any] | None) -> Iterator[tuple[str, float, str]]:
+    """Yield a bar for each command, followed by that of the earlier run."""
     for row in rows:
-        yield byte_count(row["length"]), row["bytes_per_second"], _throughput(row)
-        before = same_command(row, old)
-        if before:
-            yield "earlier", before["bytes_per_second"], _throughput(before)
-
-
-def _throughput(row: dict[str, Any]) -> str:
-    return f"{per_second(row['exchanges_per_second'])} exchanges/s, {per_second(row['bytes_per_second'])} bytes/s"
+        for one, label in ((row, byte_count(row["length"])), (same_command(row, old), "earlier")):
+            if one:
+                rate = one["bytes_per_second"]
+                yield label, rate, f"{per_second(rate)} bytes/s"

@@ -39,8 +39,6 @@ def read(path: str | os.PathLike[str], *, secrets: str = "", show_secrets: bool 
     Raises:
         ValueError: the file is neither a trace of scardffi nor such a log, or ``secrets`` is not valid.
         OSError: the file cannot be read.
-        NotImplementedError: the file is a log, and this is Windows: the trace library, which finds secrets, is not
-            built for it yet.
     """
     with open(path, "rb") as file:  # noqa: PTH123  a path of any type
         yield from records(file, str(path), f"show,{secrets}" if show_secrets else secrets)

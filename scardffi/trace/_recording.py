@@ -95,10 +95,11 @@ def _start_with_callable(stack: ExitStack, traced: Library, destination: Callabl
 
     try:
         number = _scardtrace.start(traced.trace_slot, writing, rules)
-    except ValueError:
+    except (ValueError, OSError):
         os.close(reading)
-        os.close(writing)
         raise
+    finally:
+        os.close(writing)
     thread = threading.Thread(target=call_with_each, name="scardffi.trace", daemon=True)
     stack.callback(thread.join)
     thread.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from ctypes import CFUNCTYPE, c_char_p, c_int, c_size_t, c_void_p
+from ctypes import CFUNCTYPE, c_char_p, c_int, c_size_t, c_ssize_t, c_void_p
 from functools import cache
 
 from ._library_files import library_path
@@ -21,14 +21,18 @@ def _library() -> ctypes.CDLL:
 def start(slot: int, destination: str | int, secrets: str) -> int:
     """Record the calls of a slot to a file, to stderr for ``-``, or to a pipe; return a number for :func:`stop`.
 
+    The descriptor of a pipe is duplicated.
+
     Raises:
         ValueError: the file is not a trace, or the secrets are not valid.
         OSError: the file cannot be opened.
     """
-    function = CFUNCTYPE(c_int, c_int, c_char_p, c_int, c_char_p, c_void_p, c_size_t)(("scardtrace_start", _library()))
+    function = CFUNCTYPE(c_int, c_int, c_char_p, c_ssize_t, c_char_p, c_void_p, c_size_t)(
+        ("scardtrace_start", _library())
+    )
     problem = ctypes.create_string_buffer(_PROBLEM_SIZE)
-    path, descriptor = (None, destination) if isinstance(destination, int) else (os.fsencode(destination), -1)
-    number: int = function(slot, path, descriptor, os.fsencode(secrets), problem, _PROBLEM_SIZE)
+    path, pipe = (None, _system_file(destination)) if isinstance(destination, int) else (os.fsencode(destination), -1)
+    number: int = function(slot, path, pipe, os.fsencode(secrets), problem, _PROBLEM_SIZE)
     if number < 0:
         raise OSError(-number, os.strerror(-number), destination)
     if number == 0:
@@ -36,8 +40,17 @@ def start(slot: int, destination: str | int, secrets: str) -> int:
     return number
 
 
+def _system_file(descriptor: int) -> int:
+    """Return the system's own number of a descriptor of Python."""
+    if sys.platform == "win32":
+        import msvcrt  # only Windows has it
+
+        return msvcrt.get_osfhandle(descriptor)
+    return descriptor
+
+
 def stop(number: int) -> None:
-    """End a recording. A pipe is closed."""
+    """End a recording. The duplicate of a pipe is closed."""
     CFUNCTYPE(None, c_int)(("scardtrace_stop", _library()))(number)
 
 
@@ -46,10 +59,7 @@ def secret_part(command: bytes, secrets: str) -> tuple[int, int] | None:
 
     Raises:
         ValueError: the secrets are not valid.
-        NotImplementedError: this is Windows, for which the trace library is not built yet.
     """
-    if sys.platform == "win32":
-        raise NotImplementedError("the trace library, which finds secrets, is not built for Windows yet")
     function = CFUNCTYPE(c_int, c_char_p, c_char_p, c_int, c_void_p)(("scardtrace_secret_part", _library()))
     begin = c_int()
     length: int = function(secrets.encode(), command, len(command), ctypes.byref(begin))

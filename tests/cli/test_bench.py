@@ -147,13 +147,13 @@ def test_a_terminal_shows_the_command_once_and_a_histogram(encoding: str, bar: s
     arguments = ["-m", "scardffi", "--virtual", "bench", "--command", "00B0000001", "--lengths", "1,9", "--count", "20"]
     environment = {**os.environ, "TERM": "xterm", "PYTHONIOENCODING": encoding}
     terminal = pexpect.spawn(
-        sys.executable, arguments, cwd="/", timeout=20, env=environment, encoding="utf-8", dimensions=(24, 90)
+        sys.executable, arguments, cwd="/", timeout=20, env=environment, encoding="utf-8", dimensions=(24, 46)
     )
     terminal.expect("> 00 B0 00 00 01, 21 times")
     terminal.expect("p99")
     terminal.expect(bar)
     terminal.expect("throughput by length")
-    terminal.expect("1 byte .*bytes/s")
+    terminal.expect("9 bytes .*[#\u2588]+.* bytes/s")
     terminal.expect(pexpect.EOF)
     terminal.close()
     assert terminal.exitstatus == 0

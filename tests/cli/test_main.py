@@ -237,7 +237,6 @@ def test_info_shows_library_attributes_and_features(capsys: pytest.CaptureFixtur
     assert "GET_TLV_PROPERTIES" in shown["features"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the trace library is not built for Windows")
 def test_a_trace_records_the_calls(tmp_path: Path) -> None:
     path = tmp_path / "trace.pcapng"
     assert main(["--virtual", "--trace", str(path), "send", "00B0000004"]) == 0

@@ -1,6 +1,6 @@
 """Kills a real pcscd again and again while twelve threads use it, and prints what they met as one JSON object.
 
-Arguments: a folder for files, the number of kills. After each kill the threads recover as docs/threads-and-lifetime.md
+Arguments: a folder for files, the number of kills. After each kill the threads recover as docs/recovery.md
 says.
 """
 

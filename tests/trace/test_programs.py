@@ -6,14 +6,13 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from pathlib import Path
 
 import pytest
 from support.compile import pcsc_include_flags, program
 from support.requirements import need_program
 
-from scardffi import Context, Library, trace, virtual
+from scardffi import trace, virtual
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other programs are traced only on Linux")
 
@@ -40,17 +39,6 @@ PROGRAMS = {
     "Java": ["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "JavaCard", PIN],
 }
 SOURCES = Path(__file__).parent.parent
-THREADS = """
-import sys, threading
-from scardffi import Context
-def work():
-    with Context() as context, context.attach(context.list_readers()[0]) as card:
-        for number in range(200):
-            card.transmit(bytes([0, 0xB0, 0, number, 0xFF]))
-threads = [threading.Thread(target=work) for _ in range(2)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-"""
 
 
 @pytest.fixture(scope="module")
@@ -195,18 +183,3 @@ def test_a_set_uid_process_is_not_recorded() -> None:
                 done = subprocess.run([file], env=environment, capture_output=True, text=True, check=True, timeout=60)
                 assert ("SCardEstablishContext" in done.stderr) == (is_recorded and destination == "-")
             assert (folder / f"{mode:o}.pcapng").exists() == is_recorded
-
-
-def test_threads_and_processes_share_a_file_and_every_record_is_whole(tmp_path: Path) -> None:
-    file = tmp_path / "trace.pcapng"
-    environment = {**os.environ, "SCARDFFI_LIBRARY": virtual.library_path(), "SCARDFFI_TRACE": str(file)}
-    running = [subprocess.Popen([sys.executable, "-c", THREADS], cwd="/", env=environment) for _ in range(2)]
-    assert [process.wait(60) for process in running] == [0, 0]
-    records = [record for record in trace.read(file) if record.function == "SCardTransmit"]
-    assert Counter((record.process, record.command) for record in records) == {
-        (process.pid, bytes([0, 0xB0, 0, number, 0xFF])): 2 for process in running for number in range(200)
-    }
-    context = Context(library=Library(virtual.library_path()))
-    with context, context.attach(virtual.DEFAULT_READER) as card:
-        assert [card.transmit(record.command or b"") for record in records] == [one.response for one in records]
-    assert len({(record.process, record.thread) for record in records}) == 4

@@ -1,6 +1,5 @@
 """ReplayCard: a trace as a virtual card, in each order, and with removed bytes."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +9,6 @@ from support.cards import RecordingCard
 from scardffi import CommunicationError, Context, Library, trace, virtual
 from scardffi.trace import Order, ReplayCard, UnexpectedCommandError
 from scardffi.virtual import ANSWERING_ATR, DEFAULT_READER, VirtualReader
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the trace library is not built for Windows yet")
 
 READ, CHALLENGE = bytes.fromhex("00B0000004"), bytes.fromhex("0084000008")
 VERIFY = b"\x00\x20\x00\x80\x041234"

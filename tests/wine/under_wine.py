@@ -42,6 +42,8 @@ from scardffi import (
     ffi,
     lib,
     raw,
+    trace,
+    virtual,
 )
 
 
@@ -244,3 +246,64 @@ def test_a_card_behind_a_socket_connects_and_disconnects() -> None:
     command = [sys.executable, "-c", BEHIND_A_SOCKET, str(port)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout.split(), done.stderr) == (["True", "gone"], "")
+
+
+def test_functions_that_only_windows_has_are_recorded(tmp_path: Path) -> None:
+    file = tmp_path / "trace.pcapng"
+    fake = Library(str(Path(__file__).with_name("fake_winscard.dll")))
+    with trace.record(file, library=fake) as library:
+        code, count = library.SCardGetTransmitCount(0xFEDCBA9876543210)
+        assert code == 0
+        assert library.SCardIntroduceReader(0x123456789A, "Lesegerät 読取機 😀", "device") == 0
+        library.SCardWriteCache(0x123456789A, bytes(16), 1, "item", b"95173864")
+    counted, introduced, cached = trace.read(file)
+    assert counted.function == "SCardGetTransmitCount"
+    assert counted.arguments == {"handle": 0xFEDCBA9876543210, "count": count}
+    assert introduced.arguments == {"context": 0x123456789A, "reader": "Lesegerät 読取機 😀", "device": "device"}
+    assert cached.arguments == {"context": 0x123456789A, "freshness": 1, "item": "item", "length": 8}
+
+
+@pytest.mark.parametrize("destination", ["trace.pcapng", "-"])
+def test_a_program_that_uses_scardffi_is_traced(destination: str, tmp_path: Path) -> None:
+    code = "from scardffi import Context; import sys; print(Context().list_readers()); sys.exit(7)"
+    command = ["trace", "--virtual", "-o", destination, "--", sys.executable, "-c", code]
+    done = subprocess.run(
+        [sys.executable, "-m", "scardffi", *command],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (7, f"[{virtual.DEFAULT_READER!r}]\n")
+    if destination == "-":
+        assert f'readers=["{virtual.DEFAULT_READER}"]' in done.stderr
+    else:
+        assert "SCardListReaders" in [record.function for record in trace.read(tmp_path / destination)]
+
+
+def test_calls_of_wines_winscard_dll_are_recorded(tmp_path: Path) -> None:
+    file = tmp_path / "trace.pcapng"
+    with trace.record(file), Context() as context:
+        names = context.list_readers()
+        with context.attach(names[0]) as card:
+            assert card.transmit(READ_4) == ANSWER_4
+    records = list(trace.read(file))
+    assert next(record for record in records if record.function == "SCardConnect").arguments["reader"] == names[0]
+    (exchange,) = [record for record in records if record.function == "SCardTransmit"]
+    assert (exchange.command, exchange.response) == (READ_4, ANSWER_4)
+
+
+def access_entries(file: Path) -> list[str]:
+    """Return the entries of a file's access control list, without that of the system."""
+    descriptor, text, dacl = ctypes.create_string_buffer(1000), ctypes.c_wchar_p(), 4
+    security = ctypes.WinDLL("advapi32")  # type: ignore[attr-defined]  # only on Windows
+    assert security.GetFileSecurityW(str(file), dacl, descriptor, 1000, byref(wintypes.DWORD()))
+    convert = security.ConvertSecurityDescriptorToStringSecurityDescriptorW
+    assert convert(descriptor, 1, dacl, byref(text), None)
+    return [entry for entry in (text.value or "").split("(")[1:] if not entry.endswith(";;;SY)")]
+
+
+def test_only_the_user_may_read_a_trace(tmp_path: Path) -> None:
+    file, other = tmp_path / "trace.pcapng", tmp_path / "other"
+    other.touch()
+    with trace.record(file):
+        pass
+    assert len(access_entries(file)) == 1
+    assert len(access_entries(other)) > 1

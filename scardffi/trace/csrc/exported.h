@@ -2,6 +2,10 @@
 #ifndef SCARDFFI_TRACE_EXPORTED_H
 #define SCARDFFI_TRACE_EXPORTED_H
 
-#define EXPORTED __attribute__((visibility("default")))
+#if defined(_WIN32)
+#  define EXPORTED __declspec(dllexport)
+#else
+#  define EXPORTED __attribute__((visibility("default")))
+#endif
 
 #endif

@@ -58,7 +58,7 @@ static LONG traced_SCardEstablishContext(struct slot *slot, DWORD scope, const v
     {
         record_number(&record, FIELD("scope"), scope);
         if (result == SCARD_S_SUCCESS && context != NULL)
-            record_number(&record, FIELD("context"), (uint64_t)*context);
+            record_handle(&record, FIELD("context"), *context);
     }
     return result;
 }
@@ -70,7 +70,7 @@ static LONG traced_SCardEstablishContext(struct slot *slot, DWORD scope, const v
         struct call call = call_begin(slot, #name);                                                                    \
         LONG result = call_end(&call, slot->real.name(argument));                                                      \
         EACH_RECORD(record, call)                                                                                      \
-        record_number(&record, FIELD(#argument), (uint64_t)argument);                                                  \
+        record_handle(&record, FIELD(#argument), argument);                                                            \
         return result;                                                                                                 \
     }
 TRACE_ONE_ARGUMENT(SCardReleaseContext, SCARDCONTEXT, context)
@@ -86,7 +86,7 @@ TRACE_ONE_ARGUMENT(SCardBeginTransaction, SCARDHANDLE, handle)
         LONG result = call_end(&call, slot->real.name(handle, disposition));                                           \
         EACH_RECORD(record, call)                                                                                      \
         {                                                                                                              \
-            record_number(&record, FIELD("handle"), (uint64_t)handle);                                                 \
+            record_handle(&record, FIELD("handle"), handle);                                                           \
             record_number(&record, FIELD("disposition"), disposition);                                                 \
         }                                                                                                              \
         return result;                                                                                                 \
@@ -101,7 +101,7 @@ static LONG traced_SCardReconnect(struct slot *slot, SCARDHANDLE handle, DWORD s
     LONG result = call_end(&call, slot->real.SCardReconnect(handle, share_mode, protocols, initialization, protocol));
     EACH_RECORD(record, call)
     {
-        record_number(&record, FIELD("handle"), (uint64_t)handle);
+        record_handle(&record, FIELD("handle"), handle);
         record_number(&record, FIELD("share_mode"), share_mode);
         record_number(&record, FIELD("protocols"), protocols);
         record_number(&record, FIELD("initialization"), initialization);
@@ -147,7 +147,7 @@ static LONG traced_SCardTransmit(struct slot *slot, SCARDHANDLE handle, const SC
     struct written answer = written(result, response, room, received, MAX_BUFFER_SIZE_EXTENDED);
     EACH_RECORD(record, call)
     {
-        record_number(&record, FIELD("handle"), (uint64_t)handle);
+        record_handle(&record, FIELD("handle"), handle);
         if (send_pci != NULL)
             record_number(&record, FIELD("protocol"), send_pci->dwProtocol);
         record_number(&record, FIELD("room"), room);
@@ -172,7 +172,7 @@ static LONG traced_SCardControl(struct slot *slot, SCARDHANDLE handle, DWORD con
     bool is_secret = pin_codes_has(&slot->pin_codes, (uint32_t)control_code);
     EACH_RECORD(record, call)
     {
-        record_number(&record, FIELD("handle"), (uint64_t)handle);
+        record_handle(&record, FIELD("handle"), handle);
         record_flags(&record, FIELD("control_code"), (uint32_t)control_code);
         const unsigned char *sent = is_overwritten ? copy : command;
         if (sent != NULL && is_secret)
@@ -193,7 +193,7 @@ static LONG traced_SCardFreeMemory(struct slot *slot, SCARDCONTEXT context, cons
     struct call call = call_begin(slot, "SCardFreeMemory");
     LONG result = call_end(&call, slot->real.SCardFreeMemory(context, memory));
     EACH_RECORD(record, call)
-    record_number(&record, FIELD("context"), (uint64_t)context);
+    record_handle(&record, FIELD("context"), context);
     return result;
 }
 
@@ -206,7 +206,7 @@ static LONG traced_SCardGetAttrib(struct slot *slot, SCARDHANDLE handle, DWORD a
     struct written answer = written(result, value, room, length, MAX_BUFFER_SIZE);
     EACH_RECORD(record, call)
     {
-        record_number(&record, FIELD("handle"), (uint64_t)handle);
+        record_handle(&record, FIELD("handle"), handle);
         record_flags(&record, FIELD("attribute"), (uint32_t)attribute);
         record_number(&record, FIELD("room"), room);
         put_result_length(&record, FIELD("length"), length);
@@ -223,7 +223,7 @@ static LONG traced_SCardSetAttrib(struct slot *slot, SCARDHANDLE handle, DWORD a
     LONG result = call_end(&call, slot->real.SCardSetAttrib(handle, attribute, value, length));
     EACH_RECORD(record, call)
     {
-        record_number(&record, FIELD("handle"), (uint64_t)handle);
+        record_handle(&record, FIELD("handle"), handle);
         record_flags(&record, FIELD("attribute"), (uint32_t)attribute);
         if (value != NULL && length <= MAX_BUFFER_SIZE_EXTENDED)
             record_bytes(&record, FIELD("value"), value, length);
@@ -238,12 +238,12 @@ static LONG traced_SCardConnect(struct slot *slot, SCARDCONTEXT context, const c
     LONG result = call_end(&call, slot->real.SCardConnect(context, reader, share_mode, protocols, handle, protocol));
     EACH_RECORD(record, call)
     {
-        record_number(&record, FIELD("context"), (uint64_t)context);
+        record_handle(&record, FIELD("context"), context);
         record_text(&record, FIELD("reader"), reader, SIZE_MAX);
         record_number(&record, FIELD("share_mode"), share_mode);
         record_number(&record, FIELD("protocols"), protocols);
         if (result == SCARD_S_SUCCESS && handle != NULL)
-            record_number(&record, FIELD("handle"), (uint64_t)*handle);
+            record_handle(&record, FIELD("handle"), *handle);
         if (result == SCARD_S_SUCCESS)
             put_result_length(&record, FIELD("protocol"), protocol);
     }
@@ -261,7 +261,7 @@ static LONG traced_SCardStatus(struct slot *slot, SCARDHANDLE handle, char *read
     struct written its_atr = written(result, atr, atr_room, atr_length, MAX_ATR_SIZE);
     EACH_RECORD(record, call)
     {
-        record_number(&record, FIELD("handle"), (uint64_t)handle);
+        record_handle(&record, FIELD("handle"), handle);
         record_text(&record, FIELD("reader"), name.bytes, name.length);
         if (result == SCARD_S_SUCCESS && state != NULL)
             record_flags(&record, FIELD("state"), (uint32_t)*state);
@@ -290,7 +290,7 @@ static LONG traced_SCardGetStatusChange(struct slot *slot, SCARDCONTEXT context,
     LONG result = call_end(&call, slot->real.SCardGetStatusChange(context, timeout, states, count));
     EACH_RECORD(record, call)
     {
-        record_number(&record, FIELD("context"), (uint64_t)context);
+        record_handle(&record, FIELD("context"), context);
         record_number(&record, FIELD("timeout"), timeout);
         if (states != NULL && names != NULL)
             record_states(&record, states, names, count);
@@ -310,7 +310,7 @@ static LONG traced_SCardListReaderGroups(struct slot *slot, SCARDCONTEXT context
     struct written answer = written(result, groups, room, length, LONGEST_LIST);
     EACH_RECORD(record, call)
     {
-        record_number(&record, FIELD("context"), (uint64_t)context);
+        record_handle(&record, FIELD("context"), context);
         put_result_length(&record, FIELD("length"), length);
         record_texts(&record, FIELD("groups"), answer.bytes, answer.length);
     }
@@ -326,7 +326,7 @@ static LONG traced_SCardListReaders(struct slot *slot, SCARDCONTEXT context, con
     struct written answer = written(result, readers, room, length, LONGEST_LIST);
     EACH_RECORD(record, call)
     {
-        record_number(&record, FIELD("context"), (uint64_t)context);
+        record_handle(&record, FIELD("context"), context);
         record_texts(&record, FIELD("groups"), groups, SIZE_MAX);
         put_result_length(&record, FIELD("length"), length);
         record_texts(&record, FIELD("readers"), answer.bytes, answer.length);
@@ -334,8 +334,70 @@ static LONG traced_SCardListReaders(struct slot *slot, SCARDCONTEXT context, con
     return result;
 }
 
-/* The functions of the slots. A slot without destinations only passes on. */
 #define WITHOUT_PARENTHESES(...) __VA_ARGS__
+
+#if defined(SCARDFFI_ABI_WINDOWS) /* the functions that only Windows has */
+
+/* Record an argument by its type: a number, a name that is passed, or a number that the library returns. Other data is
+ * not recorded: the cache of a card may hold secrets. */
+static void record_word(struct record *record, struct field_name name, DWORD number)
+{
+    record_number(record, name, number);
+}
+
+static void record_passed_name(struct record *record, struct field_name name, const char *text)
+{
+    record_text(record, name, text, SIZE_MAX);
+}
+
+static void record_returned(struct record *record, struct field_name name, const DWORD *number)
+{
+    if (record->call->result == SCARD_S_SUCCESS)
+        put_result_length(record, name, number);
+}
+
+static void record_nothing(struct record *record, struct field_name name, const void *data)
+{
+    (void)record;
+    (void)name;
+    (void)data;
+}
+
+#  define RECORD_ARGUMENT(argument)                                                                                    \
+      _Generic((argument),                                                                                             \
+          DWORD: record_word,                                                                                          \
+          uintptr_t: record_handle,                                                                                    \
+          const char *: record_passed_name,                                                                            \
+          DWORD *: record_returned,                                                                                    \
+          default: record_nothing)(&record, FIELD(#argument), argument);
+#  define EACH_1(one) RECORD_ARGUMENT(one)
+#  define EACH_2(one, ...) RECORD_ARGUMENT(one) EACH_1(__VA_ARGS__)
+#  define EACH_3(one, ...) RECORD_ARGUMENT(one) EACH_2(__VA_ARGS__)
+#  define EACH_4(one, ...) RECORD_ARGUMENT(one) EACH_3(__VA_ARGS__)
+#  define EACH_5(one, ...) RECORD_ARGUMENT(one) EACH_4(__VA_ARGS__)
+#  define EACH_6(one, ...) RECORD_ARGUMENT(one) EACH_5(__VA_ARGS__)
+#  define EACH_7(one, ...) RECORD_ARGUMENT(one) EACH_6(__VA_ARGS__)
+#  define EACH_8(one, ...) RECORD_ARGUMENT(one) EACH_7(__VA_ARGS__)
+#  define NINTH(a, b, c, d, e, f, g, h, ninth, ...) ninth
+#  define RECORD_ARGUMENTS(...)                                                                                        \
+      NINTH(__VA_ARGS__, EACH_8, EACH_7, EACH_6, EACH_5, EACH_4, EACH_3, EACH_2, EACH_1, )(__VA_ARGS__)
+#  define TRACE_WINDOWS(need, name, arguments, ...)                                                                    \
+      static LONG traced_##name(struct slot *slot, __VA_ARGS__)                                                        \
+      {                                                                                                                \
+          struct call call = call_begin(slot, #name);                                                                  \
+          LONG result = call_end(&call, slot->real.name arguments);                                                    \
+          EACH_RECORD(record, call)                                                                                    \
+          {                                                                                                            \
+              RECORD_ARGUMENTS arguments                                                                               \
+          }                                                                                                            \
+          return result;                                                                                               \
+      }
+PCSC_WINDOWS_NUMBER_FUNCTIONS(TRACE_WINDOWS)
+PCSC_WINDOWS_TEXT_FUNCTIONS(TRACE_WINDOWS)
+
+#endif
+
+/* The functions of the slots. A slot without destinations only passes on. */
 #define DEFINE_OF_SLOT(number, name, arguments, ...)                                                                   \
     static LONG PCSC_CALL slot##number##_##name(__VA_ARGS__)                                                           \
     {                                                                                                                  \
@@ -352,14 +414,14 @@ static LONG traced_SCardListReaders(struct slot *slot, SCARDCONTEXT context, con
 #define DEFINE_OF_SLOT_5(need, ...) DEFINE_OF_SLOT(5, __VA_ARGS__)
 #define DEFINE_OF_SLOT_6(need, ...) DEFINE_OF_SLOT(6, __VA_ARGS__)
 #define DEFINE_OF_SLOT_7(need, ...) DEFINE_OF_SLOT(7, __VA_ARGS__)
-PCSC_FUNCTIONS(DEFINE_OF_SLOT_0)
-PCSC_FUNCTIONS(DEFINE_OF_SLOT_1)
-PCSC_FUNCTIONS(DEFINE_OF_SLOT_2)
-PCSC_FUNCTIONS(DEFINE_OF_SLOT_3)
-PCSC_FUNCTIONS(DEFINE_OF_SLOT_4)
-PCSC_FUNCTIONS(DEFINE_OF_SLOT_5)
-PCSC_FUNCTIONS(DEFINE_OF_SLOT_6)
-PCSC_FUNCTIONS(DEFINE_OF_SLOT_7)
+TRACED_FUNCTIONS(DEFINE_OF_SLOT_0)
+TRACED_FUNCTIONS(DEFINE_OF_SLOT_1)
+TRACED_FUNCTIONS(DEFINE_OF_SLOT_2)
+TRACED_FUNCTIONS(DEFINE_OF_SLOT_3)
+TRACED_FUNCTIONS(DEFINE_OF_SLOT_4)
+TRACED_FUNCTIONS(DEFINE_OF_SLOT_5)
+TRACED_FUNCTIONS(DEFINE_OF_SLOT_6)
+TRACED_FUNCTIONS(DEFINE_OF_SLOT_7)
 
 static const struct real_functions slot_functions[SLOT_COUNT] = {
 #define MEMBER(number, name) .name = slot##number##_##name,
@@ -371,8 +433,9 @@ static const struct real_functions slot_functions[SLOT_COUNT] = {
 #define MEMBER_5(need, name, ...) MEMBER(5, name)
 #define MEMBER_6(need, name, ...) MEMBER(6, name)
 #define MEMBER_7(need, name, ...) MEMBER(7, name)
-    {PCSC_FUNCTIONS(MEMBER_0)}, {PCSC_FUNCTIONS(MEMBER_1)}, {PCSC_FUNCTIONS(MEMBER_2)}, {PCSC_FUNCTIONS(MEMBER_3)},
-    {PCSC_FUNCTIONS(MEMBER_4)}, {PCSC_FUNCTIONS(MEMBER_5)}, {PCSC_FUNCTIONS(MEMBER_6)}, {PCSC_FUNCTIONS(MEMBER_7)},
+    {TRACED_FUNCTIONS(MEMBER_0)}, {TRACED_FUNCTIONS(MEMBER_1)}, {TRACED_FUNCTIONS(MEMBER_2)},
+    {TRACED_FUNCTIONS(MEMBER_3)}, {TRACED_FUNCTIONS(MEMBER_4)}, {TRACED_FUNCTIONS(MEMBER_5)},
+    {TRACED_FUNCTIONS(MEMBER_6)}, {TRACED_FUNCTIONS(MEMBER_7)},
 };
 
 #define STRING_OF(name) #name
@@ -387,8 +450,8 @@ EXPORTED void *scardtrace_symbol(int number, const char *symbol)
         memcpy(&own, &slot_functions[number].name, sizeof own);
 #define CHOOSE_NUMBER(need, name, ...) CHOOSE(name, strcmp(#name, "SCardControl") == 0 ? STRING(PCSC_CONTROL) : #name)
 #define CHOOSE_TEXT(need, name, ...) CHOOSE(name, #name PCSC_TEXT_SUFFIX)
-    PCSC_NUMBER_FUNCTIONS(CHOOSE_NUMBER)
-    PCSC_TEXT_FUNCTIONS(CHOOSE_TEXT)
+    TRACED_NUMBER_FUNCTIONS(CHOOSE_NUMBER)
+    TRACED_TEXT_FUNCTIONS(CHOOSE_TEXT)
     return own;
 }
 

@@ -1,17 +1,21 @@
 /* The real PC/SC library: it has the same name as the stand-in of this library, so the loader does not find it by name.
  */
 #define _GNU_SOURCE
-#include "real_library.h"
+#include "pcsc_abi.h"
 
-#include <dlfcn.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#if defined(__GLIBC__)
-#  include <link.h>
-#endif
+#if defined(SCARDFFI_ABI_PCSCLITE)
 
-#include "platform.h"
+#  include "real_library.h"
+
+#  include <dlfcn.h>
+#  include <stdio.h>
+#  include <stdlib.h>
+#  include <string.h>
+#  if defined(__GLIBC__)
+#    include <link.h>
+#  endif
+
+#  include "platform.h"
 
 /* Folders that the loader may know only from its cache. */
 static const char other_folders[] = "/lib:/usr/lib:/usr/local/lib:/usr/lib64:/usr/local/lib64";
@@ -55,7 +59,7 @@ static void *open_in_folders(const char *folders)
 static void *open_where_loader_searches(void)
 {
     void *found = NULL;
-#if defined(__GLIBC__)
+#  if defined(__GLIBC__)
     void *self = dlopen(NULL, RTLD_NOW | RTLD_NOLOAD);
     Dl_serinfo size;
     if (self == NULL || dlinfo(self, RTLD_DI_SERINFOSIZE, &size) != 0)
@@ -68,11 +72,11 @@ static void *open_where_loader_searches(void)
         for (unsigned i = 0; i < folders->dls_cnt && found == NULL; i++)
             found = open_in_folder(folders->dls_serpath[i].dls_name, strlen(folders->dls_serpath[i].dls_name));
     free(folders);
-#else
+#  else
     const char *folders = platform_environment("LD_LIBRARY_PATH");
     if (folders != NULL)
         found = open_in_folders(folders);
-#endif
+#  endif
     return found;
 }
 
@@ -92,3 +96,5 @@ void *real_library_open(void)
                 "its path\n");
     return library;
 }
+
+#endif

@@ -3,18 +3,17 @@
 #include "record.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "pcapng.h"
 #include "platform.h"
+#include "system.h"
+#include "utf16.h"
 
 struct call call_begin(struct slot *slot, const char *function)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    uint64_t begun = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-    return (struct call){slot, function, begun, platform_nanoseconds(), 0};
+    return (struct call){slot, function, system_time(), platform_nanoseconds(), 0};
 }
 
 LONG call_end(struct call *call, LONG result)
@@ -117,6 +116,19 @@ void record_number(struct record *record, struct field_name name, uint64_t numbe
     put_decimal(&record->fields, number);
 }
 
+void record_handle(struct record *record, struct field_name name, SCARDHANDLE handle)
+{
+    uint64_t number = (uint64_t)handle;
+    put_name(record, name);
+#if !defined(SCARDFFI_ABI_WINDOWS) /* handles are signed */
+    if (handle < 0) {
+        output_literal(&record->fields, "-");
+        number = 0 - number;
+    }
+#endif
+    put_decimal(&record->fields, number);
+}
+
 void record_flags(struct record *record, struct field_name name, uint32_t number)
 {
     put_name(record, name);
@@ -146,42 +158,77 @@ void record_secret(struct record *record, struct field_name name, const unsigned
     put_bytes_field(record, name, bytes, length, (struct secret_part){0, record->sink->rules.shows_all ? 0 : length});
 }
 
-#if defined(SCARDFFI_ABI_WINDOWS)
-#  error "the strings of winscard.dll are UTF-16"
-#endif
+#if defined(SCARDFFI_ABI_WINDOWS) /* the strings of winscard.dll are UTF-16 */
 
-static size_t text_length(const char *text, size_t room)
+typedef uint16_t unit;
+
+static size_t text_length(const unit *text, size_t room)
+{
+    size_t length = 0;
+    while (length < room && text[length] != 0)
+        length++;
+    return length;
+}
+
+static void put_text(struct output *output, const unit *text, size_t length)
+{
+    char memory[3 * MAX_READERNAME];
+    size_t room = utf16_to_utf8(text, length, NULL);
+    char *converted = room <= sizeof memory ? memory : malloc(room);
+    if (converted == NULL) {
+        output->failed = true;
+        return;
+    }
+    utf16_to_utf8(text, length, converted);
+    put_quoted(output, converted, room);
+    if (converted != memory)
+        free(converted);
+}
+
+#else
+
+typedef char unit;
+
+static size_t text_length(const unit *text, size_t room)
 {
     return room == SIZE_MAX ? strlen(text) : strnlen(text, room);
 }
 
-void record_text(struct record *record, struct field_name name, const char *text, size_t room)
+static void put_text(struct output *output, const unit *text, size_t length)
+{
+    put_quoted(output, text, length);
+}
+
+#endif
+
+void record_text(struct record *record, struct field_name name, const void *text, size_t room)
 {
     if (text == NULL)
         return;
     put_name(record, name);
-    put_quoted(&record->fields, text, text_length(text, room));
+    put_text(&record->fields, text, text_length(text, room));
 }
 
-void record_texts(struct record *record, struct field_name name, const char *texts, size_t room)
+void record_texts(struct record *record, struct field_name name, const void *texts, size_t room)
 {
-    if (texts == NULL)
+    const unit *text = texts;
+    if (text == NULL)
         return;
     put_name(record, name);
     output_literal(&record->fields, "[");
-    for (bool is_first = true; room > 0 && *texts != '\0'; is_first = false) {
-        size_t length = text_length(texts, room);
+    for (bool is_first = true; room > 0 && *text != 0; is_first = false) {
+        size_t length = text_length(text, room);
         output_text(&record->fields, is_first ? "" : ",");
-        put_quoted(&record->fields, texts, length);
+        put_text(&record->fields, text, length);
         if (room != SIZE_MAX)
             room -= length < room ? length + 1 : room;
         if (room > 0)
-            texts += length + 1;
+            text += length + 1;
     }
     output_literal(&record->fields, "]");
 }
 
-static void put_state(struct record *record, const SCARD_READERSTATE *state, const char *name)
+static void put_state(struct record *record, const SCARD_READERSTATE *state, const void *name)
 {
     bool has_atr = state->cbAtr > 0 && state->cbAtr <= MAX_ATR_SIZE;
     if (record->sink->is_text)
@@ -189,7 +236,7 @@ static void put_state(struct record *record, const SCARD_READERSTATE *state, con
     else
         output_literal(&record->fields, "{\"reader\":");
     if (name != NULL)
-        put_quoted(&record->fields, name, strlen(name));
+        put_text(&record->fields, name, text_length(name, SIZE_MAX));
     else
         output_literal(&record->fields, "null");
     record_flags(record, FIELD("current"), (uint32_t)state->dwCurrentState);
@@ -227,7 +274,7 @@ static void begin_text(struct record *record)
     time_t seconds = (time_t)(call->begun / 1000000000u);
     struct tm local;
     char text[160];
-    if (localtime_r(&seconds, &local) == NULL)
+    if (!system_local_time(seconds, &local))
         memset(&local, 0, sizeof local);
     int length = snprintf(text, sizeof text, "%02d:%02d:%02d.%06u %s 0x%08X duration_us=%llu.%u process=%u thread=%llu",
                           local.tm_hour, local.tm_min, local.tm_sec, (unsigned)(call->begun % 1000000000u / 1000u),

@@ -42,13 +42,15 @@ struct field_name {
 #define FIELD(name) ((struct field_name){",\"" name "\":", " " name "=", sizeof name + 3, sizeof name + 1})
 
 void record_number(struct record *record, struct field_name name, uint64_t number);
-void record_flags(struct record *record, struct field_name name, uint32_t number); /* hexadecimal in text */
+void record_handle(struct record *record, struct field_name name, SCARDHANDLE handle); /* or a context */
+void record_flags(struct record *record, struct field_name name, uint32_t number);     /* hexadecimal in text */
 void record_bytes(struct record *record, struct field_name name, const unsigned char *bytes, size_t length);
 /* Bytes that are secret, except if the destination shows secrets. */
 void record_secret(struct record *record, struct field_name name, const unsigned char *bytes, size_t length);
-/* A string, or a multi-string, of at most `room` bytes; `room` is SIZE_MAX if the NUL is certain. Nothing for NULL. */
-void record_text(struct record *record, struct field_name name, const char *text, size_t room);
-void record_texts(struct record *record, struct field_name name, const char *texts, size_t room);
+/* A string, or a multi-string, of at most `room` characters, of UTF-16 on Windows and of UTF-8 elsewhere; `room` is
+ * SIZE_MAX if the NUL is certain. Nothing for NULL. */
+void record_text(struct record *record, struct field_name name, const void *text, size_t room);
+void record_texts(struct record *record, struct field_name name, const void *texts, size_t room);
 void record_states(struct record *record, const SCARD_READERSTATE *states, const char *const *names, size_t count);
 void record_transmit(struct record *record, const unsigned char *command, size_t command_length,
                      const unsigned char *response, size_t response_length);

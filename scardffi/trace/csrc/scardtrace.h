@@ -19,10 +19,10 @@ void *scardtrace_symbol(int slot, const char *name);
 void scardtrace_follow_environment(int slot);
 
 /* Record the calls of a slot to the file at `path`, which is appended to, as text to stderr if `path` is "-", or to the
- * pipe `descriptor`, which is closed at the end, if `path` is NULL. `secrets` has the form of SCARDFFI_TRACE_SECRETS;
- * it may be NULL. Returns a number for scardtrace_stop, or writes the problem to `problem` and returns minus an errno
- * if the file cannot be opened, 0 if the file is not a trace or `secrets` is not valid. */
-int scardtrace_start(int slot, const char *path, int descriptor, const char *secrets, char *problem, size_t size);
+ * `pipe`, a descriptor or on Windows a handle, of which a duplicate is used, if `path` is NULL. `secrets` has the form
+ * of SCARDFFI_TRACE_SECRETS; it may be NULL. Returns a number for scardtrace_stop, or writes the problem to `problem`
+ * and returns minus an errno if the file cannot be opened, 0 if the file is not a trace or `secrets` is not valid. */
+int scardtrace_start(int slot, const char *path, intptr_t pipe, const char *secrets, char *problem, size_t size);
 void scardtrace_stop(int number);
 
 /* Find the secret part of a command, by the rules that `secrets` adds to those that always hold. Returns its length, 0

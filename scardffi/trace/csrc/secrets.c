@@ -126,8 +126,8 @@ void pin_codes_learn(struct pin_codes *known, const unsigned char *features, siz
 
 bool pin_codes_has(const struct pin_codes *known, uint32_t control_code)
 {
-    /* of the CCID driver for pcsc-lite */
-    if ((control_code & 0xFFFFFF00u) == SCARD_CTL_CODE(0x330000u) && is_pin_feature(control_code & 0xFF))
+    /* of the CCID driver for pcsc-lite; a program may use them on any system */
+    if ((control_code & 0xFFFFFF00u) == 0x42330000u && is_pin_feature(control_code & 0xFF))
         return true;
     const unsigned room = sizeof known->codes / sizeof known->codes[0];
     unsigned count = __atomic_load_n(&known->count, __ATOMIC_RELAXED);

@@ -6,10 +6,11 @@
 #include <stddef.h>
 
 #include "secrets.h"
+#include "system.h"
 
 struct sink {
     int number, slot;
-    int descriptor;
+    system_file file;
     bool is_text;
     bool is_file;    /* a regular file */
     bool is_pipe;    /* a pipe whose reader is in this process */
@@ -19,9 +20,9 @@ struct sink {
     struct sink *next;
 };
 
-/* Open the file at `path`, or stderr for "-", or take a pipe if `path` is NULL. Returns NULL and a message in
- * `problem`, and sets *error to the errno if the file cannot be opened. */
-struct sink *sink_open(const char *path, int descriptor, const char *secrets, char *problem, size_t size, int *error);
+/* Open the file at `path`, or stderr for "-", or duplicate `pipe` if `path` is NULL. Returns NULL and a
+ * message in `problem`, and sets *error to the errno if the file cannot be opened. */
+struct sink *sink_open(const char *path, system_file pipe, const char *secrets, char *problem, size_t size, int *error);
 void sink_close(struct sink *sink);
 
 /* Write a record with one write. The first failure is told on stderr; then the sink gets no more records. */

@@ -6,15 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#if defined(__linux__)
-#  include <sys/syscall.h>
-#endif
 
 #include "exported.h"
 #include "platform.h"
 #include "real_library.h"
 #include "scardtrace.h"
+#include "system.h"
 
 #define STRING_OF(name) #name
 #define STRING(name) STRING_OF(name)
@@ -58,13 +55,7 @@ uint64_t thread_number(void)
     static __thread uint64_t number;
     static __thread unsigned known_fork;
     if (number == 0 || known_fork != fork_count) {
-#if defined(__linux__)
-        number = (uint64_t)syscall(SYS_gettid);
-#elif defined(__APPLE__)
-        pthread_threadid_np(NULL, &number);
-#else
-        number = (uint64_t)platform_thread();
-#endif
+        number = system_thread();
         known_fork = fork_count;
     }
     return number;
@@ -88,7 +79,7 @@ static void after_fork_in_child(void)
     environment_mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     sinks_rwlock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
     sink_free_locks();
-    process = (uint32_t)getpid();
+    process = system_process();
     fork_count++;
     for (struct sink *sink = sinks; sink != NULL; sink = sink->next)
         sink->has_failed = sink->has_failed || sink->is_pipe; /* the parent reads it, and waits for its end */
@@ -96,9 +87,9 @@ static void after_fork_in_child(void)
 
 static void begin(void)
 {
-    process = (uint32_t)getpid();
+    process = system_process();
     fork_count = 1;
-    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    system_at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 static void read_functions(struct slot *slot)
@@ -111,8 +102,8 @@ static void read_functions(struct slot *slot)
 #define READ_NUMBER(need, name, arguments, ...)                                                                        \
     READ_MEMBER(need, name, strcmp(#name, "SCardControl") == 0 ? STRING(PCSC_CONTROL) : #name)
 #define READ_TEXT(need, name, arguments, ...) READ_MEMBER(need, name, #name PCSC_TEXT_SUFFIX)
-    PCSC_NUMBER_FUNCTIONS(READ_NUMBER)
-    PCSC_TEXT_FUNCTIONS(READ_TEXT)
+    TRACED_NUMBER_FUNCTIONS(READ_NUMBER)
+    TRACED_TEXT_FUNCTIONS(READ_TEXT)
 #undef READ_TEXT
 #undef READ_NUMBER
 #undef READ_MEMBER
@@ -134,10 +125,10 @@ EXPORTED int scardtrace_slot(void *library)
 }
 
 /* Add a sink to a slot. Returns NULL and a message in `problem` if it cannot be opened. */
-static struct sink *add(int slot, const char *path, int descriptor, const char *secrets, char *problem, size_t size,
+static struct sink *add(int slot, const char *path, system_file pipe, const char *secrets, char *problem, size_t size,
                         int *error)
 {
-    struct sink *sink = sink_open(path, descriptor, secrets, problem, size, error);
+    struct sink *sink = sink_open(path, pipe, secrets, problem, size, error);
     if (sink == NULL)
         return NULL;
     pthread_rwlock_wrlock(&sinks_rwlock);
@@ -152,11 +143,11 @@ static struct sink *add(int slot, const char *path, int descriptor, const char *
     return sink;
 }
 
-EXPORTED int scardtrace_start(int slot, const char *path, int descriptor, const char *secrets, char *problem,
+EXPORTED int scardtrace_start(int slot, const char *path, intptr_t pipe, const char *secrets, char *problem,
                               size_t size)
 {
     int error = 0;
-    struct sink *sink = add(slot, path, descriptor, secrets, problem, size, &error);
+    struct sink *sink = add(slot, path, pipe, secrets, problem, size, &error);
     return sink != NULL ? sink->number : -error;
 }
 
@@ -188,11 +179,14 @@ EXPORTED void scardtrace_follow_environment(int slot)
     char problem[512];
     int error;
     if (!slots[slot].follows_environment &&
-        add(slot, path, -1, platform_environment("SCARDFFI_TRACE_SECRETS"), problem, sizeof problem, &error) == NULL)
+        add(slot, path, SYSTEM_NO_FILE, platform_environment("SCARDFFI_TRACE_SECRETS"), problem, sizeof problem,
+            &error) == NULL)
         fprintf(stderr, "scardffi: no trace is written to %s: %s\n", path, problem);
     slots[slot].follows_environment = true;
     pthread_mutex_unlock(&environment_mutex);
 }
+
+#if defined(SCARDFFI_ABI_PCSCLITE) /* elsewhere only the core uses this library */
 
 static struct slot *exported;
 
@@ -212,3 +206,5 @@ struct slot *slot_exported(void)
     pthread_once(&once, load_exported);
     return exported;
 }
+
+#endif

@@ -8,9 +8,18 @@
 
 #define SLOT_COUNT 8
 
+#if defined(SCARDFFI_ABI_WINDOWS)
+#  define TRACED_NUMBER_FUNCTIONS(F) PCSC_EVERY_NUMBER_FUNCTION(F)
+#  define TRACED_TEXT_FUNCTIONS(F) PCSC_EVERY_TEXT_FUNCTION(F)
+#else
+#  define TRACED_NUMBER_FUNCTIONS(F) PCSC_NUMBER_FUNCTIONS(F)
+#  define TRACED_TEXT_FUNCTIONS(F) PCSC_TEXT_FUNCTIONS(F)
+#endif
+#define TRACED_FUNCTIONS(F) TRACED_NUMBER_FUNCTIONS(F) TRACED_TEXT_FUNCTIONS(F)
+
 struct real_functions {
 #define DECLARE_MEMBER(need, name, arguments, ...) LONG(PCSC_CALL *name)(__VA_ARGS__);
-    PCSC_FUNCTIONS(DECLARE_MEMBER)
+    TRACED_FUNCTIONS(DECLARE_MEMBER)
 #undef DECLARE_MEMBER
 };
 
@@ -24,7 +33,9 @@ struct slot {
 
 extern struct slot slots[SLOT_COUNT];
 
-/* The slot of the functions that are exported under PC/SC's names. The first call loads the real library. */
+/* The slot of the functions that are exported under PC/SC's names, with pcsc-lite. The first call loads the real
+ * library.
+ */
 struct slot *slot_exported(void);
 
 /* The destinations of a slot: hold the lock while you use one. */
