@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from .codes_and_keys import Reference
 
+__all__ = ["DF", "RecordEF", "Structure", "TransparentEF"]
+
 EF: TypeAlias = "TransparentEF | RecordEF"
 File: TypeAlias = "DF | EF"
 
