@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from scardffi.virtual import AnsweringCard, Card, Fault, VirtualReader
 
+__all__ = ["virtual_card", "virtual_environment", "virtual_reader"]
+
 _VIRTUAL_PCSC_HELP = (
     "Give scardffi's virtual PC/SC library to everything that loads libpcsclite.so.1 in this process, such as pyscard"
 )

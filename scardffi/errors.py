@@ -18,13 +18,32 @@ from .constants import ReturnCode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+__all__ = [
+    "E_FAIL", "E_INVALIDARG", "E_INVALID_DATA", "E_NOTIMPL", "E_OUTOFMEMORY", "E_POINTER", "E_UNEXPECTED",
+    "CancelledError", "CardStateError", "CodeInfo", "CommunicationError", "EventsLostError",
+    "ForkedProcessError", "InsufficientBufferError", "InvalidArgumentError", "InvalidHandleError",
+    "LibraryError", "LibraryNotFoundError", "LibraryNotLoadableError", "MissingSymbolError", "NoReadersError",
+    "NoServiceError", "NoSmartCardError", "NotTransactedError", "OutOfMemoryError", "ProtocolMismatchError",
+    "ReaderUnavailableError", "RemovedCardError", "ResetCardError", "SCardError", "SCardTimeoutError",
+    "ScriptError", "ServiceStoppedError", "SharingViolationError", "UnexpectedStateError", "UnknownReaderError",
+    "UnpoweredCardError", "UnresponsiveCardError", "UnsupportedFeatureError", "UnsupportedFunctionError",
+    "from_code", "from_hresult", "lookup", "number_of",
+]  # fmt: skip
+
 E_NOTIMPL: Final = 0x80004001
+"""The library has no such function."""
 E_POINTER: Final = 0x80004003
+"""A pointer is NULL."""
 E_FAIL: Final = 0x80004005
+"""The operation failed for a reason that has no HRESULT of its own."""
 E_UNEXPECTED: Final = 0x8000FFFF
+"""The object is not in the state that the call needs, such as attached."""
 E_INVALID_DATA: Final = 0x8007000D
+"""The PC/SC library returned data that cannot be right."""
 E_OUTOFMEMORY: Final = 0x8007000E
+"""There is not enough memory."""
 E_INVALIDARG: Final = 0x80070057
+"""An argument is not allowed, or the handle is not valid."""
 _FACILITY_WIN32: Final = 0x80070000
 _WINDOWS: Final = sys.platform == "win32"
 _OWN_HRESULTS: Final = (E_INVALID_DATA, E_INVALIDARG, E_OUTOFMEMORY)  # those with this facility

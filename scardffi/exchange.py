@@ -41,6 +41,8 @@ elif calls is not None:
 else:
     from ._calls_by_cffi import CardCalls, ExchangeCalls
 
+__all__ = ["Exchange"]
+
 # The maximum numbers of data bytes, as in iso7816.command, which `import scardffi` does not load.
 SHORT_DATA: Final = 255
 SHORT_LE: Final = 256

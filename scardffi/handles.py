@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ._native import CData
     from .library import Library
 
+__all__: list[str] = []  # all of it is for other modules of scardffi
+
 _MANAGE: Final = ffi.typeof("scardffi_manage *")
 _MOST_DECORATORS: Final = 16
 

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from ._library_info import LibraryInfo
     from ._native import Api
 
+__all__ = ["Library"]
+
 # A call of these is quicker than one of a function of ``lib``.
 _establish: Final = lib.pcsc_establish_context
 _release: Final = lib.pcsc_SCardReleaseContext

@@ -48,6 +48,7 @@ _POINTER: Final = ffi.typeof("unsigned char *")
 _ADDRESS: Final = ffi.typeof("uintptr_t")
 
 StatusPattern: TypeAlias = int | tuple[int, int] | set[int] | frozenset[int]
+"""The status words that a command may have: one, a pair (value, mask), or a set of several."""
 
 
 class AttachedCard(Protocol):

@@ -8,6 +8,7 @@ import sys
 from types import ModuleType
 
 import pytest
+from support.public_names import names_of
 from support.requirements import need_module
 
 import scardffi.iso7816
@@ -15,10 +16,6 @@ import scardffi.services
 import scardffi.virtual
 
 PACKAGES = [scardffi.iso7816, scardffi.services, scardffi.virtual]
-ONE_MODULE_EACH = {"scardffi.virtual.file_system", "scardffi.iso7816.instructions"}
-"""Packages in these packages: they have their public names in their own ``__init__``."""
-FOR_OTHER_MODULES = {"Turns"}
-"""Public classes that other modules of scardffi use, and programs do not."""
 
 each = pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
 
@@ -30,11 +27,7 @@ def public_classes(package: ModuleType) -> set[str]:
         if module.name.rpartition(".")[2].startswith("_") or "scardvirtual" in module.name:
             continue
         loaded = importlib.import_module(module.name)
-        names = loaded.__all__ if module.name in ONE_MODULE_EACH and hasattr(loaded, "__all__") else vars(loaded)
-        for name in names:
-            kind = getattr(loaded, name)
-            if inspect.isclass(kind) and kind.__module__.startswith(module.name) and not name.startswith("_"):
-                found.add(name)
+        found |= {name for name in names_of(loaded) if inspect.isclass(getattr(loaded, name))}
     return found
 
 
@@ -42,7 +35,7 @@ def public_classes(package: ModuleType) -> set[str]:
 def test_a_package_has_the_public_classes_of_its_modules(package: ModuleType) -> None:
     need_module("cryptography")
     of_functions = {*scardffi.iso7816.instructions.__all__, "KeyType"}  # a program names the module with the functions
-    missing = public_classes(package) - set(package.__all__) - FOR_OTHER_MODULES - of_functions
+    missing = public_classes(package) - set(package.__all__) - of_functions
     assert missing == set()
 
 

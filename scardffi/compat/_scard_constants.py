@@ -22,10 +22,14 @@ def _code(code: int) -> int:
 
 
 resourceManager: _Final = "winscard" if _IS_WINDOWS else "pcsclite"
+"""The kind of the PC/SC library."""
 resourceManagerSubType: _Final = f"{resourceManager}-{_sys.platform}"
+"""The kind of the PC/SC library, and the platform."""
 
 INFINITE: _Final = 0x7FFFFFFF
+"""The timeout of a wait without limit, in milliseconds."""
 INVALID_HANDLE: _Final = _code(_ReturnCode.SCARD_E_INVALID_HANDLE)
+"""The code SCARD_E_INVALID_HANDLE; pyscard has it under this name too."""
 
 # Dispositions
 SCARD_LEAVE_CARD: _Final = _Disposition.LEAVE.value

@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 
 from .._field_docs import field_docs
 
+__all__ = ["ClassByte", "SecureMessaging", "class_byte", "decode_class_byte"]
+
 LAST_CHANNEL: Final = 19
 """The highest number of a logical channel."""
 CHAINING: Final = 0x10

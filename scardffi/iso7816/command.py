@@ -18,6 +18,8 @@ from .malformed import MalformedError
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+__all__ = ["EXTENDED_DATA", "EXTENDED_LE", "SHORT_DATA", "SHORT_LE", "Command", "MalformedCommandError"]
+
 SHORT_DATA: Final = 255
 """The maximum number of data bytes in a short command."""
 SHORT_LE: Final = 256

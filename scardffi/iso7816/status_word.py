@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
     from .response import Response
 
+__all__ = [
+    "SIM", "SUCCESS", "AuthenticationBlockedError", "CardFileExistsError", "CardFileNotFoundError",
+    "CardWarningError", "ConditionsNotSatisfiedError", "MemoryFailureError", "NoSpaceError",
+    "NotSupportedError", "RecordNotFoundError", "ReferenceNotFoundError", "SecurityStatusNotSatisfiedError",
+    "StatusError", "StatusInfo", "StatusTable", "VerificationFailedError", "WrongLengthError",
+    "WrongParametersError", "meaning", "raise_for",
+]  # fmt: skip
+
 SUCCESS: Final = 0x9000
 """The status word of a command that succeeded."""
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from .tag_names import TagNames
 
+__all__ = ["TLV", "MalformedTLVError", "SimpleTLV", "TLVList", "decode", "decode_simple", "encode"]
+
 Objects: TypeAlias = "Buffer | TLV | Iterable[TLV]"
 """Data objects as an argument: their bytes, one of them, or several."""
 

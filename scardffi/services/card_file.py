@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .file_properties import FileProperties
     from .file_reference import Location
 
+__all__ = ["CardFile"]
+
 MODES: Final = {
     "r": (True, False), "rb": (True, False), "r+": (True, True), "rb+": (True, True), "r+b": (True, True),
     "w": (False, True), "wb": (False, True),

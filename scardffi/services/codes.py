@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     Code: TypeAlias = Buffer | str
     """A code as programs give it."""
 
+__all__ = ["Padding"]
+
 BLOCK: Final = 8
 """The length of a format 2 PIN block, and of most padded codes, in bytes."""
 MIN_DIGITS: Final = 4

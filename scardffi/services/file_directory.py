@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from ._file_selection import Selection
 
+__all__ = ["DirectoryEntry"]
+
 EF_DIR: Final = 0x2F00
 _APPLICATION, _NAME, _LABEL, _PATH = 0x61, 0x4F, 0x50, 0x51
 _IN_APPLICATION: Final = dict.fromkeys((_LABEL, _PATH, 0x52, 0x53, 0x5F50, 0x73, 0x7F66, _APPLICATION), ANY_LENGTH) | {

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+__all__ = ["FileKind", "FileProperties", "LifeCycle", "WrongKindError"]
+
 FCP: Final = 0x62
 """The tag of the template of file control parameters."""
 LONGEST_NAME: Final = 16

@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 
     from .transmitter import Transmitter
 
+__all__ = ["CARD_AUTH", "CH_VERIFICATION", "FILE_ACCESS", "PIN_PAD", "UnknownInterfaceError"]
+
 GROUP: Final = "scardffi.interfaces"
 
 CARD_AUTH: Final = UUID("b89ca925-210a-461f-85b7-453afa9b08b2")
+"""The UUID of :class:`scardffi.services.CardAuth`."""
 CH_VERIFICATION: Final = UUID("113165c9-302f-4685-a462-2f8ae0ea6633")
+"""The UUID of :class:`scardffi.services.CHVerification`."""
 FILE_ACCESS: Final = UUID("fc366fd5-d957-474e-856f-c67a7b0c2bfd")
+"""The UUID of :class:`scardffi.services.FileAccess`."""
 PIN_PAD: Final = UUID("55999f77-26be-495b-a2b1-c1073d28a673")
+"""The UUID of :class:`scardffi.services.PinPad`."""
 
 _OURS: Final = {
     "CardAuth": (CARD_AUTH, ".card_auth"),

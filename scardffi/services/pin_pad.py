@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from ..iso7816.malformed import DictWithProblems
     from ..iso7816.status_word import StatusTable
 
+__all__ = [
+    "NoPinPadError", "PinPad", "PinPadCancelledError", "PinPadCodeLengthError", "PinPadCodesDifferError",
+    "PinPadError", "PinPadParameterError", "PinPadTimeoutError",
+]  # fmt: skip
+
 GET_FEATURE_REQUEST: Final = 0x00313520 if sys.platform == "win32" else 0x42000D48
 """The control code CM_IOCTL_GET_FEATURE_REQUEST: SCARD_CTL_CODE(3400) of this platform."""
 ENGLISH: Final = 0x0409

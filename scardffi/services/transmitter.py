@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from ..iso7816.status_word import StatusTable
 
+__all__ = ["ReaderTransmitter", "Sender", "Transmitter"]
+
 MOST_DATA: Final = 65536
 """The size of response data at which the sender stops asking for more."""
 WRONG_CODE: Final = {range(0x63C0, 0x63D0): StatusInfo("wrong, {counter} tries left", VerificationFailedError)}

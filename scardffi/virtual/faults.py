@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
+__all__ = ["Fault", "fault", "service_frozen", "service_stopped"]
+
 
 class _Effect(IntEnum):
     """``enum fault_effect`` of faults.h; the names are the arguments of :func:`fault`."""

@@ -12,6 +12,8 @@ from .file_system._session import CommandError, require
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+__all__ = ["STORAGE_ATR", "ContactlessStorageCard"]
+
 STORAGE_ATR: Final = bytes.fromhex("3B8F8001804F0CA0000003060300010000 00006A")
 """The ATR that PC/SC part 3 defines for a MIFARE Classic card of 1 KiB."""
 BLOCK: Final = 16

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .Card import Card  # noqa: TC001  the reference of the site resolves it
 from .CardType import AnyCardType, CardType
 from .PassThruCardService import PassThruCardService
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .Card import Card
     from .CardService import CardService
     from .reader.Reader import Reader
 

@@ -8,19 +8,19 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from .CardConnection import CardConnection, Command
 
-T = TypeVar("T")
-P = ParamSpec("P")
+_T = TypeVar("_T")
+_P = ParamSpec("_P")
 
 
 def _passed_on(
-    method: Callable[Concatenate[CardConnection, P], T],
-) -> Callable[Concatenate[CardConnectionDecorator, P], T]:
+    method: Callable[Concatenate[CardConnection, _P], _T],
+) -> Callable[Concatenate[CardConnectionDecorator, _P], _T]:
     """Return a method that calls the method of the same name of the other connection."""
     name = method.__name__
 
     @functools.wraps(method)
-    def call(self: CardConnectionDecorator, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        result: T = getattr(self.component, name)(*args, **kwargs)
+    def call(self: CardConnectionDecorator, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        result: _T = getattr(self.component, name)(*args, **kwargs)
         return result
 
     return call

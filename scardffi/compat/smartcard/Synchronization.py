@@ -9,8 +9,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from ..._locks import Mutex
 
-T = TypeVar("T")
-P = ParamSpec("P")
+_T = TypeVar("_T")
+_P = ParamSpec("_P")
 _Self = TypeVar("_Self", bound="Synchronization")
 
 
@@ -21,11 +21,11 @@ class Synchronization:
         self.mutex = Mutex()
 
 
-def synchronized(method: Callable[Concatenate[_Self, P], T]) -> Callable[Concatenate[_Self, P], T]:
+def synchronized(method: Callable[Concatenate[_Self, _P], _T]) -> Callable[Concatenate[_Self, _P], _T]:
     """Decorate a method so that it holds its object's ``mutex``."""
 
     @functools.wraps(method)
-    def locked(self: _Self, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def locked(self: _Self, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         with self.mutex:
             return method(self, *args, **kwargs)
 

@@ -19,7 +19,7 @@ def readers(groups: Sequence[str] | str | None = None) -> list[PCSCReader]:
 
     Raises:
         EstablishContextException: the resource manager does not run.
-        ListReadersException: another error of PC/SC.
+        PCSCExceptions.ListReadersException: another error of PC/SC.
     """
     from .reader.ReaderFactory import ReaderFactory
 

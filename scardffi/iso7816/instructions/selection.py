@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+__all__ = ["FileInformation", "Occurrence", "SelectBy", "manage_channel", "select_file"]
+
 
 class SelectBy(IntEnum):
     """The meaning of the data of SELECT (P1)."""

@@ -12,6 +12,8 @@ from ._access import Access, AccessRules, checked_access, checked_number
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+__all__ = ["Code", "Key"]
+
 Reference: TypeAlias = "Code | Key"
 
 

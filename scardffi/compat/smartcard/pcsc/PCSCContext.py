@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
+from ....context import Context  # noqa: TC001  the reference of the site resolves it
 from .._failure import new_context
-
-if TYPE_CHECKING:
-    from ....context import Context
 
 
 class PCSCContext:

@@ -12,6 +12,7 @@ iso7816_4SW = table(
         **dict.fromkeys((0x64, 0x67, 0x6B, 0x6D, 0x6E, 0x6F), (0x00,)),
     }
 )
+"""The status words that the check refuses: by SW1 the exception, and the meanings by SW2."""
 
 
 class ISO7816_4ErrorChecker(TableErrorChecker):

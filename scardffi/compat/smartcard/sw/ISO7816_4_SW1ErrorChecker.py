@@ -8,6 +8,7 @@ from .ErrorChecker import ErrorChecker
 from .SWExceptions import CLASSES
 
 iso7816_4SW1 = {sw1: exception for sw1, exception in CLASSES.items() if sw1 < 0x70}
+"""The exception of each SW1."""
 
 
 class ISO7816_4_SW1ErrorChecker(ErrorChecker):

@@ -13,6 +13,7 @@ iso7816_8SW = table(
         0x6A: (0x81, 0x82, 0x86, 0x88),
     }
 )
+"""The status words that the check refuses: by SW1 the exception, and the meanings by SW2."""
 
 
 class ISO7816_8ErrorChecker(TableErrorChecker):

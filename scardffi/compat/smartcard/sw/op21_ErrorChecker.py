@@ -13,6 +13,7 @@ op21_SW = table(
     },
     {0x6283: "card is locked", 0x9484: "algorithm not supported", 0x9485: "invalid check value of a key"},
 )
+"""The status words that the check refuses: by SW1 the exception, and the meanings by SW2."""
 
 
 class op21_ErrorChecker(TableErrorChecker):
