@@ -1,6 +1,7 @@
 """The documentation is true: its examples run and print what it shows, its links and file names lead somewhere."""
 
 import doctest
+import json
 import re
 import shutil
 import subprocess
@@ -164,6 +165,8 @@ def test_every_block_is_checked_in_one_of_these_ways() -> None:
             assert block.excerpt_of, f"{block.page.name}: not an excerpt of a file: {block.code}"
         elif block.language == "toml":
             tomllib.loads(block.code)
+        elif block.language == "json":
+            json.loads(block.code)
         else:
             assert block.language in {"python", "text", "sh"}, f"{block.page.name}: {block.code}"
 

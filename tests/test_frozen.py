@@ -41,5 +41,6 @@ def test_a_frozen_program_runs_without_python_and_prints_no_error_at_its_end(fro
     result = json.loads(done.stdout)
     assert result["response"] == "9000"
     assert result["service"] == "FileAccess"
+    assert result["loaded"] == "SIMCard"  # with the schema of a card's file
     assert result["frozen"] is True
     assert not result["prefix"].startswith(sys.prefix)

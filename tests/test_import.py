@@ -10,6 +10,7 @@ from typing import Any
 
 import _cffi_backend
 import pytest
+from support.compiled import compiled_once
 from support.interpreter import run_python
 from support.modes import library_environment
 from support.reports import report
@@ -86,8 +87,7 @@ def ratios_to_pyscard(programs: dict[str, str], limits: dict[str, float], what: 
         what: what the programs do, for the report.
         cache: a folder for compiled modules; the first round compiles all of them.
     """
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment |= {"PYTHONPYCACHEPREFIX": str(cache), **library_environment()}
+    environment = compiled_once(cache) | library_environment()
     best = dict.fromkeys(programs, float("inf"))
     ratios: dict[str, float] = {}
     for _ in range(TRIES):  # other programs can slow down all rounds

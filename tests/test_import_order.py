@@ -79,6 +79,7 @@ OUTSIDE = {
     "_cdef": {"cffi"},
     "_pyinstaller.hook-scardffi": {"PyInstaller"},
     "_pyinstaller.hook-scardffi.virtual": {"PyInstaller"},
+    "_pyinstaller.hook-scardffi.virtual.file_system": {"PyInstaller"},
     "_pyinstaller.hook-scardffi.trace": {"PyInstaller"},
     "_awaited_call": {"anyio"},
     "cli.completion": {"shtab"},

@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.compile import need_pcsclite_headers, pcsc_include_flags, program
 from support.requirements import need_program
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the virtual library is built for Linux")
 
-PAGE = Path(__file__).parent.parent / "docs" / "testing.md"
+TESTS = Path(__file__).parent
+PAGE = TESTS.parent / "docs" / "testing.md"
 
 CARDS = """
 import pytest
@@ -362,6 +364,40 @@ def test_that_fails_by_itself(virtual_card):
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(["*virtual_fault: <*Fault of SCardTransmit> did not happen in the test*"])
     result.stdout.fnmatch_lines(["*its own reason*"])
+
+
+# Programs in other languages
+
+SERIAL = """
+import subprocess
+
+class SerialCard:
+    atr = bytes.fromhex("3B80800101")
+
+    def transmit(self, command):
+        return (b"\\x04\\x2a\\x90\\x00" if command[:4] == b"\\x00\\xca\\x01\\x01" else b"\\x6d\\x00")
+
+def test_it(virtual_environment):
+    variables = virtual_environment({"Desk": SerialCard(), "Empty": None})
+    done = subprocess.run(COMMAND, env=variables, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("042A\\n", "")
+"""
+
+
+def test_virtual_environment_gives_a_program_in_c_a_card(pytester: pytest.Pytester) -> None:
+    need_pcsclite_headers()
+    source = TESTS / "csrc" / "read_serial.c"
+    command = [str(program(source, pytester.path, *pcsc_include_flags(), "-l:libpcsclite.so.1"))]
+    pytester.makepyfile(f"COMMAND = {command!r}\n" + SERIAL)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider", "-W", "error").assert_outcomes(passed=1)
+
+
+def test_virtual_environment_gives_a_program_in_java_a_card(pytester: pytest.Pytester) -> None:
+    need_program("java", "javac")
+    subprocess.run(["javac", "-d", pytester.path, TESTS / "programs" / "ReadSerial.java"], check=True)
+    command = ["java", "-cp", str(pytester.path), "ReadSerial"]
+    pytester.makepyfile(f"COMMAND = {command!r}\n" + SERIAL)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider", "-W", "error").assert_outcomes(passed=1)
 
 
 # The documentation

@@ -14,8 +14,7 @@ import sys
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from ..iso7816.malformed import MalformedError
-from ..virtual import DEFAULT_READER, AnsweringCard, FileSystemCard, environment
+from ..virtual import DEFAULT_READER, AnsweringCard, environment, load_card
 from ._exit_codes import HELP, ExitCode
 from ._input import refuse
 from ._output import warn
@@ -33,7 +32,7 @@ def add_arguments(parser: CommandParser) -> None:
     parser.usage = "%(prog)s [--card FILE ...] [--reader NAME ...] -- PROGRAM [ARGUMENT ...]"
     parser.epilog = f"The exit code is that of the program; 2 if it cannot be started.\n\n{HELP}"
     parser.add_argument(
-        "--card", metavar="FILE", action="append", default=[], help="a card's file, as FileSystemCard.save() writes it"
+        "--card", metavar="FILE", action="append", default=[], help="a card's file, which save() or a person wrote"
     )
     parser.add_argument(
         "--reader", metavar="NAME", action="append", default=[], help=f"a reader's name (default: {DEFAULT_READER})"
@@ -69,8 +68,8 @@ def _cards(options: Namespace) -> dict[str, Card | AnsweringCard | None]:
 
 def _card(path: str) -> Card:
     try:
-        return FileSystemCard.load(path)
-    except (OSError, ValueError, MalformedError) as error:
+        return load_card(path)
+    except (OSError, ValueError) as error:
         refuse(f"{path}: {getattr(error, 'strerror', None) or error}")
 
 

@@ -18,6 +18,7 @@ from .faults import Fault, fault, service_frozen, service_stopped
 from .reader import DEFAULT_READER, VirtualReader
 
 if TYPE_CHECKING:
+    from ._card_file import card_schema_path, load_card
     from ._environment import environment
     from .emv import EMVCard, emv_card
     from .file_system import (
@@ -61,12 +62,14 @@ __all__ = [
     "TransparentEF",
     "VirtualReader",
     "VpcdCard",
+    "card_schema_path",
     "emv_card",
     "environment",
     "fault",
     "installed",
     "library_folder",
     "library_path",
+    "load_card",
     "piv_card",
     "service_frozen",
     "service_stopped",
@@ -96,8 +99,10 @@ _MODULES: Final = {
     "PIVCard": ".piv",
     "SIMCard": ".sim",
     "VpcdCard": ".vpcd",
+    "card_schema_path": "._card_file",
     "emv_card": ".emv",
     "environment": "._environment",
+    "load_card": "._card_file",
     "piv_card": ".piv",
     "sim_card": ".sim",
 }

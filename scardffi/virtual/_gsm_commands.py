@@ -36,6 +36,8 @@ _SAME: Final = {0x6700, *range(0x6B00, 0x7000)}
 class SIMCard(FileSystemCard):
     """A card with files that also answers the commands of GSM 11.11 (class A0) and STATUS (80 F2)."""
 
+    _name_in_file = "SIMCard"
+
     def _run(self, command: Command, pending: bytes) -> bytes:
         if (command.cla, command.ins) == (0x80, _STATUS):
             return file_information(self._session.path, None, FCP)

@@ -38,6 +38,8 @@ class EMVCard(FileSystemCard):
     the application interchange profile, 94 the application file locator, 9F36 the transaction counter.
     """
 
+    _name_in_file = "EMVCard"
+
     def _run(self, command: Command, pending: bytes) -> bytes:
         name = (command.cla, command.ins)
         if name == _GET_PROCESSING_OPTIONS:

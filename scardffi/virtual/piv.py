@@ -34,6 +34,8 @@ class PIVCard(FileSystemCard):
     The arguments are those of :class:`.FileSystemCard`. By default, ``algorithms`` are :data:`ALGORITHMS`.
     """
 
+    _name_in_file = "PIVCard"
+
     def __init__(
         self,
         mf: DF,
@@ -60,7 +62,7 @@ def piv_card(
     admin_key: bytes | None = None,
     guid: uuid.UUID | None = None,
 ) -> PIVCard:
-    """Return a PIV card with a CHUID, certificates and private keys. Load a saved one with ``PIVCard.load(path)``.
+    """Return a PIV card with a CHUID, certificates and private keys. Load a saved one with :func:`.load_card`.
 
     Args:
         keys: private keys of the package cryptography, by slot (0x9A, 0x9C, 0x9D, 0x9E): RSA of 1024, 2048 or 3072

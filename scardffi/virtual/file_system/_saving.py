@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import inspect
 import json
 import os
 import re
@@ -12,6 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
+from ._schema import WrongFileError, check
 from .codes_and_keys import Code, Key
 from .tree import DF, RecordEF, TransparentEF
 
@@ -22,12 +22,10 @@ _NO_SYNC: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP})
 """The errors of file systems that cannot write a folder to the disk on request."""
 
 
-class _WrongFileError(Exception):
-    """The file is not a saved card. The message says which part is wrong, and contains no values."""
-
-
-def save(path: str | os.PathLike[str], mf: DF, atr: bytes, *, assumes_le: bool) -> None:
+def save(path: str | os.PathLike[str], card: str, mf: DF, atr: bytes, *, assumes_le: bool) -> None:
     """Write the files of a card, with codes and keys in plain hexadecimal, to a file that only its owner can read.
+
+    ``card`` is the name of the card's class.
 
     A file that exists is replaced in one step after everything is written to the disk. If the program or the computer
     stops, the path leads to the old file or to the new one, each of them whole.
@@ -36,7 +34,7 @@ def save(path: str | os.PathLike[str], mf: DF, atr: bytes, *, assumes_le: bool) 
         OSError: the file cannot be written.
     """
     target = Path(path)
-    text = json.dumps({"atr": atr, "assumes_le": assumes_le, "mf": mf}, default=_to_json, indent=1)
+    text = json.dumps({"card": card, "atr": atr, "assumes_le": assumes_le, "mf": mf}, default=_to_json, indent=1)
     descriptor, name = tempfile.mkstemp(prefix=target.name, dir=target.parent)  # mode 0600
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -62,40 +60,40 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def load(path: str | os.PathLike[str]) -> tuple[DF, bytes, bool]:
-    """Read a file that :func:`save` wrote; return the MF, the ATR and whether the card assumes an Le.
+def load(path: str | os.PathLike[str]) -> tuple[str | None, dict[str, Any]]:
+    """Read a card's file; return the name of the card's class, None if the file has none, and the class's arguments.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: :func:`save` did not write it; the message says where it is wrong.
+        ValueError: it is not a card's file; the message says where it is wrong.
     """
     text = Path(path).read_text(encoding="utf-8", errors="replace")
     try:
         return _card(text)
-    except _WrongFileError as error:
+    except WrongFileError as error:
         problem = str(error)
     # raised outside of the except clause, because the causes of that error hold the text of the file, with the codes
-    raise ValueError(f"path: {os.fspath(path)!r} is not a saved card: {problem}; give a file that save() wrote")
+    raise ValueError(f"path: {os.fspath(path)!r} is not a card's file: {problem}")
 
 
-def _card(text: str) -> tuple[DF, bytes, bool]:
+def _card(text: str) -> tuple[str | None, dict[str, Any]]:
     try:
-        card = json.loads(text)
-        if not isinstance(card, dict):
-            raise _WrongFileError("an object with mf and atr is expected")
-        missing = {"mf", "atr"} - set(card)
-        if missing:
-            raise _WrongFileError(f"{min(missing)} is missing")
-        atr, mf = _from_json(card["atr"], "atr"), _from_json(card["mf"], "mf")
-        assumes_le = card.get("assumes_le", False)
+        card = json.loads(text, parse_float=_number)
+        check(card)
+        arguments = {name: _from_json(one, name) for name, one in card.items() if name not in {"$schema", "card"}}
     except json.JSONDecodeError as error:
-        raise _WrongFileError(f"line {error.lineno}, column {error.colno}: {error.msg}") from error
+        raise WrongFileError(f"line {error.lineno}, column {error.colno}: {error.msg}") from error
     except RecursionError as error:
-        raise _WrongFileError("it is nested too deeply") from error
-    for place, value, kind in (("atr", atr, bytes), ("assumes_le", assumes_le, bool), ("mf", mf, DF)):
-        if not isinstance(value, kind):
-            raise _WrongFileError(f"{place}: {kind.__name__} is expected")
-    return mf, atr, assumes_le
+        raise WrongFileError("it is nested too deeply") from error
+    except ValueError as error:  # the limit of Python
+        raise WrongFileError("a number has too many digits") from error
+    return card.get("card"), arguments
+
+
+def _number(text: str) -> float:
+    """Return a number with a fraction or an exponent: an int for 1.0, which is an integer in JSON Schema."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def _to_json(value: Any) -> dict[str, Any]:
@@ -107,28 +105,22 @@ def _to_json(value: Any) -> dict[str, Any]:
 
 
 def _from_json(value: Any, place: str) -> Any:
-    """Convert the values of JSON back, the innermost ones first; ``place`` is the path to the value."""
+    """Convert the values of JSON, which were checked, the innermost ones first; ``place`` is the path to the value."""
     if isinstance(value, list):
         return [_from_json(one, f"{place}[{number}]") for number, one in enumerate(value)]
     if not isinstance(value, dict):
         return value
     if "hex" in value:
-        try:
-            return bytes.fromhex(value["hex"])
-        except (ValueError, TypeError) as error:
-            raise _WrongFileError(f"{place}: hexadecimal digits are expected") from error
+        return bytes.fromhex(value["hex"])
     arguments = {name: _from_json(one, f"{place}.{name}") for name, one in value.items() if name != "type"}
     if "type" not in value:
         return arguments
-    kind = _CLASSES.get(value["type"]) if isinstance(value["type"], str) else None
-    if kind is None:
-        raise _WrongFileError(f"{place}: the type is not one of {', '.join(_CLASSES)}")
+    kind = _CLASSES[value["type"]]
     try:
-        inspect.signature(kind).bind(**arguments)
         return kind(**arguments)
-    except (ValueError, TypeError, AttributeError, LookupError) as error:
+    except ValueError as error:
         text = str(error)
-        message = (
-            text if _OWN_MESSAGE.match(text) or "argument" in text else f"the values are not those of {kind.__name__}"
-        )
-        raise _WrongFileError(f"{place}: {message}") from error
+        if not _OWN_MESSAGE.match(text):
+            text = f"the values are not those of {kind.__name__}"
+        separator = "." if text.partition(":")[0] in arguments else ": "
+        raise WrongFileError(f"{place}{separator}{text}") from error

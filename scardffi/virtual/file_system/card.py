@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Self
+import os
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from ..._half_made import repr_if_half_made
 from ...iso7816.atr import Atr
@@ -15,7 +16,6 @@ from .codes_and_keys import Key
 from .tree import MF_ID
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
 
     from typing_extensions import Buffer
@@ -56,6 +56,9 @@ class FileSystemCard:
         ValueError: ``mf`` is not an MF, or the algorithm of a key is missing.
     """
 
+    _name_in_file: ClassVar = "FileSystemCard"
+    """The class that :func:`.load_card` makes; PIVCard, SIMCard and EMVCard have their own names here."""
+
     def __init__(
         self,
         mf: DF,
@@ -80,7 +83,9 @@ class FileSystemCard:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, algorithms: Mapping[str, Algorithm] | None = None) -> Self:
-        """Return the card that :meth:`save` wrote to this file, in the state after a reset.
+        """Return the card of a file that :meth:`save` or a person wrote, in the state after a reset.
+
+        :func:`.load_card` returns a card of the class that the file names.
 
         Args:
             path: the file.
@@ -88,11 +93,13 @@ class FileSystemCard:
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: :meth:`save` did not write the file (the message says where it is wrong), or the algorithm of a
-                key is missing.
+            ValueError: it is not a card's file (the message says where it is wrong), it names another class, or the
+                algorithm of a key is missing.
         """
-        mf, atr, assumes_le = load(path)
-        return cls(mf, algorithms=algorithms, atr=atr, assumes_le=assumes_le)
+        name, arguments = load(path)
+        if name not in {None, cls._name_in_file}:
+            raise ValueError(f"path: {os.fspath(path)!r} is the file of a {name}; load it with virtual.load_card()")
+        return cls(**arguments, algorithms=algorithms)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the card to a JSON file that only its owner can read. It contains codes and keys in hexadecimal.
@@ -100,7 +107,7 @@ class FileSystemCard:
         Raises:
             OSError: the file cannot be written.
         """
-        save(path, self.mf, self.atr, assumes_le=self.assumes_le)
+        save(path, self._name_in_file, self.mf, self.atr, assumes_le=self.assumes_le)
 
     def reset(self) -> None:
         """Select the MF and make all codes and keys unverified, as a reset of the card does."""

@@ -235,9 +235,11 @@ class DF(_BaseFile):
         self.fci = memoryview(fci).tobytes()
         _check_types("files", self.files, DF, TransparentEF, RecordEF)
         _check_types("references", self.references, Code, Key)
-        _check_unique("file_id", [file.file_id for file in self.files])
-        _check_unique("short_id", [file.short_id for file in self.files if not isinstance(file, DF) and file.short_id])
-        _check_unique("number of a reference", [one.number for one in self.references])
+        _check_unique("files: file_id", [file.file_id for file in self.files])
+        _check_unique(
+            "files: short_id", [file.short_id for file in self.files if not isinstance(file, DF) and file.short_id]
+        )
+        _check_unique("references: number", [one.number for one in self.references])
         if any(file.file_id == MF_ID for file in self.files):
             raise ValueError("files: the MF, 3F00, is not allowed in a DF")
         if self.file_id != MF_ID and any(not one.number & LOCAL for one in self.references):
@@ -302,4 +304,4 @@ def _check_types(name: str, values: Iterable[object], *types: type) -> None:
 def _check_unique(name: str, numbers: list[int]) -> None:
     repeated = next((number for number in numbers if numbers.count(number) > 1), None)
     if repeated is not None:
-        raise ValueError(f"{name}: {repeated:X} is not allowed twice")
+        raise ValueError(f"{name} 0x{repeated:X} is not allowed twice")
