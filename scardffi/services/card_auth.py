@@ -126,6 +126,7 @@ class CardAuth(NotCopied):
             WrongProofError: the proof is wrong.
             StatusError: the card refused.
             ValueError: ``key`` or ``challenge`` is not allowed; nothing was sent.
+            TypeError: ``algorithm`` has no ``check``.
         """
         _check_reference("key", key)
         _check_algorithm(algorithm, "check")
@@ -154,6 +155,7 @@ class CardAuth(NotCopied):
             AuthenticationBlockedError: the key is blocked: no tries are left.
             StatusError: the card refused for another reason.
             ValueError: ``key`` is not allowed; nothing was sent.
+            TypeError: ``algorithm`` has no ``prove``.
         """
         _check_reference("key", key)
         _check_algorithm(algorithm, "prove")
@@ -178,6 +180,7 @@ class CardAuth(NotCopied):
             AuthenticationBlockedError: the code is blocked: no tries are left.
             StatusError: the card refused for another reason.
             ValueError: an argument is not allowed; nothing was sent.
+            TypeError: ``algorithm`` has no ``protect``.
         """
         secrets = Secrets()
         try:

@@ -21,6 +21,9 @@ class innerreadergroups(ulist[str]):
 
     Args:
         initlist: the groups; None for those that :meth:`getreadergroups` returns.
+
+    Raises:
+        BadReaderGroupException: a group that is added or removed is no text.
     """
 
     def __init__(self, initlist: Iterable[str] | None = None) -> None:
