@@ -78,6 +78,9 @@ def virtual_reader() -> Iterator[VirtualReader]:
     or the environment variable SCARDFFI_VIRTUAL adds. If the card in the reader raises an exception, the test fails
     at its end with the traceback in the card's code, unless the test removes the exception from the reader's
     ``errors``. Faults that the test creates end with the test.
+
+    Raises:
+        SCardError: the virtual library cannot be loaded, or there is not enough memory.
     """
     __tracebackhide__ = True
     from scardffi import UnknownReaderError, virtual

@@ -49,7 +49,8 @@ class EventKind(enum.Enum):
     atr="The card's answer to reset; empty if no card has to do with the event or if the card is mute. None if only the"
     " reader's event counter shows the event: the card was there too short to be seen.",
     state="The reader's state after the event.",
-    time="When the event was noticed, by time.monotonic(). Events that begin a stream have the time of its start.",
+    time="When the event was noticed, by time.monotonic(), in seconds. Events that begin a stream have the time of"
+    " its start.",
 )
 class Event(NamedTuple):
     """One event of a monitor."""

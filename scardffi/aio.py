@@ -317,7 +317,7 @@ class Card(NotCopied):
         return await self._command(functools.partial(self._card.transmit, command), _response)
 
     async def transmit_into(self, command: Buffer, response: Buffer) -> int:
-        """Send a command APDU, receive the response in memory of the caller, and return its length.
+        """Send a command APDU, receive the response in memory of the caller, and return its length in bytes.
 
         Wraps ``SCardTransmit``. The buffers must not change before this has ended.
         """
@@ -397,8 +397,8 @@ class Card(NotCopied):
         """Begin a transaction: no other handle can use the card until it ends. Wraps ``SCardBeginTransaction``.
 
         It does not exclude other tasks that use this object. If the call is cancelled, no transaction is held; if
-        PC/SC's function does not return within 50 ms, the card is detached. For ``timeout`` see
-        :meth:`scardffi.SCardManage.lock`.
+        PC/SC's function does not return within 50 ms, the card is detached. The ``timeout``, in
+        seconds, and the errors are those of :meth:`scardffi.SCardManage.lock`.
         """
         limit = seconds("timeout", timeout)
         lock = functools.partial(self._card.lock, _FOR_EVER if limit is None else limit)

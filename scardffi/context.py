@@ -272,6 +272,7 @@ class Context(NotCopied):
             CancelledError: :meth:`cancel` or :meth:`release` was called.
             UnknownReaderError: no reader has this name.
             InvalidArgumentError: ``states`` is empty, or has more readers than the library takes.
+            TypeError: an item of ``states`` is neither a name nor a ReaderState.
             UnexpectedStateError: the context is released.
         """
         return self._run_wait(*self._new_wait(states, timeout))

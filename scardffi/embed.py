@@ -71,7 +71,7 @@ def address(pointer: CData) -> int:
         raise TypeError(
             f"pointer: expected a pointer of cffi, such as SCardManage.native, got {type(pointer).__name__}"
         )
-    return int(ffi.cast("uintptr_t", pointer))
+    return _number(pointer)
 
 
 def prototype(name: str) -> Any:
@@ -87,14 +87,18 @@ def prototype(name: str) -> Any:
         raise AttributeError(f"the table has no function {name!r}; embed.names() lists them")
     pointer = getattr(table(), name)
     kind: Any = ffi.typeof(pointer)
-    return ctypes.CFUNCTYPE(_ctypes_type(kind.result), *map(_ctypes_type, kind.args))(address(pointer))
+    return ctypes.CFUNCTYPE(_ctypes_type(kind.result), *map(_ctypes_type, kind.args))(_number(pointer))
 
 
 def capsule() -> Any:
     """Return the table as a PyCapsule; ``scardffi.C_API`` is one, for ``PyCapsule_Import`` in C."""
     kind = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
     new = kind(("PyCapsule_New", ctypes.pythonapi))
-    return new(address(table()), address(lib.embed_capsule_name()), None)
+    return new(_number(table()), _number(lib.embed_capsule_name()), None)
+
+
+def _number(pointer: CData) -> int:
+    return int(ffi.cast("uintptr_t", pointer))
 
 
 def _ctypes_type(kind: Any) -> Any:

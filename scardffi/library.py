@@ -3,9 +3,9 @@
 No function raises for a return code. Each returns the code, or a tuple that begins with it: an unsigned 32-bit number
 (:class:`~scardffi.constants.ReturnCode`), 0 for success. Contexts and handles are ints that only the caller closes.
 
-Arguments are checked: a TypeError or an :class:`~scardffi.errors.InvalidArgumentError` names the wrong argument. A
-function raises :class:`~scardffi.errors.UnsupportedFunctionError` if the library lacks it. All functions release the
-GIL.
+A wrong argument raises a TypeError or an :class:`~scardffi.errors.InvalidArgumentError` that names it. A function
+raises :class:`~scardffi.errors.UnsupportedFunctionError` if the library lacks it, and
+:class:`~scardffi.errors.OutOfMemoryError` if there is not enough memory. All functions release the GIL.
 
 References: PC/SC part 5; "winscard.h" in Microsoft's and pcsc-lite's documentation.
 """
@@ -127,6 +127,7 @@ class Library(WindowsFunctions, NotCopied):
         LibraryNotFoundError: no such file exists.
         LibraryNotLoadableError: the system's loader refuses the file.
         MissingSymbolError: the file is not a PC/SC library.
+        OutOfMemoryError: there is not enough memory.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

@@ -242,6 +242,7 @@ class SCardManage(ExchangeMethods):
 
         Raises:
             SCardTimeoutError: the call took longer than the timeout.
+            InvalidArgumentError: an argument is not allowed.
             UnknownReaderError: no reader has this name.
             NoSmartCardError: the reader has no card.
             SharingViolationError: another connection excludes this one.
@@ -558,6 +559,10 @@ class SCardManage(ExchangeMethods):
             keep_alive: True to make a call every 2 seconds, on another thread, while the transaction is held. It asks
                 for the status, sends nothing to the card, and waits while another call on the handle is running.
                 Windows resets a card if there is no call for 5 s during a transaction; elsewhere it is not needed.
+
+        Raises:
+            SCardError: at the start of the context the errors of :meth:`lock`, at its end those of :meth:`unlock`.
+            RuntimeError: with ``keep_alive`` no thread can be started.
         """
         return _Transaction(self, keep_alive=keep_alive)  # pyright: ignore[reportReturnType]  # it takes the descriptor for the method
 
@@ -632,6 +637,7 @@ class SCardManage(ExchangeMethods):
         Raises:
             UnsupportedFeatureError: the driver does not know the code.
             SharingViolationError: another handle holds a transaction.
+            InvalidArgumentError: there are more than 65548 bytes; nothing was sent.
         """
         number = dword("code", code)
         response = ffi.new("unsigned char[]", MAX_BUFFER_SIZE_EXTENDED)
@@ -681,6 +687,7 @@ class SCardManage(ExchangeMethods):
 
         Raises:
             UnsupportedFeatureError: the driver does not know the attribute, or the attribute cannot be set.
+            InvalidArgumentError: the value has no byte, or more than 65548 bytes; nothing was sent.
         """
         number = dword("attribute", attribute)
         send = readable("value", value)
@@ -749,6 +756,7 @@ class SCardManage(ExchangeMethods):
         Raises:
             UnexpectedStateError: the object is not attached.
             CardStateError: the card was reset or removed.
+            ValueError: an argument is not allowed.
         """
         service: CardAuth = self._create("create_card_auth", "CardAuth", {"cla": cla, "table": table})
         return service
@@ -772,7 +780,7 @@ class SCardManage(ExchangeMethods):
 
         Raises:
             ValueError: the padding or the length is not allowed.
-            UnexpectedStateError, CardStateError: as for :meth:`create_card_auth`.
+            UnexpectedStateError, CardStateError, ValueError: as for :meth:`create_card_auth`.
         """
         arguments = {"cla": cla, "table": table, "padding": padding, "length": length}
         service: CHVerification = self._create("create_ch_verification", "CHVerification", arguments)
@@ -787,7 +795,7 @@ class SCardManage(ExchangeMethods):
             lenient: False to raise an error if what the card says about its files is malformed.
 
         Raises:
-            UnexpectedStateError, CardStateError: as for :meth:`create_card_auth`.
+            UnexpectedStateError, CardStateError, ValueError: as for :meth:`create_card_auth`.
         """
         arguments = {"cla": cla, "table": table, "lenient": lenient}
         service: FileAccess = self._create("create_file_access", "FileAccess", arguments)

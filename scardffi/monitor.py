@@ -61,6 +61,7 @@ class Monitor(NotCopied):
 
     Raises:
         InvalidArgumentError: ``readers`` has no name, or a name that is not allowed.
+        TypeError: ``readers`` is one name and not an iterable of names.
         LibraryError: no PC/SC library can be loaded.
     """
 
@@ -140,6 +141,8 @@ class Monitor(NotCopied):
 
         Raises:
             UnexpectedStateError: the monitor is closed.
+            TypeError: ``callback`` is not a function.
+            RuntimeError: no thread can be started.
         """
         if not callable(callback):
             raise TypeError(f"callback: expected a function, got {type(callback).__name__}")

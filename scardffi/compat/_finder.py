@@ -95,6 +95,7 @@ def install(layers: _Layers = "all") -> None:
     Raises:
         RuntimeError: another ``smartcard`` is imported already, or the other layers are installed.
         ImportError: the layers are "scard", and pyscard is not installed.
+        ValueError: ``layers`` is neither "all" nor "scard".
     """
     if layers not in get_args(_Layers):
         raise ValueError(f"layers: {layers!r} is not allowed; give 'all' or 'scard'")

@@ -311,7 +311,7 @@ class Atr:
 
     @property
     def extra_guard_time(self) -> int:
-        """N, the extra guard time integer (TC1, default 0); 255 stands for the minimum guard time."""
+        """N, the extra guard time in etu (TC1, default 0); 255 stands for the minimum guard time."""
         return self.interface.get("TC1", 0)
 
     def guard_time(self, protocol: int) -> int:
@@ -332,7 +332,7 @@ class Atr:
 
     @property
     def waiting_integer(self) -> int:
-        """WI, the waiting time integer of T=0 (TC2, default 10)."""
+        """WI, the waiting time integer of T=0 (TC2, default 10): the waiting time is WI times 960 D etu."""
         return self.interface.get("TC2", 10)
 
     @property

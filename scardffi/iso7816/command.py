@@ -81,6 +81,7 @@ class Command:
 
     Raises:
         ValueError: an argument or the length of the data is not allowed.
+        TypeError: a number is not an int, or the data is not a contiguous buffer.
     """
 
     cla: int = 0
@@ -168,6 +169,7 @@ class Command:
 
         Raises:
             ValueError: the size is not allowed, or CLA already has the chaining bit.
+            TypeError: the size is not an int.
         """
         checked("size", size, 1, SHORT_DATA)
         if self.cla & CHAINING:

@@ -144,6 +144,7 @@ class TLV:
 
         Raises:
             ValueError: the path is not allowed.
+            TypeError: the path is neither an int nor a str.
             MalformedTLVError: the value of an object on this path does not consist of data objects, and the object was
                 not decoded leniently.
         """

@@ -54,7 +54,7 @@ class Checker(Protocol):
         ...
 
     def check(self, challenge: bytes, proof: bytes) -> bool:
-        """Return True if the proof is right; compare in constant time."""
+        """Return True if the proof is right for the challenge; compare in constant time."""
         ...
 
 
@@ -67,7 +67,7 @@ class Protector(Protocol):
         ...
 
     def protect(self, code: memoryview, challenge: bytes) -> Buffer:
-        """Return the data of the VERIFY command. The code is wiped afterwards."""
+        """Return the code, enciphered with the challenge, as the data of VERIFY. The code is wiped afterwards."""
         ...
 
 
@@ -126,6 +126,7 @@ class CardAuth(NotCopied):
             WrongProofError: the proof is wrong.
             StatusError: the card refused.
             ValueError: ``key`` or ``challenge`` is not allowed; nothing was sent.
+            TypeError: ``algorithm`` has no ``check``.
         """
         _check_reference("key", key)
         _check_algorithm(algorithm, "check")
@@ -154,6 +155,7 @@ class CardAuth(NotCopied):
             AuthenticationBlockedError: the key is blocked: no tries are left.
             StatusError: the card refused for another reason.
             ValueError: ``key`` is not allowed; nothing was sent.
+            TypeError: ``algorithm`` has no ``prove``.
         """
         _check_reference("key", key)
         _check_algorithm(algorithm, "prove")
@@ -178,6 +180,7 @@ class CardAuth(NotCopied):
             AuthenticationBlockedError: the code is blocked: no tries are left.
             StatusError: the card refused for another reason.
             ValueError: an argument is not allowed; nothing was sent.
+            TypeError: ``algorithm`` has no ``protect``.
         """
         secrets = Secrets()
         try:

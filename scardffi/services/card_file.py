@@ -45,7 +45,8 @@ class CardFile(NotCopied, io.RawIOBase):
     Its size is fixed: a write that does not fit writes only the bytes that fit. It is read and written by READ BINARY
     and UPDATE BINARY (ISO/IEC 7816-4, clause 11.2), directly from and into the caller's memory if the transmitter can
     do that. If another file was used meanwhile, this one is selected again. If readinto() or write() fails after some
-    bytes were transferred, it returns their number, and the next call raises the error if it occurs again.
+    bytes were transferred, it returns their number, and the next call raises the error if it occurs again. Every method
+    raises ValueError if the file is closed.
 
     Attributes:
         name: the path of the file.

@@ -86,8 +86,10 @@ class CHVerification(NotCopied):
             VerificationFailedError: the code is wrong; ``tries_left`` is the number of tries left.
             AuthenticationBlockedError: the code is blocked: no tries are left.
             PinPadError: the reader did not get a code from the user; see :mod:`.pin_pad`.
+            NoPinPadError: the reader has no pad that can do this.
             StatusError: the card refused for another reason.
             ValueError: the code or the reference is not allowed; nothing was sent.
+            TypeError: there is neither a code nor a pad; nothing was sent.
         """
         codes = {"code": code}
         del code
@@ -115,8 +117,10 @@ class CHVerification(NotCopied):
             VerificationFailedError: the old code is wrong; ``tries_left`` is the number of tries left.
             AuthenticationBlockedError: the code is blocked: no tries are left.
             PinPadError: the reader did not get the codes from the user.
+            NoPinPadError: the reader has no pad that can do this.
             StatusError: the card refused for another reason, such as a new code that it does not accept.
             ValueError: a code or the reference is not allowed; nothing was sent.
+            TypeError: there is neither a new code nor a pad; nothing was sent.
         """
         codes = {"old": old, "new": new}
         del old, new
@@ -146,6 +150,7 @@ class CHVerification(NotCopied):
             VerificationFailedError: the resetting code is wrong; ``tries_left`` is the number of its tries left.
             AuthenticationBlockedError: the resetting code has no tries left, so the code stays blocked for ever.
             PinPadError: the reader did not get the codes from the user.
+            NoPinPadError: the reader has no pad that can do this.
             StatusError: the card refused for another reason.
             ValueError: a code or the reference is not allowed; nothing was sent.
         """
@@ -165,7 +170,7 @@ class CHVerification(NotCopied):
             pin_pad: the pad on which the user enters the code; True for the reader's pad.
 
         Raises:
-            StatusError: as for :meth:`verify`.
+            StatusError, NoPinPadError: as for :meth:`verify`.
             ValueError: the code or the reference is not allowed; nothing was sent.
         """
         codes = {"code": code}

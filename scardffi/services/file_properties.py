@@ -102,7 +102,7 @@ class FileProperties:
         name: the DF name, 1 to 16 bytes.
         label: the label of an application, in words.
         size: the number of data bytes in a transparent EF, or in all records.
-        total_size: the same with the card's overhead; for a DF, the space that it has.
+        total_size: the number of bytes with the card's overhead; for a DF, the space that it has.
         short_id: the short identifier, 1 to 30. If the card states nothing about it, the last five bits of the file
             identifier may be the short identifier.
         life_cycle: the life cycle status, a LifeCycle or a proprietary number.

@@ -127,7 +127,7 @@ class PinProperties(_Structure):
             lower; 0 without display.
         entry_validation_condition: bEntryValidationCondition: the conditions that may end the input, an
             :class:`EntryValidation`.
-        time_out_2: bTimeOut2: not 0 if the reader has a time-out after the first key.
+        time_out_2: bTimeOut2: not 0 if the reader has a time-out, in seconds, after the first key.
         problems: the errors in the answer; empty unless it was decoded leniently.
 
     Raises:
@@ -261,7 +261,7 @@ class PinModify(_PinEntry):
     Args:
         number_message: bNumberMessage: 3 to ask for the old code, the new one, and the new one again.
         insertion_offset_old: bInsertionOffsetOld: the position of the old code in the APDU's data, in bytes.
-        insertion_offset_new: bInsertionOffsetNew: the position of the new code.
+        insertion_offset_new: bInsertionOffsetNew: the position of the new code, in bytes.
         confirm_pin: bConfirmPIN: bit 1 set to ask for the new code twice, bit 2 to ask for the old code.
         msg_index_1: bMsgIndex1: the number of the first message.
         msg_index_2: bMsgIndex2: the number of the second message.

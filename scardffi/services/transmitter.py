@@ -79,7 +79,7 @@ class ReaderTransmitter(Transmitter, Protocol):
 
         Args:
             buffer: the writable buffer to fill.
-            offset: the offset in the file.
+            offset: the offset in the file, in bytes.
             chunk: the maximum number of bytes that one command requests.
 
         Returns:
@@ -99,7 +99,7 @@ class ReaderTransmitter(Transmitter, Protocol):
         ...
 
     def control(self, code: SupportsIndex, data: Buffer = b"") -> bytes:
-        """Send a control code to the reader's driver and return its answer (PC/SC part 10)."""
+        """Send a control code and data to the reader's driver, and return its answer (PC/SC part 10)."""
         ...
 
     def short_response_error(self, response: bytes) -> Exception:
@@ -124,6 +124,10 @@ class Sender(NotCopied):
         turns: the state that the services of the card share, if the transmitter has one; otherwise the sender's own.
         extended_length: True if the historical bytes say that the card accepts extended commands. You may change it.
         chaining: True if the historical bytes say that the card accepts chained commands. You may change it.
+
+    Raises:
+        TypeError: ``transmitter`` has no ``transmit``.
+        ValueError: ``cla`` is not a byte.
     """
 
     def __init__(

@@ -28,6 +28,10 @@ def installed() -> Iterator[Library]:
 
     If several of these context managers overlap, the last one to end restores the default that was set before the first
     one. ``Context`` and ``SCardManage`` objects that already exist keep their library.
+
+    Raises:
+        LibraryError: the virtual library cannot be loaded.
+        OutOfMemoryError: there is not enough memory.
     """
     global _uses, _previous  # noqa: PLW0603  the process has one default library
     library = Library(library_path())

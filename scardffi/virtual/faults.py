@@ -38,21 +38,29 @@ class _Effect(IntEnum):
 
 @repr_if_half_made
 class Fault(NotCopied):
-    """An armed fault. As a context manager it is disarmed at the end of the context."""
+    """An armed fault, which :func:`fault` returns. As a context manager it is disarmed at the end of the context."""
 
     def __init__(self, number: int, description: str) -> None:
         self._number = number
         self._description = description
 
     def end(self) -> None:
-        """Disarm the fault. Calling this again has no effect."""
+        """Disarm the fault. Calling this again has no effect.
+
+        Raises:
+            SCardError: the virtual library refuses it.
+        """
         if self in armed:  # false in the child of a fork too: its library has no faults
             armed.discard(self)
             _scardvirtual.end_fault(self._number)
 
     @property
     def hits(self) -> int:
-        """The number of calls that the fault has hit; 0 after it was disarmed."""
+        """The number of calls that the fault has hit; 0 after it was disarmed.
+
+        Raises:
+            SCardError: the virtual library refuses the question.
+        """
         return _scardvirtual.fault_hits(self._number) if self in armed else 0
 
     def __enter__(self) -> Self:

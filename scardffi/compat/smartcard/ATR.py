@@ -138,7 +138,7 @@ class ATR:
         return 5 if self.PI1 is None else 5 * (1 + self.PI1)
 
     def getGuardTime(self) -> int | None:
-        """Return TC1, the extra guard time; None if it is absent."""
+        """Return TC1, the extra guard time in etu; None if it is absent."""
         return self.N
 
     def getSupportedProtocols(self) -> dict[str, bool]:

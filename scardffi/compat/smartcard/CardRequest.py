@@ -8,7 +8,10 @@ from .pcsc.PCSCCardRequest import PCSCCardRequest
 
 
 class CardRequest(PCSCCardRequest):
-    """A request for a card, which is also a context manager. Its arguments and methods are those of PCSCCardRequest."""
+    """A request for a card, which is also a context manager.
+
+    Arguments, methods and errors are those of :class:`.PCSCCardRequest`.
+    """
 
     @property
     def pcsccardrequest(self) -> Self:

@@ -19,6 +19,7 @@ def readers(groups: Sequence[str] | str | None = None) -> list[PCSCReader]:
 
     Raises:
         EstablishContextException: the resource manager does not run.
+        CardServiceNotFoundException, CardServiceStoppedException: it ended before the readers were listed.
         PCSCExceptions.ListReadersException: another error of PC/SC.
     """
     from .reader.ReaderFactory import ReaderFactory
@@ -30,6 +31,10 @@ def readergroups() -> ulist[str]:
     """Return the reader groups. On Windows, adding and removing changes the system's groups.
 
     Wraps ``SCardListReaderGroups``.
+
+    Raises:
+        EstablishContextException: the resource manager does not run.
+        PCSCExceptions.ListReadersException: another error of PC/SC.
     """
     from .pcsc.PCSCReaderGroups import PCSCReaderGroups
 

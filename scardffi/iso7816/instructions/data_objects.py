@@ -55,6 +55,10 @@ def get_data(
         le: the maximum number of data bytes in the response.
         file_id: the file identifier, 0 to 0xFFFF, of the EF or DF that contains the objects. None for the current DF.
         cla: the class byte.
+
+    Raises:
+        ValueError: a number does not fit its field.
+        TypeError: ``tag`` is none of these.
     """
     return _get(0xCA, tag, le, file_id, cla)
 
@@ -64,7 +68,7 @@ def get_next_data(
 ) -> Command:
     """Build GET NEXT DATA, which reads the next data object with the same tag (clauses 11.4.3 and 11.4.4).
 
-    The arguments are those of :func:`get_data`.
+    Arguments and errors are those of :func:`get_data`.
     """
     return _get(0xCC, tag, le, file_id, cla)
 
@@ -79,17 +83,27 @@ def put_data(tag: int | Objects, data: Objects = b"", *, file_id: int | None = N
         data: the value, or the data objects in it, if ``tag`` is a tag.
         file_id: the file identifier, 0 to 0xFFFF, of the EF or DF for the objects. None for the current DF.
         cla: the class byte.
+
+    Raises:
+        ValueError: a number does not fit its field, or there is data besides data objects.
+        TypeError: ``tag`` is none of these.
     """
     return _put(0xDA, tag, data, file_id, cla)
 
 
 def put_next_data(tag: int | Objects, data: Objects = b"", *, file_id: int | None = None, cla: int = 0) -> Command:
-    """Build PUT NEXT DATA, which adds data objects after the current one (11.4.7); arguments of :func:`put_data`."""
+    """Build PUT NEXT DATA, which adds data objects after the current one (clause 11.4.7).
+
+    Arguments and errors are those of :func:`put_data`.
+    """
     return _put(0xD8, tag, data, file_id, cla)
 
 
 def update_data(tag: int | Objects, data: Objects = b"", *, file_id: int | None = None, cla: int = 0) -> Command:
-    """Build UPDATE DATA, which replaces data objects that exist (11.4.8); arguments of :func:`put_data`."""
+    """Build UPDATE DATA, which replaces data objects that exist (clause 11.4.8).
+
+    Arguments and errors are those of :func:`put_data`.
+    """
     return _put(0xDE, tag, data, file_id, cla)
 
 

@@ -73,7 +73,7 @@ def search_binary(
 
     Args:
         data: the bytes to find; empty to find the first erased byte.
-        offset: the position where the search begins; for large offsets see :func:`read_binary`.
+        offset: the position of the byte at which the search begins; for large offsets see :func:`read_binary`.
         le: the maximum number of data bytes in the response, which is empty if nothing was found.
         short_id: the short identifier of the EF, 1 to 30; None for the current EF.
         cla: the class byte.

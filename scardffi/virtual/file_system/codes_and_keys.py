@@ -118,6 +118,10 @@ class Key(_CodeOrKey):
             none. A P1 of 0 is always allowed.
         each_use: True if each use needs a new verification of these codes and keys.
         tries_left: the present value of the retry counter; None for ``tries``.
+
+    Raises:
+        ValueError: an argument is not allowed.
+        TypeError: ``algorithm`` is not a str.
     """
 
     algorithm: str

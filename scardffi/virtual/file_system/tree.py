@@ -196,6 +196,10 @@ class DF(_BaseFile):
             deactivate and parameters.
         active: False if the DF is deactivated: its files and data cannot be used.
         proprietary: as for :class:`TransparentEF`.
+
+    Raises:
+        ValueError: an argument is not allowed, or two files or references have the same number.
+        TypeError: an item of ``files`` or ``references`` is none.
     """
 
     _RESERVED_IDS: ClassVar = {0x3FFF}

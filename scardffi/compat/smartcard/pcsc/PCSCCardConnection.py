@@ -93,7 +93,11 @@ class PCSCCardConnection(CardConnection):
 
     @property
     def hcontext(self) -> int:
-        """A context, for the functions of smartcard.scard. It lasts until :meth:`release`."""
+        """A context, for the functions of smartcard.scard. It lasts until :meth:`release`.
+
+        Raises:
+            CardConnectionException: the resource manager does not run.
+        """
         if self._context is None:
             with failing(CardConnectionException, "Failed to establish a context"):
                 self._context = Context(Scope.USER)
@@ -214,6 +218,8 @@ class PCSCCardConnection(CardConnection):
     def doTransmit(self, command: Command, protocol: int | None = None) -> tuple[list[int], int, int]:
         """Send a command and return its response (data, sw1, sw2). Wraps ``SCardTransmit``.
 
+        Arguments are those of :meth:`transmit`.
+
         Raises:
             CardConnectionException: the card is not connected, was reset or removed, or answered no status word; or
                 the protocol is not allowed.
@@ -246,22 +252,42 @@ class PCSCCardConnection(CardConnection):
         return response[:-2], response[-2], response[-1]
 
     def doControl(self, controlCode: int, command: Command) -> list[int]:
-        """Send a control code to the reader's driver and return the answer. Wraps ``SCardControl``."""
+        """Send a control code to the reader's driver and return the answer. Wraps ``SCardControl``.
+
+        Arguments are those of :meth:`control`.
+
+        Raises:
+            CardConnectionException: the card is not connected.
+            SmartcardException: the driver does not know the code, or another error of PC/SC.
+        """
         with failing(SmartcardException, "Failed to control"):
             return list(self._connected().control(controlCode & 0xFFFFFFFF, bytearray(_bytes("command", command))))
 
     def doGetAttrib(self, attribId: int) -> list[int]:
-        """Return an attribute of the reader or card. Wraps ``SCardGetAttrib``."""
+        """Return an attribute of the reader or card. Wraps ``SCardGetAttrib``.
+
+        Raises:
+            CardConnectionException: the card is not connected.
+            SmartcardException: the driver does not know the attribute, or another error of PC/SC.
+        """
         with failing(SmartcardException, "Failed to get the attribute"):
             return list(self._connected().get_attribute(attribId))
 
     def beginTransaction(self) -> None:
-        """Begin a transaction. Wraps ``SCardBeginTransaction``."""
+        """Begin a transaction. Wraps ``SCardBeginTransaction``.
+
+        Raises:
+            CardConnectionException: the card is not connected, or an error of PC/SC.
+        """
         with failing(CardConnectionException, "Failed to lock"):
             self._connected().lock()
 
     def endTransaction(self) -> None:
-        """End a transaction. Wraps ``SCardEndTransaction``."""
+        """End a transaction. Wraps ``SCardEndTransaction``.
+
+        Raises:
+            CardConnectionException: the card is not connected, or an error of PC/SC.
+        """
         with failing(CardConnectionException, "Failed to unlock"):
             self._connected().unlock()
 

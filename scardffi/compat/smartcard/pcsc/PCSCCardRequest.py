@@ -19,7 +19,7 @@ from .PCSCReader import PCSCReader
 
 
 class PCSCCardRequest(AbstractCardRequest):
-    """A request for a card. Its arguments are those of AbstractCardRequest. Ctrl-C ends a wait within 100 ms.
+    """A request for a card. Its arguments are those of :class:`.AbstractCardRequest`. Ctrl-C ends a wait within 100 ms.
 
     The wait goes on while readers are plugged in and unplugged, and after the resource manager was restarted.
 
@@ -28,7 +28,11 @@ class PCSCCardRequest(AbstractCardRequest):
     """
 
     def check(self) -> None:
-        """Check that the resource manager runs."""
+        """Check that the resource manager runs.
+
+        Raises:
+            CardConnectionException: it does not run.
+        """
         with failing(CardConnectionException), Context(Scope.USER):
             pass
 

@@ -19,6 +19,7 @@ class PCSCReader(Reader):
         """Add the reader to a group (Windows). Wraps ``SCardIntroduceReader`` and ``SCardAddReaderToGroup``.
 
         Raises:
+            EstablishContextException: the resource manager does not run.
             IntroduceReaderException, AddReaderToGroupException: PC/SC refused; always on other platforms.
         """
         with new_context() as context:
@@ -33,6 +34,7 @@ class PCSCReader(Reader):
         """Remove the reader from a group (Windows). Wraps ``SCardRemoveReaderFromGroup``.
 
         Raises:
+            EstablishContextException: the resource manager does not run.
             RemoveReaderFromGroupException: PC/SC refused; always on other platforms.
         """
         with new_context() as context:
@@ -56,7 +58,7 @@ class PCSCReader(Reader):
 
     @staticmethod
     def readers(groups: Sequence[str] | str | None = None) -> list[PCSCReader]:
-        """Return the readers. See :func:`smartcard.System.readers`."""
+        """Return the readers. Arguments and errors are those of :func:`.System.readers`."""
         wanted = [groups] if isinstance(groups, str) else list(groups or ())
         with new_context() as context:
             code, names = scard.SCardListReaders(context.handle, wanted)

@@ -9,10 +9,21 @@ from .PCSCExceptions import ListReadersException
 
 
 class pcscinnerreadergroups(innerreadergroups):
-    """The list of the groups. Adding and removing changes the groups of the system, which only Windows allows."""
+    """The list of the groups. Adding and removing changes the groups of the system, which only Windows allows.
+
+    Raises:
+        EstablishContextException: the resource manager does not run.
+        PCSCExceptions.ListReadersException: the groups could not be listed.
+        error: PC/SC refused a change; always on other platforms than Windows.
+    """
 
     def getreadergroups(self) -> list[str]:
-        """Return the system's groups. Wraps ``SCardListReaderGroups``."""
+        """Return the system's groups. Wraps ``SCardListReaderGroups``.
+
+        Raises:
+            EstablishContextException: the resource manager does not run.
+            PCSCExceptions.ListReadersException: another error of PC/SC.
+        """
         with new_context() as context:
             code, groups = scard.SCardListReaderGroups(context.handle)
         if code != 0:
@@ -43,6 +54,6 @@ class pcscinnerreadergroups(innerreadergroups):
 
 
 class PCSCReaderGroups(readergroups):
-    """The reader groups of PC/SC; the list is ``instance``."""
+    """The reader groups of PC/SC; the list is ``instance``. Errors are those of :class:`pcscinnerreadergroups`."""
 
     innerclazz = pcscinnerreadergroups

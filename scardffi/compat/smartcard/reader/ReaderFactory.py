@@ -35,5 +35,5 @@ class ReaderFactory:
 
     @staticmethod
     def readers(groups: Sequence[str] | str | None = None) -> list[Any]:
-        """Return all readers. See :func:`smartcard.System.readers`."""
+        """Return all readers. Arguments and errors are those of :func:`.System.readers`."""
         return [reader for method in ReaderFactory.factorymethods for reader in method(groups)]
