@@ -38,7 +38,7 @@ except ImportError as error:
     assert (done.stdout, done.stderr) == (f"ModuleNotFoundError {package} {message}\n", "")
 
 
-@pytest.mark.parametrize("name", {name for _, name in USES.values()})
+@pytest.mark.parametrize("name", sorted({name for _, name in USES.values()}))
 def test_the_extra_exists(name: str) -> None:
     project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert name in project["optional-dependencies"]
