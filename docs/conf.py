@@ -1,6 +1,17 @@
 """Sphinx's configuration of the site: ``sphinx-build -W -b html docs build/site``."""
 
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from sphinx.errors import PycodeError
+from sphinx.pycode import ModuleAnalyzer
+
 import scardffi
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 project = "scardffi"
 author = "The scardffi developers"
@@ -30,3 +41,34 @@ python_use_unqualified_type_names = True
 napoleon_use_rtype = False
 napoleon_preprocess_types = False
 napoleon_use_ivar = True
+
+
+def setup(app: Sphinx) -> None:
+    """Correct what autodoc and napoleon make of the docstrings of constants, attributes and properties."""
+    app.connect("autodoc-process-docstring", docstring_of_data, priority=300)
+    app.connect("autodoc-process-docstring", keep_first_colon, priority=400)  # napoleon has 500
+
+
+def docstring_of_data(_app: Sphinx, kind: str, name: str, value: object, _options: object, lines: list[str]) -> None:
+    """Give a constant the docstring from the module that defines it; autodoc would show that of its class, int."""
+    if kind != "data":
+        return
+    module_name, _, last = name.rpartition(".")
+    modules = [one for one in sorted(sys.modules) if one.startswith(module_name.partition(".")[0])]
+    for module in sorted(modules, key=lambda one: one != module_name):
+        if vars(sys.modules[module]).get(last) is value:
+            try:
+                found = ModuleAnalyzer.for_module(module).find_attr_docs().get(("", last))
+            except PycodeError:  # a module in C
+                continue
+            if found:
+                lines[:] = found
+                return
+    lines.clear()
+
+
+def keep_first_colon(_app: Sphinx, kind: str, _name: str, _value: object, _options: object, lines: list[str]) -> None:
+    """End the line after the first colon; napoleon would take the words before it for a type."""
+    if kind in {"attribute", "data", "property"} and lines:
+        before, colon, after = lines[0].partition(": ")
+        lines[:1] = [f"{before}:", after] if colon else lines[:1]

@@ -54,6 +54,14 @@ def test_every_public_name_has_an_entry_in_the_reference() -> None:
     report(f"{len(names)} public names, {members} of them members of classes; {len(found)} entries in the reference")
 
 
+def test_no_entry_shows_the_docstring_of_a_class_of_python_or_a_sentence_as_a_type() -> None:
+    for page in (Path(BUILT or "") / "reference").glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert ">Type<" not in text, page.name
+        assert "int([x])" not in text, page.name
+        assert "generic container" not in text, page.name
+
+
 def test_a_name_without_an_entry_is_noticed() -> None:
     found = {entry for entry in entries() if entry.rpartition(".")[2] not in {"E_FAIL", "lock"}}
     assert {"scardffi.errors.E_FAIL", "scardffi.SCardManage.lock"} <= set(lacking(list(public_names()), found))
