@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from sphinx.errors import PycodeError
@@ -46,7 +47,8 @@ napoleon_use_ivar = True
 def setup(app: Sphinx) -> None:
     """Correct what autodoc and napoleon make of the docstrings of constants, attributes and properties."""
     app.connect("autodoc-process-docstring", docstring_of_data, priority=300)
-    app.connect("autodoc-process-docstring", keep_first_colon, priority=400)  # napoleon has 500
+    app.connect("autodoc-process-docstring", keep_first_colon, priority=400)
+    app.connect("autodoc-process-docstring", explain_number, priority=600)  # napoleon has 500
 
 
 def docstring_of_data(_app: Sphinx, kind: str, name: str, value: object, _options: object, lines: list[str]) -> None:
@@ -72,3 +74,14 @@ def keep_first_colon(_app: Sphinx, kind: str, _name: str, _value: object, _optio
     if kind in {"attribute", "data", "property"} and lines:
         before, colon, after = lines[0].partition(": ")
         lines[:1] = [f"{before}:", after] if colon else lines[:1]
+
+
+def explain_number(_app: Sphinx, kind: str, name: str, value: object, _options: object, lines: list[str]) -> None:
+    """Write the number of a member of an enumeration in hexadecimal too, and what a return code means."""
+    last = name.rpartition(".")[2]
+    code = scardffi.ReturnCode.__members__.get(last) if kind in {"attribute", "data"} else None
+    if code is not None:
+        known = scardffi.errors.lookup(code)
+        lines[:] = [f"0x{code:08X}: {known.meaning}. {known.remedy}", ""]
+    elif isinstance(value, int) and isinstance(value, Enum):
+        lines[:0] = [f"0x{value:04X}.", ""]
