@@ -46,6 +46,7 @@ napoleon_use_ivar = True
 
 def setup(app: Sphinx) -> None:
     """Correct what autodoc and napoleon make of the docstrings of constants, attributes and properties."""
+    explain_return_codes()
     app.connect("autodoc-process-docstring", docstring_of_data, priority=300)
     app.connect("autodoc-process-docstring", keep_first_colon, priority=400)
     app.connect("autodoc-process-docstring", explain_number, priority=600)  # napoleon has 500
@@ -76,12 +77,26 @@ def keep_first_colon(_app: Sphinx, kind: str, _name: str, _value: object, _optio
         lines[:1] = [f"{before}:", after] if colon else lines[:1]
 
 
-def explain_number(_app: Sphinx, kind: str, name: str, value: object, _options: object, lines: list[str]) -> None:
+def explain_number(_app: Sphinx, kind: str, name: str, _value: object, _options: object, lines: list[str]) -> None:
     """Write the number of a member of an enumeration in hexadecimal too, and what a return code means."""
-    last = name.rpartition(".")[2]
-    code = scardffi.ReturnCode.__members__.get(last) if kind in {"attribute", "data"} else None
-    if code is not None:
-        known = scardffi.errors.lookup(code)
-        lines[:] = [f"0x{code:08X}: {known.meaning}. {known.remedy}", ""]
-    elif isinstance(value, int) and isinstance(value, Enum):
-        lines[:0] = [f"0x{value:04X}.", ""]
+    above, _, last = name.rpartition(".")
+    module, _, owner = above.rpartition(".")
+    member = getattr(getattr(sys.modules.get(module), owner, None), last, None)
+    if kind == "data" and last in scardffi.ReturnCode.__members__:
+        lines[:] = explained(scardffi.ReturnCode[last])
+    elif kind == "attribute" and isinstance(member, int) and isinstance(member, Enum):
+        lines[:0] = [f"0x{member:04X}.", ""] if not isinstance(member, scardffi.ReturnCode) else []
+
+
+def explained(code: scardffi.ReturnCode) -> list[str]:
+    """Return the lines of a docstring: number, meaning and remedy of a return code."""
+    known = scardffi.errors.lookup(code)
+    return [f"0x{code:08X}: {known.meaning}. {known.remedy}", ""]
+
+
+def explain_return_codes() -> None:
+    """Give each return code a docstring. Sphinx asks nobody about members that have none in the source."""
+    analyzer = ModuleAnalyzer.for_module("scardffi.constants")
+    docstrings = analyzer.find_attr_docs()
+    for name, code in scardffi.ReturnCode.__members__.items():
+        docstrings["ReturnCode", name] = explained(code)
