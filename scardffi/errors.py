@@ -392,7 +392,8 @@ def _return_codes() -> dict[ReturnCode, tuple[type[SCardError], str, str]]:
         ReturnCode.SCARD_E_NO_SUCH_CERTIFICATE: (SCardError, "the certificate does not exist", _MINIDRIVER),
         ReturnCode.SCARD_E_CERTIFICATE_UNAVAILABLE: (SCardError, "the certificate is not available", _MINIDRIVER),
         ReturnCode.SCARD_E_NO_READERS_AVAILABLE: (
-            NoReadersError, "there is no reader", "Plug one in; check that its driver runs.",
+            NoReadersError, "no reader is plugged in",
+            "Plug one in. If it is plugged in, the command 'scardffi doctor' finds out why it is not seen.",
         ),
         ReturnCode.SCARD_E_COMM_DATA_LOST: (CommunicationError, "data from the card was lost", _RETRY),
         ReturnCode.SCARD_E_NO_KEY_CONTAINER: (SCardError, "the key container does not exist", _MINIDRIVER),
@@ -614,19 +615,23 @@ def number_of(code: int | str) -> int:
     """Return a return code as an unsigned 32-bit number.
 
     Args:
-        code: a number (unsigned, signed, or sign-extended to 64 bits), or a name of
-            :class:`~scardffi.constants.ReturnCode`.
+        code: a number (unsigned, signed, or sign-extended to 64 bits), as an int or as text such as
+            ``"0x8010001D"``, or a name of :class:`~scardffi.constants.ReturnCode`.
 
     Raises:
-        InvalidArgumentError: no code has this name, or the number has more than 32 bits.
+        InvalidArgumentError: the text is neither a name nor a number, or the number has more than 32 bits.
     """
     if isinstance(code, str):
-        if code not in ReturnCode.__members__:
+        if code in ReturnCode.__members__:
+            return int(ReturnCode[code])
+        try:
+            code = int(code, 0)
+        except ValueError:
             raise InvalidArgumentError(
-                f"code: {code!r} is not allowed; give a number, or a name of ReturnCode such as SCARD_E_NO_SMARTCARD",
+                f"code: {code!r} is not allowed; give a number such as 0x8010000C, or a name of ReturnCode such as "
+                "SCARD_E_NO_SMARTCARD",
                 hresult=E_INVALIDARG,
-            )
-        return int(ReturnCode[code])
+            ) from None
     if not -(1 << 31) <= code < 1 << 32 and not (1 << 64) - (1 << 31) <= code < 1 << 64:
         raise InvalidArgumentError(
             f"code: {code} is not allowed; give a number of 32 bits, or a name of ReturnCode", hresult=E_INVALIDARG
@@ -638,7 +643,8 @@ def lookup(code: int | str, function: str | None = None) -> CodeInfo:
     """Return name, error class, meaning and remedy of a return code or an HRESULT.
 
     Args:
-        code: a number of 32 bits (unsigned, signed, or sign-extended to 64 bits), or the name of a return code.
+        code: a number of 32 bits (unsigned, signed, or sign-extended to 64 bits), as an int or as text such as
+            ``"0x8010001D"``, or the name of a return code.
         function: the function that returned it, such as ``"SCardTransmit"`` or ``"transmit"``; a few codes mean
             different things in different functions. None for the meaning in most functions.
 
@@ -646,7 +652,7 @@ def lookup(code: int | str, function: str | None = None) -> CodeInfo:
         The row of the table. For an unknown code the name is the number, and the class is SCardError.
 
     Raises:
-        InvalidArgumentError: no code has this name, or the number has more than 32 bits.
+        InvalidArgumentError: the text is neither a name nor a number, or the number has more than 32 bits.
     """
     number = number_of(code)
     if function is not None:
