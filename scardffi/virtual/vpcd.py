@@ -64,9 +64,10 @@ class VpcdCard(NotCopied):
     The card runs on threads of this object. It may be started again after it was stopped. In the child of a fork it
     is not running.
 
-    vpcd's protocol transports answers of 1 to 65535 bytes and ATRs of 1 to 33. If the card raises an exception or
-    returns an answer of another length, the answer to the command is 6F00. If there is no ATR, because the card raises
-    an exception or because it is mute, the connection is closed, which vpcd treats as a removal of the card.
+    vpcd's protocol transports answers of 1 to 65535 bytes, ATRs of 1 to 33, and no PC/SC return codes. If the card
+    raises an exception or returns an answer of another length, the answer to the command is 6F00. If there is no ATR,
+    because the card raises an exception or because it is mute, the connection is closed, which vpcd treats as a removal
+    of the card.
 
     vpcd cannot transport commands of the one byte 00, 01, 02 or 04. The card takes 04 for the request for the ATR,
     and answers with the ATR. After the others pcscd would wait for ever; the card therefore ends the connection after 5
@@ -84,11 +85,13 @@ class VpcdCard(NotCopied):
         errors: the exceptions that the card has raised, with their tracebacks.
     """
 
+    _answer_if_failed: bytes = _FAILED
+
     def __init__(self, card: Card, port: int, host: str = "127.0.0.1", *, listen: bool = False) -> None:
         self.card: Final = card
         self.port = port
         self.host: Final = host
-        self.errors: Final[list[BaseException]] = []
+        self.errors: list[BaseException] = []
         self._listen: Final = listen
         self._server: _Server | None = None
 
@@ -126,7 +129,8 @@ class VpcdCard(NotCopied):
             raise RuntimeError("this card is plugged in already; call stop() first")
         end = socket.create_server((self.host, self.port)) if self._listen else _connected(self.host, self.port)
         host, port = self.host, self.port
-        server = _Server(self.card, self.errors, None if self._listen else lambda: _connected(host, port))
+        connect = None if self._listen else lambda: _connected(host, port)
+        server = _Server(self.card, self.errors, self._answer_if_failed, connect)
         if self._listen:
             self.port = end.getsockname()[1]
             server.listen(end)
@@ -146,12 +150,17 @@ class _Server:
     """The sockets and threads of a card that is plugged in. It does not keep the VpcdCard alive."""
 
     def __init__(
-        self, card: Card, errors: list[BaseException], connect: Callable[[], socket.socket] | None = None
+        self,
+        card: Card,
+        errors: list[BaseException],
+        answer_if_failed: bytes = _FAILED,
+        connect: Callable[[], socket.socket] | None = None,
     ) -> None:
         self.sockets: Final[set[socket.socket]] = set()
         self.threads: Final[set[threading.Thread]] = set()
         self._card: Final = card
         self._errors: Final = errors
+        self._answer_if_failed: Final = answer_if_failed
         self._connect: Final = connect
         self._card_lock: Final = Mutex()
         self._ended = False
@@ -253,7 +262,7 @@ class _Server:
             connection.settimeout(None)
             answer = self._answer(message)
             if answer is not None:
-                if not answer:
+                if not answer and message == _GET_ATR:
                     return
                 connection.sendall(len(answer).to_bytes(2, "big") + answer)
             _acknowledge_at_once(connection)
@@ -275,7 +284,7 @@ class _Server:
                     reset()
             except BaseException as error:  # noqa: BLE001  a card may raise anything, pytest's Failed too; errors keeps it
                 self._errors.append(error)
-        return _FAILED if is_command else b"" if asks_for_atr else None
+        return self._answer_if_failed if is_command else b"" if asks_for_atr else None
 
 
 def _checked(name: str, value: bytes, fewest: int, most: int) -> bytes:

@@ -82,8 +82,10 @@ static int64_t transmit(struct card *card, const unsigned char *command, size_t 
     int64_t received = -1;
     if (send_message(connection, command, length))
         received = receive_message(connection, response, room, NULL);
-    if (received >= 0)
+    if (received > 0)
         return received;
+    if (received == 0) /* virtual.environment() says so that the card has failed; vpcd has no message for it */
+        return -(int64_t)SCARD_F_COMM_ERROR;
     socket_hang_up(connection); /* the thread removes the card */
     return -(int64_t)SCARD_E_NO_SMARTCARD;
 }
