@@ -1,5 +1,9 @@
 """Sphinx's configuration of the site: ``sphinx-build -W -b html docs build/site``."""
 
+from enum import Enum
+
+from sphinx.application import Sphinx
+
 import scardffi
 
 project = "scardffi"
@@ -30,3 +34,17 @@ python_use_unqualified_type_names = True
 napoleon_use_rtype = False
 napoleon_preprocess_types = False
 napoleon_use_ivar = True
+
+
+def _explain_number(_app: Sphinx, _what: str, _name: str, member: object, _options: object, lines: list[str]) -> None:
+    """Write the number of a member of an enumeration in hexadecimal too, and what a return code means."""
+    if isinstance(member, scardffi.ReturnCode):
+        known = scardffi.errors.lookup(member)
+        lines[:] = [f"0x{member:08X}: {known.meaning}. {known.remedy}", ""]
+    elif isinstance(member, int) and isinstance(member, Enum):
+        lines[:0] = [f"0x{member:04X}.", ""]
+
+
+def setup(app: Sphinx) -> None:
+    """Connect to Sphinx's events."""
+    app.connect("autodoc-process-docstring", _explain_number)

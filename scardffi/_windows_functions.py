@@ -2,7 +2,8 @@
 
 On other platforms they raise :class:`~scardffi.errors.UnsupportedFunctionError`. A wrong argument raises a TypeError or
 an :class:`~scardffi.errors.InvalidArgumentError` that names it; :class:`~scardffi.errors.OutOfMemoryError` is raised if
-there is not enough memory. A GUID is 16 bytes, such as ``uuid.UUID.bytes_le``.
+there is not enough memory. A ``context`` is one that SCardEstablishContext has returned. A GUID is 16 bytes,
+such as ``uuid.UUID.bytes_le``.
 
 References: "winscard.h" in Microsoft's documentation.
 """

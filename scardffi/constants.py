@@ -100,7 +100,7 @@ class ReaderStateFlag(IntFlag):
     """States of a reader, for SCardGetStatusChange."""
 
     UNAWARE = 0x0000
-    """The caller does not know the state: return it at once."""
+    """The caller does not know the state: return it at once (for :data:`.PNP_NOTIFICATION`, wait all the same)."""
     IGNORE = 0x0001
     """Ignore this reader."""
     CHANGED = 0x0002

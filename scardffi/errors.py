@@ -614,19 +614,23 @@ def number_of(code: int | str) -> int:
     """Return a return code as an unsigned 32-bit number.
 
     Args:
-        code: a number (unsigned, signed, or sign-extended to 64 bits), or a name of
-            :class:`~scardffi.constants.ReturnCode`.
+        code: a number (unsigned, signed, or sign-extended to 64 bits), as an int or as text such as
+            ``"0x8010001D"``, or a name of :class:`~scardffi.constants.ReturnCode`.
 
     Raises:
-        InvalidArgumentError: no code has this name, or the number has more than 32 bits.
+        InvalidArgumentError: the text is neither a name nor a number, or the number has more than 32 bits.
     """
     if isinstance(code, str):
-        if code not in ReturnCode.__members__:
+        if code in ReturnCode.__members__:
+            return int(ReturnCode[code])
+        try:
+            code = int(code, 0)
+        except ValueError:
             raise InvalidArgumentError(
-                f"code: {code!r} is not allowed; give a number, or a name of ReturnCode such as SCARD_E_NO_SMARTCARD",
+                f"code: {code!r} is not allowed; give a number such as 0x8010000C, or a name of ReturnCode such as "
+                "SCARD_E_NO_SMARTCARD",
                 hresult=E_INVALIDARG,
-            )
-        return int(ReturnCode[code])
+            ) from None
     if not -(1 << 31) <= code < 1 << 32 and not (1 << 64) - (1 << 31) <= code < 1 << 64:
         raise InvalidArgumentError(
             f"code: {code} is not allowed; give a number of 32 bits, or a name of ReturnCode", hresult=E_INVALIDARG
@@ -638,7 +642,8 @@ def lookup(code: int | str, function: str | None = None) -> CodeInfo:
     """Return name, error class, meaning and remedy of a return code or an HRESULT.
 
     Args:
-        code: a number of 32 bits (unsigned, signed, or sign-extended to 64 bits), or the name of a return code.
+        code: a number of 32 bits (unsigned, signed, or sign-extended to 64 bits), as an int or as text such as
+            ``"0x8010001D"``, or the name of a return code.
         function: the function that returned it, such as ``"SCardTransmit"`` or ``"transmit"``; a few codes mean
             different things in different functions. None for the meaning in most functions.
 
@@ -646,7 +651,7 @@ def lookup(code: int | str, function: str | None = None) -> CodeInfo:
         The row of the table. For an unknown code the name is the number, and the class is SCardError.
 
     Raises:
-        InvalidArgumentError: no code has this name, or the number has more than 32 bits.
+        InvalidArgumentError: the text is neither a name nor a number, or the number has more than 32 bits.
     """
     number = number_of(code)
     if function is not None:

@@ -257,7 +257,10 @@ class ExchangeMethods(NotCopied, CardCalls):
         release(readable("command", command))
 
     def exchange(self, command: Buffer, response: Buffer, *, flow: SupportsIndex = 0) -> Exchange:
-        """Bind a command buffer and a response buffer for many exchanges; see :class:`~scardffi.exchange.Exchange`."""
+        """Bind a command buffer and a response buffer for many exchanges.
+
+        Arguments and errors are those of :class:`~scardffi.Exchange`.
+        """
         return Exchange(self, command, response, flow)
 
     def read_binary_into(self, buffer: Buffer, offset: int = 0, *, chunk: int = SHORT_LE) -> int:

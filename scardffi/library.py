@@ -236,7 +236,8 @@ class Library(WindowsFunctions, NotCopied):
     def SCardCancel(self, context: SupportsIndex) -> int:
         """Wake the thread that waits in SCardGetStatusChange on this context. Wraps ``SCardCancel``.
 
-        It has no effect on a wait that begins later.
+        It is the one function that may use a context while another thread waits on it. It has no effect on a wait
+        that begins later, so repeat it until the waiting thread has ended.
         """
         try:
             code = _cancel(self._table, context) if type(context) in NUMBERS else refuse()
@@ -246,6 +247,8 @@ class Library(WindowsFunctions, NotCopied):
 
     def SCardFreeMemory(self, context: SupportsIndex, memory: SupportsIndex) -> int:
         """Free memory that the library allocated for an SCARD_AUTOALLOCATE call. Wraps ``SCardFreeMemory``.
+
+        Only such calls of C code, or of ``scardffi.lib``, need it: the functions here return Python objects.
 
         Args:
             context: the context of that call.
@@ -300,9 +303,11 @@ class Library(WindowsFunctions, NotCopied):
         Ctrl-C does not end the wait; :meth:`SCardCancel` from another thread does.
 
         Args:
-            context: an open context that no other thread uses at the same time.
+            context: an open context that no other thread uses at the same time, except for :meth:`SCardCancel`.
             timeout: milliseconds; 0 to return at once, INFINITE to wait without limit.
-            states: pairs of (reader, current state); the state includes the event counter in its high word.
+            states: pairs of (reader, current state). The current state is 0 (UNAWARE) at first, and then the event
+                state of the last call without its bit CHANGED; the high word is the event counter. For
+                :data:`~scardffi.constants.PNP_NOTIFICATION` 0 does not return at once.
 
         Returns:
             (code, [(event state, ATR), ...]) in the order of ``states``
@@ -482,8 +487,9 @@ class Library(WindowsFunctions, NotCopied):
 
         Args:
             card: an open card handle that no other thread uses at the same time.
-            control_code: see :func:`~scardffi.constants.control_code`.
-            command: the bytes for the driver, a contiguous buffer.
+            control_code: see :func:`~scardffi.constants.control_code`. Code 3400 asks for the features of PC/SC part
+                10; :func:`scardffi.services.pin_structures.decode_features` reads the answer.
+            command: the bytes for the driver, a contiguous buffer; ``b""`` for none.
             response: receives the answer; a writable, contiguous buffer.
 
         Returns:
@@ -504,7 +510,8 @@ class Library(WindowsFunctions, NotCopied):
             value: receives the value; a writable, contiguous buffer, on pcsc-lite of at most 264 bytes.
 
         Returns:
-            (code, length of the value in bytes)
+            (code, length of the value in bytes). The length counts only if the code is 0, or
+            SCARD_E_INSUFFICIENT_BUFFER: then it is the length that is needed; ``bytearray()`` asks for it.
         """
         number, which = handle("card", card), dword("attribute", attribute)
         receive = writable("value", value)

@@ -79,7 +79,7 @@ class CancelFlag(Protocol):
 
 @repr_if_half_made
 class Reply:
-    """One reply of a script.
+    """One reply of a script, which :class:`Replies` makes.
 
     Attributes:
         data: the response without its status word, as a read-only view of the script's memory.

@@ -190,6 +190,13 @@ def test_a_container_without_the_socket_is_found(marker: str, command: str, tmp_
     assert "Whether pcscd runs on the host" in finding["unknown"][0]
 
 
+def test_in_a_container_with_a_daemon_that_does_not_run_both_ways_are_named(tmp_path: Path) -> None:
+    report = examined(in_root(tmp_path, {".dockerenv": ""}, [], without_socket_variable()))
+    finding = the_finding(report, "daemon-not-running")
+    assert finding["seen"][-1].endswith("the host's pcscd: docker run --volume /run/pcscd:/run/pcscd ...")
+    assert finding["unknown"] == ["Whether pcscd runs on the host."]
+
+
 def test_a_flatpak_without_the_socket_is_found(tmp_path: Path) -> None:
     info = "[Application]\nname=org.example.Door\n\n[Context]\nsockets=x11;wayland;\n"
     report = examined(in_root(tmp_path, {".flatpak-info": info}, [], without_socket_variable()))

@@ -175,13 +175,17 @@ def test_an_unknown_code_keeps_its_number(code: int) -> None:
 # Codes by function
 
 
-@pytest.mark.parametrize("number", [0x8010000C, 0x8010000C - (1 << 32), 0x8010000C - (1 << 32) + (1 << 64)])
-def test_a_code_is_found_as_an_unsigned_a_signed_and_a_sign_extended_number(number: int) -> None:
+@pytest.mark.parametrize(
+    "number", [0x8010000C, 0x8010000C - (1 << 32), 0x8010000C - (1 << 32) + (1 << 64), "0x8010000C", "-2146435060"]
+)
+def test_a_code_is_found_as_an_unsigned_a_signed_and_a_sign_extended_number_or_its_text(number: int | str) -> None:
     assert lookup(number) == lookup("SCARD_E_NO_SMARTCARD")
     assert lookup(number).name == "SCARD_E_NO_SMARTCARD"
 
 
-@pytest.mark.parametrize("code", [1 << 32, 1 << 64, -(1 << 31) - 1, 1 << 40, "SCARD_E_NOTHING", "", "NO_MEMORY"])
+@pytest.mark.parametrize(
+    "code", [1 << 32, 1 << 64, -(1 << 31) - 1, 1 << 40, "SCARD_E_NOTHING", "", "NO_MEMORY", "8010000C"]
+)
 def test_a_number_of_more_bits_and_an_unknown_name_are_refused(code: int | str) -> None:
     with pytest.raises(errors.InvalidArgumentError, match="code: "):
         lookup(code)

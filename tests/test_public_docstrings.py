@@ -1,4 +1,4 @@
-"""The docstrings of public names give the errors, and the units of numbers."""
+"""The docstrings of public names give the arguments, the errors, and the units of numbers."""
 
 import inspect
 import re
@@ -30,6 +30,8 @@ A_UNIT = re.compile(
 )
 A_LINK = re.compile(r"(?i)\b(?:arguments|errors)\b[^.;]*?:\w+:`[~.]*([\w.]+)`")
 """A docstring may say that its arguments and errors are those of another function."""
+MADE_ELSEWHERE = re.compile(r"(opened|made|returned) by :\w+:`|which :\w+:`[^`]*` (returns|makes)")
+"""The docstring of a class whose objects programs do not make says who makes them."""
 SAME_AS_IN_THE_CORE = "same arguments, results and errors"
 CORE = ("scardffi.Context.", "scardffi.SCardManage.", "scardffi.Monitor.", "scardffi.Script.")
 """The classes whose methods those of scardffi.aio repeat; its docstring says so."""
@@ -124,6 +126,30 @@ def described(name: str, docstring: str) -> str:
     return " ".join(one for one in re.split(r"(?<=[.;])\s", docstring) if f"``{name}``" in one)
 
 
+def overridden(one: Documented, everything: list[Documented]) -> Iterator[Documented]:
+    """Yield the methods of the base classes that a method overrides."""
+    name = one.name.rpartition(".")[2]
+    classes = getattr(one.call.owner, "__mro__", ())
+    for other in everything:
+        if other.call.owner in classes and other.name.endswith(f".{name}"):
+            yield other
+
+
+def undescribed(one: Documented, everything: list[Documented]) -> Iterator[str]:
+    """Yield the arguments that no docstring describes. The summary describes a sole argument, and those it names."""
+    names = [name for name in inspect.signature(one.call.function).parameters if not name.startswith("_")]
+    names = [name for name in names if name not in {"self", "cls"}]
+    summary, sources = one.own.partition("\n\n")[0], [one, *linked(one, everything), *overridden(one, everything)]
+    for name in names if len(names) > 1 and not MADE_ELSEWHERE.search(one.own) else ():
+        is_described = any(described(name, text) for other in sources for text in (other.own, other.others))
+        if not is_described and not re.search(rf"(?i)\b{name.replace('_', ' ')}s?\b", summary):
+            yield f"{one.name}({name})"
+
+
+def test_each_argument_is_described(all_documented: list[Documented]) -> None:
+    assert [text for one in all_documented for text in undescribed(one, all_documented)] == []
+
+
 def without_unit(one: Documented, everything: list[Documented]) -> Iterator[str]:
     """Yield the arguments and results that are quantities, and whose descriptions have no unit."""
     sources = [one, *linked(one, everything)]
@@ -161,8 +187,12 @@ def test_the_unit_of_each_quantity_is_given(all_documented: list[Documented]) ->
     ] == []
 
 
-def test_a_missing_error_and_a_missing_unit_are_noticed(all_documented: list[Documented]) -> None:
+def test_missing_errors_units_and_arguments_are_noticed(all_documented: list[Documented]) -> None:
     (lock,) = [one for one in all_documented if one.name == "scardffi.SCardManage.lock"]
     silent = lock._replace(own="Begin a transaction.", others="")
     assert "SCardError" in unnamed(silent, all_documented)
+    assert list(undescribed(silent, all_documented)) == []  # it has one argument
     assert list(without_unit(silent, all_documented)) == ["scardffi.SCardManage.lock(timeout): "]
+    (reconnect,) = [one for one in all_documented if one.name == "scardffi.SCardManage.reconnect"]
+    silent = reconnect._replace(name="scardffi.SCardManage.silent", own="Reconnect.", others="")
+    assert "scardffi.SCardManage.silent(timeout)" in list(undescribed(silent, all_documented))

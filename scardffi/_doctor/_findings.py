@@ -160,7 +160,14 @@ def _daemon_not_running(observed: Observed) -> Seen | None:
     if not _surroundings.has_daemon():
         evidence.append("pcscd is not installed, or in none of the usual folders")
     if "PCSCLITE_CSOCK_NAME" not in os.environ:
-        return Seen(evidence, _surroundings.start_daemon())
+        container = _surroundings.container()
+        if container is None:
+            return Seen(evidence, _surroundings.start_daemon())
+        kind, shows = container
+        evidence.append(
+            f"{shows}: this is a container; the other way is the host's pcscd: {_surroundings.mount_in_container(kind)}"
+        )
+        return Seen(evidence, _surroundings.start_daemon(), ("Whether pcscd runs on the host.",))
     return Seen([f"PCSCLITE_CSOCK_NAME={probe.path}", *evidence], _unset("PCSCLITE_CSOCK_NAME"))
 
 

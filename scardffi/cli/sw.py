@@ -1,9 +1,10 @@
-"""Explain status words (ISO/IEC 7816-4:2013, 5.6)."""
+"""Explain status words (ISO/IEC 7816-4:2013, 5.6), and return codes of PC/SC such as 8010001D."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from ..errors import lookup
 from ..iso7816.status_word import meaning
 from ._exit_codes import ExitCode
 from ._input import HEXADECIMAL, joined, refuse
@@ -14,20 +15,39 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
 
+_CODES_BEGIN: Final = b"\x80\x10"
+"""The first half of each return code of PC/SC. No status word begins with 8."""
+
+
 def add_arguments(parser: ArgumentParser) -> None:
-    """Add the status words."""
+    """Add the status words and return codes."""
     add_json_option(parser)
-    parser.add_argument("sw", nargs="+", metavar="HEX", help=f"status words of two bytes: {HEXADECIMAL}")
+    parser.add_argument(
+        "sw", nargs="+", metavar="HEX", help=f"status words of two bytes, return codes of four: {HEXADECIMAL}"
+    )
 
 
 def run(options: Namespace) -> int:
-    """Print the meaning of each status word."""
+    """Print the meaning of each status word and return code."""
     raw = joined(options.sw)
     if len(raw) % 2:
         refuse(f"{raw.hex(' ').upper()} are {len(raw)} bytes; a status word has two")
     output = Output(json="json" in options)
-    for place in range(0, len(raw), 2):
-        sw = int.from_bytes(raw[place : place + 2], "big")
-        output.line(f"{sw:04X} {meaning(sw)}")
-        output.value({"sw": f"{sw:04X}", "meaning": meaning(sw)})
+    while raw:
+        length = 4 if raw.startswith(_CODES_BEGIN) and len(raw) >= 4 else 2
+        (_return_code if length == 4 else _status_word)(raw[:length], output)
+        raw = raw[length:]
     return ExitCode.SUCCESS
+
+
+def _status_word(raw: bytes, output: Output) -> None:
+    sw = int.from_bytes(raw, "big")
+    output.line(f"{sw:04X} {meaning(sw)}")
+    output.value({"sw": f"{sw:04X}", "meaning": meaning(sw)})
+
+
+def _return_code(raw: bytes, output: Output) -> None:
+    known = lookup(int.from_bytes(raw, "big"))
+    code = raw.hex().upper()
+    output.line(f"{code} {known.name}: {known.meaning}. {known.remedy}")
+    output.value({"code": code, "name": known.name, "meaning": known.meaning, "remedy": known.remedy})

@@ -5,8 +5,9 @@ on which PC/SC's LONG has 32 bits, as pyscard's are. The functions use scardffi'
 library they return SCARD_E_NO_SERVICE. They differ from pyscard's only if pyscard refuses an argument that is usable,
 accepts one that is wrong, returns uninitialized memory, or crashes: docs/pyscard-differences.md lists the differences.
 
-A command is a list, a tuple or a buffer of bytes. A wrong argument raises a TypeError or an
-:class:`~scardffi.errors.InvalidArgumentError` that names it; nothing is sent then.
+A ``hcontext`` is a context that SCardEstablishContext has returned, a ``hcard`` a card handle of SCardConnect; a
+``readername`` and a ``groupname`` are text. A command is a list, a tuple or a buffer of bytes. A wrong argument raises
+a TypeError or an :class:`~scardffi.errors.InvalidArgumentError` that names it; nothing is sent then.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class AesCmac(NotCopied):
         return mac.finalize()[: self._length]
 
     def check(self, challenge: bytes, proof: bytes) -> bool:
-        """Return True if the proof is right; the comparison takes constant time."""
+        """Return True if the proof is right for the challenge; the comparison takes constant time."""
         return bytes_eq(self.prove(challenge), proof)
 
     def __repr__(self) -> str:

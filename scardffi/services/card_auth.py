@@ -54,7 +54,7 @@ class Checker(Protocol):
         ...
 
     def check(self, challenge: bytes, proof: bytes) -> bool:
-        """Return True if the proof is right; compare in constant time."""
+        """Return True if the proof is right for the challenge; compare in constant time."""
         ...
 
 
@@ -67,7 +67,7 @@ class Protector(Protocol):
         ...
 
     def protect(self, code: memoryview, challenge: bytes) -> Buffer:
-        """Return the data of the VERIFY command. The code is wiped afterwards."""
+        """Return the code, enciphered with the challenge, as the data of VERIFY. The code is wiped afterwards."""
         ...
 
 

@@ -210,11 +210,11 @@ class PinPad(NotCopied):
             self.verify_direct(self.verify_structure(command, padding))
 
     def verify_structure(self, command: Command, padding: Padding) -> PinVerify:
-        """Return the structure for a command with one code; see :meth:`send`."""
+        """Return the structure for a command with one code. Arguments are those of :meth:`send`."""
         return PinVerify(**self._common(padding, len(command.data)), data=bytes(command))
 
     def modify_structure(self, command: Command, padding: Padding) -> PinModify:
-        """Return the structure for a command with two codes; see :meth:`send`."""
+        """Return the structure for a command with two codes. Arguments are those of :meth:`send`."""
         size = len(command.data) // 2
         return PinModify(**self._common(padding, size), insertion_offset_new=size, data=bytes(command))
 

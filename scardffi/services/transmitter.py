@@ -99,7 +99,7 @@ class ReaderTransmitter(Transmitter, Protocol):
         ...
 
     def control(self, code: SupportsIndex, data: Buffer = b"") -> bytes:
-        """Send a control code to the reader's driver and return its answer (PC/SC part 10)."""
+        """Send a control code and data to the reader's driver, and return its answer (PC/SC part 10)."""
         ...
 
     def short_response_error(self, response: bytes) -> Exception:

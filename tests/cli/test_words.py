@@ -87,6 +87,14 @@ def test_status_words_are_explained(capsys: pytest.CaptureFixture[str], monkeypa
     assert [line[:4] for line in capsys.readouterr().out.splitlines()] == ["9000", "6A82", "63C2"]
 
 
+def test_return_codes_are_explained_among_status_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sw", "9000", "0x8010001D", "8010"]) == 0
+    success, code, no_status_word = capsys.readouterr().out.splitlines()
+    assert success.startswith("9000 ")
+    assert code.startswith("8010001D SCARD_E_NO_SERVICE: the resource manager does not run. ")
+    assert no_status_word.startswith("8010 ")
+
+
 def test_half_a_status_word_exits_with_2() -> None:
     with pytest.raises(SystemExit) as end:
         main(["sw", "90"])

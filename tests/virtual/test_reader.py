@@ -590,7 +590,7 @@ def test_a_forked_child_has_its_own_readers(library: Library, reader: VirtualRea
 
 
 def test_the_page_lists_the_commands_of_the_answering_card() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "virtual.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "virtual-reference.md").read_text(encoding="utf-8")
     source = (Path(virtual.__file__).parent / "csrc" / "answering_card.c").read_text(encoding="utf-8")
     commands = re.findall(r"^ \* +([08]0 [0-9A-F]{2}) ", source, re.MULTILINE)
     assert len(commands) == 11

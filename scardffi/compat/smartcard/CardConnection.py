@@ -126,7 +126,7 @@ class CardConnection(Observable):
         return data, sw1, sw2
 
     def doTransmit(self, command: Command, protocol: int | None = None) -> tuple[list[int], int, int]:
-        """Do the exchange of :meth:`transmit`."""
+        """Do the exchange. Arguments and errors are those of :meth:`transmit`."""
         raise NotImplementedError
 
     def control(self, controlCode: int, command: Command | None = None) -> list[int]:
@@ -146,7 +146,7 @@ class CardConnection(Observable):
         return data
 
     def doControl(self, controlCode: int, command: Command) -> list[int]:
-        """Do the exchange of :meth:`control`."""
+        """Do the exchange. Arguments and errors are those of :meth:`control`."""
         raise NotImplementedError
 
     def getAttrib(self, attribId: int) -> list[int]:
@@ -159,7 +159,7 @@ class CardConnection(Observable):
         return self.doGetAttrib(attribId)
 
     def doGetAttrib(self, attribId: int) -> list[int]:
-        """Do the call of :meth:`getAttrib`."""
+        """Do the call. Arguments and errors are those of :meth:`getAttrib`."""
         raise NotImplementedError
 
     def _tell(self, event: str, args: list[Any] | None = None) -> None:

@@ -63,7 +63,10 @@ class CardConnectionDecorator:
     getAttrib = _passed_on(CardConnection.getAttrib)
 
     def transmit(self, command: Command, protocol: int | None = None) -> tuple[list[int], int, int]:
-        """Send a command and return its response (data, sw1, sw2)."""
+        """Send a command and return its response (data, sw1, sw2).
+
+        Arguments and errors are those of :meth:`.CardConnection.transmit`.
+        """
         return self.component.transmit(command, protocol)  # type: ignore[no-any-return]  # a variable would cost time
 
     def __enter__(self) -> Self:

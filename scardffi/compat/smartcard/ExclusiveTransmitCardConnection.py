@@ -35,7 +35,10 @@ class ExclusiveTransmitCardConnection(CardConnectionDecorator):
         self.component.endTransaction()
 
     def transmit(self, command: Command, protocol: int | None = None) -> tuple[list[int], int, int]:
-        """Send a command within a transaction and return its response (data, sw1, sw2)."""
+        """Send a command within a transaction and return its response (data, sw1, sw2).
+
+        Arguments and errors are those of :meth:`.CardConnection.transmit`, and the errors of :meth:`lock`.
+        """
         self.lock()
         try:
             return super().transmit(command, protocol)

@@ -81,7 +81,7 @@ class Observable(Synchronization):
 
 
 def notify(observer: Observer, observable: Observable, handlers: Any) -> None:
-    """Call ``update`` of one observer, and log what it raises."""
+    """Call ``observer.update`` with ``observable`` and ``handlers``, and log what it raises."""
     try:
         observer.update(observable, handlers)
     except Exception as error:  # noqa: BLE001  an observer may raise anything

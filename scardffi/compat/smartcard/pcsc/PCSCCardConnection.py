@@ -218,6 +218,8 @@ class PCSCCardConnection(CardConnection):
     def doTransmit(self, command: Command, protocol: int | None = None) -> tuple[list[int], int, int]:
         """Send a command and return its response (data, sw1, sw2). Wraps ``SCardTransmit``.
 
+        Arguments are those of :meth:`transmit`.
+
         Raises:
             CardConnectionException: the card is not connected, was reset or removed, or answered no status word; or
                 the protocol is not allowed.
@@ -251,6 +253,8 @@ class PCSCCardConnection(CardConnection):
 
     def doControl(self, controlCode: int, command: Command) -> list[int]:
         """Send a control code to the reader's driver and return the answer. Wraps ``SCardControl``.
+
+        Arguments are those of :meth:`control`.
 
         Raises:
             CardConnectionException: the card is not connected.

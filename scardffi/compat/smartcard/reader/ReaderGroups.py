@@ -52,10 +52,10 @@ class innerreadergroups(ulist[str]):
         _check(group)
 
     def addreadertogroup(self, readername: str, groupname: str) -> None:
-        """Add a reader to a group. Override this in a subclass."""
+        """Add the reader ``readername`` to the group ``groupname``. Override this in a subclass."""
 
     def removereaderfromgroup(self, readername: str, groupname: str) -> None:
-        """Remove a reader from a group. Override this in a subclass."""
+        """Remove the reader ``readername`` from the group ``groupname``. Override this in a subclass."""
 
 
 class readergroups:
