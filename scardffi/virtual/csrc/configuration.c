@@ -1,6 +1,7 @@
 /* Parse and apply SCARDFFI_VIRTUAL: entries separated by semicolons, each a word and fields separated by commas:
  *   reader[,name=TEXT][,card=answering|none][,latency=MS][,listen=PORT][,connect=PORT]
- *   fault,function=NAME[,call=N][,times=N][,report=PORT],code=N or NAME | answer=HEX | latency=MS | removal | reset | stop
+ *   fault,function=NAME[,call=N][,times=N][,report=PORT],EFFECT
+ *     with EFFECT: code=N or NAME | answer=HEX | latency=MS | removal | reset | stop
  * If the variable is not set, there is one reader with an answering card. A set-uid process ignores the variable.
  */
 #include "configuration.h"
