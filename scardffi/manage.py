@@ -121,9 +121,11 @@ class SCardManage(ExchangeMethods):
     def attach_by_handle(self, handle: object, *, owned: bool = False, share_mode: SupportsIndex | None = None) -> Self:
         """Attach to a card by a handle that was opened in this process with the same PC/SC library.
 
-        The handle is checked at once; a transaction of another handle does not delay the check. The call waits only
-        while another call on the same handle is running, or while the card is executing a command. Follows
-        ISCardManage::AttachByHandle.
+        The handle is checked at once; a transaction of another handle does not delay the check. The call waits while
+        another call on the same handle is running, and while the card is executing a command. On pcsc-lite it also
+        waits while a thread of the owner is in a call on the handle's context, such as SCardGetStatusChange; until that
+        call ends, each other call of PC/SC in the process waits too. So the owner must wait on another context.
+        Follows ISCardManage::AttachByHandle.
 
         Args:
             handle: an int or an object with ``__index__``; an integer of cffi or a pointer to one, which is read; an

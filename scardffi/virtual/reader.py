@@ -174,7 +174,8 @@ class VirtualReader(NotCopied):
     def remove(self) -> None:
         """Remove the card. A command that is running ends with SCARD_E_NO_SMARTCARD.
 
-        The method ``transmit`` of a card in Python is not interrupted; the next card waits until it returns.
+        The method ``transmit`` of a card in Python is not interrupted: the command ends when it has returned, and the
+        next card waits for that.
 
         Raises:
             NoSmartCardError: the reader is empty.
