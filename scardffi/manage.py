@@ -21,7 +21,7 @@ from ._field_docs import field_docs
 from ._half_made import repr_if_half_made
 from ._loader import ffi, lib, owning
 from ._locks import Gate, Mutex
-from ._reaper import close_later
+from ._reaper import close_later, wait_for_disconnects
 from ._service import establish_error
 from .constants import MAX_BUFFER_SIZE_EXTENDED, CardState, Disposition, Protocol, ReturnCode, Scope, ShareMode
 from .errors import (
@@ -225,7 +225,8 @@ class SCardManage(ExchangeMethods):
     ) -> Self:
         """Attach to the card in a reader, on a new native context. Wraps ``SCardConnect``.
 
-        While another handle holds a transaction, the call waits. It does not wait for a card. Follows
+        While another handle holds a transaction, the call waits. It also waits, at most 5 s, until connections of this
+        process to the reader that were collected are disconnected. It does not wait for a card. Follows
         ISCardManage::AttachByIFD.
 
         Args:
@@ -260,6 +261,7 @@ class SCardManage(ExchangeMethods):
         return self
 
     def _attach_by_name(self, name: bytes, origin: Origin, limit: float | None = None) -> None:
+        limit = _after_disconnects(origin.reader, limit)
         arguments = origin.scope, name, origin.share_mode, origin.protocols
         attach = functools.partial(lib.manage_attach_by_ifd_recorded, self._native, *arguments)
         result = self._attach(attach, None, origin, limit)
@@ -349,7 +351,7 @@ class SCardManage(ExchangeMethods):
             return
         kept = self._owner, self._attachment
         message = f"{self!r} was collected while attached; call detach()"
-        close_later(lambda: (lib.manage_detach(native, Disposition.LEAVE), kept))
+        close_later(lambda: (lib.manage_detach(native, Disposition.LEAVE), kept), self._reader)
         lib.manage_abandon(native)  # if Ctrl-C ends this function before this line, C detaches (manage_close)
         _warn(message, ResourceWarning, source=self)
 
@@ -363,8 +365,8 @@ class SCardManage(ExchangeMethods):
     ) -> None:
         """Establish the connection again, for example after ResetCardError. Wraps ``SCardReconnect``.
 
-        Files must be selected and codes verified again afterwards. While another handle holds a transaction, the call
-        waits. Windows ends the object's own transaction here, pcsc-lite keeps it. Follows ISCardManage::Reconnect.
+        Files must be selected and codes verified again afterwards. The call waits as :meth:`attach_by_ifd` does.
+        Windows ends the object's own transaction here, pcsc-lite keeps it. Follows ISCardManage::Reconnect.
 
         Args:
             share_mode: a :class:`~scardffi.constants.ShareMode`; by default that of the attachment. It is required for
@@ -387,6 +389,7 @@ class SCardManage(ExchangeMethods):
         if start == Disposition.EJECT:
             raise invalid("initialization", start, "LEAVE, RESET or UNPOWER")
         wanted, limit = _protocols(protocols, mode), seconds("timeout", timeout)
+        limit = _after_disconnects(self._reader, limit)
         call = functools.partial(lib.manage_reconnect, self._native, mode, wanted, start)
         try:
             result = call() if limit is None else self._within("reconnect", limit, call)
@@ -937,6 +940,13 @@ def _protocols(value: SupportsIndex, share_mode: int) -> Protocol:
     if not protocols and share_mode not in {0, ShareMode.DIRECT}:
         raise invalid("protocols", int(protocols), "one or more of T0, T1, RAW; UNDEFINED only with ShareMode.DIRECT")
     return protocols
+
+
+def _after_disconnects(reader: str | None, limit: float | None) -> float | None:
+    """Wait until the collected connections to a reader are disconnected, and return what is left of the time."""
+    begin = time.perf_counter()
+    wait_for_disconnects(reader, limit)
+    return None if limit is None else max(0.0, limit - (time.perf_counter() - begin))
 
 
 def _end_given_up(native: CData, attachment: Attachment | None, _kept: object) -> None:

@@ -69,7 +69,7 @@ STRICTER = {
     "_threads": NOTHING,
     "_fork_guard": {"_loader", "errors"},
     "_keep_alive": {"_loader", "_locks", "_threads"},
-    "_reaper": {"_threads"},  # it closes any object
+    "_reaper": {"_locks", "_threads"},  # it closes any object
     "_cdef": NOTHING,  # it runs before the package is built
     "_at_exit": NOTHING,  # it decorates any function
     "_pyinstaller": NOTHING,  # PyInstaller runs it
