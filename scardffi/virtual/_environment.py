@@ -23,17 +23,17 @@ class Environment(dict[str, str]):
     """The environment variables with which another program uses virtual readers; :func:`environment` returns it.
 
     Attributes:
-        errors: the exceptions that the cards have raised, with their tracebacks. The program got SCARD_F_COMM_ERROR
-            for each of them, except for those of a card's ``reset()`` and ``atr``.
+        errors: the exceptions that the cards have raised, except those that give a return code, with their tracebacks.
+            The program got SCARD_F_COMM_ERROR for each of them, except for those of a card's ``reset()`` and ``atr``.
     """
 
     errors: list[BaseException]
 
 
 class _CardOfProgram(VpcdCard):
-    """A card for readers of the virtual library. For these, an empty answer is a failure; vpcd would wait for ever."""
+    """A card for readers of the virtual library, which understands an empty message and a code as a failure."""
 
-    _answer_if_failed = b""
+    _passes_codes = True
 
     def __init__(self, card: Card, errors: list[BaseException]) -> None:
         super().__init__(card, 0, listen=True)
