@@ -11,13 +11,15 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING, TypeVar
 
-import anyio
-from anyio.lowlevel import checkpoint, checkpoint_if_cancelled, current_token
-
 from ._bounded_call import INTERRUPT_SECONDS, BoundedCall
+from ._extras import extra
 from ._fork_guard import ForkGuard
 from ._locks import Gate, Mutex
 from ._threads import prepared
+
+with extra("aio"):
+    import anyio
+    from anyio.lowlevel import checkpoint, checkpoint_if_cancelled, current_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable

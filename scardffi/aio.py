@@ -16,8 +16,6 @@ import functools
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
-import anyio
-
 from . import context as _context
 from ._arguments import seconds
 from ._awaited_call import (
@@ -31,15 +29,27 @@ from ._awaited_call import (
     finished,
 )
 from ._bounded_call import ANSWER_SECONDS, INTERRUPT_SECONDS
+from ._extras import extra
 from ._half_made import repr_if_half_made
 from ._keep_alive import keep_alive as keep_transaction
 from ._locks import Gate
 from ._not_copied import NotCopied
 from .constants import Disposition, Protocol, ReturnCode, Scope, ShareMode
-from .errors import E_UNEXPECTED, CancelledError, EventsLostError, SCardError, from_code, from_hresult
+from .errors import (
+    E_UNEXPECTED,
+    CancelledError,
+    EventsLostError,
+    SCardError,
+    SCardTimeoutError,
+    from_code,
+    from_hresult,
+)
 from .exchange import SHORT_DATA, SHORT_LE, keep
 from .manage import SCardManage
 from .monitor import CardPresence, _CardSearch
+
+with extra("aio"):
+    import anyio
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable
@@ -178,13 +188,16 @@ class Context(NotCopied):
         limit, search = seconds("timeout", timeout), _CardSearch(reader, atr)
         end = None if limit is None else time.perf_counter() + limit
         await checked_cancellation()
-        async with Monitor(self._opened._search_monitor()) as monitor:
+        events = self._opened._search_monitor()
+        async with Monitor(events) as monitor:
             while True:
                 try:
                     left = None if end is None else max(0.0, end - time.perf_counter())
                     found = await monitor.wait(search.is_found, left)
                 except EventsLostError:
                     search.begin_again()
+                except (CancelledError, SCardTimeoutError) as ended:
+                    raise search.error(ended, events) from None
                 else:
                     return CardPresence(found.reader, found.atr or b"")
 

@@ -323,7 +323,8 @@ class Context(NotCopied):
                 card.
 
         Raises:
-            SCardTimeoutError: no such card was there in that time.
+            SCardTimeoutError: no such card was there in that time. The message says whether a reader is plugged in,
+                whether one has this name, and whether the resource manager runs.
             CancelledError: :meth:`cancel` or :meth:`release` was called.
             CommunicationError: pcscd was restarted with fewer readers, which pcsc-lite 2.5 does not support.
             UnexpectedStateError: the context is released.

@@ -392,7 +392,8 @@ def _return_codes() -> dict[ReturnCode, tuple[type[SCardError], str, str]]:
         ReturnCode.SCARD_E_NO_SUCH_CERTIFICATE: (SCardError, "the certificate does not exist", _MINIDRIVER),
         ReturnCode.SCARD_E_CERTIFICATE_UNAVAILABLE: (SCardError, "the certificate is not available", _MINIDRIVER),
         ReturnCode.SCARD_E_NO_READERS_AVAILABLE: (
-            NoReadersError, "there is no reader", "Plug one in; check that its driver runs.",
+            NoReadersError, "no reader is plugged in",
+            "Plug one in. If it is plugged in, the command 'scardffi doctor' finds out why it is not seen.",
         ),
         ReturnCode.SCARD_E_COMM_DATA_LOST: (CommunicationError, "data from the card was lost", _RETRY),
         ReturnCode.SCARD_E_NO_KEY_CONTAINER: (SCardError, "the key container does not exist", _MINIDRIVER),

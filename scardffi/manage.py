@@ -21,7 +21,7 @@ from ._field_docs import field_docs
 from ._half_made import repr_if_half_made
 from ._loader import ffi, lib, owning
 from ._locks import Gate, Mutex
-from ._reaper import close_later
+from ._reaper import close_later, wait_for_disconnects
 from ._service import establish_error
 from .constants import MAX_BUFFER_SIZE_EXTENDED, CardState, Disposition, Protocol, ReturnCode, Scope, ShareMode
 from .errors import (
@@ -121,9 +121,11 @@ class SCardManage(ExchangeMethods):
     def attach_by_handle(self, handle: object, *, owned: bool = False, share_mode: SupportsIndex | None = None) -> Self:
         """Attach to a card by a handle that was opened in this process with the same PC/SC library.
 
-        The handle is checked at once; a transaction of another handle does not delay the check. The call waits only
-        while another call on the same handle is running, or while the card is executing a command. Follows
-        ISCardManage::AttachByHandle.
+        The handle is checked at once; a transaction of another handle does not delay the check. The call waits while
+        another call on the same handle is running, and while the card is executing a command. On pcsc-lite it also
+        waits while a thread of the owner is in a call on the handle's context, such as SCardGetStatusChange; until that
+        call ends, each other call of PC/SC in the process waits too. So the owner must wait on another context.
+        Follows ISCardManage::AttachByHandle.
 
         Args:
             handle: an int or an object with ``__index__``; an integer of cffi or a pointer to one, which is read; an
@@ -223,7 +225,8 @@ class SCardManage(ExchangeMethods):
     ) -> Self:
         """Attach to the card in a reader, on a new native context. Wraps ``SCardConnect``.
 
-        While another handle holds a transaction, the call waits. It does not wait for a card. Follows
+        While another handle holds a transaction, the call waits. It also waits, at most 5 s, until connections of this
+        process to the reader that were collected are disconnected. It does not wait for a card. Follows
         ISCardManage::AttachByIFD.
 
         Args:
@@ -258,6 +261,7 @@ class SCardManage(ExchangeMethods):
         return self
 
     def _attach_by_name(self, name: bytes, origin: Origin, limit: float | None = None) -> None:
+        limit = _after_disconnects(origin.reader, limit)
         arguments = origin.scope, name, origin.share_mode, origin.protocols
         attach = functools.partial(lib.manage_attach_by_ifd_recorded, self._native, *arguments)
         result = self._attach(attach, None, origin, limit)
@@ -347,7 +351,7 @@ class SCardManage(ExchangeMethods):
             return
         kept = self._owner, self._attachment
         message = f"{self!r} was collected while attached; call detach()"
-        close_later(lambda: (lib.manage_detach(native, Disposition.LEAVE), kept))
+        close_later(lambda: (lib.manage_detach(native, Disposition.LEAVE), kept), self._reader)
         lib.manage_abandon(native)  # if Ctrl-C ends this function before this line, C detaches (manage_close)
         _warn(message, ResourceWarning, source=self)
 
@@ -361,8 +365,8 @@ class SCardManage(ExchangeMethods):
     ) -> None:
         """Establish the connection again, for example after ResetCardError. Wraps ``SCardReconnect``.
 
-        Files must be selected and codes verified again afterwards. While another handle holds a transaction, the call
-        waits. Windows ends the object's own transaction here, pcsc-lite keeps it. Follows ISCardManage::Reconnect.
+        Files must be selected and codes verified again afterwards. The call waits as :meth:`attach_by_ifd` does.
+        Windows ends the object's own transaction here, pcsc-lite keeps it. Follows ISCardManage::Reconnect.
 
         Args:
             share_mode: a :class:`~scardffi.constants.ShareMode`; by default that of the attachment. It is required for
@@ -385,6 +389,7 @@ class SCardManage(ExchangeMethods):
         if start == Disposition.EJECT:
             raise invalid("initialization", start, "LEAVE, RESET or UNPOWER")
         wanted, limit = _protocols(protocols, mode), seconds("timeout", timeout)
+        limit = _after_disconnects(self._reader, limit)
         call = functools.partial(lib.manage_reconnect, self._native, mode, wanted, start)
         try:
             result = call() if limit is None else self._within("reconnect", limit, call)
@@ -935,6 +940,13 @@ def _protocols(value: SupportsIndex, share_mode: int) -> Protocol:
     if not protocols and share_mode not in {0, ShareMode.DIRECT}:
         raise invalid("protocols", int(protocols), "one or more of T0, T1, RAW; UNDEFINED only with ShareMode.DIRECT")
     return protocols
+
+
+def _after_disconnects(reader: str | None, limit: float | None) -> float | None:
+    """Wait until the collected connections to a reader are disconnected, and return what is left of the time."""
+    begin = time.perf_counter()
+    wait_for_disconnects(reader, limit)
+    return None if limit is None else max(0.0, limit - (time.perf_counter() - begin))
 
 
 def _end_given_up(native: CData, attachment: Attachment | None, _kept: object) -> None:

@@ -19,8 +19,8 @@ from ._half_made import repr_if_half_made
 from ._not_copied import NotCopied
 from ._reader_watch import ReaderWatch
 from ._threads import start
-from .constants import ReaderStateFlag, Scope
-from .errors import E_UNEXPECTED, CancelledError, EventsLostError, from_hresult
+from .constants import ReaderStateFlag, ReturnCode, Scope
+from .errors import E_UNEXPECTED, CancelledError, EventsLostError, SCardTimeoutError, from_code, from_hresult, lookup
 from .library import chosen_library
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self, SupportsIndex
 
+    from .errors import SCardError
     from .library import Library
 
     AtrFilter = bytes | tuple[bytes, bytes] | Callable[[bytes], object]
@@ -232,6 +233,7 @@ class _CardSearch:
         self._reader = reader
         self._fits = _atr_filter(atr)
         self._names: set[str] = set()
+        self._service_runs = True
 
     def is_found(self, event: Event) -> bool:
         """Take the next event; return True if its card is the one."""
@@ -240,6 +242,8 @@ class _CardSearch:
             names.add(event.reader)
         elif event.kind is EventKind.READER_REMOVED:
             names.discard(event.reader)
+        elif event.kind in {EventKind.SERVICE_STOPPED, EventKind.SERVICE_STARTED}:
+            self._service_runs = event.kind is EventKind.SERVICE_STARTED
         if event.kind not in {EventKind.CARD_INSERTED, EventKind.CARD_CHANGED}:
             return False
         if event.atr is None or event.state & ReaderStateFlag.MUTE:
@@ -250,6 +254,33 @@ class _CardSearch:
     def begin_again(self) -> None:
         """Forget the events so far, because events were lost."""
         self._names.clear()
+        self._service_runs = True
+
+    def error(self, ended: CancelledError | SCardTimeoutError, monitor: Monitor) -> SCardError:
+        """Return the error of wait_for_card if this error has ended its wait for an event of the monitor."""
+        if isinstance(ended, CancelledError):
+            return from_code(ReturnCode.SCARD_E_CANCELLED, "wait_for_card")
+        why, remedy = self._why_in_vain(has_begun=monitor._hub.begun.is_open())  # noqa: SLF001  it is of this module
+        reason = f"the timeout expired, and {why}", remedy
+        return from_code(ReturnCode.SCARD_E_TIMEOUT, "wait_for_card", reason=reason)
+
+    def _why_in_vain(self, *, has_begun: bool) -> tuple[str, str]:
+        """Return why no card was found, and what to do.
+
+        Args:
+            has_begun: False if the monitor does not know yet whether there are readers.
+        """
+        code, detail = ReturnCode.SCARD_E_NO_READERS_AVAILABLE, ""
+        if not has_begun:
+            return "the resource manager has not answered", "Use a longer timeout, or restart the resource manager."
+        if not self._service_runs:
+            code = ReturnCode.SCARD_E_NO_SERVICE
+        elif self._names:
+            if self._reader is None or any(self._reader in name for name in self._names):
+                return "no such card is there", "Use a longer timeout, or go on."
+            code, detail = ReturnCode.SCARD_E_UNKNOWN_READER, f": {self._reader!r}"
+        known = lookup(code)
+        return known.meaning + detail, known.remedy
 
 
 def wait_for_card(monitor: Monitor, search: _CardSearch, timeout: float | None) -> CardPresence:
@@ -267,6 +298,8 @@ def wait_for_card(monitor: Monitor, search: _CardSearch, timeout: float | None) 
             found = monitor.wait(search.is_found, left)
         except EventsLostError:
             search.begin_again()
+        except (CancelledError, SCardTimeoutError) as ended:
+            raise search.error(ended, monitor) from None
         else:
             return CardPresence(found.reader, found.atr or b"")
 

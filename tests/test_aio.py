@@ -193,7 +193,7 @@ def test_errors_are_those_of_the_methods_without_async(run: Callable[[Main], Any
     async def main(context: aio.Context, card: aio.Card) -> None:
         with VirtualReader("Empty reader"), pytest.raises(NoSmartCardError):
             await context.attach("Empty reader")
-        with pytest.raises(SCardTimeoutError):
+        with pytest.raises(SCardTimeoutError, match=r"^wait_for_card: .* no reader has this name: 'nobody'"):
             await context.wait_for_card(0, reader="nobody")
         with pytest.raises(SCardTimeoutError):
             await context.get_status_change(await context.get_status_change([NAME]), 0)

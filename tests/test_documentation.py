@@ -33,6 +33,7 @@ FILES = {
     "test_foreign_door.py": "test_pytest_plugin",
     "conftest.py": "test_testing_in_ci",
     "test_read_serial.py": "test_testing_in_ci",
+    "lend.py": "test_consumers",
 }
 IMPORTS_OF_EXTRAS = {
     "import numba": "numba",
@@ -169,6 +170,16 @@ def test_every_block_is_checked_in_one_of_these_ways() -> None:
             json.loads(block.code)
         else:
             assert block.language in {"python", "text", "sh"}, f"{block.page.name}: {block.code}"
+
+
+def test_each_page_has_a_title_of_its_own() -> None:
+    pages: dict[str, list[str]] = {}
+    for page in (ROOT / "docs").rglob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        if included := re.match(r"```{include} (\S+)", text):
+            text = (page.parent / included[1]).read_text(encoding="utf-8")
+        pages.setdefault(text.partition("\n")[0], []).append(page.name)
+    assert {title: names for title, names in pages.items() if len(names) > 1 or not title.startswith("# ")} == {}
 
 
 def test_the_readme_is_short() -> None:

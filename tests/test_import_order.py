@@ -9,7 +9,7 @@ from support.imports import SOURCES, UNITS, imported, inner_imports, unit_of
 # From the lowest to the highest level. A module imports only from lower levels. A folder is one
 # unit with all its modules; "scardffi" is the package's __init__, which collects the public names.
 LEVELS: list[set[str]] = [
-    {"_native", "_calls", "_half_made", "_printable", "_bytes_like", "_field_docs", "_first_use"},
+    {"_native", "_calls", "_half_made", "_printable", "_bytes_like", "_field_docs", "_first_use", "_extras"},
     {"constants", "iso7816", "_cdef", "_not_copied", "_locks", "_threads", "_at_exit", "_pyinstaller", "_html_page"},
     {"errors", "services", "_events"},
     {"_loader"},
@@ -52,6 +52,7 @@ STRICTER = {
         "_bytes_like",
         "_field_docs",
         "_first_use",
+        "_extras",
     },  # no PC/SC: they only have a transmitter
     "_attachment": {"constants", "_locks", "errors", "exchange", "services"},  # no native object, no handle
     "_half_made": NOTHING,
@@ -60,6 +61,7 @@ STRICTER = {
     "_bytes_like": NOTHING,
     "_field_docs": NOTHING,
     "_first_use": NOTHING,
+    "_extras": NOTHING,
     "_not_copied": NOTHING,
     "_events": {"constants", "_field_docs"},  # no ffi, no threads
     "_event_queue": {"constants", "errors", "_events", "_locks"},  # no ffi, no PC/SC library
@@ -67,7 +69,7 @@ STRICTER = {
     "_threads": NOTHING,
     "_fork_guard": {"_loader", "errors"},
     "_keep_alive": {"_loader", "_locks", "_threads"},
-    "_reaper": {"_threads"},  # it closes any object
+    "_reaper": {"_locks", "_threads"},  # it closes any object
     "_cdef": NOTHING,  # it runs before the package is built
     "_at_exit": NOTHING,  # it decorates any function
     "_pyinstaller": NOTHING,  # PyInstaller runs it
@@ -136,8 +138,8 @@ def test_only_the_standard_library_and_the_package_are_imported(module: str) -> 
     assert outside - sys.stdlib_module_names == OUTSIDE.get(module, NOTHING)
 
 
-def test_the_module_vpcd_imports_only_what_every_class_needs() -> None:
-    assert inner_imports("virtual.vpcd") == {"_at_exit", "_half_made", "_locks", "_not_copied"}
+def test_the_module_vpcd_imports_only_what_every_class_needs_and_the_errors() -> None:
+    assert inner_imports("virtual.vpcd") == {"_at_exit", "_half_made", "_locks", "_not_copied", "constants", "errors"}
 
 
 def test_there_is_no_circular_import() -> None:

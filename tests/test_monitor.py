@@ -4,6 +4,7 @@ import contextlib
 import gc
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -640,11 +641,67 @@ def test_waiting_goes_on_while_the_service_is_away(context: Context) -> None:
     assert context.wait_for_card(SECONDS).reader == virtual.DEFAULT_READER
 
 
+def why_in_vain(context: Context, timeout: float, **arguments: Any) -> str:
+    """Return the reason that the error of wait_for_card gives."""
+    with pytest.raises(SCardTimeoutError) as raised:
+        context.wait_for_card(timeout, **arguments)
+    assert raised.value.function == "wait_for_card"
+    assert raised.value.code == 0x8010000A
+    match = re.fullmatch(
+        r"wait_for_card: the timeout expired, and (.*) \[SCARD_E_TIMEOUT .*\]\. .*\.", str(raised.value)
+    )
+    assert match is not None, raised.value
+    return match[1]
+
+
+def test_a_wait_without_readers_says_so(context: Context) -> None:
+    default = VirtualReader(virtual.DEFAULT_READER, virtual.AnsweringCard())
+    default.unplug()
+    try:
+        assert why_in_vain(context, 0) == "no reader is plugged in"
+        assert why_in_vain(context, 0.05, reader="Desk") == "no reader is plugged in"
+    finally:
+        default.plug()
+
+
+def test_a_wait_for_a_reader_that_is_not_there_says_so(context: Context) -> None:
+    assert why_in_vain(context, 0, reader="nobody") == "no reader has this name: 'nobody'"
+
+
+def test_a_wait_for_a_card_says_that_none_is_there(context: Context, reader: VirtualReader) -> None:
+    assert why_in_vain(context, 0, atr=OTHER.atr) == "no such card is there"
+    assert why_in_vain(context, 0, atr=OTHER.atr, reader=reader.name[3:]) == "no such card is there"
+
+
+def test_a_reader_that_was_unplugged_during_the_wait_is_not_there(context: Context, reader: VirtualReader) -> None:
+    reader.remove()
+    threading.Timer(0.1, reader.unplug).start()
+    assert why_in_vain(context, 0.4, reader=reader.name) == f"no reader has this name: {NAME!r}"
+
+
+def test_a_wait_without_service_says_so(context: Context) -> None:
+    with virtual.service_stopped():
+        assert why_in_vain(context, 0) == "the resource manager does not run"
+
+
+def test_a_wait_during_which_the_service_comes_back_speaks_of_the_readers(context: Context) -> None:
+    with virtual.service_stopped():
+        threading.Timer(0.1, virtual._scardvirtual.start_service).start()
+        assert why_in_vain(context, 0.8, reader="nobody") == "no reader has this name: 'nobody'"
+
+
+def test_a_wait_without_an_answer_says_nothing_about_readers(library: Library) -> None:
+    context = Context(library=library)
+    with virtual.service_frozen():
+        assert why_in_vain(context, 0.1) == "the resource manager has not answered"
+    context.release()
+
+
 @pytest.mark.parametrize("end", ["cancel", "release"])
 def test_cancel_and_release_end_a_wait_for_a_card(library: Library, end: str) -> None:
     context = Context(library=library)
     threading.Timer(0.1, getattr(context, end)).start()
-    with pytest.raises(CancelledError):
+    with pytest.raises(CancelledError, match=r"^wait_for_card: the wait was cancelled"):
         context.wait_for_card(SECONDS, reader="nobody")
     context.release()
     with pytest.raises(UnexpectedStateError):

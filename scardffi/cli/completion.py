@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from .._extras import extra
 from ._exit_codes import ExitCode
 from ._input import refuse
 from .main import CommandParser, parser
@@ -32,9 +33,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Print the program text for the shell."""
     try:
-        import shtab
-    except ImportError:
-        refuse('completion needs shtab; install it with: pip install "scardffi[cli]"')
+        with extra("cli"):
+            import shtab
+    except ModuleNotFoundError as error:
+        refuse(str(error))
     every = parser(loaded=True)
     for action in _file_arguments(every):
         action.complete = shtab.FILE  # type: ignore[attr-defined]  # shtab reads this attribute

@@ -3,7 +3,7 @@
 Every function returns what pyscard's returns: a code, or a list that begins with it. Codes are signed on the platforms
 on which PC/SC's LONG has 32 bits, as pyscard's are. The functions use scardffi's default library; without a PC/SC
 library they return SCARD_E_NO_SERVICE. They differ from pyscard's only if pyscard refuses an argument that is usable,
-accepts one that is wrong, returns uninitialized memory, or crashes: docs/pyscard-differences.md lists the differences.
+accepts one that is wrong, returns uninitialized memory, or crashes: see the page "Differences from pyscard".
 
 A ``hcontext`` is a context that SCardEstablishContext has returned, a ``hcard`` a card handle of SCardConnect; a
 ``readername`` and a ``groupname`` are text. A command is a list, a tuple or a buffer of bytes. A wrong argument raises
@@ -24,6 +24,7 @@ from .._arguments import new_memory as _new_memory
 from .._loader import calls as _calls
 from .._loader import ffi as _ffi
 from .._loader import lib as _lib
+from .._reaper import wait_for_disconnects as _wait_for_disconnects
 from ..constants import INFINITE as _FOR_EVER
 from ..constants import MAX_BUFFER_SIZE_EXTENDED as _ROOM
 from ..constants import ReturnCode as _ReturnCode
@@ -258,6 +259,8 @@ def SCardConnect(
 ) -> list[Any]:
     """Return [code, card handle, active protocol]. Wraps ``SCardConnect``.
 
+    It waits until the collected connections of this process to the reader are disconnected, at most 5 s.
+
     Args:
         hcontext: an open context that no other thread uses at the same time.
         readername: the name of the reader.
@@ -267,6 +270,7 @@ def SCardConnect(
     number = _handle("hcontext", hcontext)
     reader = "" if readername is None else _name("readername", readername)
     share, protocols = _dword("dwShareMode", dwShareMode), _dword("dwPreferredProtocols", dwPreferredProtocols)
+    _wait_for_disconnects(reader)
     return _answers(_raw.SCardConnect, (0, 0), number, reader, share, protocols)
 
 
@@ -278,6 +282,8 @@ def SCardReconnect(
 ) -> list[Any]:
     """Return [code, active protocol] of a new connection with the same handle. Wraps ``SCardReconnect``.
 
+    It waits for collected connections as :func:`SCardConnect` does.
+
     Args:
         hcard: an open card handle.
         dwShareMode: one of SCARD_SHARE_*.
@@ -287,6 +293,7 @@ def SCardReconnect(
     number, share = _handle("hcard", hcard), _dword("dwShareMode", dwShareMode)
     protocols = _dword("dwPreferredProtocols", dwPreferredProtocols)
     action = _dword("dwInitialization", dwInitialization)
+    _wait_for_disconnects(None)
     return _answers(_raw.SCardReconnect, (0,), number, share, protocols, action)
 
 

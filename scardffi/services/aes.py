@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.cmac import CMAC
-from cryptography.hazmat.primitives.constant_time import bytes_eq
-
 from .._bytes_like import contiguous
+from .._extras import extra
 from .._half_made import repr_if_half_made
 from .._not_copied import NotCopied
 from ..iso7816.command import checked
+
+with extra("crypto"):
+    from cryptography.hazmat.primitives.ciphers.algorithms import AES
+    from cryptography.hazmat.primitives.cmac import CMAC
+    from cryptography.hazmat.primitives.constant_time import bytes_eq
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -140,8 +140,13 @@ def microseconds(latency: float) -> int:
     return round(1e6 * checked)
 
 
-def copied(name: str, value: object) -> bytes:
+def copied(name: str, value: object, allowed: str = "bytes") -> bytes:
     """Copy a bytes-like object; unlike ``bytes()``, this does not take an int for a length.
+
+    Args:
+        name: the argument's name, for the message of the error.
+        value: the argument's value.
+        allowed: what the caller allows, for the message.
 
     Raises:
         TypeError: the object is not bytes-like.
@@ -149,7 +154,7 @@ def copied(name: str, value: object) -> bytes:
     try:
         return bytes(memoryview(value))  # type: ignore[arg-type]  # it raises TypeError if this is not a buffer
     except TypeError:
-        raise TypeError(f"{name}: expected bytes, got {type(value).__name__}") from None
+        raise TypeError(f"{name}: expected {allowed}, got {type(value).__name__}") from None
 
 
 def bytes_at(address: int | None, length: int) -> bytes:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
+    from typing_extensions import Buffer
+
 __all__ = ["Fault", "fault", "service_frozen", "service_stopped"]
 
 
@@ -86,7 +88,7 @@ def fault(
     call: SupportsIndex = 1,
     times: SupportsIndex = 1,
     code: SupportsIndex | str | None = None,
-    answer: bytes | None = None,
+    answer: Buffer | str | None = None,
     latency: float | None = None,
     removal: bool = False,
     reset: bool = False,
@@ -103,7 +105,8 @@ def fault(
         times: the number of consecutive calls that it hits.
         code: the call does nothing and returns this code: a number such as 0x80100006, or a name of
             :class:`~scardffi.constants.ReturnCode` such as ``"SCARD_E_NO_MEMORY"``.
-        answer: the card executes the command, and the call returns these bytes instead of the card's answer.
+        answer: the card executes the command, and the call returns these bytes, or this hexadecimal text such as
+            ``"6A82"``, instead of the card's answer.
         latency: the card takes this many seconds longer.
         removal: the card is removed while it executes the command. It executes the whole command, but the answer is
             lost.
@@ -136,7 +139,7 @@ def fault(
         raise invalid(
             "function", function, f"SCardTransmit: no other function can have the effect {effects[0].name.lower()}"
         )
-    data = b"" if answer is None else _scardvirtual.copied("answer", answer)
+    data = b"" if answer is None else _bytes_of(answer)
     try:
         number = _scardvirtual.fault(name, first, hits, effects[0], value, data)
     except InvalidArgumentError:
@@ -196,6 +199,15 @@ def _end(state: str, change: Callable[[], None]) -> None:
         _running[state] -= 1
         if _running[state] == 0:
             change()
+
+
+def _bytes_of(answer: Buffer | str) -> bytes:
+    if not isinstance(answer, str):
+        return _scardvirtual.copied("answer", answer, "bytes, or hexadecimal text")
+    try:
+        return bytes.fromhex(answer)
+    except ValueError:
+        raise invalid("answer", answer, "two hexadecimal digits for each byte, such as 6A82") from None
 
 
 def _positive(name: str, value: SupportsIndex) -> int:

@@ -76,7 +76,7 @@ def piv_card(
 
     Raises:
         ValueError: an argument is not allowed.
-        ModuleNotFoundError: there are keys, and the package cryptography is not installed.
+        ModuleNotFoundError: there are keys, and the package cryptography, of the extra ``crypto``, is not installed.
     """
     if keys is None:
         from ._piv_keys import new_key

@@ -27,6 +27,8 @@ from .._at_exit import silent_at_exit
 from .._half_made import repr_if_half_made
 from .._locks import Mutex
 from .._not_copied import NotCopied
+from ..constants import ReturnCode
+from ..errors import SCardError
 
 if sys.platform == "win32":
     import ctypes
@@ -46,6 +48,7 @@ _CONTROLS: Final = _UNANSWERED | {_GET_ATR}
 _LONGEST_ATR: Final = 33
 _LONGEST_MESSAGE: Final = 0xFFFF
 _FAILED: Final = b"\x6f\x00"
+_REMOVALS: Final = frozenset({ReturnCode.SCARD_E_NO_SMARTCARD, ReturnCode.SCARD_W_REMOVED_CARD})
 
 # Unlike DefaultSelector, these have no file descriptor that a child process would inherit. Windows has no PollSelector.
 _Selector: Final = getattr(selectors, "PollSelector", selectors.SelectSelector)
@@ -66,7 +69,8 @@ class VpcdCard(NotCopied):
 
     vpcd's protocol transports answers of 1 to 65535 bytes and ATRs of 1 to 33. If the card raises an exception or
     returns an answer of another length, the answer to the command is 6F00. If there is no ATR, because the card raises
-    an exception or because it is mute, the connection is closed, which vpcd treats as a removal of the card.
+    an exception or because it is mute, or if it raises an SCardError with the code SCARD_E_NO_SMARTCARD or
+    SCARD_W_REMOVED_CARD, the connection is closed, which vpcd treats as a removal of the card.
 
     vpcd cannot transport commands of the one byte 00, 01, 02 or 04. The card takes 04 for the request for the ATR,
     and answers with the ATR. After the others pcscd would wait for ever; the card therefore ends the connection after 5
@@ -81,7 +85,7 @@ class VpcdCard(NotCopied):
             the card, which gets one command at a time.
 
     Attributes:
-        errors: the exceptions that the card has raised, with their tracebacks.
+        errors: the exceptions that the card has raised, with their tracebacks, except removals of the card.
     """
 
     def __init__(self, card: Card, port: int, host: str = "127.0.0.1", *, listen: bool = False) -> None:
@@ -241,7 +245,7 @@ class _Server:
                     self.serve(self._connect())
 
     def _serve_messages(self, connection: socket.socket, stream: BinaryIO) -> None:
-        """Answer messages until the end of the connection, or until the card has no ATR.
+        """Answer messages until the end of the connection, or until the card has no ATR or says that it was removed.
 
         Raises:
             TimeoutError: the reader seems to wait for the answer to a message that was taken for a control message, so
@@ -263,7 +267,7 @@ class _Server:
             previous = message
 
     def _answer(self, message: bytes) -> bytes | None:
-        """Return the card's answer; None if the message needs no answer, b"" if the card has no ATR."""
+        """Return the card's answer; None if the message needs no answer, b"" if the connection must be closed."""
         is_command, asks_for_atr = message not in _CONTROLS, message == _GET_ATR
         with self._card_lock:
             try:
@@ -274,6 +278,8 @@ class _Server:
                 if message in (_POWER_ON, _RESET) and (reset := getattr(self._card, "reset", None)) is not None:
                     reset()
             except BaseException as error:  # noqa: BLE001  a card may raise anything, pytest's Failed too; errors keeps it
+                if is_command and isinstance(error, SCardError) and error.code in _REMOVALS:
+                    return b""
                 self._errors.append(error)
         return _FAILED if is_command else b"" if asks_for_atr else None
 

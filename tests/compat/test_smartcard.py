@@ -21,7 +21,8 @@ from scardffi.compat.smartcard.CardRequest import CardRequest
 from scardffi.compat.smartcard.CardType import ATRCardType
 from scardffi.compat.smartcard.ExclusiveConnectCardConnection import ExclusiveConnectCardConnection
 from scardffi.compat.smartcard.ExclusiveTransmitCardConnection import ExclusiveTransmitCardConnection
-from scardffi.compat.smartcard.pcsc import PCSCCardConnection, PCSCExceptions, PCSCPart10
+from scardffi.compat.smartcard.PassThruCardService import PassThruCardService
+from scardffi.compat.smartcard.pcsc import PCSCExceptions, PCSCPart10
 from scardffi.compat.smartcard.pcsc.PCSCContext import PCSCContext
 from scardffi.compat.smartcard.pcsc.PCSCReader import PCSCReader
 from scardffi.compat.smartcard.Session import Session
@@ -167,16 +168,74 @@ def test_an_exclusive_connection_keeps_others_out(connection: CardConnectionDeco
     assert connection.transmit(READ_4) == ANSWER
 
 
-def test_a_connection_that_ends_while_another_is_refused_does_not_keep_it_out(
-    connection: CardConnectionDecorator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    connection.disconnect()
-    ending = {object()}
-    monkeypatch.setattr(PCSCCardConnection, "_ending", ending)
-    monkeypatch.setattr(PCSCCardConnection, "_wait_for_ending", ending.clear)
-    with virtual.fault("SCardConnect", code="SCARD_E_SHARING_VIOLATION"):
-        connection.connect()
-    assert connection.transmit(READ_4) == ANSWER
+class SlowResets(virtual.AnsweringCard):
+    """A card that takes some time for a reset."""
+
+    def reset(self) -> None:
+        """Wait."""
+        time.sleep(0.02)
+
+    def transmit(self, command: bytes) -> bytes:
+        """Answer as the card of the virtual library does."""
+        del command
+        return bytes.fromhex("00010203 9000")
+
+
+def plain(reader: str) -> CardConnectionDecorator:
+    connection = PCSCReader(reader).createConnection()
+    connection.connect()
+    return connection
+
+
+def exclusive(reader: str) -> CardConnectionDecorator:
+    connection = ExclusiveConnectCardConnection(PCSCReader(reader).createConnection())
+    connection.connect()
+    return connection
+
+
+def of_a_service(reader: str) -> Any:
+    service = PassThruCardService(PCSCReader(reader).createConnection())
+    service.connection.connect()
+    return service.connection
+
+
+def of_a_session(reader: str) -> Any:
+    return Session(reader).cs.connection
+
+
+def of_a_request(reader: str) -> Any:
+    service = CardRequest(timeout=5, readers=[reader]).waitforcard()
+    service.connection.connect()
+    return service.connection
+
+
+CONNECTING = [plain, exclusive, of_a_service, of_a_session, of_a_request]
+
+
+@pytest.mark.parametrize("connect", CONNECTING)
+def test_a_dropped_connection_does_not_affect_the_next_one(connect: Callable[[str], Any]) -> None:
+    with virtual.VirtualReader("slow", SlowResets()) as reader:
+        for _ in range(5):
+            connection = connect(reader.name)
+            for _ in range(3):
+                assert connection.transmit(READ_4) == ANSWER
+                time.sleep(0.01)
+            del connection
+
+
+def test_a_dropped_connection_does_not_affect_connections_of_smartcard_scard() -> None:
+    wanted = scard.SCARD_SHARE_SHARED, scard.SCARD_PROTOCOL_T1
+    with virtual.VirtualReader("slow", SlowResets()) as reader:
+        _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+        plain(reader.name)
+        code, card, protocol = scard.SCardConnect(context, reader.name, *wanted)
+        for _ in range(2):
+            assert code == scard.SCARD_S_SUCCESS
+            time.sleep(0.03)
+            assert scard.SCardTransmit(card, protocol, READ_4)[0] == scard.SCARD_S_SUCCESS
+            plain(reader.name)
+            code, protocol = scard.SCardReconnect(card, *wanted, scard.SCARD_LEAVE_CARD)
+        scard.SCardReleaseContext(context)
 
 
 def test_exclusive_transmits_are_transactions(connection: CardConnectionDecorator) -> None:

@@ -36,6 +36,7 @@ _ROOM = "The limit is the daemon's, not PC/SC's; tests of programs with many car
 _LOCK = "The daemon does not unlock the reader, and every connection waits for ever; that is an error in pcscd."
 _COUNT = "As in pcsc-lite from 2.3.0 on: a reader plugged in or unplugged between two waits is not missed."
 _RELEASE = "The client waits for its own thread; the caller wants the wait to end, and then no thread is blocked."
+_BUSY = "The client locks its context during a call, and then the whole process; PC/SC does not ask for that."
 
 _FEWER = "An error in pcsc-lite 2.5: it compares the list's size with the largest that the process has seen."
 _GONE = "An error in pcscd 2.5, seen seldom: while its list of readers changes, it may miss a reader that is there."
@@ -50,6 +51,8 @@ DIFFERENCES: Final = {
     "code of a list whose count is not the one of now": Difference(TIMEOUT, SUCCESS, _COUNT, gone_in_2=True),
     "code of a list after a restart with fewer readers": Difference(UNEXPECTED, SUCCESS, _FEWER, new_in_2=True),
     "a wait ends while other readers come and go": Difference(True, False, _GONE, new_in_2=True),
+    "a call on a card waits for a wait of its context": Difference(True, False, _BUSY),
+    "then a call on another context waits": Difference(True, False, _BUSY),
     "a release waits for a wait": Difference(True, False, _RELEASE),
     "code of a wait whose context is released": Difference(TIMEOUT, INVALID_HANDLE, _RELEASE),
 }

@@ -8,6 +8,7 @@ from scardffi import ffi, lib
 
 from .clients import Call, Clients
 from .codes import (
+    ANY,
     ATR_MUTE,
     ATR_T0,
     CANCELLED,
@@ -444,3 +445,18 @@ def test_a_release_during_a_wait_ends_the_wait_or_waits_for_it(place: Place, wat
     assert call.answer()[0] == expected(place, "code of a wait whose context is released")
     assert release.answer() == SUCCESS
     assert place.library.SCardIsValidContext(watch.context) == INVALID_HANDLE
+
+
+def test_a_call_on_a_card_during_a_wait_of_its_context_ends_at_the_latest_after_the_wait(
+    place: Place, clients: Clients, watch: Watch
+) -> None:
+    other = clients.context()
+    code, handle, _ = place.library.SCardConnect(watch.context, place.reader(1), SHARED, ANY)
+    assert code == SUCCESS
+    wait = watch.wait((0, watch.state()), timeout=400)
+    status = Call(place.library.SCardStatus, handle)
+    assert status.waits() == expected(place, "a call on a card waits for a wait of its context")
+    listing = Call(place.library.SCardListReaders, other)
+    assert listing.waits() == expected(place, "then a call on another context waits")
+    assert wait.answer()[0] == TIMEOUT
+    assert (status.answer()[0], listing.answer()[0]) == (SUCCESS, SUCCESS)

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from support.commands import ANSWER_4, READ_4
 from support.compile import (
     need_libpython,
+    need_pcsclite_headers,
     need_python_headers,
     program,
     python_include_flags,
@@ -31,7 +33,8 @@ from scardffi import ReturnCode, SCardManage, embed, ffi, lib, virtual
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="built as for Linux")
 
 FOLDER = Path(__file__).parent
-BENCHMARKS = FOLDER.parent.parent / "benchmarks"
+ROOT = FOLDER.parent.parent
+BENCHMARKS = ROOT / "benchmarks"
 INCLUDE = f"-I{embed.get_include()}"
 COUNT = 1000
 ROUNDS, TRIES = 9, 3
@@ -90,6 +93,39 @@ def assert_drives(drive: Callable[[Any], int], of: Callable[[Any], object], card
 def test_ctypes_opens_uses_and_closes_a_card_through_the_table() -> None:
     arguments = [str(FOLDER / "ctypes_calls.py"), virtual.library_path(), virtual.DEFAULT_READER]
     assert printed(sys.executable, *arguments) == [ANSWER_4.hex()]
+
+
+# a C library that opens a card
+
+
+def commands(page: Path, folder: Path) -> list[str]:
+    """Put the Python files of a page and the C sources of this folder into an empty folder; return the page's commands.
+
+    They run there with ``run_commands``, with this Python as ``.venv``.
+    """
+    text = page.read_text(encoding="utf-8")
+    for name, code in re.findall(r"```python\n# (\w+\.py)\n(.+?)```", text, re.DOTALL):
+        (folder / name).write_text(code, encoding="utf-8")
+    for source in FOLDER.glob("*.c"):
+        shutil.copy(source, folder)
+    (folder / ".venv").symlink_to(sys.prefix)
+    return re.findall(r"```sh\n(.+?)```", text, re.DOTALL)
+
+
+def run_commands(script: str, folder: Path) -> list[str]:
+    """Run commands of a page in the folder; return the lines that they print."""
+    return printed("bash", "-euc", script, folder=folder)
+
+
+def test_the_c_library_of_the_page_lends_its_card_to_python_on_the_virtual_library(tmp_path: Path) -> None:
+    need_pcsclite_headers()
+    need_program("pkg-config")
+    build, run = commands(ROOT / "docs" / "attach-by-handle.md", tmp_path)
+    assert run_commands(build, tmp_path) == []
+    assert run_commands(run, tmp_path) == [ANSWER_4.hex()]
+    code = "from scardffi import virtual; virtual.stand_in(); virtual.installed().__enter__(); "
+    code += "exec(open('lend.py').read())"
+    assert printed(sys.executable, "-c", code, virtual.DEFAULT_READER, folder=tmp_path) == [ANSWER_4.hex()]
 
 
 # a C extension

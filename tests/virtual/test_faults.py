@@ -125,6 +125,12 @@ def test_the_given_answer_replaces_the_cards(garbage: bytes, card: SCardManage) 
     assert card.transmit(READ_4) == ANSWER_4
 
 
+@pytest.mark.parametrize(("text", "answer"), [("6A82", b"\x6a\x82"), ("01 02 90 00", b"\1\2\x90\0"), ("", b"")])
+def test_the_answer_may_be_hexadecimal_text(text: str, answer: bytes, card: SCardManage) -> None:
+    with fault("SCardTransmit", answer=text):
+        assert card.transmit(READ_4) == answer
+
+
 def test_a_given_answer_that_does_not_fit_is_not_written(card: SCardManage) -> None:
     memory = bytearray(b"\xee" * 16)
     with fault("SCardTransmit", answer=bytes(200)), memoryview(memory)[:8] as part, pytest.raises(SCardError) as raised:
@@ -293,12 +299,13 @@ def test_a_command_during_the_stop_is_a_communication_error(library: Library) ->
         ("SCardTransmit", {"code": 1, "times": -1}, "times: -1"),
         ("SCardTransmit", {"code": -1}, "code: -1"),
         ("SCardTransmit", {"latency": -1.0}, "latency: -1.0"),
+        ("SCardTransmit", {"answer": "6A8"}, "answer: '6A8' is not allowed; give two hexadecimal digits for each byte"),
         ("SCardTransmit", {"removal": 0}, "number of effects: 0 is not allowed"),
     ],
     ids=repr,
 )
 def test_a_wrong_fault_is_refused_with_the_arguments_name(
-    function: str, arguments: dict[str, int], message: str
+    function: str, arguments: dict[str, object], message: str
 ) -> None:
     with pytest.raises(InvalidArgumentError, match=message):
         fault(function, **arguments)  # type: ignore[arg-type]  # the test passes a wrong type
@@ -307,6 +314,11 @@ def test_a_wrong_fault_is_refused_with_the_arguments_name(
 def test_a_function_name_of_a_wrong_type_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="function: expected a str, got int"):
         fault(5, code=1)  # type: ignore[arg-type]  # the test passes a wrong type
+
+
+def test_an_answer_of_a_wrong_type_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="answer: expected bytes, or hexadecimal text, got int"):
+        fault("SCardTransmit", answer=0x6A82)  # type: ignore[arg-type]  # the test passes a wrong type
 
 
 def test_at_most_64_faults_are_armed(card: SCardManage) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import time
 from typing import TYPE_CHECKING, NoReturn
 
 from ...._at_exit import silent_at_exit
 from ...._reaper import close_later
 from ....constants import Disposition, Scope
 from ....context import Context
-from ....errors import SCardError, SharingViolationError
+from ....errors import SCardError
 from ....manage import SCardManage
 from ... import scard
 from ...scard import _bytes
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-_ENDING_SECONDS = 1.0
-_ENDING_STEP = 0.001
 _NO_STATUS_WORD = "The card's response has no status word"
 _NO_CARD = {scard.SCARD_E_NO_SMARTCARD, scard.SCARD_W_REMOVED_CARD}
 
@@ -68,7 +65,8 @@ def translateprotocolheader(protocol: int) -> int:
 class PCSCCardConnection(CardConnection):
     """A connection to the card in a reader, through PC/SC.
 
-    It may be used from any thread. If it is collected while connected, it is disconnected on another thread.
+    It may be used from any thread. If it is collected while connected, it is disconnected on another thread, and the
+    next :meth:`connect` to the reader waits for that.
 
     Args:
         reader: the reader's name.
@@ -118,17 +116,7 @@ class PCSCCardConnection(CardConnection):
         share = scard.SCARD_SHARE_SHARED if mode is None else mode
         try:
             manage = SCardManage()
-            attach = functools.partial(
-                manage.attach_by_ifd, self.reader, share, mask & ~scard.SCARD_PROTOCOL_T15, scope=Scope.USER
-            )
-            is_any_ending = bool(_ending)  # it may have ended when the attach has failed
-            try:
-                attach()
-            except SharingViolationError:
-                if not is_any_ending and not _ending:
-                    raise
-                _wait_for_ending()
-                attach()
+            manage.attach_by_ifd(self.reader, share, mask & ~scard.SCARD_PROTOCOL_T15, scope=Scope.USER)
         except SCardError as error:
             hresult = scard.SCARD_E_PROTO_MISMATCH if mask == scard.SCARD_PROTOCOL_T15 else hresult_of(error)
             name = "" if hresult in _NO_CARD else f" with protocol {dictProtocol.get(mask, mask)}"
@@ -200,8 +188,7 @@ class PCSCCardConnection(CardConnection):
     def __del__(self) -> None:
         manage = getattr(self, "manage", None)
         if manage is not None and manage.is_attached:
-            _ending.add(manage)
-            close_later(functools.partial(_end, manage, self.disposition))
+            close_later(functools.partial(manage.detach, self.disposition), self.reader)
 
     def _connected(self) -> SCardManage:
         return self.manage or _not_connected()
@@ -290,24 +277,6 @@ class PCSCCardConnection(CardConnection):
         """
         with failing(CardConnectionException, "Failed to unlock"):
             self._connected().unlock()
-
-
-_ending: set[SCardManage] = set()
-"""Connections that were collected and are not disconnected yet."""
-
-
-def _end(manage: SCardManage, disposition: int) -> None:
-    try:
-        manage.detach(disposition)
-    finally:
-        _ending.discard(manage)
-
-
-def _wait_for_ending() -> None:
-    """Wait until collected connections are disconnected, at most a second."""
-    end = time.perf_counter() + _ENDING_SECONDS
-    while _ending and time.perf_counter() < end:
-        time.sleep(_ENDING_STEP)
 
 
 def _not_connected(_command: Buffer = b"") -> NoReturn:
