@@ -53,7 +53,7 @@ class _Exchange(NamedTuple):
         return self.difference(command) is None
 
     def difference(self, command: bytes) -> int | None:
-        """Return the number of the first byte that differs, from 1; None if there is none. Removed bytes do not count."""
+        """Return the number of the first byte that differs, from 1, or None. Removed bytes do not count."""
         if self.command is None:
             return None
         start, length = self.removed
