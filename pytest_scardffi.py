@@ -17,7 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
 
-    from scardffi.virtual import AnsweringCard, Card, Fault, VirtualReader
+    from scardffi.virtual import AnsweringCard, Card, Environment, Fault, VirtualReader
 
 __all__ = ["virtual_card", "virtual_environment", "virtual_reader"]
 
@@ -121,7 +121,7 @@ def virtual_card(virtual_reader: VirtualReader) -> AnsweringCard:
 
 
 @pytest.fixture
-def virtual_environment() -> Iterator[Callable[[Mapping[str, Card | AnsweringCard | None]], dict[str, str]]]:
+def virtual_environment() -> Iterator[Callable[[Mapping[str, Card | AnsweringCard | None]], Environment]]:
     """A function that returns the environment variables with which a child process uses virtual readers.
 
     It is scardffi.virtual.environment(), for the time of the test: its argument is the card in each reader, by the
@@ -130,7 +130,11 @@ def virtual_environment() -> Iterator[Callable[[Mapping[str, Card | AnsweringCar
         def test_my_program(virtual_environment):
             variables = virtual_environment({"Desk": MyCard()})
             assert subprocess.run(["./my-program"], env=variables).returncode == 0
+
+    If a card raises an exception, the test fails at its end with the traceback in the card's code, unless the test
+    removes the exception from ``variables.errors``.
     """
+    __tracebackhide__ = True
     from scardffi import virtual
 
     with ExitStack() as stack:

@@ -138,8 +138,8 @@ def test_only_the_standard_library_and_the_package_are_imported(module: str) -> 
     assert outside - sys.stdlib_module_names == OUTSIDE.get(module, NOTHING)
 
 
-def test_the_module_vpcd_imports_only_what_every_class_needs() -> None:
-    assert inner_imports("virtual.vpcd") == {"_at_exit", "_half_made", "_locks", "_not_copied"}
+def test_the_module_vpcd_imports_only_what_every_class_needs_and_the_errors() -> None:
+    assert inner_imports("virtual.vpcd") == {"_at_exit", "_half_made", "_locks", "_not_copied", "constants", "errors"}
 
 
 def test_there_is_no_circular_import() -> None:

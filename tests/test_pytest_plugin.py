@@ -198,6 +198,46 @@ def test_it(virtual_reader):
     run(pytester, code + WORLD_AS_BEFORE).assert_outcomes(passed=2)
 
 
+CHILD = """
+import subprocess, sys
+
+def child(variables, command="00B0000004"):
+    arguments = [sys.executable, "-I", "-m", "scardffi", "send", command]
+    return subprocess.run(arguments, env=variables, capture_output=True, text=True)
+"""
+
+
+def test_an_exception_of_a_card_in_a_child_process_fails_the_test_with_its_traceback(pytester: pytest.Pytester) -> None:
+    code = """
+def test_it(virtual_environment):
+    assert "SCARD_F_COMM_ERROR" in child(virtual_environment({"Desk": BrokenCard()})).stderr
+"""
+    result = run(pytester, CHILD + code)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*ERROR at teardown of test_it*",
+            ">*return self.look_up(command)",
+            ">*return {}?*no such file*",
+            "E*KeyError: 'no such file'",
+        ],
+        consecutive=False,
+    )
+    said = result.stdout.str()
+    assert "During handling" not in said
+    assert "vpcd.py" not in said
+
+
+def test_an_exception_in_a_child_process_that_the_test_removes_does_not_fail_it(pytester: pytest.Pytester) -> None:
+    code = """
+def test_it(virtual_environment):
+    variables = virtual_environment({"Desk": BrokenCard()})
+    child(variables)
+    assert isinstance(variables.errors.pop(), KeyError)
+"""
+    run(pytester, CHILD + code).assert_outcomes(passed=1)
+
+
 # Faults
 
 

@@ -46,7 +46,7 @@ class Report(NamedTuple):
         return self.findings[0].exit_code if self.findings else 0
 
     def as_json(self) -> dict[str, Any]:
-        """Return the report as an object for JSON; docs/doctor.md describes it."""
+        """Return the report as an object for JSON; the page "Why nothing works" describes it."""
         return {
             "system": self.system,
             "python": self.python,

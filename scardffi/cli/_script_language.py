@@ -1,7 +1,7 @@
 """The language of script files and of the shell: it is read, checked, and turned into commands one after the other.
 
-It is scriptor's format with expected status words, variables and loops; docs/script-files.md describes it. Nothing here
-knows a card or a terminal: :meth:`Script.steps` yields what is to be sent, and gets the responses.
+It is the format of scriptor with expected status words, variables and loops; the help of `scardffi script` lists its
+lines. Nothing here knows a card or a terminal: :meth:`Script.steps` yields what is to be sent, and gets the responses.
 """
 
 from __future__ import annotations
@@ -254,12 +254,10 @@ class Script:
         self._raw = raw
         self.asks = [statement for statement in self._body if isinstance(statement, Ask)]
         self.exchanges = _exchanges(self._body)
-        problems: list[Problem] = reader.problems
-        if not problems:
-            values: dict[str, bytes | None] = dict.fromkeys((*FROM_CARD, *(known.values if known else ())))
-            _check(self._body, values, problems, raw=raw)
-        if problems:
-            raise ScriptError(problems)
+        names = *FROM_CARD, *(known.values if known else ()), *reader.names_of_wrong_lines
+        _check(self._body, dict.fromkeys(names), reader.problems, raw=raw)
+        if reader.problems:
+            raise ScriptError(reader.problems)
 
     def steps(self, variables: Variables) -> Generator[Step, bytes, None]:
         """Yield what is to be done, in order; send the response to a command back into the generator.
@@ -458,10 +456,16 @@ def _logical_lines(text: str) -> Iterator[list[_Word]]:
 
 
 class _Reader:
-    """Turns lines into statements."""
+    """Turns lines into statements.
+
+    Attributes:
+        problems: what is wrong.
+        names_of_wrong_lines: the variables that wrong lines would set, so that their use is not wrong too.
+    """
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self.names_of_wrong_lines: set[str] = set()
         self._expected: Expected | None = None
         self._bodies: list[list[_Statement]] = [[]]
         self._loops: list[_Loop] = []
@@ -474,6 +478,8 @@ class _Reader:
             statement = read(words)
         except _WrongError as wrong:
             self.problems.append(wrong.problem)
+            if keyword in {"ask", "for", "set"}:
+                self.names_of_wrong_lines.update(word.text for word in words[1:2])
             return
         if statement is not None:
             self._bodies[-1].append(statement)
@@ -490,7 +496,10 @@ class _Reader:
         expected = self._expected
         if _ARROW in texts:
             arrow = texts.index(_ARROW)
-            expected = _expected(words[arrow + 1 :], words[arrow].place)
+            try:
+                expected = _expected(words[arrow + 1 :], words[arrow].place)
+            except _WrongError as wrong:  # the bytes before it may be wrong too
+                self.problems.append(wrong.problem)
             words = words[:arrow]
         if words and not _PART.match(words[0].text):
             allowed = f"give a command in hexadecimal digits, or one of {', '.join(KEYWORDS)}"
@@ -541,7 +550,7 @@ class _Reader:
             self._begin(loop)
 
     def _read_for(self, words: list[_Word]) -> None:
-        loop = _Loop(None, (), [], words[0].place)
+        loop = _Loop(None, range(0), [], words[0].place)
         try:
             if len(words) < 4 or words[2].text.lower() != "in":
                 message = "this line begins no loop; give for NAME in BYTES, such as for N in 01 02 or for N in 01..0A"

@@ -1,7 +1,21 @@
 """Run a file of commands on a card, in the format of scriptor with expected status words, variables and loops.
 
-The whole file is checked before anything is sent, and the codes that it asks for are read. docs/script-files.md
-describes the format.
+The whole file is checked before anything is sent, and the codes that it asks for are read. Its lines are:
+
+  00 A4 00 0C 02 3F 00       send a command
+  00B0000004 -> 9000 62xx    send it, and expect one of these status words; x is any digit
+  expect 9000 61xx           expect these after the commands that follow; expect any ends this
+  reset, reset cold          reset the card, or turn its power off and on
+  set NAME = 3F 00           set a variable: its bytes are $NAME or ${NAME}, its length is ${#NAME}
+  ask NAME pad 8 FF          ask for a code, without echo; pad, the length and the byte may be left out
+  repeat 5                   repeat the lines up to end
+  for N in 01..0A 3F00       do so with each of these values in a variable
+  end                        end a loop
+  break 6A83                 leave the loop if the last status word is one of these
+  exit                       end the script
+  # text                     a comment, also after a command
+
+A backslash at the end of a line goes on in the next one. $DATA, $SW1 and $SW2 are those of the last response.
 """
 
 from __future__ import annotations

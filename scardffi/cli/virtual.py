@@ -51,8 +51,14 @@ def run(options: Namespace) -> int:
         with environment(_cards(options)) as variables:
             sys.stdout.flush()
             code = _run([program, *options.program[1:]], variables)
+            problems = [f"a card raised {type(error).__name__}: {error}" for error in variables.errors]
+            variables.errors.clear()
     except (ValueError, OSError) as error:
         refuse(str(error))
+    for problem in problems:
+        warn(f"virtual: {problem}")
+    if problems and code == 0:
+        return ExitCode.CARD
     return code if code >= 0 else 128 - code  # as shells say which signal ended it
 
 

@@ -3,7 +3,7 @@
 Every function returns what pyscard's returns: a code, or a list that begins with it. Codes are signed on the platforms
 on which PC/SC's LONG has 32 bits, as pyscard's are. The functions use scardffi's default library; without a PC/SC
 library they return SCARD_E_NO_SERVICE. They differ from pyscard's only if pyscard refuses an argument that is usable,
-accepts one that is wrong, returns uninitialized memory, or crashes: docs/pyscard-differences.md lists the differences.
+accepts one that is wrong, returns uninitialized memory, or crashes: see the page "Differences from pyscard".
 
 A ``hcontext`` is a context that SCardEstablishContext has returned, a ``hcard`` a card handle of SCardConnect; a
 ``readername`` and a ``groupname`` are text. A command is a list, a tuple or a buffer of bytes. A wrong argument raises

@@ -17,7 +17,7 @@ _LINE: Final = re.compile(
 )
 _READER: Final = re.compile(r"reader '(.*)'$")
 _ATR: Final = re.compile(r"ATR +: ((?:[0-9a-fA-F]{2}:)*[0-9a-fA-F]{2})$")
-_FAILED: Final = re.compile(r"SCardTransmit failed: 0x([0-9a-fA-F]{8})")
+_FAILED: Final = re.compile(r"SCardTransmit(?:/Control)? failed: 0x([0-9a-fA-F]{8})")
 _APDU: Final = re.compile(r"(Outgoing|Incoming) APDU(?: data)? [\[(] *(\d+) bytes[\])]:?")
 _BYTES_IN_LINE: Final = 16
 

@@ -53,7 +53,8 @@ def record(
     """Record the PC/SC calls of objects that are made while the context lasts.
 
     The context manager makes a library that records the default one, and yields it. Objects that exist already are not
-    recorded. When the context ends, its objects can still be used, and are no longer recorded.
+    recorded, nor are calls of other modules of the process, such as pyscard, to a PC/SC library that they have loaded
+    themselves. When the context ends, its objects can still be used, and are no longer recorded.
 
     Args:
         destination: a path, "-" for text on stderr, or a callable. A file is created, or appended to if it is a trace

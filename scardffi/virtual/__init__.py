@@ -19,7 +19,7 @@ from .reader import DEFAULT_READER, VirtualReader
 
 if TYPE_CHECKING:
     from ._card_file import card_schema_path, load_card
-    from ._environment import environment
+    from ._environment import Environment, environment
     from .emv import EMVCard, emv_card
     from .file_system import (
         DF,
@@ -52,6 +52,7 @@ __all__ = [
     "Code",
     "ContactlessStorageCard",
     "EMVCard",
+    "Environment",
     "Fault",
     "FileSystemCard",
     "Key",
@@ -96,6 +97,7 @@ _MODULES: Final = {
     ),
     "ContactlessStorageCard": ".storage_card",
     "EMVCard": ".emv",
+    "Environment": "._environment",
     "PIVCard": ".piv",
     "SIMCard": ".sim",
     "VpcdCard": ".vpcd",

@@ -23,6 +23,9 @@ class Card(Protocol):
     def transmit(self, command: bytes) -> bytes:
         """Return the response APDU, status word included, to a command APDU.
 
+        If the method raises an SCardError with a ``code``, SCardTransmit returns this code. SCARD_E_NO_SMARTCARD and
+        SCARD_W_REMOVED_CARD also remove the card from its reader.
+
         The method may itself use PC/SC and the card's reader. A call that would have to wait for this command raises
         SharingViolationError. But a call of an SCardManage on the same card handle waits for ever.
         """

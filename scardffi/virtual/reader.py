@@ -49,9 +49,9 @@ class VirtualReader(NotCopied):
         latency: the time that is added to each command, in seconds.
 
     Attributes:
-        errors: the exceptions that cards and :meth:`control` have raised. The program got SCARD_F_COMM_ERROR for each
-            of them, except for those of a card's ``reset()``. Their tracebacks hold the commands that the cards were
-            executing.
+        errors: the exceptions that cards and :meth:`control` have raised, except those that give a return code. The
+            program got SCARD_F_COMM_ERROR for each of them, except for those of a card's ``reset()``. Their tracebacks
+            hold the commands that the cards were executing.
 
     Raises:
         InvalidArgumentError: the name, the card's ATR or the latency is not allowed.
@@ -322,6 +322,8 @@ def _transmit(key: int, command: bytes) -> bytes | int:
         answer = card.transmit(command)
         return answer if type(answer) is bytes else _scardvirtual.copied("answer of transmit", answer)
     except BaseException as error:  # noqa: BLE001  a card may raise anything; errors keeps it
+        if isinstance(error, SCardError) and error.code is not None and error.code > 0:
+            return -error.code
         _keep_error(reader, error)
         return -ReturnCode.SCARD_F_COMM_ERROR
 

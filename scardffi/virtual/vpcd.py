@@ -27,6 +27,8 @@ from .._at_exit import silent_at_exit
 from .._half_made import repr_if_half_made
 from .._locks import Mutex
 from .._not_copied import NotCopied
+from ..constants import ReturnCode
+from ..errors import SCardError
 
 if sys.platform == "win32":
     import ctypes
@@ -46,6 +48,7 @@ _CONTROLS: Final = _UNANSWERED | {_GET_ATR}
 _LONGEST_ATR: Final = 33
 _LONGEST_MESSAGE: Final = 0xFFFF
 _FAILED: Final = b"\x6f\x00"
+_REMOVALS: Final = frozenset({ReturnCode.SCARD_E_NO_SMARTCARD, ReturnCode.SCARD_W_REMOVED_CARD})
 
 # Unlike DefaultSelector, these have no file descriptor that a child process would inherit. Windows has no PollSelector.
 _Selector: Final = getattr(selectors, "PollSelector", selectors.SelectSelector)
@@ -64,9 +67,10 @@ class VpcdCard(NotCopied):
     The card runs on threads of this object. It may be started again after it was stopped. In the child of a fork it
     is not running.
 
-    vpcd's protocol transports answers of 1 to 65535 bytes and ATRs of 1 to 33. If the card raises an exception or
-    returns an answer of another length, the answer to the command is 6F00. If there is no ATR, because the card raises
-    an exception or because it is mute, the connection is closed, which vpcd treats as a removal of the card.
+    vpcd's protocol transports answers of 1 to 65535 bytes, ATRs of 1 to 33, and no PC/SC return codes. If the card
+    raises an exception or returns an answer of another length, the answer to the command is 6F00. If there is no ATR,
+    because the card raises an exception or because it is mute, or if it raises an SCardError with the code
+    SCARD_E_NO_SMARTCARD or SCARD_W_REMOVED_CARD, the connection is closed, which vpcd treats as a removal of the card.
 
     vpcd cannot transport commands of the one byte 00, 01, 02 or 04. The card takes 04 for the request for the ATR,
     and answers with the ATR. After the others pcscd would wait for ever; the card therefore ends the connection after 5
@@ -81,14 +85,16 @@ class VpcdCard(NotCopied):
             the card, which gets one command at a time.
 
     Attributes:
-        errors: the exceptions that the card has raised, with their tracebacks.
+        errors: the exceptions that the card has raised, with their tracebacks, except removals of the card.
     """
+
+    _passes_codes: bool = False
 
     def __init__(self, card: Card, port: int, host: str = "127.0.0.1", *, listen: bool = False) -> None:
         self.card: Final = card
         self.port = port
         self.host: Final = host
-        self.errors: Final[list[BaseException]] = []
+        self.errors: list[BaseException] = []
         self._listen: Final = listen
         self._server: _Server | None = None
 
@@ -126,7 +132,8 @@ class VpcdCard(NotCopied):
             raise RuntimeError("this card is plugged in already; call stop() first")
         end = socket.create_server((self.host, self.port)) if self._listen else _connected(self.host, self.port)
         host, port = self.host, self.port
-        server = _Server(self.card, self.errors, None if self._listen else lambda: _connected(host, port))
+        connect = None if self._listen else lambda: _connected(host, port)
+        server = _Server(self.card, self.errors, connect, passes_codes=self._passes_codes)
         if self._listen:
             self.port = end.getsockname()[1]
             server.listen(end)
@@ -146,12 +153,18 @@ class _Server:
     """The sockets and threads of a card that is plugged in. It does not keep the VpcdCard alive."""
 
     def __init__(
-        self, card: Card, errors: list[BaseException], connect: Callable[[], socket.socket] | None = None
+        self,
+        card: Card,
+        errors: list[BaseException],
+        connect: Callable[[], socket.socket] | None = None,
+        *,
+        passes_codes: bool = False,
     ) -> None:
         self.sockets: Final[set[socket.socket]] = set()
         self.threads: Final[set[threading.Thread]] = set()
         self._card: Final = card
         self._errors: Final = errors
+        self._passes_codes: Final = passes_codes
         self._connect: Final = connect
         self._card_lock: Final = Mutex()
         self._ended = False
@@ -241,7 +254,7 @@ class _Server:
                     self.serve(self._connect())
 
     def _serve_messages(self, connection: socket.socket, stream: BinaryIO) -> None:
-        """Answer messages until the end of the connection, or until the card has no ATR.
+        """Answer messages until the end of the connection, or until the card has no ATR or says that it was removed.
 
         Raises:
             TimeoutError: the reader seems to wait for the answer to a message that was taken for a control message, so
@@ -255,7 +268,7 @@ class _Server:
             if answer is not None:
                 if not answer:
                     return
-                connection.sendall(len(answer).to_bytes(2, "big") + answer)
+                connection.sendall(answer)
             _acknowledge_at_once(connection)
             polls |= message == _GET_ATR and previous not in {_POWER_ON, _RESET}
             if polls and message in _UNANSWERED:  # a reader that does not poll as pcscd does may be silent
@@ -263,19 +276,37 @@ class _Server:
             previous = message
 
     def _answer(self, message: bytes) -> bytes | None:
-        """Return the card's answer; None if the message needs no answer, b"" if the card has no ATR."""
-        is_command, asks_for_atr = message not in _CONTROLS, message == _GET_ATR
+        """Return what to send to the reader; None for nothing, b"" if the connection must be closed."""
         with self._card_lock:
             try:
-                if is_command:
-                    return _checked("answer", self._card.transmit(message), 1, _LONGEST_MESSAGE)
-                if asks_for_atr:
-                    return _checked("atr", self._card.atr, 0, _LONGEST_ATR)
+                if message not in _CONTROLS:
+                    return _framed(_checked("answer", self._card.transmit(message), 1, _LONGEST_MESSAGE))
+                if message == _GET_ATR:
+                    atr = _checked("atr", self._card.atr, 0, _LONGEST_ATR)
+                    return _framed(atr) if atr else b""
                 if message in (_POWER_ON, _RESET) and (reset := getattr(self._card, "reset", None)) is not None:
                     reset()
             except BaseException as error:  # noqa: BLE001  a card may raise anything, pytest's Failed too; errors keeps it
+                if message not in _CONTROLS:
+                    return self._failure(error)
                 self._errors.append(error)
-        return _FAILED if is_command else b"" if asks_for_atr else None
+        return b"" if message == _GET_ATR else None
+
+    def _failure(self, error: BaseException) -> bytes:
+        """Return what to send to the reader if a command has raised this."""
+        code = error.code if isinstance(error, SCardError) else None
+        if code in _REMOVALS and not self._passes_codes:
+            return b""
+        if not code or not self._passes_codes:
+            self._errors.append(error)
+        if not self._passes_codes:
+            return _framed(_FAILED)
+        return _framed(b"") + _framed((code or ReturnCode.SCARD_F_COMM_ERROR).to_bytes(4, "big"))
+
+
+def _framed(message: bytes) -> bytes:
+    """Return a message after its length."""
+    return len(message).to_bytes(2, "big") + message
 
 
 def _checked(name: str, value: bytes, fewest: int, most: int) -> bytes:

@@ -21,4 +21,4 @@ def test_the_tests_on_the_page_pass(pytester: pytest.Pytester) -> None:
         pytester.path.joinpath(name).write_text(code, encoding="utf-8")
     program(TESTS / "csrc" / "read_serial.c", pytester.path, *pcsc_include_flags(), "-l:libpcsclite.so.1")
     subprocess.run(["javac", "-d", pytester.path, TESTS / "programs" / "ReadSerial.java"], check=True)
-    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=3)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=4)

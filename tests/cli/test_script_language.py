@@ -169,6 +169,22 @@ def test_all_errors_are_listed() -> None:
     ]  # fmt: skip
 
 
+def test_a_wrong_line_hides_no_mistake_in_the_others() -> None:
+    text = """00 A4 00 0C 02 3F -> 90
+    set SIZE = 0
+    ask 1PIN
+    00 B0 00 00 $SIZE -> 9000
+    for X in 05..01
+        00 20 00 80 $X $OTHER
+        00 84
+    end
+    """
+    assert [line.split(": ")[0] for line in problems(text)] == [
+        *("f:1:1", "f:1:22"),  # the length of the command, and its status word
+        *("f:2:16", "f:3:9", "f:5:14", "f:6:24", "f:7:9"),
+    ]
+
+
 def test_a_command_that_depends_on_a_response_is_checked_before_it_is_sent() -> None:
     with pytest.raises(ScriptError, match="not a command APDU"):
         sent("00840000 08\n00D60000 05 $DATA", "AABB9000")

@@ -99,6 +99,36 @@ def test_a_file_that_is_no_card_exits_with_2(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+class FailingCard:
+    """A card whose commands raise an exception."""
+
+    atr = bytes.fromhex("3B80800101")
+
+    def transmit(self, _command: bytes) -> bytes:
+        """Raise a KeyError."""
+        raise KeyError("no such file")
+
+
+def use_failing_card(after: Exception | None = None) -> None:
+    """Send a command to a FailingCard from another program; then raise an exception in the context."""
+    with virtual.environment({"Desk": FailingCard()}) as variables:
+        done = subprocess.run([*SCARDFFI, "send", "00840000"], env=variables, cwd="/", capture_output=True, check=False)
+        assert b"SCARD_F_COMM_ERROR" in done.stderr
+        assert [type(error) for error in variables.errors] == [KeyError]
+        if after is not None:
+            raise after
+
+
+def test_the_end_of_an_environment_raises_what_a_card_raised() -> None:
+    with pytest.raises(KeyError, match="no such file"):
+        use_failing_card()
+
+
+def test_another_exception_passes_the_end_of_an_environment() -> None:
+    with pytest.raises(RuntimeError, match="mine"):
+        use_failing_card(RuntimeError("mine"))
+
+
 def test_no_readers_are_refused() -> None:
     with pytest.raises(ValueError, match="give at least one reader"), virtual.environment({}):
         pass

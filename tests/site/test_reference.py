@@ -9,6 +9,8 @@ import pytest
 from support.public_names import PublicName, module_names, public_names
 from support.reports import report
 
+from scardffi import ReturnCode
+
 BUILT = os.environ.get("SCARDFFI_SITE")
 pytestmark = pytest.mark.skipif(BUILT is None, reason="it needs the built site; `bash .ci/run site` runs it")
 MODULES = module_names()
@@ -52,6 +54,23 @@ def test_every_public_name_has_an_entry_in_the_reference() -> None:
     assert list(lacking(names, found)) == []
     members = sum(one.owner is not None for one in names)
     report(f"{len(names)} public names, {members} of them members of classes; {len(found)} entries in the reference")
+
+
+def test_no_entry_shows_the_docstring_of_a_class_of_python_or_a_sentence_as_a_type() -> None:
+    for page in (Path(BUILT or "") / "reference").glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert ">Type<" not in text, page.name
+        assert "int([x])" not in text, page.name
+        assert "generic container" not in text, page.name
+
+
+def test_every_return_code_is_found_by_its_number_in_hexadecimal() -> None:
+    for page in ("constants", "scard"):
+        text = (Path(BUILT or "") / "reference" / f"{page}.html").read_text(encoding="utf-8")
+        assert [
+            name for name, code in ReturnCode.__members__.items() if name in text and f"0x{code:08X}:" not in text
+        ] == []
+        assert "0x8010001D:" in text
 
 
 def test_a_name_without_an_entry_is_noticed() -> None:

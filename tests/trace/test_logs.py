@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.requirements import need, need_program
 
-from scardffi import trace, virtual
+from scardffi import Context, ReturnCode, SCardError, trace, virtual
 from scardffi.trace import Record
 from scardffi.virtual import ANSWERING_ATR, DEFAULT_READER
 from scardffi.virtual.vpcd import VpcdCard
@@ -23,11 +23,13 @@ SPIES = sorted(Path("/usr/lib").glob("*/libpcscspy.so.0"))
 
 
 def run(command: list[str], **environment: str) -> tuple[str, str]:
-    """Run a program; return what it wrote to stdout and stderr."""
+    """Run a program; return what it wrote to stdout and stderr. A session with a fault fails."""
     need_program(command[0])
+    expected = 1 if command == SESSION and "SCARDFFI_VIRTUAL" in os.environ else 0
     done = subprocess.run(
-        command, cwd="/", env={**os.environ, **environment}, capture_output=True, text=True, timeout=60, check=True
+        command, cwd="/", env={**os.environ, **environment}, capture_output=True, text=True, timeout=60, check=False
     )
+    assert done.returncode == expected
     return done.stdout, done.stderr
 
 
@@ -50,10 +52,15 @@ def spy(folder: Path) -> Path:
 
 
 @pytest.fixture(params=FORMATS)
-def session(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+def form(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def session(form: str, tmp_path: Path) -> Path:
     """Run the session; return its trace or log."""
     file = tmp_path / "log"
-    match request.param:
+    match form:
         case "pcapng":
             record_session(file)
         case "pcsc-spy's library":
@@ -88,6 +95,36 @@ def test_the_session_passes_on_the_replay_of_each_format(session: Path) -> None:
         replay = run(SESSION, LD_LIBRARY_PATH=virtual.library_folder(), SCARDFFI_VIRTUAL=reader)
     assert replay == run(SESSION, LD_LIBRARY_PATH=virtual.library_folder())
     assert replayed.remaining == 0
+
+
+@pytest.mark.usefixtures("form")
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("removal", ReturnCode.SCARD_E_NO_SMARTCARD),
+        ("code=SCARD_W_REMOVED_CARD", ReturnCode.SCARD_W_REMOVED_CARD),
+        ("code=SCARD_E_COMM_DATA_LOST", ReturnCode.SCARD_E_COMM_DATA_LOST),
+    ],
+)
+def test_a_failed_transmit_fails_on_the_replay_of_each_format(
+    fault: str, code: ReturnCode, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCARDFFI_VIRTUAL", f"reader;fault,function=SCardTransmit,call=2,{fault}")
+    monkeypatch.setattr(f"{__name__}.SESSION", [SESSION[0], "-c", "default", *SESSION[1:]])  # it sends only these
+    session = request.getfixturevalue("session")
+    with virtual.environment({DEFAULT_READER: trace.ReplayCard(session)}) as variables:
+        assert run(SESSION, **variables) == run(SESSION, LD_LIBRARY_PATH=virtual.library_folder())
+    replayed = trace.ReplayCard(session)
+    with (
+        virtual.installed(),
+        virtual.VirtualReader("Replay", replayed),
+        Context() as context,
+        context.attach("Replay") as card,
+    ):
+        assert card.transmit(bytes.fromhex("00A4000C023F00")) == b"\x90\x00"
+        with pytest.raises(SCardError) as raised:
+            card.transmit(bytes.fromhex("0020008008") + PIN.encode())
+    assert (raised.value.code, replayed.remaining) == (code, 0)
 
 
 def test_the_two_logs_of_pcsc_spy_have_the_fields_of_a_trace(tmp_path: Path) -> None:

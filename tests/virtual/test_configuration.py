@@ -20,7 +20,7 @@ from support.pcscd import free_vpcd_port
 from support.requirements import need_program
 from support.virtual_program import VirtualProgram
 
-from scardffi import ReturnCode, virtual
+from scardffi import ReturnCode, errors, virtual
 from scardffi.virtual import ANSWERING_ATR, DEFAULT_READER
 from scardffi.virtual.vpcd import VpcdCard
 
@@ -333,6 +333,54 @@ def test_a_listener_that_sends_its_atr_too_slowly_is_given_up() -> None:
             assert program.establish() == 0
             assert time.perf_counter() - start < 8, "the library waited for 33 bytes, which take 10 seconds"
             assert program.attach("slow") == "SCARD_E_NO_SMARTCARD"
+
+
+class Failing(RecordingCard):
+    """A card whose commands fail."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(lambda _: b"")
+        self.error = error
+
+    def transmit(self, command: bytes) -> bytes:
+        """Raise the error."""
+        super().transmit(command)
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("code", "then"),
+    [
+        ("SCARD_E_NOT_TRANSACTED", "SCARD_E_NOT_TRANSACTED"),
+        ("SCARD_W_RESET_CARD", "SCARD_W_RESET_CARD"),
+        ("SCARD_W_REMOVED_CARD", "SCARD_W_REMOVED_CARD"),
+        ("SCARD_E_NO_SMARTCARD", "SCARD_W_REMOVED_CARD"),
+    ],
+)
+def test_the_code_that_a_card_of_an_environment_raises_is_that_of_the_program(code: str, then: str) -> None:
+    card = Failing(errors.from_code(ReturnCode[code], "SCardTransmit"))
+    with virtual.environment({"Desk": card}) as variables:
+        with VirtualProgram(variables["SCARDFFI_VIRTUAL"]) as program:
+            program.attach("Desk")
+            assert [program.transmit_again("Desk", READ_4) for _ in range(2)] == [code, then]
+        assert variables.errors == []
+    assert len(card.commands) == 2 - (then == "SCARD_W_REMOVED_CARD")
+
+
+@pytest.mark.parametrize("failure", [b"\0\0", b"\0\0\0\4\0\0\0\0", b"\0\0\0\1\x80"])
+def test_an_empty_answer_without_a_code_is_a_communication_error(failure: bytes) -> None:
+    def serve(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(100)
+            connection.sendall(b"\0\2\x3b\0")
+            connection.recv(100)
+            connection.sendall(failure)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=[server], daemon=True).start()
+        with VirtualProgram(f"reader,name=Desk,connect={server.getsockname()[1]}") as program:
+            assert program.transmit("Desk", READ_4) in {"SCARD_F_COMM_ERROR", "SCARD_E_NO_SMARTCARD"}
 
 
 def test_a_foreign_program_talks_to_a_card_in_python() -> None:

@@ -38,6 +38,7 @@ from scardffi import (
     UnpoweredCardError,
     UnsupportedFeatureError,
     control_code,
+    errors,
     virtual,
 )
 from scardffi.virtual import AnsweringCard, VirtualReader
@@ -123,6 +124,52 @@ def test_an_exception_of_a_card_is_a_communication_error_and_is_kept_with_its_tr
         assert card.transmit(GET_CHALLENGE)[-2:] == b"\x90\x00"
     (error,) = reader.errors
     assert "fail_here" in "".join(traceback.format_exception(error))
+
+
+@pytest.mark.parametrize(
+    ("code", "later"),
+    [
+        ("SCARD_E_NOT_TRANSACTED", None),
+        ("SCARD_W_RESET_CARD", None),
+        ("SCARD_E_NO_SMARTCARD", RemovedCardError),
+        ("SCARD_W_REMOVED_CARD", RemovedCardError),
+    ],
+)
+def test_a_card_gives_a_return_code_by_an_error_with_this_code_and_may_say_that_it_was_removed(
+    code: str, later: type[SCardError] | None, library: Library, reader: VirtualReader
+) -> None:
+    failures = [errors.from_code(errors.number_of(code), "SCardTransmit")]
+
+    class FailingCard(EchoCard):
+        def transmit(self, command: bytes) -> bytes:
+            if failures:
+                raise failures.pop()
+            return super().transmit(command)
+
+    reader.insert(FailingCard())
+    with attach(library) as card:
+        with pytest.raises(SCardError) as raised:
+            card.transmit(GET_CHALLENGE)
+        assert (raised.value.name, reader.errors) == (code, [])
+        with contextlib.nullcontext() if later is None else pytest.raises(later):
+            card.transmit(GET_CHALLENGE)
+    if later is not None:
+        reader.insert(EchoCard())
+
+
+@pytest.mark.parametrize("code", [None, 0, -1])
+def test_an_error_of_a_card_without_a_code_is_a_communication_error_and_is_kept(
+    code: int | None, library: Library, reader: VirtualReader
+) -> None:
+    error = InvalidArgumentError("of the card", code=code)
+
+    def fail(_: bytes) -> bytes:
+        raise error
+
+    reader.insert(RecordingCard(fail))
+    with attach(library) as card, pytest.raises(CommunicationError):
+        card.transmit(GET_CHALLENGE)
+    assert reader.errors == [error]
 
 
 @pytest.mark.parametrize("answer", [None, 0x9000, "9000", [0x90, 0x00]], ids=repr)

@@ -21,6 +21,7 @@ from support.cards import T1_ATR, RecordingCard
 from support.interpreter import run_python
 from support.pcscd import PrivatePcscd, free_vpcd_port
 
+from scardffi import ReturnCode, errors
 from scardffi.virtual.vpcd import VpcdCard
 
 COMMAND = bytes.fromhex("0084000008")
@@ -339,6 +340,16 @@ def test_a_wrong_answer_is_an_error(
     (error,) = plugged.errors
     assert type(error) is kind
     assert message in str(error)
+
+
+@pytest.mark.parametrize("code", [ReturnCode.SCARD_E_NO_SMARTCARD, ReturnCode.SCARD_W_REMOVED_CARD])
+def test_a_card_that_says_that_it_was_removed_ends_the_connection(code: ReturnCode) -> None:
+    def answer(_: bytes) -> bytes:
+        raise errors.from_code(code, "SCardTransmit")
+
+    with VpcdCard(RecordingCard(answer), 0, listen=True) as plugged, connected(plugged) as end:
+        assert end.ask(COMMAND) is None
+        assert plugged.errors == []
 
 
 @pytest.mark.parametrize("atr", [bytes(34), None, "3B00"], ids=["too long", "None", "str"])

@@ -11,7 +11,7 @@ raises a ValueError that names the argument.
 Functions with a PIN, a password or a key copy it into a bytearray. ``command.wipe()`` overwrites this bytearray.
 ``command.encode()`` returns another bytearray to send, which you overwrite after use.
 
-docs/instructions.md lists the commands with their instruction bytes and the clauses of the standard.
+The page "The commands of ISO/IEC 7816 by name" lists the commands with their instruction bytes and clauses.
 """
 
 from __future__ import annotations

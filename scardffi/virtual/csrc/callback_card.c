@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "card_access.h"
+
 struct callback_card {
     struct card card; /* the first member, so that a pointer to it points to the whole struct */
     struct scardvirtual_card callbacks;
@@ -14,6 +16,8 @@ static int64_t transmit(struct card *card, const unsigned char *command, size_t 
     const struct scardvirtual_card *callbacks = &((struct callback_card *)card)->callbacks;
     int64_t result = -(int64_t)SCARD_F_COMM_ERROR;
     callbacks->transmit(callbacks->data, command, length, response, room, &result);
+    if (result == -(int64_t)SCARD_E_NO_SMARTCARD || result == -(int64_t)SCARD_W_REMOVED_CARD)
+        card_remove_itself(card);
     return result;
 }
 

@@ -114,6 +114,14 @@ void reader_reset_card(struct reader *reader, struct handle *handle, bool powere
     reader_end_use(reader);
 }
 
+void card_remove_itself(struct card *card)
+{
+    pthread_mutex_lock(&manager_mutex);
+    if (card->reader->card == card)
+        reader_remove_card(card->reader);
+    pthread_mutex_unlock(&manager_mutex);
+}
+
 bool card_pause(struct card *card, uint64_t microseconds)
 {
     struct timespec deadline = deadline_after(microseconds);

@@ -4,7 +4,7 @@
 
 #include "resource_manager.h"
 
-/* All functions except card_pause are called with the mutex held.
+/* All functions except the last two are called with the mutex held.
  *
  * The waits have no time limit. A handle may be closed during a wait, so each wait looks its number up again and
  * returns SCARD_S_SUCCESS with the handle, or the code of handle_find_usable. A card that calls PC/SC during its own
@@ -44,6 +44,9 @@ void reader_reset_card(struct reader *reader, struct handle *handle, bool powere
  * reader_end_use returns false if the card was removed or exchanged meanwhile. */
 void reader_begin_use(struct reader *reader, struct handle *handle);
 bool reader_end_use(struct reader *reader);
+
+/* Remove a running card, unless it was removed already. */
+void card_remove_itself(struct card *card);
 
 /* Wait for this time. A running card calls this, without the mutex. Returns false at once if the card is removed, the
  * reader is unplugged or the service stops. */

@@ -1,6 +1,7 @@
 /* Parse and apply SCARDFFI_VIRTUAL: entries separated by semicolons, each a word and fields separated by commas:
  *   reader[,name=TEXT][,card=answering|none][,latency=MS][,listen=PORT][,connect=PORT]
- *   fault,function=NAME[,call=N][,times=N],code=N or NAME | answer=HEX | latency=MS | removal | reset | stop
+ *   fault,function=NAME[,call=N][,times=N][,report=PORT],EFFECT
+ *     with EFFECT: code=N or NAME | answer=HEX | latency=MS | removal | reset | stop
  * If the variable is not set, there is one reader with an answering card. A set-uid process ignores the variable.
  */
 #include "configuration.h"
@@ -180,7 +181,7 @@ static LONG configure_reader(const struct entry *entry, unsigned number)
 
 struct fault_entry {
     const char *function;
-    uint32_t call, times, value;
+    uint32_t call, times, value, report;
     enum fault_effect effect;
     unsigned char answer[MAX_ANSWER_SIZE];
     size_t answer_length;
@@ -222,6 +223,8 @@ static bool parse_fault_field(const struct field *field, struct fault_entry *fau
         return parse_number(field->value, UINT32_MAX, &fault->call);
     if (strcmp(field->key, "times") == 0)
         return parse_number(field->value, UINT32_MAX, &fault->times);
+    if (strcmp(field->key, "report") == 0)
+        return parse_number(field->value, UINT16_MAX, &fault->report) && fault->report != 0;
     return parse_effect(field, fault);
 }
 
@@ -239,6 +242,8 @@ static LONG configure_fault(const struct entry *entry)
     if (code == (LONG)SCARD_E_NO_MEMORY)
         return report_error("there is no memory for this fault, or it is the 65th: at most 64 are armed",
                             fault.function);
+    if (code == SCARD_S_SUCCESS)
+        fault_report_to(number, (uint16_t)fault.report);
     return code;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "resource_manager.h"
+#include "sockets.h"
 
 enum { MAX_FAULTS = 64 };
 
@@ -13,10 +14,11 @@ struct fault {
     uint32_t number; /* 0: the slot is free */
     enum pcsc_function function;
     enum fault_effect effect;
-    uint32_t call;  /* calls until the first hit, including that call */
-    uint32_t times; /* hits that are left */
-    uint32_t hits;  /* hits so far */
-    uint32_t value; /* the code, or microseconds */
+    uint32_t call;   /* calls until the first hit, including that call */
+    uint32_t times;  /* hits that are left */
+    uint32_t hits;   /* hits so far */
+    uint32_t value;  /* the code, or microseconds */
+    uint16_t report; /* the port to connect to at the first hit, or 0 */
     unsigned char *answer;
     size_t answer_length;
 };
@@ -95,11 +97,26 @@ bool fault_end(uint32_t number)
     return fault != NULL;
 }
 
+void fault_report_to(uint32_t number, uint16_t port)
+{
+    struct fault *fault = find_fault(number);
+    if (fault != NULL)
+        fault->report = port;
+}
+
 bool fault_get_hits(uint32_t number, uint32_t *hits)
 {
     const struct fault *fault = number != 0 ? find_fault(number) : NULL;
     *hits = fault != NULL ? fault->hits : 0;
     return fault != NULL;
+}
+
+/* The connection itself is the report. */
+static void report_hit(const struct fault *fault)
+{
+    bool refused;
+    if (fault->report != 0 && fault->hits == 1)
+        socket_close(socket_connect(fault->report, &refused));
 }
 
 static void apply_effect(const struct fault *fault, struct command_faults *faults)
@@ -137,6 +154,7 @@ bool fault_apply(enum pcsc_function function, LONG *code, struct command_faults 
         fault->call = 1;
         fault->times--;
         fault->hits++;
+        report_hit(fault);
         if (fault->effect == FAULT_CODE && !ends_call) {
             *code = (LONG)fault->value;
             ends_call = true;

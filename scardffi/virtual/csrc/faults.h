@@ -59,6 +59,7 @@ struct command_faults {
 LONG fault_arm(const char *function, uint32_t call, uint32_t times, enum fault_effect effect, uint32_t value,
                const unsigned char *answer, size_t answer_length, uint32_t *number);
 bool fault_end(uint32_t number);                      /* false if no fault has this number */
+void fault_report_to(uint32_t number, uint16_t port); /* connect to this port at the first hit */
 bool fault_get_hits(uint32_t number, uint32_t *hits); /* false if no fault has this number */
 void fault_end_all(void);
 

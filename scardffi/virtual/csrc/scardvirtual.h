@@ -15,7 +15,8 @@
 struct scardvirtual_card {
     uintptr_t data; /* passed to each callback */
     /* Run a command. Set *result to the length of the response, or to minus a PC/SC code. If you do not set it, it is
-     * minus SCARD_F_COMM_ERROR. Write the response only if it fits into `room`. */
+     * minus SCARD_F_COMM_ERROR. SCARD_E_NO_SMARTCARD and SCARD_W_REMOVED_CARD remove the card. Write the response only
+     * if it fits into `room`. */
     void (*transmit)(uintptr_t data, const unsigned char *command, size_t length, unsigned char *response, size_t room,
                      int64_t *result);
     void (*reset)(uintptr_t data); /* the card was reset or powered down; may be NULL */

@@ -11,11 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "card_access.h"
 #include "deadline.h"
 #include "sockets.h"
 
 enum { POWER_ON = 1, RESET = 2, GET_ATR = 4 }; /* messages of 1 byte; only GET_ATR has a response */
-enum { MAX_MESSAGE_SIZE = 65535, ATR_SECONDS = 5 };
+enum { MAX_MESSAGE_SIZE = 65535, MESSAGE_SECONDS = 5 };
 
 /* A port of a reader. It is never freed, but it may be used again. */
 struct vpcd_port {
@@ -71,6 +72,20 @@ static int64_t receive_message(socket_number connection, unsigned char *message,
 
 /* The card */
 
+/* vpcd has no message for a failure. A card of virtual.environment() sends an empty message, and then a PC/SC code. */
+static int64_t receive_failure(struct card *card)
+{
+    const struct timespec deadline = deadline_after(MESSAGE_SECONDS * UINT64_C(1000000));
+    unsigned char bytes[4];
+    int64_t length = receive_message(((struct vpcd_card *)card)->connection, bytes, sizeof bytes, &deadline);
+    uint32_t code = 0;
+    for (unsigned i = 0; length == sizeof bytes && i < sizeof bytes; i++)
+        code = code << 8 | bytes[i];
+    if (code == (uint32_t)SCARD_E_NO_SMARTCARD || code == (uint32_t)SCARD_W_REMOVED_CARD)
+        card_remove_itself(card);
+    return code != 0 ? -(int64_t)code : -(int64_t)SCARD_F_COMM_ERROR;
+}
+
 /* A command of 1 byte would be a control message, and the length of a command above 65 535 bytes does not fit into
  * 2 bytes. */
 static int64_t transmit(struct card *card, const unsigned char *command, size_t length, unsigned char *response,
@@ -82,8 +97,10 @@ static int64_t transmit(struct card *card, const unsigned char *command, size_t 
     int64_t received = -1;
     if (send_message(connection, command, length))
         received = receive_message(connection, response, room, NULL);
-    if (received >= 0)
+    if (received > 0)
         return received;
+    if (received == 0)
+        return receive_failure(card);
     socket_hang_up(connection); /* the thread removes the card */
     return -(int64_t)SCARD_E_NO_SMARTCARD;
 }
@@ -110,7 +127,7 @@ static void release(struct card *card)
 static bool request_atr(struct card *card)
 {
     const struct vpcd_card *self = (const struct vpcd_card *)card;
-    const struct timespec deadline = deadline_after(ATR_SECONDS * UINT64_C(1000000));
+    const struct timespec deadline = deadline_after(MESSAGE_SECONDS * UINT64_C(1000000));
     unsigned char atr[MAX_ATR_SIZE];
     if (!send_control_message(self->connection, POWER_ON) || !send_control_message(self->connection, GET_ATR))
         return false;

@@ -40,14 +40,6 @@ static struct reader *begin_transmit(SCARDHANDLE handle_number, DWORD protocol, 
     return handle->reader;
 }
 
-static void remove_busy_card(struct card *card)
-{
-    pthread_mutex_lock(&manager_mutex);
-    if (card->reader->card == card)
-        reader_remove_card(card->reader);
-    pthread_mutex_unlock(&manager_mutex);
-}
-
 /* Called without the mutex. Returns the length of the response, or minus a PC/SC code. */
 static int64_t run_command(struct card *card, uint64_t latency_us, const struct command_faults *faults,
                            const unsigned char *command, DWORD command_length, unsigned char *response, DWORD room)
@@ -55,7 +47,7 @@ static int64_t run_command(struct card *card, uint64_t latency_us, const struct 
     if (latency_us > 0 && !card_pause(card, latency_us))
         return -(int64_t)SCARD_E_NO_SMARTCARD;
     if (faults->removal)
-        remove_busy_card(card);
+        card_remove_itself(card);
     int64_t length = card->transmit(card, command, command_length, response, room);
     if (faults->answer_fault == 0)
         return length;
@@ -63,8 +55,8 @@ static int64_t run_command(struct card *card, uint64_t latency_us, const struct 
     return fault_length >= 0 ? fault_length : length;
 }
 
-/* Returns a code if the handle or the card was lost during the command. */
-static LONG end_transmit(SCARDHANDLE handle_number, struct reader *reader)
+/* Returns a code if the handle or the card was lost during the command. `length` is the card's result. */
+static LONG end_transmit(SCARDHANDLE handle_number, struct reader *reader, int64_t length)
 {
     struct handle *handle;
     pthread_mutex_lock(&manager_mutex);
@@ -72,7 +64,7 @@ static LONG end_transmit(SCARDHANDLE handle_number, struct reader *reader)
     if (code == (LONG)SCARD_E_INVALID_VALUE)
         code = (LONG)SCARD_E_READER_UNAVAILABLE;
     if (!reader_end_use(reader) && code == SCARD_S_SUCCESS)
-        code = (LONG)SCARD_E_NO_SMARTCARD;
+        code = length == -(int64_t)SCARD_W_REMOVED_CARD ? (LONG)SCARD_W_REMOVED_CARD : (LONG)SCARD_E_NO_SMARTCARD;
     pthread_mutex_unlock(&manager_mutex);
     return code;
 }
@@ -111,7 +103,7 @@ EXPORTED LONG PCSC_CALL SCardTransmit(SCARDHANDLE handle_number, const SCARD_IO_
 
     int64_t length = run_command(card, latency_us, &faults, command, command_length, response, room);
 
-    code = end_transmit(handle_number, reader);
+    code = end_transmit(handle_number, reader, length);
     if (code == SCARD_S_SUCCESS && length < 0)
         code = code_from_result(length);
     if (code != SCARD_S_SUCCESS)
