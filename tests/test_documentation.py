@@ -211,6 +211,18 @@ def test_the_two_commands_of_the_readme_exist() -> None:
     assert done.stdout.count("\n  9000 success") == 2
 
 
+def test_one_page_says_how_to_install() -> None:
+    say = [page.name for page in PAGES if re.search(r"pip install [^\n`&]*(scardffi|clone)", page.read_text("utf-8"))]
+    assert say == ["install.md"]
+
+
+def test_the_extras_of_the_page_about_installation_exist() -> None:
+    extras = re.findall(r"scardffi\[(\w+)\]", (ROOT / "docs/install.md").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert extras
+    assert set(extras) <= set(project["optional-dependencies"])
+
+
 def test_shell_examples_name_files_that_exist() -> None:
     for block in BLOCKS:
         if block.language == "sh":
