@@ -275,6 +275,24 @@ def test_a_script_made_through_the_table_runs_and_keeps_its_replies(virtual_plac
     table.script_free(script[0])
 
 
+def test_the_results_of_an_exchange_and_a_run_are_read_after_the_manage_object_was_freed(virtual_place: Place) -> None:
+    table, memory, lengths = embed.table(), ffi.new("unsigned char[40]", READ_4), ffi.new("uint32_t[]", [5])
+    manage, exchange, script = (ffi.new(f"scardffi_{name} **") for name in ("manage", "exchange", "script"))
+    assert table.manage_new(virtual_place.library.native, manage) == 0
+    assert table.attach_by_ifd(manage[0], 2, virtual_place.reader.encode(), 2, 3) == 0
+    assert table.exchange_new(manage[0], 0, memory, 5, memory + 5, 30, exchange) == 0
+    assert table.script_new(1, memory, lengths, 3, script) == 0
+    run = table.script_run_new(script[0], manage[0], 1, 0, 0)
+    assert (table.exchange_send(exchange[0]), table.script_step(run, 50)) == (len(ANSWER_4), 0)
+    assert table.detach(manage[0], 0) == 0
+    table.manage_free(manage[0])
+    assert (table.exchange_sw(exchange[0]), table.script_run_count(run)) == (0x9000, 1)
+    assert bytes(ffi.buffer(table.script_run_arena(run), table.script_run_offsets(run)[1])) == ANSWER_4
+    table.exchange_free(exchange[0])
+    table.script_run_free(run)
+    table.script_free(script[0])
+
+
 def test_the_table_refuses_what_python_refuses(virtual_place: Place) -> None:
     table, memory = embed.table(), ffi.new("unsigned char[20]")
     manage, exchange = SCardManage(virtual_place.library).native, ffi.new("scardffi_exchange **")

@@ -1,14 +1,16 @@
-/* The integers of PC/SC under names of scardffi, so that they do not clash with a winscard.h.
+/* The integers of PC/SC under names of scardffi, so that they do not clash with a
+ * winscard.h.
  *
- * They are those of the platform; -DSCARDFFI_ABI_WINDOWS, -DSCARDFFI_ABI_MACOS and -DSCARDFFI_ABI_PCSCLITE select those
- * of another one.
+ * They are those of the platform; -DSCARDFFI_ABI_WINDOWS, -DSCARDFFI_ABI_MACOS and
+ * -DSCARDFFI_ABI_PCSCLITE select those of another one.
  */
 #ifndef SCARDFFI_TYPES_H
 #define SCARDFFI_TYPES_H
 
 #include <stdint.h>
 
-#if !defined(SCARDFFI_ABI_WINDOWS) && !defined(SCARDFFI_ABI_MACOS) && !defined(SCARDFFI_ABI_PCSCLITE)
+#if !defined(SCARDFFI_ABI_WINDOWS) && !defined(SCARDFFI_ABI_MACOS) &&                  \
+    !defined(SCARDFFI_ABI_PCSCLITE)
 #  if defined(_WIN32)
 #    define SCARDFFI_ABI_WINDOWS
 #  elif defined(__APPLE__)
@@ -18,7 +20,8 @@
 #  endif
 #endif
 
-/* scardffi_dword is DWORD, scardffi_long is LONG, scardffi_context is SCARDCONTEXT, scardffi_handle is SCARDHANDLE. */
+/* scardffi_dword is DWORD, scardffi_long is LONG, scardffi_context is SCARDCONTEXT,
+ * scardffi_handle is SCARDHANDLE. */
 #if defined(SCARDFFI_ABI_WINDOWS)
 #  if defined(_WIN32)
 typedef unsigned long scardffi_dword;
