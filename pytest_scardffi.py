@@ -9,6 +9,8 @@ imported the file before.
 
 from __future__ import annotations
 
+import sys
+import warnings
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +68,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         try:
             compat.install(layers)
         except (ImportError, RuntimeError, ValueError) as error:
-            raise pytest.UsageError(f"--scardffi-compat: {error}") from None
+            hint = "" if layers in {"all", "scard"} else "; before a file name write --scardffi-compat=all"
+            raise pytest.UsageError(f"--scardffi-compat: {error}{hint}") from None
         early_config.add_cleanup(compat.uninstall)
 
 
@@ -92,6 +95,7 @@ def virtual_reader() -> Iterator[VirtualReader]:
         reader.plug()
         armed_before = set(armed)
         yield reader
+        _warn_if_pyscard_has_another_library()
         for fault in armed - armed_before:
             fault.end()
         _scardvirtual.start_service()
@@ -99,6 +103,18 @@ def virtual_reader() -> Iterator[VirtualReader]:
             reader.unplug()
     if reader.errors:
         raise reader.errors[0]
+
+
+def _warn_if_pyscard_has_another_library() -> None:
+    """Warn if pyscard was imported, at the latest by the test, and does not use the virtual library."""
+    pyscard = sys.modules.get("smartcard.scard._scard")  # with --scardffi-compat it is a module of scardffi
+    if pyscard is None or pyscard.__name__.startswith("scardffi.") or not sys.platform.startswith("linux"):
+        return
+    from scardffi.virtual._library_files import is_standing_in
+
+    if not is_standing_in():
+        message = "pyscard uses the system's PC/SC library and sees no virtual readers: run pytest with --virtual-pcsc"
+        warnings.warn(pytest.PytestWarning(message), stacklevel=1)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.compile import need_pcsclite_headers, pcsc_include_flags, program
-from support.requirements import need_program
+from support.requirements import need_module, need_program
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the virtual library is built for Linux")
 
@@ -487,7 +487,20 @@ def test_scardffi_compat_after_an_import_of_pyscard_is_a_usage_error(pytester: p
 def test_unknown_layers_of_scardffi_compat_are_a_usage_error(pytester: pytest.Pytester) -> None:
     done = pytester.runpytest_subprocess("--scardffi-compat=some")
     assert done.ret == pytest.ExitCode.USAGE_ERROR
-    done.stderr.fnmatch_lines(["ERROR: --scardffi-compat: layers: 'some' is not allowed; give 'all' or 'scard'"])
+    refusal = "ERROR: --scardffi-compat: layers: 'some' is not allowed; give 'all' or 'scard'"
+    done.stderr.fnmatch_lines([f"{refusal}; before a file name write --scardffi-compat=all"])
+
+
+@pytest.mark.parametrize("options", [[], ["--virtual-pcsc"], ["--scardffi-compat=scard"], ["--scardffi-compat=all"]])
+def test_a_warning_names_the_option_that_a_test_with_pyscard_lacks(
+    options: list[str], pytester: pytest.Pytester
+) -> None:
+    need_module("smartcard")
+    pytester.makepyfile("def test_it(virtual_card): import smartcard.scard")
+    done = pytester.runpytest_subprocess(*options)
+    done.assert_outcomes(passed=1, warnings=0 if options else 1)
+    if not options:
+        done.stdout.fnmatch_lines(["*PytestWarning: pyscard uses the system's PC/SC library*--virtual-pcsc*"])
 
 
 def test_scardffi_compat_ends_with_the_test_run(pytester: pytest.Pytester) -> None:

@@ -56,6 +56,13 @@ def stand_in() -> None:
         )
 
 
+def is_standing_in() -> bool:
+    """Return True if code of this process that loads libpcsclite.so.1 gets the virtual library."""
+    return _loaded_handle(_STAND_IN) is not None and _loaded_handle(_STAND_IN) == _loaded_handle(
+        f"{library_folder()}/{_STAND_IN}"
+    )
+
+
 def _loaded_handle(name: str) -> int | None:
     """Return the loader's handle of a library; None if it is not loaded."""
     try:

@@ -1,6 +1,7 @@
 """The monitors of scardffi.compat.smartcard: nothing is lost, whatever happens."""
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -70,6 +71,29 @@ def test_all_that_is_there_comes_in_one_call_and_to_a_later_observer_too() -> No
         monitor.deleteObserver(later)
     assert monitor.rmthread is None
     assert monitor.countObservers() == 0
+
+
+def test_one_thread_with_a_name_calls_the_observers() -> None:
+    class Threads(CardObserver, ReaderObserver):
+        def __init__(self) -> None:
+            self.threads: list[threading.Thread] = []
+
+        def update(self, _observable: object, _handlers: object) -> None:
+            self.threads.append(threading.current_thread())
+
+    monitors = CardMonitor(), ReaderMonitor()
+    for monitor, name in zip(monitors, ("CardMonitoringThread", "ReaderMonitoringThread"), strict=True):
+        observer = Threads()
+        monitor.addObserver(observer)
+        for count in (1, 3, 5):  # what is there comes first, then each change
+            assert until(lambda: len(observer.threads) == count)  # noqa: B023  until calls it at once
+            with virtual.VirtualReader("a thread", virtual.AnsweringCard()):
+                assert until(lambda: len(observer.threads) == count + 1)  # noqa: B023  as above
+        monitor.deleteObserver(observer)
+        (thread,) = set(observer.threads)
+        assert (thread.name, thread.daemon) == (f"smartcard.{name}", True)
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def test_a_storm_of_insertions_and_removals_loses_none() -> None:

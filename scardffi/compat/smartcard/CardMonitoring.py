@@ -31,7 +31,7 @@ class CardMonitor(MonitorObservable):
 
     def source(self) -> EventSource:
         """Return where the news comes from."""
-        return EventSource(_changes)
+        return EventSource(_changes, "smartcard.CardMonitoringThread")
 
 
 def _changes(event: Event, there: dict[str, Card]) -> tuple[list[Card], list[Card]]:

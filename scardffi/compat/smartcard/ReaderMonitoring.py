@@ -14,6 +14,8 @@ from .Observer import Observer
 from .pcsc.PCSCReader import PCSCReader
 from .System import readers
 
+_THREAD_NAME = "smartcard.ReaderMonitoringThread"
+
 
 class ReaderObserver(Observer):
     """An observer of readers. Override :meth:`update` in a subclass."""
@@ -53,7 +55,9 @@ class ReaderMonitor(MonitorObservable):
 
     def source(self) -> Source:
         """Return where the news comes from."""
-        return EventSource(_changes) if self.readerProc is readers else _Polling(self.readerProc, self.period)
+        if self.readerProc is readers:
+            return EventSource(_changes, _THREAD_NAME)
+        return _Polling(self.readerProc, self.period)
 
 
 def _changes(event: Event, there: dict[str, PCSCReader]) -> tuple[list[PCSCReader], list[PCSCReader]]:
@@ -75,7 +79,7 @@ class _Polling:
 
     def start(self, tell: Tell) -> None:
         """Call ``tell(readers that have come, readers that have gone)`` until :meth:`stop`."""
-        threading.Thread(target=self._run, args=(tell,), name="smartcard.ReaderMonitor", daemon=True).start()
+        threading.Thread(target=self._run, args=(tell,), name=_THREAD_NAME, daemon=True).start()
 
     def _run(self, tell: Tell) -> None:
         """Call the function again and again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Protocol, Self, TypeAlias
@@ -46,17 +47,18 @@ def _waiting(monitor: Monitor) -> Iterator[Event]:
 
 
 class EventSource:
-    """News from the events of a monitor of all readers.
+    """News from the events of a monitor of all readers. One thread waits for them and passes them on.
 
     Args:
         changes: is called with an event and the dict of what is there, by the reader's name; it changes the dict, and
             returns (what has come, what has gone).
+        name: the name of the thread.
     """
 
-    def __init__(self, changes: Callable[[Event, dict[str, Any]], tuple[list[Any], list[Any]]]) -> None:
+    def __init__(self, changes: Callable[[Event, dict[str, Any]], tuple[list[Any], list[Any]]], name: str) -> None:
         self._changes = changes
+        self._name = name
         self._there: dict[str, Any] = {}
-        self._is_begun = False
         self._monitor = Monitor(scope=Scope.USER)
 
     def start(self, tell: Tell) -> None:
@@ -64,44 +66,40 @@ class EventSource:
 
         What is there comes in one call, and then each event in a call of its own.
         """
-        self._monitor.subscribe(lambda event: self._take(event, tell))
+        threading.Thread(target=self._run, args=(tell,), name=self._name, daemon=True).start()
 
-    def _take(self, latest: Event, tell: Tell) -> None:
-        """Take the events up to the latest one from the monitor's own queue.
-
-        The subscription calls this without delay, on the thread that waits. But it passes one event at a time, and the
-        events of all that is there at the start belong together; only the monitor's own queue gives them at once.
-        """
-        events: list[Event] = []
-        while not events or not self._is_begun or events[-1] != latest:
+    def _run(self, tell: Tell) -> None:
+        """Pass on the events until the monitor is closed."""
+        is_begun = False
+        while True:
             try:
-                events.append(self._monitor.wait(timeout=0))
-            except SCardTimeoutError:
-                break
+                events = [self._monitor.wait(), *_waiting(self._monitor)]
             except EventsLostError:  # the next events are those of the present state
-                events.clear()
                 tell([], list(self._there.values()))
                 self._there.clear()
+                is_begun = False
+                continue
             except (CancelledError, UnexpectedStateError):  # it is closed
                 return
-        start, rest = ([], events) if self._is_begun else (events, [])
-        self._is_begun = True
-        for step in (start, *([event] for event in rest)):
-            changes = [self._changes(event, self._there) for event in step]
-            added, removed = ([one for change in changes for one in change[side]] for side in (0, 1))
-            if added or removed:
-                tell(added, removed)
+            start, rest = ([], events) if is_begun else (events, [])
+            is_begun = True
+            for step in (start, *([event] for event in rest)):
+                changes = [self._changes(event, self._there) for event in step]
+                added, removed = ([one for change in changes for one in change[side]] for side in (0, 1))
+                if added or removed:
+                    tell(added, removed)
 
     def stop(self) -> None:
-        """End this."""
+        """End this, without waiting for the thread."""
         self._monitor.close()
 
 
 class MonitorObservable(Observable):
     """The base class of monitors, which have a native context of their own while there are observers.
 
-    ``update(monitor, (added, removed))`` of each observer is called on another thread. A new observer first gets all
-    that is there, as added. After :meth:`deleteObserver` no call of ``update`` begins.
+    ``update(monitor, (added, removed))`` of each observer is called on one thread, which has a name. A new observer
+    first gets all that is there, as added; if that is known already, :meth:`addObserver` calls it. After
+    :meth:`deleteObserver` no call of ``update`` begins.
 
     Each subclass has one object in a process.
 
