@@ -33,6 +33,7 @@ FILES = {
     "test_foreign_door.py": "test_pytest_plugin",
     "conftest.py": "test_testing_in_ci",
     "test_read_serial.py": "test_testing_in_ci",
+    "test_waiting.py": "test_testing_in_ci",
     "lend.py": "test_consumers",
 }
 IMPORTS_OF_EXTRAS = {
