@@ -165,6 +165,8 @@ def test_every_block_is_checked_in_one_of_these_ways() -> None:
             pass  # the site is built with warnings as errors: tests/site
         elif block.language in {"c", "cython", "java", "rust"}:
             assert block.excerpt_of, f"{block.page.name}: not an excerpt of a file: {block.code}"
+        elif block.language == "make":
+            assert FILES["conftest.py"] == f"test_{block.page.stem.replace('-', '_')}", "the test of this page runs it"
         elif block.language == "toml":
             tomllib.loads(block.code)
         elif block.language == "json":

@@ -1,4 +1,4 @@
-"""What a fault does, and when: its checked arguments, and its entry in SCARDFFI_VIRTUAL."""
+"""The description of a fault: its checked arguments, and its entry in SCARDFFI_VIRTUAL."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Effect(IntEnum):
 
 
 class Description(NamedTuple):
-    """What a fault does, and when."""
+    """The effect of a fault, and the calls that it hits."""
 
     function: str
     call: int
