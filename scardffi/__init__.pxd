@@ -3,20 +3,13 @@
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 cdef extern from "scardffi.h" nogil:
-    ctypedef unsigned long DWORD
-    ctypedef long LONG
-    ctypedef long long SCARDCONTEXT
-    ctypedef long long SCARDHANDLE
-    ctypedef struct SCARD_IO_REQUEST:
-        DWORD dwProtocol
-        DWORD cbPciLength
-    ctypedef struct SCARD_READERSTATE:
-        const char *szReader
-        void *pvUserData
-        DWORD dwCurrentState
-        DWORD dwEventState
-        DWORD cbAtr
-        unsigned char *rgbAtr
+    ctypedef unsigned long scardffi_dword
+    ctypedef long scardffi_long
+    ctypedef long long scardffi_context
+    ctypedef long long scardffi_handle
+
+    uint32_t scardffi_hresult(int64_t result)
+    uint32_t scardffi_required(int64_t result)
 
     ctypedef struct scardffi_library:
         pass
@@ -42,14 +35,14 @@ cdef extern from "scardffi.h" nogil:
         const char *(*library_path)(const scardffi_library *library) noexcept nogil
         uint32_t (*manage_new)(const scardffi_library *library, scardffi_manage **manage) noexcept nogil
         void (*manage_free)(scardffi_manage *manage) noexcept nogil
-        uint32_t (*attach_by_handle)(scardffi_manage *manage, SCARDHANDLE handle, int owned, uint32_t share_mode, uint32_t *code) noexcept nogil
+        uint32_t (*attach_by_handle)(scardffi_manage *manage, scardffi_handle handle, int owned, uint32_t share_mode, uint32_t *code) noexcept nogil
         uint32_t (*attach_by_ifd)(scardffi_manage *manage, uint32_t scope, const char *reader, uint32_t share_mode, uint32_t protocols) noexcept nogil
         uint32_t (*detach)(scardffi_manage *manage, uint32_t disposition) noexcept nogil
         uint32_t (*reconnect)(scardffi_manage *manage, uint32_t share_mode, uint32_t protocols, uint32_t initialization) noexcept nogil
         uint32_t (*lock)(scardffi_manage *manage) noexcept nogil
         uint32_t (*unlock)(scardffi_manage *manage, uint32_t disposition) noexcept nogil
         uint32_t (*status)(scardffi_manage *manage, uint32_t *state, uint32_t *protocol, char *reader, uint32_t *reader_length, unsigned char *atr, uint32_t *atr_length) noexcept nogil
-        int (*handle)(const scardffi_manage *manage, SCARDHANDLE *handle) noexcept nogil
+        int (*handle)(const scardffi_manage *manage, scardffi_handle *handle) noexcept nogil
         uint32_t (*script_new)(size_t count, const unsigned char *packed, const uint32_t *lengths, unsigned flow, scardffi_script **script) noexcept nogil
         void (*script_free)(scardffi_script *script) noexcept nogil
         scardffi_run *(*script_run_new)(const scardffi_script *script, scardffi_manage *manage, uint64_t repeat, int keep_all, int timed) noexcept nogil
@@ -61,24 +54,25 @@ cdef extern from "scardffi.h" nogil:
         unsigned char *(*script_run_arena)(const scardffi_run *run) noexcept nogil
         const size_t *(*script_run_offsets)(const scardffi_run *run) noexcept nogil
         const uint64_t *(*script_run_elapsed)(const scardffi_run *run) noexcept nogil
-        LONG (*SCardEstablishContext)(DWORD scope, const void *reserved1, const void *reserved2, SCARDCONTEXT *context) noexcept nogil
-        LONG (*SCardReleaseContext)(SCARDCONTEXT context) noexcept nogil
-        LONG (*SCardIsValidContext)(SCARDCONTEXT context) noexcept nogil
-        LONG (*SCardConnect)(SCARDCONTEXT context, const char *reader, DWORD share_mode, DWORD protocols, SCARDHANDLE *handle, DWORD *protocol) noexcept nogil
-        LONG (*SCardReconnect)(SCARDHANDLE handle, DWORD share_mode, DWORD protocols, DWORD initialization, DWORD *protocol) noexcept nogil
-        LONG (*SCardDisconnect)(SCARDHANDLE handle, DWORD disposition) noexcept nogil
-        LONG (*SCardBeginTransaction)(SCARDHANDLE handle) noexcept nogil
-        LONG (*SCardEndTransaction)(SCARDHANDLE handle, DWORD disposition) noexcept nogil
-        LONG (*SCardStatus)(SCARDHANDLE handle, char *reader, DWORD *reader_length, DWORD *state, DWORD *protocol, unsigned char *atr, DWORD *atr_length) noexcept nogil
-        LONG (*SCardGetStatusChange)(SCARDCONTEXT context, DWORD timeout, SCARD_READERSTATE *states, DWORD count) noexcept nogil
-        LONG (*SCardControl)(SCARDHANDLE handle, DWORD control_code, const void *command, DWORD command_length, void *response, DWORD capacity, DWORD *received) noexcept nogil
-        LONG (*SCardTransmit)(SCARDHANDLE handle, const SCARD_IO_REQUEST *send_pci, const unsigned char *command, DWORD command_length, SCARD_IO_REQUEST *receive_pci, unsigned char *response, DWORD *received) noexcept nogil
-        LONG (*SCardListReaderGroups)(SCARDCONTEXT context, char *groups, DWORD *length) noexcept nogil
-        LONG (*SCardListReaders)(SCARDCONTEXT context, const char *groups, char *readers, DWORD *length) noexcept nogil
-        LONG (*SCardFreeMemory)(SCARDCONTEXT context, const void *memory) noexcept nogil
-        LONG (*SCardCancel)(SCARDCONTEXT context) noexcept nogil
-        LONG (*SCardGetAttrib)(SCARDHANDLE handle, DWORD attribute, unsigned char *value, DWORD *length) noexcept nogil
-        LONG (*SCardSetAttrib)(SCARDHANDLE handle, DWORD attribute, const unsigned char *value, DWORD length) noexcept nogil
+        scardffi_long (*SCardEstablishContext)(scardffi_dword scope, const void *reserved1, const void *reserved2, scardffi_context *context) noexcept nogil
+        scardffi_long (*SCardReleaseContext)(scardffi_context context) noexcept nogil
+        scardffi_long (*SCardIsValidContext)(scardffi_context context) noexcept nogil
+        scardffi_long (*SCardConnect)(scardffi_context context, const char *reader, scardffi_dword share_mode, scardffi_dword protocols, scardffi_handle *handle, scardffi_dword *protocol) noexcept nogil
+        scardffi_long (*SCardReconnect)(scardffi_handle handle, scardffi_dword share_mode, scardffi_dword protocols, scardffi_dword initialization, scardffi_dword *protocol) noexcept nogil
+        scardffi_long (*SCardDisconnect)(scardffi_handle handle, scardffi_dword disposition) noexcept nogil
+        scardffi_long (*SCardBeginTransaction)(scardffi_handle handle) noexcept nogil
+        scardffi_long (*SCardEndTransaction)(scardffi_handle handle, scardffi_dword disposition) noexcept nogil
+        scardffi_long (*SCardStatus)(scardffi_handle handle, char *reader, scardffi_dword *reader_length, scardffi_dword *state, scardffi_dword *protocol, unsigned char *atr, scardffi_dword *atr_length) noexcept nogil
+        scardffi_long (*SCardGetStatusChange)(scardffi_context context, scardffi_dword timeout, void *states, scardffi_dword count) noexcept nogil
+        scardffi_long (*SCardControl)(scardffi_handle handle, scardffi_dword control_code, const void *command, scardffi_dword command_length, void *response, scardffi_dword capacity, scardffi_dword *received) noexcept nogil
+        scardffi_long (*SCardTransmit)(scardffi_handle handle, const void *send_pci, const unsigned char *command, scardffi_dword command_length, void *receive_pci, unsigned char *response, scardffi_dword *received) noexcept nogil
+        scardffi_long (*SCardListReaderGroups)(scardffi_context context, char *groups, scardffi_dword *length) noexcept nogil
+        scardffi_long (*SCardListReaders)(scardffi_context context, const char *groups, char *readers, scardffi_dword *length) noexcept nogil
+        scardffi_long (*SCardFreeMemory)(scardffi_context context, const void *memory) noexcept nogil
+        scardffi_long (*SCardCancel)(scardffi_context context) noexcept nogil
+        scardffi_long (*SCardGetAttrib)(scardffi_handle handle, scardffi_dword attribute, unsigned char *value, scardffi_dword *length) noexcept nogil
+        scardffi_long (*SCardSetAttrib)(scardffi_handle handle, scardffi_dword attribute, const unsigned char *value, scardffi_dword length) noexcept nogil
+        uint32_t (*exchange_required)(const scardffi_exchange *exchange) noexcept nogil
 
 cdef extern from "scardffi.h":
     const scardffi_api *scardffi_import() except NULL

@@ -130,8 +130,11 @@ class SendTransmitter:
         attachment: its present attachment.
 
     Attributes:
+        takes_any_buffer: True, so that every command is a bytearray that is overwritten.
         turns: the object by which the services of the card take turns.
     """
+
+    takes_any_buffer: Final = True
 
     def __init__(self, card: ReaderTransmitter, attachment: Attachment) -> None:
         self._card = card
@@ -149,7 +152,7 @@ class SendTransmitter:
         """The answer to reset."""
         return self._attached("atr").atr
 
-    def transmit(self, command: Buffer) -> bytes:
+    def transmit(self, command: bytes | bytearray) -> bytes:
         """Send a command APDU and return the response APDU."""
         return self._attached("transmit").transmit(command)
 

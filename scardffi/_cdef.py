@@ -32,6 +32,10 @@ typedef int... DWORD;
 typedef int... LONG;
 typedef int... SCARDCONTEXT;
 typedef int... SCARDHANDLE;
+typedef int... scardffi_dword;
+typedef int... scardffi_long;
+typedef int... scardffi_context;
+typedef int... scardffi_handle;
 
 typedef struct {
     DWORD dwProtocol;
@@ -96,20 +100,13 @@ _CYTHON_HEAD = """# scardffi.h for Cython: from scardffi cimport scardffi_api, s
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 cdef extern from "scardffi.h" nogil:
-    ctypedef unsigned long DWORD
-    ctypedef long LONG
-    ctypedef long long SCARDCONTEXT
-    ctypedef long long SCARDHANDLE
-    ctypedef struct SCARD_IO_REQUEST:
-        DWORD dwProtocol
-        DWORD cbPciLength
-    ctypedef struct SCARD_READERSTATE:
-        const char *szReader
-        void *pvUserData
-        DWORD dwCurrentState
-        DWORD dwEventState
-        DWORD cbAtr
-        unsigned char *rgbAtr
+    ctypedef unsigned long scardffi_dword
+    ctypedef long scardffi_long
+    ctypedef long long scardffi_context
+    ctypedef long long scardffi_handle
+
+    uint32_t scardffi_hresult(int64_t result)
+    uint32_t scardffi_required(int64_t result)
 
 """
 

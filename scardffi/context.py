@@ -34,6 +34,7 @@ from .errors import (
     context_is_gone,
     from_code,
     from_hresult,
+    lookup,
     nothing_to_release,
 )
 from .library import chosen_library
@@ -205,13 +206,13 @@ class Context(NotCopied):
         end = None if limit is None else time.perf_counter() + limit
         card = self._new_card()
         native = card.native
+        how = share_mode, protocols, self._scope
         try:
             try:
-                card.attach_by_ifd(reader, share_mode, protocols, scope=self._scope, timeout=timeout, on_reset=on_reset)
+                card._attach_for("attach", reader, *how, timeout, on_reset)  # noqa: SLF001  it is for this class
             except UnknownReaderError as error:
                 name = self._reader_with(reader, _left_until(end), error)
-                left = _left_until(end)
-                card.attach_by_ifd(name, share_mode, protocols, scope=self._scope, timeout=left, on_reset=on_reset)
+                card._attach_for("attach", name, *how, _left_until(end), on_reset)  # noqa: SLF001  as above
             with self._state:
                 self.handle  # noqa: B018  another thread may have released the context during the attach
                 self._cards[card] = card._attach_number  # noqa: SLF001  it is for this class
@@ -235,6 +236,10 @@ class Context(NotCopied):
             UnknownReaderError: no reader or several have it.
         """
         names = self.list_readers() if timeout is None else self._list_readers_within(timeout)
+        if not names:
+            meaning, remedy = lookup(ReturnCode.SCARD_E_NO_READERS_AVAILABLE)[2:]
+            reason = f"no reader has this name: {part!r}; {meaning}", remedy
+            raise from_code(ReturnCode.SCARD_E_UNKNOWN_READER, "attach", reason=reason) from None
         fitting = [name for name in names if part and part in name]
         if len(fitting) == 1:
             return fitting[0]
@@ -248,7 +253,7 @@ class Context(NotCopied):
         call = BoundedCall(self.list_readers)
         call.start()
         if not call.wait(timeout):
-            raise from_code(ReturnCode.SCARD_E_TIMEOUT, "SCardListReaders")
+            raise from_code(ReturnCode.SCARD_E_TIMEOUT, "attach")
         return call.result()
 
     def get_status_change(self, states: Iterable[str | ReaderState], timeout: float | None = None) -> list[ReaderState]:

@@ -35,15 +35,15 @@ _INTEGERS: Final = {
 
 
 def get_include() -> str:
-    """Return the folder of ``scardffi.h`` and ``pcsc_abi.h``, for a C compiler's ``-I``."""
+    """Return the folder of ``scardffi.h``, ``scardffi_types.h`` and ``pcsc_abi.h``, for a C compiler's ``-I``."""
     return str(Path(__file__).resolve().parent / "include")
 
 
 def ffi_builder() -> FFI:
     """Return the builder of ``scardffi.ffi``, for ``include()`` in another cffi project.
 
-    Both projects can then pass pointers to each other. The other project's C source must include ``scardffi.h`` from
-    :func:`get_include`.
+    Both projects can then pass pointers to each other. The other project's C source must include ``scardffi.h``
+    and ``pcsc_abi.h``, or the platform's ``winscard.h`` in place of the latter.
     """
     from ._cdef import ffi_builder as build  # imports cffi and its parser, which only a build needs
 
@@ -78,7 +78,8 @@ def prototype(name: str) -> Any:
     """Return a function of the table as a ctypes function with its argument and result types; numba can call it too.
 
     Every pointer argument is a ``c_void_p``: give an address, None, bytes, an array or ``ctypes.byref(...)``. ctypes
-    releases the GIL for each call.
+    releases the GIL for each call. If ``result`` of ``transmit`` is negative, ``-result & 0xFFFFFFFF`` is the HRESULT,
+    and ``-result >> 32`` is the length that the response needs, 0 if it is unknown.
 
     Raises:
         AttributeError: the table has no function of this name; :func:`names` lists them.

@@ -502,6 +502,7 @@ _OWN_BUFFER: Final = ("transmit", "control", "Script.run")
 
 _WRAPS: Final = {
     "Context": "SCardEstablishContext",
+    "attach": "SCardConnect",
     "attach_by_ifd": "SCardConnect",
     "attach_by_handle": "SCardStatus",
     "detach": "SCardDisconnect",

@@ -152,21 +152,26 @@ class SCardManage(ExchangeMethods):
         code = ffi.new("uint32_t *")
         attach = functools.partial(lib.manage_attach_by_handle_recorded, self._native, number, owned, mode, code)
         origin = Origin(None, mode) if owned else None
-        result = self._attach(attach, handle, origin)
+        result = self._attach("attach_by_handle", attach, handle, origin)
         if result == E_INVALIDARG:
             raise _invalid_handle(number, code[0], self._library)
         self._check(result, "attach_by_handle", f"handle {number}", code=code[0])
         return self
 
     def _attach(
-        self, attach: Callable[[CData], int], source: object, origin: Origin | None, limit: float | None = None
+        self,
+        function: str,
+        attach: Callable[[CData], int],
+        source: object,
+        origin: Origin | None,
+        limit: float | None = None,
     ) -> int:
         """Attach by a function in C that records the attachment, and undo it if Ctrl-C interrupts this."""
         native, previous = self._native, self._attachment
         begun = ffi.new("uint64_t *")
         present = Attachment(source, previous)
         try:
-            result = attach(begun) if limit is None else self._within("attach_by_ifd", limit, lambda: attach(begun))
+            result = attach(begun) if limit is None else self._within(function, limit, lambda: attach(begun))
             if result == 0:
                 if previous is not None:
                     previous.end()
@@ -254,20 +259,33 @@ class SCardManage(ExchangeMethods):
             NoServiceError: the resource manager does not run.
             UnexpectedStateError: the object is already attached; that attachment stays.
         """
+        self._attach_for("attach_by_ifd", reader, share_mode, protocols, scope, timeout, on_reset)
+        return self
+
+    def _attach_for(
+        self,
+        function: str,
+        reader: str,
+        share_mode: SupportsIndex,
+        protocols: SupportsIndex,
+        scope: SupportsIndex,
+        timeout: float | None,
+        on_reset: Callable[[SCardManage], object] | None,
+    ) -> None:
+        """Attach as :meth:`attach_by_ifd` does; errors name ``function``, which the user called."""
         mode, in_scope = member("share_mode", share_mode, ShareMode), member("scope", scope, Scope)
         name = text("reader", reader)
         origin = Origin(reader, mode, _protocols(protocols, mode), in_scope, on_reset)
-        self._attach_by_name(name, origin, seconds("timeout", timeout))
-        return self
+        self._attach_by_name(function, name, origin, seconds("timeout", timeout))
 
-    def _attach_by_name(self, name: bytes, origin: Origin, limit: float | None = None) -> None:
+    def _attach_by_name(self, function: str, name: bytes, origin: Origin, limit: float | None = None) -> None:
         limit = _after_disconnects(origin.reader, limit)
         arguments = origin.scope, name, origin.share_mode, origin.protocols
         attach = functools.partial(lib.manage_attach_by_ifd_recorded, self._native, *arguments)
-        result = self._attach(attach, None, origin, limit)
+        result = self._attach(function, attach, None, origin, limit)
         if result != 0 and (refusal := establish_error(self._library, origin.scope, result)) is not None:
             raise refusal
-        self._check(result, "attach_by_ifd", f"{origin.reader!r}")
+        self._check(result, function, f"{origin.reader!r}")
 
     def detach(self, disposition: SupportsIndex | None = None) -> None:
         """Detach from the card. Wraps ``SCardDisconnect`` if the handle belongs to the object.
@@ -479,7 +497,7 @@ class SCardManage(ExchangeMethods):
         if not origin.is_lost:
             origin.is_lost = True
             self._end(Disposition.LEAVE)
-        self._attach_by_name(text("reader", origin.reader or ""), origin)
+        self._attach_by_name("attach_by_ifd", text("reader", origin.reader or ""), origin)
         origin.is_lost = False
         if origin.is_ended:  # another thread has called detach() meanwhile
             self._detach(Disposition.LEAVE)
@@ -834,6 +852,11 @@ class SCardManage(ExchangeMethods):
     def _attach_number(self) -> int:
         """A number that is different after each attach, and the same after :meth:`recover`; 0 while detached."""
         return 0 if self._origin is None else self._origin.number
+
+    @property
+    def takes_any_buffer(self) -> bool:
+        """True: services hand every command to :meth:`transmit` in a bytearray, which they overwrite afterwards."""
+        return True
 
     @property
     def turns(self) -> Turns:

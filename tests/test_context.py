@@ -19,6 +19,7 @@ from scardffi import (
     InvalidArgumentError,
     Library,
     NoServiceError,
+    NoSmartCardError,
     ReaderState,
     ReaderStateFlag,
     RemovedCardError,
@@ -454,3 +455,23 @@ def test_release_closes_the_context_although_scardcancel_fails(virtual_place: Pl
     with VirtualReader("Ends the wait"):
         threads[0].join(5)
     assert threads[0].is_alive() is False
+
+
+@pytest.mark.parametrize("timeout", [None, 5.0])
+def test_the_error_of_attach_names_the_function_and_says_that_there_is_no_reader(timeout: float | None) -> None:
+    default = VirtualReader(virtual.DEFAULT_READER, virtual.AnsweringCard())
+    default.unplug()
+    try:
+        with Context(library=Library(virtual.library_path())) as context:
+            with pytest.raises(
+                UnknownReaderError, match=r"^attach: no reader has this name: 'Desk'; no reader is plugged in"
+            ) as raised:
+                context.attach("Desk", timeout=timeout)
+            assert raised.value.function == "attach"
+            with VirtualReader("Door"):
+                with pytest.raises(UnknownReaderError, match=r"^attach: no reader has this name: 'Desk' \["):
+                    context.attach("Desk", timeout=timeout)
+                with pytest.raises(NoSmartCardError, match=r"^attach: there is no card in the reader: 'Door'"):
+                    context.attach("Door", timeout=timeout)
+    finally:
+        default.plug()

@@ -151,6 +151,17 @@ def test_an_excerpt_is_part_of_the_file_that_the_tests_build(block: Block) -> No
     assert block.code in (block.page.parent / block.excerpt_of).read_text(encoding="utf-8")
 
 
+def test_the_page_of_the_c_api_shows_the_whole_header_once() -> None:
+    page = (ROOT / "docs" / "reference" / "c.md").read_text(encoding="utf-8")
+    header = (INSTALLED / "scardffi" / "include" / "scardffi.h").read_text(encoding="utf-8")
+    parts = page.partition("\n## Types\n")[0].split("```{literalinclude} ")[1:]
+    first, *starts = [part.partition(':start-at: "')[2].partition('"\n')[0] for part in parts]
+    *ends, last = [part.partition(':end-before: "')[2].partition('"\n')[0] for part in parts]
+    assert (first, last, starts) == ("", "", ends)
+    assert [header.count(start) for start in starts] == [1] * len(starts)
+    assert sorted(starts, key=header.index) == starts
+
+
 def test_there_is_an_example_of_each_tool_that_embeds_scardffi() -> None:
     files = {Path(block.excerpt_of).name for block in EXCERPTS}
     assert files >= {"cffi_module.py", "c_extension.c", "c_host.c", "cython_module.pyx", "lib.rs"}
@@ -201,6 +212,18 @@ def test_the_two_commands_of_the_readme_exist() -> None:
     assert command, f"{program} is not installed"
     done = subprocess.run([command, *arguments], capture_output=True, text=True, check=True)
     assert done.stdout.count("\n  9000 success") == 2
+
+
+def test_one_page_says_how_to_install() -> None:
+    say = [page.name for page in PAGES if re.search(r"pip install [^\n`&]*(scardffi|clone)", page.read_text("utf-8"))]
+    assert say == ["install.md"]
+
+
+def test_the_extras_of_the_page_about_installation_exist() -> None:
+    extras = re.findall(r"scardffi\[(\w+)\]", (ROOT / "docs/install.md").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert extras
+    assert set(extras) <= set(project["optional-dependencies"])
 
 
 def test_shell_examples_name_files_that_exist() -> None:

@@ -51,23 +51,70 @@ def test_the_header_compiles_by_itself_in_c(standard: str) -> None:
     assert compiled(USE, *compiler(), "-x", "c", f"-std={standard}") == ""
 
 
-def test_the_header_compiles_together_with_pcsclites_header() -> None:
+WITH_WINSCARD = """
+scardffi_long first_card(const scardffi_api *api, SCARD_READERSTATE *states, SCARDHANDLE *handle, DWORD *protocol);
+scardffi_long first_card(const scardffi_api *api, SCARD_READERSTATE *states, SCARDHANDLE *handle, DWORD *protocol)
+{
+    SCARDCONTEXT context;
+    LONG code = api->SCardEstablishContext(SCARD_SCOPE_SYSTEM, 0, 0, &context);
+    if (code == SCARD_S_SUCCESS)
+        code = api->SCardGetStatusChange(context, 0, states, 1);
+    return code == SCARD_S_SUCCESS ? api->SCardConnect(context, "", 2, 3, handle, protocol) : code;
+}
+"""
+PCSCLITE = "#include <winscard.h>\n"
+WINDOWS = "#include <windows.h>\n#include <winscard.h>\n"
+THIS = '#include "scardffi.h"\n'
+
+
+@pytest.mark.parametrize(
+    "command", ["gcc -x c -std=c99", "gcc -x c -std=c17", "clang -x c", "g++ -x c++", "clang++ -x c++"]
+)
+@pytest.mark.parametrize("order", [PCSCLITE + THIS, THIS + PCSCLITE], ids=["winscard.h first", "scardffi.h first"])
+def test_the_header_compiles_with_pcsclites_header_in_both_orders(order: str, command: str) -> None:
     need_pcsclite_headers()
-    source = f"#include <winscard.h>\n{USE}"
-    assert compiled(source, *compiler(), *pcsc_include_flags(), "-x", "c", "-std=c11") == ""
+    assert compiled(order + WITH_WINSCARD, *command.split(), *pcsc_include_flags()) == ""
 
 
-@pytest.mark.parametrize("before", ["", "#include <windows.h>\n#include <winscard.h>\n"], ids=["alone", "winscard.h"])
-def test_the_header_compiles_for_windows(before: str) -> None:
-    assert compiled(before + USE, "x86_64-w64-mingw32-gcc", "-x", "c", "-std=c11") == ""
+@pytest.mark.parametrize("compiler", ["x86_64-w64-mingw32-gcc", "i686-w64-mingw32-gcc"])
+@pytest.mark.parametrize(
+    "source",
+    [USE, WINDOWS + THIS + WITH_WINSCARD, THIS + WINDOWS],  # Windows' winscard.h renames members if it comes later
+    ids=["alone", "winscard.h first", "scardffi.h first"],
+)
+def test_the_header_compiles_for_windows(source: str, compiler: str) -> None:
+    assert compiled(source, compiler, "-x", "c", "-std=c11") == ""
+
+
+def test_pcsc_abi_takes_the_place_of_a_winscard() -> None:
+    for order in (f'{THIS}#include "pcsc_abi.h"\n', f'#include "pcsc_abi.h"\n{THIS}'):
+        assert compiled(order + WITH_WINSCARD, *compiler(), "-x", "c", "-std=c11") == ""
 
 
 def test_every_name_of_the_header_has_the_prefix() -> None:
-    text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(encoding="utf-8"), flags=re.DOTALL)
-    names = re.findall(r"#define (\w+)", text) + re.findall(r"typedef struct (\w+)", text)
+    types = HEADER.with_name("scardffi_types.h").read_text(encoding="utf-8")
+    text = re.sub(r"/\*.*?\*/", "", types + HEADER.read_text(encoding="utf-8"), flags=re.DOTALL)
+    names = (
+        re.findall(r"# *define (\w+)", text)
+        + re.findall(r"typedef [^({]*?(\w+);", text)
+        + re.findall(r"typedef struct (\w+)", text)
+    )
     names += re.findall(r"^\} (\w+);", text, re.MULTILINE) + re.findall(r"static inline .*?(\w+)\(", text)
     assert len(names) > 15
     assert [name for name in names if not name.lower().startswith("scardffi_")] == []
+
+
+def undocumented(text: str) -> list[str]:
+    """Return the functions of a table that have no comment directly above them."""
+    functions = re.findall(r"(\*/)?\n    [^\n*]*?\*?\(\*(\w+)\)\(", text)
+    return [name for comment, name in functions if not comment]
+
+
+def test_each_function_of_the_table_has_a_comment_above_it() -> None:
+    text = HEADER.read_text(encoding="utf-8").partition("typedef struct scardffi_api {")[2]
+    assert undocumented(text) == []
+    assert len(re.findall(r"\(\*\w+\)\(", text)) == len(embed.names())
+    assert undocumented(text.replace("    /* End a transaction. Return an HRESULT. */\n", "")) == ["unlock"]
 
 
 # the table
@@ -79,7 +126,9 @@ def fields_of(header: Path) -> list[tuple[str, int, str]]:
     parser = cffi.FFI()
     parser.cdef("""
         typedef unsigned long DWORD; typedef long LONG; typedef long SCARDCONTEXT; typedef long SCARDHANDLE;
-        typedef struct io_request SCARD_IO_REQUEST; typedef struct reader_state SCARD_READERSTATE;
+        typedef DWORD scardffi_dword; typedef LONG scardffi_long;
+        typedef SCARDCONTEXT scardffi_context; typedef SCARDHANDLE scardffi_handle;
+        typedef void SCARD_IO_REQUEST; typedef void SCARD_READERSTATE; // any pointer is allowed since version 2
     """)
     parser.cdef(declarations.partition("*/")[2].partition("/* [end")[0])
     fields = parser.typeof("scardffi_api").fields
@@ -109,7 +158,7 @@ def test_the_cython_file_declares_what_the_header_declares() -> None:
 def test_the_table_has_its_size_its_version_and_no_null_member() -> None:
     table = embed.table()
     pointer = ctypes.sizeof(ctypes.c_void_p)
-    assert (table.size, table.version) == (ffi.sizeof("scardffi_api"), 1)
+    assert (table.size, table.version) == (ffi.sizeof("scardffi_api"), 2)
     assert table.size == 8 + pointer * len(embed.names())
     assert [name for name in embed.names() if not getattr(table, name)] == []
 
@@ -179,6 +228,17 @@ def test_a_call_through_the_table_uses_the_same_objects_as_python(virtual_place:
         assert not card.is_attached
 
 
+def test_the_length_that_a_response_needs_is_returned(virtual_place: Place) -> None:
+    response = bytearray(4)
+    with SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as card:
+        result = embed.prototype("transmit")(embed.address(card.native), READ_4, 5, (ctypes.c_char * 4)(), 4)
+        assert (-result & 0xFFFFFFFF, -result >> 32) == (ReturnCode.SCARD_E_INSUFFICIENT_BUFFER, len(ANSWER_4))
+        with card.exchange(READ_4, response) as exchange:
+            native = embed.address(exchange.native)
+            assert embed.prototype("exchange_send")(native) == -ReturnCode.SCARD_E_INSUFFICIENT_BUFFER
+            assert embed.prototype("exchange_required")(native) == len(ANSWER_4)
+
+
 def test_a_function_of_the_table_is_called_through_cffi(virtual_place: Place) -> None:
     table, out = embed.table(), ffi.new("scardffi_manage **")
     assert table.manage_new(virtual_place.library.native, out) == 0
@@ -211,6 +271,24 @@ def test_a_script_made_through_the_table_runs_and_keeps_its_replies(virtual_plac
     run = table.script_run_new(script[0], card.native, 1, 0, 0)
     assert (table.script_step(run, 50), table.script_run_index(run)) == (2, 0)
     assert table.script_run_failure(run) == -E_UNEXPECTED
+    table.script_run_free(run)
+    table.script_free(script[0])
+
+
+def test_the_results_of_an_exchange_and_a_run_are_read_after_the_manage_object_was_freed(virtual_place: Place) -> None:
+    table, memory, lengths = embed.table(), ffi.new("unsigned char[40]", READ_4), ffi.new("uint32_t[]", [5])
+    manage, exchange, script = (ffi.new(f"scardffi_{name} **") for name in ("manage", "exchange", "script"))
+    assert table.manage_new(virtual_place.library.native, manage) == 0
+    assert table.attach_by_ifd(manage[0], 2, virtual_place.reader.encode(), 2, 3) == 0
+    assert table.exchange_new(manage[0], 0, memory, 5, memory + 5, 30, exchange) == 0
+    assert table.script_new(1, memory, lengths, 3, script) == 0
+    run = table.script_run_new(script[0], manage[0], 1, 0, 0)
+    assert (table.exchange_send(exchange[0]), table.script_step(run, 50)) == (len(ANSWER_4), 0)
+    assert table.detach(manage[0], 0) == 0
+    table.manage_free(manage[0])
+    assert (table.exchange_sw(exchange[0]), table.script_run_count(run)) == (0x9000, 1)
+    assert bytes(ffi.buffer(table.script_run_arena(run), table.script_run_offsets(run)[1])) == ANSWER_4
+    table.exchange_free(exchange[0])
     table.script_run_free(run)
     table.script_free(script[0])
 

@@ -67,9 +67,9 @@ class ShownOnStderr:
     def __init__(self, card: SCardManage) -> None:
         self._card = card
         self.atr, self.turns, self.control = card.atr, card.turns, card.control
-        self.short_response_error = card.short_response_error
+        self.takes_any_buffer, self.short_response_error = card.takes_any_buffer, card.short_response_error
 
-    def transmit(self, command: Buffer, /) -> bytes:
+    def transmit(self, command: bytes | bytearray, /) -> bytes:
         """Show a command without a PIN or key that it may hold, send it, and return the response."""
         print(f"> {text_without_secrets(memoryview(command))}", file=sys.stderr, flush=True)
         response = self._card.transmit(command)

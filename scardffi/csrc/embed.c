@@ -37,7 +37,17 @@ static uint32_t new_script(size_t count, const unsigned char *packed, const uint
     return *script != NULL ? SCARDFFI_OK : SCARDFFI_E_OUTOFMEMORY;
 }
 
-/* clang-format off */
+static LONG get_status_change(SCARDCONTEXT context, DWORD timeout, void *states, DWORD count)
+{
+    return SCardGetStatusChange(context, timeout, states, count);
+}
+
+static LONG transmit(SCARDHANDLE handle, const void *send_pci, const unsigned char *command, DWORD command_length,
+                     void *receive_pci, unsigned char *response, DWORD *received)
+{
+    return SCardTransmit(handle, send_pci, command, command_length, receive_pci, response, received);
+}
+
 static const scardffi_api table = {
     .size = sizeof table,
     .version = SCARDFFI_VERSION,
@@ -71,11 +81,26 @@ static const scardffi_api table = {
     .script_run_arena = script_run_arena,
     .script_run_offsets = script_run_offsets,
     .script_run_elapsed = script_run_elapsed,
-#define MEMBER(need, name, arguments, ...) .name = name,
-    PCSC_FUNCTIONS(MEMBER)
-#undef MEMBER
+    .SCardEstablishContext = SCardEstablishContext,
+    .SCardReleaseContext = SCardReleaseContext,
+    .SCardIsValidContext = SCardIsValidContext,
+    .SCardConnect = SCardConnect,
+    .SCardReconnect = SCardReconnect,
+    .SCardDisconnect = SCardDisconnect,
+    .SCardBeginTransaction = SCardBeginTransaction,
+    .SCardEndTransaction = SCardEndTransaction,
+    .SCardStatus = SCardStatus,
+    .SCardGetStatusChange = get_status_change,
+    .SCardControl = SCardControl,
+    .SCardTransmit = transmit,
+    .SCardListReaderGroups = SCardListReaderGroups,
+    .SCardListReaders = SCardListReaders,
+    .SCardFreeMemory = SCardFreeMemory,
+    .SCardCancel = SCardCancel,
+    .SCardGetAttrib = SCardGetAttrib,
+    .SCardSetAttrib = SCardSetAttrib,
+    .exchange_required = exchange_required,
 };
-/* clang-format on */
 
 const scardffi_api *embed_table(void)
 {

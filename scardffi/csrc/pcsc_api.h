@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "pcsc_abi.h"
 #include "scardffi.h"
 
 #define PCSC_REQUIRED 1

@@ -1,23 +1,12 @@
-/* The PC/SC ABI of each platform: types, layouts, constants and calling convention.
+/* The PC/SC ABI of each platform: types, layouts, constants and calling convention. It takes the place of winscard.h.
  *
- * All differences between winscard.dll, pcsc-lite and macOS's PCSC.framework that C code can see are in this file. The
- * default is the ABI of the platform; -DSCARDFFI_ABI_WINDOWS, -DSCARDFFI_ABI_MACOS and -DSCARDFFI_ABI_PCSCLITE select
- * another one.
+ * All differences between winscard.dll, pcsc-lite and macOS's PCSC.framework that C code can see are in this file and
+ * in scardffi_types.h, which selects the platform.
  */
 #ifndef SCARDFFI_PCSC_ABI_H
 #define SCARDFFI_PCSC_ABI_H
 
-#include <stdint.h>
-
-#if !defined(SCARDFFI_ABI_WINDOWS) && !defined(SCARDFFI_ABI_MACOS) && !defined(SCARDFFI_ABI_PCSCLITE)
-#  if defined(_WIN32)
-#    define SCARDFFI_ABI_WINDOWS
-#  elif defined(__APPLE__)
-#    define SCARDFFI_ABI_MACOS
-#  else
-#    define SCARDFFI_ABI_PCSCLITE
-#  endif
-#endif
+#include "scardffi_types.h"
 
 /* Differences between the platforms:
  * PCSC_TEXT_SUFFIX          the end of the name of a function with strings: "W" for UTF-16, empty for UTF-8
@@ -56,15 +45,6 @@
 #  define SCARD_E_UNEXPECTED 0x8010001Fu
 #  define SCARD_AUTOALLOCATE (~(DWORD)0)
 #  define SCARD_CTL_CODE(function) (0x00310000u + 4u * (function))
-#  if defined(_WIN32)
-typedef unsigned long DWORD;
-typedef long LONG;
-#  else
-typedef uint32_t DWORD;
-typedef int32_t LONG;
-#  endif
-typedef uintptr_t SCARDCONTEXT;
-typedef uintptr_t SCARDHANDLE;
 #elif defined(SCARDFFI_ABI_MACOS)
 #  define PCSC_CALL
 #  define PCSC_TEXT_SUFFIX ""
@@ -82,10 +62,6 @@ typedef uintptr_t SCARDHANDLE;
 #  define SCARD_PROTOCOL_RAW 0x00000004u
 #  define SCARD_E_UNSUPPORTED_FEATURE 0x8010001Fu
 #  define SCARD_CTL_CODE(function) (0x42000000u + (function))
-typedef uint32_t DWORD;
-typedef int32_t LONG;
-typedef int32_t SCARDCONTEXT;
-typedef int32_t SCARDHANDLE;
 #else
 #  define PCSC_CALL
 #  define PCSC_TEXT_SUFFIX ""
@@ -104,11 +80,12 @@ typedef int32_t SCARDHANDLE;
 #  define SCARD_E_UNSUPPORTED_FEATURE 0x8010001Fu
 #  define SCARD_AUTOALLOCATE (~(DWORD)0)
 #  define SCARD_CTL_CODE(function) (0x42000000u + (function))
-typedef unsigned long DWORD;
-typedef long LONG;
-typedef LONG SCARDCONTEXT;
-typedef LONG SCARDHANDLE;
 #endif
+
+typedef scardffi_dword DWORD;
+typedef scardffi_long LONG;
+typedef scardffi_context SCARDCONTEXT;
+typedef scardffi_handle SCARDHANDLE;
 
 typedef struct {
     DWORD dwProtocol;

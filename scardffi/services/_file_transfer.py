@@ -14,6 +14,8 @@ from .transmitter import WRITTEN, status_word_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from typing_extensions import Buffer
+
     from ._file_selection import Selection
     from .card_capabilities import CardCapabilities
 
@@ -192,14 +194,14 @@ class Transfer:
         number, far = self._unit_number(offset - before)
         most = self.write_chunk - _OBJECTS_OVERHEAD if far else self.write_chunk
         size = self._part(before + len(part), number, most - most % unit) - before
-        if unit == 1:
-            command = iso.update_binary(number, part[:size], cla=self._selection.sender.cla)
-        else:  # a card may write only whole units
+        data: Buffer = part[:size]
+        if unit != 1:  # a card may write only whole units
             head = self._present(offset - before, before)
             tail = self._present(offset + size, -(offset + size) % unit)
-            command = iso.update_binary(
-                number, bytearray(b"".join((head, part[:size], tail))), cla=self._selection.sender.cla
-            )
+            data = bytearray(b"".join((head, data, tail)))
+        if isinstance(part.obj, bytes):  # of the caller, who cannot overwrite it
+            data = bytes(data)
+        command = iso.update_binary(number, data, cla=self._selection.sender.cla)
         try:
             self._selection.send(command, allow=WRITTEN)
         finally:

@@ -44,10 +44,10 @@ _MOST_READ: Final = 0x10000
 class FileAccess(NotCopied):
     """The files of a card, the modern form of ISCardFileAccess.
 
-    At the start the current directory is the MF. A reference names a file: an int is a file identifier, a str is a
-    path ("3F00/5000/5001", "/5000", "../5001"), bytes are a DF name, and :class:`.file_reference.FileRef` makes
-    references of these and of short identifiers. A wrong reference raises ValueError or TypeError before anything is
-    sent.
+    At the start the current directory is the MF, also if you have selected an application without this object. A
+    reference names a file: an int is a file identifier, a str is a path ("3F00/5000/5001", "/5000", "../5001"), bytes
+    are a DF name, and :class:`.file_reference.FileRef` makes references of these and of short identifiers. A wrong
+    reference raises ValueError or TypeError before anything is sent.
 
     Any thread may call any method: all services of one SCardManage share a lock for their commands. After another of
     these services has selected a file, or the SCardManage has reset the card, a method selects its file again. This

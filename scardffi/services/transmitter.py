@@ -56,8 +56,15 @@ class Turns(NotCopied):
 class Transmitter(Protocol):
     """An object that sends command APDUs to a card, such as a :class:`scardffi.SCardManage` or a card in Python."""
 
-    def transmit(self, command: Buffer, /) -> bytes:
-        """Return the response APDU, status word included. The caller wipes the command afterwards."""
+    def transmit(self, command: bytes | bytearray, /) -> bytes:
+        """Return the response APDU, status word included.
+
+        Args:
+            command: the command APDU. A command that may hold something secret is a bytearray: its data is a code or a
+                key, was given as a bytearray, or was given to :meth:`Sender.send` as the bytes or text of the APDU. The
+                caller overwrites it after the call, so copy it if you keep it. Any other command is ``bytes``, unless
+                :attr:`ReaderTransmitter.takes_any_buffer` is true.
+        """
         ...
 
 
@@ -72,6 +79,14 @@ class ReaderTransmitter(Transmitter, Protocol):
     @property
     def turns(self) -> Turns:
         """The state that all services of this card share."""
+        ...
+
+    @property
+    def takes_any_buffer(self) -> bool:
+        """True if ``transmit`` takes any buffer: then every command is a bytearray that is overwritten afterwards.
+
+        Set it in a transmitter of your own that only hands the commands on to an SCardManage.
+        """
         ...
 
     def read_binary_into(self, buffer: Buffer, offset: int = 0, *, chunk: int = SHORT_LE) -> int:
@@ -143,6 +158,7 @@ class Sender(NotCopied):
         self.cla = checked("cla", cla, 0, 0xFF)
         self.table = table
         self.turns: Turns = getattr(transmitter, "turns", None) or Turns()
+        self._takes_any_buffer: bool = getattr(transmitter, "takes_any_buffer", False)
         self.extended_length, self.chaining = _capabilities(transmitter) if capabilities is None else capabilities
 
     def send(self, command: Command | Buffer | str, allow: Container[int] = ()) -> Response:
@@ -235,6 +251,8 @@ class Sender(NotCopied):
         return response
 
     def _transmit(self, command: Command) -> Response:
+        if isinstance(command.data, bytes) and not self._takes_any_buffer:
+            return decoded(self.transmitter.transmit(bytes(command)), self.transmitter)
         secrets = Secrets()
         try:
             secrets.blocks += [command.encode()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from enum import Enum
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .._half_made import repr_if_half_made
@@ -49,15 +50,17 @@ class _Exchange(NamedTuple):
 
     def matches(self, command: bytes) -> bool:
         """Return True if this is the command; removed bytes match anything of the same length."""
+        return self.difference(command) is None
+
+    def difference(self, command: bytes) -> int | None:
+        """Return the number of the first byte that differs, from 1, or None. Removed bytes do not count."""
         if self.command is None:
-            return True
+            return None
         start, length = self.removed
-        end = start + length
-        return (
-            len(command) == len(self.command)
-            and command[:start] == self.command[:start]
-            and command[end:] == self.command[end:]
-        )
+        for place, (expected, got) in enumerate(zip_longest(self.command, command)):
+            if expected != got and (None in {expected, got} or not start <= place < start + length):
+                return place + 1
+        return None
 
 
 _UNKNOWN_COMMAND: Final = bytes.fromhex("6D00")
@@ -153,8 +156,12 @@ class ReplayCard(NotCopied):
         got = f"{command[:4].hex()} with {len(command)} bytes"
         if self._place == len(self._exchanges):
             return f"the trace ends after {self._place} commands; the program sent {got}"
-        expected = self._exchanges[self._place].command or b""
-        return f"command {self._place + 1} of the trace is {expected[:4].hex()} with {len(expected)} bytes; got {got}"
+        exchange = self._exchanges[self._place]
+        expected = exchange.command or b""
+        return (
+            f"command {self._place + 1} of the trace is {expected[:4].hex()} with {len(expected)} bytes; got {got}, "
+            f"which differs at byte {exchange.difference(command)}"
+        )
 
     def __repr__(self) -> str:
         return f"<scardffi.trace.ReplayCard {self._order.value}, {self.remaining} of {len(self._exchanges)} commands>"

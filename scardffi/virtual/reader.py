@@ -322,7 +322,7 @@ def _transmit(key: int, command: bytes) -> bytes | int:
         answer = card.transmit(command)
         return answer if type(answer) is bytes else _scardvirtual.copied("answer of transmit", answer)
     except BaseException as error:  # noqa: BLE001  a card may raise anything; errors keeps it
-        if isinstance(error, SCardError) and error.code:
+        if isinstance(error, SCardError) and error.code is not None and error.code > 0:
             return -error.code
         _keep_error(reader, error)
         return -ReturnCode.SCARD_F_COMM_ERROR

@@ -146,6 +146,14 @@ def test_bytes_are_explained(arguments: list[str], shown: str, offline: Terminal
     assert shown in screen.splitlines()
 
 
+def test_a_program_on_virtual_readers_has_the_terminal_of_the_command(offline: Terminal) -> None:
+    program = "import sys, scardffi as s; print(sys.stdin.isatty(), sys.stdout.isatty(), s.Context().list_readers())"
+    assert offline.run("virtual", "--reader", "Desk", "--", sys.executable, "-c", program) == (
+        0,
+        "True True ['Desk']\n",
+    )
+
+
 @pytest.mark.parametrize("variable", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "TERM=dumb"])
 def test_there_are_no_colours_if_the_user_or_the_terminal_has_none(variable: dict[str, str], offline: Terminal) -> None:
     code, screen = offline.run("--virtual", "send", "0084000008", variables=variable)

@@ -3,61 +3,79 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "pcsc_abi.h"
 #include "scardffi.h"
 
 static const scardffi_api *api;
 
 static const unsigned char READ_FOUR[] = {0x00, 0xB0, 0x00, 0x00, 0x04};
 
-/* Attach to the card in the reader and send it READ BINARY `count` times; bytes received, or minus an HRESULT. */
-static int64_t read_many(const char *reader, unsigned long count)
+/* Attach to the card in a reader and send it READ BINARY `count` times. Return an HRESULT, the number of bytes
+ * received, and, if `response` is too short, the length that the response needs. */
+static uint32_t read_many(const char *reader, unsigned long count, uint64_t *total, uint32_t *required)
 {
     scardffi_library *library;
     scardffi_manage *manage;
     char detail[512];
     unsigned char response[6];
-    int64_t total = 0, received;
+    int64_t received;
     uint32_t result;
 
+    *total = *required = 0;
     if (api->library_open_default(&library, detail, sizeof detail) != 0)
-        return -(int64_t)SCARDFFI_E_UNEXPECTED;
+        return SCARDFFI_E_UNEXPECTED;
     result = api->manage_new(library, &manage);
     if (result != SCARDFFI_OK)
-        return -(int64_t)result;
-    result = api->attach_by_ifd(manage, 2, reader, 2, 3); /* system scope, shared, T=0 or T=1 */
+        return result;
+    result = api->attach_by_ifd(manage, SCARD_SCOPE_SYSTEM, reader, SCARD_SHARE_SHARED,
+                                SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1);
     if (result == SCARDFFI_OK) {
-        for (; count > 0 && total >= 0; count--) {
+        for (; count > 0 && result == SCARDFFI_OK; count--) {
             received = api->transmit(manage, READ_FOUR, sizeof READ_FOUR, response, sizeof response);
-            total = received < 0 ? received : total + received;
+            result = scardffi_hresult(received);
+            if (result == SCARDFFI_OK)
+                *total += (uint64_t)received;
+            else
+                *required = scardffi_required(received);
         }
-        api->detach(manage, 0);
+        api->detach(manage, SCARD_LEAVE_CARD);
     }
     api->manage_free(manage);
-    return result == SCARDFFI_OK ? total : -(int64_t)result;
+    return result;
+}
+
+static PyObject *raise_failure(uint32_t hresult, uint32_t required)
+{
+    return PyErr_Format(PyExc_OSError, "HRESULT 0x%x, %u bytes needed", hresult, required);
 }
 
 static PyObject *read_on(PyObject *module, PyObject *arguments)
 {
     const char *reader;
     unsigned long count;
-    int64_t total;
+    uint64_t total;
+    uint32_t result, required;
 
     (void)module;
     if (!PyArg_ParseTuple(arguments, "sk", &reader, &count))
         return NULL;
     Py_BEGIN_ALLOW_THREADS
-    total = read_many(reader, count);
+    result = read_many(reader, count, &total, &required);
     Py_END_ALLOW_THREADS
-    return PyLong_FromLongLong(total);
+    if (result != SCARDFFI_OK)
+        return raise_failure(result, required);
+    return PyLong_FromUnsignedLongLong(total);
 }
 
-/* Send an exchange `count` times. Python has made the exchange. The arguments are its address and the count. */
+/* Send an exchange `count` times. Python has made the exchange. The arguments are its address and the count. Return the
+ * number of bytes received. */
 static PyObject *drive(PyObject *module, PyObject *arguments)
 {
     PyObject *address;
     scardffi_exchange *exchange;
     unsigned long count;
-    int64_t total = 0, received;
+    int64_t total = 0, received = 0;
+    uint32_t result;
 
     (void)module;
     if (!PyArg_ParseTuple(arguments, "Ok", &address, &count))
@@ -66,15 +84,18 @@ static PyObject *drive(PyObject *module, PyObject *arguments)
     if (exchange == NULL)
         return NULL;
     Py_BEGIN_ALLOW_THREADS
-    for (; count > 0 && total >= 0; count--) {
+    for (; count > 0 && received >= 0; count--) {
         received = api->exchange_send(exchange);
-        total = received < 0 ? received : total + received;
+        total += received;
     }
     Py_END_ALLOW_THREADS
+    result = scardffi_hresult(received);
+    if (result != SCARDFFI_OK)
+        return raise_failure(result, result == SCARD_E_INSUFFICIENT_BUFFER ? api->exchange_required(exchange) : 0);
     return PyLong_FromLongLong(total);
 }
 
-/* Opens a card by PC/SC's own functions and answers (context, handle) for Python to attach to. */
+/* Open a card by PC/SC's own functions; return (context, handle), for Python to attach to. */
 static PyObject *open_card(PyObject *module, PyObject *arguments)
 {
     const char *reader;
@@ -86,11 +107,12 @@ static PyObject *open_card(PyObject *module, PyObject *arguments)
     (void)module;
     if (!PyArg_ParseTuple(arguments, "s", &reader))
         return NULL;
-    code = api->SCardEstablishContext(2, NULL, NULL, &context);
+    code = api->SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context);
     if (code == 0)
-        code = api->SCardConnect(context, reader, 2, 3, &handle, &protocol);
+        code = api->SCardConnect(context, reader, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &handle,
+                                 &protocol);
     if (code != 0)
-        return PyErr_Format(PyExc_RuntimeError, "PC/SC answered 0x%lx", (unsigned long)code);
+        return PyErr_Format(PyExc_RuntimeError, "PC/SC returned 0x%lx", (unsigned long)code);
     return Py_BuildValue("LL", (long long)context, (long long)handle);
 }
 

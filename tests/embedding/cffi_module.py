@@ -11,6 +11,7 @@ _DECLARATIONS = """
 """
 
 _SOURCE = """
+    #include "pcsc_abi.h"
     #include "scardffi.h"
 
     static int64_t drive(const scardffi_api *api, scardffi_exchange *exchange, unsigned count)

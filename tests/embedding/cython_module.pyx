@@ -9,7 +9,7 @@ cdef const scardffi_api *api = scardffi_import()
 
 
 def drive(size_t exchange, unsigned count):
-    """Send the exchange at this address ``count`` times; return the bytes received, or a negated HRESULT."""
+    """Send the exchange at this address ``count`` times; return the bytes received, or minus an HRESULT."""
     cdef scardffi_exchange *native = <scardffi_exchange *>exchange
     cdef int64_t total = 0, received
     with nogil:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import threading
 from collections.abc import Callable, Iterator
 from importlib.machinery import ExtensionFileLoader
@@ -21,7 +22,6 @@ from support.compile import (
     need_python_headers,
     program,
     python_include_flags,
-    python_library_flags,
     shared_library,
 )
 from support.reports import report
@@ -113,7 +113,14 @@ def commands(page: Path, folder: Path) -> list[str]:
 
 
 def run_commands(script: str, folder: Path) -> list[str]:
-    """Run commands of a page in the folder; return the lines that they print."""
+    """Run commands of a page in the folder, with the python3-config of this Python; return what they print.
+
+    C is compiled with warnings as errors.
+    """
+    config = f"{sysconfig.get_config_var('BINDIR')}/python{sysconfig.get_config_var('LDVERSION')}-config"
+    if "python3-config" in script:
+        need_program(config)
+    script = script.replace("python3-config", config).replace("cc -", "cc -Wall -Wextra -Werror -")
     return printed("bash", "-euc", script, folder=folder)
 
 
@@ -131,18 +138,50 @@ def test_the_c_library_of_the_page_lends_its_card_to_python_on_the_virtual_libra
 # a C extension
 
 
-@pytest.fixture(params=["scardffi.h", "scardffi_v1.h"])
-def header(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """The present header, then that of version 1, each as scardffi.h in its own folder."""
-    frozen = FOLDER / "scardffi_v1.h"
-    today = Path(embed.get_include()) / "scardffi.h"
-    return Path(shutil.copy(today if request.param == "scardffi.h" else frozen, tmp_path / "scardffi.h"))
+class LongCard:
+    """A card that returns four bytes more than are asked for."""
+
+    atr = bytes.fromhex("3B80800101")
+
+    def transmit(self, command: bytes) -> bytes:
+        """Return zeros."""
+        return bytes(command[4] + 4) + b"\x90\x00"
 
 
-def test_a_c_extension_for_any_version_uses_the_exchange_of_python(
-    header: Path, tmp_path: Path, card: SCardManage
-) -> None:
-    module = extension(FOLDER / "c_extension.c", tmp_path, f"-I{header.parent}")
+def test_a_c_extension_uses_the_exchange_of_python(tmp_path: Path, card: SCardManage) -> None:
+    module = extension(FOLDER / "c_extension.c", tmp_path)
+    response = bytearray(8)
+    with card.exchange(READ_4, response) as exchange:
+        native = embed.address(exchange.native)
+        assert module.drive(native, COUNT) == COUNT * len(ANSWER_4)
+        assert (bytes(response[: len(ANSWER_4)]), exchange.sw) == (ANSWER_4, 0x9000)
+    with pytest.raises(OSError, match="HRESULT 0x8000ffff, 0 bytes needed"):
+        module.drive(native, COUNT)
+
+
+def test_a_c_extension_sends_to_a_card_that_it_has_opened(tmp_path: Path) -> None:
+    module = extension(FOLDER / "c_extension.c", tmp_path)
+    assert module.read_on(virtual.DEFAULT_READER, COUNT) == COUNT * len(ANSWER_4)
+    with pytest.raises(OSError, match="HRESULT 0x80100009, 0 bytes needed"):
+        module.read_on("no such reader", 1)
+
+
+def test_a_c_extension_learns_how_long_a_response_is_that_does_not_fit(tmp_path: Path) -> None:
+    module = extension(FOLDER / "c_extension.c", tmp_path)
+    with virtual.VirtualReader("Long", LongCard()):
+        with pytest.raises(OSError, match="HRESULT 0x80100008, 10 bytes needed"):
+            module.read_on("Long", 1)
+        with (
+            SCardManage().attach_by_ifd("Long") as card,
+            card.exchange(READ_4, bytearray(8)) as exchange,
+            pytest.raises(OSError, match="HRESULT 0x80100008, 10 bytes needed"),
+        ):
+            module.drive(embed.address(exchange.native), 1)
+
+
+def test_a_c_extension_for_version_1_works_with_this_table(tmp_path: Path, card: SCardManage) -> None:
+    shutil.copy(FOLDER / "scardffi_v1.h", tmp_path / "scardffi.h")
+    module = extension(FOLDER / "c_extension_v1.c", tmp_path, f"-I{tmp_path}")
     assert_drives(lambda exchange: module.drive(exchange, COUNT), embed.address, card)
     assert module.read_on(virtual.DEFAULT_READER, COUNT) == COUNT * len(ANSWER_4)
     assert module.read_on("no such reader", 1) == -ReturnCode.SCARD_E_UNKNOWN_READER
@@ -153,6 +192,15 @@ def test_a_handle_that_a_c_extension_opened_is_attached_to(tmp_path: Path) -> No
     with SCardManage().attach_by_handle(handle) as attached:
         assert attached.transmit(READ_4) == ANSWER_4
     assert lib.SCardReleaseContext(context) == 0
+
+
+def test_the_commands_of_the_page_compile_and_run_the_two_programs_in_c(tmp_path: Path) -> None:
+    need_libpython()
+    need_pcsclite_headers()
+    need_program("pkg-config")
+    of_the_extension, of_the_host = commands(ROOT / "docs" / "embedding.md", tmp_path)
+    assert run_commands(of_the_extension, tmp_path) == [f"{1000 * len(ANSWER_4)} bytes"]
+    assert run_commands(of_the_host, tmp_path) == [f"{virtual.DEFAULT_READER} {ANSWER_4.hex()}", ANSWER_4.hex()]
 
 
 class WaitingCard:
@@ -304,20 +352,6 @@ def test_a_loop_compiled_by_numba_is_as_fast_as_a_loop_in_c(tmp_path: Path) -> N
         f"ratio {raw / c:.2f}; a bound Exchange, with its lock and its checks, {bound:.2f} ns, ratio {bound / c:.2f}"
     )
     assert raw <= NUMBA_AT_MOST / MARGIN * c
-
-
-# a C program that embeds Python
-
-
-def test_a_c_program_hands_its_card_handle_to_the_python_that_it_embeds(tmp_path: Path) -> None:
-    need_libpython()
-    host = program(FOLDER / "c_host.c", tmp_path, *python_include_flags(), INCLUDE, *python_library_flags(), "-ldl")
-    import cffi
-
-    packages = {str(Path(str(package.__file__)).parent.parent) for package in (scardffi, cffi)}
-    environment = {"PYTHONHOME": sys.base_prefix, "PYTHONPATH": os.pathsep.join(packages)}
-    said = printed(str(host), virtual.library_path(), virtual.DEFAULT_READER, environment=environment)
-    assert said == [f"{virtual.DEFAULT_READER} {ANSWER_4.hex()}", ANSWER_4.hex()]
 
 
 # Cython

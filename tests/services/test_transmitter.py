@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.cards import CHAINING, CHAINING_AND_EXTENDED, RecordingCard, ScriptedCard, in_reader
@@ -11,6 +11,7 @@ from support.cards import CHAINING, CHAINING_AND_EXTENDED, RecordingCard, Script
 from scardffi import CommunicationError, RemovedCardError, SCardManage, virtual
 from scardffi.iso7816 import instructions as iso
 from scardffi.iso7816.class_bytes import class_byte
+from scardffi.iso7816.command import Command
 from scardffi.iso7816.response import MalformedResponseError
 from scardffi.iso7816.status_word import (
     CardFileNotFoundError,
@@ -19,6 +20,7 @@ from scardffi.iso7816.status_word import (
     VerificationFailedError,
     WrongLengthError,
 )
+from scardffi.services import FileAccess
 from scardffi.services.transmitter import MOST_DATA, Sender, Transmitter
 
 if TYPE_CHECKING:
@@ -161,6 +163,90 @@ def test_every_buffer_that_was_sent_is_wiped(atr: str, answer: str) -> None:
         Sender(card).send(iso.verify(b"7" * 300))
     assert len(card.sent) == len(card.buffers) == (2 if atr == CHAINING else 1)
     assert not any(map(any, card.buffers))
+
+
+class Kept:
+    """A transmitter that keeps each command as it got it."""
+
+    def __init__(self, *, takes_any_buffer: bool | None = None) -> None:
+        self.commands: list[bytes | bytearray] = []
+        if takes_any_buffer is not None:
+            self.takes_any_buffer = takes_any_buffer
+
+    def transmit(self, command: bytes | bytearray, /) -> bytes:
+        """Keep the command."""
+        self.commands.append(command)
+        return b"\x90\x00"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [iso.read_binary(0), iso.select_file(b"\x2f\x05"), iso.update_binary(0, b"data"), Command(0x80, 1, data=b"data")],
+    ids=repr,
+)
+def test_a_command_without_a_secret_is_bytes(command: Command) -> None:
+    card = Kept()
+    Sender(card).send(command)
+    assert card.commands == [bytes(command)]
+    assert type(card.commands[0]) is bytes
+
+
+@pytest.mark.parametrize(
+    "command",
+    [iso.verify(b"1234"), iso.update_binary(0, bytearray(b"data")), bytes(iso.verify(b"1234")), "0020000004 31323334"],
+    ids=["a code", "a bytearray", "the bytes of an APDU", "the text of an APDU"],
+)
+def test_a_command_that_may_have_a_secret_is_a_bytearray_that_is_wiped(command: Command | bytes | str) -> None:
+    card = Kept()
+    Sender(card).send(command)
+    assert card.commands == [bytearray(9)]
+
+
+def test_a_transmitter_that_takes_any_buffer_gets_only_bytearrays() -> None:
+    any_buffer, only_bytes = Kept(takes_any_buffer=True), Kept(takes_any_buffer=False)
+    for card in (any_buffer, only_bytes):
+        Sender(card).send(iso.read_binary(0))
+    assert any_buffer.commands == [bytearray(5)]
+    assert only_bytes.commands == [bytes.fromhex("00B0000000")]
+
+
+@pytest.mark.parametrize("use", ["a service of the object", "send", "a service of others"])
+def test_every_command_to_a_manage_object_is_wiped(use: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bytes | bytearray] = []
+    transmit = SCardManage.transmit
+
+    def spy(card: SCardManage, command: bytes | bytearray) -> bytes:
+        sent.append(command)
+        return transmit(card, command)
+
+    monkeypatch.setattr(SCardManage, "transmit", spy)
+    with in_reader(RecordingCard()) as card:
+        if use == "send":
+            card.send(Command(0, 0x20, 0, 0, b"1234"))
+        elif use == "a service of others":
+            Sender(card).send(Command(0, 0x20, 0, 0, b"1234"))
+        else:
+            card.create_file_access().invalidate("5001")
+    assert sent
+    assert not any(map(any, sent))
+
+
+def test_services_work_with_a_dictionary_of_answers() -> None:
+    answers = {
+        bytes.fromhex("00A40800022F0500"): bytes.fromhex("6204800200039000"),
+        bytes.fromhex("00B0000003"): b"hi!\x90\x00",
+        bytes.fromhex("00D6000002") + b"yo": b"\x90\x00",
+    }
+
+    class Fake:
+        @staticmethod
+        def transmit(command: Any, /) -> bytes:
+            return answers[command]
+
+    with FileAccess(Fake()).open(0x2F05, "r+b") as file:
+        assert file.read() == b"hi!"
+        file.seek(0)
+        file.write(b"yo")
 
 
 def test_other_status_words_may_be_allowed_and_the_cards_own_table_has_its_errors() -> None:

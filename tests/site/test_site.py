@@ -172,14 +172,23 @@ def test_the_text_of_the_drawn_house_is_inside_its_boxes() -> None:
         assert page.evaluate(TEXT_OUTSIDE_ITS_BOX) == []
 
 
+CHOOSE_MODE = """
+async (mode) => {
+    document.body.dataset.theme = mode;
+    const frame = () => new Promise((drawn) => requestAnimationFrame(drawn));
+    for (let count = 0; count < 3; count++) await frame(); // the image is drawn after the page
+}
+"""
+
+
 @pytest.mark.parametrize("name", ["architecture", "benchmarks"])
 def test_a_drawing_follows_the_mode_of_the_system_and_the_one_that_the_reader_chooses(name: str) -> None:
     drawn = {}
     for dark in (False, True):
         with opened(SITE / f"{name}.html", within=SITE, dark=dark, width=WIDE) as page:
             for mode in ("auto", "light", "dark"):
-                page.evaluate("mode => document.body.dataset.theme = mode", mode)
-                drawn[dark, mode] = page.locator("article img").first.screenshot()
+                page.evaluate(CHOOSE_MODE, mode)
+                drawn[dark, mode] = page.locator("article img").first.screenshot(animations="disabled")
     assert drawn[False, "auto"] == drawn[False, "light"] == drawn[True, "light"]
     assert drawn[True, "auto"] == drawn[True, "dark"] == drawn[False, "dark"]
     assert drawn[True, "auto"] != drawn[True, "light"]

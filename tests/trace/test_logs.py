@@ -111,7 +111,10 @@ def test_a_failed_transmit_fails_on_the_replay_of_each_format(
 ) -> None:
     monkeypatch.setenv("SCARDFFI_VIRTUAL", f"reader;fault,function=SCardTransmit,call=2,{fault}")
     monkeypatch.setattr(f"{__name__}.SESSION", [SESSION[0], "-c", "default", *SESSION[1:]])  # it sends only these
-    replayed = trace.ReplayCard(request.getfixturevalue("session"))
+    session = request.getfixturevalue("session")
+    with virtual.environment({DEFAULT_READER: trace.ReplayCard(session)}) as variables:
+        assert run(SESSION, **variables) == run(SESSION, LD_LIBRARY_PATH=virtual.library_folder())
+    replayed = trace.ReplayCard(session)
     with (
         virtual.installed(),
         virtual.VirtualReader("Replay", replayed),

@@ -67,6 +67,10 @@ def test_a_strict_replay_refuses_another_order(file: Path, answers: list[bytes])
         replayed.transmit(VERIFY)
     assert "1234" not in str(refused.value)
     assert VERIFY[5:].hex() not in str(refused.value)
+    with pytest.raises(UnexpectedCommandError, match=r"differs at byte 2$"):
+        replayed.transmit(VERIFY)
+    with pytest.raises(UnexpectedCommandError, match=rf"differs at byte {len(CHALLENGE)}$"):
+        replayed.transmit(CHALLENGE[:-1])
     for command in (CHALLENGE, VERIFY, CHALLENGE, READ):
         replayed.transmit(command)
     with pytest.raises(UnexpectedCommandError, match="the trace ends after 5 commands"):

@@ -157,10 +157,11 @@ def test_a_card_gives_a_return_code_by_an_error_with_this_code_and_may_say_that_
         reader.insert(EchoCard())
 
 
+@pytest.mark.parametrize("code", [None, 0, -1])
 def test_an_error_of_a_card_without_a_code_is_a_communication_error_and_is_kept(
-    library: Library, reader: VirtualReader
+    code: int | None, library: Library, reader: VirtualReader
 ) -> None:
-    error = InvalidArgumentError("of the card")
+    error = InvalidArgumentError("of the card", code=code)
 
     def fail(_: bytes) -> bytes:
         raise error

@@ -13,7 +13,7 @@ pub struct Api {
     exchange_send: extern "C" fn(*mut c_void) -> i64,
 }
 
-/// Sends the exchange `count` times. Returns the number of bytes received, or a negated HRESULT.
+/// Sends the exchange `count` times. Returns the number of bytes received, or minus an HRESULT.
 ///
 /// # Safety
 /// `api` must be the address of scardffi's table, and `exchange` the address of an exchange that is still alive.
