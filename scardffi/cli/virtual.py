@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from ..virtual import Card
     from .main import CommandParser
 
-_EPILOG: Final = """The exit code is that of the program. It is 2 if the program cannot be started, or an argument or a
-file is wrong; and 1 in place of 0 if a card raised an exception or a fault did not happen."""
+_EPILOG: Final = """exit codes: that of the program, except
+  1    if that is 0, but a card raised an exception or a fault did not happen
+  2    the program cannot be started, or an argument or a file is wrong
+  128+ the number of the signal that ended the program"""
 _NO_CARD: Final = "none"
 _ATR_IF_NONE: Final = bytes.fromhex("3B80800101")  # T=0 and T=1, no historical bytes
 _ORDERS: Final = ("strict", "lenient", "matching")
