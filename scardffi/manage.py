@@ -880,7 +880,8 @@ class SCardManage(ExchangeMethods):
         return self._attachment
 
     def __repr__(self) -> str:
-        state = f"handle {self.handle}" if self.is_attached else "detached"
+        handle = ffi.new("SCARDHANDLE *")
+        state = f"handle {handle[0]}" if lib.manage_handle(self._native, handle) else "detached"
         return f"<scardffi.SCardManage {state}>"
 
     def _check(self, result: int, function: str, detail: str = "", *, code: int | None = None) -> None:

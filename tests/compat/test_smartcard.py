@@ -1,9 +1,11 @@
 """The Python layers of scardffi.compat.smartcard: connections, readers, requests, and values."""
 
 import copy
+import gc
 import logging
 import pickle
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -102,7 +104,7 @@ def test_a_protocol_that_is_not_active_is_refused_by_the_library(connection: Car
     with pytest.raises(Exceptions.CardConnectionException) as caught:
         connection.transmit(READ_4, CardConnection.T0_protocol)
     assert caught.value.hresult == scard.SCARD_E_PROTO_MISMATCH
-    with pytest.raises(Exceptions.CardConnectionException, match=r"^protocol: 3 is not allowed"):
+    with pytest.raises(Exceptions.CardConnectionException, match=r"^Invalid protocol in transmit: must be "):
         connection.transmit(READ_4, CardConnection.T0_protocol | CardConnection.T1_protocol)
 
 
@@ -152,7 +154,7 @@ def test_a_response_without_a_status_word_is_an_error() -> None:
     with virtual.VirtualReader("short", Short()), PCSCReader("short").createConnection() as made:
         made.connect()
         for protocol in (None, CardConnection.RAW_protocol):
-            with pytest.raises(Exceptions.CardConnectionException, match=r"^The card's response has no status word$"):
+            with pytest.raises(Exceptions.CardConnectionException, match=r"^Card returned no valid response: "):
                 made.transmit(READ_4, protocol)
 
 
@@ -168,8 +170,10 @@ def test_an_exclusive_connection_keeps_others_out(connection: CardConnectionDeco
     assert connection.transmit(READ_4) == ANSWER
 
 
-class SlowResets(virtual.AnsweringCard):
+class SlowResets:
     """A card that takes some time for a reset."""
+
+    atr = virtual.ANSWERING_ATR
 
     def reset(self) -> None:
         """Wait."""
@@ -269,10 +273,50 @@ def test_observers_see_each_step_and_their_errors_are_logged(
     connection.deleteObserver(console)
     lines = capsys.readouterr().out.splitlines()
     assert lines[:4] == ["> 00 B0 00 00 04", "< 00 01 02 03 90 00", "> 00 EE 00 00", "<  [] 6D 00"]
-    assert lines[4:6] == ["attrib [590595]", f"> control 0x{control_code(3400):08X}"]
+    assert lines[4:6] == ["unknown event: attrib", f"> control 0x{control_code(3400):08X}"]
     assert lines[-1] == f"disconnecting from {virtual.DEFAULT_READER}"
     assert {record.name for record in caplog.records} == {"scardffi"}
     assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info][:2] == ["command", "response"]
+
+
+class Keeping(CardConnectionObserver):
+    """An observer that keeps the kinds of events."""
+
+    def __init__(self) -> None:
+        self.kinds: list[str] = []
+
+    def update(self, _observable: object, handlers: CardConnectionEvent) -> None:
+        """Keep the kind."""
+        self.kinds.append(handlers.type)
+
+
+def test_observers_see_the_end_of_a_connection_that_is_dropped() -> None:
+    observer = Keeping()
+    connection = PCSCReader(virtual.DEFAULT_READER).createConnection()
+    connection.addObserver(observer)
+    connection.connect()
+    assert connection.transmit(READ_4) == ANSWER
+    del connection
+    assert observer.kinds == ["connect", "command", "response", "release", "disconnect"]
+
+
+def test_a_connection_in_a_collected_cycle_is_ended_as_it_was_asked_for() -> None:
+    class Counting(SlowResets):
+        resets = 0
+
+        def reset(self) -> None:
+            self.resets += 1
+
+    card = Counting()
+    with virtual.VirtualReader("cycle", card) as reader, warnings.catch_warnings():
+        warnings.simplefilter("error")  # the manage object of the connection is not collected
+        for number in range(1, 11):
+            cycle: list[object] = [plain(reader.name)]
+            cycle.append(cycle)
+            del cycle
+            gc.collect()
+            plain(reader.name).disconnect()
+            assert card.resets == 1 + 2 * number
 
 
 def test_a_chain_checks_status_words(connection: CardConnectionDecorator) -> None:

@@ -142,7 +142,7 @@ class CardConnection(Observable):
         sent: Command = [] if command is None else command
         self._tell("command", [controlCode, sent])
         data = self.doControl(controlCode, sent)
-        self._tell("response", [data])
+        self._tell("response", data)
         return data
 
     def doControl(self, controlCode: int, command: Command) -> list[int]:

@@ -23,13 +23,14 @@ class ConsoleCardConnectionObserver(CardConnectionObserver):
     def update(self, observable: Any, handlers: Any) -> None:
         """Print an event."""
         kind, args = handlers.type, handlers.args
-        line = f"{kind} {args}"
+        line = f"unknown event: {kind}"
         if kind in _LINES:
             line = f"{_LINES[kind]} {observable.getReader()}"
         elif kind == "command":
             code, command = (f"control 0x{args[0]:08X} ", args[1]) if isinstance(args[0], int) else ("", args[0])
             line = f"> {code}{toHexString(list(command))}".rstrip()
         elif kind == "response":
-            data = toHexString(list(args[0]))
-            line = f"< {data}" if len(args) == 1 else f"< {data or ' []'} {args[1]:02X} {args[2]:02X}"
+            is_of_control = not args or isinstance(args[0], int)
+            data = toHexString(list(args if is_of_control else args[0]))
+            line = f"< {data}" if is_of_control else f"< {data or ' []'} {args[1]:02X} {args[2]:02X}"
         print(line)  # noqa: T201  this is what the class is for

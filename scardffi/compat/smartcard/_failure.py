@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ...constants import Scope
 from ...context import Context
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from .Exceptions import SmartcardException
 
+_Kind = TypeVar("_Kind", bound="SmartcardException")
+
 
 def hresult_of(error: SCardError) -> int:
     """Return the code that smartcard.scard would have returned; -1 if PC/SC has none for the error."""
@@ -29,13 +31,19 @@ def hresult_of(error: SCardError) -> int:
     return scard.SCARD_E_INVALID_HANDLE if isinstance(error, UnexpectedStateError) else -1
 
 
+def failure(kind: type[_Kind], message: str, hresult: int) -> _Kind:
+    """Return an exception whose message, if there is one, ends with the meaning of the code, as in pyscard."""
+    meaning = scard.SCardGetErrorMessage(hresult) if message and hresult != -1 else ""
+    return kind(message + meaning, hresult=hresult)
+
+
 @contextmanager
 def failing(kind: type[SmartcardException], message: str = "") -> Iterator[None]:
-    """Raise errors of scardffi in the ``with`` block as an exception of pyscard's, with this message and the code."""
+    """Raise errors of scardffi in the ``with`` block as an exception of pyscard's: :func:`failure`."""
     try:
         yield
     except SCardError as error:
-        raise kind(message, hresult=hresult_of(error)) from error
+        raise failure(kind, message, hresult_of(error)) from error
 
 
 def new_context() -> Context:

@@ -14,7 +14,7 @@ from ....errors import SCardError
 from ....manage import SCardManage
 from ... import scard
 from ...scard import _bytes
-from .._failure import failing, hresult_of
+from .._failure import failing, failure, hresult_of
 from ..CardConnection import CardConnection, Command
 from ..Exceptions import CardConnectionException, NoCardException, SmartcardException
 
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-_NO_STATUS_WORD = "The card's response has no status word"
+_NO_STATUS_WORD = "Card returned no valid response"
+_NO_PROTOCOL = (
+    "Invalid protocol in transmit: must be CardConnection.T0_protocol, CardConnection.T1_protocol, or "
+    "CardConnection.RAW_protocol"
+)
 _NO_CARD = {scard.SCARD_E_NO_SMARTCARD, scard.SCARD_W_REMOVED_CARD}
 
 dictProtocolHeader = {scard.SCARD_PCI_T0: "T0", scard.SCARD_PCI_T1: "T1", scard.SCARD_PCI_RAW: "RAW"}
@@ -58,7 +62,7 @@ def translateprotocolheader(protocol: int) -> int:
     """
     number = _NUMBERS.get(protocol)
     if number not in dictProtocolHeader:
-        raise CardConnectionException(f"protocol: {protocol} is not allowed; give T0_, T1_ or RAW_protocol")
+        raise CardConnectionException(_NO_PROTOCOL)
     return number
 
 
@@ -83,6 +87,7 @@ class PCSCCardConnection(CardConnection):
         self._send: Callable[[Buffer], bytes] = _not_connected
         self._wanted: int | None = None
         self._context: Context | None = None
+        self._is_released = False
 
     @property
     def hcard(self) -> int | None:
@@ -97,7 +102,7 @@ class PCSCCardConnection(CardConnection):
             CardConnectionException: the resource manager does not run.
         """
         if self._context is None:
-            with failing(CardConnectionException, "Failed to establish a context"):
+            with failing(CardConnectionException, "Failed to establish context : "):
                 self._context = Context(Scope.USER)
         return self._context.handle
 
@@ -109,6 +114,7 @@ class PCSCCardConnection(CardConnection):
             CardConnectionException: another error of PC/SC.
         """
         super().connect(protocol, mode, disposition)
+        self._is_released = False
         with contextlib.suppress(SCardError):
             self._detach(Disposition.LEAVE)
         wanted = (self._wanted or self.T0_protocol | self.T1_protocol) if protocol is None else protocol
@@ -119,8 +125,7 @@ class PCSCCardConnection(CardConnection):
             manage.attach_by_ifd(self.reader, share, mask & ~scard.SCARD_PROTOCOL_T15, scope=Scope.USER)
         except SCardError as error:
             hresult = scard.SCARD_E_PROTO_MISMATCH if mask == scard.SCARD_PROTOCOL_T15 else hresult_of(error)
-            name = "" if hresult in _NO_CARD else f" with protocol {dictProtocol.get(mask, mask)}"
-            raise _exception(f"Unable to connect{name}", hresult) from error
+            raise _exception("Unable to connect", mask, hresult) from error
         self._use(manage, mask)
         self.disposition = scard.SCARD_UNPOWER_CARD if disposition is None else disposition
 
@@ -133,20 +138,21 @@ class PCSCCardConnection(CardConnection):
         """
         super().reconnect(protocol, mode, disposition)
         manage = self._connected()
-        wanted = self.T0_protocol | self.T1_protocol if protocol is None else protocol
+        mask = translateprotocolmask(self.T0_protocol | self.T1_protocol if protocol is None else protocol)
         try:
             manage.reconnect(
                 scard.SCARD_SHARE_SHARED if mode is None else mode,
-                translateprotocolmask(wanted),
+                mask,
                 scard.SCARD_RESET_CARD if disposition is None else disposition,
             )
         except SCardError as error:
-            raise _exception("Unable to reconnect", hresult_of(error)) from error
-        self._use(manage, translateprotocolmask(wanted))
+            raise _exception("Unable to reconnect", mask, hresult_of(error)) from error
+        self._use(manage, mask)
 
     def _use(self, manage: SCardManage, wanted: int) -> None:
         """Note an established connection and its protocol: one of those that were wanted."""
         self.manage, self._send = manage, manage.transmit
+        _attached.add(manage)
         try:
             active = int(manage.protocol)
         except SCardError:  # there is no card, or it was reset meanwhile, as the next call says
@@ -164,31 +170,39 @@ class PCSCCardConnection(CardConnection):
         Raises:
             CardConnectionException: an error of PC/SC; the connection is ended nevertheless.
         """
-        super().disconnect()
-        self._end_connection()
-
-    def _end_connection(self) -> None:
-        with failing(CardConnectionException, "Failed to disconnect"):
+        if self.manage is not None:
+            super().disconnect()
+        with failing(CardConnectionException, "Failed to disconnect: "):
             self._detach(self.disposition)
 
     def _detach(self, disposition: int) -> None:
         manage, self.manage, self._send = self.manage, None, _not_connected
-        if manage is not None and manage.is_attached:
-            manage.detach(disposition)
+        if manage is not None:
+            _detach(manage, disposition)
 
     def release(self) -> None:
         """End the connection, if it is there, and free the context. Wraps ``SCardReleaseContext``."""
-        super().release()
+        self._tell_release()
         context, self._context = self._context, None
         if context is not None:
             context.release()
-        self._end_connection()
+        self.disconnect()
+
+    def _tell_release(self) -> None:
+        """Tell the observers, at the first release after each :meth:`connect` only."""
+        is_released, self._is_released = self._is_released, True
+        if not is_released:
+            super().release()
 
     @silent_at_exit
     def __del__(self) -> None:
         manage = getattr(self, "manage", None)
-        if manage is not None and manage.is_attached:
-            close_later(functools.partial(manage.detach, self.disposition), self.reader)
+        if manage is not None:
+            close_later(functools.partial(_detach, manage, self.disposition), self.reader)
+        if getattr(self, "obs", None):
+            self._tell_release()
+            if manage is not None:
+                super().disconnect()
 
     def _connected(self) -> SCardManage:
         return self.manage or _not_connected()
@@ -199,7 +213,7 @@ class PCSCCardConnection(CardConnection):
         Raises:
             CardConnectionException: the card is not connected, or was reset or removed.
         """
-        with failing(CardConnectionException, "Failed to get status"):
+        with failing(CardConnectionException, "Failed to get status: "):
             return list(self._connected().atr)
 
     def doTransmit(self, command: Command, protocol: int | None = None) -> tuple[list[int], int, int]:
@@ -225,7 +239,7 @@ class PCSCCardConnection(CardConnection):
         except SCardError as error:
             raise _transmit_failure(self.defaultprotocol, hresult_of(error)) from error
         except IndexError:
-            raise CardConnectionException(_NO_STATUS_WORD) from None
+            raise CardConnectionException(_NO_STATUS_WORD, hresult=scard.SCARD_S_SUCCESS) from None
         finally:
             sent[:] = bytes(len(sent))  # it may be secret
 
@@ -235,7 +249,7 @@ class PCSCCardConnection(CardConnection):
         if code != 0:
             raise _transmit_failure(header, code)
         if len(response) < 2:
-            raise CardConnectionException(_NO_STATUS_WORD)
+            raise CardConnectionException(_NO_STATUS_WORD, hresult=scard.SCARD_S_SUCCESS)
         return response[:-2], response[-2], response[-1]
 
     def doControl(self, controlCode: int, command: Command) -> list[int]:
@@ -247,7 +261,7 @@ class PCSCCardConnection(CardConnection):
             CardConnectionException: the card is not connected.
             SmartcardException: the driver does not know the code, or another error of PC/SC.
         """
-        with failing(SmartcardException, "Failed to control"):
+        with failing(SmartcardException, "Failed to control "):
             return list(self._connected().control(controlCode & 0xFFFFFFFF, bytearray(_bytes("command", command))))
 
     def doGetAttrib(self, attribId: int) -> list[int]:
@@ -257,7 +271,7 @@ class PCSCCardConnection(CardConnection):
             CardConnectionException: the card is not connected.
             SmartcardException: the driver does not know the attribute, or another error of PC/SC.
         """
-        with failing(SmartcardException, "Failed to get the attribute"):
+        with failing(SmartcardException, "Failed to getAttrib "):
             return list(self._connected().get_attribute(attribId))
 
     def beginTransaction(self) -> None:
@@ -266,7 +280,7 @@ class PCSCCardConnection(CardConnection):
         Raises:
             CardConnectionException: the card is not connected, or an error of PC/SC.
         """
-        with failing(CardConnectionException, "Failed to lock"):
+        with failing(CardConnectionException, "Failed to lock with SCardBeginTransaction: "):
             self._connected().lock()
 
     def endTransaction(self) -> None:
@@ -275,8 +289,23 @@ class PCSCCardConnection(CardConnection):
         Raises:
             CardConnectionException: the card is not connected, or an error of PC/SC.
         """
-        with failing(CardConnectionException, "Failed to unlock"):
+        with failing(CardConnectionException, "Failed to unlock with SCardEndTransaction: "):
             self._connected().unlock()
+
+
+_attached: set[SCardManage] = set()
+"""The manage objects of all connections. It keeps them alive until a collected connection is disconnected.
+
+Without it, the collection of a cycle with a connection would finalize both objects, in any order.
+"""
+
+
+def _detach(manage: SCardManage, disposition: int) -> None:
+    try:
+        if manage.is_attached:
+            manage.detach(disposition)
+    finally:
+        _attached.discard(manage)
 
 
 def _not_connected(_command: Buffer = b"") -> NoReturn:
@@ -285,11 +314,12 @@ def _not_connected(_command: Buffer = b"") -> NoReturn:
 
 def _transmit_failure(protocol: int, hresult: int) -> CardConnectionException:
     name = dictProtocolHeader.get(_NUMBERS.get(protocol, protocol), protocol)
-    return CardConnectionException(f"Failed to transmit with protocol {name}", hresult=hresult)
+    return failure(CardConnectionException, f"Failed to transmit with protocol {name}. ", hresult)
 
 
-def _exception(message: str, hresult: int) -> SmartcardException:
-    """Return the exception for a connection that could not be made."""
+def _exception(message: str, mask: int, hresult: int) -> SmartcardException:
+    """Return the exception for a connection that could not be made with one of the protocols of a mask."""
     if hresult in _NO_CARD:
         return NoCardException(message, hresult)
-    return CardConnectionException(message, hresult=hresult)
+    protocols = dictProtocol.get(mask, mask)
+    return failure(CardConnectionException, f"{message} with protocol: {protocols}. ", hresult)

@@ -68,7 +68,7 @@ class PCSCCardRequest(AbstractCardRequest):
         names = None if self.readersAsked is None else self.getReaders()
         if names == []:
             return
-        with failing(CardRequestException, "Waiting for a card failed"), Monitor(names, scope=Scope.USER) as monitor:
+        with failing(CardRequestException, "Waiting for a card failed: "), Monitor(names, scope=Scope.USER) as monitor:
             if self.newcardonly:  # the first events are those of the cards that are there
                 for batch in batches(monitor, time.perf_counter()):
                     start = batch[0].time

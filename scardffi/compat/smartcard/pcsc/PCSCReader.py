@@ -63,9 +63,9 @@ class PCSCReader(Reader):
         with new_context() as context:
             code, names = scard.SCardListReaders(context.handle, wanted)
         if code == scard.SCARD_E_NO_SERVICE:
-            raise CardServiceNotFoundException("The resource manager does not run", hresult=code)
+            raise CardServiceNotFoundException(hresult=code)
         if code == scard.SCARD_E_SERVICE_STOPPED:
-            raise CardServiceStoppedException("The resource manager has stopped", hresult=code)
+            raise CardServiceStoppedException(hresult=code)
         if code not in {0, scard.SCARD_E_NO_READERS_AVAILABLE}:
             raise PCSCExceptions.ListReadersException(code)
         return [PCSCReader(name) for name in names]
