@@ -32,9 +32,13 @@ _COMPAT_HELP = (
 )
 _VIRTUAL_FAULT_HELP = (
     "virtual_fault(function, *, call=1, times=1, ...): use scardffi.virtual.fault(function, ...) during the test. "
-    "Calls are counted from the start of the test; calls of its fixtures are not counted. A test can have several of "
-    "these markers."
+    "Calls are counted from the start of the test; calls of its fixtures are not counted. Programs with the fixture "
+    "virtual_environment have the fault too, and count their own calls. A test can have several of these markers."
 )
+
+_FAULTS: pytest.StashKey[list[list[Fault]]] = pytest.StashKey()
+"""The faults of a test's markers, a list for each time at which they were armed."""
+_ARE_ARMED: pytest.StashKey[bool] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -137,7 +141,9 @@ def virtual_card(virtual_reader: VirtualReader) -> AnsweringCard:
 
 
 @pytest.fixture
-def virtual_environment() -> Iterator[Callable[[Mapping[str, Card | AnsweringCard | None]], Environment]]:
+def virtual_environment(
+    request: pytest.FixtureRequest,
+) -> Iterator[Callable[[Mapping[str, Card | AnsweringCard | None]], Environment]]:
     """A function that returns the environment variables with which a child process uses virtual readers.
 
     It is scardffi.virtual.environment(), for the time of the test: its argument is the card in each reader, by the
@@ -154,11 +160,17 @@ def virtual_environment() -> Iterator[Callable[[Mapping[str, Card | AnsweringCar
     from scardffi import virtual
 
     with ExitStack() as stack:
-        yield lambda cards: stack.enter_context(virtual.environment(cards))
+
+        def environment(cards: Mapping[str, Card | AnsweringCard | None]) -> Environment:
+            with _faults_armed(request.node):  # they are not armed yet if a fixture calls this
+                return stack.enter_context(virtual.environment(cards))
+
+        yield environment
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Fail the test before its fixtures run if the arguments of a marker are wrong."""
+    item.stash[_FAULTS] = []
     try:
         with _faults_armed(item):
             pass
@@ -169,26 +181,32 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
     """Create the faults of the test's markers while it runs. A fault that never happens fails the test."""
-    with _faults_armed(item) as faults:
+    with _faults_armed(item):
         outcome = yield
-        missed = [repr(fault) for fault in faults if fault.hits == 0]
+        missed = [
+            repr(same[-1]) for same in zip(*item.stash[_FAULTS], strict=True) if not any(one.hits for one in same)
+        ]
     if missed and outcome.excinfo is None:
-        outcome.force_exception(
-            pytest.fail.Exception(f"@pytest.mark.virtual_fault: {missed[0]} did not happen in the test", pytrace=False)
-        )
+        message = f"{missed[0]} did not happen in the test, nor in a program that got virtual_environment"
+        outcome.force_exception(pytest.fail.Exception(f"@pytest.mark.virtual_fault: {message}", pytrace=False))
 
 
 @contextmanager
-def _faults_armed(item: pytest.Item) -> Iterator[list[Fault]]:
+def _faults_armed(item: pytest.Item) -> Iterator[None]:
+    """Create the faults of the test's markers, unless they are armed already."""
     markers = list(item.iter_markers("virtual_fault"))
-    if not markers:
-        yield []
+    if not markers or item.stash.get(_ARE_ARMED, False):
+        yield
         return
     from scardffi import virtual
     from scardffi.virtual import _scardvirtual
 
     with ExitStack() as stack:  # iter_markers yields the marker closest to the test first
-        yield [stack.enter_context(virtual.fault(*one.args, **one.kwargs)) for one in reversed(markers)]
+        faults = [stack.enter_context(virtual.fault(*one.args, **one.kwargs)) for one in reversed(markers)]
+        item.stash[_FAULTS].append(faults)
+        item.stash[_ARE_ARMED] = True
+        stack.callback(item.stash.__setitem__, _ARE_ARMED, False)
+        yield
     _scardvirtual.start_service()  # a fault may have stopped it
 
 

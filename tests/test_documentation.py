@@ -33,6 +33,7 @@ FILES = {
     "test_foreign_door.py": "test_pytest_plugin",
     "conftest.py": "test_testing_in_ci",
     "test_read_serial.py": "test_testing_in_ci",
+    "test_waiting.py": "test_testing_in_ci",
     "lend.py": "test_consumers",
 }
 IMPORTS_OF_EXTRAS = {
@@ -175,6 +176,8 @@ def test_every_block_is_checked_in_one_of_these_ways() -> None:
             pass  # the site is built with warnings as errors: tests/site
         elif block.language in {"c", "cython", "java", "rust"}:
             assert block.excerpt_of, f"{block.page.name}: not an excerpt of a file: {block.code}"
+        elif block.language == "make":
+            assert FILES["conftest.py"] == f"test_{block.page.stem.replace('-', '_')}", "the test of this page runs it"
         elif block.language == "toml":
             tomllib.loads(block.code)
         elif block.language == "json":

@@ -241,6 +241,27 @@ def test_it(virtual_environment):
 # Faults
 
 
+@pytest.mark.parametrize("place", ["test", "fixture"])
+def test_a_fault_of_the_marker_is_one_of_child_processes(place: str, pytester: pytest.Pytester) -> None:
+    where = "@pytest.fixture\ndef variables" if place == "fixture" else "def made"
+    code = f"""
+{where}(virtual_environment):
+    return virtual_environment({{"Desk": virtual.AnsweringCard()}})
+
+@pytest.mark.virtual_fault("SCardTransmit", call=1, code="SCARD_E_NO_MEMORY")
+@pytest.mark.virtual_fault("SCardConnect", call=2, code="SCARD_E_NO_MEMORY")
+def test_it({"variables" if place == "fixture" else "virtual_environment"}):
+    {"" if place == "fixture" else "variables = made(virtual_environment)"}
+    assert "SCARD_E_NO_MEMORY" in child(variables).stderr
+"""
+    result = run(pytester, CHILD + code)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["*virtual_fault: <scardffi.virtual.Fault of SCardConnect> did not happen in the test, nor*"]
+    )
+    result.stdout.no_fnmatch_line("*Fault of SCardTransmit*")
+
+
 def test_a_fault_affects_the_calls_of_the_test_and_not_those_of_its_fixtures(pytester: pytest.Pytester) -> None:
     code = """
 @pytest.fixture

@@ -2,20 +2,22 @@
 
 On Linux the program may be written in any language; elsewhere it must use scardffi. Without --card each reader
 has the answering card, whose commands are in the documentation. With --card the readers get these cards in
-their order, and further readers are empty.
+their order, and further readers are empty. Readers and faults may also be in the variable SCARDFFI_VIRTUAL.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from ..virtual import DEFAULT_READER, AnsweringCard, environment, load_card
-from ._exit_codes import HELP, ExitCode
+from ._exit_codes import ExitCode
 from ._input import refuse
 from ._output import warn
 
@@ -25,17 +27,46 @@ if TYPE_CHECKING:
     from ..virtual import Card
     from .main import CommandParser
 
+_EPILOG: Final = """exit codes: that of the program, except
+  1    if that is 0, but a card raised an exception or a fault did not happen
+  2    the program cannot be started, or an argument or a file is wrong
+  128+ the number of the signal that ended the program"""
+_NO_CARD: Final = "none"
+_ATR_IF_NONE: Final = bytes.fromhex("3B80800101")  # T=0 and T=1, no historical bytes
+_ORDERS: Final = ("strict", "lenient", "matching")
+
 
 def add_arguments(parser: CommandParser) -> None:
-    """Add the readers and cards."""
+    """Add the readers, cards and faults."""
     parser.takes_program = True
-    parser.usage = "%(prog)s [--card FILE ...] [--reader NAME ...] -- PROGRAM [ARGUMENT ...]"
-    parser.epilog = f"The exit code is that of the program; 2 if it cannot be started.\n\n{HELP}"
+    parser.usage = (
+        "%(prog)s [--card FILE ...] [--reader NAME ...] [--fault FIELDS ...] [--order ORDER]\n"
+        "                        -- PROGRAM [ARGUMENT ...]"
+    )
+    parser.epilog = _EPILOG
     parser.add_argument(
-        "--card", metavar="FILE", action="append", default=[], help="a card's file, which save() or a person wrote"
+        "--card",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help=f"a card's file, which save() or a person wrote; a trace, to replay its card; or {_NO_CARD}: the reader "
+        "is empty",
     )
     parser.add_argument(
         "--reader", metavar="NAME", action="append", default=[], help=f"a reader's name (default: {DEFAULT_READER})"
+    )
+    parser.add_argument(
+        "--fault",
+        metavar="FIELDS",
+        action="append",
+        default=[],
+        help="a fault as in SCARDFFI_VIRTUAL, such as function=SCardTransmit,call=4,removal",
+    )
+    parser.add_argument(
+        "--order",
+        choices=_ORDERS,
+        default=_ORDERS[0],
+        help="the order that a trace demands (default: %(default)s)",
     )
 
 
@@ -47,11 +78,19 @@ def run(options: Namespace) -> int:
     program = shutil.which(options.program[0])
     if program is None:
         refuse(f"the program {options.program[0]!r} is not found")
+    readers, faults = _entries()
+    if readers and (options.card or options.reader):
+        refuse(f"SCARDFFI_VIRTUAL has readers too: {';'.join(readers)}; give readers in one of the two ways")
     try:
-        with environment(_cards(options)) as variables:
+        with environment(_cards(options), faults=[*faults, *options.fault]) as variables:
+            if readers:  # in place of the default reader
+                _, *of_faults = variables["SCARDFFI_VIRTUAL"].split(";")
+                variables["SCARDFFI_VIRTUAL"] = ";".join([*readers, *of_faults])
+            _pass_trace_on(variables)
             sys.stdout.flush()
             code = _run([program, *options.program[1:]], variables)
             problems = [f"a card raised {type(error).__name__}: {error}" for error in variables.errors]
+            problems += [f"this fault did not happen: {entry}" for entry in variables.missed_faults]
             variables.errors.clear()
     except (ValueError, OSError) as error:
         refuse(str(error))
@@ -62,21 +101,51 @@ def run(options: Namespace) -> int:
     return code if code >= 0 else 128 - code  # as shells say which signal ended it
 
 
+def _entries() -> tuple[list[str], list[str]]:
+    """Return the entries of SCARDFFI_VIRTUAL: the readers, and the faults."""
+    entries = [entry.strip() for entry in os.environ.get("SCARDFFI_VIRTUAL", "").split(";")]
+    faults = [entry for entry in entries if entry.partition(",")[0] == "fault"]
+    return [entry for entry in entries if entry and entry not in faults], faults
+
+
+def _pass_trace_on(variables: dict[str, str]) -> None:
+    """If this process is to be recorded, let the program load the library that records; it loads the virtual one."""
+    if os.environ.get("SCARDFFI_TRACE") and "LD_LIBRARY_PATH" in variables:
+        from ..trace import library_folder  # only a trace needs it
+
+        variables["LD_LIBRARY_PATH"] = f"{library_folder()}:{variables['LD_LIBRARY_PATH']}"
+
+
 def _cards(options: Namespace) -> dict[str, Card | AnsweringCard | None]:
     """Return the card of each reader."""
     names = options.reader or [DEFAULT_READER]
     if len(options.card) > len(names):
         names += [f"scardffi Virtual Reader {number}" for number in range(len(names), len(options.card))]
+    for name in names:
+        if names.count(name) > 1:
+            refuse(f"--reader: two readers have the name {name!r}; give each reader a name of its own")
     if not options.card:
         return {name: AnsweringCard() for name in names}
-    return dict(zip_longest(names, [_card(path) for path in options.card]))
+    return dict(zip_longest(names, [_card(path, options.order) for path in options.card]))
 
 
-def _card(path: str) -> Card:
+def _card(name: str, order: str) -> Card | None:
+    if name == _NO_CARD:
+        return None
     try:
-        return load_card(path)
+        with Path(name).open("rb") as file:
+            is_saved_card = file.read(4096).lstrip().startswith(b"{")
+        if is_saved_card:
+            return load_card(name)
+        from ..trace import ReplayCard  # only a trace needs it
+
+        try:
+            return ReplayCard(name, order)
+        except ValueError:  # the trace may have no ATR, because its program did not ask for one
+            return ReplayCard(name, order, atr=_ATR_IF_NONE)
     except (OSError, ValueError) as error:
-        refuse(f"{path}: {getattr(error, 'strerror', None) or error}")
+        text = getattr(error, "strerror", None) or str(error)
+        refuse(text if name in text else f"{name}: {text}")
 
 
 def _run(command: list[str], variables: dict[str, str]) -> int:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections import Counter
 from contextlib import contextmanager
-from enum import IntEnum
 from typing import TYPE_CHECKING, Final, Self, SupportsIndex
 
-from .._arguments import dword, integer, invalid, text
+from .._arguments import text
 from .._at_exit import silent_at_exit
 from .._half_made import repr_if_half_made
 from .._locks import ForkMutex
 from .._not_copied import NotCopied
-from ..errors import InvalidArgumentError, number_of
+from ..errors import InvalidArgumentError
 from . import _scardvirtual
+from ._fault_description import describe, unknown_function
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,27 +22,19 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from ._fault_description import Description
+
 __all__ = ["Fault", "fault", "service_frozen", "service_stopped"]
-
-
-class _Effect(IntEnum):
-    """``enum fault_effect`` of faults.h; the names are the arguments of :func:`fault`."""
-
-    CODE = 1
-    STOP = 2
-    RESET = 3
-    LATENCY = 4
-    REMOVAL = 5
-    ANSWER = 6
 
 
 @repr_if_half_made
 class Fault(NotCopied):
     """An armed fault, which :func:`fault` returns. As a context manager it is disarmed at the end of the context."""
 
-    def __init__(self, number: int, description: str) -> None:
+    def __init__(self, number: int, description: Description) -> None:
         self._number = number
         self._description = description
+        self._hits_elsewhere: list[Callable[[], int]] = []
 
     def end(self) -> None:
         """Disarm the fault. Calling this again has no effect.
@@ -58,10 +50,14 @@ class Fault(NotCopied):
     def hits(self) -> int:
         """The number of calls that the fault has hit; 0 after it was disarmed.
 
+        Each process that got the fault by :func:`environment` and in which it has happened counts as one more, also
+        after the fault was disarmed here.
+
         Raises:
             SCardError: the virtual library refuses the question.
         """
-        return _scardvirtual.fault_hits(self._number) if self in armed else 0
+        elsewhere = sum(hits() for hits in self._hits_elsewhere)
+        return elsewhere + (_scardvirtual.fault_hits(self._number) if self in armed else 0)
 
     def __enter__(self) -> Self:
         return self
@@ -73,13 +69,19 @@ class Fault(NotCopied):
         self.end()
 
     def __repr__(self) -> str:
-        return f"<scardffi.virtual.Fault {self._description}{'' if self in armed else ', ended'}>"
+        return f"<scardffi.virtual.Fault of {self._description.function}{'' if self in armed else ', ended'}>"
 
 
 armed: Final[set[Fault]] = set()
 """All faults that were not disarmed."""
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=armed.clear)
+
+
+def armed_now() -> list[tuple[Description, list[Callable[[], int]]]]:
+    """Return what each armed fault does, and the list of functions that count the other processes that it has hit."""
+    in_order = sorted(armed, key=lambda one: one._number)  # noqa: SLF001  this file's class
+    return [(one._description, one._hits_elsewhere) for one in in_order]  # noqa: SLF001  the same
 
 
 def fault(
@@ -95,6 +97,8 @@ def fault(
     stop: bool = False,
 ) -> Fault:
     """Arm a fault in the virtual PC/SC library, for the whole process. Give exactly one effect.
+
+    Programs that get an :func:`environment` while the fault is armed have it too; they count their own calls.
 
     The effects are ``code`` and ``stop`` for every function; ``answer``, ``latency``, ``removal`` and ``reset`` only
     for SCardTransmit.
@@ -118,33 +122,22 @@ def fault(
             or the function cannot have this effect.
         OutOfMemoryError: 64 faults are armed already.
     """
-    given = {
-        _Effect.CODE: code is not None,
-        _Effect.ANSWER: answer is not None,
-        _Effect.LATENCY: latency is not None,
-        _Effect.REMOVAL: bool(removal),
-        _Effect.RESET: bool(reset),
-        _Effect.STOP: bool(stop),
-    }
-    effects = [effect for effect, is_given in given.items() if is_given]
-    if len(effects) != 1:
-        raise invalid("number of effects", len(effects), "exactly one of code, answer, latency, removal, reset, stop")
-    value = 0
-    if code is not None:
-        value = number_of(code) if isinstance(code, str) else dword("code", code)
-    if latency is not None:
-        value = _scardvirtual.microseconds(latency)
-    name, first, hits = text("function", function), _positive("call", call), _positive("times", times)
-    if effects[0] not in {_Effect.CODE, _Effect.STOP} and function != "SCardTransmit":
-        raise invalid(
-            "function", function, f"SCardTransmit: no other function can have the effect {effects[0].name.lower()}"
-        )
-    data = b"" if answer is None else _bytes_of(answer)
+    described = describe(
+        function,
+        call=call,
+        times=times,
+        code=code,
+        answer=answer,
+        latency=latency,
+        removal=removal,
+        reset=reset,
+        stop=stop,
+    )
     try:
-        number = _scardvirtual.fault(name, first, hits, effects[0], value, data)
+        number = _scardvirtual.fault(text("function", function), *described[1:])
     except InvalidArgumentError:
-        raise invalid("function", function, "a function of PC/SC, such as SCardConnect") from None
-    new = Fault(number, f"of {function}")
+        raise unknown_function(function) from None
+    new = Fault(number, described)
     armed.add(new)
     return new
 
@@ -199,19 +192,3 @@ def _end(state: str, change: Callable[[], None]) -> None:
         _running[state] -= 1
         if _running[state] == 0:
             change()
-
-
-def _bytes_of(answer: Buffer | str) -> bytes:
-    if not isinstance(answer, str):
-        return _scardvirtual.copied("answer", answer, "bytes, or hexadecimal text")
-    try:
-        return bytes.fromhex(answer)
-    except ValueError:
-        raise invalid("answer", answer, "two hexadecimal digits for each byte, such as 6A82") from None
-
-
-def _positive(name: str, value: SupportsIndex) -> int:
-    number = integer(name, value)
-    if not 1 <= number <= 0xFFFFFFFF:
-        raise invalid(name, number, "1 to 0xFFFFFFFF")
-    return number
