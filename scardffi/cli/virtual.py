@@ -110,7 +110,7 @@ def _entries() -> tuple[list[str], list[str]]:
 
 def _pass_trace_on(variables: dict[str, str]) -> None:
     """If this process is to be recorded, let the program load the library that records; it loads the virtual one."""
-    if os.environ.get("SCARDFFI_TRACE") and "LD_LIBRARY_PATH" in variables:
+    if os.environ.get("SCARDFFI_TRACE") and sys.platform.startswith("linux"):
         from ..trace import library_folder  # only a trace needs it
 
         variables["LD_LIBRARY_PATH"] = f"{library_folder()}:{variables['LD_LIBRARY_PATH']}"

@@ -476,6 +476,27 @@ def test_at_most_64_faults_are_taken_and_the_next_is_reported() -> None:
         assert ("it is the 65th: at most 64 are armed: SCardCancel" in program.complaints) == (count == 65)
 
 
+def test_the_first_hit_of_a_fault_is_a_connection_to_the_port_of_its_report() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        fault = f"fault,function=SCardTransmit,call=2,times=2,answer=6F00,report={server.getsockname()[1]}"
+        with VirtualProgram(f"reader;{fault}") as program:
+            assert program.transmit(DEFAULT_READER, READ_4) == ANSWER_4
+            with pytest.raises(TimeoutError):
+                server.accept()
+            assert [program.transmit(DEFAULT_READER, READ_4) for _ in range(3)] == ["6f00", "6f00", ANSWER_4]
+        server.accept()[0].close()
+        with pytest.raises(TimeoutError):
+            server.accept()
+    assert program.complaints == ""
+
+
+def test_a_report_to_which_nobody_listens_has_no_effect(port: int) -> None:
+    with VirtualProgram(f"reader;fault,function=SCardTransmit,answer=6F00,report={port}") as program:
+        assert program.transmit(DEFAULT_READER, READ_4) == "6f00"
+    assert program.complaints == ""
+
+
 def test_a_fault_affects_a_foreign_program() -> None:
     fault = "fault,function=SCardConnect,times=100,code=0x80100066"
     done = opensc_tool(f"reader;{fault}", "-s", GET_CHALLENGE)
@@ -516,6 +537,8 @@ def test_a_fault_affects_a_foreign_program() -> None:
             "invalid function, effect, call or times of a fault: SCardConnect",
         ),
         ("fault,function=SCardConnect,code=1,stop", "invalid field of a fault: stop"),
+        ("fault,function=SCardConnect,code=1,report=0", "invalid field of a fault: report=0"),
+        ("fault,function=SCardConnect,code=1,report=65536", "invalid field of a fault: report=65536"),
         ("fault,function=SCardConnect,code=0x1ffffffff", "invalid field of a fault: code"),
         ("fault,function=SCardConnect,code=SCARD_E_NO_MEMORIES", "invalid field of a fault: code"),
         ("fault,function=SCardTransmit,answer=9", "invalid field of a fault: answer"),
