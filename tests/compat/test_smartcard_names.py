@@ -11,7 +11,7 @@ import pytest
 from support.requirements import need_module
 
 LACKING = {
-    "smartcard.CardMonitoring.CardMonitoringThread": "a monitor has no thread of its own",
+    "smartcard.CardMonitoring.CardMonitoringThread": "the thread of a monitor is started by its source of news",
     "smartcard.ReaderMonitoring.ReaderMonitoringThread": "the same",
     "smartcard.CardMonitoring.CardMonitor.lock": "the lock of a singleton",
 }

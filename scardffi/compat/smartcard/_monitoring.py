@@ -73,7 +73,9 @@ class EventSource:
         is_begun = False
         while True:
             try:
-                events = [self._monitor.wait(), *_waiting(self._monitor)]
+                events = [self._monitor.wait()]
+                if not is_begun:
+                    events += _waiting(self._monitor)
             except EventsLostError:  # the next events are those of the present state
                 tell([], list(self._there.values()))
                 self._there.clear()
@@ -81,13 +83,11 @@ class EventSource:
                 continue
             except (CancelledError, UnexpectedStateError):  # it is closed
                 return
-            start, rest = ([], events) if is_begun else (events, [])
             is_begun = True
-            for step in (start, *([event] for event in rest)):
-                changes = [self._changes(event, self._there) for event in step]
-                added, removed = ([one for change in changes for one in change[side]] for side in (0, 1))
-                if added or removed:
-                    tell(added, removed)
+            changes = [self._changes(event, self._there) for event in events]
+            added, removed = ([one for change in changes for one in change[side]] for side in (0, 1))
+            if added or removed:
+                tell(added, removed)
 
     def stop(self) -> None:
         """End this, without waiting for the thread."""
