@@ -95,11 +95,11 @@ def wait_for_disconnects(reader: str | None, limit: float | None = None) -> None
     if not _closings:
         return
     end = time.perf_counter() + (_DISCONNECT_SECONDS if limit is None else min(limit, _DISCONNECT_SECONDS))
-    for closing in tuple(_closings):
+    for closing in list(_closings):
         if closing.may_affect(reader):
             closing.ended.wait(max(0.0, end - time.perf_counter()))
 
 
 def _reap() -> None:
-    for closing in tuple(_closings):
+    for closing in list(_closings):
         closing.run()

@@ -133,7 +133,8 @@ class _Target:
             InvalidArgumentError: another run is using a part of the memory.
         """
         self.is_running = True
-        for _, _, other in _targets.copy().values():  # a run in another thread may add or remove one
+        # A finalizer or another thread may change them meanwhile; list() copies them in one step, copy() does not.
+        for _, _, other in list(_targets.values()):
             if other.start < self.end and self.start < other.end and other is not self:
                 if other.is_running:
                     raise invalid("into", "memory in which another run is receiving replies", "other memory, or wait")

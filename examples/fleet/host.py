@@ -61,7 +61,7 @@ class Host:
 
     def known(self):
         """Return the names of host and worker, the path and the rows of the journal, and the cards in the readers."""
-        return self._name, self._worker.name, self._path, read(self._path), self._present.copy()
+        return self._name, self._worker.name, self._path, read(self._path), dict(self._present)
 
     def _tell(self, reader, **message):
         place = reader, self._name, self._worker.name
