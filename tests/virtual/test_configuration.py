@@ -391,7 +391,7 @@ def test_an_empty_answer_without_a_code_is_a_communication_error(failure: bytes)
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=serve, args=[server], daemon=True).start()
-        with VirtualProgram(f"reader,name=Desk,connect={server.getsockname()[1]}") as program:
+        with VirtualProgram(f"reader,name=Desk,python={server.getsockname()[1]}") as program:
             assert program.transmit("Desk", READ_4) in {"SCARD_F_COMM_ERROR", "SCARD_E_NO_SMARTCARD"}
 
 
@@ -538,7 +538,7 @@ def test_a_fault_affects_a_foreign_program() -> None:
         ("reader,connect=port", "invalid field of a reader: connect"),
         (
             "reader,listen=4000,connect=4000",
-            "a reader can have only one of listen, connect and card: scardffi Virtual Reader 0",
+            "a reader can have only one of listen, connect, python and card: scardffi Virtual Reader 0",
         ),
         ("fault", "invalid function, effect, call or times of a fault: "),
         ("fault,function=SCardTransmit", "invalid function, effect, call or times of a fault: SCardTransmit"),
@@ -566,7 +566,7 @@ def test_a_fault_affects_a_foreign_program() -> None:
         ("reader=Gate", "the first word of an entry must not have a value; use name= or function=: reader"),
         (
             "reader,listen=1,card=answering",
-            "a reader can have only one of listen, connect and card: scardffi Virtual Reader 0",
+            "a reader can have only one of listen, connect, python and card: scardffi Virtual Reader 0",
         ),
         (
             "reader" + ",latency=1" * 20,
