@@ -257,7 +257,7 @@ def test_it({"variables" if place == "fixture" else "virtual_environment"}):
     result = run(pytester, CHILD + code)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["*virtual_fault: <scardffi.virtual.Fault of SCardConnect> did not happen in the test, nor*"]
+        ["*virtual_fault: <scardffi.virtual.Fault of SCardConnect: call=2,*> did not happen in the test, nor*"]
     )
     result.stdout.no_fnmatch_line("*Fault of SCardTransmit*")
 
@@ -423,7 +423,7 @@ def test_that_fails_by_itself(virtual_card):
 """,
     )
     result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["*virtual_fault: <*Fault of SCardTransmit> did not happen in the test*"])
+    result.stdout.fnmatch_lines(["*virtual_fault: <*Fault of SCardTransmit: call=3,*> did not happen in the test*"])
     result.stdout.fnmatch_lines(["*its own reason*"])
 
 

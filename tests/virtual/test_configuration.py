@@ -367,6 +367,18 @@ def test_the_code_that_a_card_of_an_environment_raises_is_that_of_the_program(co
     assert len(card.commands) == 2 - (then == "SCARD_W_REMOVED_CARD")
 
 
+def test_a_card_that_a_fault_removes_executes_the_command_in_another_program_too() -> None:
+    card = RecordingCard()
+    with (
+        virtual.environment({"Desk": card}, faults=["function=SCardTransmit,call=2,removal"]) as variables,
+        VirtualProgram(variables["SCARDFFI_VIRTUAL"]) as program,
+    ):
+        program.attach("Desk")
+        answers = [program.transmit_again("Desk", READ_4) for _ in range(3)]
+    assert answers[1:] == ["SCARD_E_NO_SMARTCARD", "SCARD_W_REMOVED_CARD"]
+    assert len(card.commands) == 2, "the last command came after the removal"
+
+
 @pytest.mark.parametrize("failure", [b"\0\0", b"\0\0\0\4\0\0\0\0", b"\0\0\0\1\x80"])
 def test_an_empty_answer_without_a_code_is_a_communication_error(failure: bytes) -> None:
     def serve(server: socket.socket) -> None:
