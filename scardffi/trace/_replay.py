@@ -40,13 +40,15 @@ class UnexpectedCommandError(Exception):
 class _Exchange(NamedTuple):
     """A command and its response, or the return code of SCardTransmit.
 
-    The command is None if another function found that the card was removed.
+    The command is None if another function found that the card was removed, before the session had a command.
     """
 
     command: bytes | None
     removed: tuple[int, int]
     response: bytes | None
     code: int
+    is_last: bool = False
+    """True if another function found after this command that the card was removed."""
 
     def matches(self, command: bytes) -> bool:
         """Return True if this is the command; removed bytes match anything of the same length."""
@@ -76,7 +78,8 @@ class ReplayCard(NotCopied):
 
     A trace may have removed bytes; they match anything of the same length. A transmit that failed fails again with the
     same return code, and if the card was removed, the virtual reader removes this one. If another function found that
-    the card was removed, the next command does, unless the order is ``"matching"``. A reset changes nothing.
+    the card was removed, this one is removed after the last command before, or, if the session had no command, at
+    the next one; but not if the order is ``"matching"``. A reset changes nothing.
 
     Args:
         trace: the path of a trace or of a log that :func:`read` reads, or records.
@@ -134,7 +137,8 @@ class ReplayCard(NotCopied):
             for place, exchange in enumerate(self._exchanges[self._place : last], self._place):
                 if exchange.matches(command):
                     self._place = place + 1
-                    return _outcome(exchange)
+                    answer = _outcome(exchange)
+                    return _last(answer) if exchange.is_last else answer
             if self._order is Order.LENIENT:
                 return _UNKNOWN_COMMAND
             raise UnexpectedCommandError(self._difference(command))
@@ -175,6 +179,13 @@ def _outcome(exchange: _Exchange) -> bytes:
     return exchange.response
 
 
+def _last(answer: bytes) -> bytes:
+    """Return an answer after which the card is removed."""
+    from ..virtual.card import LastAnswer  # only a removal needs it
+
+    return LastAnswer(answer)
+
+
 class _Content:
     """The exchanges and the ATR of each reader in a trace."""
 
@@ -183,6 +194,8 @@ class _Content:
         self.atrs: dict[str, bytes] = {}
         self._open: dict[tuple[int, object], tuple[str, object]] = {}
         """The reader and the context of each open handle, by process and handle."""
+        self._starts: dict[tuple[int, object], int] = {}
+        """The number of exchanges that the reader had when a handle was connected, by process and handle."""
         self._emptied: set[str] = set()
         """The readers from which the card was removed; their handles get no command through to a card."""
         for record in records:
@@ -203,8 +216,11 @@ class _Content:
             self._add_failure(reader, record)
         elif record.function == "SCardConnect":
             self._open[handle] = named, context
+            self._starts[handle] = len(self.exchanges.get(named, []))
             self._add_success(named, record)
         else:
+            if record.function == "SCardReconnect":
+                self._starts[handle] = len(self.exchanges.get(reader, []))
             self._add_success(reader, record)
 
     def _add_success(self, reader: str, record: Record) -> None:
@@ -222,12 +238,21 @@ class _Content:
             return
         if record.command is not None:
             self._add_exchange(reader, record, record.command)
-        elif record.result == ReturnCode.SCARD_W_REMOVED_CARD and "handle" in record.arguments:
-            self._add_exchange(reader, record, None)
+        elif is_removal and "handle" in record.arguments:
+            self._add_removal(reader, record)
         else:
             return
         if is_removal:
             self._emptied.add(reader)
+
+    def _add_removal(self, reader: str, record: Record) -> None:
+        """Let the last command that the session has seen remove the card, or else the next one."""
+        exchanges = self.exchanges.get(reader, [])
+        start = self._starts.get((record.process, record.arguments["handle"]), 0)
+        if len(exchanges) > start and exchanges[-1].response is not None:
+            exchanges[-1] = exchanges[-1]._replace(is_last=True)
+        elif record.result == ReturnCode.SCARD_W_REMOVED_CARD:  # the other code may be that of a reader without a card
+            self._add_exchange(reader, record, None)
 
     def _add_exchange(self, reader: str, record: Record, command: bytes | None) -> None:
         exchange = _Exchange(command, record.removed or _NOTHING_REMOVED, record.response, record.result)

@@ -22,7 +22,7 @@ from .._threads import start
 from ..constants import ReturnCode
 from ..errors import E_UNEXPECTED, SCardError, SharingViolationError, from_hresult
 from . import _scardvirtual
-from .card import AnsweringCard
+from .card import AnsweringCard, LastAnswer
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -320,7 +320,11 @@ def _transmit(key: int, command: bytes) -> bytes | int:
     reader, card = entry
     try:
         answer = card.transmit(command)
-        return answer if type(answer) is bytes else _scardvirtual.copied("answer of transmit", answer)
+        if type(answer) is bytes:
+            return answer
+        if isinstance(answer, LastAnswer):
+            _scardvirtual.remove_after_command(reader._native_name)  # noqa: SLF001  a class of this file
+        return _scardvirtual.copied("answer of transmit", answer)
     except BaseException as error:  # noqa: BLE001  a card may raise anything; errors keeps it
         if isinstance(error, SCardError) and error.code is not None and error.code > 0:
             return -error.code

@@ -29,6 +29,7 @@ from .._locks import Mutex
 from .._not_copied import NotCopied
 from ..constants import ReturnCode
 from ..errors import SCardError
+from .card import LastAnswer
 
 if sys.platform == "win32":
     import ctypes
@@ -269,6 +270,8 @@ class _Server:
                 if not answer:
                     return
                 connection.sendall(answer)
+                if isinstance(answer, LastAnswer):
+                    return
             _acknowledge_at_once(connection)
             polls |= message == _GET_ATR and previous not in {_POWER_ON, _RESET}
             if polls and message in _UNANSWERED:  # a reader that does not poll as pcscd does may be silent
@@ -280,7 +283,7 @@ class _Server:
         with self._card_lock:
             try:
                 if message not in _CONTROLS:
-                    return _framed(_checked("answer", self._card.transmit(message), 1, _LONGEST_MESSAGE))
+                    return self._framed_answer(self._card.transmit(message))
                 if message == _GET_ATR:
                     atr = _checked("atr", self._card.atr, 0, _LONGEST_ATR)
                     return _framed(atr) if atr else b""
@@ -291,6 +294,13 @@ class _Server:
                     return self._failure(error)
                 self._errors.append(error)
         return b"" if message == _GET_ATR else None
+
+    def _framed_answer(self, answer: bytes) -> bytes:
+        """Return what to send for an answer of the card; a LastAnswer if the connection must be closed after it."""
+        framed = _framed(_checked("answer", answer, 1, _LONGEST_MESSAGE))
+        if not isinstance(answer, LastAnswer):
+            return framed
+        return _framed(b"") + _framed(bytes(4)) + framed if self._passes_codes else LastAnswer(framed)
 
     def _failure(self, error: BaseException) -> bytes:
         """Return what to send to the reader if a command has raised this."""

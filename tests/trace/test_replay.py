@@ -1,5 +1,7 @@
 """ReplayCard: a trace as a virtual card, in each order, with removed bytes, failed commands and removed cards."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -193,8 +195,68 @@ def test_a_program_that_waits_for_the_card_goes_on_with_the_replay(file: Path) -
     assert (reader.errors, replayed.remaining) == ([], 0)
 
 
+def sessions(reader: VirtualReader, card: virtual.Card, *, pull: bool) -> list[str]:
+    """Send a command in a transaction, in two sessions; the card is pulled out in the first. Return what they got."""
+    seen = []
+    with Context() as context:
+        for number in range(2):
+            try:
+                with context.attach(reader.name) as session, session.transaction():
+                    seen.append(session.send(READ).data.hex())
+                    if pull and number == 0:
+                        reader.remove()
+                seen.append("ok")
+            except RemovedCardError as error:
+                seen.append(type(error).__name__)
+                reader.insert(card)
+    return seen
+
+
 @pytest.mark.parametrize("order", [Order.STRICT, Order.LENIENT])
-def test_a_removal_that_another_function_found_is_found_by_the_next_command(order: Order, file: Path) -> None:
+def test_a_removal_that_the_end_of_a_transaction_found_is_found_there_again(order: Order, file: Path) -> None:
+    def answer(_: bytes) -> bytes:
+        return bytes.fromhex("000102039000")
+
+    with VirtualReader("Field", RecordingCard(answer)) as field, trace.record(file):
+        recorded = sessions(field, RecordingCard(answer), pull=True)
+    assert recorded == ["00010203", "RemovedCardError", "00010203", "ok"]
+    replayed = ReplayCard(file, order, atr=ANSWERING_ATR)
+    with VirtualReader("Replay", replayed) as reader:
+        assert sessions(reader, replayed, pull=False) == recorded
+    assert (reader.errors, replayed.remaining) == ([], 0)
+    matching = ReplayCard(file, Order.MATCHING, atr=ANSWERING_ATR)
+    with VirtualReader("Replay", matching) as reader:
+        assert sessions(reader, matching, pull=False) == ["00010203", "ok"] * 2
+
+
+@pytest.mark.parametrize("method", ["status", "reconnect"])
+def test_another_program_too_finds_a_removal_right_after_the_last_command(method: str, file: Path) -> None:
+    with (
+        VirtualReader("Field", RecordingCard(atr=ANSWERING_ATR)) as field,
+        trace.record(file),
+        Context() as context,
+        context.attach("Field") as card,
+    ):
+        card.transmit(READ)
+        field.remove()
+        with pytest.raises((RemovedCardError, NoSmartCardError)):
+            getattr(card, method)()
+    program = f"""if True:
+        from scardffi import Context
+        with Context() as context, context.attach("Replay") as card:
+            with card.transaction():
+                print(card.transmit({READ!r}).hex(), flush=True)
+    """
+    with virtual.environment({"Replay": ReplayCard(file, atr=ANSWERING_ATR)}) as variables:
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=variables, cwd="/", capture_output=True, text=True, check=False
+        )
+    assert done.stdout.startswith("9000")
+    assert "RemovedCardError" in done.stderr
+
+
+@pytest.mark.parametrize("order", [Order.STRICT, Order.LENIENT])
+def test_a_removal_before_the_first_command_is_found_by_the_next_command(order: Order, file: Path) -> None:
     with (
         VirtualReader("Field", RecordingCard()) as field,
         trace.record(file),
@@ -202,20 +264,14 @@ def test_a_removal_that_another_function_found_is_found_by_the_next_command(orde
         context.attach("Field") as card,
     ):
         assert card.atr
-        card.transmit(READ)
         field.remove()
         with pytest.raises(RemovedCardError):
             card.lock()
     replayed = ReplayCard(file, order)
     with VirtualReader("Replay", replayed), Context() as context, context.attach("Replay") as card:
-        card.transmit(READ)
-        assert replayed.remaining == 0
         card.lock()
         with pytest.raises(RemovedCardError):
             card.transmit(CHALLENGE)
-    matching = ReplayCard(file, Order.MATCHING)
-    assert matching.transmit(READ) == b"\x90\x00"
-    assert matching.transmit(CHALLENGE) == b"\x6d\x00"
 
 
 def test_a_matching_replay_gives_a_failure_once_and_then_the_last_response(file: Path) -> None:

@@ -22,6 +22,7 @@ from support.interpreter import run_python
 from support.pcscd import PrivatePcscd, free_vpcd_port
 
 from scardffi import ReturnCode, errors
+from scardffi.virtual.card import LastAnswer
 from scardffi.virtual.vpcd import VpcdCard
 
 COMMAND = bytes.fromhex("0084000008")
@@ -349,6 +350,14 @@ def test_a_card_that_says_that_it_was_removed_ends_the_connection(code: ReturnCo
 
     with VpcdCard(RecordingCard(answer), 0, listen=True) as plugged, connected(plugged) as end:
         assert end.ask(COMMAND) is None
+        assert plugged.errors == []
+
+
+def test_the_connection_ends_after_the_last_answer_of_a_card() -> None:
+    with VpcdCard(RecordingCard(lambda _: LastAnswer(b"\x90\x00")), 0, listen=True) as plugged:
+        with connected(plugged) as end:
+            assert end.ask(COMMAND) == b"\x90\x00"
+            assert end.ask(COMMAND) is None
         assert plugged.errors == []
 
 

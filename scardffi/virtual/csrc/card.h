@@ -13,6 +13,7 @@ struct card {
     size_t atr_length;     /* 0: the card is mute */
     DWORD protocols;       /* bits of SCARD_PROTOCOL_T0 and SCARD_PROTOCOL_T1 that the ATR offers */
     struct reader *reader; /* the reader that the card was inserted into */
+    bool leaves;           /* when the running command has ended, the card is removed */
 
     /* These two are called without the mutex, one at a time for each card. */
 

@@ -104,6 +104,20 @@ EXPORTED uint32_t scardvirtual_remove(const char *name)
     return call_with_reader(name, remove_card, NULL);
 }
 
+static LONG remove_after_command(struct reader *reader, void *unused)
+{
+    (void)unused;
+    if (!reader->is_busy || reader->card == NULL || reader->card != reader->busy_card)
+        return (LONG)SCARD_E_NO_SMARTCARD;
+    reader->card->leaves = true;
+    return SCARD_S_SUCCESS;
+}
+
+EXPORTED uint32_t scardvirtual_remove_after_command(const char *name)
+{
+    return call_with_reader(name, remove_after_command, NULL);
+}
+
 /* During a wait the reader may be unplugged and its slot be used for another one, so look it up again. */
 static LONG reset(struct reader *reader, void *name)
 {

@@ -48,6 +48,9 @@ uint32_t scardvirtual_insert(const char *reader, const unsigned char *atr, size_
 uint32_t scardvirtual_insert_answering(const char *reader, const unsigned char *atr, size_t atr_length);
 uint32_t scardvirtual_remove(const char *reader);
 
+/* Remove the card when the running command has ended with its response. Returns SCARD_E_NO_SMARTCARD if none runs. */
+uint32_t scardvirtual_remove_after_command(const char *reader);
+
 /* Waits until the running command has ended, but not until a transaction ends. */
 uint32_t scardvirtual_reset(const char *reader);
 

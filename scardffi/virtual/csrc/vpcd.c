@@ -73,17 +73,25 @@ static int64_t receive_message(socket_number connection, unsigned char *message,
 
 /* The card */
 
-static int64_t receive_failure(struct card *card)
+/* Receive what follows an empty message, see vpcd_connect. */
+static int64_t receive_code(struct card *card, unsigned char *response, size_t room)
 {
     const struct timespec deadline = deadline_after(MESSAGE_SECONDS * UINT64_C(1000000));
     unsigned char bytes[4];
-    int64_t length = receive_message(((struct vpcd_card *)card)->connection, bytes, sizeof bytes, &deadline);
+    socket_number connection = ((struct vpcd_card *)card)->connection;
     uint32_t code = 0;
-    for (unsigned i = 0; length == sizeof bytes && i < sizeof bytes; i++)
+    if (receive_message(connection, bytes, sizeof bytes, &deadline) != sizeof bytes)
+        return -(int64_t)SCARD_F_COMM_ERROR;
+    for (unsigned i = 0; i < sizeof bytes; i++)
         code = code << 8 | bytes[i];
+    if (code == SCARD_S_SUCCESS) {
+        int64_t length = receive_message(connection, response, room, &deadline);
+        card->leaves = length > 0;
+        return length > 0 ? length : -(int64_t)SCARD_F_COMM_ERROR;
+    }
     if (code == (uint32_t)SCARD_E_NO_SMARTCARD || code == (uint32_t)SCARD_W_REMOVED_CARD)
         card_remove_itself(card);
-    return code != 0 ? -(int64_t)code : -(int64_t)SCARD_F_COMM_ERROR;
+    return -(int64_t)code;
 }
 
 /* A command of 1 byte would be a control message, and the length of a command above 65 535 bytes does not fit into
@@ -98,7 +106,7 @@ static int64_t transmit(struct card *card, const unsigned char *command, size_t 
     if (send_message(connection, command, length))
         received = receive_message(connection, response, room, NULL);
     if (received == 0 && ((struct vpcd_card *)card)->port->sends_codes)
-        return receive_failure(card);
+        return receive_code(card, response, room);
     if (received >= 0)
         return received;
     socket_hang_up(connection); /* the thread removes the card */

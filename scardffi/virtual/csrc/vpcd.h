@@ -11,10 +11,10 @@
  * SCARD_E_NO_MEMORY if there is no memory, socket or thread. */
 LONG vpcd_listen(const struct reader *reader, uint16_t port);
 
-/* Connect once to an emulator that listens. If it sends codes, an empty message means that the command failed, and the
- * next message is a PC/SC return code: 4 bytes, big-endian. vpcd has no message for a failure. Returns
- * SCARD_E_NO_SMARTCARD if no emulator answers (the reader stays empty), and SCARD_E_NO_MEMORY if there is no memory,
- * socket or thread. */
+/* Connect once to an emulator that listens. If it sends codes, the message after an empty one is a PC/SC return
+ * code: 4 bytes, big-endian. It is that of the failed command; 0 means that the next message is the response, and that
+ * the card is removed after it. vpcd has no messages for this. Returns SCARD_E_NO_SMARTCARD if no emulator answers (the
+ * reader stays empty), and SCARD_E_NO_MEMORY if there is no memory, socket or thread. */
 LONG vpcd_connect(const struct reader *reader, uint16_t port, bool sends_codes);
 
 void vpcd_forget_readers(void); /* after a failed initialization: the next one takes over the ports that listen */

@@ -65,6 +65,8 @@ static LONG end_transmit(SCARDHANDLE handle_number, struct reader *reader, int64
         code = (LONG)SCARD_E_READER_UNAVAILABLE;
     if (!reader_end_use(reader) && code == SCARD_S_SUCCESS)
         code = length == -(int64_t)SCARD_W_REMOVED_CARD ? (LONG)SCARD_W_REMOVED_CARD : (LONG)SCARD_E_NO_SMARTCARD;
+    if (reader->card != NULL && reader->card->leaves)
+        reader_remove_card(reader);
     pthread_mutex_unlock(&manager_mutex);
     return code;
 }
