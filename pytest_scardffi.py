@@ -99,6 +99,7 @@ def virtual_reader() -> Iterator[VirtualReader]:
         reader.plug()
         armed_before = set(armed)
         yield reader
+        _warn_if_pyscard_has_another_library()
         for fault in armed - armed_before:
             fault.end()
         _scardvirtual.start_service()
@@ -106,7 +107,6 @@ def virtual_reader() -> Iterator[VirtualReader]:
             reader.unplug()
     if reader.errors:
         raise reader.errors[0]
-    _warn_if_pyscard_has_another_library()  # at the end, because the warning may be an error
 
 
 def _warn_if_pyscard_has_another_library() -> None:

@@ -52,10 +52,9 @@ def test_the_world_is_as_before():
 
 
 def run(pytester: pytest.Pytester, code: str, *arguments: str) -> pytest.RunResult:
-    """Run these tests in this process, into which other tests may have imported pyscard."""
+    """Run these tests in this process."""
     pytester.makepyfile(CARDS + code)
-    warnings = ("-W", "error", "-W", "ignore:pyscard uses the system's:pytest.PytestWarning")
-    return pytester.runpytest_inprocess("-p", "no:cacheprovider", "--strict-markers", *warnings, *arguments)
+    return pytester.runpytest_inprocess("-p", "no:cacheprovider", "--strict-markers", "-W", "error", *arguments)
 
 
 # Runs that do not use the plugin
@@ -396,30 +395,7 @@ def test_without_virtual_pcsc_pyscard_uses_the_systems_library(pytester: pytest.
         "    code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)\n"
         "    assert Library(virtual.library_path()).SCardIsValidContext(context) != 0\n"
     )
-    pytester.runpytest_subprocess().assert_outcomes(passed=1, warnings=1)
-
-
-def test_if_the_warning_about_pyscard_is_an_error_the_readers_and_faults_of_the_test_are_gone(
-    pytester: pytest.Pytester,
-) -> None:
-    pytester.makepyfile(
-        """
-import smartcard.scard
-from scardffi import Context, virtual
-
-def test_it(virtual_reader, virtual_card):
-    virtual_reader.remove()
-    virtual.fault("SCardTransmit", code=1, times=100)
-
-def test_afterwards():
-    with virtual.installed(), Context() as context:
-        assert context.list_readers() == [virtual.DEFAULT_READER]
-        assert context.attach(virtual.DEFAULT_READER).transmit(bytes.fromhex("00B0000002")) == b"\\x00\\x01\\x90\\x00"
-"""
-    )
-    result = pytester.runpytest_subprocess("-W", "error::pytest.PytestWarning")
-    result.assert_outcomes(passed=2, errors=1)
-    result.stdout.fnmatch_lines(["*pyscard uses the system's PC/SC library*run pytest with --virtual-pcsc*"])
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 
 def test_virtual_pcsc_after_the_systems_library_was_loaded_is_a_usage_error(pytester: pytest.Pytester) -> None:
