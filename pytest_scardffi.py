@@ -10,7 +10,6 @@ imported the file before.
 from __future__ import annotations
 
 import sys
-import warnings
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +98,6 @@ def virtual_reader() -> Iterator[VirtualReader]:
         reader.plug()
         armed_before = set(armed)
         yield reader
-        _warn_if_pyscard_has_another_library()
         for fault in armed - armed_before:
             fault.end()
         _scardvirtual.start_service()
@@ -109,16 +107,23 @@ def virtual_reader() -> Iterator[VirtualReader]:
         raise reader.errors[0]
 
 
-def _warn_if_pyscard_has_another_library() -> None:
-    """Warn if pyscard was imported, at the latest by the test, and does not use the virtual library."""
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
+    """Say in the report of a failed test that pyscard does not see the virtual reader, if this is so."""
+    outcome = yield
+    if call.excinfo is not None and "virtual_reader" in getattr(item, "fixturenames", ()) and _pyscard_is_outside():
+        text = "pyscard uses the system's PC/SC library and sees no virtual readers: run pytest with --virtual-pcsc"
+        outcome.get_result().sections.append(("scardffi", text))
+
+
+def _pyscard_is_outside() -> bool:
+    """Return True if pyscard was imported, and does not use the virtual library."""
     pyscard = sys.modules.get("smartcard.scard._scard")  # with --scardffi-compat it is a module of scardffi
     if pyscard is None or pyscard.__name__.startswith("scardffi.") or not sys.platform.startswith("linux"):
-        return
+        return False
     from scardffi.virtual._library_files import is_standing_in
 
-    if not is_standing_in():
-        message = "pyscard uses the system's PC/SC library and sees no virtual readers: run pytest with --virtual-pcsc"
-        warnings.warn(pytest.PytestWarning(message), stacklevel=1)
+    return not is_standing_in()
 
 
 @pytest.fixture

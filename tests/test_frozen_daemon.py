@@ -217,5 +217,5 @@ def test_a_program_ends_with_everything_open(daemon: PrivatePcscd) -> None:
         assert program.stdout.readline() == "ready\n"
         with daemon.frozen():
             output, _ = program.communicate("\n", timeout=5)
-    assert output == "lock\nattach_by_ifd\n"
+    assert output == "lock\nattach\n"
     assert program.returncode == 0

@@ -257,7 +257,7 @@ def test_it({"variables" if place == "fixture" else "virtual_environment"}):
     result = run(pytester, CHILD + code)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["*virtual_fault: <scardffi.virtual.Fault of SCardConnect> did not happen in the test, nor*"]
+        ["*virtual_fault: <scardffi.virtual.Fault of SCardConnect: call=2,*> did not happen in the test, nor*"]
     )
     result.stdout.no_fnmatch_line("*Fault of SCardTransmit*")
 
@@ -423,7 +423,7 @@ def test_that_fails_by_itself(virtual_card):
 """,
     )
     result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["*virtual_fault: <*Fault of SCardTransmit> did not happen in the test*"])
+    result.stdout.fnmatch_lines(["*virtual_fault: <*Fault of SCardTransmit: call=3,*> did not happen in the test*"])
     result.stdout.fnmatch_lines(["*its own reason*"])
 
 
@@ -513,15 +513,20 @@ def test_unknown_layers_of_scardffi_compat_are_a_usage_error(pytester: pytest.Py
 
 
 @pytest.mark.parametrize("options", [[], ["--virtual-pcsc"], ["--scardffi-compat=scard"], ["--scardffi-compat=all"]])
-def test_a_warning_names_the_option_that_a_test_with_pyscard_lacks(
+def test_the_report_of_a_failed_test_with_pyscard_names_the_option_that_it_lacks(
     options: list[str], pytester: pytest.Pytester
 ) -> None:
     need_module("smartcard")
-    pytester.makepyfile("def test_it(virtual_card): import smartcard.scard")
+    pytester.makepyfile("""
+        import smartcard.scard
+        def test_that_passes(virtual_card): pass
+        def test_that_fails(virtual_card): assert False
+    """)
     done = pytester.runpytest_subprocess(*options)
-    done.assert_outcomes(passed=1, warnings=0 if options else 1)
-    if not options:
-        done.stdout.fnmatch_lines(["*PytestWarning: pyscard uses the system's PC/SC library*--virtual-pcsc*"])
+    done.assert_outcomes(passed=1, failed=1)
+    named = [line for line in done.outlines if line.startswith("pyscard uses the system's PC/SC library")]
+    assert len(named) == (0 if options else 1)
+    assert all(line.endswith("run pytest with --virtual-pcsc") for line in named)
 
 
 def test_scardffi_compat_ends_with_the_test_run(pytester: pytest.Pytester) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _CODES_BEGIN: Final = b"\x80\x10"
 """The first half of each return code of PC/SC. No status word begins with 8."""
+_COUNTER: Final = 0x63C0
+"""The status words 63Cx, which have a counter in their last half byte (ISO/IEC 7816-4:2013, 5.6)."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -42,8 +44,11 @@ def run(options: Namespace) -> int:
 
 def _status_word(raw: bytes, output: Output) -> None:
     sw = int.from_bytes(raw, "big")
-    output.line(f"{sw:04X} {meaning(sw)}")
-    output.value({"sw": f"{sw:04X}", "meaning": meaning(sw)})
+    text = meaning(sw)
+    if sw & 0xFFF0 == _COUNTER:
+        text += ": after a wrong code or key, the number of tries left"
+    output.line(f"{sw:04X} {text}")
+    output.value({"sw": f"{sw:04X}", "meaning": text})
 
 
 def _return_code(raw: bytes, output: Output) -> None:

@@ -101,6 +101,8 @@ class ReplayCard(NotCopied):
         content = _Content(records)
         self.reader: Final = reader if reader is not None else next(iter(content.exchanges), None)
         """The name of the reader whose card it is."""
+        if not content.exchanges:
+            raise ValueError("the trace has no command")
         if self.reader not in content.exchanges:
             raise ValueError(f"trace: it has no command of the reader {reader!r}; it has {list(content.exchanges)}")
         self._exchanges: Final = content.exchanges[self.reader]

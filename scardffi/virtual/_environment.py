@@ -122,7 +122,7 @@ def environment(
             if card is None:
                 entries[-1] += ",card=none"
             elif not isinstance(card, AnsweringCard):
-                entries[-1] += f",connect={stack.enter_context(_CardOfProgram(card, variables.errors)).port}"
+                entries[-1] += f",python={stack.enter_context(_CardOfProgram(card, variables.errors)).port}"
         variables["SCARDFFI_VIRTUAL"] = ";".join([*entries, *_with_reports(faults, variables, stack)])
         if sys.platform.startswith("linux"):
             folders = [library_folder(), os.environ.get("LD_LIBRARY_PATH", "")]

@@ -84,6 +84,16 @@ def unknown_function(function: str) -> InvalidArgumentError:
     return invalid("function", function, "a function of PC/SC, such as SCardConnect")
 
 
+def fields(fault: Description) -> str:
+    """Return the calls and the effect of a fault as fields, such as ``call=4,times=1,removal``."""
+    values = {
+        Effect.CODE: f"=0x{fault.value:08X}",
+        Effect.ANSWER: f"={fault.answer.hex()}",
+        Effect.LATENCY: f"={-(-fault.value // 1000)}",  # milliseconds, rounded up
+    }
+    return f"call={fault.call},times={fault.times},{fault.effect.name.lower()}{values.get(fault.effect, '')}"
+
+
 def written(fault: Description) -> str:
     """Return the entry of a fault in ``SCARDFFI_VIRTUAL``.
 
@@ -93,13 +103,7 @@ def written(fault: Description) -> str:
     if len(fault.answer) > _LONGEST_ANSWER:
         length = len(fault.answer)
         raise invalid("length of the answer of a fault for another program", length, f"at most {_LONGEST_ANSWER} bytes")
-    values = {
-        Effect.CODE: f"=0x{fault.value:08X}",
-        Effect.ANSWER: f"={fault.answer.hex()}",
-        Effect.LATENCY: f"={-(-fault.value // 1000)}",  # milliseconds, rounded up
-    }
-    effect = f"{fault.effect.name.lower()}{values.get(fault.effect, '')}"
-    return f"fault,function={fault.function},call={fault.call},times={fault.times},{effect}"
+    return f"fault,function={fault.function},{fields(fault)}"
 
 
 def checked(entry: str) -> str:

@@ -14,7 +14,7 @@ from .._locks import ForkMutex
 from .._not_copied import NotCopied
 from ..errors import InvalidArgumentError
 from . import _scardvirtual
-from ._fault_description import describe, unknown_function
+from ._fault_description import describe, fields, unknown_function
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,7 +69,8 @@ class Fault(NotCopied):
         self.end()
 
     def __repr__(self) -> str:
-        return f"<scardffi.virtual.Fault of {self._description.function}{'' if self in armed else ', ended'}>"
+        end = "" if self in armed else ", ended"
+        return f"<scardffi.virtual.Fault of {self._description.function}: {fields(self._description)}{end}>"
 
 
 armed: Final[set[Fault]] = set()

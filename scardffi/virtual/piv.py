@@ -26,10 +26,14 @@ _REFERENCES: Final = {("ec", 256): 0x11, ("ec", 384): 0x14, ("rsa", 1024): 0x06,
 _AES_REFERENCES: Final = {16: 0x08, 24: 0x0A, 32: 0x0C}
 _EVEN: Final = {0x86, 0xCA, 0xDA}
 """GENERAL AUTHENTICATE, GET DATA and PUT DATA with even instruction bytes, for which PIV has only the odd ones."""
+_WITH_PIN: Final = {0x20, 0x24, 0x2C}
+"""VERIFY, CHANGE REFERENCE DATA and RESET RETRY COUNTER, for which P2 00 is the global PIN (SP 800-73-4-2, 3.2)."""
 
 
 class PIVCard(FileSystemCard):
     """A card with files that answers GENERAL AUTHENTICATE, GET DATA and PUT DATA only with odd instruction bytes.
+
+    It has no global PIN, and answers 6A88 to commands with P2 00 for it.
 
     The arguments are those of :class:`.FileSystemCard`. By default, ``algorithms`` are :data:`ALGORITHMS`.
     """
@@ -50,6 +54,7 @@ class PIVCard(FileSystemCard):
 
     def _run(self, command: Command, pending: bytes) -> bytes:
         require(command.ins not in _EVEN, 0x6D00)
+        require(command.p2 or command.ins not in _WITH_PIN, 0x6A88)
         return super()._run(command, pending)
 
 

@@ -61,15 +61,18 @@ def test_the_page_lists_the_exit_codes() -> None:
     assert all(rows[code].replace("`", "").startswith(text) for code, text in listed.items())
 
 
-def test_the_examples_of_the_page_print_what_it_shows(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("page", "least"), [("command-line.md", 10), ("piv.md", 1)])
+def test_the_examples_of_a_page_print_what_it_shows(page: str, least: int, tmp_path: Path) -> None:
     if not sys.platform.startswith("linux"):
         pytest.skip("the examples are for a shell of Linux")
     folder = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "XDG_STATE_HOME": str(tmp_path)}
     blocks = re.findall(
-        r"^```sh\n(.*?)^```\n\n(?:```text\n(.*?)^```$)?", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+        r"^```sh\n(.*?)^```\n\n(?:```text\n(.*?)^```$)?",
+        (PAGE.parent / page).read_text(encoding="utf-8"),
+        re.MULTILINE | re.DOTALL,
     )
-    assert len(blocks) >= 10
+    assert len(blocks) >= least
     for code, shown in blocks:
         done = subprocess.run(
             ["bash", "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False

@@ -84,7 +84,9 @@ def test_a_malformed_object_is_left_out_and_named_on_stderr(capsys: pytest.Captu
 def test_status_words_are_explained(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("6A82 # of a select\n\n63 C2\n"))
     assert main(["sw", "9000", "-"]) == 0
-    assert [line[:4] for line in capsys.readouterr().out.splitlines()] == ["9000", "6A82", "63C2"]
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:4] for line in lines] == ["9000", "6A82", "63C2"]
+    assert lines[2].endswith("counter at 2: after a wrong code or key, the number of tries left")
 
 
 def test_return_codes_are_explained_among_status_words(capsys: pytest.CaptureFixture[str]) -> None:

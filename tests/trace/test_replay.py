@@ -113,6 +113,14 @@ def test_a_reader_of_several_is_chosen(file: Path) -> None:
         ReplayCard(file, reader="C")
 
 
+@pytest.mark.parametrize("reader", [None, DEFAULT_READER])
+def test_a_trace_without_commands_is_refused(reader: str | None, file: Path) -> None:
+    with trace.record(file), Context() as context:
+        context.list_readers()
+    with pytest.raises(ValueError, match=r"^the trace has no command$"):
+        ReplayCard(file, reader=reader)
+
+
 def test_an_atr_that_the_trace_lacks_must_be_given(file: Path) -> None:
     with trace.record(file), Context() as context, context.attach(DEFAULT_READER) as card:
         card.transmit(READ)

@@ -367,6 +367,18 @@ def test_the_code_that_a_card_of_an_environment_raises_is_that_of_the_program(co
     assert len(card.commands) == 2 - (then == "SCARD_W_REMOVED_CARD")
 
 
+def test_a_card_that_a_fault_removes_executes_the_command_in_another_program_too() -> None:
+    card = RecordingCard()
+    with (
+        virtual.environment({"Desk": card}, faults=["function=SCardTransmit,call=2,removal"]) as variables,
+        VirtualProgram(variables["SCARDFFI_VIRTUAL"]) as program,
+    ):
+        program.attach("Desk")
+        answers = [program.transmit_again("Desk", READ_4) for _ in range(3)]
+    assert answers[1:] == ["SCARD_E_NO_SMARTCARD", "SCARD_W_REMOVED_CARD"]
+    assert len(card.commands) == 2, "the last command came after the removal"
+
+
 @pytest.mark.parametrize("failure", [b"\0\0", b"\0\0\0\4\0\0\0\0", b"\0\0\0\1\x80"])
 def test_an_empty_answer_without_a_code_is_a_communication_error(failure: bytes) -> None:
     def serve(server: socket.socket) -> None:
@@ -379,7 +391,7 @@ def test_an_empty_answer_without_a_code_is_a_communication_error(failure: bytes)
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=serve, args=[server], daemon=True).start()
-        with VirtualProgram(f"reader,name=Desk,connect={server.getsockname()[1]}") as program:
+        with VirtualProgram(f"reader,name=Desk,python={server.getsockname()[1]}") as program:
             assert program.transmit("Desk", READ_4) in {"SCARD_F_COMM_ERROR", "SCARD_E_NO_SMARTCARD"}
 
 
@@ -526,7 +538,7 @@ def test_a_fault_affects_a_foreign_program() -> None:
         ("reader,connect=port", "invalid field of a reader: connect"),
         (
             "reader,listen=4000,connect=4000",
-            "a reader can have only one of listen, connect and card: scardffi Virtual Reader 0",
+            "a reader can have only one of listen, connect, python and card: scardffi Virtual Reader 0",
         ),
         ("fault", "invalid function, effect, call or times of a fault: "),
         ("fault,function=SCardTransmit", "invalid function, effect, call or times of a fault: SCardTransmit"),
@@ -554,7 +566,7 @@ def test_a_fault_affects_a_foreign_program() -> None:
         ("reader=Gate", "the first word of an entry must not have a value; use name= or function=: reader"),
         (
             "reader,listen=1,card=answering",
-            "a reader can have only one of listen, connect and card: scardffi Virtual Reader 0",
+            "a reader can have only one of listen, connect, python and card: scardffi Virtual Reader 0",
         ),
         (
             "reader" + ",latency=1" * 20,

@@ -131,6 +131,20 @@ def test_the_pin_blocks_and_the_puk_unblocks_it() -> None:
     assert send(card, iso.change_reference_data(b"654321\xff\xff", b"123456\xff\xff", 0x80), VERIFY) == "9000"
 
 
+def test_there_is_no_global_pin() -> None:
+    card = piv_card({})
+    commands = [
+        iso.verify(b"123456\xff\xff", 0),
+        iso.verify(b"", 0),
+        iso.change_reference_data(b"123456\xff\xff", b"654321\xff\xff", 0),
+        iso.reset_retry_counter(b"12345678", b"654321\xff\xff", 0),
+    ]
+    assert send(card, PIV) == "9000"
+    assert [send(card, command) for command in commands] == ["6A88"] * 4
+    assert send(card, iso.verify(b"", 0x80)) == "63C3", "not verified"
+    assert send(card, VERIFY) == "9000", "the same PIN as before"
+
+
 def test_the_administrator_writes_objects() -> None:
     card = piv_card({}, admin_key=ADMIN_KEY)
     put = "00DB3FFF085C035FC109530141"

@@ -1,5 +1,5 @@
 /* Parse and apply SCARDFFI_VIRTUAL: entries separated by semicolons, each a word and fields separated by commas:
- *   reader[,name=TEXT][,card=answering|none][,latency=MS][,listen=PORT][,connect=PORT]
+ *   reader[,name=TEXT][,card=answering|none][,latency=MS][,listen=PORT][,connect=PORT][,python=PORT]
  *   fault,function=NAME[,call=N][,times=N][,report=PORT],EFFECT
  *     with EFFECT: code=N or NAME | answer=HEX | latency=MS | removal | reset | stop
  * If the variable is not set, there is one reader with an answering card. A set-uid process ignores the variable.
@@ -113,7 +113,7 @@ static bool parse_hex(const char *text, unsigned char *bytes, size_t *length)
 struct reader_entry {
     char name[MAX_READERNAME];
     bool has_card;
-    uint32_t latency_ms, listen, connect; /* ports, or 0 */
+    uint32_t latency_ms, listen, connect, python; /* ports, or 0 */
 };
 
 static bool parse_reader_field(const struct field *field, struct reader_entry *reader)
@@ -130,6 +130,7 @@ static bool parse_reader_field(const struct field *field, struct reader_entry *r
         return parse_number(field->value, UINT32_MAX / 1000, &reader->latency_ms);
     uint32_t *port = strcmp(field->key, "listen") == 0    ? &reader->listen
                      : strcmp(field->key, "connect") == 0 ? &reader->connect
+                     : strcmp(field->key, "python") == 0  ? &reader->python
                                                           : NULL;
     return port != NULL && parse_number(field->value, UINT16_MAX, port) && *port != 0;
 }
@@ -151,8 +152,8 @@ static LONG add_reader(const struct reader_entry *entry)
         is_port_missing = true;
         return report_error("the port of this reader is not available", entry->name);
     }
-    if (entry->connect != 0)
-        code = vpcd_connect(reader, (uint16_t)entry->connect);
+    if (entry->connect != 0 || entry->python != 0)
+        code = vpcd_connect(reader, (uint16_t)(entry->connect + entry->python), entry->python != 0);
     if (code == (LONG)SCARD_E_NO_SMARTCARD)
         report_error("no emulator listens at the port of this reader, which stays empty", entry->name);
     else if (code != SCARD_S_SUCCESS)
@@ -170,9 +171,11 @@ static LONG configure_reader(const struct entry *entry, unsigned number)
     for (unsigned i = 1; i < entry->count; i++)
         if (!parse_reader_field(&entry->fields[i], &reader))
             return report_field_error("invalid field of a reader", &entry->fields[i]);
-    if (has_field(entry, "listen") + has_field(entry, "connect") + has_field(entry, "card") > 1)
-        return report_error("a reader can have only one of listen, connect and card", reader.name);
-    if (reader.listen != 0 || reader.connect != 0)
+    if (has_field(entry, "listen") + has_field(entry, "connect") + has_field(entry, "python") +
+            has_field(entry, "card") >
+        1)
+        return report_error("a reader can have only one of listen, connect, python and card", reader.name);
+    if (reader.listen != 0 || reader.connect != 0 || reader.python != 0)
         reader.has_card = false;
     return add_reader(&reader);
 }

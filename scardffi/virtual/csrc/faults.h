@@ -41,7 +41,7 @@ enum fault_effect {
     FAULT_STOP,     /* the resource manager stops just before the call */
     FAULT_RESET,    /* another program resets the card just before SCardTransmit */
     FAULT_LATENCY,  /* the card takes longer for this command */
-    FAULT_REMOVAL,  /* the card is removed during this command */
+    FAULT_REMOVAL,  /* the card is removed during this command: it runs it, but the response is lost */
     FAULT_ANSWER    /* the card runs the command, and the program gets other bytes as its response */
 };
 

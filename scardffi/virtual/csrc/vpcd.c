@@ -26,6 +26,7 @@ struct vpcd_port {
     socket_number listener;         /* NO_SOCKET: the reader connects, once */
     socket_number connection;       /* to the emulator, until its card is released; NO_SOCKET: there is none */
     socket_number watched;          /* a duplicate that the thread owns, or NO_SOCKET */
+    bool sends_codes;               /* the emulator: see vpcd_connect */
     unsigned long insertion_number; /* the reader's when the emulator was inserted */
 };
 
@@ -72,7 +73,6 @@ static int64_t receive_message(socket_number connection, unsigned char *message,
 
 /* The card */
 
-/* vpcd has no message for a failure. A card of virtual.environment() sends an empty message, and then a PC/SC code. */
 static int64_t receive_failure(struct card *card)
 {
     const struct timespec deadline = deadline_after(MESSAGE_SECONDS * UINT64_C(1000000));
@@ -97,10 +97,10 @@ static int64_t transmit(struct card *card, const unsigned char *command, size_t 
     int64_t received = -1;
     if (send_message(connection, command, length))
         received = receive_message(connection, response, room, NULL);
-    if (received > 0)
-        return received;
-    if (received == 0)
+    if (received == 0 && ((struct vpcd_card *)card)->port->sends_codes)
         return receive_failure(card);
+    if (received >= 0)
+        return received;
     socket_hang_up(connection); /* the thread removes the card */
     return -(int64_t)SCARD_E_NO_SMARTCARD;
 }
@@ -295,12 +295,13 @@ LONG vpcd_listen(const struct reader *reader, uint16_t number)
     return (LONG)SCARD_E_NO_MEMORY;
 }
 
-LONG vpcd_connect(const struct reader *reader, uint16_t number)
+LONG vpcd_connect(const struct reader *reader, uint16_t number, bool sends_codes)
 {
     bool refused;
     struct vpcd_port *port = new_port(reader, 0);
     if (port == NULL)
         return (LONG)SCARD_E_NO_MEMORY;
+    port->sends_codes = sends_codes;
     port->connection = socket_connect(number, &refused);
     if (port->connection == NO_SOCKET)
         return refused ? (LONG)SCARD_E_NO_SMARTCARD : (LONG)SCARD_E_NO_MEMORY;

@@ -11,9 +11,11 @@
  * SCARD_E_NO_MEMORY if there is no memory, socket or thread. */
 LONG vpcd_listen(const struct reader *reader, uint16_t port);
 
-/* Connect once to an emulator that listens. Returns SCARD_E_NO_SMARTCARD if no emulator answers (the reader stays
- * empty), and SCARD_E_NO_MEMORY if there is no memory, socket or thread. */
-LONG vpcd_connect(const struct reader *reader, uint16_t port);
+/* Connect once to an emulator that listens. If it sends codes, an empty message means that the command failed, and the
+ * next message is a PC/SC return code: 4 bytes, big-endian. vpcd has no message for a failure. Returns
+ * SCARD_E_NO_SMARTCARD if no emulator answers (the reader stays empty), and SCARD_E_NO_MEMORY if there is no memory,
+ * socket or thread. */
+LONG vpcd_connect(const struct reader *reader, uint16_t port, bool sends_codes);
 
 void vpcd_forget_readers(void); /* after a failed initialization: the next one takes over the ports that listen */
 

@@ -46,9 +46,9 @@ static int64_t run_command(struct card *card, uint64_t latency_us, const struct 
 {
     if (latency_us > 0 && !card_pause(card, latency_us))
         return -(int64_t)SCARD_E_NO_SMARTCARD;
-    if (faults->removal)
-        card_remove_itself(card);
     int64_t length = card->transmit(card, command, command_length, response, room);
+    if (faults->removal) /* not before the command: a removed card of another process does not get it */
+        card_remove_itself(card);
     if (faults->answer_fault == 0)
         return length;
     int64_t fault_length = fault_copy_answer(faults->answer_fault, response, room);
