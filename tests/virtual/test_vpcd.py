@@ -357,7 +357,7 @@ def test_the_connection_ends_after_the_last_answer_of_a_card() -> None:
     with VpcdCard(RecordingCard(lambda _: LastAnswer(b"\x90\x00")), 0, listen=True) as plugged:
         with connected(plugged) as end:
             assert end.ask(COMMAND) == b"\x90\x00"
-            assert end.ask(COMMAND) is None
+            assert end.receive() is None
         assert plugged.errors == []
 
 
