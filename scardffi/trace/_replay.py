@@ -181,7 +181,7 @@ def _outcome(exchange: _Exchange) -> bytes:
 
 def _last(answer: bytes) -> bytes:
     """Return an answer after which the card is removed."""
-    from ..virtual.card import LastAnswer  # only a removal needs it
+    from ..virtual._last_answer import LastAnswer  # only a removal needs it
 
     return LastAnswer(answer)
 

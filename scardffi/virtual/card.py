@@ -37,10 +37,6 @@ ANSWERING_ATR: Final = bytes.fromhex("3B88800173636172646666 6907")
 
 
 @repr_if_half_made
-class LastAnswer(bytes):
-    """The answer to a command after which the card is removed from its reader."""
-
-
 class AnsweringCard:
     """The card that is in the virtual reader at the start. It is implemented in C.
 

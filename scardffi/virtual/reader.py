@@ -22,7 +22,8 @@ from .._threads import start
 from ..constants import ReturnCode
 from ..errors import E_UNEXPECTED, SCardError, SharingViolationError, from_hresult
 from . import _scardvirtual
-from .card import AnsweringCard, LastAnswer
+from ._last_answer import LastAnswer
+from .card import AnsweringCard
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -29,7 +29,7 @@ from .._locks import Mutex
 from .._not_copied import NotCopied
 from ..constants import ReturnCode
 from ..errors import SCardError
-from .card import LastAnswer
+from ._last_answer import LastAnswer
 
 if sys.platform == "win32":
     import ctypes

@@ -22,7 +22,7 @@ from support.interpreter import run_python
 from support.pcscd import PrivatePcscd, free_vpcd_port
 
 from scardffi import ReturnCode, errors
-from scardffi.virtual.card import LastAnswer
+from scardffi.virtual._last_answer import LastAnswer
 from scardffi.virtual.vpcd import VpcdCard
 
 COMMAND = bytes.fromhex("0084000008")
