@@ -23,17 +23,20 @@ from ._output import warn
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Iterator
 
     from ..virtual import Card
     from .main import CommandParser
 
 _EPILOG: Final = """exit codes: that of the program, except
-  1    if that is 0, but a card raised an exception or a fault did not happen
+  1    if that is 0, but a card raised an exception, a fault did not happen, or with --order strict
+       commands of a trace were not sent
   2    the program cannot be started, or an argument or a file is wrong
   128+ the number of the signal that ended the program"""
 _NO_CARD: Final = "none"
 _ATR_IF_NONE: Final = bytes.fromhex("3B80800101")  # T=0 and T=1, no historical bytes
-_ORDERS: Final = ("strict", "lenient", "matching")
+_STRICT: Final = "strict"
+_ORDERS: Final = (_STRICT, "lenient", "matching")
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -65,7 +68,7 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--order",
         choices=_ORDERS,
-        default=_ORDERS[0],
+        default=_STRICT,
         help="the order that a trace demands (default: %(default)s)",
     )
 
@@ -81,8 +84,9 @@ def run(options: Namespace) -> int:
     readers, faults = _entries()
     if readers and (options.card or options.reader):
         refuse(f"SCARDFFI_VIRTUAL has readers too: {';'.join(readers)}; give readers in one of the two ways")
+    cards = _cards(options)
     try:
-        with environment(_cards(options), faults=[*faults, *options.fault]) as variables:
+        with environment(cards, faults=[*faults, *options.fault]) as variables:
             if readers:  # in place of the default reader
                 _, *of_faults = variables["SCARDFFI_VIRTUAL"].split(";")
                 variables["SCARDFFI_VIRTUAL"] = ";".join([*readers, *of_faults])
@@ -92,6 +96,8 @@ def run(options: Namespace) -> int:
             problems = [f"a card raised {type(error).__name__}: {error}" for error in variables.errors]
             problems += [f"this fault did not happen: {entry}" for entry in variables.missed_faults]
             variables.errors.clear()
+        if options.card and options.order == _STRICT:
+            problems += _unsent(cards)
     except (ValueError, OSError) as error:
         refuse(str(error))
     for problem in problems:
@@ -146,6 +152,16 @@ def _card(name: str, order: str) -> Card | None:
     except (OSError, ValueError) as error:
         text = getattr(error, "strerror", None) or str(error)
         refuse(text if name in text else f"{name}: {text}")
+
+
+def _unsent(cards: dict[str, Card | AnsweringCard | None]) -> Iterator[str]:
+    """Yield how many commands of each trace were not sent."""
+    from ..trace import ReplayCard  # only a trace needs it
+
+    for reader, card in cards.items():
+        if isinstance(card, ReplayCard) and (count := card.remaining) > 0:
+            commands = "1 command of the trace was" if count == 1 else f"{count} commands of the trace were"
+            yield f"{reader}: {commands} not sent"
 
 
 def _run(command: list[str], variables: dict[str, str]) -> int:

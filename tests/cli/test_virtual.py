@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from support.requirements import need_program
 
-from scardffi import trace, virtual
+from scardffi import Context, trace, virtual
 from scardffi.virtual import DF, FileSystemCard, TransparentEF
 
 SCARDFFI = [sys.executable, "-m", "scardffi"]
@@ -269,6 +269,24 @@ def test_a_trace_is_the_card_that_it_recorded(trace_file: str) -> None:
     assert "virtual: a card raised UnexpectedCommandError: command 1 of the trace" in done.stderr
     done = run("--card", trace_file, "--order", "matching", "--", *SCARDFFI, "send", "00840000")
     assert "6D 00" in done.stdout
+
+
+def test_commands_of_a_trace_that_were_not_sent_are_counted_and_the_exit_code_is_not_0(tmp_path: Path) -> None:
+    path, reader = str(tmp_path / "trace.pcapng"), virtual.DEFAULT_READER
+    with virtual.installed(), trace.record(path), Context() as context, context.attach(reader) as card:
+        for command in ("00B0000004", "0084000008", "00B0000004", "00B0000004"):
+            card.send(command)
+    send = [*SCARDFFI, "send", "00B0000004"]
+    done = run("--card", path, "--", *send)
+    said = f"scardffi: virtual: {reader}: 3 commands of the trace were not sent\n"
+    assert (done.returncode, done.stderr) == (1, said)
+    done = run("--reader", "Desk", "--card", path, "--", *send, "0084000008", "00B0000004")
+    assert (done.returncode, done.stderr) == (1, "scardffi: virtual: Desk: 1 command of the trace was not sent\n")
+    done = run("--card", path, "--order", "lenient", "--", *send)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = run("--card", path, "--", sys.executable, "-c", "raise SystemExit(7)")
+    assert done.returncode == 7
+    assert "4 commands of the trace were not sent" in done.stderr
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only on Linux other programs find the library")
