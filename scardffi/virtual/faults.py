@@ -144,8 +144,8 @@ def fault(
         number = _scardvirtual.fault(text("function", function), *described[1:])
     except InvalidArgumentError:
         raise unknown_function(function) from None
-    except OutOfMemoryError as error:
-        raise from_code(ReturnCode.SCARD_E_NO_MEMORY, error.function, reason=_TOO_MANY) from None
+    except OutOfMemoryError:
+        raise from_code(ReturnCode.SCARD_E_NO_MEMORY, "virtual.fault", reason=_TOO_MANY) from None
     new = Fault(number, described)
     armed.add(new)
     return new
