@@ -12,7 +12,8 @@ from .._at_exit import silent_at_exit
 from .._half_made import repr_if_half_made
 from .._locks import ForkMutex
 from .._not_copied import NotCopied
-from ..errors import InvalidArgumentError
+from ..constants import ReturnCode
+from ..errors import InvalidArgumentError, OutOfMemoryError, from_code
 from . import _scardvirtual
 from ._fault_description import describe, fields, unknown_function
 
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from ._fault_description import Description
 
 __all__ = ["Fault", "fault", "service_frozen", "service_stopped"]
+
+_TOO_MANY: Final = (
+    "there are 64 faults already, and no more are possible",
+    "End each fault, also one that has happened: arm it in a with statement, or call its method end().",
+)
 
 
 @repr_if_half_made
@@ -121,7 +127,7 @@ def fault(
     Raises:
         InvalidArgumentError: the function is unknown, a number is out of range, no effect or more than one is given,
             or the function cannot have this effect.
-        OutOfMemoryError: 64 faults are armed already.
+        OutOfMemoryError: there are 64 faults already. A fault that has happened counts until it is disarmed.
     """
     described = describe(
         function,
@@ -138,6 +144,8 @@ def fault(
         number = _scardvirtual.fault(text("function", function), *described[1:])
     except InvalidArgumentError:
         raise unknown_function(function) from None
+    except OutOfMemoryError:
+        raise from_code(ReturnCode.SCARD_E_NO_MEMORY, "virtual.fault", reason=_TOO_MANY) from None
     new = Fault(number, described)
     armed.add(new)
     return new

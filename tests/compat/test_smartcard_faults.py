@@ -113,7 +113,7 @@ def test_a_monitor_starts_no_thread_for_an_event(both: Callable[[str], tuple[Any
     assert ours <= 2
 
 
-def test_a_plugged_reader_is_told_within_five_milliseconds() -> None:
+def test_a_plugged_reader_is_told_ten_times_sooner_than_by_pyscard() -> None:
     need_module("smartcard")
     with ThreadPoolExecutor(2) as pool:
         pyscard, ours = pool.map(lambda mode: run(mode, "reader_latency")[0]["reader_latency"], ("pyscard", "all"))
@@ -121,8 +121,7 @@ def test_a_plugged_reader_is_told_within_five_milliseconds() -> None:
         f"reader plugged to callback, median of {len(ours)}: pyscard {statistics.median(pyscard) * 1e3:.0f} ms, "
         f"scardffi.compat {statistics.median(ours) * 1e3:.2f} ms"
     )
-    assert statistics.median(pyscard) > 0.1
-    assert statistics.median(ours) < 0.005
+    assert statistics.median(ours) * 10 < statistics.median(pyscard)
 
 
 def test_an_inserted_card_is_told_as_soon_as_by_pyscard() -> None:

@@ -175,7 +175,7 @@ static void fuzz_emulator(void)
     struct reader *reader;
     begin();
     CHECK(reader_plug(READER, &reader) == 0);
-    LONG inserted = vpcd_connect(reader, 2);
+    LONG inserted = vpcd_connect(reader, 2, true);
     CHECK(reader->card == NULL || reader->card->atr_length <= MAX_ATR_SIZE);
     pthread_mutex_unlock(&manager_mutex);
     SCARDCONTEXT context;

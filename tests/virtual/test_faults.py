@@ -331,11 +331,15 @@ def test_an_answer_of_a_wrong_type_is_a_type_error() -> None:
         fault("SCardTransmit", answer=0x6A82)  # type: ignore[arg-type]  # the test passes a wrong type
 
 
-def test_at_most_64_faults_are_armed(card: SCardManage) -> None:
-    armed = [fault("SCardTransmit", call=1000, code=1) for _ in range(64)]
+def test_at_most_64_faults_exist_and_those_that_have_happened_count(card: SCardManage) -> None:
+    armed = [fault("SCardTransmit", answer="9000") for _ in range(64)]
     try:
-        with pytest.raises(OutOfMemoryError):
+        card.transmit(READ_4)
+        assert [one.hits for one in armed] == [1] * 64
+        with pytest.raises(OutOfMemoryError, match=r"there are 64 faults already.*, or call its method end\(\)"):
             fault("SCardTransmit", code=1)
+        armed.pop().end()
+        armed.append(fault("SCardTransmit", call=1000, code=1))
     finally:
         for one in armed:
             one.end()
