@@ -110,6 +110,7 @@ def run(code: str, stderr: str = "", environment: dict[str, str] | None = None) 
         text=True,
         check=False,
         timeout=60,
+        cwd="/",  # programs that the example starts would import a source folder named scardffi from here
         env=environment,
     )
     assert done.returncode == 0, done.stderr

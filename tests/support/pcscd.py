@@ -264,6 +264,7 @@ class PrivatePcscd:
         if self._process is None:
             raise RuntimeError("this pcscd is not running")
         self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)  # until then its threads go on
         try:
             yield
         finally:
