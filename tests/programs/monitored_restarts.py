@@ -160,16 +160,13 @@ def use(context: Context, reader: str) -> bool:
 
 def frozen(daemon: PrivatePcscd, context: Context) -> dict[str, float]:
     """Return the seconds that calls take while the daemon is frozen."""
-    process = daemon._process
-    assert process is not None
     with context.monitor() as before:
         for _ in range(2 * READERS):
             before.wait(timeout=SECONDS)
         others = [context.monitor() for _ in range(2)]
         for other in others:
             other.wait(timeout=SECONDS)
-        os.kill(process.pid, signal.SIGSTOP)
-        try:
+        with daemon.frozen():
             return {
                 "wait(timeout=0.3)": took(lambda: before.wait(lambda _: False, 0.3)),
                 "Ctrl-C in wait()": took(lambda: interrupted(before)),
@@ -180,8 +177,6 @@ def frozen(daemon: PrivatePcscd, context: Context) -> dict[str, float]:
                 "close() of a frozen monitor with a callback": took(others[1].close),
                 "cancel()": took(context.cancel),
             }
-        finally:
-            os.kill(process.pid, signal.SIGCONT)
 
 
 def took(call: Callable[[], object]) -> float:
