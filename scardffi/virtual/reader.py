@@ -72,7 +72,6 @@ class VirtualReader(NotCopied):
         self._latency_us = _scardvirtual.microseconds(latency)
         self._first_card = card
         self._card: Card | AnsweringCard | None = None
-        self._card_key = 0
         self._key = 0
 
     @property
@@ -136,9 +135,8 @@ class VirtualReader(NotCopied):
             _scardvirtual.unplug(self._native_name)
             plugged = _plugged.pop(self._name, None)  # another object with this name may have plugged it in
             if plugged is not None:
-                plugged._forget_card()  # noqa: SLF001  an object of this class
-                _readers.pop(plugged._key, None)  # noqa: SLF001  the same
-            self._forget_card()
+                _readers.pop(plugged._key, None)  # noqa: SLF001  an object of this class
+            _forget_card(self._name)
 
     def insert(self, card: Card | AnsweringCard) -> None:
         """Call the method ``reset()`` of a card, if it has one, and insert the card.
@@ -169,8 +167,8 @@ class VirtualReader(NotCopied):
                     detail = f"there is a card in {self._name!r}"
                     raise from_hresult(E_UNEXPECTED, "VirtualReader.insert", detail) from None
                 raise
-            self._forget_card()  # a card that a fault has removed is still registered
-            self._card, self._card_key = card, key
+            _forget_card(self._name)  # a card that a fault has removed is still registered
+            self._card, _card_keys[self._name] = card, key
 
     def remove(self) -> None:
         """Remove the card. A command that is running ends with SCARD_E_NO_SMARTCARD.
@@ -185,7 +183,7 @@ class VirtualReader(NotCopied):
         self._fork_guard.check("VirtualReader.remove")
         with _lock:
             _scardvirtual.remove(self._native_name)
-            self._forget_card()
+            _forget_card(self._name)
 
     def swap(self, card: Card | AnsweringCard, *, gap: float = 0.02) -> None:
         """Remove the card and insert another one.
@@ -252,22 +250,26 @@ class VirtualReader(NotCopied):
     def _native_name(self) -> bytes:
         return text("name", self._name)
 
-    def _forget_card(self) -> None:
-        _cards.pop(self._card_key, None)
-        self._card = None
-
 
 _lock: Final = ForkMutex()  # held while readers and registries change; a signal handler may change them too
 _keys: Final = itertools.count(1)
 _plugged: Final[dict[str, VirtualReader]] = {}  # by name
 _readers: Final[dict[int, VirtualReader]] = {}  # by the key that C passes to the callbacks
 _cards: Final[dict[int, tuple[VirtualReader, Any]]] = {}  # inserted cards, by the key that C passes to the callbacks
+_card_keys: Final[dict[str, int]] = {}  # the keys of the inserted cards, by the reader's name
 
 
 def _forget_all() -> None:
     """Clear the registries in the child of a fork, in which the virtual resource manager starts again."""
-    for registry in (_plugged, _readers, _cards):
+    for registry in (_plugged, _readers, _cards, _card_keys):
         registry.clear()
+
+
+def _forget_card(name: str) -> None:
+    """Forget the card in the reader with this name. Any object with this name may have inserted it."""
+    reader, _ = _cards.pop(_card_keys.pop(name, 0), (None, None))
+    if reader is not None:
+        reader._card = None  # noqa: SLF001  a class of this file
 
 
 def _unplug_all() -> None:

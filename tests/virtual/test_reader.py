@@ -48,7 +48,7 @@ from scardffi.virtual import reader as module
 pytestmark = pytest.mark.filterwarnings(r"ignore:.*use of fork\(\):DeprecationWarning")
 
 NAME = "Reader of a test"
-REGISTRIES = (module._plugged, module._readers, module._cards)
+REGISTRIES = (module._plugged, module._readers, module._cards, module._card_keys)
 SLEEP_200 = bytes.fromhex("801000C8")
 
 
@@ -316,6 +316,19 @@ def test_two_programs_never_run_commands_on_one_card_at_the_same_time(library: L
     assert card.most == 1
     assert len(answers) == 120
     assert all(answer == own + b"\x90\x00" for own, answer in answers)
+
+
+@pytest.mark.parametrize("end", ["remove", "unplug"])
+def test_a_card_is_forgotten_if_another_object_with_the_name_ends_its_use(end: str) -> None:
+    plugged, inserted, ended = (VirtualReader(NAME) for _ in range(3))
+    before = [dict(registry) for registry in REGISTRIES]
+    with plugged:
+        card = EchoCard()
+        inserted.insert(card)
+        assert inserted.card is card
+        getattr(ended, end)()
+        assert inserted.card is None
+    assert [dict(registry) for registry in REGISTRIES] == before
 
 
 @pytest.mark.parametrize("count", [1, 3])
