@@ -320,14 +320,14 @@ def test_two_programs_never_run_commands_on_one_card_at_the_same_time(library: L
 
 @pytest.mark.parametrize("end", ["remove", "unplug"])
 def test_a_card_is_forgotten_if_another_object_with_the_name_ends_its_use(end: str) -> None:
-    plugged, inserted, ended = (VirtualReader(NAME) for _ in range(3))
+    plugged, inserted, ended = readers = [VirtualReader(NAME) for _ in range(3)]
     before = [dict(registry) for registry in REGISTRIES]
     with plugged:
         card = EchoCard()
         inserted.insert(card)
-        assert inserted.card is card
+        assert [reader.card for reader in readers] == [None, card, None]
         getattr(ended, end)()
-        assert inserted.card is None
+        assert [reader.card for reader in readers] == [None, None, None]
     assert [dict(registry) for registry in REGISTRIES] == before
 
 
