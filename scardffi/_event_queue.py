@@ -188,6 +188,7 @@ class EventHub:
         self.lock = Mutex()  # guards all below; a signal handler may use the monitor that it interrupts
         self.begun = Gate()  # open once the first state of the readers is known
         self._known = KnownReaders()
+        self._listed: frozenset[str] = frozenset()  # results of other readers are dropped: they are older than the list
         self._service_runs = True
         self._error: BaseException | None = None
         self._is_closed = False
@@ -234,17 +235,18 @@ class EventHub:
         return self._known.present(now) if self._service_runs else [Event(EventKind.SERVICE_STOPPED, time=now)]
 
     def update(self, results: Iterable[tuple[str, int, bytes]], *, unless: Gate) -> None:
-        """Take (reader, event state, ATR) of readers, if this gate is still closed."""
+        """Take (reader, event state, ATR) of the readers that are in the list, if this gate is still closed."""
         now = time.monotonic()
         with self.lock:
             if not unless.is_open():
-                self._put(self._known.update(results, now))
+                self._put(self._known.update([result for result in results if result[0] in self._listed], now))
         self._begin()
 
     def retain(self, readers: Collection[str]) -> bool:
         """Take the present list of readers: forget those that are not in it. Return whether there were events."""
         with self.lock:
-            events = self._known.retain(readers, time.monotonic())
+            self._listed = frozenset(readers)
+            events = self._known.retain(self._listed, time.monotonic())
             self._put(events)
         if not readers:
             self._begin()
@@ -265,6 +267,7 @@ class EventHub:
             if self._service_runs:
                 now = time.monotonic()
                 self._service_runs = False
+                self._listed = frozenset()
                 self._put([Event(EventKind.SERVICE_STOPPED, time=now), *self._known.retain((), now)])
         self._begin()
 

@@ -15,12 +15,12 @@ _POLL_MS: Final = 1000
 
 
 class ReaderPolling:
-    """One wait for a change of the list of readers, and of the states of other readers at the same time.
+    """Waits for changes of the list of readers, and of the states of other readers at the same time.
 
     Args:
         library: the PC/SC library.
-        context: a native context that only this wait uses.
-        cancelled: is opened when the wait must end.
+        context: a native context that only these waits use.
+        cancelled: is opened when the waits must end.
 
     Raises:
         SCardError: the resource manager refused to list the readers.
@@ -30,12 +30,13 @@ class ReaderPolling:
         self._library = library
         self._context = context
         self._cancelled = cancelled
-        self._first = self._now = self._list_hash()
+        self._known = self._now = self._list()  # _known: the list of the last result, or that of the beginning
 
     def step(self, timeout: int, states: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
         """Wait as SCardGetStatusChange does, but not longer than a second: SCARD_E_TIMEOUT may come early.
 
-        The high word of the state of PNP_NOTIFICATION is a hash of the list of readers.
+        The high word of the state of PNP_NOTIFICATION is a hash of the list of readers. If it is 0, or the hash of the
+        list that the last result was about, the lists are compared, because two lists may have the same hash.
 
         Args:
             timeout: milliseconds.
@@ -49,27 +50,29 @@ class ReaderPolling:
         """
         others = [one for one in states if one[0] != PNP_NOTIFICATION]
         code, results = self._wait_for(others, 0 if self._list_changed(states) else min(timeout, _POLL_MS))
-        self._now = self._list_hash()
+        self._now = self._list()
         nothing_new = code in {ReturnCode.SCARD_E_TIMEOUT, ReturnCode.SCARD_E_UNKNOWN_READER}
         if nothing_new and self._list_changed(states):  # a reader that was unplugged is a change, not an error
             code, results = 0, self._unchanged(others)
         if code != 0:
             return code, []
         each = iter(results)
-        return 0, [
+        results = [
             (self._state_of_list(state), b"") if reader == PNP_NOTIFICATION else next(each) for reader, state in states
         ]
+        self._known = self._now
+        return 0, results
 
-    def _list_hash(self) -> int:
-        """Return a number of 16 bits for the present list of readers; it is never 0."""
+    def _list(self) -> frozenset[str]:
         code, names = self._library.SCardListReaders(self._context)
         if code not in {0, ReturnCode.SCARD_E_NO_READERS_AVAILABLE}:
             raise from_code(code, "SCardListReaders")
-        return hash(frozenset(names)) % 0xFFFF + 1
+        return frozenset(names)
 
-    def _state_of_list(self, known: int) -> int:
-        changed = self._now != self._first or known >> 16 not in {0, self._now}
-        return self._now << 16 | (ReaderStateFlag.CHANGED if changed else 0)
+    def _state_of_list(self, state: int) -> int:
+        number, now = state >> 16, _number(self._now)
+        changed = self._now != self._known if number in {0, _number(self._known)} else number != now
+        return now << 16 | (ReaderStateFlag.CHANGED if changed else 0)
 
     def _list_changed(self, states: list[tuple[str, int]]) -> bool:
         return any(
@@ -89,3 +92,8 @@ class ReaderPolling:
         unaware = [(reader, int(ReaderStateFlag.UNAWARE)) for reader, _ in others]
         _, results = self._library.SCardGetStatusChange(self._context, 0, unaware)
         return [(state, atr) for (_, state), (_, atr) in zip(others, results, strict=True)]
+
+
+def _number(readers: frozenset[str]) -> int:
+    """Return a number of 16 bits for a list of readers; it is never 0."""
+    return hash(readers) % 0xFFFF + 1

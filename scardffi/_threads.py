@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _EXIT_SECONDS: Final = 0.1
 _LOOK_AGAIN: Final = 0.0005
-_OTHERS_SECONDS: Final = 1.0
+_OTHERS_SECONDS: Final = 5.0
 
 
 class _Thread:
@@ -43,8 +43,8 @@ def prepared(function: Callable[..., object], *arguments: object) -> Callable[[]
     threading.Thread.start() would wait for the thread, in Python code that is not safe if Ctrl-C interrupts it.
 
     Raises:
-        RuntimeError: the program is ending; other threads than the one that ends it wait a second before. The returned
-            function raises it too, if no thread can be started.
+        RuntimeError: the program is ending; on another thread than the one that ends it, this is raised after five
+            seconds. The returned function raises it too, if no thread can be started.
     """
     thread = _Thread()
     known = ref(thread, _forget)  # if the function is never called, too

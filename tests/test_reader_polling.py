@@ -20,6 +20,8 @@ from scardffi import (
     UnknownReaderError,
     virtual,
 )
+from scardffi._locks import Gate
+from scardffi._reader_polling import ReaderPolling
 from scardffi.constants import PNP_NOTIFICATION
 from scardffi.virtual import VirtualReader
 
@@ -202,3 +204,33 @@ def test_the_resource_manager_knows_the_notification_except_on_macos() -> None:
     code, _ = library.SCardGetStatusChange(context, 0, [(PNP_NOTIFICATION, 0)])
     assert code == (ReturnCode.SCARD_E_UNKNOWN_READER if MACOS else ReturnCode.SCARD_E_TIMEOUT)
     assert library.SCardReleaseContext(context) == 0
+
+
+@pytest.fixture
+def polling() -> Iterator[ReaderPolling]:
+    library = Library(virtual.library_path())
+    _, context = library.SCardEstablishContext(2)
+    yield ReaderPolling(library, context, Gate())
+    assert library.SCardReleaseContext(context) == 0
+
+
+@BY_THE_LIST
+@pytest.mark.parametrize("numbers", ["different numbers", "one number"])
+def test_lists_are_polled_one_after_the_other(
+    polling: ReaderPolling, reader: VirtualReader, monkeypatch: pytest.MonkeyPatch, numbers: str
+) -> None:
+    if numbers == "one number":  # one pair of lists in 65 535 has it
+        monkeypatch.setattr("scardffi._reader_polling._number", lambda _: 7)
+    state = 0
+    for change in (reader.plug, reader.unplug):
+        code, _ = polling.step(0, [(PNP_NOTIFICATION, state)])
+        assert code == ReturnCode.SCARD_E_TIMEOUT
+        change()
+        code, [(state, _)] = polling.step(0, [(PNP_NOTIFICATION, state)])
+        assert code == 0
+        assert state & CHANGED
+        state &= ~CHANGED
+    start = time.perf_counter()
+    code, _ = polling.step(100, [(PNP_NOTIFICATION, state)])
+    assert code == ReturnCode.SCARD_E_TIMEOUT
+    assert time.perf_counter() - start > 0.09  # it waits again after a change
