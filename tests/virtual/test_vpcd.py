@@ -650,18 +650,19 @@ def test_an_exchange_through_a_real_pcscd_does_not_wait_for_delayed_acknowledgem
     with VpcdCard(card, vpcd_port):
         daemon.wait_for_card(reader)
         with SCardManage().attach_by_ifd(reader) as attached:
-            start = time.perf_counter()
+            seconds = []
             for _ in range(50):
+                start = time.perf_counter()
                 attached.transmit(COMMAND)
-            elapsed = time.perf_counter() - start
+                seconds.append(time.perf_counter() - start)
     daemon.wait_for_card(reader, present=False)
-    assert elapsed < 50 * 0.04 / 2, "each exchange waits 40 ms for a delayed acknowledgement"
+    assert min(seconds) < 0.04 / 2, "each exchange waits 40 ms for a delayed acknowledgement"
 
 
 def test_a_real_pcscd_never_waits_for_ever_because_of_a_card(
     daemon: PrivatePcscd, vpcd_port: int, card: RecordingCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scardffi import Context
+    from scardffi import Context, SCardError
 
     monkeypatch.setattr("scardffi.virtual.vpcd._SILENCE_SECONDS", 1.0)
     reader = daemon.vpcd_reader(vpcd_port)
@@ -676,9 +677,14 @@ def test_a_real_pcscd_never_waits_for_ever_because_of_a_card(
             assert attached.transmit(GET_ATR) == card.atr  # vpcd cannot transport this command
         assert [type(error) for error in plugged.errors] == [ValueError, ValueError]
         for control in (POWER_OFF, POWER_ON, RESET):
-            daemon.wait_for_card(reader)
-            with context.attach(reader) as attached:
-                assert attached.transmit(control) == b""
+            answer = None
+            deadline = time.monotonic() + 20
+            while answer is None and time.monotonic() < deadline:
+                daemon.wait_for_card(reader)
+                # pcscd may notice only now that the card has ended the connection before.
+                with contextlib.suppress(SCardError), context.attach(reader) as attached:
+                    answer = attached.transmit(control)
+            assert answer == b""
         card.atr = b""  # mute
         daemon.wait_for_card(reader, present=False)
         card.atr = T1_ATR
