@@ -71,13 +71,14 @@ class Observable(Synchronization):
         """Call ``update(self, handlers)`` of every observer, if there is news.
 
         What an observer raises is logged with the logger ``scardffi`` and stops nothing. The lock is not held during
-        the calls.
+        the calls. An observer that is deleted meanwhile is not called.
         """
         with self.mutex:
             observers = list(self.obs) if self.changed else []
             self.changed = 0
         for observer in observers:
-            notify(observer, self, handlers)
+            if observer in self.obs:
+                notify(observer, self, handlers)
 
 
 def notify(observer: Observer, observable: Observable, handlers: Any) -> None:
