@@ -211,12 +211,15 @@ def test_a_monitor_begins_again_in_the_child_of_a_fork() -> None:
     assert observer.is_called.wait(10)  # the monitor's thread holds the lock of its calls now
     child = os.fork()
     if child == 0:
-        signal.alarm(20)  # ends the child if it hangs
-        own = Keeping()
-        monitor.addObserver(own)
-        with virtual.VirtualReader("in the child", virtual.AnsweringCard()):
-            is_told = until(lambda: own.count("added", "in the child"))
-        os._exit(0 if is_told and CardMonitor() is monitor else 1)
+        is_told = False
+        try:
+            signal.alarm(20)  # ends the child if it hangs
+            own = Keeping()
+            monitor.addObserver(own)
+            with virtual.VirtualReader("in the child", virtual.AnsweringCard()):
+                is_told = until(lambda: own.count("added", "in the child"))
+        finally:
+            os._exit(not is_told)
     observer.may_end.set()
     assert os.waitpid(child, 0)[1] == 0
     with virtual.VirtualReader("in the parent", virtual.AnsweringCard()):

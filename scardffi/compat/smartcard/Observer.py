@@ -71,14 +71,13 @@ class Observable(Synchronization):
         """Call ``update(self, handlers)`` of every observer, if there is news.
 
         What an observer raises is logged with the logger ``scardffi`` and stops nothing. The lock is not held during
-        the calls. An observer that is deleted meanwhile is not called.
+        the calls.
         """
         with self.mutex:
             observers = list(self.obs) if self.changed else []
             self.changed = 0
         for observer in observers:
-            if observer in self.obs:
-                notify(observer, self, handlers)
+            notify(observer, self, handlers)
 
 
 def notify(observer: Observer, observable: Observable, handlers: Any) -> None:

@@ -157,8 +157,9 @@ class MonitorObservable(Observable):
         with self._delivery:
             if self.rmthread is source:
                 self._present = [one for one in self._present if one not in removed] + added
-                self.setChanged()
-                self.notifyObservers((added, removed))
+                for observer in list(self.obs):
+                    if observer in self.obs:  # it may have been removed during the calls before
+                        notify(observer, self, (added, removed))
 
     def addObserver(self, observer: Observer) -> None:
         """Add an observer, if it is not there already."""
