@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.alone import run_alone
 from support.pcscd import PrivatePcscd
+from support.ports import free_port
 from support.requirements import need, need_program
 from support.screen import screen
 
@@ -213,8 +214,7 @@ def ssh_server(folder: Path) -> Iterator[str]:
     Path("/run/sshd").mkdir(exist_ok=True)  # where sshd goes for its checks; Debian's service makes it
     for name in ("host", "user"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     settings = ["ListenAddress 127.0.0.1", f"Port {port}", f"HostKey {folder}/host", "PidFile none", "UsePAM no"]
     settings += [f"AuthorizedKeysFile {folder}/user.pub", "StrictModes no", "PermitRootLogin yes"]
     (folder / "sshd_config").write_text("\n".join(settings) + "\n")
