@@ -384,9 +384,9 @@ def test_an_empty_answer_without_a_code_is_a_communication_error(failure: bytes)
     def serve(server: socket.socket) -> None:
         connection, _ = server.accept()
         with connection, contextlib.suppress(OSError):
-            connection.recv(100)
+            connection.recv(6, socket.MSG_WAITALL)  # two messages: power on, and the question for the ATR
             connection.sendall(b"\0\2\x3b\0")
-            connection.recv(100)
+            connection.recv(2 + len(commands.READ_4), socket.MSG_WAITALL)
             connection.sendall(failure)
 
     with socket.create_server(("127.0.0.1", 0)) as server:
