@@ -487,6 +487,25 @@ def test_close_and_cancel_end_the_waits_of_other_tasks(run: Callable[[Main], Any
     run(main)
 
 
+def test_cancel_ends_a_wait_for_a_card_that_has_only_its_monitor(
+    run: Callable[[Main], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search_monitor = PlainContext._search_monitor
+
+    def cancelled(context: PlainContext) -> PlainMonitor:
+        monitor = search_monitor(context)
+        context.cancel()  # as from another thread
+        return monitor
+
+    monkeypatch.setattr(PlainContext, "_search_monitor", cancelled)
+
+    async def main(context: aio.Context, _card: aio.Card) -> None:
+        with pytest.raises(CancelledError, match=r"^wait_for_card: the wait was cancelled"):
+            await context.wait_for_card(SECONDS)
+
+    run(main)
+
+
 @pytest.mark.alone
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_program_ends_at_once_with_a_monitor_that_waits_and_a_transmit_that_runs(backend: str) -> None:
@@ -511,7 +530,7 @@ def test_cancellations_at_random_moments_lose_no_answer_and_leave_the_card_usabl
     assert found["threads"] in {0, 1}
     shown = ", ".join(f"{name} {ms}" for name, ms in longest.items())
     report(f"{count} cancellations of each awaitable on {backend}, {late} after 100 ms, longest in ms: {shown}")
-    assert late <= len(longest) * count / 50  # other programs can delay some of them, but not all of one awaitable
+    assert late <= max(3, count / 50)  # other programs can delay some of them
     assert max(longest.values()) < 2000
 
 

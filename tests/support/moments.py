@@ -13,7 +13,7 @@ from scardffi._bounded_call import BoundedCall
 
 Condition = Callable[[], object]
 
-WAITS: tuple[Callable[..., object], ...] = (BoundedCall.wait, Monitor.wait)
+WAITS: tuple[Callable[..., object], ...] = (BoundedCall.wait, Monitor._wait)
 """The functions in which a caller waits for a call of PC/SC on another thread, or for an event."""
 
 
