@@ -1,11 +1,12 @@
 """Acts while a test's block waits: when a thread is in a function, or when something has happened."""
 
 import contextlib
-import sys
+import faulthandler
+import re
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from types import CodeType, FrameType
 from typing import Any
 
 from scardffi import Monitor
@@ -30,25 +31,37 @@ class Moment:
 
 def is_in(*functions: Callable[..., object], thread: threading.Thread | None = None) -> Condition:
     """Return a function that tells whether a thread, by default the main thread, is in one of these functions."""
-    codes = _codes(functions)
     ident = (thread or threading.main_thread()).ident
-    return lambda: ident is not None and _runs(sys._current_frames().get(ident), codes)
+    places = _places(functions)
+    return lambda: not places.isdisjoint(_stacks().get(ident, ()))
 
 
 def any_is_in(*functions: Callable[..., object]) -> Condition:
     """Return a function that tells whether any thread is in one of these functions."""
-    codes = _codes(functions)
-    return lambda: any(_runs(frame, codes) for frame in sys._current_frames().values())
+    places = _places(functions)
+    return lambda: any(not places.isdisjoint(stack) for stack in _stacks().values())
 
 
-def _codes(functions: tuple[Any, ...]) -> list[CodeType]:
-    return [function.__code__ for function in functions]
+def _places(functions: tuple[Any, ...]) -> set[tuple[str, str]]:
+    return {(function.__code__.co_filename, function.__name__) for function in functions}
 
 
-def _runs(frame: FrameType | None, codes: list[CodeType]) -> bool:
-    while frame is not None and frame.f_code not in codes:
-        frame = frame.f_back
-    return frame is not None
+def _stacks() -> dict[int | None, list[tuple[str, str]]]:
+    """Return the file and the name of each function that runs, by thread.
+
+    Walking the frames of sys._current_frames() is not safe in Python 3.11: a garbage collection meanwhile lets the
+    other thread go on, and the frames are freed. faulthandler makes no objects.
+    """
+    stacks: dict[int | None, list[tuple[str, str]]] = {}
+    with tempfile.TemporaryFile() as file:
+        faulthandler.dump_traceback(file)
+        file.seek(0)
+        for line in file.read().decode().splitlines():
+            if begin := re.search(r"[Tt]hread 0x([0-9a-f]+)", line):
+                stack = stacks.setdefault(int(begin[1], 16), [])
+            elif place := re.fullmatch(r'  File "(.*)", line \d+ in (\S+)', line):
+                stack.append((place[1], place[2]))
+    return stacks
 
 
 def until(condition: Condition, seconds: float = 10) -> None:
