@@ -422,10 +422,10 @@ def test_a_monitor_is_a_stream_of_events_for_several_tasks(run: Callable[[Main],
     async def main(context: aio.Context, _card: aio.Card) -> None:
         lists: list[list[Event]] = [[], []]
         called: list[Event] = []
-        is_added = EventKind.READER_ADDED, "Another"
+        is_added, is_removed = (EventKind.READER_ADDED, "Another"), (EventKind.READER_REMOVED, "Another")
 
         def kinds() -> list[list[tuple[EventKind, str]]]:
-            return [[(event.kind, event.reader) for event in found] for found in lists]
+            return [[(event.kind, event.reader) for event in found] for found in (*lists, called)]
 
         async with context.monitor() as one, context.monitor() as other, anyio.create_task_group() as tasks:
             end = one.subscribe(called.append)
@@ -433,11 +433,10 @@ def test_a_monitor_is_a_stream_of_events_for_several_tasks(run: Callable[[Main],
                 tasks.start_soon(first_events, monitor, found)
             with VirtualReader("Another"):
                 await until(lambda: all(is_added in found for found in kinds()))
-            await until(lambda: len(called) == len(lists[0]))
+            await until(lambda: all(is_removed in found for found in kinds()))
         end()
-        assert is_added in kinds()[0]
-        assert kinds()[0][-1] == (EventKind.READER_REMOVED, "Another")
-        assert set(kinds()[0]) == set(kinds()[1]) == {(event.kind, event.reader) for event in called}
+        assert kinds()[0][-1] == is_removed
+        assert set(kinds()[0]) == set(kinds()[1]) == set(kinds()[2])
 
     run(main)
 
