@@ -13,9 +13,13 @@ import atexit
 import functools
 import os
 import sys
+from contextlib import contextmanager
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from weakref import ref
+
+from ._at_exit import silent_at_exit
+from ._locks import ForkMutex
 
 calls: ModuleType | None = None
 try:
@@ -36,7 +40,7 @@ except ImportError as error:
     ) from None
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import ModuleType
 
     from ._native import Api, CData
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = [
     "address_of",
     "calls",
+    "default_replaced",
     "default_table",
     "ffi",
     "keeping",
@@ -118,6 +123,42 @@ def set_default_table(table: Api | None) -> Api | None:
     """
     previous = lib.pcsc_set_default(ffi.NULL if table is None else table)
     return previous or None
+
+
+_lock: Final = ForkMutex()
+_replacements: Final[dict[object, Api]] = {}
+"""The tables of the :func:`default_replaced` contexts that have not ended, the newest last."""
+_replaced: Api | None = None  # the default before the first of them
+
+
+@contextmanager
+@silent_at_exit
+def default_replaced(table: Api) -> Iterator[None]:
+    """Make ``table`` the default of the whole process while the context lasts.
+
+    If several of these context managers overlap, the default is that of the newest one that has not ended. A default
+    that records the same library stays the default.
+    """
+    global _replaced  # noqa: PLW0603  the process has one default library
+    key = object()
+    try:
+        with _lock:
+            newest = next(reversed(_replacements.values()), None)
+            if newest is not None and lib.pcsc_trace_slot(newest) >= 0 and _path(newest) == _path(table):
+                table = newest
+            _replacements[key] = table
+            previous = set_default_table(table)
+            if len(_replacements) == 1:
+                _replaced = previous
+        yield
+    finally:
+        with _lock:
+            if _replacements.pop(key, None) is not None:
+                set_default_table(next(reversed(_replacements.values()), _replaced))
+
+
+def _path(table: Api) -> str:
+    return text_of(lib.pcsc_path(table))
 
 
 _kept: dict[int, tuple[ref[CData], object]] = {}

@@ -17,7 +17,7 @@ from weakref import ref
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_EXIT_SECONDS: Final = 0.1
+_EXIT_SECONDS: Final = 1.0
 _LOOK_AGAIN: Final = 0.0005
 _OTHERS_SECONDS: Final = 5.0
 
@@ -76,7 +76,7 @@ def _run(_thread: _Thread, known: ref[_Thread], function: Callable[..., Any], ar
 
 
 def _wait_for_starts() -> None:
-    """Start no more threads, and wait until those that were started run, at most 100 ms."""
+    """Start no more threads, and wait until those that were started run, at most a second."""
     global _ended_by  # noqa: PLW0603  it changes once, at the end of the program
     _ended_by = _thread.get_ident()
     end = time.perf_counter() + _EXIT_SECONDS

@@ -572,7 +572,8 @@ class Card(NotCopied):
         finally:
             if not is_taken and not self._card.thread.take_back(call):
                 await self._end(call, undo)
-        raise from_code(ReturnCode.SCARD_E_TIMEOUT, name, "PC/SC's function has not returned; the card is detached")
+        state = "attached" if self._card.is_attached else "detached"  # attached: other calls were before this one
+        raise from_code(ReturnCode.SCARD_E_TIMEOUT, name, f"PC/SC's function has not returned; the card is {state}")
 
     async def _end(self, call: AwaitedCall[Any], undo: Callable[[], object] | None) -> None:
         """End a call for which nobody waits any more."""

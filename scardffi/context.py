@@ -491,13 +491,14 @@ class Context(NotCopied):
             lib.native_context_release(new)
 
     def _release_native(self) -> None:
-        with self._question:
-            context = self._context
-            if context is None:
-                return
-            code = let_go(functools.partial(lib.native_context_release, context))
+        code = let_go(self._release_after_questions)
         if code != 0 and not nothing_to_release(code):
             raise from_code(code, "SCardReleaseContext")
+
+    def _release_after_questions(self) -> int:
+        with self._question:
+            context = self._context
+            return 0 if context is None else lib.native_context_release(context)
 
 
 def _release_collected(library: Library, context: CData) -> None:

@@ -516,9 +516,9 @@ class SCardManage(ExchangeMethods):
             timeout: seconds to wait for the end of another handle's transaction. With None the call waits without
                 limit and cannot be interrupted. With a timeout it can be interrupted: it polls the card with
                 ``SCardGetAttrib``, which pcsc-lite refuses while another handle has a transaction. If PC/SC does not
-                answer, for example because another handle is executing a command, the call ends 0.25 s after the
-                timeout, or 50 ms after Ctrl-C: then the object is detached, and every use raises UnexpectedStateError
-                until PC/SC has answered.
+                answer, for example because another handle is executing a command or has begun a transaction right after
+                the last poll, the call ends 0.25 s after the timeout, or 50 ms after Ctrl-C: then the object is
+                detached, and every use raises UnexpectedStateError until PC/SC has answered.
 
         Raises:
             SCardTimeoutError: another handle still has a transaction after the timeout, or PC/SC does not answer.

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 from conformance.cases import summary
 from hypothesis import settings
-from support.pcscd import PrivatePcscd, free_vpcd_port, pcscd_version, unavailable_reason
+from support.pcscd import PrivatePcscd, pcscd_version, unavailable_reason
+from support.ports import free_port
 from support.reports import REPORTS
 from support.shape import PLACES
 
@@ -73,7 +74,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def vpcd_port() -> int:
-    return free_vpcd_port()
+    return free_port()
 
 
 @pytest.fixture(scope="session", autouse=True)

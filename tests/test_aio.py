@@ -374,6 +374,30 @@ def test_a_call_that_pcsc_does_not_end_is_given_up(run: Callable[[Main], Any]) -
     run(main)
 
 
+def test_a_call_that_times_out_behind_another_one_leaves_the_card_attached(
+    run: Callable[[Main], Any], numbering: Numbering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def transmit(_: bytes) -> bytes:
+        numbering.has_begun.set()
+        assert go_on.wait(SECONDS)
+        return b"\x90\x00"
+
+    monkeypatch.setattr(numbering, "transmit", transmit)
+
+    async def main(_: aio.Context, card: aio.Card) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(card.transmit, QUICK)
+            await until_begun(numbering)
+            with pytest.raises(SCardTimeoutError, match="the card is attached"):
+                await card.reconnect(timeout=0.02)
+            go_on.set()
+        await card.reconnect(timeout=SECONDS)
+
+    run(main)
+
+
 def test_a_busy_card_has_one_thread_and_an_idle_card_has_none(run: Callable[[Main], Any], numbering: Numbering) -> None:
     before = threads()
 

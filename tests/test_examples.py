@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.alone import run_alone
 from support.pcscd import PrivatePcscd
+from support.ports import free_port
 from support.requirements import need, need_program
 from support.screen import screen
 
@@ -136,14 +137,21 @@ def test_the_sim_example_reads_the_subscriber_twice() -> None:
 
 
 def test_the_program_ported_from_pyscard_waits_selects_and_watches() -> None:
-    lines = run("ported_from_pyscard", sim_card(IMSI), "", "0.1")
-    assert lines == [
+    expected = [
         "readers: ['scardffi Virtual Reader 0']",
         "T=0: True historical bytes: 80 73 f7 41 80",
         "DF TELECOM: 9000, 22 bytes",
         "no such file: INS A4 of class A0: file or pattern not found (9404)",
         "+Inserted: 3b 05 80 73 f7 41 80",
     ]
+    with environment_of(sim_card(IMSI)) as environment:
+        command = [sys.executable, "-u", str(EXAMPLES / "ported_from_pyscard.py"), "60"]
+        with subprocess.Popen(command, cwd="/", env=environment, stdout=subprocess.PIPE, text=True) as program:
+            assert program.stdout is not None
+            try:
+                assert [program.stdout.readline().rstrip() for _ in expected] == expected
+            finally:
+                program.kill()  # it watches for a minute
 
 
 def test_the_door_service_answers_with_the_identifier_of_the_card() -> None:
@@ -213,8 +221,7 @@ def ssh_server(folder: Path) -> Iterator[str]:
     Path("/run/sshd").mkdir(exist_ok=True)  # where sshd goes for its checks; Debian's service makes it
     for name in ("host", "user"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     settings = ["ListenAddress 127.0.0.1", f"Port {port}", f"HostKey {folder}/host", "PidFile none", "UsePAM no"]
     settings += [f"AuthorizedKeysFile {folder}/user.pub", "StrictModes no", "PermitRootLogin yes"]
     (folder / "sshd_config").write_text("\n".join(settings) + "\n")

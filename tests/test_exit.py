@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 from support.alone import run_alone
@@ -45,29 +44,52 @@ def test_a_program_that_ends_while_threads_start_does_not_crash() -> None:
     report(f"programs that ended while threads started: {ENDS}, no crash and no error on stderr")
 
 
-def end(program: str) -> tuple[str, float]:
-    """Run a program that imports scardffi._threads; return what it prints, and the seconds after its last line."""
-    command = [sys.executable, "-I", "-u", "-c", f"from scardffi import _threads\n{program}\nprint('end')"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        assert process.stdout is not None
-        printed = [process.stdout.readline()]
-        start = time.perf_counter()
-        printed += process.stdout.readlines()
-        process.wait()
-        return "".join(printed), time.perf_counter() - start
+END = """
+import atexit, time
+def tell():  # it was registered before scardffi's exit function, so it runs after that
+    print(time.perf_counter() - start, len(_threads._not_running))
+atexit.register(tell)
+from scardffi import _threads
+{program}
+print("end")
+start = time.perf_counter()
+"""
+
+
+def end(program: str) -> tuple[str, float, int]:
+    """Run a program that imports scardffi._threads.
+
+    Returns:
+        what it prints, the seconds until scardffi's exit function has returned, and the number of threads that do not
+        run yet then
+    """
+    command = [sys.executable, "-I", "-u", "-c", END.format(program=program)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=True)
+    *printed, last = done.stdout.splitlines(keepends=True)
+    seconds, left = last.split()
+    return "".join(printed), float(seconds), int(left)
 
 
 def test_the_end_of_a_program_waits_until_a_thread_runs() -> None:
-    late = "import threading, time\nbegin = _threads.prepared(print, 'ran')\n"
-    printed, _ = end(late + "threading.Thread(target=lambda: (time.sleep(0.02), begin()), daemon=True).start()")
-    refused = not STARTS_AT_THE_END and "can't create new thread at interpreter shutdown" in printed
-    assert printed.startswith("end\nran") or refused  # the thread may be ended before it prints the line's end
+    late = """
+import threading
+begin = _threads.prepared(int)
+def run_late():  # as a thread that was started before the end, and runs only now
+    while not _threads.program_is_ending():
+        time.sleep(0.001)
+    run, arguments = begin.args
+    run(*arguments)
+threading.Thread(target=run_late, daemon=True).start()
+_threads._EXIT_SECONDS = 60
+"""
+    printed, _, left = end(late)
+    assert (printed, left) == ("end\n", 0)
 
 
-def test_the_end_of_a_program_waits_less_than_a_second_for_a_thread_that_does_not_start() -> None:
-    printed, seconds = end("begin = _threads.prepared(print, 'ran')")
-    assert printed == "end\n"
-    assert 0.05 <= seconds < 1  # some of it may be over before the line is read
+def test_the_end_of_a_program_waits_a_second_for_a_thread_that_does_not_run() -> None:
+    printed, seconds, left = end("begin = _threads.prepared(int)")
+    assert (printed, left) == ("end\n", 1)
+    assert 1 <= seconds < 30
 
 
 def test_the_end_of_a_program_does_not_wait_for_a_thread_that_could_not_be_started_or_that_a_fork_has_left_behind() -> (

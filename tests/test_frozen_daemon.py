@@ -15,7 +15,16 @@ from support.bounded import SLACK, interrupted_after, refused
 from support.commands import ANSWER_4, READ_4
 from support.pcscd import PrivatePcscd
 
-from scardffi import CancelledError, Context, ReaderState, SCardManage, SCardTimeoutError, ShareMode, virtual
+from scardffi import (
+    CancelledError,
+    Context,
+    ReaderState,
+    SCardManage,
+    SCardTimeoutError,
+    ShareMode,
+    UnexpectedStateError,
+    virtual,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a private pcscd needs Linux")
 
@@ -173,6 +182,37 @@ def test_a_context_releases_in_a_second(place: Place, frozen: Freeze) -> None:
         start = time.perf_counter()
         context.release()
         assert 0.9 < time.perf_counter() - start < 1.1 + SLACK
+
+
+def test_a_context_releases_in_a_second_while_another_thread_asks_it_for_the_readers(
+    place: Place, frozen: Freeze
+) -> None:
+    context = Context(library=place.library)
+    ends: list[str] = []
+
+    def ask() -> None:
+        try:
+            context.list_readers()
+        except UnexpectedStateError:
+            ends.append("refused")
+        else:
+            ends.append("answered")
+
+    def asks() -> bool:
+        if context._question.acquire(blocking=False):
+            context._question.release()
+            return False
+        return True
+
+    thread = threading.Thread(target=ask)
+    with frozen():
+        thread.start()
+        assert _soon(asks)
+        start = time.perf_counter()
+        context.release()
+        assert time.perf_counter() - start < 1.1 + SLACK
+    thread.join(5)
+    assert ends in (["answered"], ["refused"])
 
 
 def test_after_the_daemon_goes_on_the_same_objects_work(client: Client, frozen: Freeze) -> None:

@@ -30,6 +30,7 @@ from scardffi import (
     ffi,
     lib,
     raw,
+    trace,
     virtual,
 )
 from scardffi._loader import set_default_table
@@ -513,6 +514,21 @@ def test_without_a_pcsc_library_every_function_of_lib_returns_no_service() -> No
         """
     lines = run_python(code, environment={"SCARDFFI_LIBRARY": "/nonexistent"})
     assert dict(line.split() for line in lines) == dict.fromkeys(ALL, hex(ReturnCode.SCARD_E_NO_SERVICE))
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["installed first", "record first"])
+def test_if_installed_and_record_overlap_the_newest_that_has_not_ended_sets_the_default(
+    order: int, tmp_path: Path
+) -> None:
+    before = Library.default()
+    older, newer = [virtual.installed(), trace.record(tmp_path / "trace")][::order]
+    older.__enter__()
+    library = newer.__enter__()
+    assert Library.default() == library
+    older.__exit__(None, None, None)
+    assert Library.default() == library
+    newer.__exit__(None, None, None)
+    assert Library.default() == before
 
 
 def test_overlapping_uses_of_installed_restore_the_first_default() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.compile import compiler, program, shared_library, virtual_library_sources
-from support.pcscd import free_vpcd_port
+from support.ports import free_port
 from support.requirements import need_program
 
 import scardffi
@@ -46,7 +46,7 @@ def test_the_core_passes_its_stress_program(tmp_path: Path) -> None:
 def test_the_virtual_library_passes_its_stress_program(tmp_path: Path) -> None:
     flags = (*FLAGS, f"-I{PACKAGE / 'virtual' / 'csrc'}", *map(str, VIRTUAL))
     made = program(PROGRAMS / "virtual_stress.c", tmp_path, *flags)
-    assert output_of(str(made), str(free_vpcd_port())).splitlines()[-1] == "done"
+    assert output_of(str(made), str(free_port())).splitlines()[-1] == "done"
 
 
 @pytest.mark.parametrize("command", ["cc", "musl-gcc"])

@@ -22,7 +22,7 @@ from support.compile import (
     shared_library,
     virtual_library_sources,
 )
-from support.pcscd import free_vpcd_port
+from support.ports import free_port
 from support.reports import report
 from support.requirements import need, need_program
 
@@ -154,7 +154,7 @@ def test_the_core_passes_its_stress_program_without_a_report_of_a_sanitizer(buil
 
 
 def test_the_virtual_library_passes_its_stress_program_without_a_report_of_a_sanitizer(build: Build) -> None:
-    done = run_program(*build.checker.command, build.virtual_program, str(free_vpcd_port()))
+    done = run_program(*build.checker.command, build.virtual_program, str(free_port()))
     said, end = check_silent(done)
     assert end == "done"
     report(f"stress of the virtual library under {build.checker.name}: {said}")

@@ -51,7 +51,7 @@ class Host:
         getattr(self._job, "start", lambda _: None)(worker.name)
         sys.setswitchinterval(0.0005)  # s: a thread whose commands have ended waits at most so long for another one
         self._journal, self._context = Journal(journal, host_name), Context()
-        self._busy, self._present = {}, {}  # by reader: since when, and the card; the card
+        self._busy, self._present = set(), {}  # the readers that are used, with card and begin; by reader: the card
         self._pool = ThreadPoolExecutor(worker.state.nthreads, "identify")
         readers = {resource(host_name, reader): 1 for reader in self._context.list_readers() if self._fits(reader)}
         worker.state.total_resources.update(readers)  # before the worker registers with the scheduler, which then
@@ -80,38 +80,38 @@ class Host:
                         sync(self._worker.loop, self._worker.set_resources, **{name: 1})
 
     def _identify(self, reader):
-        self._busy[reader] = time.monotonic(), ""
+        self._busy.add(use := (reader, "", time.monotonic()))
         try:
             with self._context.attach(reader) as card:
                 self._present[reader] = identity = self._job.identify(card)
-            self._tell(reader, card=identity)
+            message = {"card": identity}
         except Exception as error:  # noqa: BLE001  the job is the user's; the other readers go on
-            self._tell(reader, aside=str(error))
+            message = {"aside": str(error)}
         finally:
-            self._busy.pop(reader, None)
+            self._busy.discard(use)
+        self._tell(reader, **message)
 
     def _look_for_stuck_readers(self):
         while True:
             time.sleep(min(1, self._limit / 4))  # PC/SC does not say that a call is stuck
-            for reader, (since, identity) in list(self._busy.items()):
-                if time.monotonic() - since > self._limit:
-                    self._busy.pop(reader, None)
+            for reader, identity, begun in list(self._busy):
+                if time.monotonic() - begun > self._limit:
+                    self._busy.discard((reader, identity, begun))
                     self._tell(reader, card=identity, aside=f"no answer for {self._limit:g} s")
 
     def write(self, reader, identity):
         """Write the card in a reader, and tell the driver what became of it."""
-        begun = time.monotonic()
-        self._busy[reader] = begun, identity
+        self._busy.add(use := (reader, identity, begun := time.monotonic()))
         try:
             self._write(reader, identity)
-            became, note = DONE, ""
+            became, note, eject = DONE, "", getattr(self._job, "eject", None)
         except Exception as error:  # noqa: BLE001  the job is the user's; the journal says how far the card came
-            became, note = self._journal.state(identity), str(error)
+            became, note, eject = self._journal.state(identity), str(error), None  # another card may be in the reader
         finally:
-            self._busy.pop(reader, None)
+            self._busy.discard(use)
         self._tell(reader, card=identity, state=became, note=note, seconds=time.monotonic() - begun)
-        if became == DONE:
-            getattr(self._job, "eject", lambda _: None)(reader)
+        if eject is not None:
+            eject(reader)
 
     def _write(self, reader, identity):
         with self._context.attach(reader, ShareMode.EXCLUSIVE) as card:

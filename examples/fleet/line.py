@@ -42,7 +42,7 @@ class Line:
         while self.count(WRITING) and time.monotonic() < end:
             time.sleep(0.05)  # threads of Dask change the states
         self._merge_journals()
-        for card in self.cards.values():
+        for card in list(self.cards.values()):
             card.state = IN_DOUBT if card.state == WRITING else card.state
         for card in self._ordered or ():
             self.cards.setdefault(card, Card(card, NOT_BEGUN, note="it did not appear"))
@@ -58,7 +58,7 @@ class Line:
         return self._ordered is not None and self._ordered <= settled
 
     def _merge_journals(self):
-        """Read the journals of all hosts. What they say of a card counts, whatever the driver has heard."""
+        """Read the journals of all hosts. At the end, what they say of a card counts, whatever the driver has heard."""
         ask = self._client.run if self._client else lambda *_, **__: {}
         answers = ask(lambda dask_worker: dask_worker.fleet.known(), on_error="ignore").values()
         self._journals |= {(host, path): rows for host, _, path, rows, _ in answers}
@@ -68,7 +68,9 @@ class Line:
         self.twice = sorted(card for card, rows in by_card.items() if len({row.host for row in rows}) > 1)
         with self._lock:
             for name, rows in by_card.items():
-                self.cards.setdefault(name, Card(name, "", rows[0].host, "", rows[0].reader)).state = state(rows)
+                card = self.cards.setdefault(name, Card(name, "", rows[0].host, "", rows[0].reader))
+                if not (self._is_open and card.worker):  # what the driver hears at its start is newer than the rows
+                    card.state = state(rows)
         for host, worker, _, _, present in answers:
             for reader, card in present.items():
                 self._hear(reader, host, worker, card)
@@ -89,12 +91,12 @@ class Line:
         if known is not None and known.state != NOT_BEGUN and (known.state, known.host) != (UNFINISHED, host):
             return  # it is done, in doubt or being written; only its host's journal knows what is unfinished
         self.aside.pop((host, reader), None)
-        self.cards[card] = Card(card, WRITING, host, worker, reader)
+        self.cards[card] = writing = Card(card, WRITING, host, worker, reader)
         key, needs = f"{card}, {next(self._numbers)}", {hosts.resource(host, reader): 1}
         self._futures[card] = future = self._client.submit(hosts.write, reader, card, key=key, resources=needs)
-        future.add_done_callback(lambda future: self._end(card, future))
+        future.add_done_callback(lambda future: self._end(writing, future))
 
     def _end(self, card, future):
-        if future.status == "error":  # Dask gives up a task if four workers, by default, have ended during it
-            with self._lock:
-                self.cards[card].state, self.cards[card].note = IN_DOUBT, str(future.exception())
+        if future.status == "error":  # eject() failed; or four workers, by default, have ended during the task
+            card.state, card.note = IN_DOUBT, str(future.exception())  # `_hear` puts another Card in place of this one
+            self.aside[card.host, card.reader] = card.note

@@ -36,7 +36,7 @@ def cluster(folder, workers, threads, *options, log=subprocess.DEVNULL):
             yield client, processes[0]
             client.shutdown()
         for process in processes:
-            process.wait(15)
+            process.wait(60)
     finally:
         for process in processes:
             process.terminate()

@@ -25,7 +25,7 @@ def write(folder, line):
     parts = [
         _table("Number of cards", ("state", "cards"), sorted(Counter(card.state for card in cards).items())),
         _table("Cards that are not done", FIELDS, [row for row in rows if row[1] != DONE]),
-        _table("Readers set aside", ("host", "reader", "reason"), [(*key, why) for key, why in line.aside.items()]),
+        _table("Readers set aside", ("host", "reader", "why"), [(*key, why) for key, why in list(line.aside.items())]),
         _table("Cards begun on two hosts", ("card",), [[card] for card in line.twice]),
         f"<details><summary>All cards</summary>{_table('All cards', FIELDS, rows)}</details>",
     ]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from .._at_exit import silent_at_exit
-from .._loader import set_default_table
+from .._loader import default_replaced
 from ..library import Library
 from . import _scardtrace
 from ._pcapng import records
@@ -71,37 +71,41 @@ def record(
     """
     rules = f"show,{secrets}" if show_secrets else secrets
     traced = (Library.default() if library is None else library).traced()
+    recording = _scardtrace.Recording(traced.trace_slot)
     with ExitStack() as stack:
         if callable(destination):
-            number = _start_with_callable(stack, traced, destination, rules)
+            _start_with_callable(stack, recording, destination, rules)
         else:
-            number = _scardtrace.start(traced.trace_slot, os.fspath(destination), rules)
-        stack.callback(_scardtrace.stop, number)
-        previous = set_default_table(traced.native)
-        stack.callback(set_default_table, previous)
+            stack.callback(recording.stop)
+            recording.start(os.fspath(destination), rules)
+        stack.enter_context(default_replaced(traced.native))
         yield traced
 
 
-def _start_with_callable(stack: ExitStack, traced: Library, destination: Callable[[Record], object], rules: str) -> int:
-    """Start a recording to a pipe, and a thread that calls ``destination`` with each record that it reads from it."""
+def _start_with_callable(
+    stack: ExitStack, recording: _scardtrace.Recording, destination: Callable[[Record], object], rules: str
+) -> None:
+    """Start a thread that calls ``destination`` with each record that it reads from a pipe, and the recording to it."""
     reading, writing = os.pipe()
+    pipe = open(reading, "rb")  # noqa: PTH123, SIM115  a descriptor, which the thread closes
 
     def call_with_each() -> None:
-        with open(reading, "rb") as pipe:  # noqa: PTH123  a descriptor
+        with pipe, suppress(ValueError):  # if the recording does not start, the pipe is empty
             for one in records(pipe, "the pipe"):
                 try:
                     destination(one)
                 except Exception:
                     _logger.exception("%r raised an exception", destination)
 
+    thread = threading.Thread(target=call_with_each, name="scardffi.trace", daemon=True)
     try:
-        number = _scardtrace.start(traced.trace_slot, writing, rules)
-    except (ValueError, OSError):
-        os.close(reading)
-        raise
+        try:
+            thread.start()
+        except RuntimeError:  # no more threads can be started
+            pipe.close()
+            raise
+        stack.callback(thread.join)
+        stack.callback(recording.stop)
+        recording.start(writing, rules)
     finally:
         os.close(writing)
-    thread = threading.Thread(target=call_with_each, name="scardffi.trace", daemon=True)
-    stack.callback(thread.join)
-    thread.start()
-    return number

@@ -18,26 +18,37 @@ def _library() -> ctypes.CDLL:
     return ctypes.CDLL(library_path())
 
 
-def start(slot: int, destination: str | int, secrets: str) -> int:
-    """Record the calls of a slot to a file, to stderr for ``-``, or to a pipe; return a number for :func:`stop`.
+class Recording:
+    """A recording of the calls of a slot. It can be stopped even if Ctrl-C has interrupted :meth:`start`."""
 
-    The descriptor of a pipe is duplicated.
+    def __init__(self, slot: int) -> None:
+        self._slot = slot
+        self._number = c_int()  # C writes it when the recording starts
 
-    Raises:
-        ValueError: the file is not a trace, or the secrets are not valid.
-        OSError: the file cannot be opened.
-    """
-    function = CFUNCTYPE(c_int, c_int, c_char_p, c_ssize_t, c_char_p, c_void_p, c_size_t)(
-        ("scardtrace_start", _library())
-    )
-    problem = ctypes.create_string_buffer(_PROBLEM_SIZE)
-    path, pipe = (None, _system_file(destination)) if isinstance(destination, int) else (os.fsencode(destination), -1)
-    number: int = function(slot, path, pipe, os.fsencode(secrets), problem, _PROBLEM_SIZE)
-    if number < 0:
-        raise OSError(-number, os.strerror(-number), destination)
-    if number == 0:
-        raise ValueError(f"{destination}: {problem.value.decode(errors='replace')}")
-    return number
+    def start(self, destination: str | int, secrets: str) -> None:
+        """Record to a file, to stderr for ``-``, or to a pipe, whose descriptor is duplicated.
+
+        Raises:
+            ValueError: the file is not a trace, or the secrets are not valid.
+            OSError: the file cannot be opened.
+        """
+        function = CFUNCTYPE(c_int, c_int, c_char_p, c_ssize_t, c_char_p, c_void_p, c_void_p, c_size_t)(
+            ("scardtrace_start", _library())
+        )
+        problem = ctypes.create_string_buffer(_PROBLEM_SIZE)
+        path, pipe = (
+            (None, _system_file(destination)) if isinstance(destination, int) else (os.fsencode(destination), -1)
+        )
+        number = ctypes.byref(self._number)
+        result: int = function(self._slot, path, pipe, os.fsencode(secrets), number, problem, _PROBLEM_SIZE)
+        if result > 0:
+            raise OSError(result, os.strerror(result), destination)
+        if result < 0:
+            raise ValueError(f"{destination}: {problem.value.decode(errors='replace')}")
+
+    def stop(self) -> None:
+        """End the recording, if it was started. The reader of a pipe gets its end, also if a forked child has it."""
+        CFUNCTYPE(None, c_int)(("scardtrace_stop", _library()))(self._number)
 
 
 def _system_file(descriptor: int) -> int:
@@ -49,13 +60,8 @@ def _system_file(descriptor: int) -> int:
     return descriptor
 
 
-def stop(number: int) -> None:
-    """End a recording. The duplicate of a pipe is closed."""
-    CFUNCTYPE(None, c_int)(("scardtrace_stop", _library()))(number)
-
-
 def secret_part(command: bytes, secrets: str) -> tuple[int, int] | None:
-    """Return the secret part of a command, as (start, length), or None; ``secrets`` is as for :func:`start`.
+    """Return the secret part of a command, as (start, length), or None; ``secrets`` is as for :meth:`Recording.start`.
 
     Raises:
         ValueError: the secrets are not valid.

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
+from .._locks import ForkMutex, Gate
 from ._fault_description import checked, written
 from ._library_files import library_folder, library_path
 from .card import AnsweringCard
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from .card import Card
 
 _SEPARATORS = ",;"
+_ACCEPT_SECONDS: Final = 0.1
 
 
 class Environment(dict[str, str]):
@@ -48,29 +51,44 @@ class Environment(dict[str, str]):
 
 
 class _Report:
-    """A port to which a virtual library connects when a fault happens in its process for the first time."""
+    """A port to which a virtual library connects when a fault happens in its process for the first time.
+
+    A thread accepts the connections: if too many wait, the next process waits too, with its PC/SC calls.
+    """
 
     def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self._listener.setblocking(False)
+        self._lock = ForkMutex()
         self._count = 0
+        self._end = Gate()
+        self._thread = threading.Thread(target=self._accept, name="fault reports", daemon=True)
         self.port: int = self._listener.getsockname()[1]
 
     def count(self) -> int:
         """Return the number of processes that have connected before the end of the context."""
-        with suppress(OSError):  # there is no further connection, or the socket is closed
-            while True:
-                self._listener.accept()[0].close()
-                self._count += 1
-        return self._count
+        with self._lock:
+            with suppress(OSError):  # there is no further connection, or the socket is closed
+                while True:
+                    self._listener.accept()[0].close()
+                    self._count += 1
+            return self._count
+
+    def _accept(self) -> None:
+        while not self._end.wait(_ACCEPT_SECONDS):
+            self.count()
 
     def __enter__(self) -> Self:
+        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.count()
+        self._end.open()
+        if not sys.is_finalizing():  # while the interpreter is ending, no other thread runs
+            self._thread.join()
+            self.count()
         self._listener.close()
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self, SupportsIndex
 
 from .._arguments import text
 from .._at_exit import silent_at_exit
+from .._fork_guard import ForkGuard
 from .._half_made import repr_if_half_made
 from .._locks import ForkMutex
 from .._not_copied import NotCopied
@@ -48,9 +48,10 @@ class Fault(NotCopied):
         Raises:
             SCardError: the virtual library refuses it.
         """
-        if self in armed:  # false in the child of a fork too: its library has no faults
-            armed.discard(self)
-            _scardvirtual.end_fault(self._number)
+        with _lock:
+            if self in armed:  # false in the child of a fork too: its library has no faults
+                armed.discard(self)
+                _scardvirtual.end_fault(self._number)
 
     @property
     def hits(self) -> int:
@@ -63,7 +64,8 @@ class Fault(NotCopied):
             SCardError: the virtual library refuses the question.
         """
         elsewhere = sum(hits() for hits in self._hits_elsewhere)
-        return elsewhere + (_scardvirtual.fault_hits(self._number) if self in armed else 0)
+        with _lock:
+            return elsewhere + (_scardvirtual.fault_hits(self._number) if self in armed else 0)
 
     def __enter__(self) -> Self:
         return self
@@ -79,10 +81,23 @@ class Fault(NotCopied):
         return f"<scardffi.virtual.Fault of {self._description.function}: {fields(self._description)}{end}>"
 
 
+_lock: Final = ForkMutex()  # held while the following sets change
 armed: Final[set[Fault]] = set()
 """All faults that were not disarmed."""
+_stopped: Final[set[ForkGuard]] = set()
+_frozen: Final[set[ForkGuard]] = set()
+"""The contexts of :func:`service_stopped` and :func:`service_frozen` that have not ended."""
+
+
+def _forget_all() -> None:
+    """Clear the sets in the child of a fork: its library has no faults, and its resource manager runs."""
+    armed.clear()
+    _stopped.clear()
+    _frozen.clear()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=armed.clear)
+    os.register_at_fork(after_in_child=_forget_all)
 
 
 def armed_now() -> list[tuple[Description, list[Callable[[], int]]]]:
@@ -151,11 +166,6 @@ def fault(
     return new
 
 
-_lock: Final = ForkMutex()
-_running: Final[Counter[str]] = Counter()
-"""The number of the following contexts that have not ended, by name; the process has one resource manager."""
-
-
 @contextmanager
 @silent_at_exit
 def service_stopped() -> Iterator[None]:
@@ -167,11 +177,8 @@ def service_stopped() -> Iterator[None]:
     SCARD_E_NO_SERVICE. New PC/SC contexts can be established after the resource manager has started again. Readers and
     cards stay.
     """
-    _begin("stopped", _scardvirtual.stop_service)
-    try:
+    with _changed(_stopped, _scardvirtual.stop_service, _scardvirtual.start_service):
         yield
-    finally:
-        _end("stopped", _scardvirtual.start_service)
 
 
 @contextmanager
@@ -183,21 +190,22 @@ def service_frozen() -> Iterator[None]:
     that is called returns, not even SCardCancel, and no SCardGetStatusChange that is running. Other calls that are
     running return.
     """
-    _begin("frozen", _scardvirtual.freeze_service)
-    try:
+    with _changed(_frozen, _scardvirtual.freeze_service, _scardvirtual.thaw_service):
+        yield
+
+
+@contextmanager
+def _changed(contexts: set[ForkGuard], begin: Callable[[], None], end: Callable[[], None]) -> Iterator[None]:
+    """Call ``begin``, and at the end of the context ``end``, if it is the last of these contexts to end."""
+    context = ForkGuard()
+    try:  # Ctrl-C may come before begin() returns
+        with _lock:
+            contexts.add(context)
+            begin()
         yield
     finally:
-        _end("frozen", _scardvirtual.thaw_service)
-
-
-def _begin(state: str, change: Callable[[], None]) -> None:
-    with _lock:
-        change()
-        _running[state] += 1
-
-
-def _end(state: str, change: Callable[[], None]) -> None:
-    with _lock:
-        _running[state] -= 1
-        if _running[state] == 0:
-            change()
+        if not context.is_forked():
+            with _lock:
+                contexts.discard(context)
+                if not contexts:
+                    end()

@@ -109,8 +109,11 @@ class VirtualReader(NotCopied):
             _readers[key] = self
             try:
                 _scardvirtual.plug(self._native_name, byref(_scardvirtual.ControlFunctions(key, _CONTROL)))
-            except BaseException:
+            except BaseException as error:
                 del _readers[key]
+                if not isinstance(error, SCardError) and self._name not in _plugged:
+                    with suppress(SCardError):  # Ctrl-C may have come after the call
+                        _scardvirtual.unplug(self._native_name)
                 raise
             self._key = key
             _plugged[self._name] = self
@@ -161,7 +164,7 @@ class VirtualReader(NotCopied):
                 else:
                     functions = _scardvirtual.CardFunctions(key, _TRANSMIT, _RESET)
                     _scardvirtual.insert(self._native_name, atr, len(atr), byref(functions))
-            except BaseException as error:
+            except SCardError as error:  # after Ctrl-C the card may be in the reader
                 del _cards[key]
                 if isinstance(error, SharingViolationError):
                     detail = f"there is a card in {self._name!r}"
@@ -240,8 +243,9 @@ class VirtualReader(NotCopied):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if _plugged.get(self._name) is self:  # false after unplug(), and in the child of a fork
-            self.unplug()
+        with _lock:
+            if _plugged.get(self._name) is self:  # false after unplug(), and in the child of a fork
+                self.unplug()
 
     def __repr__(self) -> str:
         return f"<scardffi.virtual.VirtualReader {self._name!r}>"

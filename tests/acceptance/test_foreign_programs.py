@@ -11,7 +11,7 @@ from typing import final
 import pytest
 from support.cards import T1_ATR, RecordingCard
 from support.interpreter import run_python
-from support.pcscd import free_vpcd_port
+from support.ports import free_port
 from support.requirements import need_program
 
 from scardffi import virtual
@@ -107,7 +107,7 @@ class PcscScan:
 
 
 def test_pcsc_scan_sees_an_emulator_connect_and_disconnect() -> None:
-    port = free_vpcd_port()
+    port = free_port()
     with PcscScan(f"reader,listen={port}") as scan:
         assert scan.says("Card state: Card removed")
         for _ in range(2):

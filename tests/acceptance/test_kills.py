@@ -20,7 +20,7 @@ def test_after_each_kill_every_thread_gets_one_of_two_errors_and_goes_on(tmp_pat
     assert found["stuck"] == 0
     assert found["not working again"] == []
     assert 0 <= found["executed without a reply"] <= found["cut short"] <= KILLS
-    assert found["after"] == found["before"]
+    assert {what: count for what, count in found["after"].items() if count > found["before"][what]} == {}
     report(
         f"kills: {found['kills']} of {pcscd_version()} under 12 threads, endings {found['endings']}, "
         f"{found['completed']} results right, {found['replies']} replies of scripts kept, "

@@ -39,4 +39,4 @@ def test_a_monitor_of_16_readers_survives_restarts_and_is_not_held_up_by_a_froze
     for call, seconds in frozen.items():
         waits = 0.3 if "0.3" in call or "Ctrl-C" in call else 0.0
         assert waits <= seconds + 0.01, call
-        assert seconds < waits + 0.5, call  # the machine may be busy
+        assert seconds < waits + 2, call  # the machine may be busy

@@ -1,6 +1,7 @@
 """The monitors of scardffi.compat.smartcard: nothing is lost, whatever happens."""
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,11 +10,13 @@ from typing import Any
 
 import pytest
 from support.alone import run_alone
+from support.platforms import FORKS
 from support.reports import report
 
 from scardffi import virtual
 from scardffi.compat.smartcard.Card import Card
 from scardffi.compat.smartcard.CardMonitoring import CardMonitor, CardObserver
+from scardffi.compat.smartcard.Observer import Observable
 from scardffi.compat.smartcard.ReaderMonitoring import ReaderMonitor, ReaderObserver
 
 IS_LONG = os.environ.get("SCARDFFI_TEST_PYSCARD") == "long"
@@ -42,6 +45,26 @@ class Keeping(CardObserver, ReaderObserver):
     def count(self, kind: str, text: str) -> int:
         """Return how often something was told."""
         return sum(one == kind and text in str(what) for one, what in list(self.news))
+
+
+class Slow(Keeping):
+    """An observer whose calls do not end before ``may_end`` is set.
+
+    Args:
+        reader: a part of the reader's name: news that come before those of its card are handled at once.
+    """
+
+    def __init__(self, reader: str = "") -> None:
+        super().__init__()
+        self.reader = reader
+        self.is_called, self.may_end = threading.Event(), threading.Event()
+
+    def update(self, observable: object, handlers: Any) -> None:
+        """Keep the news and wait."""
+        super().update(observable, handlers)
+        if self.count("added", self.reader):
+            self.is_called.set()
+            self.may_end.wait(10)
 
 
 def until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
@@ -144,14 +167,64 @@ def test_a_function_of_the_programs_own_is_called_every_period(caplog: pytest.Lo
 
 
 def test_no_call_begins_after_the_observer_was_removed() -> None:
-    observer, monitor = Keeping(), CardMonitor()
-    monitor.addObserver(observer)
-    assert until(lambda: observer.news)
-    monitor.deleteObserver(observer)
-    known = list(observer.news)
+    slow, removed, last, monitor = Slow("too late"), Keeping(), Keeping(), CardMonitor()
+    for observer in (slow, removed, last):
+        monitor.addObserver(observer)
     with virtual.VirtualReader("too late", virtual.AnsweringCard()):
-        time.sleep(0.02)
-    assert observer.news == known
+        assert slow.is_called.wait(10)
+        monitor.deleteObserver(removed)
+        slow.may_end.set()
+        assert until(lambda: last.count("added", "too late"))
+    assert removed.count("added", "too late") == 0
+    monitor.deleteObservers()
+
+
+def test_threads_that_need_the_first_monitor_get_the_same_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own(CardMonitor):
+        instance = None
+
+    is_making, may_end, make = threading.Event(), threading.Event(), Observable.__init__
+
+    def slow(made: Observable) -> None:
+        make(made)
+        is_making.set()
+        may_end.wait(10)
+
+    monkeypatch.setattr(Observable, "__init__", slow)
+    found: list[CardMonitor] = []
+    threads = [threading.Thread(target=lambda: found.append(Own())) for _ in range(2)]
+    threads[0].start()
+    assert is_making.wait(10)
+    threads[1].start()
+    threads[1].join(0.05)  # it must not end before the first one
+    may_end.set()
+    for thread in threads:
+        thread.join(10)
+    assert found[0] is found[1]
+
+
+@FORKS
+@pytest.mark.filterwarnings(r"ignore:.*use of fork\(\):DeprecationWarning")  # Python 3.12 advises against it
+def test_a_monitor_begins_again_in_the_child_of_a_fork() -> None:
+    observer, monitor = Slow(), CardMonitor()
+    monitor.addObserver(observer)
+    assert observer.is_called.wait(10)  # the monitor's thread holds the lock of its calls now
+    child = os.fork()
+    if child == 0:
+        is_told = False
+        try:
+            signal.alarm(20)  # ends the child if it hangs
+            own = Keeping()
+            monitor.addObserver(own)
+            with virtual.VirtualReader("in the child", virtual.AnsweringCard()):
+                is_told = until(lambda: own.count("added", "in the child"))
+        finally:
+            os._exit(not is_told)
+    observer.may_end.set()
+    assert os.waitpid(child, 0)[1] == 0
+    with virtual.VirtualReader("in the parent", virtual.AnsweringCard()):
+        assert until(lambda: observer.count("added", "in the parent"))
+    monitor.deleteObserver(observer)
 
 
 @pytest.mark.usefixtures("daemon")  # skips without a pcscd; the program starts its own one

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from support.commands import ANSWER_4, READ_4
-from support.pcscd import free_vpcd_port
+from support.ports import free_port
 
 from scardffi import (
     Context,
@@ -323,7 +323,7 @@ def fail_the_start_of_a_virtual_library() -> None:
             failed[name] = Counter()
             for number in itertools.count(1):
                 for _ in range(5):
-                    os.environ["SCARDFFI_VIRTUAL"] = configuration.format(port=free_vpcd_port())
+                    os.environ["SCARDFFI_VIRTUAL"] = configuration.format(port=free_port())
                     function = failure_of_a_start(number, is_card=is_card)
                     failed[name] += Counter([function] if function is not None else [])
                     if function not in OF_THREADS:  # otherwise a call of the start may have been the next one

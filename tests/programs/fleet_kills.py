@@ -21,7 +21,7 @@ from fleet.journal import DONE, IN_DOUBT, NOT_BEGUN, UNFINISHED, read, state
 from fleet.line import Line
 from fleet.local import cluster
 from programs import fleet_job
-from support.ports import free_ports
+from support.ports import free_port
 
 from scardffi.virtual import VpcdCard
 
@@ -104,8 +104,7 @@ if __name__ == "__main__":
     kills, workers, readers = map(int, sys.argv[2:])
     serials, ended = itertools.count(1), threading.Event()
     cards: list[CountingCard] = []
-    ports = iter(free_ports(workers * readers))
-    robots = [[Robot(next(ports)) for _ in range(readers)] for _ in range(workers)]
+    robots = [[Robot(free_port()) for _ in range(readers)] for _ in range(workers)]
     os.environ["FLEET_PORTS"] = json.dumps([[robot.port for robot in of_worker] for of_worker in robots])
     with (
         (folder / "log").open("w") as log,

@@ -14,7 +14,7 @@ from fleet.journal import DONE, IN_DOUBT
 from fleet.line import Line
 from fleet.local import cluster
 from programs import fleet_job
-from support.ports import free_ports
+from support.ports import free_port
 
 from scardffi.virtual import VpcdCard
 
@@ -47,7 +47,7 @@ def wait_for(line: Line, **states: str) -> None:
 
 
 if __name__ == "__main__":
-    ports = free_ports(2)
+    ports = free_port(), free_port()
     os.environ["FLEET_PORTS"] = json.dumps([ports])
     never, at_once = threading.Event(), threading.Event()
     at_once.set()

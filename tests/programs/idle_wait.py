@@ -9,17 +9,19 @@ import json
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from scardffi import Context, Library, ReturnCode, SCardTimeoutError, virtual
 
 TASKS = Path("/proc/self/task")
 """The threads; it does not exist on other systems than Linux."""
+SETTLE_SECONDS = 15
 
 
 def main() -> None:
     library, seconds = Library(virtual.library_path()), float(sys.argv[1])
-    cost: list[float] = []
+    cost: dict[str, float] = {}
 
     def wait() -> None:
         _, context = library.SCardEstablishContext(2)
@@ -27,35 +29,49 @@ def main() -> None:
         known = [(virtual.DEFAULT_READER, state & ~2)]
         start = time.thread_time()
         code, _ = library.SCardGetStatusChange(context, round(1000 * seconds), known)
-        cost.append(time.thread_time() - start)
+        cost["thread"] = time.thread_time() - start
         assert code == ReturnCode.SCARD_E_TIMEOUT, hex(code)
 
     thread = threading.Thread(target=wait)
-    before = set(TASKS.glob("*"))
     with Context(library=library) as context, context.monitor() as monitor:
         monitor.subscribe(lambda _: None)
         threading.Thread(target=list, args=(monitor,)).start()
-        time.sleep(0.2)
-        of_the_monitor = set(TASKS.glob("*")) - before
-        began = processor_time(of_the_monitor)
         known = context.get_status_change([virtual.DEFAULT_READER])
+        of_the_monitor = settled()
         thread.start()
-        time.sleep(0.1)
+        settled()
         start = time.process_time()
         try:
             context.get_status_change(known, seconds)
         except SCardTimeoutError:
-            cost.append(time.process_time() - start)
-        cost.append(processor_time(of_the_monitor) - began)
+            cost["process"] = time.process_time() - start
+        now = others()
+        cost["monitor"] = sum(now[task][1] - used for task, (_, used) in of_the_monitor.items())
     thread.join()
-    sys.stdout.write(
-        json.dumps(dict(zip(("thread", "process", "monitor"), (1000 * one for one in cost), strict=True))) + "\n"
-    )
+    sys.stdout.write(json.dumps({name: 1000 * one for name, one in cost.items()}) + "\n")
 
 
-def processor_time(tasks: set[Path]) -> float:
-    """Return the seconds that these threads have used."""
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+def others() -> dict[str, tuple[str, float]]:
+    """Return the state of each other thread, "S" if it waits, and the processor time that it has used, in seconds."""
+    found = {}
+    for task in TASKS.glob("*"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended
+            state = (task / "stat").read_text().rpartition(")")[2].split()[0]
+            found[task.name] = state, int((task / "schedstat").read_text().split()[0]) / 1e9
+    found.pop(str(threading.get_native_id()), None)
+    return found
+
+
+def settled() -> dict[str, tuple[str, float]]:
+    """Return `others()` when they all wait and have not run for a while, or after SETTLE_SECONDS."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    before = others()
+    while True:
+        time.sleep(0.2)
+        now = others()
+        if (now == before and all(state == "S" for state, _ in now.values())) or time.monotonic() > deadline:
+            return now
+        before = now
 
 
 main()

@@ -15,7 +15,6 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from conformance.codes import FEATURES
 from conformance.services import PcscdService
@@ -214,33 +213,29 @@ WORK: list[Callable[[Storm], None]] = [
 ]
 
 
-def daemon_threads(service: PcscdService, expected: int | None = None) -> int:
-    """Return the number of the daemon's threads; with an expected number, wait for it for a while."""
-    deadline = time.monotonic() + 5
-    while True:
-        count = service.daemon.thread_count
-        if expected is None or count <= expected or time.monotonic() > deadline:
-            return count
-        time.sleep(0.01)
-
-
 def executed(folder: Path) -> int:
     """Return the number of commands that the card in reader 0 has got."""
     return sum(" apdu-" in line for line in (folder / "ifd" / "reader-0.log").read_text().splitlines())
 
 
-def rest(service: PcscdService, expected: int | None = None) -> dict[str, Any]:
-    """Return what is open while nothing runs, after a use of the daemon; a context is a thread of the daemon."""
+def rest(service: PcscdService, most: dict[str, int] | None = None) -> dict[str, int]:
+    """Return what is open while nothing runs, after a use of the daemon; a context is a thread of the daemon.
+
+    Threads may still be ending: wait for half a second, or for a longer time until nothing is more than in `most`.
+    """
     with Context(library=service.place.library) as context, context.attach(service.place.reader(0)) as card:
         card.transmit(READ_4)
     gc.collect()
-    if expected is None:
-        time.sleep(0.5)
-    return {
-        "descriptors": len(list(Path("/proc/self/fd").iterdir())),
-        "threads": len(list(Path("/proc/self/task").iterdir())),
-        "contexts": daemon_threads(service, expected),
-    }
+    deadline = time.monotonic() + (20 if most else 0.5)
+    while True:
+        found = {
+            "descriptors": len(list(Path("/proc/self/fd").iterdir())),
+            "threads": len(list(Path("/proc/self/task").iterdir())),
+            "contexts": service.daemon.thread_count,
+        }
+        if time.monotonic() > deadline or (most and all(found[what] <= most[what] for what in found)):
+            return found
+        time.sleep(0.01)
 
 
 def not_working() -> list[str]:
@@ -279,7 +274,7 @@ def main() -> None:
             thread.join(30)
         stuck = sum(thread.is_alive() for thread in threads)
         lost = executed(folder) - before_storm - kept["replies"]
-        after = rest(service, before["contexts"])
+        after = rest(service, before)
     finally:
         service.stop()
     result = {

@@ -37,11 +37,15 @@ def main() -> None:
         with asyncio_program() as watched:
             found = with_a_monitor(daemon, link, restarts, watched)
         found["asyncio"] = dict(watched)
-        time.sleep(0.5)
-        found["threads"] = len(list(Path("/proc/self/task").iterdir()))
+        until(lambda: thread_count() == 1)
+        found["threads"] = thread_count()
     finally:
         daemon.stop()
     sys.stdout.write(json.dumps(found) + "\n")
+
+
+def thread_count() -> int:
+    return len(list(Path("/proc/self/task").iterdir()))
 
 
 def counted(events: list[Event]) -> dict[str, int]:

@@ -31,6 +31,8 @@ from scardffi import virtual
 READ_4_BYTES = [0x00, 0xB0, 0x00, 0x00, 0x04]
 FLICKER = 0.03
 SECONDS = 0.6
+NEWS_SECONDS = 10.0 if "scardffi" in CardMonitor.__module__ else 1.0
+"""How long to wait for news that pyscard never tells."""
 
 
 class Reporting(CardObserver, ReaderObserver):  # type: ignore[misc]  # pyscard ships no types
@@ -143,6 +145,7 @@ def steady_timeout() -> Any:
 def interrupted() -> Any:
     """Press Ctrl-C during a wait for a card; return the outcome and the seconds until then."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    request = CardRequest(timeout=1.5, newcardonly=True)
     pressed: list[float] = []
 
     def press() -> None:
@@ -150,8 +153,11 @@ def interrupted() -> Any:
         pressed.append(time.perf_counter())
         os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Thread(target=press).start()
-    said = outcome(CardRequest(timeout=1.5, newcardonly=True).waitforcard)
+    def wait() -> None:
+        threading.Thread(target=press).start()
+        request.waitforcard()
+
+    said = outcome(wait)
     return said.partition(":")[0], time.perf_counter() - pressed[0]
 
 
@@ -163,7 +169,7 @@ def service_restarted() -> Any:
     until(lambda: observer.added)
     with virtual.service_stopped():
         time.sleep(0.3)
-    seen = until(lambda: len(observer.added) > 1, 1.0)
+    seen = until(lambda: len(observer.added) > 1, NEWS_SECONDS)
     monitor.deleteObserver(observer)
     return seen
 
@@ -178,7 +184,7 @@ def failing_observer() -> Any:
         return "addObserver raised"
     until(lambda: good.added)
     with virtual.VirtualReader("later", virtual.AnsweringCard()):
-        seen = until(lambda: any("later" in one for one in good.added), 1.0)
+        seen = until(lambda: any("later" in one for one in good.added), NEWS_SECONDS)
     monitor.deleteObserver(bad)
     monitor.deleteObserver(good)
     return seen
@@ -190,7 +196,7 @@ def name_in_any_script() -> Any:
     monitor.addObserver(observer)
     until(lambda: observer.added)
     with virtual.VirtualReader("Leser Größe 読者", virtual.AnsweringCard()):
-        seen = until(lambda: any("読者" in one for one in observer.added), 1.0)
+        seen = until(lambda: any("読者" in one for one in observer.added), NEWS_SECONDS)
     monitor.deleteObserver(observer)
     return seen
 
@@ -214,10 +220,11 @@ def threads_started() -> Any:
             for name in {"start_new_thread", "_start_new_thread", "_start_joinable_thread"} & set(vars(module)):
                 patches.enter_context(mock.patch.object(module, name, counted(getattr(module, name))))
         with virtual.VirtualReader("busy", virtual.AnsweringCard()) as reader:
-            for _ in range(20):
-                time.sleep(0.01)
-                reader.swap(virtual.AnsweringCard(), gap=0.01)
-        until(lambda: len(observer.removed) > 20)
+            for count in range(1, 21):
+                until(lambda count=count: len(observer.added) > count)  # type: ignore[misc]  # mypy cannot infer it
+                reader.remove()
+                until(lambda count=count: len(observer.removed) == count)  # type: ignore[misc]  # as above
+                reader.insert(virtual.AnsweringCard())
     monitor.deleteObserver(observer)
     return len(started)
 

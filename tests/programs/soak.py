@@ -1,7 +1,7 @@
 """Sends, attaches, monitors and restarts the daemon many times, and prints by how much the process has grown.
 
 Arguments: the place (virtual or pcscd), a folder for files, the numbers of APDUs, attaches, monitors and restarts.
-Prints for each of these the growth in each half of the rounds, after a warm-up, and the microseconds of a round. What
+Prints for each of these the growth in each third of the rounds, after a warm-up, and the microseconds of a round. What
 grows is the resident set, the memory from the C library's malloc, Python's objects, descriptors and threads.
 """
 
@@ -56,28 +56,28 @@ def measured() -> dict[str, int]:
 
 
 def settled(before: dict[str, int]) -> dict[str, int]:
-    """Return the growth, after waiting a while for threads to end."""
+    """Return the growth, after waiting a while for threads to end and to close their descriptors."""
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
         grown = {name: count - before[name] for name, count in measured().items()}
-        if grown["threads"] <= 0 or time.monotonic() > deadline:
+        if max(grown["threads"], grown["descriptors"]) <= 0 or time.monotonic() > deadline:
             return grown
         time.sleep(0.01)
 
 
 def soak(count: int, action: Callable[[], object]) -> dict[str, Any]:
-    """Do the action so many times after a warm-up, and return the growth in each half and the time of one."""
+    """Do the action so many times after a warm-up, and return the growth in each third and the time of one."""
     for _ in range(max(count // 10, 2)):
         action()
-    half, elapsed = max(count // 2, 1), 0.0
-    halves = []
-    for _ in range(2):
+    third, elapsed = max(count // 3, 1), 0.0
+    thirds = []
+    for _ in range(3):
         before, start = measured(), time.perf_counter()
-        for _ in range(half):
+        for _ in range(third):
             action()
         elapsed += time.perf_counter() - start
-        halves.append(settled(before))
-    return {"halves": halves, "us": round(1e6 * elapsed / (2 * half), 1)}
+        thirds.append(settled(before))
+    return {"thirds": thirds, "us": round(1e6 * elapsed / (3 * third), 1)}
 
 
 def of_apdus(card: SCardManage) -> Callable[[], None]:

@@ -117,17 +117,6 @@ def has_polkit() -> bool:
     return "--disable-polkit" in help_text.stdout
 
 
-def free_vpcd_port() -> int:
-    """Return a TCP port that is free together with the next one, for the two slots of a vpcd reader."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("", 0))
-            port: int = first.getsockname()[1]
-            with contextlib.suppress(OSError, OverflowError):
-                second.bind(("", port + 1))
-                return port
-
-
 @final
 class PrivatePcscd:
     """A daemon that runs during a `with` statement; a client reaches it if `environment` is in its own environment.

@@ -6,10 +6,12 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.cards import RecordingCard
@@ -21,7 +23,7 @@ from support.shape import MACOS, WINDOWS
 import scardffi
 from scardffi import Context, Library, SCardManage, trace, virtual
 from scardffi.constants import control_code
-from scardffi.trace import Record
+from scardffi.trace import Record, _scardtrace
 from scardffi.virtual import DEFAULT_READER, VirtualReader
 
 READ = bytes.fromhex("00B0000004")
@@ -138,6 +140,27 @@ def test_the_default_library_is_the_same_again_after_the_end(file: Path) -> None
     assert Library.default() == before
 
 
+def test_a_recording_goes_on_after_the_end_of_an_older_one(tmp_path: Path) -> None:
+    before = Library.default()
+    older, newer = trace.record(tmp_path / "older"), trace.record(tmp_path / "newer")
+    older.__enter__()
+    traced = newer.__enter__()
+    older.__exit__(None, None, None)
+    assert Library.default() == traced
+    with Context() as context:
+        context.list_readers()
+    newer.__exit__(None, None, None)
+    assert Library.default() == before
+    assert functions(tmp_path / "older") == []
+    assert "SCardListReaders" in functions(tmp_path / "newer")
+
+
+def test_a_recording_of_the_virtual_library_goes_on_if_it_is_installed_once_more(file: Path) -> None:
+    with trace.record(file), virtual.installed(), Context() as context:
+        context.list_readers()
+    assert "SCardListReaders" in functions(file)
+
+
 def test_a_library_of_ones_choice_is_recorded(file: Path) -> None:
     chosen = Library(virtual.library_path())
     with trace.record(file, library=chosen) as traced, Context(library=traced) as context:
@@ -200,6 +223,80 @@ def test_an_error_of_a_callable_goes_to_the_logger(caplog: pytest.LogCaptureFixt
     with trace.record(fail), Context():
         pass
     assert {record.name for record in caplog.records} == {"scardffi.trace"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+def test_a_recording_to_a_callable_ends_while_the_child_of_a_fork_lives() -> None:
+    code = """
+import os, sys, warnings
+from scardffi import Context, trace, virtual
+warnings.simplefilter("ignore", DeprecationWarning)  # Python's, of a fork in a process with threads
+waiting, end = os.pipe()
+got = []
+with virtual.installed():
+    with trace.record(got.append), Context() as context:
+        lives = os.fork()
+        if lives == 0:
+            os.close(end)
+            os.read(waiting, 1)
+            os._exit(0)
+        leaves = os.fork()
+        if leaves == 0:
+            sys.exit()
+        assert os.waitpid(leaves, 0)[1] == 0
+        context.list_readers()
+print(os.waitpid(lives, os.WNOHANG)[0], [record.function for record in got].count("SCardListReaders"))
+os.close(end)
+os.waitpid(lives, 0)
+"""
+    assert run_python(code) == ["0 1"]
+
+
+@pytest.mark.parametrize("is_started", [False, True])
+def test_a_recording_to_a_callable_whose_thread_fails_to_start_leaves_nothing(
+    is_started: bool, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+    error = KeyboardInterrupt if is_started else RuntimeError
+    threads = []
+
+    def fail(thread: threading.Thread) -> None:
+        threads.append(thread)
+        if is_started:
+            start(thread)
+        raise error
+
+    got: list[Record] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        with pytest.raises(error), trace.record(got.append):
+            pass
+    if is_started:
+        threads[0].join(60)
+        assert not threads[0].is_alive()
+    with trace.record(file), Context() as context:
+        for _ in range(1000):  # more than a pipe holds
+            context.list_readers()
+    assert got == []
+
+
+def test_a_recording_that_ctrl_c_interrupts_at_its_start_is_stopped(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = _scardtrace.Recording.start
+
+    def interrupted(*arguments: Any) -> None:
+        start(*arguments)
+        raise KeyboardInterrupt
+
+    got: list[Record] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(_scardtrace.Recording, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt), trace.record(got.append):
+            pass
+    with trace.record(file), Context():
+        pass
+    assert got == []
 
 
 def test_the_logger_gets_records_without_secrets(caplog: pytest.LogCaptureFixture) -> None:

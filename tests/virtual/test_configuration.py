@@ -16,7 +16,7 @@ import pytest
 from support import commands, vicc
 from support.cards import T1_ATR, RecordingCard
 from support.compile import pcsc_include_flags, program
-from support.pcscd import free_vpcd_port
+from support.ports import free_port
 from support.requirements import need_program
 from support.virtual_program import VirtualProgram
 
@@ -35,7 +35,7 @@ EMULATED = "Emulated"
 
 @pytest.fixture
 def port() -> int:
-    return free_vpcd_port()
+    return free_port()
 
 
 @pytest.fixture

@@ -1,12 +1,17 @@
 """Faults on demand: codes, garbage, removals, resets, latency, and a resource manager that stops."""
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 import pytest
+from support.cards import EchoCard
 from support.commands import ANSWER_4, READ_4
+from support.platforms import FORKS
 from support.shape import MACOS, NO_SUCH_HANDLE
 
 from scardffi import (
@@ -25,8 +30,11 @@ from scardffi import (
     virtual,
 )
 from scardffi.constants import INFINITE
-from scardffi.virtual import DEFAULT_READER, fault
+from scardffi.virtual import DEFAULT_READER, _scardvirtual, fault, faults
 from scardffi.virtual.reader import _cards as inserted
+
+# Python 3.12 advises against forks of a process with threads.
+pytestmark = pytest.mark.filterwarnings(r"ignore:.*use of fork\(\):DeprecationWarning")
 
 
 @pytest.fixture
@@ -119,6 +127,26 @@ def test_an_ended_fault_does_not_happen(card: SCardManage) -> None:
     assert repr(armed) == "<scardffi.virtual.Fault of SCardTransmit: call=1,times=100,code=0x80100006, ended>"
 
 
+@pytest.mark.parametrize("use", [virtual.Fault.end, lambda one: one.hits], ids=["end", "hits"])
+def test_a_fault_may_end_on_another_thread_meanwhile(
+    use: Callable[[virtual.Fault], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Armed(set[virtual.Fault]):
+        def __contains__(self, one: object) -> bool:
+            found = super().__contains__(one)
+            if threading.current_thread() is not ending:
+                ending.start()
+                ending.join(0.2)
+            return found
+
+    monkeypatch.setattr(faults, "armed", Armed())
+    ended = fault("SCardTransmit", code=1)
+    ending = threading.Thread(target=ended.end)
+    use(ended)
+    ending.join(10)
+    assert not faults.armed
+
+
 @pytest.mark.parametrize(
     ("effect", "text"),
     [({"removal": True}, "removal"), ({"answer": "6A82"}, "answer=6a82"), ({"latency": 2}, "latency=2000")],
@@ -199,20 +227,32 @@ def test_a_fault_stops_the_resource_manager(library: Library) -> None:
         assert DEFAULT_READER in fresh.list_readers()
 
 
+def code_of_a_wait_that_a_stop_ends(library: Library, seconds: float) -> int:
+    """Return the code of SCardGetStatusChange if the resource manager stops so much later."""
+    _, context = library.SCardEstablishContext(2)
+    _, [(state, _)] = library.SCardGetStatusChange(context, 0, [(DEFAULT_READER, 0)])
+    codes: list[int] = []
+    waiter = threading.Thread(
+        target=lambda: codes.append(library.SCardGetStatusChange(context, INFINITE, [(DEFAULT_READER, state & ~2)])[0])
+    )
+    waiter.start()
+    time.sleep(seconds)
+    with virtual.service_stopped():
+        waiter.join(5)
+    assert library.SCardReleaseContext(context) == ReturnCode.SCARD_E_NO_SERVICE
+    return codes[0]
+
+
+def test_a_stop_ends_a_wait_with_a_communication_error(library: Library) -> None:
+    codes = (code_of_a_wait_that_a_stop_ends(library, seconds) for seconds in (0.05, 0.5, 5))
+    started_late = ReturnCode.SCARD_E_NO_SERVICE
+    assert next(code for code in codes if code != started_late) == ReturnCode.SCARD_F_COMM_ERROR
+
+
 def test_after_a_stop_only_new_contexts_work_again(library: Library) -> None:
     _, context = library.SCardEstablishContext(2)
     _, card, _ = library.SCardConnect(context, DEFAULT_READER, 2, 3)
-    _, [(state, _)] = library.SCardGetStatusChange(context, 0, [(DEFAULT_READER, 0)])
-    _, waiting = library.SCardEstablishContext(2)
-    codes: list[int] = []
-    waiter = threading.Thread(
-        target=lambda: codes.append(library.SCardGetStatusChange(waiting, INFINITE, [(DEFAULT_READER, state & ~2)])[0])
-    )
-    waiter.start()
-    time.sleep(0.05)
     with virtual.service_stopped():
-        waiter.join(5)
-        assert codes == [ReturnCode.SCARD_F_COMM_ERROR]
         assert library.SCardEstablishContext(2) == (ReturnCode.SCARD_E_NO_SERVICE, 0)
         assert library.SCardTransmit(card, 2, READ_4, bytearray(6))[0] == ReturnCode.SCARD_E_NO_SERVICE
         assert library.SCardListReaders(context)[0] == ReturnCode.SCARD_E_NO_SERVICE
@@ -220,7 +260,6 @@ def test_after_a_stop_only_new_contexts_work_again(library: Library) -> None:
     assert library.SCardListReaders(context)[0] == ReturnCode.SCARD_E_NO_SERVICE
     assert library.SCardReleaseContext(context) == ReturnCode.SCARD_E_NO_SERVICE
     assert library.SCardIsValidContext(context) == NO_SUCH_HANDLE
-    assert library.SCardReleaseContext(waiting) == ReturnCode.SCARD_E_NO_SERVICE
     with Context(library=library) as fresh, fresh.attach(DEFAULT_READER) as attached:
         assert attached.transmit(READ_4) == ANSWER_4
 
@@ -232,6 +271,41 @@ def test_the_resource_manager_runs_again_after_the_last_start(library: Library) 
         assert library.SCardEstablishContext(2)[0] == ReturnCode.SCARD_E_NO_SERVICE
     with Context(library=library) as context:
         assert context.is_valid()
+
+
+def test_the_resource_manager_runs_again_after_ctrl_c_during_the_stop(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = _scardvirtual.stop_service
+
+    def interrupted() -> None:
+        stop()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_scardvirtual, "stop_service", interrupted)
+    with pytest.raises(KeyboardInterrupt), virtual.service_stopped():
+        pass
+    with Context(library=library) as context:
+        assert context.is_valid()
+
+
+@FORKS
+@pytest.mark.parametrize("change", [virtual.service_stopped, virtual.service_frozen])
+def test_the_child_of_a_fork_has_its_own_resource_manager(
+    change: Callable[[], AbstractContextManager[None]], library: Library
+) -> None:
+    with change(), ExitStack() as parents:
+        parents.enter_context(change())
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)  # it ends the child if the resource manager stays frozen
+            with change():
+                parents.close()
+                stopped = change is virtual.service_frozen or (
+                    library.SCardEstablishContext(2)[0] == ReturnCode.SCARD_E_NO_SERVICE
+                )
+            os._exit(not stopped or library.SCardEstablishContext(2)[0] != 0)
+        assert os.waitpid(child, 0)[1] == 0
 
 
 @pytest.mark.parametrize("name", [name for name in CALLS if name != "SCardFreeMemory"])
@@ -251,18 +325,21 @@ def test_no_function_returns_while_the_resource_manager_is_frozen(name: str, lib
 
 
 def test_a_wait_returns_only_when_the_resource_manager_goes_on(library: Library) -> None:
-    with Context(library=library) as context:
-        known = [(one.reader, one.event_count << 16 | one.state) for one in context.get_status_change([DEFAULT_READER])]
+    with virtual.VirtualReader("wait") as reader, Context(library=library) as context:
+        known = [(one.reader, one.event_count << 16 | one.state) for one in context.get_status_change(["wait"])]
         _, waiting = library.SCardEstablishContext(2)
         returned: list[object] = []
-        thread = threading.Thread(target=lambda: returned.append(library.SCardGetStatusChange(waiting, 200, known)[0]))
+        thread = threading.Thread(
+            target=lambda: returned.append(library.SCardGetStatusChange(waiting, INFINITE, known)[0])
+        )
         thread.start()
         time.sleep(0.02)
         with virtual.service_frozen():
-            time.sleep(0.3)
+            reader.insert(virtual.AnsweringCard())
+            time.sleep(0.1)
             assert returned == []
         thread.join(5)
-        assert returned == [ReturnCode.SCARD_E_TIMEOUT]
+        assert returned == [0]
         library.SCardReleaseContext(waiting)
 
 
@@ -282,15 +359,19 @@ def test_a_new_card_replaces_one_that_a_fault_removed(library: Library) -> None:
 
 
 def test_a_command_during_the_stop_is_a_communication_error(library: Library) -> None:
-    card = SCardManage(library).attach_by_ifd(DEFAULT_READER)
-    stopped = virtual.service_stopped()
-    timer = threading.Timer(0.05, stopped.__enter__)
-    timer.start()
-    with pytest.raises(CommunicationError):
-        card.transmit(bytes.fromhex("801000C8"))  # 200 ms
-    timer.join()
-    stopped.__exit__(None, None, None)
-    card.detach()  # what is gone is detached already
+    with ExitStack() as stops, virtual.VirtualReader("stop") as reader:
+
+        class StoppingCard(EchoCard):
+            def transmit(self, command: bytes) -> bytes:
+                stops.enter_context(virtual.service_stopped())
+                return super().transmit(command)
+
+        reader.insert(StoppingCard())
+        card = SCardManage(library).attach_by_ifd("stop")
+        with pytest.raises(CommunicationError):
+            card.transmit(READ_4)
+        stops.close()
+        card.detach()  # what is gone is detached already
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ from scardffi import (
     errors,
     virtual,
 )
-from scardffi.virtual import AnsweringCard, VirtualReader
+from scardffi.virtual import AnsweringCard, VirtualReader, _scardvirtual
 from scardffi.virtual import reader as module
 
 # Python 3.12 advises against forks of a process with threads.
@@ -49,13 +49,29 @@ pytestmark = pytest.mark.filterwarnings(r"ignore:.*use of fork\(\):DeprecationWa
 
 NAME = "Reader of a test"
 REGISTRIES = (module._plugged, module._readers, module._cards, module._card_keys)
-SLEEP_200 = bytes.fromhex("801000C8")
 
 
 @pytest.fixture
 def reader() -> Iterator[VirtualReader]:
     with VirtualReader(NAME) as plugged:
         yield plugged
+
+
+@contextlib.contextmanager
+def removed_during_a_command(reader: VirtualReader) -> Iterator[None]:
+    """Remove the card 50 ms after the first SCardTransmit of the context has begun."""
+    with virtual.fault("SCardTransmit", latency=0) as begins:
+
+        def remove() -> None:
+            while begins.hits == 0:
+                time.sleep(0.001)
+            time.sleep(0.05)
+            reader.remove()
+
+        removing = threading.Thread(target=remove)
+        removing.start()
+        yield
+        removing.join(10)
 
 
 def attach(library: Library) -> SCardManage:
@@ -282,8 +298,7 @@ def test_a_command_takes_the_latency_and_a_removal_ends_it(
         attached.transmit(GET_CHALLENGE)
         assert time.perf_counter() - start >= 0.05
         reader.latency = 60
-        threading.Timer(0.1, reader.remove).start()
-        with pytest.raises(NoSmartCardError):
+        with removed_during_a_command(reader), pytest.raises(NoSmartCardError):
             attached.transmit(GET_CHALLENGE)
         assert time.perf_counter() - start < 30
     assert reader.latency == 60
@@ -371,6 +386,66 @@ def test_threads_plug_and_unplug_readers_of_one_name(count: int, library: Librar
         readers[0].unplug()
     assert [dict(registry) for registry in REGISTRIES] == before
     with readers[0], attach(library) as card:
+        assert card.transmit(GET_CHALLENGE) == GET_CHALLENGE + b"\x90\x00"
+
+
+def test_the_end_of_the_context_leaves_another_reader_that_gets_the_name_meanwhile(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = VirtualReader(NAME), VirtualReader(NAME)
+
+    def replace() -> None:
+        with contextlib.suppress(UnknownReaderError):  # the context was quicker
+            first.unplug()
+        second.plug()
+
+    replacing = threading.Thread(target=replace)
+
+    class Plugged(dict[str, VirtualReader]):
+        def get(self, name: str, default: VirtualReader | None = None) -> VirtualReader | None:  # type: ignore[override]  # the one that is used
+            found = super().get(name, default)
+            if replacing.ident is None:
+                replacing.start()
+                replacing.join(0.2)
+            return found
+
+    monkeypatch.setattr(module, "_plugged", Plugged())
+    first.plug()
+    first.__exit__(None, None, None)
+    replacing.join(10)
+    with Context(library=library) as context:
+        assert NAME in context.list_readers()
+    second.unplug()
+
+
+def interrupt_after(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Ctrl-C come when this function of the virtual library returns."""
+    function = getattr(_scardvirtual, name)
+
+    def interrupted(*arguments: object) -> None:
+        function(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_scardvirtual, name, interrupted)
+
+
+def test_ctrl_c_while_a_reader_is_plugged_in_leaves_no_reader(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_after("plug", monkeypatch)
+    with pytest.raises(KeyboardInterrupt), VirtualReader(NAME):
+        pass
+    with Context(library=library) as context:
+        assert NAME not in context.list_readers()
+
+
+def test_ctrl_c_while_a_card_is_inserted_leaves_a_card_that_answers(
+    library: Library, reader: VirtualReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_after("insert", monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        reader.insert(EchoCard())
+    with attach(library) as card:
         assert card.transmit(GET_CHALLENGE) == GET_CHALLENGE + b"\x90\x00"
 
 
@@ -467,10 +542,8 @@ def test_a_command_never_reaches_a_card_that_was_removed_during_its_latency(
     card = SeeingCard()
     reader.insert(card)
     reader.latency = 30
-    with attach(library) as attached:
-        threading.Timer(0.05, reader.remove).start()
-        with pytest.raises(NoSmartCardError):
-            attached.transmit(GET_CHALLENGE)
+    with attach(library) as attached, removed_during_a_command(reader), pytest.raises(NoSmartCardError):
+        attached.transmit(GET_CHALLENGE)
     assert card.seen == 0
 
 
@@ -491,7 +564,15 @@ def test_calls_of_a_card_from_inside_its_command_do_not_wait_for_it(library: Lib
 
 
 def test_a_waiting_reset_does_not_affect_the_card_of_another_reader(library: Library) -> None:
-    first, second, card = VirtualReader("first", AnsweringCard()), VirtualReader("second"), EchoCard()
+    entered, ends = threading.Event(), threading.Event()
+
+    class SlowCard(EchoCard):
+        def transmit(self, command: bytes) -> bytes:
+            entered.set()
+            assert ends.wait(10)
+            return super().transmit(command)
+
+    first, second, card = VirtualReader("first", SlowCard()), VirtualReader("second"), EchoCard()
     first.plug()
     errors: list[Exception] = []
 
@@ -502,15 +583,16 @@ def test_a_waiting_reset_does_not_affect_the_card_of_another_reader(library: Lib
             errors.append(error)
 
     attached = SCardManage(library).attach_by_ifd("first")
-    running = threading.Thread(target=lambda: library.SCardTransmit(attached.handle, 2, SLEEP_200, bytearray(2)))
+    running = threading.Thread(target=lambda: library.SCardTransmit(attached.handle, 2, GET_CHALLENGE, bytearray(8)))
     resetting = threading.Thread(target=reset)
     running.start()
-    time.sleep(0.05)
+    assert entered.wait(10)
     resetting.start()
-    time.sleep(0.05)
+    time.sleep(0.05)  # the result is the same if the reset begins later
     first.unplug()
     second.plug()
     second.insert(card)
+    ends.set()
     for thread in (running, resetting):
         thread.join(10)
     attached.detach()
@@ -522,21 +604,26 @@ def test_a_waiting_reset_does_not_affect_the_card_of_another_reader(library: Lib
 def test_no_connection_succeeds_during_a_reconnect_for_exclusive_access(
     library: Library, reader: VirtualReader
 ) -> None:
+    resetting = threading.Event()
+
     class SlowCard(EchoCard):
         def reset(self) -> None:
             super().reset()
-            time.sleep(0.1)
+            if self.resets == 2:  # not at the insertion
+                resetting.set()
+                time.sleep(0.1)
 
     reader.insert(SlowCard())
     codes: list[int] = []
 
     def connect() -> None:
         _, context = library.SCardEstablishContext(2)
+        assert resetting.wait(10)
         codes.append(library.SCardConnect(context, NAME, 2, 3)[0])
         library.SCardReleaseContext(context)
 
     with attach(library) as card:
-        other = threading.Timer(0.05, connect)
+        other = threading.Thread(target=connect)
         other.start()
         card.reconnect(share_mode=ShareMode.EXCLUSIVE, initialization=1)
         other.join(10)

@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 from support.cards import T1_ATR, RecordingCard
 from support.interpreter import run_python
-from support.pcscd import PrivatePcscd, free_vpcd_port
+from support.pcscd import PrivatePcscd
+from support.ports import free_port
 
 from scardffi import ReturnCode, errors
 from scardffi.virtual._last_answer import LastAnswer
@@ -185,7 +186,7 @@ def test_a_card_connects_to_a_reader(reader: socket.socket, card: RecordingCard)
 
 
 def test_a_card_waits_for_a_reader_that_is_starting_up(card: RecordingCard) -> None:
-    port = free_vpcd_port()
+    port = free_port()
     plugged = VpcdCard(card, port)
     starting = threading.Thread(target=plugged.start)
     starting.start()
@@ -203,7 +204,7 @@ def test_without_a_reader_at_the_port_the_connection_is_refused(
     card: RecordingCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("scardffi.virtual.vpcd._CONNECT_SECONDS", 0.2)
-    plugged = VpcdCard(card, free_vpcd_port())
+    plugged = VpcdCard(card, free_port())
     with pytest.raises(ConnectionRefusedError):
         plugged.start()
     plugged.stop()
@@ -444,7 +445,7 @@ WITHOUT_DESCRIPTORS = """
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the descriptors of a Linux process")
 @pytest.mark.parametrize("kind", ["card", "reader"])
 def test_listening_waits_without_work_for_a_free_descriptor(kind: str, card: RecordingCard) -> None:
-    port = free_vpcd_port()
+    port = free_port()
     program = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(WITHOUT_DESCRIPTORS), kind],
         cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -625,7 +626,7 @@ CLIENT = """
 
 @pytest.mark.usefixtures("daemon")  # skipped without a pcscd
 def test_a_real_pcscd_connects_to_cards_that_listen(tmp_path: Path) -> None:
-    port = free_vpcd_port()
+    port = free_port()
     first, second = RecordingCard(lambda _: b"1\x90\x00"), RecordingCard(lambda _: b"2\x90\x00")
     with (
         VpcdCard(first, port, listen=True) as one,
@@ -650,18 +651,19 @@ def test_an_exchange_through_a_real_pcscd_does_not_wait_for_delayed_acknowledgem
     with VpcdCard(card, vpcd_port):
         daemon.wait_for_card(reader)
         with SCardManage().attach_by_ifd(reader) as attached:
-            start = time.perf_counter()
+            seconds = []
             for _ in range(50):
+                start = time.perf_counter()
                 attached.transmit(COMMAND)
-            elapsed = time.perf_counter() - start
+                seconds.append(time.perf_counter() - start)
     daemon.wait_for_card(reader, present=False)
-    assert elapsed < 50 * 0.04 / 2, "each exchange waits 40 ms for a delayed acknowledgement"
+    assert min(seconds) < 0.04 / 2, "each exchange waits 40 ms for a delayed acknowledgement"
 
 
 def test_a_real_pcscd_never_waits_for_ever_because_of_a_card(
     daemon: PrivatePcscd, vpcd_port: int, card: RecordingCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scardffi import Context
+    from scardffi import Context, SCardError
 
     monkeypatch.setattr("scardffi.virtual.vpcd._SILENCE_SECONDS", 1.0)
     reader = daemon.vpcd_reader(vpcd_port)
@@ -676,9 +678,14 @@ def test_a_real_pcscd_never_waits_for_ever_because_of_a_card(
             assert attached.transmit(GET_ATR) == card.atr  # vpcd cannot transport this command
         assert [type(error) for error in plugged.errors] == [ValueError, ValueError]
         for control in (POWER_OFF, POWER_ON, RESET):
-            daemon.wait_for_card(reader)
-            with context.attach(reader) as attached:
-                assert attached.transmit(control) == b""
+            answer = None
+            deadline = time.monotonic() + 20
+            while answer is None and time.monotonic() < deadline:
+                daemon.wait_for_card(reader)
+                # pcscd may notice only now that the card has ended the connection before.
+                with contextlib.suppress(SCardError), context.attach(reader) as attached:
+                    answer = attached.transmit(control)
+            assert answer == b""
         card.atr = b""  # mute
         daemon.wait_for_card(reader, present=False)
         card.atr = T1_ATR

@@ -11,7 +11,6 @@ There is no 32-bit process, no module of the limited API, and no build by MSVC.
 
 import ctypes
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from support.commands import ANSWER_4, READ_4
+from support.ports import free_port
 
 from scardffi import (
     CardState,
@@ -240,10 +240,7 @@ def test_doctor_has_found_the_stopped_service() -> None:
 
 
 def test_a_card_behind_a_socket_connects_and_disconnects() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-c", BEHIND_A_SOCKET, str(port)]
+    command = [sys.executable, "-c", BEHIND_A_SOCKET, str(free_port())]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout.split(), done.stderr) == (["True", "gone"], "")
 

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Concatenate, ParamSpec, TypeVar
 
-from ..._locks import Mutex
+from ..._locks import ForkMutex
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
@@ -18,7 +18,7 @@ class Synchronization:
     """An object with a lock, ``mutex``, which the same thread can take several times."""
 
     def __init__(self) -> None:
-        self.mutex = Mutex()
+        self.mutex = ForkMutex()
 
 
 def synchronized(method: Callable[Concatenate[_Self, _P], _T]) -> Callable[Concatenate[_Self, _P], _T]:

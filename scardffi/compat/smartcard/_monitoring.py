@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, Protocol, Self, TypeAlias
+from typing import Any, ClassVar, Final, Protocol, Self, TypeAlias
 
-from ..._locks import Mutex
+from ..._locks import ForkMutex, Mutex
 from ...constants import Scope
 from ...errors import CancelledError, EventsLostError, SCardTimeoutError, UnexpectedStateError
 from ...monitor import Event, Monitor
@@ -26,17 +27,21 @@ class Source(Protocol):
 
 
 def batches(monitor: Monitor, end: float | None) -> Iterator[list[Event]]:
-    """Yield the events of a new monitor until ``time.perf_counter()`` is ``end``; each list has all that wait."""
-    while True:
-        left = None if end is None else max(0.0, end - time.perf_counter())
+    """Yield the events of a new monitor until ``time.perf_counter()`` is ``end``; each list has all that wait.
+
+    The first list begins with the events of what is there; it is empty if there are no readers.
+    """
+    left = None if end is None else monitor._end_of_wait(end) - time.perf_counter()  # noqa: SLF001  it is of scardffi
+    if not monitor._hub.begun.wait(left):  # noqa: SLF001  as above
+        return
+    yield list(_waiting(monitor))
+    while (left := None if end is None else end - time.perf_counter()) is None or left > 0:
         try:
             yield [monitor.wait(timeout=left), *_waiting(monitor)]
         except SCardTimeoutError:
-            pass
-        except EventsLostError:
-            continue  # the next events are those of the present state
-        if end is not None and time.perf_counter() >= end:
             return
+        except EventsLostError:
+            pass  # the next events are those of the present state
 
 
 def _waiting(monitor: Monitor) -> Iterator[Event]:
@@ -94,14 +99,17 @@ class EventSource:
         self._monitor.close()
 
 
+_making: Final = ForkMutex()  # held while the object of a class is made
+
+
 class MonitorObservable(Observable):
     """The base class of monitors, which have a native context of their own while there are observers.
 
     ``update(monitor, (added, removed))`` of each observer is called on one thread, which has a name. A new observer
     first gets all that is there, as added; if that is known already, :meth:`addObserver` calls it. After
-    :meth:`deleteObserver` no call of ``update`` begins.
+    :meth:`deleteObserver` no call of ``update`` begins; it does not wait for the end of one that has begun.
 
-    Each subclass has one object in a process.
+    Each subclass has one object in a process. In the child of a fork it has no observers at first.
 
     Attributes:
         instance: this object; None before the first use.
@@ -115,15 +123,22 @@ class MonitorObservable(Observable):
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
         """Return the object."""
-        if cls.instance is None:
-            made = super().__new__(cls)
-            Observable.__init__(made)
-            made._delivery, made._present, made.rmthread = Mutex(), [], None
-            cls.instance = made
-        return cls.instance
+        with _making:
+            if cls.instance is None:
+                made = super().__new__(cls)
+                made._begin()
+                if hasattr(os, "register_at_fork"):
+                    os.register_at_fork(after_in_child=made._begin)
+                cls.instance = made
+            return cls.instance
 
     def __init__(self) -> None:
         """Do nothing: the object exists."""
+
+    def _begin(self) -> None:
+        """Begin without observers, and with free locks."""
+        Observable.__init__(self)
+        self._delivery, self._present, self.rmthread = Mutex(), [], None
 
     def source(self) -> Source:
         """Return where the news comes from."""
@@ -142,8 +157,9 @@ class MonitorObservable(Observable):
         with self._delivery:
             if self.rmthread is source:
                 self._present = [one for one in self._present if one not in removed] + added
-                self.setChanged()
-                self.notifyObservers((added, removed))
+                for observer in list(self.obs):
+                    if observer in self.obs:  # it may have been removed during the calls before
+                        notify(observer, self, (added, removed))
 
     def addObserver(self, observer: Observer) -> None:
         """Add an observer, if it is not there already."""

@@ -16,6 +16,8 @@
 #define TAG_DISSECTOR 12
 #define TAG_DIRECTION 35 /* of ISO 7816 */
 
+const unsigned char pcapng_end[8] = {0};
+
 static unsigned char *put16(unsigned char *at, unsigned value)
 {
     uint16_t number = (uint16_t)value;

@@ -9,6 +9,9 @@
 
 #define PCAPNG_HEAD_SIZE 76
 
+/* The start of a block that is not possible. A reader ends there. */
+extern const unsigned char pcapng_end[8];
+
 /* Write the head of a file: the section header and the one interface. */
 void pcapng_head(unsigned char head[PCAPNG_HEAD_SIZE]);
 

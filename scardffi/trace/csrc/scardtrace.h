@@ -20,9 +20,13 @@ void scardtrace_follow_environment(int slot);
 
 /* Record the calls of a slot to the file at `path`, which is appended to, as text to stderr if `path` is "-", or to the
  * `pipe`, a descriptor or on Windows a handle, of which a duplicate is used, if `path` is NULL. `secrets` has the form
- * of SCARDFFI_TRACE_SECRETS; it may be NULL. Returns a number for scardtrace_stop, or writes the problem to `problem`
- * and returns minus an errno if the file cannot be opened, 0 if the file is not a trace or `secrets` is not valid. */
-int scardtrace_start(int slot, const char *path, intptr_t pipe, const char *secrets, char *problem, size_t size);
+ * of SCARDFFI_TRACE_SECRETS; it may be NULL. Returns 0 and writes the `number` for scardtrace_stop, or writes the
+ * problem to `problem` and returns an errno if the file cannot be opened, -1 if the file is not a trace or `secrets` is
+ * not valid. */
+int scardtrace_start(int slot, const char *path, intptr_t pipe, const char *secrets, int *number, char *problem,
+                     size_t size);
+
+/* End a recording; nothing if the number is 0. */
 void scardtrace_stop(int number);
 
 /* Find the secret part of a command, by the rules that `secrets` adds to those that always hold. Returns its length, 0

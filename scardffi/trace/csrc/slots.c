@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "exported.h"
+#include "pcapng.h"
 #include "platform.h"
 #include "real_library.h"
 #include "scardtrace.h"
@@ -82,7 +83,7 @@ static void after_fork_in_child(void)
     process = system_process();
     fork_count++;
     for (struct sink *sink = sinks; sink != NULL; sink = sink->next)
-        sink->has_failed = sink->has_failed || sink->is_pipe; /* the parent reads it, and waits for its end */
+        sink->has_failed = sink->has_failed || sink->is_pipe; /* only the parent writes to it */
 }
 
 static void begin(void)
@@ -124,31 +125,30 @@ EXPORTED int scardtrace_slot(void *library)
     return number < SLOT_COUNT ? number : -1;
 }
 
-/* Add a sink to a slot. Returns NULL and a message in `problem` if it cannot be opened. */
-static struct sink *add(int slot, const char *path, system_file pipe, const char *secrets, char *problem, size_t size,
-                        int *error)
+/* Add a sink to a slot. Returns the same values as scardtrace_start. */
+static int add(int slot, const char *path, system_file pipe, const char *secrets, int *number, char *problem,
+               size_t size)
 {
-    struct sink *sink = sink_open(path, pipe, secrets, problem, size, error);
+    int error = 0;
+    struct sink *sink = sink_open(path, pipe, secrets, problem, size, &error);
     if (sink == NULL)
-        return NULL;
+        return error != 0 ? error : -1;
     pthread_rwlock_wrlock(&sinks_rwlock);
     pthread_mutex_lock(&slots_mutex);
-    sink->number = ++last_sink;
+    *number = sink->number = ++last_sink;
     sink->slot = slot;
     sink->next = sinks;
     sinks = sink;
     __atomic_add_fetch(&slots[slot].sink_count, 1, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&slots_mutex);
     pthread_rwlock_unlock(&sinks_rwlock);
-    return sink;
+    return 0;
 }
 
-EXPORTED int scardtrace_start(int slot, const char *path, intptr_t pipe, const char *secrets, char *problem,
-                              size_t size)
+EXPORTED int scardtrace_start(int slot, const char *path, intptr_t pipe, const char *secrets, int *number,
+                              char *problem, size_t size)
 {
-    int error = 0;
-    struct sink *sink = add(slot, path, pipe, secrets, problem, size, &error);
-    return sink != NULL ? sink->number : -error;
+    return add(slot, path, pipe, secrets, number, problem, size);
 }
 
 EXPORTED void scardtrace_stop(int number)
@@ -165,8 +165,11 @@ EXPORTED void scardtrace_stop(int number)
     }
     pthread_mutex_unlock(&slots_mutex);
     pthread_rwlock_unlock(&sinks_rwlock);
-    if (sink != NULL)
-        sink_close(sink);
+    if (sink == NULL)
+        return;
+    if (sink->is_pipe)
+        sink_write(sink, pcapng_end, sizeof pcapng_end); /* a child of a fork may keep the pipe open */
+    sink_close(sink);
 }
 
 EXPORTED void scardtrace_follow_environment(int slot)
@@ -177,10 +180,10 @@ EXPORTED void scardtrace_follow_environment(int slot)
     /* A thread that comes second waits until the file is open, so that none of its calls is missing. */
     pthread_mutex_lock(&environment_mutex);
     char problem[512];
-    int error;
+    int number;
     if (!slots[slot].follows_environment &&
-        add(slot, path, SYSTEM_NO_FILE, platform_environment("SCARDFFI_TRACE_SECRETS"), problem, sizeof problem,
-            &error) == NULL)
+        add(slot, path, SYSTEM_NO_FILE, platform_environment("SCARDFFI_TRACE_SECRETS"), &number, problem,
+            sizeof problem) != 0)
         fprintf(stderr, "scardffi: no trace is written to %s: %s\n", path, problem);
     slots[slot].follows_environment = true;
     pthread_mutex_unlock(&environment_mutex);

@@ -132,6 +132,7 @@ static void release(struct card *card)
     free(card);
 }
 
+/* An emulator that sends codes answers or hangs up; before it answers, it ends a running command of another program. */
 static bool request_atr(struct card *card)
 {
     const struct vpcd_card *self = (const struct vpcd_card *)card;
@@ -139,7 +140,7 @@ static bool request_atr(struct card *card)
     unsigned char atr[MAX_ATR_SIZE];
     if (!send_control_message(self->connection, POWER_ON) || !send_control_message(self->connection, GET_ATR))
         return false;
-    int64_t length = receive_message(self->connection, atr, sizeof atr, &deadline);
+    int64_t length = receive_message(self->connection, atr, sizeof atr, self->port->sends_codes ? NULL : &deadline);
     return length >= 0 && card_set_atr(card, atr, (size_t)length);
 }
 

@@ -101,10 +101,11 @@ class PCSCCardConnection(CardConnection):
         Raises:
             CardConnectionException: the resource manager does not run.
         """
-        if self._context is None:
-            with failing(CardConnectionException, "Failed to establish context : "):
-                self._context = Context(Scope.USER)
-        return self._context.handle
+        with self.mutex:
+            if self._context is None:
+                with failing(CardConnectionException, "Failed to establish context : "):
+                    self._context = Context(Scope.USER)
+            return self._context.handle
 
     def connect(self, protocol: int | None = None, mode: int | None = None, disposition: int | None = None) -> None:
         """Connect to the card. Wraps ``SCardConnect``. A connection that is there is ended first; see CardConnection.
@@ -151,8 +152,12 @@ class PCSCCardConnection(CardConnection):
 
     def _use(self, manage: SCardManage, wanted: int) -> None:
         """Note an established connection and its protocol: one of those that were wanted."""
-        self.manage, self._send = manage, manage.transmit
-        _attached.add(manage)
+        with self.mutex:
+            before, self.manage, self._send = self.manage, manage, manage.transmit
+            _attached.add(manage)
+        if before is not None and before is not manage:  # another thread has connected at the same time
+            with contextlib.suppress(SCardError):
+                _detach(before, Disposition.LEAVE)
         try:
             active = int(manage.protocol)
         except SCardError:  # there is no card, or it was reset meanwhile, as the next call says
@@ -176,14 +181,16 @@ class PCSCCardConnection(CardConnection):
             self._detach(self.disposition)
 
     def _detach(self, disposition: int) -> None:
-        manage, self.manage, self._send = self.manage, None, _not_connected
+        with self.mutex:
+            manage, self.manage, self._send = self.manage, None, _not_connected
         if manage is not None:
             _detach(manage, disposition)
 
     def release(self) -> None:
         """End the connection, if it is there, and free the context. Wraps ``SCardReleaseContext``."""
         self._tell_release()
-        context, self._context = self._context, None
+        with self.mutex:
+            context, self._context = self._context, None
         if context is not None:
             context.release()
         self.disconnect()

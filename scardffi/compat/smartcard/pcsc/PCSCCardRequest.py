@@ -17,6 +17,8 @@ from ..Card import Card
 from ..Exceptions import CardConnectionException, CardRequestException, CardRequestTimeoutException
 from .PCSCReader import PCSCReader
 
+_INSERTED = EventKind.CARD_INSERTED
+
 
 class PCSCCardRequest(AbstractCardRequest):
     """A request for a card. Its arguments are those of :class:`.AbstractCardRequest`. Ctrl-C ends a wait within 100 ms.
@@ -69,20 +71,26 @@ class PCSCCardRequest(AbstractCardRequest):
         if names == []:
             return
         with failing(CardRequestException, "Waiting for a card failed: "), Monitor(names, scope=Scope.USER) as monitor:
-            if self.newcardonly:  # the first events are those of the cards that are there
-                for batch in batches(monitor, time.perf_counter()):
-                    start = batch[0].time
-                    yield self._matching(event for event in batch if event.time != start)
+            old: set[str] | None = None if self.newcardonly else set()
             for batch in batches(monitor, end):
-                yield self._matching(batch)
+                if old is None:  # the events of what is there have the time of the first one
+                    old = {one.reader for one in batch if one.kind is _INSERTED and one.time == batch[0].time}
+                yield self._matching(batch, old)
 
-    def _matching(self, events: Iterable[Event]) -> list[Card]:
-        """Return the cards that match and are there after these events."""
+    def _matching(self, events: Iterable[Event], old: set[str]) -> list[Card]:
+        """Return the cards that match and are there after these events.
+
+        Args:
+            events: the events.
+            old: the names of the readers with a card that is not wanted; those whose card is removed are discarded.
+        """
         there: dict[str, Card] = {}
-        coming = {EventKind.CARD_INSERTED, EventKind.CARD_CHANGED}
         for event in events:
             if event.kind is EventKind.CARD_REMOVED:
                 there.pop(event.reader, None)
-            elif event.kind in coming and event.atr and not event.state & ReaderStateFlag.MUTE:
+                old.discard(event.reader)
+            elif event.kind not in {_INSERTED, EventKind.CARD_CHANGED} or event.reader in old:
+                continue
+            elif event.atr and not event.state & ReaderStateFlag.MUTE:
                 there[event.reader] = Card(event.reader, list(event.atr))
         return [card for card in there.values() if self.cardType.matches(card.atr, PCSCReader(str(card.reader)))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ...._locks import ForkMutex
 from ....context import Context  # noqa: TC001  the reference of the site resolves it
 from .._failure import new_context
 
@@ -19,6 +20,7 @@ class PCSCContext:
     """
 
     instance: ClassVar[Context | None] = None
+    _mutex: ClassVar = ForkMutex()  # held while the instance changes
 
     def __init__(self) -> None:
         self.getContext()
@@ -26,18 +28,21 @@ class PCSCContext:
     @staticmethod
     def getContext() -> int:
         """Return the context, for the functions of smartcard.scard. Wraps ``SCardEstablishContext``."""
-        PCSCContext.instance = PCSCContext.instance or new_context()
-        return PCSCContext.instance.handle
+        with PCSCContext._mutex:
+            PCSCContext.instance = context = PCSCContext.instance or new_context()
+            return context.handle
 
     @staticmethod
     def renewContext() -> int:
         """Release the context and return a new one."""
-        PCSCContext.releaseContext()
-        return PCSCContext.getContext()
+        with PCSCContext._mutex:
+            PCSCContext.releaseContext()
+            return PCSCContext.getContext()
 
     @staticmethod
     def releaseContext() -> None:
         """Release the context. Wraps ``SCardReleaseContext``."""
-        context, PCSCContext.instance = PCSCContext.instance, None
+        with PCSCContext._mutex:
+            context, PCSCContext.instance = PCSCContext.instance, None
         if context is not None:
             context.release()
