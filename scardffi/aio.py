@@ -192,8 +192,7 @@ class Context(NotCopied):
         async with Monitor(events) as monitor:
             while True:
                 try:
-                    left = None if end is None else max(0.0, end - time.perf_counter())
-                    found = await monitor.wait(search.is_found, left)
+                    found = await monitor._wait(search.is_found, end)
                 except EventsLostError:
                     search.begin_again()
                 except (CancelledError, SCardTimeoutError) as ended:
@@ -669,7 +668,10 @@ class Monitor(NotCopied):
         """Return the next event, or the next one for which ``predicate`` is true; the events before it are dropped."""
         limit = seconds("timeout", timeout)
         self._monitor._refuse_if_closed()
-        end = None if limit is None else time.perf_counter() + limit
+        return await self._wait(predicate, None if limit is None else time.perf_counter() + limit)
+
+    async def _wait(self, predicate: Callable[[Event], object] | None, end: float | None) -> Event:
+        """Do the same as :meth:`wait` until ``end``, but raise CancelledError if the monitor was closed before."""
         while True:
             event = await self._next(end)
             if predicate is None or predicate(event):

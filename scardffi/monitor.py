@@ -107,7 +107,10 @@ class Monitor(NotCopied):
         """
         limit = seconds("timeout", timeout)
         self._refuse_if_closed()
-        end = None if limit is None else time.perf_counter() + limit
+        return self._wait(predicate, None if limit is None else time.perf_counter() + limit)
+
+    def _wait(self, predicate: Callable[[Event], object] | None, end: float | None) -> Event:
+        """Do the same as :meth:`wait` until ``end``, but raise CancelledError if the monitor was closed before."""
         if end is not None and not self._hub.begun.is_open():
             self._hub.begun.wait(self._end_of_wait(end) - time.perf_counter())
         while True:
@@ -294,8 +297,7 @@ def wait_for_card(monitor: Monitor, search: _CardSearch, timeout: float | None) 
     end = None if timeout is None else time.perf_counter() + timeout
     while True:
         try:
-            left = None if end is None else max(0.0, end - time.perf_counter())
-            found = monitor.wait(search.is_found, left)
+            found = monitor._wait(search.is_found, end)  # noqa: SLF001  it is of this module
         except EventsLostError:
             search.begin_again()
         except (CancelledError, SCardTimeoutError) as ended:

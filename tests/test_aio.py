@@ -1,6 +1,7 @@
 """scardffi.aio on asyncio and trio: results, cancellations, threads, and the end of the loop."""
 
 import asyncio
+import functools
 import inspect
 import os
 import threading
@@ -41,43 +42,46 @@ from scardffi import aio
 
 NAME = "Reader of aio"
 SECONDS = 10
-SLOW_SECONDS = 0.1
 QUICK = bytes.fromhex("80010000")
 SLOW = bytes.fromhex("80020000")
+IN_PARTS = bytes.fromhex("80030000")
 READ = bytes.fromhex("00B0000000")
 Main = Callable[[aio.Context, aio.Card], Awaitable[object]]
 
 
 class Numbering:
-    """A card that answers with the number of the command. SLOW commands take time, and tell that they have begun."""
+    """A card that answers with the number of the command.
+
+    All commands but QUICK tell that they have begun, and take until the call that sends them is stopped, or
+    until ``may_end`` is set.
+    """
 
     atr = bytes.fromhex("3B80800101")
 
     def __init__(self) -> None:
         self.commands: list[bytes] = []
         self.has_begun = threading.Event()
-        self.rest = b""
+        self.may_end = threading.Event()
+        self.card: aio.Card | None = None
 
     def transmit(self, command: bytes) -> bytes:
         """Answer."""
         self.commands.append(command)
-        if command[1] == SLOW[1]:
+        if command != QUICK:
             self.has_begun.set()
-            time.sleep(SLOW_SECONDS)
-        if command == b"\x80\x03\x00\x00":
-            self.has_begun.set()
-            time.sleep(SLOW_SECONDS)
+            end = time.perf_counter() + SECONDS
+            while not (self._is_stopped() or self.may_end.wait(0.001)):
+                assert time.perf_counter() < end
+        if command == IN_PARTS:
             return b"\x61\x04"
         if command[:2] == READ[:2]:
-            self.has_begun.set()
-            time.sleep(SLOW_SECONDS)
             return bytes(256) + b"\x90\x00"
-        return self.answer(len(self.commands))
+        return bytes([len(self.commands)]) + b"\x90\x00"
 
-    @staticmethod
-    def answer(number: int) -> bytes:
-        """Return the answer to the command with this number."""
-        return bytes([number]) + b"\x90\x00"
+    def _is_stopped(self) -> bool:
+        """Return True if the task that waits for the command was cancelled."""
+        call = None if self.card is None else self.card._card.thread.present
+        return call is not None and call.stopped.is_open()
 
 
 @pytest.fixture
@@ -92,7 +96,9 @@ def run(request: pytest.FixtureRequest, numbering: Numbering) -> Iterator[Callab
     def run_main(main: Main) -> Any:
         async def with_card() -> object:
             async with aio.Context() as context, await context.attach(NAME) as card:
-                return await main(context, card)
+                numbering.card = card
+                with anyio.fail_after(6 * SECONDS):
+                    return await main(context, card)
 
         return anyio.run(with_card, backend=request.param)
 
@@ -127,6 +133,7 @@ async def cancelled_when_begun(numbering: Numbering, make: Callable[[], Awaitabl
     """Cancel an awaitable while the card is executing a command, and return the cancellation."""
     caught: list[BaseException] = []
     scope = anyio.CancelScope()
+    numbering.has_begun.clear()
 
     async def main() -> None:
         with scope:
@@ -189,7 +196,11 @@ def test_the_methods_return_what_those_without_async_return(run: Callable[[Main]
     run(main)
 
 
-def test_errors_are_those_of_the_methods_without_async(run: Callable[[Main], Any]) -> None:
+def test_errors_are_those_of_the_methods_without_async(
+    run: Callable[[Main], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scardffi.monitor._BEGIN_SECONDS", SECONDS)  # on a busy machine the readers may be found late
+
     async def main(context: aio.Context, card: aio.Card) -> None:
         with VirtualReader("Empty reader"), pytest.raises(NoSmartCardError):
             await context.attach("Empty reader")
@@ -240,7 +251,6 @@ def test_a_cancelled_transmit_has_its_answer_and_the_next_caller_gets_another(
         error = await cancelled_when_begun(numbering, lambda: card.transmit(SLOW))
         assert vars(error)["response"] == b"\x01\x90\x00"
         assert await card.transmit(QUICK) == b"\x02\x90\x00"
-        numbering.has_begun.clear()
         memory = bytearray(258)
         error = await cancelled_when_begun(numbering, lambda: card.transmit_into(SLOW, memory))
         assert vars(error)["response"] == memory[:3] == b"\x03\x90\x00"
@@ -255,14 +265,13 @@ def test_a_command_that_waits_for_its_turn_is_not_sent_after_a_cancellation(
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(card.transmit, SLOW)
             await until_begun(numbering)
-            start = time.perf_counter()
             with anyio.move_on_after(0.01) as scope:
                 with pytest.raises(anyio.get_cancelled_exc_class()) as cancelled:
                     await card.transmit(QUICK)
                 assert vars(cancelled.value)["response"] is None
                 raise cancelled.value
             assert scope.cancelled_caught
-            assert time.perf_counter() - start < SLOW_SECONDS
+            numbering.may_end.set()
         await card.status()
         assert numbering.commands == [SLOW]
 
@@ -271,7 +280,7 @@ def test_a_command_that_waits_for_its_turn_is_not_sent_after_a_cancellation(
 
 def test_a_cancelled_send_sends_no_get_response(run: Callable[[Main], Any], numbering: Numbering) -> None:
     async def main(_context: aio.Context, card: aio.Card) -> None:
-        error = await cancelled_when_begun(numbering, lambda: card.send("80030000"))
+        error = await cancelled_when_begun(numbering, lambda: card.send(IN_PARTS))
         assert vars(error)["response"] == b"\x61\x04"
         assert len(numbering.commands) == 1
 
@@ -301,8 +310,20 @@ def test_a_cancelled_file_transfer_tells_what_arrived(run: Callable[[Main], Any]
 
 
 def test_asyncio_s_own_cancellations_have_the_answer(numbering: Numbering) -> None:
+    async def timed_out(card: aio.Card) -> None:
+        async with asyncio.timeout(0.02):
+            await card.transmit(SLOW)
+
+    async def response_at_timeout(make: Callable[[], Awaitable[object]]) -> object:
+        while True:
+            with pytest.raises(TimeoutError) as timeout:
+                await make()
+            if response := getattr(timeout.value.__context__, "response", None):
+                return response  # on a busy machine, the time may be over before the command was sent
+
     async def main() -> None:
         async with aio.Context() as context, await context.attach(NAME) as card:
+            numbering.card = card
             task = asyncio.create_task(card.transmit(SLOW))
             await until_begun(numbering)
             task.cancel()
@@ -311,13 +332,10 @@ def test_asyncio_s_own_cancellations_have_the_answer(numbering: Numbering) -> No
             with pytest.raises(asyncio.CancelledError) as cancelled:
                 await task
             assert vars(cancelled.value)["response"] == b"\x01\x90\x00"
-            with pytest.raises(TimeoutError) as timeout:
-                async with asyncio.timeout(SLOW_SECONDS / 4):
-                    await card.transmit(SLOW)
-            assert vars(timeout.value.__context__)["response"] == b"\x02\x90\x00"
-            with pytest.raises(TimeoutError) as timeout:
-                await asyncio.wait_for(card.transmit(SLOW), SLOW_SECONDS / 4)
-            assert vars(timeout.value.__context__)["response"] == b"\x03\x90\x00"
+            async with asyncio.timeout(SECONDS):
+                assert await response_at_timeout(lambda: timed_out(card)) == b"\x02\x90\x00"
+                wait_for = functools.partial(asyncio.wait_for, timeout=0.02)
+                assert await response_at_timeout(lambda: wait_for(card.transmit(SLOW))) == b"\x03\x90\x00"
             assert await card.transmit(QUICK) == b"\x04\x90\x00"
             task = asyncio.create_task(card.transmit(SLOW))
             task.cancel()  # before it has begun
@@ -329,7 +347,10 @@ def test_asyncio_s_own_cancellations_have_the_answer(numbering: Numbering) -> No
         asyncio.run(main())
 
 
-def test_a_cancelled_lock_holds_no_transaction(run: Callable[[Main], Any]) -> None:
+def test_a_cancelled_lock_holds_no_transaction(run: Callable[[Main], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ANSWER_SECONDS", "INTERRUPT_SECONDS"):  # on a busy machine the answer may come late
+        monkeypatch.setattr(aio, name, SECONDS)
+
     async def main(_context: aio.Context, card: aio.Card) -> None:
         with PlainContext() as plain, plain.attach(NAME) as other:
             with other.transaction():
@@ -360,8 +381,9 @@ def test_a_call_that_pcsc_does_not_end_is_given_up(run: Callable[[Main], Any]) -
                 assert scope.cancelled_caught
                 with pytest.raises(SCardTimeoutError):
                     await context.attach(NAME, timeout=0.02)
-                with pytest.raises(SCardTimeoutError):
-                    await card.reconnect(timeout=0.02)
+                while card.is_attached:  # on a busy machine, the time may be over before the call has begun
+                    with pytest.raises(SCardTimeoutError):
+                        await card.reconnect(timeout=0.02)
                 with pytest.raises(UnexpectedStateError):
                     await card.transmit(QUICK)
                 assert time.perf_counter() - start < 1
@@ -405,9 +427,10 @@ def test_a_busy_card_has_one_thread_and_an_idle_card_has_none(run: Callable[[Mai
         async with anyio.create_task_group() as tasks:
             for _ in range(4):
                 tasks.start_soon(card.transmit, SLOW)
-            await until(numbering.has_begun.is_set)
+            await until_begun(numbering)
             if before:
                 await until(lambda: threads() <= before + 1)  # those of earlier calls end too
+            numbering.may_end.set()
         await until_threads_have_ended(before)
 
     run(main)
@@ -423,10 +446,10 @@ def test_a_monitor_is_a_stream_of_events_for_several_tasks(run: Callable[[Main],
     async def main(context: aio.Context, _card: aio.Card) -> None:
         lists: list[list[Event]] = [[], []]
         called: list[Event] = []
-        is_added = EventKind.READER_ADDED, "Another"
+        is_added, is_removed = (EventKind.READER_ADDED, "Another"), (EventKind.READER_REMOVED, "Another")
 
         def kinds() -> list[list[tuple[EventKind, str]]]:
-            return [[(event.kind, event.reader) for event in found] for found in lists]
+            return [[(event.kind, event.reader) for event in found] for found in (*lists, called)]
 
         async with context.monitor() as one, context.monitor() as other, anyio.create_task_group() as tasks:
             end = one.subscribe(called.append)
@@ -434,11 +457,10 @@ def test_a_monitor_is_a_stream_of_events_for_several_tasks(run: Callable[[Main],
                 tasks.start_soon(first_events, monitor, found)
             with VirtualReader("Another"):
                 await until(lambda: all(is_added in found for found in kinds()))
-            await until(lambda: len(called) == len(lists[0]))
+            await until(lambda: all(is_removed in found for found in kinds()))
         end()
-        assert is_added in kinds()[0]
-        assert kinds()[0][-1] == (EventKind.READER_REMOVED, "Another")
-        assert set(kinds()[0]) == set(kinds()[1]) == {(event.kind, event.reader) for event in called}
+        assert kinds()[0][-1] == is_removed
+        assert set(kinds()[0]) == set(kinds()[1]) == set(kinds()[2])
 
     run(main)
 
@@ -479,10 +501,30 @@ def test_close_and_cancel_end_the_waits_of_other_tasks(run: Callable[[Main], Any
             tasks.start_soon(iterates, monitor)
             tasks.start_soon(waits, "card", lambda: context.wait_for_card(reader="nobody"))
             tasks.start_soon(waits, "change", lambda: context.get_status_change(state))
-            await anyio.sleep(0.05)
+            plain = context._opened
+            await until(lambda: len(plain._card_waits) > 0 and any(wait.has_caller for wait in list(plain._waits)))
             await context.cancel()
             await monitor.close()
         assert sorted(ended) == ["card", "change", "iteration"]
+
+    run(main)
+
+
+def test_cancel_ends_a_wait_for_a_card_that_has_only_its_monitor(
+    run: Callable[[Main], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search_monitor = PlainContext._search_monitor
+
+    def cancelled(context: PlainContext) -> PlainMonitor:
+        monitor = search_monitor(context)
+        context.cancel()  # as from another thread
+        return monitor
+
+    monkeypatch.setattr(PlainContext, "_search_monitor", cancelled)
+
+    async def main(context: aio.Context, _card: aio.Card) -> None:
+        with pytest.raises(CancelledError, match=r"^wait_for_card: the wait was cancelled"):
+            await context.wait_for_card(SECONDS)
 
     run(main)
 
@@ -501,16 +543,18 @@ def test_cancellations_at_random_moments_lose_no_answer_and_leave_the_card_usabl
     count = int(os.environ.get("SCARDFFI_TEST_CANCELLATIONS", "10"))
     found, errors = run_alone("cancellations", backend, str(count), "14", seconds=60 + count)
     assert errors == ""
-    longest = {}
+    longest, late = {}, 0
     for name, outcome in found["awaitables"].items():
         assert outcome["usable"], name
         assert not outcome.get("answers lost or given twice", False), name
         assert outcome["cancelled"] == count, name
         longest[name] = outcome["longest_ms"]
+        late += outcome["late"]
     assert found["threads"] in {0, 1}
     shown = ", ".join(f"{name} {ms}" for name, ms in longest.items())
-    report(f"{count} cancellations of each awaitable on {backend}, longest in ms (limit 100): {shown}")
-    assert max(longest.values()) < 100
+    report(f"{count} cancellations of each awaitable on {backend}, {late} after 100 ms, longest in ms: {shown}")
+    assert late <= max(3, count / 50)  # other programs can delay some of them
+    assert max(longest.values()) < 2000
 
 
 def test_a_card_is_recovered_and_a_transaction_kept_alive(
@@ -529,7 +573,6 @@ def test_a_card_is_recovered_and_a_transaction_kept_alive(
             assert len(calls) == 1
             with virtual.fault("SCardStatus", code=0, times=10**6) as asked:
                 async with own.transaction(keep_alive=True):
-                    await anyio.sleep(0.1)
-                assert asked.hits > 3
+                    await until(lambda: asked.hits > 3)
 
     run(main)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from support.callback_card import CallbackLibrary
+from support.moments import when
 from support.reports import report
 from support.signals import ANY_SIGNAL, send_signal
 
@@ -19,7 +20,7 @@ LONG = bytes.fromhex("00DA0000 00FFFF") + bytes(65535)
 FOLLOW = Flow.GET_RESPONSE | Flow.CORRECT_LE
 PART_MS = 2
 AFTER_S = 0.15
-SLACK_S = 0.4  # beside the 100 ms that are promised, for a busy machine
+SLACK_S = 2.0  # beside the 100 ms that are promised, for a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -118,26 +119,17 @@ CHAINS = DRIPS[:-3]
 Way = Callable[[SCardManage, bytes, Flow], None]
 
 
-def interrupted(way: Way, number: int, error: type[BaseException], card: SCardManage, command: bytes) -> BaseException:
-    """Send the command, send a signal to this process, and return the exception. Checks the time that it took."""
-    sent: list[float] = []
-    begun = threading.Event()
-
-    def interrupt() -> None:
-        begun.wait()
-        time.sleep(AFTER_S)
-        sent.append(time.perf_counter())
-        send_signal(number)
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    with pytest.raises(error) as raised:  # noqa: PT012  # the time begins when the thread has started
-        begun.set()
+def interrupted(
+    cards: CallbackLibrary, way: Way, number: int, error: type[BaseException], card: SCardManage, command: bytes
+) -> tuple[BaseException, float]:
+    """Send the command, and a signal to this process; return the exception and the seconds from then to its arrival."""
+    with (
+        pytest.raises(error) as raised,
+        when(cards.slow_card_has_answered, lambda: send_signal(number), after=AFTER_S) as sent,
+    ):
         way(card, command, FOLLOW if command is READ else Flow.CHAIN)
-    took = time.perf_counter() - sent[0]
-    thread.join()
-    assert took < 0.1 + SLACK_S, f"{way.__name__} ended {took * 1000:.0f} ms after the signal"
-    return raised.value
+    assert sent.took < 0.1 + SLACK_S, f"{way.__name__} ended {sent.took * 1000:.0f} ms after the signal"
+    return raised.value, sent.took
 
 
 @pytest.mark.parametrize("way", DRIPS)
@@ -147,7 +139,7 @@ def test_a_signal_ends_a_drip_and_the_exception_has_what_arrived(
 ) -> None:
     buffer[:] = bytes(len(buffer))
     with cards.attach_slow(PART_MS, drips=True) as card:
-        kept = vars(interrupted(way, number, error, card, READ))
+        kept = vars(interrupted(cards, way, number, error, card, READ)[0])
         if way is by_update_binary_from:
             assert kept["arrived"] == 0
             assert len(kept["partial"]) > 1
@@ -161,10 +153,17 @@ def test_a_signal_ends_a_drip_and_the_exception_has_what_arrived(
         assert card.transmit(READ)[1:] == b"\x61\x01", "the turn is given back"
 
 
+@pytest.mark.alone
+def test_a_signal_ends_a_drip_within_100_ms(cards: CallbackLibrary) -> None:
+    with cards.attach_slow(PART_MS, drips=True) as card:
+        rounds = [interrupted(cards, by_transmit, signal.SIGINT, KeyboardInterrupt, card, READ) for _ in range(3)]
+    assert min(took for _, took in rounds) < 0.1 + PART_MS / 1000
+
+
 @pytest.mark.parametrize("way", CHAINS)
 def test_a_signal_ends_a_chain(way: Way, cards: CallbackLibrary) -> None:
-    with cards.attach_slow(PART_MS, drips=False) as card:
-        kept = vars(interrupted(way, signal.SIGINT, KeyboardInterrupt, card, LONG))
+    with cards.attach_slow(5 * PART_MS, drips=False) as card:
+        kept = vars(interrupted(cards, way, signal.SIGINT, KeyboardInterrupt, card, LONG)[0])
         assert kept.get("arrived", 0) == 0
         assert card.transmit(READ) == b"\x90\x00"
 
@@ -210,20 +209,17 @@ def test_a_progress_function_cannot_send_commands_in_the_middle_of_a_response(ca
 @pytest.mark.parametrize("way", DRIPS)
 def test_detach_in_another_thread_ends_a_drip(way: Way, cards: CallbackLibrary) -> None:
     card = cards.attach_slow(PART_MS, drips=True)
-    timer = threading.Timer(AFTER_S, card.detach)
-    timer.start()
-    start = time.perf_counter()
-    if way is by_unchecked:
-        exchange = card.exchange(READ, buffer, flow=FOLLOW)
-        assert exchange.unchecked() == -0x8000FFFF
-    else:
-        with pytest.raises(Exception, match="not attached") as raised:
-            way(card, READ, FOLLOW)
-        error = raised.value.__cause__ or raised.value
-        assert isinstance(error, UnexpectedStateError)
-        assert way is by_update_binary_from or error.arrived > 1
-    timer.join()
-    assert time.perf_counter() - start < AFTER_S + 0.1 + SLACK_S
+    with when(cards.slow_card_has_answered, card.detach, after=AFTER_S) as detached:
+        if way is by_unchecked:
+            exchange = card.exchange(READ, buffer, flow=FOLLOW)
+            assert exchange.unchecked() == -0x8000FFFF
+        else:
+            with pytest.raises(Exception, match="not attached") as raised:
+                way(card, READ, FOLLOW)
+            error = raised.value.__cause__ or raised.value
+            assert isinstance(error, UnexpectedStateError)
+            assert way is by_update_binary_from or error.arrived > 1
+    assert detached.took < 0.1 + SLACK_S
     assert not card.is_attached
 
 
@@ -232,12 +228,9 @@ def test_detach_ends_a_drip_of_the_table_for_other_tools(cards: CallbackLibrary)
     send = embed.prototype("exchange_send")
     with card.exchange(READ, bytearray(70000), flow=FOLLOW) as exchange:
         native = ctypes.c_void_p(int(ffi.cast("uintptr_t", exchange.native)))
-        timer = threading.Timer(AFTER_S, card.detach)
-        timer.start()
-        start = time.perf_counter()
-        assert send(native) == -0x8000FFFF
-        assert time.perf_counter() - start < AFTER_S + SLACK_S
-        timer.join()
+        with when(cards.slow_card_has_answered, card.detach, after=AFTER_S) as detached:
+            assert send(native) == -0x8000FFFF
+        assert detached.took < 0.1 + SLACK_S
 
 
 def test_no_command_of_another_thread_comes_between_the_parts_of_a_response(cards: CallbackLibrary) -> None:

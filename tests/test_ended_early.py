@@ -2,7 +2,6 @@
 
 import itertools
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -10,12 +9,14 @@ import pytest
 from conftest import Place
 from support.callback_card import CallbackLibrary
 from support.commands import ANSWER_4, READ_4
+from support.moments import when
 from support.reports import report
 from support.signals import ANY_SIGNAL, send_signal
 
 from scardffi import Replies, ReturnCode, SCardError, SCardManage, Script, ScriptError, virtual
 
 COMMANDS = 100
+MANY_COMMANDS = 2000
 PARTS_MS = 5
 
 
@@ -86,13 +87,13 @@ def test_whatever_a_signal_handler_raises_has_the_replies(
     raised_by_signal: type[BaseException], transaction: bool, virtual_place: Place
 ) -> None:
     with SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as card:
-        with virtual.fault("SCardTransmit", times=COMMANDS, latency=PARTS_MS / 1000):
-            timer = threading.Timer(0.05, send_signal, (ANY_SIGNAL,))
-            timer.start()
-            with pytest.raises(raised_by_signal) as raised:
-                Script([READ_4] * COMMANDS).run(card, transaction=transaction)
-            timer.join()
-        assert check(raised.value) < COMMANDS
+        with (
+            virtual.fault("SCardTransmit", times=MANY_COMMANDS, latency=PARTS_MS / 1000) as sent,
+            pytest.raises(raised_by_signal) as raised,
+            when(lambda: sent.hits > 1, lambda: send_signal(ANY_SIGNAL), after=0.02),
+        ):
+            Script([READ_4] * MANY_COMMANDS).run(card, transaction=transaction)
+        assert check(raised.value, MANY_COMMANDS) < MANY_COMMANDS
         assert card.transmit(READ_4) == ANSWER_4
 
 
@@ -171,13 +172,13 @@ def test_whatever_a_signal_handler_raises_has_the_number_of_bytes_transferred(
     chunk = 10
     memory = bytearray(5000)
     with cards.attach_slow(PARTS_MS, drips=False, data=chunk if name == "read_binary_into" else 0) as card:
-        timer = threading.Timer(0.08, send_signal, (ANY_SIGNAL,))
-        timer.start()
         start = time.perf_counter()
-        with pytest.raises(raised_by_signal) as raised:
+        with (
+            pytest.raises(raised_by_signal) as raised,
+            when(cards.slow_card_has_answered, lambda: send_signal(ANY_SIGNAL), after=0.02),
+        ):
             getattr(card, name)(memory, chunk=chunk)
         took = time.perf_counter() - start
-        timer.join()
     arrived = vars(raised.value)["arrived"]
     assert 0 < arrived <= (took * 1000 / PARTS_MS + 1) * chunk
     assert arrived % chunk == 0

@@ -1,14 +1,13 @@
 """Mutex: a lock that Ctrl-C never leaves held. test_interruption.py interrupts it at each point."""
 
 import ast
-import signal
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
-from support.signals import send_signal
+from support.moments import is_in
+from support.signals import ended_by_ctrl_c
 
 import scardffi
 from scardffi._locks import Mutex
@@ -52,17 +51,15 @@ def test_ctrl_c_ends_the_wait_for_it() -> None:
     mutex = Mutex()
     is_held, may_end = threading.Event(), threading.Event()
 
-    def hold_and_interrupt() -> None:
+    def hold() -> None:
         with mutex:
             is_held.set()
-            time.sleep(0.05)
-            send_signal(signal.SIGINT)
             may_end.wait(10)
 
-    thread = threading.Thread(target=hold_and_interrupt)
+    thread = threading.Thread(target=hold)
     thread.start()
     is_held.wait(10)
-    with pytest.raises(KeyboardInterrupt), mutex:
+    with ended_by_ctrl_c(is_in(Mutex.__enter__)), mutex:
         pass
     assert not is_free(mutex)
     may_end.set()

@@ -6,7 +6,6 @@ tests/conformance holds the codes that each function returns.
 import array
 import re
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -17,8 +16,10 @@ from uuid import UUID
 import pytest
 from conftest import Place
 from support.commands import ANSWER_4, READ_4
+from support.moments import is_in, when
 from support.pcscd import PrivatePcscd
 from support.shape import MACOS, NO_SUCH_HANDLE, WINDOWS
+from support.signals import send_signal
 
 from scardffi import (
     Attribute,
@@ -282,16 +283,19 @@ def test_what_a_call_has_opened_is_closed_if_a_signal_handler_raises_any_error(
     def interrupt(_number: int, _frame: Any) -> None:
         raise error("of the handler")
 
+    def send_and_end() -> None:
+        send_signal(signal.SIGALRM)
+        library.SCardEndTransaction(holder, Disposition.LEAVE)
+
     before = signal.signal(signal.SIGALRM, interrupt)
-    end = threading.Timer(0.2, library.SCardEndTransaction, (holder, Disposition.LEAVE))
-    end.start()
-    signal.setitimer(signal.ITIMER_REAL, 0.1)
     try:
-        with pytest.raises(error, match="of the handler"):
+        with (
+            pytest.raises(error, match="of the handler"),
+            when(is_in(Library.SCardBeginTransaction), send_and_end, after=0.05),
+        ):
             library.SCardBeginTransaction(waiting)
     finally:
         signal.signal(signal.SIGALRM, before)
-        end.join()
     assert library.SCardEndTransaction(waiting, Disposition.LEAVE) == ReturnCode.SCARD_E_NOT_TRANSACTED
     assert library.SCardReleaseContext(context) == SUCCESS
 

@@ -1,11 +1,11 @@
 """Waits for readers to be plugged in and unplugged: by PC/SC's notification, and by the list of readers as on macOS."""
 
 import contextlib
-import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from support.moments import any_is_in, when
 from support.shape import MACOS
 
 from scardffi import (
@@ -56,13 +56,9 @@ def reader() -> Iterator[VirtualReader]:
 
 @contextlib.contextmanager
 def soon(change: Callable[[], object]) -> Iterator[None]:
-    """Make the change on another thread while the block waits for it."""
-    timer = threading.Timer(0.05, change)
-    timer.start()
-    try:
+    """Make the change on another thread while the block waits for it in the library, or for the next poll."""
+    with when(any_is_in(Library.SCardGetStatusChange, ReaderPolling.step), change, after=0.05):
         yield
-    finally:
-        timer.join()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import _thread
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from conftest import Place
 from support.alone import run_alone
 from support.commands import ANSWER_4, READ_4
 from support.interpreter import run_python
+from support.moments import is_in, until
 from support.pcscd import PrivatePcscd
 
 from scardffi import (
@@ -31,6 +32,7 @@ from scardffi import (
     _keep_alive,
     virtual,
 )
+from scardffi._locks import Mutex
 from scardffi.virtual import AnsweringCard, VirtualReader
 
 NAME = "reader that comes and goes"
@@ -55,13 +57,6 @@ class Recoveries(list[SCardManage]):
         """Use the card."""
         assert card.transmit(READ_4) == ANSWER_4
         self.append(card)
-
-
-def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.005)
 
 
 def recovered_within(card: SCardManage, seconds: float = 20) -> None:
@@ -177,7 +172,7 @@ def test_threads_that_recover_at_the_same_time_call_on_reset_once(library: Libra
         entered.wait()
         for thread in threads[1:]:
             thread.start()
-        time.sleep(0.05)  # they wait
+        until(lambda: all(is_in(Mutex.__enter__, thread=thread)() for thread in threads[1:]))
         goes_on.set()
         for thread in threads:
             thread.join()
@@ -338,12 +333,15 @@ def test_a_long_command_is_not_disturbed_and_the_transaction_ends_at_once(
 ) -> None:
     reader.latency = 0.1
     with SCardManage(library).attach_by_ifd(NAME) as card:
-        with card.transaction(keep_alive=True):
-            assert card.transmit(READ_4) == ANSWER_4
-        start = time.perf_counter()
-        card.lock()
-        card.unlock()
-        assert time.perf_counter() - start < 0.05
+        best = 9.0
+        for _ in range(3):  # other programs can slow down a round
+            with card.transaction(keep_alive=True):
+                assert card.transmit(READ_4) == ANSWER_4
+            start = time.perf_counter()
+            card.lock()
+            card.unlock()
+            best = min(best, time.perf_counter() - start)
+        assert best < 0.05
 
 
 @pytest.mark.usefixtures("often")

@@ -1,7 +1,6 @@
 """Script: many commands in one C call; ends before the last command, and the replies that are kept."""
 
 import gc
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -10,8 +9,9 @@ import pytest
 from conftest import Place
 from support.callback_card import CallbackLibrary
 from support.commands import ANSWER_4, READ_4, SLEEP_5_MS
+from support.moments import is_in, when
 from support.pcscd import PrivatePcscd
-from support.signals import send_signal
+from support.signals import ended_by_ctrl_c
 
 from scardffi import (
     CancelledError,
@@ -26,6 +26,7 @@ from scardffi import (
     ScriptError,
     SharingViolationError,
     UnexpectedStateError,
+    virtual,
 )
 
 
@@ -144,13 +145,13 @@ def test_the_error_names_a_command_of_a_wrong_length(bad: bytes) -> None:
 def test_after_a_removal_the_error_has_every_complete_reply(removal_daemon: PrivatePcscd) -> None:
     reader = removal_daemon.ifd_reader(3)
     with SCardManage().attach_by_ifd(reader) as card:
-        pulling = threading.Timer(0.2, removal_daemon.remove_card, (3,))
-        pulling.start()
         try:
-            with pytest.raises(ScriptError) as failure:
+            with (
+                pytest.raises(ScriptError) as failure,
+                when(is_in(Script.run), lambda: removal_daemon.remove_card(3), after=0.2),
+            ):
                 Script([READ_4, SLEEP_5_MS] * 1000).run(card)
         finally:
-            pulling.join()
             removal_daemon.wait_for_card(reader, present=False)
             removal_daemon.insert_card(3)
             removal_daemon.wait_for_card(reader)
@@ -209,13 +210,12 @@ def test_progress_can_be_read_and_cancel_ends_the_script_with_the_replies_so_far
 def test_ctrl_c_ends_a_script_of_a_million_commands_with_the_replies_so_far(virtual_place: Place) -> None:
     with SCardManage(virtual_place.library).attach_by_ifd(virtual_place.reader) as card:
         script = Script([READ_4] * 1_000_000)
-        interrupting = threading.Timer(0.05, send_signal, (signal.SIGINT,))
-        interrupting.start()
-        start = time.perf_counter()
-        with pytest.raises(KeyboardInterrupt) as interrupt:
+        with (
+            virtual.fault("SCardTransmit", times=0xFFFFFFFF, latency=0) as sent,
+            ended_by_ctrl_c(lambda: sent.hits > 1) as interruption,
+        ):
             script.run(card, repeat=1000)
-        assert time.perf_counter() - start < 1
-        replies = vars(interrupt.value)["replies"]
+        replies = vars(interruption.error)["replies"]
         assert bytes(replies[0]) == ANSWER_4
         assert card.transmit(READ_4) == ANSWER_4
 

@@ -104,27 +104,25 @@ class VirtualReader(NotCopied):
             OutOfMemoryError: 1 024 readers are plugged in, or are unplugged and still have open handles.
         """
         self._fork_guard.check("VirtualReader.plug")
-        with _lock:
-            key = next(_keys)
-            _readers[key] = self
-            try:
-                _scardvirtual.plug(self._native_name, byref(_scardvirtual.ControlFunctions(key, _CONTROL)))
-            except BaseException as error:
-                del _readers[key]
-                if not isinstance(error, SCardError) and self._name not in _plugged:
-                    with suppress(SCardError):  # Ctrl-C may have come after the call
-                        _scardvirtual.unplug(self._native_name)
-                raise
-            self._key = key
-            _plugged[self._name] = self
+        key = next(_keys)
         try:
+            with _lock:
+                _readers[key] = self
+                _scardvirtual.plug(self._native_name, byref(_scardvirtual.ControlFunctions(key, _CONTROL)))
+                self._key = key
+                _plugged[self._name] = self
             _scardvirtual.set_latency(self._native_name, self._latency_us)
             if self._first_card is not None:
                 self.insert(self._first_card)
-        except BaseException:
+        except BaseException as error:
             with _lock:
-                if _readers.get(key) is self:  # otherwise another thread has unplugged it
+                if _plugged.get(self._name) is self and self._key == key:  # otherwise another thread has unplugged it
                     self.unplug()
+                elif (
+                    _readers.pop(key, None) is self and not isinstance(error, SCardError) and self._name not in _plugged
+                ):
+                    with suppress(SCardError):  # Ctrl-C may have come after the call
+                        _scardvirtual.unplug(self._native_name)
             raise
 
     def unplug(self) -> None:

@@ -5,13 +5,18 @@ import time
 from collections.abc import Callable
 from typing import Any, final
 
+from support.commands import HANG
+
 from scardffi import Library
 
 from .codes import ANY, LEAVE, SHARED, SUCCESS, SYSTEM, T1, UNAWARE
-from .places import Place
+from .places import HoldingCard, Place
 
 _WAITING_SECONDS = 0.05
 _ANSWER_SECONDS = 20.0
+_ATTEMPTS = 5
+LONG_WAIT = 5000
+"""Milliseconds of a wait that something ends earlier, unless the wait comes late."""
 LARGEST_ANSWER = 65538
 
 
@@ -132,17 +137,46 @@ class Call:
         self._answers.append(function(*arguments))
 
     def waits(self) -> bool:
-        """Return True if the call has not returned after a while."""
+        """Return True if the call has not returned after a while; on a slow machine it may not have begun."""
         assert self._begins.wait(_ANSWER_SECONDS), "the thread does not start"
         self._thread.join(_WAITING_SECONDS)
         return self._thread.is_alive()
 
+    def returns(self) -> bool:
+        """Return True if the call returns in time."""
+        self._thread.join(_ANSWER_SECONDS)
+        return not self._thread.is_alive()
+
+    def answer_to(self, action: Callable[[], int]) -> Any:
+        """Repeat an action that ends the call, because one before the call has no effect; return the call's result."""
+        assert eventually(lambda: action() == SUCCESS and not self.waits()), "the call does not return"
+        return self.answer()
+
     def answer(self) -> Any:
         """Wait for the call and return its result."""
-        self._thread.join(_ANSWER_SECONDS)
-        assert not self._thread.is_alive(), "the call does not return"
+        assert self.returns(), "the call does not return"
         assert self._answers, "the call raised"
         return self._answers[0]
+
+
+def held_command(card: Card, holding: HoldingCard) -> Call:
+    """Send the command that the card holds; return when the card has it."""
+    call = Call(card.transmit, HANG)
+    assert eventually(holding.has_command)
+    return call
+
+
+def unless_late(attempt: Callable[[], Any], late: int, undo: Callable[[], object]) -> Any:
+    """Make an attempt to change something during a call, and return the call's result.
+
+    If its code is that of a call after the change, the call came late: undo the change and try again.
+    """
+    for _ in range(_ATTEMPTS):
+        answer = attempt()
+        if answer[0] != late:
+            return answer
+        undo()
+    return attempt()
 
 
 def eventually(condition: Callable[[], bool]) -> bool:

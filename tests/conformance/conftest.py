@@ -9,7 +9,7 @@ from support.shape import PLACES
 
 from .clients import Clients
 from .lacks import is_lacking
-from .places import PcscdPlace, Place, VirtualPlace
+from .places import HoldingCard, PcscdPlace, Place, VirtualPlace
 
 FOLDER = Path(__file__).parent
 
@@ -50,6 +50,14 @@ def place(request: pytest.FixtureRequest, place_name: str) -> Iterator[Place]:
     place.restore()
     yield place
     place.restore()
+
+
+@pytest.fixture
+def holding(place: Place) -> Iterator[HoldingCard]:
+    """A card in the first reader that holds commands; at the end it responds."""
+    card = place.holding_card(0)
+    yield card
+    card.respond()
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """The two places in which every case runs: a library with four readers, whose cards can be inserted and removed."""
 
+import threading
 import time
 from typing import Protocol
 
+from support.commands import ANSWER_4, HANG, OK
 from support.pcscd import PrivatePcscd
 
 from scardffi import Library, virtual
@@ -10,6 +12,17 @@ from scardffi import Library, virtual
 from .codes import DIRECT, RESET, SUCCESS, SYSTEM
 
 READERS = range(4)
+_COUNT_SECONDS = 10.0
+
+
+class HoldingCard(Protocol):
+    """A card that holds the command HANG until it is told to respond."""
+
+    def has_command(self) -> bool:
+        """Return True if the card has the command."""
+
+    def respond(self) -> None:
+        """Respond to the command, if the card has it, with 9000."""
 
 
 class Place(Protocol):
@@ -26,6 +39,9 @@ class Place(Protocol):
 
     def remove(self, number: int) -> None:
         """Remove the card from a reader."""
+
+    def holding_card(self, number: int) -> HoldingCard:
+        """Return a card in a reader that holds commands; connect after this."""
 
     def plug(self, number: int) -> None:
         """Plug a reader in again: the one with the lowest number first, because pcscd numbers them in that order."""
@@ -47,6 +63,31 @@ def reset_cards(place: Place) -> None:
         assert code == SUCCESS
         assert library.SCardDisconnect(handle, RESET) == SUCCESS
     assert library.SCardReleaseContext(context) == SUCCESS
+
+
+class _VirtualHoldingCard:
+    """A card that answers HANG when it is told to, and each other command like READ_4."""
+
+    atr = virtual.ANSWERING_ATR
+
+    def __init__(self) -> None:
+        self._has_command, self._responds = threading.Event(), threading.Event()
+
+    def transmit(self, command: bytes) -> bytes:
+        """Return the response."""
+        if command != HANG:
+            return ANSWER_4
+        self._has_command.set()
+        self._responds.wait()
+        return OK
+
+    def has_command(self) -> bool:
+        """Return True if the card has the command."""
+        return self._has_command.is_set()
+
+    def respond(self) -> None:
+        """Respond to the command."""
+        self._responds.set()
 
 
 class VirtualPlace:
@@ -78,6 +119,14 @@ class VirtualPlace:
         self._readers[number].remove()
         self._cards[number] = None
 
+    def holding_card(self, number: int) -> HoldingCard:
+        """Replace the card by one in Python."""
+        card = _VirtualHoldingCard()
+        self.remove(number)
+        self._readers[number].insert(card)
+        self._cards[number] = card
+        return card
+
     def plug(self, number: int) -> None:
         """Plug the reader in, with the card that was in it."""
         self._readers[number].plug()
@@ -106,6 +155,26 @@ class VirtualPlace:
         """Unplug all four readers."""
         for number in READERS:
             self.unplug(number)
+
+
+class _PcscdHoldingCard:
+    """The card of the tests' IFD handler, which logs the commands."""
+
+    def __init__(self, daemon: PrivatePcscd, number: int) -> None:
+        self._daemon = daemon
+        self._number = number
+        self._logged = len(daemon.ifd_events(number))
+        self._responded = False
+
+    def has_command(self) -> bool:
+        """Return True if the command is in the log."""
+        return any(event.endswith(HANG.hex()) for event in self._daemon.ifd_events(self._number)[self._logged :])
+
+    def respond(self) -> None:
+        """Respond to the command."""
+        if self.has_command() and not self._responded:
+            self._responded = True
+            self._daemon.release(self._number)
 
 
 class PcscdPlace:
@@ -142,6 +211,10 @@ class PcscdPlace:
         self._daemon.wait_for_card(self.reader(number), present=False)
         self._wait_until_counted(number, events)
 
+    def holding_card(self, number: int) -> HoldingCard:
+        """Return the usual card."""
+        return _PcscdHoldingCard(self._daemon, number)
+
     def plug(self, number: int) -> None:
         """Plug the reader in; return when the daemon has checked for its card."""
         self._daemon.plug_reader(number)
@@ -164,5 +237,7 @@ class PcscdPlace:
 
     def _wait_until_counted(self, number: int, events: int) -> None:
         """Wait for the daemon's count, which changes a moment after the reader's state."""
+        deadline = time.monotonic() + _COUNT_SECONDS
         while self._daemon.card_events(self.reader(number)) == events:
+            assert time.monotonic() < deadline, f"pcscd does not count the change of reader {number}"
             time.sleep(0.001)

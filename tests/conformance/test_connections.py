@@ -466,7 +466,7 @@ def test_giving_up_exclusive_access_lets_others_connect(place: Place, clients: C
     card = clients.card(share=EXCLUSIVE)
     assert card.reconnect(share)[0] == SUCCESS
     call = Call(clients.connect)
-    assert call.waits() == expected(place, "others wait when exclusive access was given up")
+    assert call.waits() if expected(place, "others wait when exclusive access was given up") else call.returns()
     assert card.end() == expected(place, "code of ending the transaction that exclusive access left")
     assert call.answer() == SUCCESS
 

@@ -8,7 +8,7 @@ from support.commands import ANSWER_4, OK, READ_4
 
 from scardffi import ffi, lib
 
-from .clients import LARGEST_ANSWER, Call, Card, Clients
+from .clients import LARGEST_ANSWER, Call, Card, Clients, held_command, unless_late
 from .codes import (
     DIRECT,
     FEATURES,
@@ -23,9 +23,7 @@ from .codes import (
     T0,
     T1,
 )
-from .places import READERS, Place
-
-SLEEP_400 = "80100190"
+from .places import READERS, HoldingCard, Place
 
 
 def pattern(length: int, offset: int = 0) -> bytes:
@@ -331,10 +329,19 @@ def test_a_failed_exchange_returns_no_bytes(place: Place, clients: Clients) -> N
 
 def test_a_removal_during_a_command_returns_no_smartcard(place: Place, clients: Clients) -> None:
     card = clients.card()
-    call = Call(card.transmit, "80104E20")  # twenty seconds
-    assert call.waits()
-    place.remove(0)
-    assert call.answer() == (NO_SMARTCARD, b"")
+
+    def remove() -> tuple[int, bytes]:
+        call = Call(card.transmit, "80104E20")  # twenty seconds
+        assert call.waits()
+        place.remove(0)
+        answer: tuple[int, bytes] = call.answer()
+        return answer
+
+    def insert() -> None:
+        place.insert(0)
+        assert card.reconnect() == (SUCCESS, T1)
+
+    assert unless_late(remove, REMOVED_CARD, insert) == (NO_SMARTCARD, b"")
     assert card.transmit(READ_4) == (REMOVED_CARD, b"")
 
 
@@ -348,31 +355,32 @@ def test_a_slow_command_takes_its_time(clients: Clients) -> None:
     assert time.perf_counter() - start >= 0.1
 
 
-def test_while_one_card_works_another_one_answers(clients: Clients) -> None:
-    slow, quick = clients.card(0), clients.card(1)
-    call = Call(slow.transmit, "801001F4")
+def test_while_one_card_works_another_one_answers(clients: Clients, holding: HoldingCard) -> None:
+    call = held_command(clients.card(0), holding)
+    assert clients.card(1).transmit(READ_4) == (SUCCESS, ANSWER_4)
     assert call.waits()
-    assert quick.transmit(READ_4) == (SUCCESS, ANSWER_4)
-    assert call.waits()
+    holding.respond()
     assert call.answer() == (SUCCESS, OK)
 
 
-def test_a_card_answers_one_command_after_the_other(clients: Clients) -> None:
+def test_a_card_answers_one_command_after_the_other(clients: Clients, holding: HoldingCard) -> None:
     first, second = clients.card(), clients.card()
-    slow = Call(first.transmit, "801000C8")
-    assert slow.waits()
+    held = held_command(first, holding)
     call = Call(second.transmit, READ_4)
+    assert call.waits()
+    holding.respond()
+    assert held.answer() == (SUCCESS, OK)
     assert call.answer() == (SUCCESS, ANSWER_4)
-    assert not slow.waits()
 
 
-def test_one_handle_sends_one_command_after_the_other(clients: Clients) -> None:
+def test_one_handle_sends_one_command_after_the_other(clients: Clients, holding: HoldingCard) -> None:
     card = clients.card()
-    slow = Call(card.transmit, "801000C8")
-    assert slow.waits()
+    held = held_command(card, holding)
     call = Call(card.transmit, READ_4)
+    assert call.waits()
+    holding.respond()
+    assert held.answer() == (SUCCESS, OK)
     assert call.answer() == (SUCCESS, ANSWER_4)
-    assert slow.answer() == (SUCCESS, OK)
 
 
 def test_many_threads_on_one_card_get_their_own_answers(clients: Clients) -> None:
@@ -428,20 +436,20 @@ WAITING: dict[str, Callable[[Card], object]] = {
 
 
 @pytest.mark.parametrize("function", WAITING)
-def test_another_program_waits_for_the_end_of_a_command(clients: Clients, function: str) -> None:
-    running = Call(clients.card().transmit, SLEEP_400)
-    assert running.waits()
+def test_another_program_waits_for_the_end_of_a_command(clients: Clients, holding: HoldingCard, function: str) -> None:
+    held = held_command(clients.card(), holding)
     call = Call(WAITING[function], clients.card(share=DIRECT, protocols=0))
     assert call.waits()
-    assert running.answer()[0] == SUCCESS
+    holding.respond()
+    assert held.answer() == (SUCCESS, OK)
     assert call.answer() == SUCCESS
 
 
-def test_during_a_command_only_connections_to_the_same_card_wait(clients: Clients) -> None:
-    running = Call(clients.card().transmit, SLEEP_400)
-    assert running.waits()
+def test_during_a_command_only_connections_to_the_same_card_wait(clients: Clients, holding: HoldingCard) -> None:
+    held = held_command(clients.card(), holding)
     call = Call(clients.connect)
     assert clients.connect(share=DIRECT, protocols=0) == SUCCESS
     assert call.waits()
-    assert running.answer()[0] == SUCCESS
+    holding.respond()
+    assert held.answer() == (SUCCESS, OK)
     assert call.answer() == SUCCESS

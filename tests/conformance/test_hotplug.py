@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from support.commands import ANSWER_4, READ_4
 
-from .clients import Call, Card, Clients, eventually
+from .clients import LONG_WAIT, Call, Card, Clients, unless_late
 from .codes import (
     CANCELLED,
     CARD,
@@ -25,6 +25,7 @@ from .codes import (
     SUCCESS,
     T0,
     T1,
+    TIMEOUT,
     UNAVAILABLE,
     UNAWARE,
     UNKNOWN,
@@ -175,10 +176,14 @@ def test_a_wait_can_watch_a_known_reader_and_new_readers(place: Place, clients: 
     states = [(place.reader(0), UNAWARE), (PNP, UNAWARE)]
     _, [(known, _), _] = place.library.SCardGetStatusChange(context, 0, states)
     states = [(place.reader(0), known & ~CHANGED), (PNP, UNAWARE)]
-    call = Call(place.library.SCardGetStatusChange, context, INFINITE, states)
-    assert call.waits()
-    place.plug(3)
-    code, [(event, _), (notified, _)] = call.answer()
+
+    def plug() -> Any:
+        call = Call(place.library.SCardGetStatusChange, context, LONG_WAIT, states)
+        assert call.waits()
+        place.plug(3)
+        return call.answer()
+
+    code, [(event, _), (notified, _)] = unless_late(plug, TIMEOUT, lambda: place.unplug(3))
     assert code == SUCCESS
     assert not event & CHANGED
     assert notified & CHANGED
@@ -205,10 +210,8 @@ def test_a_wait_goes_on_while_other_readers_are_plugged_in_and_unplugged(place: 
     for _ in range(3):
         place.unplug(3)
         place.plug(3)
-    if not call.waits() and expected(place, "a wait ends while other readers come and go"):
-        code, [(event, _)] = call.answer()
-        assert (code, event & 0xFFFF) == (SUCCESS, CHANGED | UNKNOWN | UNAVAILABLE)
-        return
-    assert call.waits()
-    assert eventually(lambda: place.library.SCardCancel(context) == SUCCESS and not call.waits())
-    assert call.answer()[0] == CANCELLED
+    code, [(event, _)] = call.answer_to(lambda: place.library.SCardCancel(context))
+    if code == SUCCESS and expected(place, "a wait ends while other readers come and go"):
+        assert event & 0xFFFF == CHANGED | UNKNOWN | UNAVAILABLE
+    else:
+        assert code == CANCELLED

@@ -1,12 +1,14 @@
 """SCardGetStatusChange and SCardCancel: present states, changes, waits and their ends."""
 
+import time
 from typing import Any
 
 import pytest
+from support.commands import OK
 
 from scardffi import ffi, lib
 
-from .clients import Call, Clients
+from .clients import LONG_WAIT, Call, Clients, eventually, held_command, unless_late
 from .codes import (
     ANY,
     ATR_MUTE,
@@ -36,7 +38,7 @@ from .codes import (
     UNKNOWN_READER,
 )
 from .differences import PCSCD_2, expected
-from .places import READERS, Place
+from .places import READERS, HoldingCard, Place
 
 LOW = 0xFFFF
 
@@ -68,6 +70,11 @@ class Watch:
     def cancel(self) -> int:
         """Wraps SCardCancel."""
         return self._place.library.SCardCancel(self.context)
+
+    def cancelled(self, call: Call) -> bool:
+        """Cancel the wait; return True if that ends it."""
+        code, _ = call.answer_to(self.cancel)
+        return bool(code == CANCELLED)
 
 
 @pytest.fixture
@@ -158,8 +165,9 @@ def test_without_a_change_a_timeout_of_0_ends_at_once(watch: Watch) -> None:
 
 def test_without_a_change_the_wait_ends_after_its_timeout(watch: Watch) -> None:
     known = watch.state()
-    call = watch.wait((0, known), timeout=150)
-    code, [(event, _)] = call.answer()
+    start = time.perf_counter()
+    code, [(event, _)] = watch.ask((0, known), timeout=150)
+    assert time.perf_counter() - start >= 0.1
     assert (code, event) == (TIMEOUT, known)
 
 
@@ -287,8 +295,7 @@ def test_a_wait_does_not_stop_other_contexts(clients: Clients, watch: Watch) -> 
     call = watch.wait((1, watch.state(1)))
     assert clients.card(0).transmit("00B0000001") == (SUCCESS, b"\x00\x90\x00")
     assert clients.event(1) & CARD
-    assert watch.cancel() == SUCCESS
-    assert call.answer()[0] == CANCELLED
+    assert watch.cancelled(call)
 
 
 # Unknown and ignored readers
@@ -360,22 +367,31 @@ def test_the_name_of_the_notification_may_be_in_upper_case(watch: Watch) -> None
 
 
 def test_unplugging_a_reader_ends_a_wait_for_the_notification(place: Place, watch: Watch) -> None:
-    call = watch.wait((PNP, UNAWARE))
-    place.unplug(3)
-    assert one(call.answer()) & LOW == CHANGED
+    def unplug() -> Any:
+        call = watch.wait((PNP, UNAWARE), timeout=LONG_WAIT)
+        place.unplug(3)
+        return call.answer()
+
+    assert one(unless_late(unplug, TIMEOUT, lambda: place.plug(3))) & LOW == CHANGED
 
 
 def test_plugging_in_a_reader_ends_a_wait_for_the_notification(place: Place, watch: Watch) -> None:
+    def plug() -> Any:
+        call = watch.wait((PNP, UNAWARE), timeout=LONG_WAIT)
+        place.plug(3)
+        return call.answer()
+
     place.unplug(3)
-    call = watch.wait((PNP, UNAWARE))
-    place.plug(3)
-    assert one(call.answer()) & LOW == CHANGED
+    assert one(unless_late(plug, TIMEOUT, lambda: place.unplug(3))) & LOW == CHANGED
 
 
 def test_unplugging_a_watched_reader_returns_unknown_and_unavailable(place: Place, watch: Watch) -> None:
-    call = watch.wait((3, watch.state(3)))
-    place.unplug(3)
-    assert one(call.answer()) == CHANGED | UNKNOWN | UNAVAILABLE
+    def unplug() -> Any:
+        call = watch.wait((3, watch.state(3)))
+        place.unplug(3)
+        return call.answer()
+
+    assert one(unless_late(unplug, UNKNOWN_READER, lambda: place.plug(3))) == CHANGED | UNKNOWN | UNAVAILABLE
     assert watch.ask((3, UNKNOWN | UNAVAILABLE))[0] == UNKNOWN_READER
 
 
@@ -399,18 +415,14 @@ def test_unplugging_a_reader_does_not_end_the_wait_for_another(place: Place, wat
 def test_a_cancel_ends_only_the_wait_of_its_context(place: Place, clients: Clients, watch: Watch) -> None:
     other = Watch(place, clients)
     call, kept = watch.wait((0, watch.state())), other.wait((0, other.state()))
-    assert watch.cancel() == SUCCESS
-    assert call.answer()[0] == CANCELLED
+    assert watch.cancelled(call)
     assert kept.waits()
-    assert other.cancel() == SUCCESS
-    assert kept.answer()[0] == CANCELLED
+    assert other.cancelled(kept)
 
 
 def test_a_context_can_wait_again_after_a_cancel(place: Place, watch: Watch) -> None:
     known = watch.state()
-    call = watch.wait((0, known))
-    assert watch.cancel() == SUCCESS
-    assert call.answer()[0] == CANCELLED
+    assert watch.cancelled(watch.wait((0, known)))
     call = watch.wait((0, known))
     place.remove(0)
     assert one(call.answer()) & EMPTY
@@ -424,27 +436,34 @@ def test_a_cancel_before_the_wait_does_nothing(place: Place, watch: Watch) -> No
     assert one(call.answer()) & EMPTY
 
 
-def test_a_cancel_does_not_end_a_transmit(clients: Clients, place: Place) -> None:
+def test_a_cancel_does_not_end_a_transmit(clients: Clients, place: Place, holding: HoldingCard) -> None:
     card = clients.card()
-    call = Call(card.transmit, "801000FA")
-    assert call.waits()
+    call = held_command(card, holding)
     assert place.library.SCardCancel(card.context) == SUCCESS
-    assert call.answer() == (SUCCESS, b"\x90\x00")
+    assert call.waits()
+    holding.respond()
+    assert call.answer() == (SUCCESS, OK)
 
 
 def test_a_cancel_ends_a_wait_for_the_notification(watch: Watch) -> None:
-    call = watch.wait((PNP, UNAWARE))
-    assert watch.cancel() == SUCCESS
-    assert call.answer()[0] == CANCELLED
+    assert watch.cancelled(watch.wait((PNP, UNAWARE)))
 
 
-def test_a_release_during_a_wait_ends_the_wait_or_waits_for_it(place: Place, watch: Watch) -> None:
-    call = watch.wait((0, watch.state()), timeout=400)
-    release = Call(place.library.SCardReleaseContext, watch.context)
-    assert release.waits() == expected(place, "a release waits for a wait")
-    assert call.answer()[0] == expected(place, "code of a wait whose context is released")
-    assert release.answer() == SUCCESS
-    assert place.library.SCardIsValidContext(watch.context) == INVALID_HANDLE
+def test_a_release_during_a_wait_ends_the_wait_or_waits_for_it(place: Place, clients: Clients) -> None:
+    release_waits = expected(place, "a release waits for a wait")
+
+    def release() -> tuple[int, bool, int, int]:
+        watch = Watch(place, clients)
+        wait = watch.wait((0, watch.state()))
+        call = Call(place.library.SCardReleaseContext, watch.context)
+        waits = call.waits() if release_waits else not call.returns()
+        if waits:
+            place.remove(0)
+        return wait.answer()[0], waits, call.answer(), place.library.SCardIsValidContext(watch.context)
+
+    answer = unless_late(release, INVALID_HANDLE, place.restore) if release_waits else release()
+    code = expected(place, "code of a wait whose context is released")
+    assert answer == (code, release_waits, SUCCESS, INVALID_HANDLE)
 
 
 def test_a_call_on_a_card_during_a_wait_of_its_context_ends_at_the_latest_after_the_wait(
@@ -453,10 +472,22 @@ def test_a_call_on_a_card_during_a_wait_of_its_context_ends_at_the_latest_after_
     other = clients.context()
     code, handle, _ = place.library.SCardConnect(watch.context, place.reader(1), SHARED, ANY)
     assert code == SUCCESS
-    wait = watch.wait((0, watch.state()), timeout=400)
-    status = Call(place.library.SCardStatus, handle)
-    assert status.waits() == expected(place, "a call on a card waits for a wait of its context")
-    listing = Call(place.library.SCardListReaders, other)
-    assert listing.waits() == expected(place, "then a call on another context waits")
-    assert wait.answer()[0] == TIMEOUT
-    assert (status.answer()[0], listing.answer()[0]) == (SUCCESS, SUCCESS)
+    wait = watch.wait((0, watch.state()))
+    calls: list[Call] = []
+
+    def which_wait() -> tuple[bool, bool]:
+        status = Call(place.library.SCardStatus, handle)
+        status_waits = status.waits()
+        listing = Call(place.library.SCardListReaders, other)
+        calls.extend((status, listing))
+        return status_waits, listing.waits()
+
+    must_wait = (
+        expected(place, "a call on a card waits for a wait of its context"),
+        expected(place, "then a call on another context waits"),
+    )
+    assert eventually(lambda: which_wait() == must_wait)
+    assert wait.waits()
+    place.remove(0)
+    assert wait.answer()[0] == SUCCESS
+    assert {call.answer()[0] for call in calls} == {SUCCESS}

@@ -52,12 +52,21 @@ void set_silent(uint64_t length)
 static long drip_nanoseconds;
 static unsigned char drips;
 static size_t data_length;
+static volatile uint32_t slow_commands;
+
+/* Return the number of commands that the slow card has begun to execute. */
+uint32_t count_slow_commands(void);
+uint32_t count_slow_commands(void)
+{
+    return slow_commands;
+}
 
 /* Answers each command with one byte, a counter, and the announcement of one more. It is in C, so that no Python code
  * runs in the thread that sends the commands. */
 static int64_t drip(const unsigned char *command, uint32_t length, unsigned char *response, uint32_t capacity)
 {
     struct timespec time = {.tv_nsec = drip_nanoseconds};
+    slow_commands++;
     nanosleep(&time, NULL);
     response[0] = drips++;
     response[1] = 0x61;
@@ -69,6 +78,7 @@ static int64_t drip(const unsigned char *command, uint32_t length, unsigned char
 static int64_t accept_slowly(const unsigned char *command, uint32_t length, unsigned char *response, uint32_t capacity)
 {
     struct timespec time = {.tv_nsec = drip_nanoseconds};
+    slow_commands++;
     nanosleep(&time, NULL);
     memset(response, 0xA5, data_length);
     response[data_length] = 0x90;
@@ -82,6 +92,7 @@ void set_slow_card(long nanoseconds, int drips_data, size_t data)
     drip_nanoseconds = nanoseconds;
     data_length = data;
     drips = 0;
+    slow_commands = 0;
     card = drips_data ? drip : accept_slowly;
 }
 

@@ -29,6 +29,8 @@ SHORT_SECONDS = 0.0002
 """Half of the cancellations come within this time, for the calls that take less."""
 MOST_ROUNDS = 20
 """For each cancellation at most so many tries; the others are too late."""
+PROMISED_SECONDS = 0.1
+"""The time within which a cancellation ends the await."""
 COMMAND = bytes.fromhex("80010000")
 READ = bytes.fromhex("00B0000000")
 
@@ -56,17 +58,19 @@ class Outcome:
     """What happened to the cancellations of one awaitable."""
 
     def __init__(self) -> None:
-        self.cancelled = self.completed = 0
+        self.cancelled = self.completed = self.late = 0
         self.longest = 0.0
         self.answers: list[bytes] = []
 
     def note(self, delay: float) -> None:
         """Take the delay of a cancellation."""
         self.longest = max(self.longest, delay)
+        self.late += delay >= PROMISED_SECONDS
 
     def summary(self) -> dict[str, Any]:
         """Return what is printed."""
-        return {"cancelled": self.cancelled, "completed": self.completed, "longest_ms": round(1000 * self.longest, 1)}
+        counts = {"cancelled": self.cancelled, "completed": self.completed, "late": self.late}
+        return counts | {"longest_ms": round(1000 * self.longest, 1)}
 
 
 class Cancelling:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from support.commands import ANSWER_4, READ_4
+from support.moments import is_in, when
 from support.pcscd import PrivatePcscd
 
 from scardffi import Context, Event, EventKind, Monitor, SCardError, SCardTimeoutError, aio
@@ -191,9 +192,9 @@ def took(call: Callable[[], object]) -> float:
 
 
 def ctrl_c(wait: Callable[[], object]) -> None:
-    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
     try:
-        wait()
+        with when(is_in(Monitor._wait), lambda: os.kill(os.getpid(), signal.SIGINT), after=0.3):
+            wait()
     except KeyboardInterrupt:
         return
     raise AssertionError("it was not interrupted")

@@ -1,19 +1,14 @@
 """Checks of calls that end in time, and of objects whose call was given up."""
 
-import contextlib
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
 
 import pytest
 
 from scardffi import SCardManage, UnexpectedStateError
 
 from .commands import READ_4
-from .signals import send_signal
 
-SLACK = 0.4
+SLACK = 2.0
 """Seconds that a call may take longer on a busy machine."""
 
 
@@ -23,28 +18,11 @@ def assert_passed(seconds: float, start: float) -> None:
     assert seconds - 0.02 < passed < seconds + SLACK, passed
 
 
-@contextlib.contextmanager
-def interrupted_after(seconds: float) -> Iterator[None]:
-    """Press Ctrl-C in the block, and assert that it ends the block within 100 ms."""
-    pressed: list[float] = []
-
-    def press() -> None:
-        pressed.append(time.perf_counter())
-        send_signal(signal.SIGINT)
-
-    timer = threading.Timer(seconds, press)
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        yield
-    assert time.perf_counter() - pressed[0] < 0.1 + SLACK / 4
-    timer.join()
-
-
 def refused(card: SCardManage) -> None:
     """Assert that every use of the object raises at once."""
     start = time.perf_counter()
     assert not card.is_attached
-    uses: list[Callable[[], object]] = [
+    uses = (
         lambda: card.transmit(READ_4),
         card.lock,
         card.status,
@@ -53,7 +31,7 @@ def refused(card: SCardManage) -> None:
         lambda: card.attach_by_ifd("no matter"),
         lambda: card.attach_by_handle(1),
         card.create_file_access,
-    ]
+    )
     for use in uses:
         with pytest.raises(UnexpectedStateError, match="has not returned yet"):
             use()

@@ -58,6 +58,10 @@ class CallbackLibrary:
         self._loaded.set_slow_card(ctypes.c_long(milliseconds * 1_000_000), int(drips), ctypes.c_size_t(data))
         return SCardManage(self.library).attach_by_ifd("any")
 
+    def slow_card_has_answered(self) -> bool:
+        """Return True if the card of :meth:`attach_slow` has answered some commands, and got another one."""
+        return bool(self._loaded.count_slow_commands() > 3)
+
     def _answer(self, command: "ctypes._Pointer[ctypes.c_ubyte]", length: int, response: int, capacity: int) -> int:
         sent = bytes(command[:length])
         self.log.append(sent)

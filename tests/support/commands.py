@@ -8,4 +8,4 @@ SELECT_MF = bytes.fromhex("00A4000C023F00")
 GET_CHALLENGE = bytes.fromhex("0084000008")
 SLEEP_5_MS = bytes.fromhex("80100005")
 HANG = bytes.fromhex("80140000")
-"""Answered by the driver's card only, after PrivatePcscd.release."""
+"""Answered by the driver's card only, after PrivatePcscd.release, and by a `HoldingCard` of tests/conformance."""
