@@ -111,8 +111,8 @@ class Monitor(NotCopied):
 
     def _wait(self, predicate: Callable[[Event], object] | None, end: float | None) -> Event:
         """Do the same as :meth:`wait` until ``end``, but raise CancelledError if the monitor was closed before."""
-        if end is not None and not self._hub.begun.is_open():
-            self._hub.begun.wait(self._end_of_wait(end) - time.perf_counter())
+        if end is not None:
+            self._wait_for_begin(end)
         while True:
             event = self._queue.get(end)
             if predicate is None or predicate(event):
@@ -203,6 +203,10 @@ class Monitor(NotCopied):
     def _end_of_wait(self, end: float) -> float:
         """Return when a wait ends that should end at ``end``: a new monitor gets time to find the cards."""
         return end if self._hub.begun.is_open() else max(end, self._started + _BEGIN_SECONDS)
+
+    def _wait_for_begin(self, end: float | None) -> bool:
+        """Wait until the readers and cards that are there are known, as long as a wait until ``end``; return if so."""
+        return self._hub.begun.wait(None if end is None else self._end_of_wait(end) - time.perf_counter())
 
     def _refuse_if_closed(self) -> None:
         """Raise if the monitor is closed."""

@@ -31,8 +31,7 @@ def batches(monitor: Monitor, end: float | None) -> Iterator[list[Event]]:
 
     The first list begins with the events of what is there; it is empty if there are no readers.
     """
-    left = None if end is None else monitor._end_of_wait(end) - time.perf_counter()  # noqa: SLF001  it is of scardffi
-    if not monitor._hub.begun.wait(left):  # noqa: SLF001  as above
+    if not monitor._wait_for_begin(end):  # noqa: SLF001  other users of monitors have no need of it
         return
     yield list(_waiting(monitor))
     while (left := None if end is None else end - time.perf_counter()) is None or left > 0:
