@@ -176,7 +176,7 @@ def test_the_timeout_of_attach_bounds_the_search_for_the_name_too(
     place: Place, holder: SCardManage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slow_list(_context: Context) -> list[str]:
-        time.sleep(0.9)
+        time.sleep(0.9)  # most of the second that attach() has
         return [place.reader]
 
     monkeypatch.setattr(Context, "list_readers", slow_list)

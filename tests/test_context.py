@@ -135,7 +135,7 @@ def test_removal_and_insertion_are_seen_by_threads_and_by_the_main_thread(remova
 def _wait_in_the_library(context: Context, reader: str) -> tuple[threading.Thread, list[str]]:
     [thread], ends = _waits(context, context.get_status_change([reader]), 1)
     until(any_is_in(Library.SCardGetStatusChange))
-    time.sleep(0.05)
+    time.sleep(0.05)  # from there to PC/SC's wait, which nothing tells
     return thread, ends
 
 

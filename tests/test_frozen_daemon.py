@@ -175,7 +175,7 @@ def test_cancel_ends_all_waits(begins: str, client: Client, frozen: Freeze) -> N
         for thread in threads:
             thread.start()
         until(lambda: all(is_in(*WAITS, thread=thread)() for thread in threads))
-        time.sleep(0.05)
+        time.sleep(0.05)  # from there to PC/SC's wait, which nothing tells
 
     if begins == "before":
         begin()

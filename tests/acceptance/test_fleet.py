@@ -151,7 +151,7 @@ def test_the_program_writes_the_cards_of_virtual_readers_and_reports_each(tmp_pa
 
 
 class Client:
-    """What the driver uses of Dask's client, with one worker and the reader Desk."""
+    """A client of Dask with the methods that the driver calls. It has one worker, with the reader Desk."""
 
     def __init__(self) -> None:
         self.run: Callable[..., dict[str, Any]] = lambda *_, **__: {}

@@ -67,7 +67,7 @@ def settled() -> dict[str, tuple[str, float]]:
     deadline = time.monotonic() + SETTLE_SECONDS
     before = others()
     while True:
-        time.sleep(0.2)
+        time.sleep(0.2)  # a thread that is not idle runs in this time
         now = others()
         if (now == before and all(state == "S" for state, _ in now.values())) or time.monotonic() > deadline:
             return now

@@ -32,7 +32,7 @@ READ_4_BYTES = [0x00, 0xB0, 0x00, 0x00, 0x04]
 FLICKER = 0.03
 SECONDS = 0.6
 NEWS_SECONDS = 10.0 if "scardffi" in CardMonitor.__module__ else 1.0
-"""How long to wait for news that pyscard never tells."""
+"""The longest wait for an event. pyscard misses some events, so its limit is short."""
 
 
 class Reporting(CardObserver, ReaderObserver):  # type: ignore[misc]  # pyscard ships no types

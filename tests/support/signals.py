@@ -25,7 +25,7 @@ def send_signal(number: int) -> None:
 
 
 class Interruption:
-    """What Ctrl-C did to a block.
+    """How Ctrl-C ended a block.
 
     Attributes:
         error: the exception that ended the block.

@@ -336,7 +336,7 @@ def test_a_wait_returns_only_when_the_resource_manager_goes_on(library: Library)
         time.sleep(0.02)
         with virtual.service_frozen():
             reader.insert(virtual.AnsweringCard())
-            time.sleep(0.1)
+            time.sleep(0.1)  # a wait that did not freeze would return in this time
             assert returned == []
         thread.join(5)
         assert returned == [0]
