@@ -74,6 +74,8 @@ class _Known(NamedTuple):
     events: int
     """The event counter; always 0 if the platform does not count."""
     atr: bytes
+    ahead: int = 0
+    """1 if the flags have shown a move of the card that the counter does not show yet: pcscd sets the flags first."""
 
 
 class KnownReaders:
@@ -99,20 +101,21 @@ class KnownReaders:
         cards: list[Event] = []
         for reader, state, atr in results:
             before, now = self._readers.get(reader), _Known(state & 0xFFFF & ~_CHANGED, state >> 16 & 0xFFFF, atr)
-            if now.flags & _UNKNOWN:
-                gone += self._removed(reader, time)
+            if now.flags & _UNKNOWN:  # the list of readers tells whether it is gone
                 continue
             if before is not None and not now.flags & (_EMPTY | _PRESENT):  # the reader cannot tell
                 continue
             if before is not None and now.events - before.events & 0xFFFF > _MOST_MISSED:
                 gone += self._removed(reader, time)
                 before = None
-            self._readers[reader] = now
             if before is None:
+                self._readers[reader] = now
                 added.append(_event(EventKind.READER_ADDED, reader, b"", now.flags, time))
                 cards += _cards_there(reader, now, time)
             else:
-                cards += _changes(reader, before, now, time)
+                moves, ahead = _moves(before, now)
+                self._readers[reader] = now._replace(ahead=ahead)
+                cards += _changes(reader, before, now, moves, time)
         return gone + added + cards
 
     def retain(self, readers: Collection[str], time: float) -> list[Event]:
@@ -145,23 +148,29 @@ def _cards_there(reader: str, known: _Known, time: float) -> list[Event]:
     return [_event(EventKind.CARD_INSERTED, reader, known.atr, known.flags, time)]
 
 
-def _changes(reader: str, before: _Known, now: _Known, time: float) -> list[Event]:
-    """Return the events of one reader between two states, including those that only the event counter shows."""
+def _moves(before: _Known, now: _Known) -> tuple[int, int]:
+    """Return how often a card was inserted or removed between two states of a reader, and ``ahead`` after that."""
+    counted = now.events - before.events & 0xFFFF
+    moves = max(0, counted - before.ahead)
+    moves += moves % 2 != bool((before.flags ^ now.flags) & _PRESENT)
+    return moves, min(1, before.ahead + moves - counted)
+
+
+def _changes(reader: str, before: _Known, now: _Known, moves: int, time: float) -> list[Event]:
+    """Return the events of one reader between two states, in which a card was inserted or removed so often."""
     was_there, is_there = bool(before.flags & _PRESENT), bool(now.flags & _PRESENT)
-    count = now.events - before.events & 0xFFFF
-    count += count % 2 != (was_there != is_there)
-    if count == 0 and is_there and now.events == 0 and before.atr and now.atr and before.atr != now.atr:
-        count = 2  # the platform does not count, but it is another card
-    if count == 0:
+    if moves == 0 and is_there and now.events == 0 and before.atr and now.atr and before.atr != now.atr:
+        moves = 2  # the platform does not count, but it is another card
+    if moves == 0:
         changed = is_there and ((before.flags ^ now.flags) & _USE or before.atr != now.atr)
         return [_event(EventKind.CARD_CHANGED, reader, now.atr, now.flags, time)] if changed else []
     events = []
-    for number in range(count):
+    for number in range(moves):
         if was_there := not was_there:
-            seen = number == count - 1
+            seen = number == moves - 1
             atr, flags = (now.atr, now.flags) if seen else (None, _PRESENT)
             events.append(_event(EventKind.CARD_INSERTED, reader, atr, flags, time))
         else:
-            flags = now.flags if number == count - 1 else _EMPTY
+            flags = now.flags if number == moves - 1 else _EMPTY
             events.append(_event(EventKind.CARD_REMOVED, reader, None if number else before.atr, flags, time))
     return events

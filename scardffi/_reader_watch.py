@@ -17,6 +17,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from ._cancellable import CancellableContext, cancel_later
+from ._certain_waits import is_doubtful
 from ._loader import lib
 from ._locks import Gate
 from ._marshalling import reader_states, state_results
@@ -26,7 +27,7 @@ from .constants import INFINITE, PNP_NOTIFICATION, ReaderStateFlag, ReturnCode
 from .errors import SCardError, context_is_gone, from_code, readers_are_fewer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from weakref import ref
 
     from ._event_queue import CallbackQueue, EventHub
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 _AGAIN: Final = 0.25
 _SETTLE_MS: Final = 1000
-_UNKNOWN_READER_AGAIN: Final = 0.05
+_SAME_LIST_AGAIN: Final = 0.05
 _FEWER_READERS_SECONDS: Final = 3.0
 _MOST_WATCHED: Final = 16
 _CHANGED: Final = int(ReaderStateFlag.CHANGED)
@@ -59,7 +60,7 @@ class ReaderWatch:
 
     guard: ref[object]
 
-    def __init__(self, library: Library, scope: int, hub: EventHub, readers: Collection[str] | None) -> None:
+    def __init__(self, library: Library, scope: int, hub: EventHub, readers: frozenset[str] | None) -> None:
         self.ended = Gate()
         self._stopped = Gate()
         self._has_begun = False
@@ -183,21 +184,24 @@ class ReaderWatch:
 
     def _follow(self, context: CancellableContext, handle: int) -> Iterator[None]:
         wait = self._waiting(handle, self._stopped)
-        only_list = _Watched([PNP_NOTIFICATION], [0])
-        wait(0, only_list)
-        list_state = only_list.take_list_state()
+        first = [PNP_NOTIFICATION, *self._list(handle)[:1]]  # with a reader, because of pcscd 2.5: see _certain_waits
+        of_list = _Watched(first, [0] * len(first))
+        wait(0, of_list)
+        list_state = of_list.take_list_state()
         settled = missed = False
+        next_list = 0.0
         names: list[str] | None = None
         while not self._stopped.is_open():
             before, names = names, self._list(handle)
             if names != before:
                 if self._hub.service_started():
                     yield
-                if self._hub.retain(names):
+                if self._hub.retain(names if self._wanted is None else self._wanted.intersection(names)):
                     yield
                 settled = False
             elif missed:
-                self._stopped.wait(_UNKNOWN_READER_AGAIN)
+                self._stopped.wait(next_list - time.perf_counter())
+            next_list = time.perf_counter() + _SAME_LIST_AGAIN
             code, list_state = yield from self._wait_for_list(context, wait, names, list_state, settled=settled)
             settled = code == ReturnCode.SCARD_E_TIMEOUT
             missed = code == ReturnCode.SCARD_E_UNKNOWN_READER
@@ -218,17 +222,19 @@ class ReaderWatch:
         return wait
 
     def _list(self, handle: int) -> list[str]:
-        """Return the names of the readers to watch."""
+        """Return the names of all readers."""
         code, names = self._library.SCardListReaders(handle)
         if code not in {0, ReturnCode.SCARD_E_NO_READERS_AVAILABLE}:
             raise from_code(code, "SCardListReaders")
         self._fewer_since = None
-        return names if self._wanted is None else [name for name in names if name in self._wanted]
+        return names
 
     def _wait_for_list(
         self, context: CancellableContext, wait: _Wait, names: list[str], list_state: int, *, settled: bool
     ) -> Generator[None, None, tuple[int, int]]:
         """Report events until the list of readers may have changed.
+
+        A reader that is gone in a result is gone only if it is not in the list: see :mod:`._certain_waits`.
 
         pcsc-lite before 2.3 has no counter of changes of the list, and does not report a change between the moment in
         which the list was read and the begin of a wait. There the list is read again a second after each event.
@@ -241,7 +247,8 @@ class ReaderWatch:
             settled: True if the list has not changed for a second.
 
         Returns:
-            The code of the last wait, and the state of the list.
+            The code of the last wait, which is SCARD_E_UNKNOWN_READER if a reader is gone in its result, and the state
+            of the list.
         """
         watched = self._watched(names, list_state)
         while not self._stopped.is_open():
@@ -253,11 +260,13 @@ class ReaderWatch:
                 if changes := watched.take_changes(1):
                     self._hub.update(changes, unless=context.cancelled)
                     yield
+                if watched.is_doubtful(code, 1):
+                    return ReturnCode.SCARD_E_UNKNOWN_READER, list_state
                 if list_changed or not is_counted:
                     return code, list_state
-            elif code == ReturnCode.SCARD_E_UNKNOWN_READER or (
-                code == ReturnCode.SCARD_E_TIMEOUT and not is_counted and not settled
-            ):
+            elif watched.is_doubtful(code, 1):
+                return ReturnCode.SCARD_E_UNKNOWN_READER, list_state
+            elif code == ReturnCode.SCARD_E_TIMEOUT and not is_counted and not settled:
                 return code, list_state
             elif code == ReturnCode.SCARD_E_INVALID_PARAMETER and self._most is None and len(names) >= _MOST_WATCHED:
                 self._most = _MOST_WATCHED
@@ -310,8 +319,8 @@ class ReaderWatch:
                     self._hub.update(watched.take_changes(0), unless=context.cancelled)
                     for queue in self._hub.take_idle():
                         _deliver_elsewhere(queue)
-                elif code == ReturnCode.SCARD_E_UNKNOWN_READER:
-                    context.cancelled.wait(_UNKNOWN_READER_AGAIN)
+                elif watched.is_doubtful(code, 0):
+                    context.cancelled.wait(_SAME_LIST_AGAIN)
                 elif code not in {ReturnCode.SCARD_E_TIMEOUT, ReturnCode.SCARD_E_CANCELLED}:
                     raise from_code(code, "SCardGetStatusChange")
         except SCardError as error:
@@ -353,6 +362,10 @@ class _Watched:
         """Keep the results of a wait, and return its code."""
         self._results = results
         return code
+
+    def is_doubtful(self, code: int, first: int) -> bool:
+        """Return whether the last wait, which returned this code, has missed readers, from this index on."""
+        return is_doubtful(code, (event for event, _ in self._results[first:]))
 
     def list_has_changed(self) -> bool:
         """Return whether the last wait has found a change of the first reader, which is PNP_NOTIFICATION.

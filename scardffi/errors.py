@@ -688,8 +688,12 @@ def context_is_gone(code: int) -> bool:
 
 def readers_are_fewer(error: SCardError) -> bool:
     """Return whether pcsc-lite refuses to list readers because they are fewer than before a restart of pcscd."""
-    is_its_code = not _WINDOWS and error.code == ReturnCode.SCARD_E_UNEXPECTED
-    return is_its_code and error.function in _ASKS_THE_LIST
+    return error.code is not None and is_refused_list(error.code) and error.function in _ASKS_THE_LIST
+
+
+def is_refused_list(code: int) -> bool:
+    """Return whether a code is the one with which pcsc-lite 2.5 refuses a list of readers that has become shorter."""
+    return not _WINDOWS and code == ReturnCode.SCARD_E_UNEXPECTED
 
 
 def nothing_to_release(result: int) -> bool:

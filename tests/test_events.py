@@ -59,14 +59,39 @@ def after(*states: tuple[int, bytes]) -> list[tuple[EventKind, bytes | None]]:
         ((counted(PRESENT | MUTE, 1), b""), (counted(PRESENT, 1), ATR), [(USED, ATR)]),
         ((counted(PRESENT, 1), ATR), (counted(PRESENT | CHANGED, 1), ATR), []),
         ((counted(PRESENT, 1), ATR), (int(ReaderStateFlag.UNAVAILABLE), b""), []),
-        ((counted(PRESENT, 1), ATR), (UNKNOWN, b""), [(TAKEN, ATR), (REMOVED, b"")]),
-        ((counted(EMPTY, 0), b""), (UNKNOWN, b""), [(REMOVED, b"")]),
+        ((counted(PRESENT, 1), ATR), (UNKNOWN, b""), []),
+        ((counted(EMPTY, 0), b""), (UNKNOWN, b""), []),
     ],
 )  # fmt: skip
 def test_two_states_of_a_reader_give_the_events_between_them(
     before: tuple[int, bytes], now: tuple[int, bytes], expected: list[tuple[EventKind, bytes | None]]
 ) -> None:
     assert after(before, now) == expected
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ([(EMPTY, 1), (EMPTY, 2)], [[TAKEN], []]),
+        ([(EMPTY, 1), (EMPTY, 1), (EMPTY, 2)], [[TAKEN], [], []]),
+        ([(EMPTY, 1), (PRESENT, 2), (PRESENT, 3)], [[TAKEN], [INSERTED], []]),
+        ([(EMPTY, 1), (PRESENT, 3)], [[TAKEN], [INSERTED]]),
+        ([(PRESENT, 2), (PRESENT, 3)], [[TAKEN, INSERTED], []]),
+        ([(EMPTY, 3), (EMPTY, 4)], [[TAKEN, INSERTED, TAKEN], []]),
+        ([(EMPTY, 1), (EMPTY, 4)], [[TAKEN], [INSERTED, TAKEN]]),
+        ([(EMPTY, 0), (PRESENT, 0), (EMPTY, 0)], None),
+    ],
+)
+def test_a_move_that_the_state_shows_before_the_event_counter_is_one_event(
+    states: list[tuple[int, int]], expected: list[list[EventKind]] | None
+) -> None:
+    """First the state of a reader changes in pcscd, a moment later its event counter."""
+    known = KnownReaders()
+    known.update([(NAME, counted(PRESENT, 1 if expected else 0), ATR)], 0.0)
+    kinds = [
+        [event.kind for event in known.update([(NAME, counted(state, count), ATR)], 0.0)] for state, count in states
+    ]
+    assert kinds == (expected or [[TAKEN], [INSERTED], [TAKEN]])
 
 
 def test_a_new_reader_is_added_before_its_card_is_inserted_and_all_readers_before_the_cards() -> None:
