@@ -240,7 +240,9 @@ class EventHub:
         with self.lock:
             if not unless.is_open():
                 self._put(self._known.update([result for result in results if result[0] in self._listed], now))
-        self._begin()
+            are_known = self._known.has(self._listed)  # if there are many readers, several waits tell their states
+        if are_known:
+            self._begin()
 
     def retain(self, readers: Collection[str]) -> bool:
         """Take the present list of readers: forget those that are not in it. Return whether there were events."""

@@ -74,8 +74,8 @@ class _Known(NamedTuple):
     events: int
     """The event counter; always 0 if the platform does not count."""
     atr: bytes
-    ahead: int = 0
-    """1 if the flags have shown a move of the card that the counter does not show yet: pcscd sets the flags first."""
+    ahead: int = 1
+    """1 if the flags may have shown a move of the card before the counter, because pcscd sets the flags first."""
 
 
 class KnownReaders:
@@ -89,6 +89,10 @@ class KnownReaders:
         known = self._readers.get(reader)
         return 0 if known is None else known.events << 16 | known.flags
 
+    def has(self, readers: Iterable[str]) -> bool:
+        """Return whether the states of all these readers are known."""
+        return all(reader in self._readers for reader in readers)
+
     def update(self, results: Iterable[tuple[str, int, bytes]], time: float) -> list[Event]:
         """Take new states, and return the events that lead to them: of removed readers, of new ones, then of cards.
 
@@ -101,7 +105,8 @@ class KnownReaders:
         cards: list[Event] = []
         for reader, state, atr in results:
             before, now = self._readers.get(reader), _Known(state & 0xFFFF & ~_CHANGED, state >> 16 & 0xFFFF, atr)
-            if now.flags & _UNKNOWN:  # the list of readers tells whether it is gone
+            if now.flags & _UNKNOWN:
+                gone += self._removed(reader, time)
                 continue
             if before is not None and not now.flags & (_EMPTY | _PRESENT):  # the reader cannot tell
                 continue

@@ -17,7 +17,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from ._cancellable import CancellableContext, cancel_later
-from ._certain_waits import is_doubtful
+from ._checked_waits import MAY_BE_WRONG, NO_ANSWER, CheckedWaits
 from ._loader import lib
 from ._locks import Gate
 from ._marshalling import reader_states, state_results
@@ -27,7 +27,7 @@ from .constants import INFINITE, PNP_NOTIFICATION, ReaderStateFlag, ReturnCode
 from .errors import SCardError, context_is_gone, from_code, readers_are_fewer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
     from weakref import ref
 
     from ._event_queue import CallbackQueue, EventHub
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _AGAIN: Final = 0.25
 _SETTLE_MS: Final = 1000
-_SAME_LIST_AGAIN: Final = 0.05
+_UNKNOWN_READER_AGAIN: Final = 0.05
 _FEWER_READERS_SECONDS: Final = 3.0
 _MOST_WATCHED: Final = 16
 _CHANGED: Final = int(ReaderStateFlag.CHANGED)
@@ -60,7 +60,7 @@ class ReaderWatch:
 
     guard: ref[object]
 
-    def __init__(self, library: Library, scope: int, hub: EventHub, readers: frozenset[str] | None) -> None:
+    def __init__(self, library: Library, scope: int, hub: EventHub, readers: Collection[str] | None) -> None:
         self.ended = Gate()
         self._stopped = Gate()
         self._has_begun = False
@@ -183,31 +183,37 @@ class ReaderWatch:
         return now - self._fewer_since < _FEWER_READERS_SECONDS
 
     def _follow(self, context: CancellableContext, handle: int) -> Iterator[None]:
-        wait = self._waiting(handle, self._stopped)
-        first = [PNP_NOTIFICATION, *self._list(handle)[:1]]  # with a reader, because of pcscd 2.5: see _certain_waits
-        of_list = _Watched(first, [0] * len(first))
-        wait(0, of_list)
-        list_state = of_list.take_list_state()
+        wait = self._waiting(handle, self._stopped, of_some=self._wanted is not None)
+        only_list = _Watched([PNP_NOTIFICATION], [0])
+        wait(0, only_list)
+        list_state = only_list.take_list_state()
         settled = missed = False
-        next_list = 0.0
         names: list[str] | None = None
         while not self._stopped.is_open():
             before, names = names, self._list(handle)
             if names != before:
                 if self._hub.service_started():
                     yield
-                if self._hub.retain(names if self._wanted is None else self._wanted.intersection(names)):
+                if self._hub.retain(names):
                     yield
                 settled = False
             elif missed:
-                self._stopped.wait(next_list - time.perf_counter())
-            next_list = time.perf_counter() + _SAME_LIST_AGAIN
+                self._stopped.wait(_UNKNOWN_READER_AGAIN)
             code, list_state = yield from self._wait_for_list(context, wait, names, list_state, settled=settled)
             settled = code == ReturnCode.SCARD_E_TIMEOUT
             missed = code == ReturnCode.SCARD_E_UNKNOWN_READER
 
-    def _waiting(self, handle: int, cancelled: Gate) -> _Wait:
-        """Return the function that waits for a change, given milliseconds and states, and returns a code."""
+    def _waiting(self, handle: int, cancelled: Gate, *, of_some: bool) -> _Wait:
+        """Return the function that waits for a change, given milliseconds and states, and returns a code.
+
+        The code may be SCARD_E_TIMEOUT although the time is not over. If the time is 0, only the state of the list is
+        asked for.
+
+        Args:
+            handle: the native context.
+            cancelled: is opened when the waits must end.
+            of_some: True if the states will not be those of all readers.
+        """
         if not _NOTIFIED:
             polling = ReaderPolling(self._library, handle, cancelled)
             return lambda timeout, watched: watched.take(*polling.step(timeout, watched.pairs()))
@@ -219,22 +225,32 @@ class ReaderWatch:
             )
             return watched.take(code, state_results(watched.memory))
 
-        return wait
+        if not MAY_BE_WRONG:
+            return wait
+        checked = CheckedWaits(self._library, handle)
+
+        def checked_wait(timeout: int, watched: _Watched) -> int:
+            if timeout == 0:
+                return watched.take(0, [(checked.list_state(), b"")])
+            if of_some:
+                return watched.take(*checked.step(timeout, watched.pairs()))
+            code = wait(timeout, watched)
+            return watched.take(*(checked.check(watched.pairs(), [], code, watched.results) or NO_ANSWER))
+
+        return checked_wait
 
     def _list(self, handle: int) -> list[str]:
-        """Return the names of all readers."""
+        """Return the names of the readers to watch."""
         code, names = self._library.SCardListReaders(handle)
         if code not in {0, ReturnCode.SCARD_E_NO_READERS_AVAILABLE}:
             raise from_code(code, "SCardListReaders")
         self._fewer_since = None
-        return names
+        return names if self._wanted is None else [name for name in names if name in self._wanted]
 
     def _wait_for_list(
         self, context: CancellableContext, wait: _Wait, names: list[str], list_state: int, *, settled: bool
     ) -> Generator[None, None, tuple[int, int]]:
         """Report events until the list of readers may have changed.
-
-        A reader that is gone in a result is gone only if it is not in the list: see :mod:`._certain_waits`.
 
         pcsc-lite before 2.3 has no counter of changes of the list, and does not report a change between the moment in
         which the list was read and the begin of a wait. There the list is read again a second after each event.
@@ -247,8 +263,7 @@ class ReaderWatch:
             settled: True if the list has not changed for a second.
 
         Returns:
-            The code of the last wait, which is SCARD_E_UNKNOWN_READER if a reader is gone in its result, and the state
-            of the list.
+            The code of the last wait, and the state of the list.
         """
         watched = self._watched(names, list_state)
         while not self._stopped.is_open():
@@ -260,13 +275,11 @@ class ReaderWatch:
                 if changes := watched.take_changes(1):
                     self._hub.update(changes, unless=context.cancelled)
                     yield
-                if watched.is_doubtful(code, 1):
-                    return ReturnCode.SCARD_E_UNKNOWN_READER, list_state
                 if list_changed or not is_counted:
                     return code, list_state
-            elif watched.is_doubtful(code, 1):
-                return ReturnCode.SCARD_E_UNKNOWN_READER, list_state
-            elif code == ReturnCode.SCARD_E_TIMEOUT and not is_counted and not settled:
+            elif code == ReturnCode.SCARD_E_UNKNOWN_READER or (
+                code == ReturnCode.SCARD_E_TIMEOUT and not is_counted and not settled
+            ):
                 return code, list_state
             elif code == ReturnCode.SCARD_E_INVALID_PARAMETER and self._most is None and len(names) >= _MOST_WATCHED:
                 self._most = _MOST_WATCHED
@@ -311,7 +324,7 @@ class ReaderWatch:
 
     def _follow_group(self, context: CancellableContext, group: tuple[str, ...]) -> None:
         try:
-            wait = self._waiting(context.establish(), context.cancelled)
+            wait = self._waiting(context.establish(), context.cancelled, of_some=False)
             watched = _Watched(group, map(self._hub.current_state, group))
             while not context.cancelled.is_open():
                 code = wait(INFINITE, watched)
@@ -319,8 +332,8 @@ class ReaderWatch:
                     self._hub.update(watched.take_changes(0), unless=context.cancelled)
                     for queue in self._hub.take_idle():
                         _deliver_elsewhere(queue)
-                elif watched.is_doubtful(code, 0):
-                    context.cancelled.wait(_SAME_LIST_AGAIN)
+                elif code == ReturnCode.SCARD_E_UNKNOWN_READER:
+                    context.cancelled.wait(_UNKNOWN_READER_AGAIN)
                 elif code not in {ReturnCode.SCARD_E_TIMEOUT, ReturnCode.SCARD_E_CANCELLED}:
                     raise from_code(code, "SCardGetStatusChange")
         except SCardError as error:
@@ -347,11 +360,12 @@ class _Watched:
         names: their names, each with a NUL at its end.
         current: the known states, with the event counter in the high word.
         memory: memory for the results.
+        results: (event state, ATR) of each reader, by the last wait.
     """
 
     def __init__(self, readers: Sequence[str], states: Iterable[int]) -> None:
         self._readers = readers
-        self._results: list[tuple[int, bytes]] = []
+        self.results: list[tuple[int, bytes]] = []
         self.count, self.names, self.current, self.memory = reader_states(list(zip(readers, states, strict=True)))
 
     def pairs(self) -> list[tuple[str, int]]:
@@ -360,32 +374,28 @@ class _Watched:
 
     def take(self, code: int, results: list[tuple[int, bytes]]) -> int:
         """Keep the results of a wait, and return its code."""
-        self._results = results
+        self.results = results
         return code
-
-    def is_doubtful(self, code: int, first: int) -> bool:
-        """Return whether the last wait, which returned this code, has missed readers, from this index on."""
-        return is_doubtful(code, (event for event, _ in self._results[first:]))
 
     def list_has_changed(self) -> bool:
         """Return whether the last wait has found a change of the first reader, which is PNP_NOTIFICATION.
 
         The list can change while the wait ends for another reader: then only the counter in the high word shows it.
         """
-        event = self._results[0][0]
+        event = self.results[0][0]
         return bool(event & _CHANGED) or event >> 16 != self.current[0] >> 16
 
     def take_list_state(self) -> int:
         """Make the new state of the list the known one, and return it."""
-        if self._results:
-            self.current[0] = self._results[0][0] & ~_CHANGED
+        if self.results:
+            self.current[0] = self.results[0][0] & ~_CHANGED
         return self.current[0]
 
     def take_changes(self, first: int) -> list[tuple[str, int, bytes]]:
         """Keep the new states of the readers, from this index on; return (reader, state, ATR) of those that changed."""
         changes = []
         for index in range(first, self.count):
-            event, atr = self._results[index]
+            event, atr = self.results[index]
             if event != self.current[index]:
                 self.current[index] = state = event & ~_CHANGED
                 changes.append((self._readers[index], state, atr))

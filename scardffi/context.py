@@ -7,7 +7,6 @@ context, because on pcsc-lite a second call on a busy context blocks every PC/SC
 from __future__ import annotations
 
 import functools
-import sys
 import time
 import warnings
 from contextlib import ExitStack
@@ -53,7 +52,6 @@ if TYPE_CHECKING:
     _Answer = TypeVar("_Answer")
 
 _MOST_WATCHED: Final = 16
-_WINDOWS: Final = sys.platform == "win32"
 _NOTIFIED: Final = bool(lib.PCSC_NOTIFIES_OF_READERS)  # if false, ReaderPolling watches PNP_NOTIFICATION
 
 
@@ -617,10 +615,10 @@ class _Wait(CancellableContext):
 
     def _step(self, watched: list[tuple[str, int]], context: int) -> Callable[..., tuple[int, list[tuple[int, bytes]]]]:
         """Return the function that waits for a change, given milliseconds and states; it may return early."""
-        if _NOTIFIED and not _WINDOWS:
-            from ._certain_waits import CertainWaits  # only for pcsc-lite
+        from ._checked_waits import MAY_BE_WRONG, CheckedWaits  # here, because many programs do not wait
 
-            return CertainWaits(self._library, context).step
+        if _NOTIFIED and MAY_BE_WRONG:
+            return CheckedWaits(self._library, context).step
         if _NOTIFIED or all(reader != PNP_NOTIFICATION for reader, _ in watched):
             return functools.partial(self._library.SCardGetStatusChange, context)
         from ._reader_polling import ReaderPolling  # only for libraries that do not report new readers

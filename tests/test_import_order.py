@@ -17,7 +17,7 @@ LEVELS: list[set[str]] = [
     {"_marshalling", "_calls_by_cffi"},
     {"_windows_functions"},
     {"library"},
-    {"raw", "handles", "exchange", "embed", "_reaper", "_service", "_event_queue", "_certain_waits"},
+    {"raw", "handles", "exchange", "embed", "_reaper", "_service", "_event_queue", "_checked_waits"},
     {
         "script",
         "_attachment",

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .._bounded_call import BoundedCall
-from .._certain_waits import CertainWaits
+from .._checked_waits import CheckedWaits
 from .._service import socket_path
 from ..constants import ReaderStateFlag, ReturnCode, Scope
 from ..errors import LibraryError
@@ -137,7 +137,7 @@ def _ask(library: Library) -> Answers:
         if code or not names:
             return Answers(function, code, ())
         function = "SCardGetStatusChange"
-        code, states = CertainWaits(library, context).step(0, [(name, 0) for name in names])
+        code, states = CheckedWaits(library, context).step(0, [(name, 0) for name in names])
         return Answers(function, code, tuple(map(_reader_now, names, states)))
     finally:
         library.SCardReleaseContext(context)
