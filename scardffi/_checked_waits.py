@@ -2,11 +2,12 @@
 
 pcscd 2.5 sends the states of its readers one after the other. If something happens in a reader meanwhile, it sends word
 of this in between, and libpcsclite takes it for a part of the states. Then the readers from there on seem to be gone,
-the list of readers seems to have changed, or the call fails. The next call on the same context works again. But if the
-call is not about one of these readers, it may never return.
+the list of readers seems to have changed, or the call fails. The next call on the same context works again. A wait that
+names none of the missing readers may never return.
 
 For this reason each wait is about the last reader too, which is always among the missing ones, and a reader is gone
-only if it is not in the list, which is always right.
+only if it is not in the list, which is always right. pcscd before 2.3, which does not count the changes of the list,
+does not have this fault.
 """
 
 from __future__ import annotations
@@ -27,16 +28,19 @@ if TYPE_CHECKING:
     Answer = tuple[int, Results]
 
 MAY_BE_WRONG: Final = bool(lib.PCSC_NOTIFIES_OF_READERS) and sys.platform != "win32"
-"""False if the platform's library has no such fault."""
+"""True if the library may be that of pcscd, of any version."""
 
 NO_ANSWER: Final = ReturnCode.SCARD_E_TIMEOUT, cast("list[tuple[int, bytes]]", [])
-"""What a wait returns that must be made again."""
+"""The answer of a wait that must be repeated."""
 
-_WRONG_SECONDS: Final = 1.0
-"""How long answers may be wrong before they are returned."""
+_MOST_WRONG: Final = 100
+"""After so many wrong answers, one after the other, they are taken for right."""
+_PAUSE: Final = 0.5
+"""Wrong answers with so many seconds between them do not come one after the other."""
 _ZEROS: Final = 4
-"""How often the counter of the list must be 0."""
+"""After so many answers with the counter 0, the list has no counter."""
 _IGNORE: Final = int(ReaderStateFlag.IGNORE)
+_MUTE: Final = int(ReaderStateFlag.MUTE)
 _CHANGED: Final = int(ReaderStateFlag.CHANGED)
 _UNKNOWN: Final = int(ReaderStateFlag.UNKNOWN)
 _COUNTER: Final = 0xFFFF0000
@@ -58,7 +62,8 @@ class CheckedWaits:
         self._context = context
         self._first_list_state: int | None = None
         self._last: dict[str, int] = {}
-        self._wrong_since: float | None = None
+        self._wrong = 0
+        self._wrong_at = 0.0
 
     def step(self, timeout: int, states: States) -> Answer:
         """Wait as SCardGetStatusChange does, but SCARD_E_TIMEOUT may come early.
@@ -69,8 +74,13 @@ class CheckedWaits:
         """
         if timeout == 0 or any(state == 0 and name != PNP_NOTIFICATION for name, state in states):
             return self._at_once(timeout, states)
-        states = [(name, state or self._present_list_state()) for name, state in states]
-        last = [] if any(state == 0 for _, state in states) else self._last_reader(states)
+        if self._first_list_state is None:
+            known = sum(state & _COUNTER for name, state in states if name == PNP_NOTIFICATION)
+            self._first_list_state = known or self.list_state()
+        if self._first_list_state == 0:
+            return self._ask(timeout, states)
+        states = [(name, state or self._first_list_state) for name, state in states]
+        last = self._last_reader(states)
         code, results = self._ask(timeout, [*states, *last])
         if last and code == ReturnCode.SCARD_E_INVALID_PARAMETER:  # one reader more than pcscd before 2.5 takes
             return self._ask(timeout, states)
@@ -82,72 +92,76 @@ class CheckedWaits:
 
     def _at_once(self, timeout: int, states: States) -> Answer:
         """Make a call that returns at once."""
+        counter = self.list_state() if (PNP_NOTIFICATION, 0) in states else 0
         answer = None
         while answer is None:
             answer = self.check(states, [], *self._ask(timeout, states))
-        return answer
+        code, results = answer
+        if code == 0 and counter != 0:
+            pairs = zip(states, results, strict=True)
+            results = [(counter, b"") if asked == (PNP_NOTIFICATION, 0) else one for asked, one in pairs]
+        return code, results
 
     def check(self, states: States, last: States, code: int, results: Results) -> Answer | None:
         """Return an answer of SCardGetStatusChange, corrected; None if it is wrong, so that the call must be repeated.
 
-        If all answers of a second are wrong, the last one is returned unchanged.
+        If many answers are wrong, one after the other, the last one is returned unchanged.
 
         Args:
             states: pairs of (reader, current state) of the call.
-            last: that of the last reader, if the caller is not interested in it.
+            last: the pair of the last reader, if the caller is not interested in it.
             code: the return code.
             results: (event state, ATR) of each reader.
         """
         asked = [*states, *last]
         if not _is_doubtful(asked, code, results):
-            self._wrong_since = None
+            self._wrong = 0
             return code, results
         list_code, listed = self._list()
         if is_refused_list(list_code):
             return code, results
+        right = results
         if code != 0:
-            is_wrong = all(name in listed or name == PNP_NOTIFICATION for name, _ in states)
+            is_wrong = is_refused_list(code) or all(name in listed or name == PNP_NOTIFICATION for name, _ in states)
         else:
-            results = [self._right(*one) for one in zip(asked, results, strict=True)]
-            is_gone = [name for (name, _), (event, _) in zip(asked, results, strict=True) if event & _UNKNOWN]
-            is_wrong = any(name in listed for name in is_gone) or not any(event & _CHANGED for event, _ in results)
-        return None if is_wrong and self._may_be_right_soon() else (code, results)
+            right = [self._right(*one) for one in zip(asked, results, strict=True)]
+            is_gone = [name for (name, _), (event, _) in zip(asked, right, strict=True) if event & _UNKNOWN]
+            is_wrong = any(name in listed for name in is_gone) or not any(event & _CHANGED for event, _ in right)
+        if is_wrong:
+            return None if self._may_be_right_soon() else (code, results)
+        self._wrong = 0
+        return code, right
 
     def _right(self, asked: tuple[str, int], result: tuple[int, bytes]) -> tuple[int, bytes]:
         """Return the result of a reader; for the list of readers, with the right counter."""
         if not _is_of_a_changed_list(asked, result):
             return result
-        known = asked[1] & _COUNTER
-        now = self.list_state(least=1) or known
-        return now | (_CHANGED if now != known else 0), b""
+        known, now = asked[1] & _COUNTER, self.list_state(least=1)
+        return (now | (_CHANGED if now != known else 0), b"") if now else result
 
     def _may_be_right_soon(self) -> bool:
-        """Return False if all answers of a second were wrong."""
+        """Return False if this is one of many wrong answers."""
         now = time.perf_counter()
-        self._wrong_since = self._wrong_since or now
-        return now - self._wrong_since < _WRONG_SECONDS
-
-    def _present_list_state(self) -> int:
-        """Return the state of the list of readers at the first call."""
-        if self._first_list_state is None:
-            self._first_list_state = self.list_state()
-        return self._first_list_state
+        self._wrong = 1 if now - self._wrong_at > _PAUSE else self._wrong + 1
+        self._wrong_at = now
+        return self._wrong < _MOST_WRONG
 
     def list_state(self, least: int = 0) -> int:
-        """Return the state of the list of readers, which is that of PNP_NOTIFICATION; 0 for pcscd before 2.3.
+        """Return the state of the list of readers, which is that of PNP_NOTIFICATION; only its counter.
 
-        Only the counter in its high word is returned. The call names the last reader too: if it is not missing, no
-        reader is, so the counter is right, unless it is 0. The reader is ignored, because libpcsclite waits 0.4 s for
-        the ATR of a card that is mute.
+        The call names the last reader too: if it is not missing, no reader is, so the counter is right, unless it is 0.
+        The reader is ignored, because libpcsclite waits 0.4 s for the ATR of a card that is mute.
 
         Args:
             least: 1 if the counter cannot be 0.
+
+        Returns:
+            The counter in the high word; 0 for pcscd before 2.3, or if there is no right answer.
         """
-        end = time.perf_counter() + _WRONG_SECONDS
         zeros = 0
-        while zeros < _ZEROS and time.perf_counter() < end:
+        for _ in range(_MOST_WRONG):
             list_code, listed = self._list()
-            if is_refused_list(list_code):
+            if is_refused_list(list_code) or zeros == _ZEROS:
                 break
             code, results = self._ask(0, [(PNP_NOTIFICATION, 0), *((name, _IGNORE) for name in listed[-1:])])
             if code in {0, ReturnCode.SCARD_E_TIMEOUT}:
@@ -168,9 +182,10 @@ class CheckedWaits:
         return code, listed
 
     def _last_reader(self, states: States) -> States:
-        """Return the pair of the last reader, unless it is one of these."""
+        """Return the pair of the last reader, unless it is one of these, or its card is mute, which takes 0.4 s."""
         _, listed = self._list()
-        return [(name, self._last.get(name, 0)) for name in listed[-1:] if all(name != one for one, _ in states)]
+        last = [(name, self._last.get(name, 0)) for name in listed[-1:]]
+        return [(name, state) for name, state in last if not state & _MUTE and all(name != one for one, _ in states)]
 
 
 def _is_doubtful(states: States, code: int, results: Results) -> bool:

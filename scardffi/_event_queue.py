@@ -250,7 +250,8 @@ class EventHub:
             self._listed = frozenset(readers)
             events = self._known.retain(self._listed, time.monotonic())
             self._put(events)
-        if not readers:
+            are_known = self._known.has(self._listed)
+        if are_known:
             self._begin()
         return bool(events)
 

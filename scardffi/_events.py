@@ -158,14 +158,15 @@ def _moves(before: _Known, now: _Known) -> tuple[int, int]:
     counted = now.events - before.events & 0xFFFF
     moves = max(0, counted - before.ahead)
     moves += moves % 2 != bool((before.flags ^ now.flags) & _PRESENT)
+    is_other_card = now.flags & _PRESENT and before.atr and now.atr and before.atr != now.atr
+    if moves == 0 and is_other_card and (counted or now.events == 0):
+        moves = 2
     return moves, min(1, before.ahead + moves - counted)
 
 
 def _changes(reader: str, before: _Known, now: _Known, moves: int, time: float) -> list[Event]:
     """Return the events of one reader between two states, in which a card was inserted or removed so often."""
     was_there, is_there = bool(before.flags & _PRESENT), bool(now.flags & _PRESENT)
-    if moves == 0 and is_there and now.events == 0 and before.atr and now.atr and before.atr != now.atr:
-        moves = 2  # the platform does not count, but it is another card
     if moves == 0:
         changed = is_there and ((before.flags ^ now.flags) & _USE or before.atr != now.atr)
         return [_event(EventKind.CARD_CHANGED, reader, now.atr, now.flags, time)] if changed else []

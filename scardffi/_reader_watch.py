@@ -183,7 +183,7 @@ class ReaderWatch:
         return now - self._fewer_since < _FEWER_READERS_SECONDS
 
     def _follow(self, context: CancellableContext, handle: int) -> Iterator[None]:
-        wait = self._waiting(handle, self._stopped, of_some=self._wanted is not None)
+        wait = self._waiting(handle, self._stopped)
         only_list = _Watched([PNP_NOTIFICATION], [0])
         wait(0, only_list)
         list_state = only_list.take_list_state()
@@ -203,7 +203,7 @@ class ReaderWatch:
             settled = code == ReturnCode.SCARD_E_TIMEOUT
             missed = code == ReturnCode.SCARD_E_UNKNOWN_READER
 
-    def _waiting(self, handle: int, cancelled: Gate, *, of_some: bool) -> _Wait:
+    def _waiting(self, handle: int, cancelled: Gate, *, is_of_group: bool = False) -> _Wait:
         """Return the function that waits for a change, given milliseconds and states, and returns a code.
 
         The code may be SCARD_E_TIMEOUT although the time is not over. If the time is 0, only the state of the list is
@@ -212,7 +212,7 @@ class ReaderWatch:
         Args:
             handle: the native context.
             cancelled: is opened when the waits must end.
-            of_some: True if the states will not be those of all readers.
+            is_of_group: True if there are so many readers that another thread watches the list; pcscd 2.5 has no limit.
         """
         if not _NOTIFIED:
             polling = ReaderPolling(self._library, handle, cancelled)
@@ -225,16 +225,18 @@ class ReaderWatch:
             )
             return watched.take(code, state_results(watched.memory))
 
-        if not MAY_BE_WRONG:
+        if not MAY_BE_WRONG or is_of_group:
             return wait
         checked = CheckedWaits(self._library, handle)
 
         def checked_wait(timeout: int, watched: _Watched) -> int:
             if timeout == 0:
                 return watched.take(0, [(checked.list_state(), b"")])
-            if of_some:
+            if self._wanted is not None:
                 return watched.take(*checked.step(timeout, watched.pairs()))
             code = wait(timeout, watched)
+            if watched.current[0] == 0:  # the list is not counted
+                return code
             return watched.take(*(checked.check(watched.pairs(), [], code, watched.results) or NO_ANSWER))
 
         return checked_wait
@@ -324,7 +326,7 @@ class ReaderWatch:
 
     def _follow_group(self, context: CancellableContext, group: tuple[str, ...]) -> None:
         try:
-            wait = self._waiting(context.establish(), context.cancelled, of_some=False)
+            wait = self._waiting(context.establish(), context.cancelled, is_of_group=True)
             watched = _Watched(group, map(self._hub.current_state, group))
             while not context.cancelled.is_open():
                 code = wait(INFINITE, watched)

@@ -617,7 +617,7 @@ class _Wait(CancellableContext):
         """Return the function that waits for a change, given milliseconds and states; it may return early."""
         from ._checked_waits import MAY_BE_WRONG, CheckedWaits  # here, because many programs do not wait
 
-        if _NOTIFIED and MAY_BE_WRONG:
+        if _NOTIFIED and MAY_BE_WRONG:  # a test sets the first
             return CheckedWaits(self._library, context).step
         if _NOTIFIED or all(reader != PNP_NOTIFICATION for reader, _ in watched):
             return functools.partial(self._library.SCardGetStatusChange, context)

@@ -96,10 +96,46 @@ def test_a_reader_that_goes_during_a_wait_is_told() -> None:
     assert library.step([("A", EMPTY), ("D", EMPTY)]) == (0, [EMPTY, GONE])
 
 
-def test_an_answer_that_stays_wrong_is_returned_after_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scardffi._checked_waits._WRONG_SECONDS", 0.0)
-    library = Answering((REFUSED, []))
+def test_an_answer_that_stays_wrong_is_returned_after_a_hundred_calls() -> None:
+    library = Answering(*[(REFUSED, [])] * 100)
     assert library.step([("A", 0)]) == (REFUSED, [])
+    assert len(library.asked) == 100
+
+
+@pytest.mark.parametrize("between", [[], [(0, [EMPTY, PRESENT | CHANGED])], [(0, [PRESENT | CHANGED, EMPTY])]])
+def test_wrong_answers_count_only_if_they_come_one_after_the_other(
+    between: list[Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scardffi._checked_waits._MOST_WRONG", 3)
+    if not between:
+        monkeypatch.setattr("scardffi._checked_waits._PAUSE", -1.0)
+    library = Answering(*[answer for _ in range(10) for answer in [(REFUSED, []), *between]])
+    wrong = [library.step([("A", EMPTY)]) for _ in range(10 + 10 * len(between))][:: 1 + len(between)]
+    assert wrong == [TIMEOUT] * 10
+
+
+def test_the_code_of_a_refused_list_is_wrong_if_the_list_is_not_refused() -> None:
+    library = Answering((REFUSED, []), (ReturnCode.SCARD_E_UNKNOWN_READER, []))
+    assert library.step([("A", 0), ("D", 0)]) == (ReturnCode.SCARD_E_UNKNOWN_READER, [])
+
+
+def test_a_card_that_moves_is_told_with_the_right_counter_of_the_list() -> None:
+    library = Answering((0, [13 << 16 | CHANGED, PRESENT | CHANGED, EMPTY]))
+    assert library.step([(PNP_NOTIFICATION, COUNTED), ("A", EMPTY)]) == (0, [COUNTED, PRESENT | CHANGED])
+
+
+@pytest.mark.parametrize("event", [0, 13 << 16])
+def test_a_call_that_returns_at_once_gives_the_right_counter_of_the_list(event: int) -> None:
+    library = Answering((0, [event, PRESENT | CHANGED]))
+    assert library.step([(PNP_NOTIFICATION, 0), ("A", 0)]) == (0, [COUNTED, PRESENT | CHANGED])
+
+
+def test_a_last_reader_with_a_mute_card_is_left_out() -> None:
+    mute = PRESENT | int(ReaderStateFlag.MUTE)
+    library = Answering((0, [EMPTY, mute | CHANGED]), (0, [PRESENT | CHANGED]))
+    assert library.step([("A", EMPTY)]) == TIMEOUT
+    assert library.step([("A", EMPTY)]) == (0, [PRESENT | CHANGED])
+    assert library.asked == [[("A", EMPTY), ("C", 0)], [("A", EMPTY)]]
 
 
 def test_a_list_that_is_refused_makes_the_answer_right() -> None:
@@ -166,6 +202,12 @@ def test_a_change_of_a_list_that_is_not_counted_is_believed_and_asked_for_withou
     states = [(PNP_NOTIFICATION, 0), ("A", EMPTY)]
     assert library.step(states) == (0, [event, EMPTY])
     assert library.asked == [states]
+
+
+def test_a_library_that_does_not_count_has_not_this_fault() -> None:
+    library = Answering((ReturnCode.SCARD_E_UNKNOWN_READER, []), counters=(0,))
+    assert library.step([("A", EMPTY)]) == (ReturnCode.SCARD_E_UNKNOWN_READER, [])
+    assert library.asked == [[("A", EMPTY)]]
 
 
 def test_a_library_that_does_not_take_so_many_readers_is_asked_for_those_of_the_call() -> None:

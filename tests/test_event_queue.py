@@ -14,6 +14,16 @@ THERE = [EventKind.READER_ADDED, EventKind.CARD_INSERTED]
 GONE = [EventKind.CARD_REMOVED, EventKind.READER_REMOVED]
 
 
+@pytest.mark.parametrize("readers", [[], ["A"]])
+def test_a_hub_has_begun_if_the_list_has_only_readers_that_are_known(readers: list[str]) -> None:
+    hub = EventHub()
+    hub.retain(["A", "B"])
+    hub.update([("A", int(ReaderStateFlag.EMPTY), b"")], unless=Gate())
+    assert not hub.begun.is_open()
+    hub.retain(readers)
+    assert hub.begun.is_open()
+
+
 def _list_without_it(hub: EventHub) -> None:
     hub.retain([])
 

@@ -54,6 +54,7 @@ def after(*states: tuple[int, bytes]) -> list[tuple[EventKind, bytes | None]]:
             [(TAKEN, ATR), (REMOVED, b""), (ADDED, b""), (INSERTED, ATR)],
         ),
         ((PRESENT, ATR), (PRESENT, OTHER), [(TAKEN, ATR), (INSERTED, OTHER)]),
+        ((counted(PRESENT, 1), ATR), (counted(PRESENT, 2), OTHER), [(TAKEN, ATR), (INSERTED, OTHER)]),
         ((PRESENT, ATR), (EMPTY, b""), [(TAKEN, ATR)]),
         ((counted(PRESENT, 1), ATR), (counted(PRESENT | INUSE, 1), ATR), [(USED, ATR)]),
         ((counted(PRESENT | MUTE, 1), b""), (counted(PRESENT, 1), ATR), [(USED, ATR)]),

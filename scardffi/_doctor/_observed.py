@@ -11,7 +11,7 @@ from .._bounded_call import BoundedCall
 from .._checked_waits import CheckedWaits
 from .._service import socket_path
 from ..constants import ReaderStateFlag, ReturnCode, Scope
-from ..errors import LibraryError
+from ..errors import LibraryError, SCardError
 from ..library import Library
 from . import _pcscd, _usb
 from ._clients import clients, connections
@@ -139,6 +139,8 @@ def _ask(library: Library) -> Answers:
         function = "SCardGetStatusChange"
         code, states = CheckedWaits(library, context).step(0, [(name, 0) for name in names])
         return Answers(function, code, tuple(map(_reader_now, names, states)))
+    except SCardError as error:  # the resource manager has stopped meanwhile
+        return Answers(error.function or function, error.code or ReturnCode.SCARD_E_NO_SERVICE, ())
     finally:
         library.SCardReleaseContext(context)
 

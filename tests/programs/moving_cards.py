@@ -1,8 +1,8 @@
 """Moves the cards of a private pcscd at the same time, and prints what waits said of it as one JSON object.
 
 Arguments: a folder for files, how often all cards are removed and inserted during each kind of wait. The daemon has 16
-readers. The card of the last one stays, and is in use. One wait at a time is tested: if several threads of a process
-wait, pcscd 2.5 can make each of them wait for ever.
+readers. The cards of the last two stay, and that of the last one is in use. One wait at a time is tested: if several
+threads of a process wait, pcscd 2.5 can make each of them wait for ever.
 """
 
 import json
@@ -23,7 +23,7 @@ from scardffi import Context, Event, ReaderState, ReaderStateFlag, SCardError, S
 from scardffi.constants import PNP_NOTIFICATION
 
 READERS = 16
-MOVING = range(READERS - 1)
+MOVING = range(READERS - 2)
 SECONDS = 20
 
 
@@ -51,7 +51,7 @@ class Cards:
     def with_each_wait(self) -> dict[str, Any]:
         """Move the cards during each kind of wait, and return what was wrong."""
         with self._context.attach(self._names[-1]) as used:
-            for readers in (None, self._names[:1]):
+            for readers in (None, self._names[:1], self._names[-2:-1]):
                 self._monitor(readers)
                 assert used.transmit(READ_4) == ANSWER_4
             for wait in (self._wait_for_a_move, self._wait_for_a_change_of_the_list, self._wait_for_a_card):
@@ -61,7 +61,7 @@ class Cards:
         return {"wrong": self._wrong, "right": self._right}
 
     def _move(self) -> None:
-        """Remove and insert all cards but the last, several times."""
+        """Remove and insert the cards several times."""
         for _ in range(self._rounds):
             for number in MOVING:
                 self._daemon.remove_card(number)
