@@ -2,8 +2,8 @@
 
 pcscd 2.5 sends the states of its readers one after the other. If something happens in a reader meanwhile, it sends word
 of this in between, and libpcsclite takes it for a part of the states. Then the readers from there on seem to be gone,
-the list of readers seems to have changed, or the call fails. The next call on the same context works again. A wait that
-names none of the missing readers may never return.
+the list of readers seems to have changed, or the call fails. The next call on the same context nearly always works; if
+it does not, another context does. A wait that names none of the missing readers may never return.
 
 For this reason each wait is about the last reader too, which is always among the missing ones, and a reader is gone
 only if it is not in the list, which is always right. pcscd before 2.3, which does not count the changes of the list,
@@ -13,7 +13,6 @@ does not have this fault.
 from __future__ import annotations
 
 import sys
-import time
 from typing import TYPE_CHECKING, Final, cast
 
 from ._loader import lib
@@ -35,8 +34,6 @@ NO_ANSWER: Final = ReturnCode.SCARD_E_TIMEOUT, cast("list[tuple[int, bytes]]", [
 
 _MOST_WRONG: Final = 100
 """After so many wrong answers, one after the other, they are taken for right."""
-_PAUSE: Final = 0.5
-"""Wrong answers with so many seconds between them do not come one after the other."""
 _ZEROS: Final = 4
 """After so many answers with the counter 0, the list has no counter."""
 _IGNORE: Final = int(ReaderStateFlag.IGNORE)
@@ -63,7 +60,6 @@ class CheckedWaits:
         self._first_list_state: int | None = None
         self._last: dict[str, int] = {}
         self._wrong = 0
-        self._wrong_at = 0.0
 
     def step(self, timeout: int, states: States) -> Answer:
         """Wait as SCardGetStatusChange does, but SCARD_E_TIMEOUT may come early.
@@ -81,7 +77,7 @@ class CheckedWaits:
             return self._ask(timeout, states)
         states = [(name, state or self._first_list_state) for name, state in states]
         last = self._last_reader(states)
-        code, results = self._ask(timeout, [*states, *last])
+        code, results = self._ask(self.time(timeout), [*states, *last])
         if last and code == ReturnCode.SCARD_E_INVALID_PARAMETER:  # one reader more than pcscd before 2.5 takes
             return self._ask(timeout, states)
         code, results = self.check(states, last, code, results) or NO_ANSWER
@@ -127,10 +123,14 @@ class CheckedWaits:
             right = [self._right(*one) for one in zip(asked, results, strict=True)]
             is_gone = [name for (name, _), (event, _) in zip(asked, right, strict=True) if event & _UNKNOWN]
             is_wrong = any(name in listed for name in is_gone) or not any(event & _CHANGED for event, _ in right)
-        if is_wrong:
-            return None if self._may_be_right_soon() else (code, results)
-        self._wrong = 0
-        return code, right
+        self._wrong = self._wrong + 1 if is_wrong else 0
+        if is_wrong and self._wrong < _MOST_WRONG:
+            return None
+        return code, results if is_wrong else right
+
+    def time(self, timeout: int) -> int:
+        """Return the milliseconds of the next wait: none after a wrong answer, so that no other change lies between."""
+        return 0 if self._wrong else timeout
 
     def _right(self, asked: tuple[str, int], result: tuple[int, bytes]) -> tuple[int, bytes]:
         """Return the result of a reader; for the list of readers, with the right counter."""
@@ -138,13 +138,6 @@ class CheckedWaits:
             return result
         known, now = asked[1] & _COUNTER, self.list_state(least=1)
         return (now | (_CHANGED if now != known else 0), b"") if now else result
-
-    def _may_be_right_soon(self) -> bool:
-        """Return False if this is one of many wrong answers."""
-        now = time.perf_counter()
-        self._wrong = 1 if now - self._wrong_at > _PAUSE else self._wrong + 1
-        self._wrong_at = now
-        return self._wrong < _MOST_WRONG
 
     def list_state(self, least: int = 0) -> int:
         """Return the state of the list of readers, which is that of PNP_NOTIFICATION; only its counter.

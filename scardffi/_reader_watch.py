@@ -168,12 +168,26 @@ class ReaderWatch:
             yield from self._follow(context, context.establish())
         except SCardError as error:
             is_gone, are_fewer = error.code is not None and context_is_gone(error.code), readers_are_fewer(error)
+            if are_fewer and self._can_list():  # only the answers on this context are mixed up: see _checked_waits
+                return
             if is_gone or are_fewer:
                 self._hub.service_stopped()
             if not is_gone and not (are_fewer and self._more_readers_may_come()):
                 raise
         finally:
             self._watch_others([])
+            context.release()
+
+    def _can_list(self) -> bool:
+        """Return whether the readers can be listed on another native context."""
+        context = CancellableContext(self._library, self._scope)
+        try:
+            code, _ = self._library.SCardListReaders(context.establish())
+        except SCardError:
+            return False
+        else:
+            return code in {0, ReturnCode.SCARD_E_NO_READERS_AVAILABLE}
+        finally:
             context.release()
 
     def _more_readers_may_come(self) -> bool:
@@ -234,7 +248,7 @@ class ReaderWatch:
                 return watched.take(0, [(checked.list_state(), b"")])
             if self._wanted is not None:
                 return watched.take(*checked.step(timeout, watched.pairs()))
-            code = wait(timeout, watched)
+            code = wait(checked.time(timeout), watched)
             if watched.current[0] == 0:  # the list is not counted
                 return code
             return watched.take(*(checked.check(watched.pairs(), [], code, watched.results) or NO_ANSWER))

@@ -34,6 +34,7 @@ from .errors import (
     context_is_gone,
     from_code,
     from_hresult,
+    is_refused_list,
     lookup,
     nothing_to_release,
 )
@@ -602,11 +603,17 @@ class _Wait(CancellableContext):
     def _run(self, watched: list[tuple[str, int]]) -> tuple[int, list[tuple[int, bytes]]]:
         limit = self._limit
         end = None if limit is None else time.perf_counter() + limit  # monotonic() ticks in 16 ms on Windows
+        is_first = True
         try:
             step = self._step(watched, self.establish())
             while not self.cancelled.is_open():
                 left_ms = INFINITE if end is None else max(0, round(1000 * (end - time.perf_counter()) + 0.5))
                 answer = step(left_ms, watched)
+                if is_first and is_refused_list(answer[0]):  # perhaps only on this context: see _checked_waits
+                    is_first = False
+                    self.release()
+                    step = self._step(watched, self.establish())
+                    continue
                 if answer[0] != ReturnCode.SCARD_E_TIMEOUT or (end is not None and time.perf_counter() >= end):
                     return answer
             return ReturnCode.SCARD_E_CANCELLED, []

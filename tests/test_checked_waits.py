@@ -41,6 +41,7 @@ class Answering:
 
     def __init__(self, *answers: Answer, counters: Sequence[int] = (17,), list_code: int = 0) -> None:
         self.asked: list[list[tuple[str, int]]] = []
+        self.timeouts: list[int] = []
         self._answers = list(answers)
         self._counters = list(counters)
         self._list_code = list_code
@@ -59,6 +60,7 @@ class Answering:
             number = self._counters.pop(0) if len(self._counters) > 1 else self._counters[0]
             return number if number > 0xFFFF else 0, [(number << 16 & 0xFFFFFFFF, b"")] * len(states)
         self.asked.append(states)
+        self.timeouts.append(timeout)
         code, events = self._answers.pop(0)
         return code, [(event, b"") for event in events or [0] * len(states)]
 
@@ -102,16 +104,14 @@ def test_an_answer_that_stays_wrong_is_returned_after_a_hundred_calls() -> None:
     assert len(library.asked) == 100
 
 
-@pytest.mark.parametrize("between", [[], [(0, [EMPTY, PRESENT | CHANGED])], [(0, [PRESENT | CHANGED, EMPTY])]])
+@pytest.mark.parametrize("right", [TIMEOUT, (0, [EMPTY, PRESENT | CHANGED]), (0, [PRESENT | CHANGED, EMPTY])])
 def test_wrong_answers_count_only_if_they_come_one_after_the_other(
-    between: list[Answer], monkeypatch: pytest.MonkeyPatch
+    right: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scardffi._checked_waits._MOST_WRONG", 3)
-    if not between:
-        monkeypatch.setattr("scardffi._checked_waits._PAUSE", -1.0)
-    library = Answering(*[answer for _ in range(10) for answer in [(REFUSED, []), *between]])
-    wrong = [library.step([("A", EMPTY)]) for _ in range(10 + 10 * len(between))][:: 1 + len(between)]
-    assert wrong == [TIMEOUT] * 10
+    monkeypatch.setattr("scardffi._checked_waits._MOST_WRONG", 2)
+    library = Answering(*[(REFUSED, []), right] * 10)
+    assert [library.step([("A", EMPTY)]) for _ in range(20)][::2] == [TIMEOUT] * 10
+    assert library.timeouts == [1000, 0] * 10
 
 
 def test_the_code_of_a_refused_list_is_wrong_if_the_list_is_not_refused() -> None:
@@ -250,6 +250,28 @@ def test_a_monitor_of_one_reader_gives_no_event_of_another(reader: VirtualReader
             pass
         with VirtualReader("Shelf 2"), virtual.service_stopped():
             assert monitor.wait(timeout=SECONDS).kind is EventKind.SERVICE_STOPPED
+
+
+def test_a_monitor_gives_no_event_if_only_its_context_cannot_list_readers(reader: VirtualReader) -> None:
+    with Context() as context, context.monitor(["Desk", "Shelf"]) as monitor:
+        assert [monitor.wait(timeout=SECONDS).kind for _ in range(2)] == [EventKind.READER_ADDED] * 2
+        with virtual.fault("SCardListReaders", code=REFUSED) as fault, VirtualReader("Floor"):
+            until(lambda: fault.hits == 1)
+        reader.insert(AnsweringCard())
+        assert monitor.wait(timeout=SECONDS).kind is EventKind.CARD_INSERTED
+
+
+def test_get_status_change_takes_another_context_if_readers_cannot_be_listed_on_its_own(reader: VirtualReader) -> None:
+    with Context() as context:
+        known = context.get_status_change(["Desk"])
+        reader.insert(AnsweringCard())
+        with (
+            virtual.fault("SCardGetStatusChange", code=REFUSED, call=2),
+            virtual.fault("SCardListReaders", code=REFUSED, call=3) as fault,
+        ):
+            [now] = context.get_status_change(known, SECONDS)
+            assert fault.hits == 1
+        assert now.state & ReaderStateFlag.PRESENT
 
 
 def test_get_status_change_goes_on_after_a_wait_that_fails_although_the_reader_is_there(reader: VirtualReader) -> None:
