@@ -47,13 +47,15 @@ class Answering:
         self._list_code = list_code
         self.waits = CheckedWaits(cast("Library", self), 7)
 
-    def SCardListReaders(self, context: int) -> tuple[int, list[str]]:  # noqa: N802, D102  the function's name
+    def SCardListReaders(self, context: int) -> tuple[int, list[str]]:  # noqa: N802  the function's name
+        """Return the code and the list of readers."""
         assert context == 7
         return self._list_code, [] if self._list_code else ["A", "B", "C"]
 
-    def SCardGetStatusChange(  # noqa: N802, D102  the function's name
+    def SCardGetStatusChange(  # noqa: N802  the function's name
         self, context: int, timeout: int, states: list[tuple[str, int]]
     ) -> tuple[int, list[tuple[int, bytes]]]:
+        """Return the next answer, or the counter if the call asks only for the state of the list."""
         assert context == 7
         if timeout == 0 and states[0] == (PNP_NOTIFICATION, 0):
             assert states == [(PNP_NOTIFICATION, 0), ("C", int(ReaderStateFlag.IGNORE))]
@@ -204,7 +206,7 @@ def test_a_change_of_a_list_that_is_not_counted_is_believed_and_asked_for_withou
     assert library.asked == [states]
 
 
-def test_a_library_that_does_not_count_has_not_this_fault() -> None:
+def test_a_library_that_does_not_count_does_not_have_this_fault() -> None:
     library = Answering((ReturnCode.SCARD_E_UNKNOWN_READER, []), counters=(0,))
     assert library.step([("A", EMPTY)]) == (ReturnCode.SCARD_E_UNKNOWN_READER, [])
     assert library.asked == [[("A", EMPTY)]]

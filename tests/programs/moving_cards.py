@@ -9,14 +9,14 @@ import json
 import os
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from support.commands import ANSWER_4, READ_4
+from support.moments import until
 from support.pcscd import PrivatePcscd
 
 from scardffi import Context, Event, ReaderState, ReaderStateFlag, SCardError, SCardTimeoutError
@@ -94,14 +94,15 @@ class Cards:
         before = {name: self._daemon.card_events(name) for name in kinds}
         with self._context.monitor(readers) as monitor:
             monitor.subscribe(add)
-            until(lambda: all(seen["CARD_INSERTED"] == 1 for seen in kinds.values()))
+            until(lambda: all(seen["CARD_INSERTED"] == 1 for seen in kinds.values()), SECONDS)
             self._move()
             moves = {name: self._daemon.card_events(name) - before[name] for name in kinds}
             right = {
                 name: Counter(READER_ADDED=1, CARD_INSERTED=1 + count // 2, CARD_REMOVED=count // 2)
                 for name, count in moves.items()
             }
-            until(lambda: kinds == right)
+            with suppress(AssertionError):  # the difference is printed
+                until(lambda: kinds == right, SECONDS)
         self._wrong.update(f"{name}: {seen}" for name, seen in kinds.items() if seen != right[name])
         self._right[f"moves under a monitor of {len(kinds)}"] += sum(moves.values())
 
@@ -134,13 +135,6 @@ class Cards:
                 self._wrong[f"a card: {error}"] += 1
             else:
                 self._right["waits for a card"] += 1
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until the condition is true, or the time is over."""
-    deadline = time.monotonic() + SECONDS
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
 
 
 main()
